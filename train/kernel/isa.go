@@ -1,0 +1,49 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+)
+
+// tileFunc computes C = alpha A B, or C += alpha A B when add is set, for a
+// tile of fixed height and width. A has row stride rs and column stride cs, B
+// row stride bs, C row stride ldc, all in bytes.
+type tileFunc func(k int, a *float32, rs, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
+
+// tableTileFunc is tileFunc with row l of B at b plus offsets[l] bytes.
+type tableTileFunc func(k int, a *float32, rs, cs int, b *float32, offsets *int, c *float32, ldc int, alpha float32, add bool)
+
+// instructionSet is the tiles of one instruction set. tiles[h] has h rows;
+// index 0 is unused.
+type instructionSet struct {
+	name       string
+	height     int // rows of the tallest tile
+	width      int // columns of every tile
+	tiles      []tileFunc
+	tableTiles []tableTileFunc
+}
+
+// Variable is the environment variable that forces an instruction set:
+// portable, avx2 or avx512. It is meant for tests.
+const Variable = "DISTILLMESH_KERNEL"
+
+var active = choose(os.Getenv(Variable))
+
+// Name is the instruction set in use: portable, avx2 or avx512.
+func Name() string { return active.name }
+
+// choose is the best instruction set that the processor has, or the named one.
+// A forced set that is unknown or that the processor lacks panics: a test that
+// believes it covers a kernel must not silently run another.
+func choose(forced string) *instructionSet {
+	have := available()
+	if forced == "" {
+		return have[0]
+	}
+	for _, s := range have {
+		if s.name == forced {
+			return s
+		}
+	}
+	panic(fmt.Sprintf("kernel: %s=%s: this processor has no such kernels", Variable, forced))
+}
