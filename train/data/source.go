@@ -1,0 +1,75 @@
+package data
+
+import "fmt"
+
+// Source is labelled raw values before standardisation: pixel/255 for images,
+// the feature itself for tables. Read must be safe for concurrent use.
+type Source interface {
+	Shape() Shape
+	Labels() []int             // one a sample; the caller must not change it
+	Read(i int, dst []float32) // fills Shape().Size() values of sample i
+}
+
+// Dataset is a named task with its training and test parts. Test is nil when
+// the data has no standard test part.
+type Dataset struct {
+	Name  string
+	Task  *Task
+	Train Source
+	Test  Source
+}
+
+// Load reads the given samples of a source into task space; all of them when
+// index is nil.
+func Load(t *Task, src Source, index []int) (*Samples, error) {
+	if src.Shape() != t.Shape {
+		return nil, fmt.Errorf("load samples: data of %v for task %s of %v", src.Shape(), t.Name, t.Shape)
+	}
+	labels := src.Labels()
+	if index == nil {
+		index = make([]int, len(labels))
+		for i := range index {
+			index[i] = i
+		}
+	}
+	out := &Samples{Shape: t.Shape, Classes: len(t.Classes), X: make([]float32, len(index)*t.Shape.Size()), Y: make([]int, len(index))}
+	for j, i := range index {
+		if labels[i] < 0 || labels[i] >= out.Classes {
+			return nil, fmt.Errorf("load samples: sample %d has label %d, task %s has %d classes", i, labels[i], t.Name, out.Classes)
+		}
+		out.Y[j] = labels[i]
+		row := out.Row(j)
+		src.Read(i, row)
+		t.Standardise(row)
+	}
+	return out, nil
+}
+
+// Bytes is a Source of one byte a value, as image files hold them.
+type Bytes struct {
+	shape  Shape
+	pixels []byte
+	labels []int
+}
+
+// NewBytes wraps pixels (len(labels) x shape.Size()) as a Source.
+func NewBytes(shape Shape, pixels []byte, labels []int) (*Bytes, error) {
+	if len(pixels) != len(labels)*shape.Size() {
+		return nil, fmt.Errorf("wrap pixels: %d bytes for %d samples of %v", len(pixels), len(labels), shape)
+	}
+	return &Bytes{shape: shape, pixels: pixels, labels: labels}, nil
+}
+
+// Shape implements Source.
+func (b *Bytes) Shape() Shape { return b.shape }
+
+// Labels implements Source.
+func (b *Bytes) Labels() []int { return b.labels }
+
+// Read implements Source: pixel/255.
+func (b *Bytes) Read(i int, dst []float32) {
+	d := b.shape.Size()
+	for j, p := range b.pixels[i*d : (i+1)*d] {
+		dst[j] = float32(p) / 255
+	}
+}

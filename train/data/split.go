@@ -1,0 +1,194 @@
+package data
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// SplitKind names a rule that hands one data set to several clients.
+type SplitKind string
+
+// The split rules.
+const (
+	// Ring gives client i the classes i, i+1, ..., i+PerClient-1 mod K
+	// (FedD3, section 1.6): not random, so every client knows few classes.
+	Ring SplitKind = "ring"
+	// IID gives every client an equal random share.
+	IID SplitKind = "iid"
+	// Dirichlet shares each class in proportions drawn from Dir(Alpha).
+	Dirichlet SplitKind = "dirichlet"
+)
+
+// Split is one rule with its parameters. The same Split of the same labels
+// gives the same parts on every device.
+type Split struct {
+	Kind      SplitKind `json:"kind"`
+	Clients   int       `json:"clients"`
+	PerClient int       `json:"classes_per_client,omitempty"` // Ring: classes a client holds
+	Alpha     float64   `json:"alpha,omitempty"`              // Dirichlet: concentration, smaller is more skewed
+	Seed      uint64    `json:"seed"`
+}
+
+// String is the short name used in names of parts: ring2, iid, dir0.1, with
+// the seed when it is not zero.
+func (s Split) String() string {
+	name := string(s.Kind)
+	switch s.Kind {
+	case Ring:
+		name += strconv.Itoa(s.PerClient)
+	case Dirichlet:
+		name = "dir" + strconv.FormatFloat(s.Alpha, 'g', -1, 64)
+	}
+	if s.Seed != 0 {
+		name += "-s" + strconv.FormatUint(s.Seed, 10)
+	}
+	return name
+}
+
+// PartName names part i (from 0) of a data set: mnist.ring2.3of10.
+func (s Split) PartName(dataset string, i int) string {
+	return fmt.Sprintf("%s.%s.%dof%d", dataset, s, i+1, s.Clients)
+}
+
+// Validate checks the parameters against the number of classes.
+func (s Split) Validate(classes int) error {
+	switch {
+	case s.Clients < 1 || s.Clients > 1_000_000:
+		return fmt.Errorf("split: clients is %d, want 1..1000000", s.Clients)
+	case s.Kind == Ring && (s.PerClient < 1 || s.PerClient > classes):
+		return fmt.Errorf("split: classes per client is %d, want 1..%d", s.PerClient, classes)
+	case s.Kind == Dirichlet && !(s.Alpha > 0 && !math.IsInf(s.Alpha, 0)):
+		return fmt.Errorf("split: alpha is %g, want a positive number", s.Alpha)
+	case !slices.Contains([]SplitKind{Ring, IID, Dirichlet}, s.Kind):
+		return fmt.Errorf("split: kind %q, want ring, iid or dirichlet", s.Kind)
+	}
+	return nil
+}
+
+// Parts lists the sample indices of each client, ascending. Every sample is
+// used once; under Ring with fewer than K-PerClient+1 clients some classes
+// have no holder and stay out.
+func (s Split) Parts(labels []int, classes int) ([][]int, error) {
+	if err := s.Validate(classes); err != nil {
+		return nil, err
+	}
+	parts := make([][]int, s.Clients)
+	switch s.Kind {
+	case IID:
+		s.iid(labels, parts)
+	case Ring:
+		s.byClass(labels, classes, parts, s.ringShares)
+	case Dirichlet:
+		s.byClass(labels, classes, parts, s.dirichletShares)
+	}
+	for _, part := range parts {
+		slices.Sort(part)
+	}
+	return parts, nil
+}
+
+func (s Split) iid(labels []int, parts [][]int) {
+	order := Stream(s.Seed, "split-iid").Perm(len(labels))
+	for i := range parts {
+		parts[i] = order[i*len(order)/s.Clients : (i+1)*len(order)/s.Clients]
+	}
+}
+
+// byClass shuffles each class and cuts it at the ends that shares returns.
+func (s Split) byClass(labels []int, classes int, parts [][]int, shares func(class, n, classes int) []int) {
+	members := (&Samples{Classes: classes, Y: labels}).ByClass()
+	for class, index := range members {
+		Stream(s.Seed, "split-class", uint64(class)).Shuffle(len(index), func(i, j int) { index[i], index[j] = index[j], index[i] })
+		start := 0
+		for client, end := range shares(class, len(index), classes) {
+			parts[client] = append(parts[client], index[start:end]...)
+			start = end
+		}
+	}
+}
+
+// ringShares cuts n samples into equal parts, one a holder of the class in
+// client order; the last holder takes the remainder (fedd3.md 1.6).
+func (s Split) ringShares(class, n, classes int) []int {
+	holds := func(client int) bool { return (class-client%classes+classes)%classes < s.PerClient }
+	holders := 0
+	for client := range s.Clients {
+		if holds(client) {
+			holders++
+		}
+	}
+	ends, seen := make([]int, s.Clients), 0
+	for client := range ends {
+		if holds(client) {
+			seen++
+		}
+		if holders > 0 {
+			ends[client] = seen * (n / holders)
+		}
+		if seen == holders && holders > 0 {
+			ends[client] = n
+		}
+	}
+	return ends
+}
+
+func (s Split) dirichletShares(class, n, _ int) []int {
+	draw := distuv.Gamma{Alpha: s.Alpha, Beta: 1, Src: Stream(s.Seed, "split-dirichlet", uint64(class))}
+	weight, sum := make([]float64, s.Clients), 0.0
+	for i := range weight {
+		weight[i] = draw.Rand()
+		sum += weight[i]
+	}
+	ends, total := make([]int, s.Clients), 0.0
+	for i := range ends {
+		total += weight[i]
+		ends[i] = min(n, int(math.Round(float64(n)*total/sum)))
+	}
+	ends[s.Clients-1] = n
+	return ends
+}
+
+// ClassTable counts the samples of each class in each part: parts x classes.
+func ClassTable(labels []int, classes int, parts [][]int) [][]int {
+	table := make([][]int, len(parts))
+	for i, part := range parts {
+		table[i] = make([]int, classes)
+		for _, j := range part {
+			table[i][labels[j]]++
+		}
+	}
+	return table
+}
+
+// ParseSplit reads the short name that String writes, for a number of clients.
+func ParseSplit(name string, clients int) (Split, error) {
+	s := Split{Clients: clients}
+	base, seed, seeded := strings.Cut(name, "-s")
+	var err error
+	if seeded {
+		if s.Seed, err = strconv.ParseUint(seed, 10, 64); err != nil {
+			return s, fmt.Errorf("split %q: seed: %w", name, err)
+		}
+	}
+	switch {
+	case base == "iid":
+		s.Kind = IID
+	case strings.HasPrefix(base, "ring"):
+		s.Kind = Ring
+		s.PerClient, err = strconv.Atoi(base[len("ring"):])
+	case strings.HasPrefix(base, "dir"):
+		s.Kind = Dirichlet
+		s.Alpha, err = strconv.ParseFloat(base[len("dir"):], 64)
+	default:
+		err = fmt.Errorf("want ringN, iid or dirALPHA")
+	}
+	if err != nil {
+		return s, fmt.Errorf("split %q: %w", name, err)
+	}
+	return s, nil
+}

@@ -1,0 +1,136 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// TaskVersion is the version of the task document this program writes.
+const TaskVersion = 1
+
+// Limits of a task document, checked by Validate.
+const (
+	MaxClasses  = 4096
+	MaxNameLen  = 128
+	MaxFeatures = 1 << 24
+)
+
+// ErrInvalidTask is wrapped by every error of Task.Validate.
+var ErrInvalidTask = errors.New("invalid task")
+
+// Task is what sets must share to be trained together: the classes in order,
+// the shape of a sample, and the fixed public constants that standardise it.
+// Mean and Std are never computed from one device's data, so that all devices
+// agree on task space:
+//
+//	x = (value - mean[c]) / std[c]
+//
+// with value = pixel/255 for images and the raw feature for tables.
+type Task struct {
+	Version int
+	Name    string
+	Classes []string
+	Shape   Shape
+	Mean    []float64 // a channel, or a feature for tables (1x1xF)
+	Std     []float64
+}
+
+// IsTable reports whether samples are rows of features rather than images.
+func (t *Task) IsTable() bool { return t.Shape.C == 1 && t.Shape.H == 1 }
+
+// constants is how many values Mean and Std hold.
+func (t *Task) constants() int {
+	if t.IsTable() {
+		return t.Shape.W
+	}
+	return t.Shape.C
+}
+
+// Validate checks a task from outside: bounded sizes, names that print, finite
+// constants with positive deviations.
+func (t *Task) Validate() error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s", ErrInvalidTask, fmt.Sprintf(format, args...))
+	}
+	if t.Version != TaskVersion {
+		return fail("version %d, this program knows %d", t.Version, TaskVersion)
+	}
+	if err := checkName(t.Name); err != nil {
+		return fail("name %q: %v", t.Name, err)
+	}
+	if n := len(t.Classes); n < 2 || n > MaxClasses {
+		return fail("%d classes, want 2..%d", n, MaxClasses)
+	}
+	for i, c := range t.Classes {
+		if err := checkName(c); err != nil {
+			return fail("class %d, %q: %v", i, c, err)
+		}
+		if slices.Contains(t.Classes[:i], c) {
+			return fail("class %q appears twice", c)
+		}
+	}
+	if err := t.Shape.check(); err != nil {
+		return fail("shape: %v", err)
+	}
+	if len(t.Mean) != t.constants() || len(t.Std) != t.constants() {
+		return fail("%d means and %d deviations, want %d of each", len(t.Mean), len(t.Std), t.constants())
+	}
+	for i := range t.Mean {
+		if !isFinite(t.Mean[i]) || !isFinite(t.Std[i]) || t.Std[i] <= 0 {
+			return fail("mean %g, std %g: want finite values and std > 0", t.Mean[i], t.Std[i])
+		}
+	}
+	return nil
+}
+
+func (s Shape) check() error {
+	for _, v := range []int{s.C, s.H, s.W} {
+		if v < 1 || v > MaxFeatures {
+			return fmt.Errorf("%v, want sides of 1..%d", s, MaxFeatures)
+		}
+	}
+	if int64(s.C)*int64(s.H) > MaxFeatures || int64(s.C)*int64(s.H)*int64(s.W) > MaxFeatures {
+		return fmt.Errorf("%v has more than %d values", s, MaxFeatures)
+	}
+	return nil
+}
+
+func checkName(s string) error {
+	switch {
+	case s == "" || len(s) > MaxNameLen:
+		return fmt.Errorf("want 1..%d bytes", MaxNameLen)
+	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("holds a character that does not print")
+	}
+	return nil
+}
+
+func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// Standardise maps raw values of one sample into task space, in place.
+func (t *Task) Standardise(x []float32) {
+	per := len(x) / t.constants()
+	for c := range t.Mean {
+		mean, inv := float32(t.Mean[c]), float32(1/t.Std[c])
+		row := x[c*per : (c+1)*per]
+		for i, v := range row {
+			row[i] = (v - mean) * inv
+		}
+	}
+}
+
+// Restore is the inverse of Standardise, in place.
+func (t *Task) Restore(x []float32) {
+	per := len(x) / t.constants()
+	for c := range t.Mean {
+		mean, std := float32(t.Mean[c]), float32(t.Std[c])
+		row := x[c*per : (c+1)*per]
+		for i, v := range row {
+			row[i] = v*std + mean
+		}
+	}
+}
