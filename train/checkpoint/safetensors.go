@@ -1,0 +1,299 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Causes of refusal, to be tested with errors.Is.
+var (
+	// ErrFormat means that the bytes are not a well-formed file.
+	ErrFormat = errors.New("malformed safetensors")
+	// ErrTooLarge means that the file claims more than the reader's limits.
+	ErrTooLarge = errors.New("safetensors beyond the limits")
+)
+
+const (
+	metadataKey   = "__metadata__"
+	lengthBytes   = 8 // the header's length comes first, little-endian
+	dataAlignment = 8 // the header is padded with spaces so that data starts aligned
+)
+
+// Limits bound what Decode accepts. A zero field stands for its default.
+type Limits struct {
+	HeaderBytes int // bytes of the JSON header; default 1 MiB
+	Tensors     int // number of tensors; default 10,000
+	DataBytes   int // bytes of all values; default 4 GiB
+	Rank        int // dimensions of one tensor; default 8
+}
+
+func (l Limits) orDefault() Limits {
+	pick := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	pick(&l.HeaderBytes, 1<<20)
+	pick(&l.Tensors, 10_000)
+	pick(&l.DataBytes, int(min(4<<30, int64(^uint(0)>>1))))
+	pick(&l.Rank, 8)
+	return l
+}
+
+// entry is one tensor in the header.
+type entry struct {
+	DType   string `json:"dtype"`
+	Shape   []int  `json:"shape"`
+	Offsets []int  `json:"data_offsets"`
+}
+
+// Encode writes tensors and metadata as one safetensors file. The bytes are a
+// function of the content alone: widest element type first (so that every
+// tensor is aligned), then by name; metadata keys sorted. It fails on
+// duplicate or reserved names and on data that does not fill its shape.
+func Encode(tensors []Tensor, meta map[string]string) ([]byte, error) {
+	ordered := slices.Clone(tensors)
+	slices.SortFunc(ordered, func(a, b Tensor) int {
+		if d := widths[b.DType] - widths[a.DType]; d != 0 {
+			return d
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	header, size, err := encodeHeader(ordered, meta)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, 0, lengthBytes+len(header)+size)
+	out = binary.LittleEndian.AppendUint64(out, uint64(len(header)))
+	out = append(out, header...)
+	for _, t := range ordered {
+		out = append(out, t.Data...)
+	}
+	return out, nil
+}
+
+func encodeHeader(ordered []Tensor, meta map[string]string) (header []byte, size int, err error) {
+	var buf bytes.Buffer
+	buf.WriteByte('{')
+	if len(meta) > 0 {
+		if err := writeField(&buf, metadataKey, meta); err != nil {
+			return nil, 0, err
+		}
+	}
+	seen := make(map[string]bool, len(ordered))
+	for _, t := range ordered {
+		if seen[t.Name] || t.Name == metadataKey || !utf8.ValidString(t.Name) {
+			return nil, 0, fmt.Errorf("encode tensor %q: name is taken, reserved or not UTF-8", t.Name)
+		}
+		seen[t.Name] = true
+		w, known := widths[t.DType]
+		n, err := checkedLen(t.Shape, len(t.Data))
+		if err != nil || !known || n*w != len(t.Data) {
+			return nil, 0, fmt.Errorf("encode tensor %q: %d bytes for %s of shape %v", t.Name, len(t.Data), t.DType, t.Shape)
+		}
+		e := entry{t.DType, append([]int{}, t.Shape...), []int{size, size + len(t.Data)}}
+		if err := writeField(&buf, t.Name, e); err != nil {
+			return nil, 0, err
+		}
+		size += len(t.Data)
+	}
+	buf.WriteByte('}')
+	for (lengthBytes+buf.Len())%dataAlignment != 0 {
+		buf.WriteByte(' ')
+	}
+	return buf.Bytes(), size, nil
+}
+
+func writeField(buf *bytes.Buffer, key string, value any) error {
+	if buf.Len() > 1 {
+		buf.WriteByte(',')
+	}
+	k, err := json.Marshal(key)
+	if err != nil {
+		return fmt.Errorf("encode %q: %w", key, err)
+	}
+	v, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode %q: %w", key, err)
+	}
+	buf.Write(k)
+	buf.WriteByte(':')
+	buf.Write(v)
+	return nil
+}
+
+// Decode reads a safetensors file. Tensors come in the order of their bytes,
+// and their Data alias file. It fails with ErrFormat unless the tensors cover
+// the data exactly, without gap or overlap, under distinct names and with
+// known element types; with ErrTooLarge beyond the limits, before anything is
+// allocated for it.
+func Decode(file []byte, limits Limits) ([]Tensor, map[string]string, error) {
+	limits = limits.orDefault()
+	if len(file) < lengthBytes {
+		return nil, nil, fmt.Errorf("decode: %w: %d bytes", ErrFormat, len(file))
+	}
+	length := binary.LittleEndian.Uint64(file)
+	if length > uint64(limits.HeaderBytes) {
+		return nil, nil, fmt.Errorf("decode: %w: header of %d bytes, at most %d", ErrTooLarge, length, limits.HeaderBytes)
+	}
+	if length > uint64(len(file)-lengthBytes) {
+		return nil, nil, fmt.Errorf("decode: %w: header of %d bytes in a file of %d", ErrFormat, length, len(file))
+	}
+	header, data := file[lengthBytes:lengthBytes+int(length)], file[lengthBytes+int(length):]
+	if len(data) > limits.DataBytes {
+		return nil, nil, fmt.Errorf("decode: %w: %d bytes of data, at most %d", ErrTooLarge, len(data), limits.DataBytes)
+	}
+	if !utf8.Valid(header) || len(header) == 0 || header[0] != '{' {
+		return nil, nil, fmt.Errorf("decode: %w: header is not a JSON object in UTF-8", ErrFormat)
+	}
+	entries, meta, err := decodeHeader(header, limits)
+	if err != nil {
+		return nil, nil, fmt.Errorf("decode: %w", err)
+	}
+	tensors, err := place(entries, data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("decode: %w", err)
+	}
+	return tensors, meta, nil
+}
+
+type namedEntry struct {
+	name string
+	entry
+}
+
+// decodeHeader walks the JSON by tokens, because a map would hide duplicates.
+func decodeHeader(header []byte, limits Limits) (entries []namedEntry, meta map[string]string, err error) {
+	d := json.NewDecoder(bytes.NewReader(header))
+	d.DisallowUnknownFields()
+	err = eachField(d, func(name string) error {
+		if name == metadataKey {
+			meta, err = decodeMetadata(d)
+			return err
+		}
+		if len(entries) == limits.Tensors {
+			return fmt.Errorf("%w: more than %d tensors", ErrTooLarge, limits.Tensors)
+		}
+		e := namedEntry{name: name}
+		if err := decodeEntry(d, &e.entry, limits); err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		entries = append(entries, e)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, nil, fmt.Errorf("%w: something follows the header's object", ErrFormat)
+	}
+	return entries, meta, nil
+}
+
+// eachField calls f with each key of the object that starts here; f reads the
+// value. Duplicate keys are refused.
+func eachField(d *json.Decoder, f func(key string) error) error {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return fmt.Errorf("%w: no JSON object", ErrFormat)
+	}
+	seen := make(map[string]bool)
+	for d.More() {
+		t, err := d.Token()
+		key, ok := t.(string)
+		if err != nil || !ok {
+			return fmt.Errorf("%w: %v", ErrFormat, err)
+		}
+		if seen[key] {
+			return fmt.Errorf("%w: %q twice", ErrFormat, key)
+		}
+		seen[key] = true
+		if err := f(key); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return fmt.Errorf("%w: %v", ErrFormat, err)
+	}
+	return nil
+}
+
+func decodeMetadata(d *json.Decoder) (map[string]string, error) {
+	meta := make(map[string]string)
+	err := eachField(d, func(key string) error {
+		t, err := d.Token()
+		value, ok := t.(string)
+		if err != nil || !ok {
+			return fmt.Errorf("%w: metadata %q is not a string", ErrFormat, key)
+		}
+		meta[key] = value
+		return nil
+	})
+	return meta, err
+}
+
+func decodeEntry(d *json.Decoder, e *entry, limits Limits) error {
+	err := eachField(d, func(key string) error {
+		var err error
+		switch key {
+		case "dtype":
+			err = d.Decode(&e.DType)
+		case "shape":
+			err = d.Decode(&e.Shape)
+		case "data_offsets":
+			err = d.Decode(&e.Offsets)
+		default:
+			err = fmt.Errorf("unknown field %q", key)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %v", ErrFormat, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	w, known := widths[e.DType]
+	if !known || e.Shape == nil || len(e.Offsets) != 2 {
+		return fmt.Errorf("%w: element type %q, shape %v, offsets %v", ErrFormat, e.DType, e.Shape, e.Offsets)
+	}
+	if len(e.Shape) > limits.Rank {
+		return fmt.Errorf("%w: %d dimensions, at most %d", ErrTooLarge, len(e.Shape), limits.Rank)
+	}
+	n, err := checkedLen(e.Shape, limits.DataBytes/w)
+	if err != nil {
+		return err
+	}
+	if e.Offsets[0] < 0 || e.Offsets[1] < e.Offsets[0] || e.Offsets[1]-e.Offsets[0] != n*w {
+		return fmt.Errorf("%w: shape %v of %s at offsets %v", ErrFormat, e.Shape, e.DType, e.Offsets)
+	}
+	return nil
+}
+
+// place gives each tensor its bytes, after checking that they tile the data.
+func place(entries []namedEntry, data []byte) ([]Tensor, error) {
+	slices.SortStableFunc(entries, func(a, b namedEntry) int {
+		if d := a.Offsets[0] - b.Offsets[0]; d != 0 {
+			return d
+		}
+		return a.Offsets[1] - b.Offsets[1]
+	})
+	tensors, end := make([]Tensor, 0, len(entries)), 0
+	for _, e := range entries {
+		if e.Offsets[0] != end || e.Offsets[1] > len(data) {
+			return nil, fmt.Errorf("%w: tensor %q at %v leaves a gap, overlaps or passes the end", ErrFormat, e.name, e.Offsets)
+		}
+		tensors = append(tensors, Tensor{e.name, e.DType, e.Shape, data[e.Offsets[0]:e.Offsets[1]:e.Offsets[1]]})
+		end = e.Offsets[1]
+	}
+	if end != len(data) {
+		return nil, fmt.Errorf("%w: %d bytes belong to no tensor", ErrFormat, len(data)-end)
+	}
+	return tensors, nil
+}
