@@ -1,0 +1,134 @@
+package coreset
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// mixture is a Gaussian mixture with full covariances.
+type mixture struct {
+	mean   [][]float64
+	weight []float64 // sums of responsibilities: how many samples each averages
+	chol   []mat.Cholesky
+}
+
+// em runs expectation maximisation from a hard assignment. Every step is the
+// textbook one (Bishop, 9.2.2):
+//
+//	r_ik = pi_k N(x_i | mu_k, S_k) / sum_j pi_j N(x_i | mu_j, S_j)
+//	mu_k = sum_i r_ik x_i / N_k,  S_k = sum_i r_ik (x_i - mu_k)(x_i - mu_k)' / N_k + floor I
+//
+// Cost of a round: components x (samples x d^2 + d^3/3).
+func (g GMM) em(ctx context.Context, x [][]float32, assign []int) (*mixture, error) {
+	k := 0
+	for _, a := range assign {
+		k = max(k, a+1)
+	}
+	resp := mat.NewDense(len(x), k, nil)
+	for i, a := range assign {
+		resp.Set(i, a, 1)
+	}
+	all := toDense(x)
+	last := math.Inf(-1)
+	var fit *mixture
+	for range g.MaxIterations {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var err error
+		if fit, err = g.maximise(all, resp); err != nil {
+			return nil, err
+		}
+		likelihood := fit.expect(all, resp)
+		if math.Abs(likelihood-last) < g.Tolerance {
+			break
+		}
+		last = likelihood
+	}
+	return fit, nil
+}
+
+func toDense(x [][]float32) *mat.Dense {
+	out := mat.NewDense(len(x), len(x[0]), nil)
+	for i, row := range x {
+		for j, v := range row {
+			out.Set(i, j, float64(v))
+		}
+	}
+	return out
+}
+
+// maximise is the M step.
+func (g GMM) maximise(x, resp *mat.Dense) (*mixture, error) {
+	n, d := x.Dims()
+	_, k := resp.Dims()
+	fit := &mixture{mean: make([][]float64, k), weight: make([]float64, k), chol: make([]mat.Cholesky, k)}
+	scaled := mat.NewDense(n, d, nil)
+	for c := range k {
+		mean := make([]float64, d)
+		total := 1e-12 // keeps an empty component finite
+		for i := range n {
+			r := resp.At(i, c)
+			total += r
+			floats.AddScaled(mean, r, x.RawRowView(i))
+		}
+		floats.Scale(1/total, mean)
+		for i := range n {
+			row := scaled.RawRowView(i)
+			floats.SubTo(row, x.RawRowView(i), mean)
+			floats.Scale(math.Sqrt(resp.At(i, c)/total), row)
+		}
+		cov := mat.NewSymDense(d, nil)
+		cov.SymOuterK(1, scaled.T())
+		for j := range d {
+			cov.SetSym(j, j, cov.At(j, j)+g.Floor)
+		}
+		if !fit.chol[c].Factorize(cov) {
+			return nil, fmt.Errorf("gmm: covariance of component %d is not positive definite", c)
+		}
+		fit.mean[c], fit.weight[c] = mean, total
+	}
+	return fit, nil
+}
+
+// expect is the E step: it overwrites resp and returns the mean
+// log-likelihood.
+func (m *mixture) expect(x, resp *mat.Dense) float64 {
+	n, d := x.Dims()
+	total := floats.Sum(m.weight)
+	diff := mat.NewDense(n, d, nil)
+	for c := range m.mean {
+		for i := range n {
+			floats.SubTo(diff.RawRowView(i), x.RawRowView(i), m.mean[c])
+		}
+		var lower mat.TriDense
+		m.chol[c].LTo(&lower)
+		var white mat.Dense
+		if err := white.Solve(&lower, diff.T()); err != nil && white.IsEmpty() {
+			continue // cannot happen after a successful factorisation
+		}
+		base := math.Log(m.weight[c]/total) - 0.5*(m.chol[c].LogDet()+float64(d)*math.Log(2*math.Pi))
+		for i := range n {
+			sum := 0.0
+			for j := range d {
+				v := white.At(j, i)
+				sum += v * v
+			}
+			resp.Set(i, c, base-0.5*sum)
+		}
+	}
+	mean := 0.0
+	for i := range n {
+		row := resp.RawRowView(i)
+		norm := floats.LogSumExp(row)
+		mean += norm / float64(n)
+		for c, v := range row {
+			row[c] = math.Exp(v - norm)
+		}
+	}
+	return mean
+}

@@ -1,0 +1,98 @@
+package coreset
+
+import (
+	"context"
+	"math"
+	"strconv"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// GMM fits one Gaussian mixture a class by expectation maximisation and
+// publishes the component means (FedD3's coreset instance, fedd3 1.4): full
+// covariance with a floor on its diagonal, started by k-means. With one image
+// a class the mean is the class mean, in one pass.
+type GMM struct {
+	Floor         float64 // added to the diagonal of every covariance
+	MaxIterations int     // of EM; k-means takes the same number at most
+	Tolerance     float64 // EM stops when the mean log-likelihood gains less
+}
+
+// DefaultGMM has the settings of the official code.
+func DefaultGMM() GMM { return GMM{Floor: 1e-6, MaxIterations: 100, Tolerance: 1e-3} }
+
+// Name implements distill.Method.
+func (GMM) Name() string { return "gmm" }
+
+// Version implements distill.Method.
+func (GMM) Version() int { return 1 }
+
+// Summary implements distill.Method.
+func (GMM) Summary() string {
+	return "means of a Gaussian mixture a class (one image a class: the class mean)"
+}
+
+// Settings implements distill.Method.
+func (g GMM) Settings() map[string]string {
+	return map[string]string{
+		"covariance_floor": strconv.FormatFloat(g.Floor, 'g', -1, 64),
+		"max_iterations":   strconv.Itoa(g.MaxIterations),
+		"tolerance":        strconv.FormatFloat(g.Tolerance, 'g', -1, 64),
+	}
+}
+
+// Distill implements distill.Method.
+func (g GMM) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
+	if err := req.Check(); err != nil {
+		return nil, err
+	}
+	held := req.Samples.Held()
+	out := &data.Samples{Shape: req.Samples.Shape, Classes: req.Samples.Classes}
+	smallest := math.Inf(1)
+	members := req.Samples.ByClass()
+	for done, class := range held {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		fit, err := g.fitClass(ctx, req, members[class], class)
+		if err != nil {
+			return nil, err
+		}
+		for k := range fit.mean {
+			for _, v := range fit.mean[k] {
+				out.X = append(out.X, float32(v))
+			}
+			out.Y = append(out.Y, class)
+			smallest = math.Min(smallest, fit.weight[k])
+		}
+		req.Report(distill.Progress{Done: done + 1, Total: len(held), Loss: math.NaN()})
+	}
+	return &distill.Result{Images: out, SmallestGroup: int(math.Floor(smallest + 1e-6))}, nil
+}
+
+// fitClass fits one mixture; its weights are sums of responsibilities.
+func (g GMM) fitClass(ctx context.Context, req distill.Request, members []int, class int) (*mixture, error) {
+	x := make([][]float32, len(members))
+	for i, j := range members {
+		x[i] = req.Samples.Row(j)
+	}
+	if req.IPC == 1 {
+		return &mixture{mean: [][]float64{meanOf(x)}, weight: []float64{float64(len(x))}}, nil
+	}
+	start := kmeans(x, req.IPC, g.MaxIterations, data.Stream(req.Seed, "coreset-gmm", uint64(class)))
+	return g.em(ctx, x, start)
+}
+
+func meanOf(x [][]float32) []float64 {
+	mean := make([]float64, len(x[0]))
+	for _, row := range x {
+		for j, v := range row {
+			mean[j] += float64(v)
+		}
+	}
+	for j := range mean {
+		mean[j] /= float64(len(x))
+	}
+	return mean
+}

@@ -1,0 +1,65 @@
+package coreset
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+func TestOneImageAClassIsTheClassMean(t *testing.T) {
+	local := distilltest.Samples(data.Shape{C: 1, H: 3, W: 3}, 4, []int{1, 2}, 25)
+	r, err := DefaultGMM().Distill(context.Background(), distill.Request{Samples: local, IPC: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.SmallestGroup != 25 {
+		t.Errorf("smallest group %d, want the class's 25", r.SmallestGroup)
+	}
+	for k, c := range []int{1, 2} {
+		for j := range 9 {
+			sum := 0.0
+			for _, i := range local.ByClass()[c] {
+				sum += float64(local.Row(i)[j])
+			}
+			if got := float64(r.Images.Row(k)[j]); math.Abs(got-sum/25) > 1e-6 {
+				t.Fatalf("class %d, value %d: %.7f, want the mean %.7f", c, j, got, sum/25)
+			}
+		}
+	}
+}
+
+// Three well-separated blobs of one class: EM must find their centres and
+// share the samples among them.
+func TestComponentsFindSeparateBlobs(t *testing.T) {
+	blobs := distilltest.Samples(data.Shape{C: 1, H: 2, W: 3}, 3, []int{0, 1, 2}, 40)
+	for i, y := range blobs.Y {
+		for j := range blobs.Row(i) {
+			blobs.Row(i)[j] += 8 * float32(y)
+		}
+	}
+	centres := make([][]float64, 3)
+	for c, index := range blobs.ByClass() {
+		centres[c] = meanOf([][]float32{blobs.Row(index[0])})
+	}
+	one := &data.Samples{Shape: blobs.Shape, Classes: 1, X: blobs.X, Y: make([]int, blobs.Len())}
+	r, err := DefaultGMM().Distill(context.Background(), distill.Request{Samples: one, IPC: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.SmallestGroup != 40 {
+		t.Errorf("smallest group %d, want 40", r.SmallestGroup)
+	}
+	for c, centre := range centres {
+		best := math.Inf(1)
+		for i := range 3 {
+			best = math.Min(best, distance2(r.Images.Row(i), centre))
+		}
+		if best > 6*1.0 {
+			t.Errorf("no component near blob %d (squared distance %.2f)", c, best)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+// Package coreset holds the cheap methods: real samples picked at random (the
+// control beside every other method) and Gaussian mixtures, whose means are
+// averages of real samples.
+package coreset
+
+import (
+	"context"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// Random picks real samples, balanced over the classes held, without
+// replacement. It publishes raw data: it is the control, not a default.
+type Random struct{}
+
+// Name implements distill.Method.
+func (Random) Name() string { return "random" }
+
+// Version implements distill.Method.
+func (Random) Version() int { return 1 }
+
+// Summary implements distill.Method.
+func (Random) Summary() string {
+	return "real samples picked at random (the control; publishes raw data)"
+}
+
+// Settings implements distill.Method.
+func (Random) Settings() map[string]string { return map[string]string{} }
+
+// Distill implements distill.Method.
+func (Random) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
+	if err := req.Check(); err != nil {
+		return nil, err
+	}
+	var pick []int
+	for class, index := range req.Samples.ByClass() {
+		if len(index) == 0 {
+			continue
+		}
+		order := data.Stream(req.Seed, "coreset-random", uint64(class)).Perm(len(index))
+		for _, j := range order[:req.IPC] {
+			pick = append(pick, index[j])
+		}
+	}
+	req.Report(distill.Progress{Done: len(pick), Total: len(pick)})
+	return &distill.Result{Images: req.Samples.Subset(pick), SmallestGroup: 1}, ctx.Err()
+}

@@ -1,0 +1,151 @@
+package distill
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// RealThreshold is the relative distance under which a published image counts
+// as a real one.
+const RealThreshold = 0.5
+
+// neighbourSample is how many samples of a class estimate the median distance
+// to the nearest neighbour; each is compared with all the others.
+const neighbourSample = 256
+
+// Disclosure says how close the published images come to local samples. It is
+// evidence, not a privacy guarantee.
+type Disclosure struct {
+	// Ratio is, for each image, its distance to the nearest local sample of
+	// its class divided by the median distance from a sample of that class to
+	// its own nearest neighbour. 0 is a copy. +Inf when the class has no local
+	// sample; a class of one sample, or of identical ones, is compared with
+	// the norm of the sample instead.
+	Ratio []float64
+	// Nearest is the local sample that Ratio was measured to, or -1.
+	Nearest []int
+}
+
+// NearestReal is the smallest ratio: what the manifest publishes.
+func (d Disclosure) NearestReal() float64 {
+	if len(d.Ratio) == 0 {
+		return math.Inf(1)
+	}
+	return slices.Min(d.Ratio)
+}
+
+// ContainsReal reports whether an image is so close to a real one that it
+// counts as published raw data.
+func (d Disclosure) ContainsReal() bool { return d.NearestReal() < RealThreshold }
+
+// Disclose compares every image with the local samples of its class. Distances
+// are taken directly, never by the expanded square, and a sample is left out
+// of its own neighbours by index: float32 rounding would otherwise make the
+// median of a tight class a hundred times too small. Cost: (images + 256 a
+// class) x samples of the class x values.
+func Disclose(ctx context.Context, images, local *data.Samples) (Disclosure, error) {
+	members := local.ByClass()
+	scale := make([]float64, local.Classes)
+	for _, c := range images.Held() {
+		scale[c] = typicalDistance(ctx, local, members[c])
+	}
+	out := Disclosure{Ratio: make([]float64, images.Len()), Nearest: make([]int, images.Len())}
+	parallel(images.Len(), func(i int) {
+		c := images.Y[i]
+		j, dist := nearest(images.Row(i), local, members[c], -1)
+		out.Nearest[i], out.Ratio[i] = j, dist/scale[c]
+		if j < 0 {
+			out.Ratio[i] = math.Inf(1)
+		}
+	})
+	return out, ctx.Err()
+}
+
+// typicalDistance is the median distance from a sample to its nearest
+// neighbour within the class.
+func typicalDistance(ctx context.Context, local *data.Samples, members []int) float64 {
+	if len(members) == 0 {
+		return 1
+	}
+	probes := members
+	if len(members) > neighbourSample {
+		probes = make([]int, neighbourSample)
+		for i := range probes {
+			probes[i] = members[i*len(members)/neighbourSample]
+		}
+	}
+	dist := make([]float64, len(probes))
+	parallel(len(probes), func(i int) {
+		if ctx.Err() == nil {
+			_, dist[i] = nearest(local.Row(probes[i]), local, members, probes[i])
+		}
+	})
+	slices.Sort(dist)
+	if m := dist[len(dist)/2]; m > 0 && !math.IsInf(m, 0) {
+		return m
+	}
+	origin := make([]float32, local.Shape.Size())
+	if norm := math.Sqrt(squaredDistance(local.Row(members[0]), origin, math.Inf(1))); norm > 0 {
+		return norm
+	}
+	return 1
+}
+
+// nearest finds the closest member to x, leaving out one index.
+func nearest(x []float32, local *data.Samples, members []int, except int) (index int, dist float64) {
+	best := math.Inf(1)
+	index = -1
+	for _, j := range members {
+		if j == except {
+			continue
+		}
+		if d := squaredDistance(x, local.Row(j), best); d < best {
+			best, index = d, j
+		}
+	}
+	return index, math.Sqrt(best)
+}
+
+// squaredDistance sums (a-b)^2, giving up once the sum exceeds limit.
+func squaredDistance(a, b []float32, limit float64) float64 {
+	const stride = 64
+	sum := 0.0
+	for len(a) > 0 {
+		n := min(stride, len(a))
+		var s0, s1 float32
+		i := 0
+		for ; i+1 < n; i += 2 {
+			d0, d1 := a[i]-b[i], a[i+1]-b[i+1]
+			s0 += d0 * d0
+			s1 += d1 * d1
+		}
+		if i < n {
+			d := a[i] - b[i]
+			s0 += d * d
+		}
+		if sum += float64(s0) + float64(s1); sum > limit {
+			return sum
+		}
+		a, b = a[n:], b[n:]
+	}
+	return sum
+}
+
+// parallel calls f for 0..n-1 on all processors; each call owns index i alone.
+func parallel(n int, f func(i int)) {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < n; i += workers {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,54 @@
+package distill_test
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+func disclose(t *testing.T, images, local *data.Samples) distill.Disclosure {
+	t.Helper()
+	d, err := distill.Disclose(context.Background(), images, local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestACopyIsFound(t *testing.T) {
+	local := distilltest.Samples(data.Shape{C: 1, H: 5, W: 5}, 3, []int{0, 2}, 50)
+	d := disclose(t, local.Subset([]int{7, 80}), local)
+	if d.NearestReal() != 0 || !d.ContainsReal() || d.Nearest[0] != 7 || d.Nearest[1] != 80 {
+		t.Errorf("ratios %v, nearest %v: want copies of samples 7 and 80", d.Ratio, d.Nearest)
+	}
+}
+
+func TestTheMeanOfManyIsNoCopy(t *testing.T) {
+	local := distilltest.Samples(data.Shape{C: 1, H: 5, W: 5}, 2, []int{0}, 60)
+	mean := local.Subset([]int{0})
+	for j := range mean.X {
+		sum := float32(0)
+		for i := range local.Len() {
+			sum += local.Row(i)[j]
+		}
+		mean.X[j] = sum / float32(local.Len())
+	}
+	if d := disclose(t, mean, local); d.ContainsReal() {
+		t.Errorf("the mean of 60 samples counts as real (%.3f)", d.NearestReal())
+	}
+}
+
+func TestDegenerateClassesStillTellCopies(t *testing.T) {
+	local := distilltest.Samples(data.Shape{C: 1, H: 2, W: 2}, 3, []int{0}, 1)
+	if d := disclose(t, local, local); d.NearestReal() != 0 {
+		t.Errorf("copy of a lone sample: %.3f", d.NearestReal())
+	}
+	stranger := &data.Samples{Shape: local.Shape, Classes: 3, X: local.X, Y: []int{1}}
+	if d := disclose(t, stranger, local); !math.IsInf(d.NearestReal(), 1) {
+		t.Errorf("class without local samples: %.3f, want +Inf", d.NearestReal())
+	}
+}

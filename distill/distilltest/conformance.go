@@ -1,0 +1,136 @@
+// Package distilltest is the conformance suite that every distillation method
+// passes.
+package distilltest
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// Samples draws a small labelled data set: n samples of each held class, each
+// class a noisy blob of its own.
+func Samples(shape data.Shape, classes int, held []int, n int) *data.Samples {
+	rng := rand.New(rand.NewPCG(11, 17))
+	s := &data.Samples{Shape: shape, Classes: classes}
+	for _, c := range held {
+		centre := make([]float32, shape.Size())
+		for j := range centre {
+			centre[j] = float32(rng.NormFloat64())
+		}
+		for range n {
+			for _, v := range centre {
+				s.X = append(s.X, v+0.5*float32(rng.NormFloat64()))
+			}
+			s.Y = append(s.Y, c)
+		}
+	}
+	return s
+}
+
+// Run checks what holds for every method.
+func Run(t *testing.T, m distill.Method) {
+	t.Helper()
+	local := Samples(data.Shape{C: 1, H: 5, W: 4}, 10, []int{2, 3, 7}, 30)
+	do := func(t *testing.T, ipc int, seed uint64) *distill.Result {
+		t.Helper()
+		r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: ipc, Seed: seed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	t.Run("names itself", func(t *testing.T) {
+		if m.Name() == "" || m.Version() < 1 || m.Summary() == "" || m.Settings() == nil {
+			t.Errorf("name %q, version %d, summary %q, settings %v", m.Name(), m.Version(), m.Summary(), m.Settings())
+		}
+	})
+	t.Run("gives the asked count of each held class and finite values", func(t *testing.T) {
+		for _, ipc := range []int{1, 3} {
+			checkImages(t, do(t, ipc, 1), local, ipc)
+		}
+	})
+	t.Run("gives the same bits for the same seed on any number of processors", func(t *testing.T) {
+		want := do(t, 2, 5).Images.X
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+		if got := do(t, 2, 5).Images.X; !slices.Equal(got, want) {
+			t.Error("other bits with one processor")
+		}
+	})
+	t.Run("leaves its input alone", func(t *testing.T) {
+		before := slices.Clone(local.X)
+		do(t, 2, 3)
+		if !slices.Equal(before, local.X) {
+			t.Error("input changed")
+		}
+	})
+	t.Run("refuses what it cannot do", func(t *testing.T) { checkRefusals(t, m, local) })
+	t.Run("stops when told", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if _, err := m.Distill(ctx, distill.Request{Samples: local, IPC: 2}); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
+		}
+	})
+	t.Run("reports progress to the end", func(t *testing.T) {
+		var last distill.Progress
+		_, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Progress: func(p distill.Progress) { last = p }})
+		if err != nil || last.Total == 0 || last.Done != last.Total {
+			t.Errorf("last progress %+v, error %v", last, err)
+		}
+	})
+	t.Run("tells the truth about averaging", func(t *testing.T) {
+		r := do(t, 1, 1)
+		d, err := distill.Disclose(context.Background(), r.Images, local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.SmallestGroup >= 10 && d.ContainsReal() {
+			t.Errorf("says it averages %d samples, yet publishes one (nearest_real %.3f)", r.SmallestGroup, d.NearestReal())
+		}
+	})
+}
+
+func checkImages(t *testing.T, r *distill.Result, local *data.Samples, ipc int) {
+	t.Helper()
+	if r.Images.Shape != local.Shape || r.Images.Classes != local.Classes || len(r.Images.X) != r.Images.Len()*local.Shape.Size() {
+		t.Fatalf("%d images of %v with %d classes and %d values", r.Images.Len(), r.Images.Shape, r.Images.Classes, len(r.Images.X))
+	}
+	for c, index := range r.Images.ByClass() {
+		want := 0
+		if slices.Contains(local.Held(), c) {
+			want = ipc
+		}
+		if len(index) != want {
+			t.Errorf("class %d: %d images, want %d", c, len(index), want)
+		}
+	}
+	for i, v := range r.Images.X {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			t.Fatalf("value %d is %v", i, v)
+		}
+	}
+}
+
+func checkRefusals(t *testing.T, m distill.Method, local *data.Samples) {
+	t.Helper()
+	for name, c := range map[string]struct {
+		req  distill.Request
+		want error
+	}{
+		"no samples":           {distill.Request{Samples: local.Subset(nil), IPC: 1}, distill.ErrNoSamples},
+		"no budget":            {distill.Request{Samples: local}, distill.ErrBudget},
+		"more images than are": {distill.Request{Samples: local, IPC: 31}, distill.ErrTooFew},
+	} {
+		if _, err := m.Distill(context.Background(), c.req); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+	}
+}

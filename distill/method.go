@@ -1,0 +1,84 @@
+// Package distill says what it is to distil: a Method turns the local samples
+// of a device into a few images that train a model almost as well, and every
+// result carries measured facts about what it gives away.
+package distill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// Errors of methods.
+var (
+	ErrNoSamples = errors.New("no samples to distil")
+	ErrTooFew    = errors.New("a class has too few samples")
+	ErrBudget    = errors.New("budget out of range")
+	ErrUnknown   = errors.New("unknown method")
+)
+
+// Method is one way to distil. A method draws only from Request.Seed, sees
+// only Request.Samples, and gives the same bits for any number of workers.
+type Method interface {
+	// Name is what the user types: gmm.
+	Name() string
+	// Version rises whenever the same request would give other images.
+	Version() int
+	// Summary is one line for lists.
+	Summary() string
+	// Settings are the method's hyper-parameters, as the manifest records them.
+	Settings() map[string]string
+	// Distill makes the set. It returns ctx's error when interrupted.
+	Distill(ctx context.Context, req Request) (*Result, error)
+}
+
+// Request is what a method is asked to do.
+type Request struct {
+	Samples *data.Samples // local data in task space
+	IPC     int           // images per class held, at least 1
+	Seed    uint64
+	// Progress, when not nil, is called from the method's goroutine.
+	Progress func(Progress)
+}
+
+// Progress says how far a method is; Loss is NaN where there is none.
+type Progress struct {
+	Done, Total int
+	Loss        float64
+}
+
+// Result is a distilled set before it is written down.
+type Result struct {
+	Images *data.Samples // class after class, IPC images a class held
+	// Consumer names the model the images were made for (lenet, ntk:1), or is
+	// empty when they were made for none in particular.
+	Consumer string
+	// SmallestGroup is the fewest real samples averaged into one image; 0 for
+	// methods that do not average.
+	SmallestGroup int
+}
+
+// Check refuses a request that no method can serve.
+func (r Request) Check() error {
+	switch {
+	case r.Samples == nil || r.Samples.Len() == 0:
+		return ErrNoSamples
+	case r.IPC < 1:
+		return fmt.Errorf("%w: %d images per class, want at least 1", ErrBudget, r.IPC)
+	}
+	for c, index := range r.Samples.ByClass() {
+		if len(index) > 0 && len(index) < r.IPC {
+			return fmt.Errorf("%w: class %d has %d, the budget asks for %d images of it", ErrTooFew, c, len(index), r.IPC)
+		}
+	}
+	return nil
+}
+
+// Report calls the request's progress function when there is one.
+func (r Request) Report(p Progress) {
+	if r.Progress != nil {
+		r.Progress(p)
+	}
+}

@@ -1,0 +1,29 @@
+// Package registry is the one list of the distillation methods that the
+// program knows.
+package registry
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+)
+
+// Methods lists every method with its default settings, in the order in which
+// they are shown.
+func Methods() []distill.Method {
+	return []distill.Method{coreset.DefaultGMM(), coreset.Random{}}
+}
+
+// Method finds one by name.
+func Method(name string) (distill.Method, error) {
+	var names []string
+	for _, m := range Methods() {
+		if m.Name() == name {
+			return m, nil
+		}
+		names = append(names, m.Name())
+	}
+	return nil, fmt.Errorf("method %q: %w, have %s", name, distill.ErrUnknown, strings.Join(names, ", "))
+}

@@ -1,0 +1,167 @@
+package ntk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// Lambda is the ridge relative to the mean diagonal of the kernel (KIP).
+const Lambda = 1e-6
+
+// MaxDepth is the deepest kernel that Fit accepts.
+const MaxDepth = 64
+
+// Errors of the predictor.
+var (
+	ErrDepth    = errors.New("depth out of range")
+	ErrShape    = errors.New("shape does not match the predictor")
+	ErrSingular = errors.New("kernel matrix is not positive definite")
+)
+
+// Predictor is kernel regression on a support set:
+//
+//	P = K_ts A,  A = (K_ss + lambda tr(K_ss)/n I)^-1 Y_s
+//
+// with centred one-hot labels Y_s (1 - 1/C for the class, -1/C elsewhere), or
+// the set's own learned labels. It is a model like any other: support set and
+// solved coefficients.
+type Predictor struct {
+	Depth   int
+	Shape   data.Shape
+	Classes int
+	Support []float32 // n x Shape.Size()
+	Coef    []float32 // n x Classes
+}
+
+// Fit solves for the coefficients. Memory: two n x n matrices of float64; time
+// n^3/3 + n^2 d.
+func Fit(ctx context.Context, depth int, s *data.Samples) (*Predictor, error) {
+	if depth < 1 || depth > MaxDepth {
+		return nil, fmt.Errorf("fit ntk:%d: %w, want 1..%d", depth, ErrDepth, MaxDepth)
+	}
+	n := s.Len()
+	if n == 0 {
+		return nil, fmt.Errorf("fit ntk:%d: no samples", depth)
+	}
+	gram := Gram(depth, Rows{s.X, n, s.Shape.Size()})
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	coef, err := solve(gram, centred(s), n, s.Classes)
+	if err != nil {
+		return nil, fmt.Errorf("fit ntk:%d: %w", depth, err)
+	}
+	return &Predictor{Depth: depth, Shape: s.Shape, Classes: s.Classes, Support: s.X, Coef: coef}, nil
+}
+
+// centred is the label matrix, n x C: learned rows as they are, hard labels as
+// centred one-hot.
+func centred(s *data.Samples) []float64 {
+	out := make([]float64, s.Len()*s.Classes)
+	for i := range out {
+		out[i] = -1 / float64(s.Classes)
+	}
+	for i, y := range s.Y {
+		out[i*s.Classes+y]++
+	}
+	for i, v := range s.Soft {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// solve returns (K + lambda tr(K)/n I)^-1 Y by Cholesky. Duplicate support
+// images can make a float32 kernel indefinite by rounding: the ridge then
+// grows tenfold, at most three times.
+func solve(gram []float32, labels []float64, n, classes int) ([]float32, error) {
+	k := mat.NewSymDense(n, nil)
+	trace := 0.0
+	for i := range n {
+		for j := i; j < n; j++ {
+			k.SetSym(i, j, float64(gram[i*n+j]))
+		}
+		trace += k.At(i, i)
+	}
+	if math.IsNaN(trace) || math.IsInf(trace, 0) {
+		return nil, ErrSingular
+	}
+	var chol mat.Cholesky
+	ridge := Lambda * trace / float64(n)
+	added := 0.0
+	for try := 0; ; try++ {
+		for i := range n {
+			k.SetSym(i, i, k.At(i, i)+ridge-added)
+		}
+		added = ridge
+		if chol.Factorize(k) {
+			break
+		}
+		if try == 3 {
+			return nil, ErrSingular
+		}
+		ridge *= 10
+	}
+	var x mat.Dense
+	if err := chol.SolveTo(&x, mat.NewDense(n, classes, labels)); err != nil && !isCondition(err) {
+		return nil, fmt.Errorf("%w: %w", ErrSingular, err)
+	}
+	coef := make([]float32, n*classes)
+	for i := range n {
+		for c := range classes {
+			coef[i*classes+c] = float32(x.At(i, c))
+		}
+	}
+	return coef, nil
+}
+
+// isCondition reports gonum's warning about a large condition number, which a
+// ridge of 1e-6 always earns and which leaves the solution usable.
+func isCondition(err error) bool {
+	var c mat.Condition
+	return errors.As(err, &c)
+}
+
+// block is how many test rows are predicted at a time.
+const block = 1024
+
+// Logits implements train.Classifier: P for every sample, n x Classes.
+func (p *Predictor) Logits(ctx context.Context, s *data.Samples) ([]float32, error) {
+	if s.Shape != p.Shape || s.Classes != p.Classes {
+		return nil, fmt.Errorf("predict ntk:%d: %w: samples of %v with %d classes, support of %v with %d",
+			p.Depth, ErrShape, s.Shape, s.Classes, p.Shape, p.Classes)
+	}
+	d, n := p.Shape.Size(), len(p.Coef)/p.Classes
+	support := Rows{p.Support, n, d}
+	out := make([]float32, s.Len()*p.Classes)
+	for start := 0; start < s.Len(); start += block {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		m := min(block, s.Len()-start)
+		k := Matrix(p.Depth, Rows{s.X[start*d : (start+m)*d], m, d}, support)
+		parallel(m, func(i int) {
+			p.combine(k[i*n:(i+1)*n], out[(start+i)*p.Classes:(start+i+1)*p.Classes])
+		})
+	}
+	return out, nil
+}
+
+// combine sums coefficients with kernel weights in float64: the coefficients
+// are large and of both signs.
+func (p *Predictor) combine(k, out []float32) {
+	sum := make([]float64, p.Classes)
+	for j, w := range k {
+		for c, a := range p.Coef[j*p.Classes : (j+1)*p.Classes] {
+			sum[c] += float64(w) * float64(a)
+		}
+	}
+	for c, v := range sum {
+		out[c] = float32(v)
+	}
+}
