@@ -1,0 +1,242 @@
+// Package announce is what nodes tell each other: small signed records saying
+// that a task, set, model, score or trainer exists, who has it, and until when.
+//
+// A record travels as a libp2p envelope around canonical dag-cbor and carries
+// all that is needed to judge it, so the same bytes verify out of gossip, out of
+// a catch-up page, from disk and from a file.
+package announce
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/record"
+	ma "github.com/multiformats/go-multiaddr"
+	mh "github.com/multiformats/go-multihash"
+)
+
+// Version is the header version this program writes and reads.
+const Version = 1
+
+// MaxEnvelopeBytes bounds a whole signed envelope.
+const MaxEnvelopeBytes = 4 << 10
+
+// Domain separates announcement signatures from all other uses of a node's key.
+const Domain = "distillmesh-announcement"
+
+// payloadType tells an announcement from other records of the same domain.
+var payloadType = []byte("/distillmesh/announcement")
+
+// Limits of the parts; the envelope limit bounds their sum.
+const (
+	maxName     = 64 // subject and schema, bytes
+	maxAddrs    = 16
+	maxAddr     = 256 // bytes of one binary multiaddr
+	maxGateways = 8
+	maxGateway  = 256
+	// MaxLifetime bounds Expires - Issued: a withdrawn or abandoned record must end some day.
+	MaxLifetime = 30 * 24 * time.Hour
+)
+
+// Sentinels for each way in which foreign bytes fail to be an announcement.
+// All of them are what any honest forwarder would have caught.
+var (
+	ErrTooLarge  = errors.New("announcement exceeds 4 KiB")
+	ErrMalformed = errors.New("announcement malformed")
+	ErrSignature = errors.New("announcement signature or domain invalid")
+	ErrVersion   = errors.New("announcement version unknown")
+)
+
+// Kind is what an announcement does.
+type Kind string
+
+// The kinds of announcement.
+const (
+	Offer    Kind = "offer"    // the signer made it and serves it
+	Have     Kind = "have"     // the signer fetched, verified and pinned it, and serves it
+	Withdraw Kind = "withdraw" // takes back the signer's own offer or have
+)
+
+// Subject names what an announcement is about. This package only carries it.
+type Subject string
+
+// The subjects in use.
+const (
+	SubjectTask    Subject = "task"
+	SubjectSet     Subject = "set"
+	SubjectModel   Subject = "model"
+	SubjectScore   Subject = "score"
+	SubjectTrainer Subject = "trainer"
+)
+
+// Announcement is the signed payload. Times have whole seconds, UTC.
+type Announcement struct {
+	Version  int     // header version; 0 in a draft means Version
+	Task     cid.Cid // the task document
+	Kind     Kind
+	Subject  Subject
+	Root     cid.Cid        // what to fetch; Undef exactly for trainers
+	Bytes    int64          // size of the whole DAG under Root, the cap for a fetch
+	Blocks   int64          // blocks in that DAG
+	Schema   string         // what Body holds
+	Body     []byte         // opaque here
+	Issued   time.Time      // when it was signed
+	Expires  time.Time      // when it stops counting
+	Seq      uint64         // rises per (signer, task, subject, root), from 1
+	Prev     cid.Cid        // the root this one replaces, or Undef
+	Addrs    []ma.Multiaddr // where the signer can be dialled
+	Uplink   int64          // declared upload rate, bytes/s; 0 means unstated
+	Replicas int            // copies wanted
+	Gateways []string       // HTTP gateways that serve Root
+}
+
+// Record is an announcement together with the proof of who signed it.
+type Record struct {
+	Announcement
+	Signer   peer.ID // derived from the envelope's public key
+	Envelope []byte  // the signed bytes, as they travel; do not modify
+}
+
+// payload adapts an Announcement to the record.Record interface of libp2p.
+type payload struct{ raw []byte }
+
+func (*payload) Domain() string                   { return Domain }
+func (*payload) Codec() []byte                    { return payloadType }
+func (p *payload) MarshalRecord() ([]byte, error) { return p.raw, nil }
+func (p *payload) UnmarshalRecord(b []byte) error { p.raw = b; return nil }
+
+// Seal signs a with key. a must be complete: Issue of a Book fills what a draft
+// leaves open. Errors wrap ErrMalformed or ErrTooLarge.
+func Seal(a Announcement, key crypto.PrivKey) (Record, error) {
+	if a.Version == 0 {
+		a.Version = Version
+	}
+	raw, err := a.encode()
+	if err != nil {
+		return Record{}, err
+	}
+	env, err := record.Seal(&payload{raw: raw}, key)
+	if err != nil {
+		return Record{}, fmt.Errorf("seal announcement: %w", err)
+	}
+	data, err := env.Marshal()
+	if err != nil {
+		return Record{}, fmt.Errorf("seal announcement: %w", err)
+	}
+	// Opening what was just sealed applies every rule of a reader to the writer.
+	return Open(data)
+}
+
+// Open verifies an envelope and decodes its announcement. It bounds, checks the
+// signature, decodes strictly and checks every field; time plays no part.
+// Errors wrap exactly one of the sentinels of this package.
+func Open(envelope []byte) (Record, error) {
+	if len(envelope) > MaxEnvelopeBytes {
+		return Record{}, fmt.Errorf("open announcement: %d bytes: %w", len(envelope), ErrTooLarge)
+	}
+	var p payload
+	env, err := record.ConsumeTypedEnvelope(envelope, &p)
+	if errors.Is(err, record.ErrInvalidSignature) {
+		return Record{}, fmt.Errorf("open announcement: %w", ErrSignature)
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("open announcement: %w: %w", ErrMalformed, err)
+	}
+	if err := checkEnvelope(env, envelope); err != nil {
+		return Record{}, fmt.Errorf("open announcement: %w", err)
+	}
+	signer, err := peer.IDFromPublicKey(env.PublicKey)
+	if err != nil {
+		return Record{}, fmt.Errorf("open announcement: %w: %w", ErrMalformed, err)
+	}
+	a, err := decode(p.raw)
+	if err != nil {
+		return Record{}, fmt.Errorf("open announcement: %w", err)
+	}
+	return Record{Announcement: a, Signer: signer, Envelope: bytes.Clone(envelope)}, nil
+}
+
+// checkEnvelope refuses a second encoding of the same envelope and other payload types.
+func checkEnvelope(env *record.Envelope, data []byte) error {
+	if !bytes.Equal(env.PayloadType, payloadType) {
+		return fmt.Errorf("%w: payload type %q", ErrMalformed, env.PayloadType)
+	}
+	again, err := env.Marshal()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if !bytes.Equal(again, data) {
+		return fmt.Errorf("%w: envelope is not canonical", ErrMalformed)
+	}
+	return nil
+}
+
+// check applies the rules that hold for every announcement, whoever reads it.
+func (a *Announcement) check() error {
+	switch {
+	case a.Version != Version:
+		return fmt.Errorf("%w: %d, this program reads %d", ErrVersion, a.Version, Version)
+	case a.Kind != Offer && a.Kind != Have && a.Kind != Withdraw:
+		return malformed("kind %q", a.Kind)
+	case !isName(string(a.Subject)):
+		return malformed("subject %q", a.Subject)
+	case a.Schema != "" && len(a.Schema) > maxName:
+		return malformed("schema of %d bytes", len(a.Schema))
+	case a.Seq == 0 || a.Seq > 1<<53:
+		return malformed("seq %d", a.Seq)
+	case a.Bytes < 0 || a.Blocks < 0 || a.Uplink < 0 || a.Replicas < 0:
+		return malformed("negative size, rate or count")
+	case len(a.Addrs) > maxAddrs || len(a.Gateways) > maxGateways:
+		return malformed("%d addresses and %d gateways", len(a.Addrs), len(a.Gateways))
+	case (a.Subject == SubjectTrainer) == a.Root.Defined():
+		return malformed("root of a %s", a.Subject)
+	case a.Subject == SubjectTask && !a.Root.Equals(a.Task):
+		return malformed("a task's root is the task itself")
+	}
+	if err := a.checkTimes(); err != nil {
+		return err
+	}
+	return a.checkLinks()
+}
+
+func (a *Announcement) checkTimes() error {
+	issued, expires := a.Issued.Unix(), a.Expires.Unix()
+	if issued <= 0 || expires <= issued || expires-issued > int64(MaxLifetime/time.Second) {
+		return malformed("lifetime from %d to %d", issued, expires)
+	}
+	return nil
+}
+
+func (a *Announcement) checkLinks() error {
+	if !a.Task.Defined() {
+		return malformed("no task")
+	}
+	for _, c := range []cid.Cid{a.Task, a.Root, a.Prev} {
+		if !c.Defined() {
+			continue
+		}
+		if p := c.Prefix(); p.Version != 1 || p.MhType != mh.SHA2_256 || p.MhLength != 32 {
+			return malformed("%s is not CIDv1 with sha2-256", c)
+		}
+	}
+	return nil
+}
+
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrMalformed, fmt.Errorf(format, args...))
+}
+
+// isName reports whether s is a short lower-case word, the form of a subject.
+func isName(s string) bool {
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && r != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxName
+}

@@ -1,0 +1,380 @@
+package announce
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/ipfs/go-datastore"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// Verdict is what becomes of an announcement, and of the peer that passed it on.
+type Verdict int
+
+// The verdicts. The zero value is none of them.
+const (
+	Accept Verdict = iota + 1 // kept and passed on
+	Ignore                    // dropped; the forwarder could not know better
+	Reject                    // dropped; any honest forwarder would have dropped it
+)
+
+// String returns the verdict's name.
+func (v Verdict) String() string {
+	switch v {
+	case Accept:
+		return "accept"
+	case Ignore:
+		return "ignore"
+	case Reject:
+		return "reject"
+	}
+	return fmt.Sprintf("verdict %d", int(v))
+}
+
+// Reasons for Ignore: each depends on local state, so none blames the forwarder.
+var (
+	ErrExpired       = errors.New("announcement expired")
+	ErrFromFuture    = errors.New("announcement issued too far in the future")
+	ErrHeld          = errors.New("announcement already held")
+	ErrStale         = errors.New("announcement older than the one held")
+	ErrUnknownSigner = errors.New("announcement signer not admitted")
+	ErrOverQuota     = errors.New("announcement quota used up")
+)
+
+// ErrWrongTopic is the Reject for an announcement that came over a topic not its own.
+var ErrWrongTopic = errors.New("announcement belongs to another topic")
+
+// ErrNothingToWithdraw is returned by Issue for a withdrawal of what was never announced.
+var ErrNothingToWithdraw = errors.New("nothing announced to withdraw")
+
+// Options of a Book. DefaultOptions gives the values in use.
+type Options struct {
+	Now          func() time.Time   // clock
+	Lifetime     time.Duration      // Expires - Issued of what Issue signs; at least two of the longest re-announce intervals
+	MaxAhead     time.Duration      // tolerated clock difference for Issued; more keeps records of wrong clocks longer
+	MaxRecords   int                // records held of all signers; each costs about 2 KiB of memory
+	MaxPerSigner int                // records held of one signer
+	Admit        func(peer.ID) bool // whose records are kept; nil admits all
+}
+
+// DefaultOptions returns the options of an edge node.
+func DefaultOptions() Options {
+	return Options{Now: time.Now, Lifetime: 2 * time.Hour, MaxAhead: 15 * time.Minute, MaxRecords: 8192, MaxPerSigner: 1024}
+}
+
+// Validate names the first field that is out of range.
+func (o Options) Validate() error {
+	switch {
+	case o.Now == nil:
+		return errors.New("announce options: Now: must be set")
+	case o.Lifetime < time.Second || o.Lifetime > MaxLifetime:
+		return fmt.Errorf("announce options: Lifetime: %v, must be 1s to %v", o.Lifetime, MaxLifetime)
+	case o.MaxAhead < 0:
+		return fmt.Errorf("announce options: MaxAhead: %v, must not be negative", o.MaxAhead)
+	case o.MaxRecords < 1 || o.MaxPerSigner < 1:
+		return fmt.Errorf("announce options: MaxRecords %d, MaxPerSigner %d: must be at least 1", o.MaxRecords, o.MaxPerSigner)
+	}
+	return nil
+}
+
+// slot identifies what successive announcements of one signer replace.
+type slot struct {
+	signer  peer.ID
+	task    cid.Cid
+	subject Subject
+	root    cid.Cid
+}
+
+func (r Record) slot() slot { return slot{r.Signer, r.Task, r.Subject, r.Root} }
+
+// held is the latest record of a slot and how long the slot must be remembered:
+// until everything ever held in it has expired, or a replay could revive it.
+type held struct {
+	rec   Record
+	until time.Time
+}
+
+// Book holds the latest valid announcement of every (signer, task, subject, root)
+// and the sequence counters of this node's own. It survives restarts through its
+// datastore and is safe for concurrent use.
+type Book struct {
+	ds  datastore.Batching
+	opt Options
+
+	mu        sync.RWMutex
+	records   map[slot]held
+	perSigner map[peer.ID]int
+	counters  map[slot]uint64 // own slots only: last sequence number signed
+	watchers  map[int]func(Record)
+	nextWatch int
+}
+
+// OpenBook loads the book kept in ds. Records that no longer verify are dropped.
+func OpenBook(ds datastore.Batching, opt Options) (*Book, error) {
+	if err := opt.Validate(); err != nil {
+		return nil, err
+	}
+	b := &Book{
+		ds: ds, opt: opt, records: map[slot]held{}, perSigner: map[peer.ID]int{},
+		counters: map[slot]uint64{}, watchers: map[int]func(Record){},
+	}
+	if err := b.load(context.Background()); err != nil {
+		return nil, fmt.Errorf("open announcement book: %w", err)
+	}
+	return b, nil
+}
+
+// Put judges a record that Open or Seal returned and keeps it when the verdict is
+// Accept. The error is the reason for Ignore; any other error (with Ignore) is a
+// failure to store. Put is the one validator for gossip, catch-up and import.
+func (b *Book) Put(ctx context.Context, r Record) (Verdict, error) {
+	b.mu.Lock()
+	verdict, err := b.judge(r)
+	if verdict == Accept {
+		if err = b.keep(ctx, r); err != nil {
+			verdict = Ignore
+		}
+	}
+	b.mu.Unlock()
+	if verdict == Accept {
+		b.notify(r)
+	}
+	return verdict, err
+}
+
+// Receive opens an envelope that came over topic (a task, or Undef for the
+// mesh's own topic) and puts it. Errors of Open and ErrWrongTopic are Rejects.
+func (b *Book) Receive(ctx context.Context, topic cid.Cid, envelope []byte) (Record, Verdict, error) {
+	r, err := Open(envelope)
+	if err != nil {
+		return Record{}, Reject, err
+	}
+	if !r.Topic().Equals(topic) {
+		return Record{}, Reject, ErrWrongTopic
+	}
+	verdict, err := b.Put(ctx, r)
+	return r, verdict, err
+}
+
+// Topic returns where the announcement belongs: the topic of its task, or Undef,
+// the mesh's own topic, for an announcement of a task.
+func (a Announcement) Topic() cid.Cid {
+	if a.Subject == SubjectTask {
+		return cid.Undef
+	}
+	return a.Task
+}
+
+// judge applies the rules that depend on time and on what is held. Callers lock.
+func (b *Book) judge(r Record) (Verdict, error) {
+	now := b.opt.Now()
+	switch {
+	case !r.Expires.After(now):
+		return Ignore, ErrExpired
+	case r.Issued.After(now.Add(b.opt.MaxAhead)):
+		return Ignore, ErrFromFuture
+	case b.opt.Admit != nil && !b.opt.Admit(r.Signer):
+		return Ignore, ErrUnknownSigner
+	}
+	if h, ok := b.records[r.slot()]; ok {
+		switch {
+		case bytes.Equal(h.rec.Envelope, r.Envelope):
+			return Ignore, ErrHeld
+		case r.Seq <= h.rec.Seq:
+			return Ignore, ErrStale
+		}
+		return Accept, nil
+	}
+	if b.full(r.Signer) {
+		b.sweep(now)
+		if b.full(r.Signer) {
+			return Ignore, ErrOverQuota
+		}
+	}
+	return Accept, nil
+}
+
+func (b *Book) full(signer peer.ID) bool {
+	return len(b.records) >= b.opt.MaxRecords || b.perSigner[signer] >= b.opt.MaxPerSigner
+}
+
+// keep makes r the latest of its slot, on disk first. Callers lock.
+func (b *Book) keep(ctx context.Context, r Record) error {
+	s := r.slot()
+	old, replaced := b.records[s]
+	h := held{rec: r, until: later(r.Expires, old.until)}
+	if err := b.ds.Put(ctx, recordKey(s), h.marshal()); err != nil {
+		return fmt.Errorf("store announcement: %w", err)
+	}
+	if n, own := b.counters[s]; own && r.Seq > n {
+		// Signed by this node before it lost its counters: go on from there.
+		if err := b.count(ctx, s, r.Seq); err != nil {
+			return err
+		}
+	}
+	if !replaced {
+		b.perSigner[s.signer]++
+	}
+	b.records[s] = h
+	return nil
+}
+
+// Issue completes a draft, signs it with key and puts it: Issued, Expires and Seq
+// are filled in, and for a withdrawal an Expires that outlives what it takes back.
+// It needs no network: what a stopped node issues is announced at its next start.
+func (b *Book) Issue(ctx context.Context, key crypto.PrivKey, draft Announcement) (Record, error) {
+	signer, err := peer.IDFromPrivateKey(key)
+	if err != nil {
+		return Record{}, fmt.Errorf("issue announcement: %w", err)
+	}
+	b.mu.Lock()
+	r, err := b.issue(ctx, key, signer, draft)
+	b.mu.Unlock()
+	if err != nil {
+		return Record{}, fmt.Errorf("issue announcement: %w", err)
+	}
+	b.notify(r)
+	return r, nil
+}
+
+func (b *Book) issue(ctx context.Context, key crypto.PrivKey, signer peer.ID, draft Announcement) (Record, error) {
+	s := slot{signer, draft.Task, draft.Subject, draft.Root}
+	old, known := b.records[s]
+	if draft.Kind == Withdraw && !known {
+		return Record{}, ErrNothingToWithdraw
+	}
+	now := b.opt.Now().UTC().Truncate(time.Second)
+	draft.Issued = now
+	if draft.Expires.IsZero() {
+		draft.Expires = now.Add(b.opt.Lifetime)
+	}
+	if draft.Kind == Withdraw {
+		draft.Expires = later(draft.Expires, old.until)
+	}
+	draft.Seq = max(b.counters[s], old.rec.Seq) + 1
+	r, err := Seal(draft, key)
+	if err != nil {
+		return Record{}, err
+	}
+	// The counter goes first: a crash may leave a gap, never a number used twice.
+	if err := b.count(ctx, s, r.Seq); err != nil {
+		return Record{}, err
+	}
+	return r, b.keep(ctx, r)
+}
+
+// count persists the last sequence number signed for an own slot. Callers lock.
+func (b *Book) count(ctx context.Context, s slot, n uint64) error {
+	if err := b.ds.Put(ctx, counterKey(s), binary.BigEndian.AppendUint64(nil, n)); err != nil {
+		return fmt.Errorf("store sequence number: %w", err)
+	}
+	b.counters[s] = n
+	return nil
+}
+
+// Query selects records. A zero field matches everything.
+type Query struct {
+	Task    cid.Cid
+	Kinds   []Kind // empty means Offer and Have
+	Subject Subject
+	Root    cid.Cid
+	Signer  peer.ID
+}
+
+func (q Query) matches(r *Record) bool {
+	return (!q.Task.Defined() || q.Task.Equals(r.Task)) &&
+		(q.Subject == "" || q.Subject == r.Subject) &&
+		(!q.Root.Defined() || q.Root.Equals(r.Root)) &&
+		(q.Signer == "" || q.Signer == r.Signer) &&
+		slices.Contains(q.Kinds, r.Kind)
+}
+
+// Live returns the records that match q and have not expired, ordered by task,
+// subject, root and signer.
+func (b *Book) Live(q Query) []Record {
+	if len(q.Kinds) == 0 {
+		q.Kinds = []Kind{Offer, Have}
+	}
+	now := b.opt.Now()
+	return b.collect(func(h held) bool { return h.rec.Expires.After(now) && q.matches(&h.rec) })
+}
+
+// Held returns what a peer that catches up on topic must be told: every
+// unexpired record of it, withdrawals included.
+func (b *Book) Held(topic cid.Cid) []Record {
+	now := b.opt.Now()
+	return b.collect(func(h held) bool { return h.rec.Expires.After(now) && h.rec.Topic().Equals(topic) })
+}
+
+// Own returns the latest record of everything signer issued through this book,
+// expired ones included (a node that was off for a week still has its sets), and
+// withdrawals for as long as they are needed.
+func (b *Book) Own(signer peer.ID) []Record {
+	now := b.opt.Now()
+	return b.collect(func(h held) bool {
+		_, own := b.counters[h.rec.slot()]
+		return own && h.rec.Signer == signer && (h.rec.Kind != Withdraw || h.until.After(now))
+	})
+}
+
+func (b *Book) collect(want func(held) bool) []Record {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	var out []Record
+	for _, h := range b.records {
+		if want(h) {
+			out = append(out, h.rec)
+		}
+	}
+	slices.SortFunc(out, compareSlots)
+	return out
+}
+
+func compareSlots(x, y Record) int {
+	return cmp.Or(
+		cmp.Compare(x.Task.KeyString(), y.Task.KeyString()), cmp.Compare(x.Subject, y.Subject),
+		cmp.Compare(x.Root.KeyString(), y.Root.KeyString()), cmp.Compare(x.Signer, y.Signer))
+}
+
+// Watch calls f for every record accepted or issued from now on, until cancel.
+// f runs on the accepting goroutine and must not block.
+func (b *Book) Watch(f func(Record)) (cancel func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	id := b.nextWatch
+	b.nextWatch++
+	b.watchers[id] = f
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.watchers, id)
+	}
+}
+
+func (b *Book) notify(r Record) {
+	b.mu.RLock()
+	watchers := make([]func(Record), 0, len(b.watchers))
+	for _, f := range b.watchers {
+		watchers = append(watchers, f)
+	}
+	b.mu.RUnlock()
+	for _, f := range watchers {
+		f(r)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,106 @@
+package blocks
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ipfs/boxo/blockstore"
+	"github.com/ipfs/boxo/dag/walker"
+	pin "github.com/ipfs/boxo/pinning/pinner"
+	"github.com/ipfs/go-cid"
+)
+
+// Collect deletes every unpinned block and returns the bytes freed. It waits for
+// running adds and fetches, and deletes nothing when any pinned block is unreadable.
+func (s *Store) Collect(ctx context.Context) (freed int64, err error) {
+	s.room.Lock()
+	defer s.room.Unlock()
+	return s.collect(ctx, 0, false)
+}
+
+// collect deletes unpinned blocks until at most target bytes are used, sparing
+// the young ones if asked. The caller holds s.room.
+func (s *Store) collect(ctx context.Context, target int64, spareYoung bool) (freed int64, err error) {
+	defer s.blocks.GCLock(ctx).Unlock(ctx)
+	live, err := s.mark(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("collect blocks: %w", err)
+	}
+	before := s.quota.used.Load()
+	if err := s.sweep(ctx, live, target, spareYoung); err != nil {
+		return before - s.quota.used.Load(), fmt.Errorf("collect blocks: %w", err)
+	}
+	return before - s.quota.used.Load(), nil
+}
+
+// mark walks everything pinned. Recursive roots come first: a CID marked early
+// would make the walk skip its subtree. The tracker is exact, because one false
+// positive would leave a subtree unmarked and the sweep would delete it.
+func (s *Store) mark(ctx context.Context) (*walker.MapTracker, error) {
+	live := walker.NewMapTracker()
+	var failed error // WalkDAG only logs a failed read, so it is kept here
+	links := walker.LinksFetcherFromBlockstore(s.blocks)
+	fetch := func(ctx context.Context, c cid.Cid) ([]cid.Cid, error) {
+		out, err := links(ctx, c)
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("read %s: %w", c, err)
+		}
+		return out, err
+	}
+	all := func(cid.Cid) bool { return failed == nil }
+	for p := range s.pins.RecursiveKeys(ctx, false) {
+		if p.Err != nil {
+			return nil, p.Err
+		}
+		if err := walker.WalkDAG(ctx, p.Pin.Key, fetch, all, walker.WithVisitedTracker(live)); err != nil {
+			return nil, err
+		}
+		if failed != nil {
+			return nil, failed
+		}
+	}
+	for _, pins := range []<-chan pin.StreamedPin{s.pins.DirectKeys(ctx, false), s.pins.InternalPins(ctx, false)} {
+		for p := range pins {
+			if p.Err != nil {
+				return nil, p.Err
+			}
+			live.Visit(p.Pin.Key)
+		}
+	}
+	return live, nil
+}
+
+// sweep deletes what is not live. Keys come as raw CIDs whatever their codec, so
+// the tracker, which compares multihashes, decides.
+func (s *Store) sweep(ctx context.Context, live *walker.MapTracker, target int64, spareYoung bool) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	keys, failure, err := allKeys(ctx, s.quota.Blockstore)
+	if err != nil {
+		return err
+	}
+	for c := range keys {
+		if s.quota.used.Load() <= target {
+			return nil
+		}
+		if live.Has(c) || spareYoung && s.quota.isYoung(c) {
+			continue
+		}
+		if err := s.blocks.DeleteBlock(ctx, c); err != nil {
+			return err
+		}
+	}
+	if err := failure(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// allKeys streams the keys of bs together with the error that ended the stream early.
+func allKeys(ctx context.Context, bs blockstore.Blockstore) (<-chan cid.Cid, func() error, error) {
+	if with, ok := bs.(blockstore.AllKeysChanWithErrer); ok {
+		return with.AllKeysChanWithErr(ctx)
+	}
+	keys, err := bs.AllKeysChan(ctx)
+	return keys, func() error { return nil }, err
+}

@@ -1,0 +1,189 @@
+package blocks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ipfs/boxo/blockservice"
+	"github.com/ipfs/boxo/blockstore"
+	"github.com/ipfs/boxo/exchange/offline"
+	"github.com/ipfs/boxo/ipld/merkledag"
+	pin "github.com/ipfs/boxo/pinning/pinner"
+	"github.com/ipfs/boxo/pinning/pinner/dspinner"
+	blockformat "github.com/ipfs/go-block-format"
+	"github.com/ipfs/go-cid"
+	"github.com/ipfs/go-datastore"
+	"github.com/ipfs/go-datastore/namespace"
+	flatfs "github.com/ipfs/go-ds-flatfs"
+	leveldb "github.com/ipfs/go-ds-leveldb"
+	ipld "github.com/ipfs/go-ipld-format"
+)
+
+// Options of a Store.
+type Options struct {
+	QuotaBytes int64            // of all blocks; 0 means unlimited
+	HighWater  float64          // share of the quota at which adding starts to collect
+	LowWater   float64          // share of the quota at which collecting stops
+	MinAge     time.Duration    // unpinned blocks younger than this survive a collection at high water
+	Now        func() time.Time // clock
+}
+
+// DefaultOptions returns the options in use: collect from 90 % down to 80 %, no quota.
+func DefaultOptions() Options {
+	return Options{HighWater: 0.9, LowWater: 0.8, MinAge: 10 * time.Minute, Now: time.Now}
+}
+
+// Validate names the first field that is out of range.
+func (o Options) Validate() error {
+	switch {
+	case o.QuotaBytes < 0:
+		return fmt.Errorf("blocks options: QuotaBytes: %d, must not be negative", o.QuotaBytes)
+	case o.LowWater <= 0 || o.HighWater > 1 || o.LowWater > o.HighWater:
+		return fmt.Errorf("blocks options: LowWater %g, HighWater %g: must satisfy 0 < low <= high <= 1", o.LowWater, o.HighWater)
+	case o.MinAge < 0:
+		return fmt.Errorf("blocks options: MinAge: %v, must not be negative", o.MinAge)
+	case o.Now == nil:
+		return errors.New("blocks options: Now: must be set")
+	}
+	return nil
+}
+
+// Store is a block store in one directory: blocks as files, pins and metadata in
+// a small database. One process at a time may open it.
+type Store struct {
+	opt    Options
+	files  datastore.Batching
+	meta   datastore.Batching
+	quota  *quotaStore
+	blocks blockstore.GCBlockstore
+	dag    ipld.DAGService // offline
+	pins   pin.Pinner
+	room   sync.Mutex // held while making room, so that two adds never count the same free bytes
+}
+
+// Open opens or creates the store under dir. ErrLocked means another process has
+// it open.
+func Open(dir string, opt Options) (*Store, error) {
+	if err := opt.Validate(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open block store: %w", err)
+	}
+	meta, err := leveldb.NewDatastore(filepath.Join(dir, "datastore"), nil)
+	if err != nil {
+		if isLocked(err) {
+			err = fmt.Errorf("%w: %w", ErrLocked, err)
+		}
+		return nil, fmt.Errorf("open block store %s: %w", dir, err)
+	}
+	path := filepath.Join(dir, "blocks")
+	files, err := flatfs.CreateOrOpen(path, flatfs.NextToLast(2), true)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), meta.Close())
+	}
+	used, err := sizeOfFiles(path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), files.Close(), meta.Close())
+	}
+	s, err := assemble(files, meta, used, opt)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), files.Close(), meta.Close())
+	}
+	return s, nil
+}
+
+// OpenMemory returns a store that lives in memory alone, for simulations.
+func OpenMemory(opt Options) (*Store, error) {
+	if err := opt.Validate(); err != nil {
+		return nil, err
+	}
+	memory := func() datastore.Batching { return datastore.NewMapDatastore() }
+	return assemble(syncWrap(memory()), syncWrap(memory()), 0, opt)
+}
+
+func assemble(files, meta datastore.Batching, used int64, opt Options) (*Store, error) {
+	quota := newQuotaStore(blockstore.NewBlockstoreNoPrefix(files), used, opt)
+	gc := blockstore.NewGCBlockstore(blockstore.NewIdStore(quota), blockstore.NewGCLocker())
+	dag := merkledag.NewDAGService(blockservice.New(gc, offline.Exchange(gc)))
+	pins, err := dspinner.New(context.Background(), namespace.Wrap(meta, datastore.NewKey("pins")), dag)
+	if err != nil {
+		return nil, fmt.Errorf("open pins: %w", err)
+	}
+	return &Store{opt: opt, files: files, meta: meta, quota: quota, blocks: gc, dag: dag, pins: pins}, nil
+}
+
+// Metadata returns the part of the store's database that is named name, for
+// records that belong beside the blocks (announcements, known peers). It closes
+// with the store.
+func (s *Store) Metadata(name string) datastore.Batching {
+	return namespace.Wrap(s.meta, datastore.NewKey("meta").ChildString(name))
+}
+
+// Usage returns how many bytes all blocks take.
+func (s *Store) Usage() Usage {
+	return Usage{Bytes: s.quota.used.Load(), QuotaBytes: s.opt.QuotaBytes}
+}
+
+// Close flushes and releases the store. Nothing may use it afterwards.
+func (s *Store) Close() error {
+	ctx := context.Background()
+	err := errors.Join(s.pins.Flush(ctx), s.pins.Close(), s.files.Sync(ctx, datastore.NewKey("/")), s.files.Close(), s.meta.Close())
+	if err != nil {
+		return fmt.Errorf("close block store: %w", err)
+	}
+	return nil
+}
+
+// AddRaw stores data as one raw block and pins it as name. Data above the 2 MiB
+// that peers accept in a block is ErrTooLarge.
+func (s *Store) AddRaw(ctx context.Context, data []byte, name string) (cid.Cid, error) {
+	if len(data) > maxBlockBytes {
+		return cid.Undef, fmt.Errorf("add raw block of %d bytes: %w", len(data), ErrTooLarge)
+	}
+	c, err := rawPrefix.Sum(data)
+	if err != nil {
+		return cid.Undef, fmt.Errorf("add raw block: %w", err)
+	}
+	blk, err := blockformat.NewBlockWithCid(data, c)
+	if err != nil {
+		return cid.Undef, fmt.Errorf("add raw block: %w", err)
+	}
+	ctx, release, err := s.makeRoom(ctx, int64(len(data)))
+	if err != nil {
+		return cid.Undef, fmt.Errorf("add raw block %s: %w", c, err)
+	}
+	defer release()
+	defer s.blocks.PinLock(ctx).Unlock(ctx)
+	if err := s.blocks.Put(ctx, blk); err != nil {
+		return cid.Undef, fmt.Errorf("add raw block %s: %w", c, err)
+	}
+	return c, s.pinLocked(ctx, c, name, Stat{Bytes: int64(len(data)), Blocks: 1})
+}
+
+// Raw returns the bytes of one block, or ErrNotFound.
+func (s *Store) Raw(ctx context.Context, c cid.Cid) ([]byte, error) {
+	blk, err := s.blocks.Get(ctx, c)
+	if ipld.IsNotFound(err) {
+		return nil, fmt.Errorf("read block %s: %w", c, ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read block %s: %w", c, err)
+	}
+	return blk.RawData(), nil
+}
+
+// isLocked recognises the database's refusal of a second process, which it
+// reports as the operating system's error and, on some systems, only in words.
+func isLocked(err error) bool {
+	text := err.Error()
+	return errors.Is(err, os.ErrPermission) && strings.HasSuffix(text, "LOCK") ||
+		strings.Contains(text, "resource temporarily unavailable") ||
+		strings.Contains(text, "being used by another process")
+}

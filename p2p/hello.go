@@ -1,0 +1,7 @@
+package p2p
+
+// Limits of the texts in a hello, bytes.
+const (
+	maxRole  = 32
+	maxAgent = 128
+)
