@@ -1,0 +1,200 @@
+// Package configs is the typed configuration of a node: its fields, defaults
+// and checks, and ready files for an edge device and a trainer. A value comes
+// from a flag, else DISTILLMESH_SECTION_KEY in the environment, else the file,
+// else the default.
+package configs
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/multiformats/go-multiaddr"
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Ready files.
+var (
+	//go:embed edge.toml
+	edgeFile string
+	//go:embed trainer.toml
+	trainerFile string
+)
+
+// ErrInvalid is wrapped by every refusal of this package.
+var ErrInvalid = errors.New("invalid configuration")
+
+// Config is everything a node can be told.
+type Config struct {
+	Mesh    Mesh    `toml:"mesh"`
+	Storage Storage `toml:"storage"`
+	Publish Publish `toml:"publish"`
+	Trainer Trainer `toml:"trainer"`
+	Log     Log     `toml:"log"`
+}
+
+// Mesh says whom the node meets and how.
+type Mesh struct {
+	// Name keeps meshes apart: nodes of other names are refused. Default open.
+	Name string `toml:"name"`
+	// Role is auto, edge or trainer. Default auto: edge.
+	Role string `toml:"role"`
+	// Listen are the addresses to accept connections on. Default: TCP and QUIC
+	// on every interface, on Port.
+	Listen []string `toml:"listen"`
+	// Port is the TCP and UDP port, chosen by init and kept. 0: a free one at
+	// every start.
+	Port int `toml:"port"`
+	// Bootstrap are nodes to connect to at the start and whenever alone.
+	Bootstrap []string `toml:"bootstrap"`
+	// MDNS finds nodes on the same LAN. Default true.
+	MDNS bool `toml:"mdns"`
+	// Announce is the mean time between two announcements of the same thing.
+	// Default 20m; shorter costs every node of the mesh bandwidth.
+	Announce Duration `toml:"announce"`
+}
+
+// Storage says what may be kept.
+type Storage struct {
+	// Quota bounds the block store; publishing and fetching beyond it are
+	// refused. Default 2GiB.
+	Quota Size `toml:"quota"`
+}
+
+// Publish says what may leave, and how.
+type Publish struct {
+	// Licence is written into sets and models. Default none.
+	Licence string `toml:"licence"`
+}
+
+// Trainer says what a trainer does by itself.
+type Trainer struct {
+	// Auto trains whenever the sets of a task have changed. Default false.
+	Auto bool `toml:"auto"`
+	// Model is the network that Auto trains. Default lenet.
+	Model string `toml:"model"`
+	// MaxTasks bounds how many tasks of strangers are joined. Default 64.
+	MaxTasks int `toml:"max_tasks"`
+	// MaxSetSize is the largest set fetched. Default 64MiB.
+	MaxSetSize Size `toml:"max_set_size"`
+	// Settle is how long the sets of a task must be unchanged before Auto
+	// trains. Default 30s.
+	Settle Duration `toml:"settle"`
+}
+
+// Log says what is written to standard error.
+type Log struct {
+	// Level is debug, info, warn or error. Default info.
+	Level string `toml:"level"`
+}
+
+// Default is the configuration of a node that was told nothing.
+func Default() Config {
+	return Config{
+		Mesh:    Mesh{Name: "open", Role: "auto", MDNS: true, Announce: Duration(20 * time.Minute)},
+		Storage: Storage{Quota: 2 << 30},
+		Trainer: Trainer{Model: "lenet", MaxTasks: 64, MaxSetSize: 64 << 20, Settle: Duration(30 * time.Second)},
+		Log:     Log{Level: "info"},
+	}
+}
+
+// Template is the commented file for a role: edge (also for auto) or trainer.
+func Template(role string) string {
+	if role == "trainer" {
+		return trainerFile
+	}
+	return edgeFile
+}
+
+// Load reads the file at path over the defaults, then the environment; a
+// missing file is an empty one.
+func Load(path string, environ []string) (Config, error) {
+	c := Default()
+	file, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return c, err
+	}
+	if c, err = Parse(c, file); err != nil {
+		return c, fmt.Errorf("read %s: %w", path, err)
+	}
+	if err := applyEnvironment(&c, environ); err != nil {
+		return c, err
+	}
+	return c, c.Validate()
+}
+
+// Parse reads TOML over a base. An unknown key is refused, with the nearest
+// known one.
+func Parse(base Config, file []byte) (Config, error) {
+	dec := toml.NewDecoder(bytes.NewReader(file))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(&base)
+	var strict *toml.StrictMissingError
+	var decode *toml.DecodeError
+	switch {
+	case errors.As(err, &strict) && len(strict.Errors) > 0:
+		key := strings.Join(strict.Errors[0].Key(), ".")
+		line, _ := strict.Errors[0].Position()
+		return base, fmt.Errorf("%w: line %d: unknown key %q; did you mean %q?", ErrInvalid, line, key, nearestKey(key))
+	case errors.As(err, &decode):
+		line, column := decode.Position()
+		return base, fmt.Errorf("%w: line %d, column %d: %w", ErrInvalid, line, column, decode)
+	case err != nil:
+		return base, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return base, nil
+}
+
+// Validate names the first field that is out of range, its value and the range.
+func (c Config) Validate() error {
+	bad := func(key string, value any, want string) error {
+		return fmt.Errorf("%w: %s is %v, want %s", ErrInvalid, key, value, want)
+	}
+	oneOf := func(v string, all ...string) bool { return strings.Contains(" "+strings.Join(all, " ")+" ", " "+v+" ") }
+	switch {
+	case c.Mesh.Name == "" || len(c.Mesh.Name) > 64 || strings.ContainsAny(c.Mesh.Name, "/ \t\n"):
+		return bad("mesh.name", fmt.Sprintf("%q", c.Mesh.Name), "1..64 characters without space or slash")
+	case !oneOf(c.Mesh.Role, "auto", "edge", "trainer"):
+		return bad("mesh.role", c.Mesh.Role, "auto, edge or trainer")
+	case c.Mesh.Port < 0 || c.Mesh.Port > 65535:
+		return bad("mesh.port", c.Mesh.Port, "0..65535")
+	case c.Mesh.Announce.Std() < time.Second || c.Mesh.Announce.Std() > 24*time.Hour:
+		return bad("mesh.announce", c.Mesh.Announce, "1s..24h")
+	case c.Storage.Quota < 1<<20:
+		return bad("storage.quota", c.Storage.Quota, "at least 1MiB")
+	case c.Trainer.MaxTasks < 1 || c.Trainer.MaxTasks > 4096:
+		return bad("trainer.max_tasks", c.Trainer.MaxTasks, "1..4096")
+	case c.Trainer.MaxSetSize < 1<<10:
+		return bad("trainer.max_set_size", c.Trainer.MaxSetSize, "at least 1KiB")
+	case c.Trainer.Settle.Std() < 0:
+		return bad("trainer.settle", c.Trainer.Settle, "at least 0s")
+	case !oneOf(c.Log.Level, "debug", "info", "warn", "error"):
+		return bad("log.level", c.Log.Level, "debug, info, warn or error")
+	}
+	for key, list := range map[string][]string{"mesh.listen": c.Mesh.Listen, "mesh.bootstrap": c.Mesh.Bootstrap} {
+		for _, s := range list {
+			if _, err := multiaddr.NewMultiaddr(s); err != nil {
+				return bad(key, s, "multiaddrs such as /ip4/192.168.1.7/tcp/4001")
+			}
+		}
+	}
+	return nil
+}
+
+// ListenAddrs are the addresses to listen on: Listen when set, else TCP and
+// QUIC on every interface at Port.
+func (m Mesh) ListenAddrs() []string {
+	if len(m.Listen) > 0 {
+		return m.Listen
+	}
+	var out []string
+	for _, host := range []string{"/ip4/0.0.0.0", "/ip6/::"} {
+		out = append(out, fmt.Sprintf("%s/tcp/%d", host, m.Port), fmt.Sprintf("%s/udp/%d/quic-v1", host, m.Port))
+	}
+	return out
+}

@@ -1,0 +1,111 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestDefaultsAndReadyFilesAreValid(t *testing.T) {
+	if err := Default().Validate(); err != nil {
+		t.Error(err)
+	}
+	for _, role := range []string{"edge", "trainer"} {
+		c, err := Parse(Default(), []byte(Template(role)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Validate(); err != nil || c.Mesh.Role != role {
+			t.Errorf("%s: role %s, %v", role, c.Mesh.Role, err)
+		}
+	}
+}
+
+// The commented lines of the ready files must be real keys that show the
+// defaults: uncommenting them all must change nothing but what is set already.
+func TestReadyFilesShowTheDefaults(t *testing.T) {
+	comment := regexp.MustCompile(`(?m)^# ([a-z_]+ = )`)
+	for _, role := range []string{"edge", "trainer"} {
+		all := comment.ReplaceAllString(Template(role), "$1")
+		got, err := Parse(Default(), []byte(all))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := Parse(Default(), []byte(Template(role)))
+		got.Mesh.Listen, got.Mesh.Bootstrap = nil, nil // empty and absent mean the same
+		if strings.Compare(dump(got), dump(want)) != 0 {
+			t.Errorf("%s:\n%s\nwant\n%s", role, dump(got), dump(want))
+		}
+	}
+}
+
+func dump(c Config) string {
+	var b strings.Builder
+	for _, section := range []any{c.Mesh, c.Storage, c.Publish, c.Trainer, c.Log} {
+		b.WriteString(strings.TrimSpace(strings.ReplaceAll(strings.TrimSpace(fmt.Sprintf("%+v", section)), "[]", "")))
+	}
+	return b.String()
+}
+
+func TestBadFilesNameFieldValueAndRange(t *testing.T) {
+	for file, want := range map[string]string{
+		"[mesh]\nmnds = true\n":            `unknown key "mesh.mnds"; did you mean "mesh.mdns"?`,
+		"[mesh]\nrole = \"boss\"\n":        "mesh.role is boss, want auto, edge or trainer",
+		"[mesh]\nport = 70000\n":           "mesh.port is 70000, want 0..65535",
+		"[storage]\nquota = \"12 apples\"": "size",
+		"[mesh]\nbootstrap = [\"here\"]\n": "mesh.bootstrap is here",
+		"[mesh\n":                          "line 1",
+	} {
+		path := filepath.Join(t.TempDir(), "config.toml")
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(path, nil)
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", file, err, want)
+		}
+	}
+}
+
+func TestEnvironmentOverridesTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte("[mesh]\nname = \"file\"\nport = 7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(path, []string{"DISTILLMESH_MESH_NAME=env", "DISTILLMESH_STORAGE_QUOTA=3MiB", "DISTILLMESH_PATH=/elsewhere",
+		"DISTILLMESH_MESH_BOOTSTRAP=/ip4/127.0.0.1/tcp/1,/ip4/127.0.0.1/tcp/2", "DISTILLMESH_TRAINER_AUTO=true"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Mesh.Name != "env" || c.Mesh.Port != 7 || c.Storage.Quota != 3<<20 || len(c.Mesh.Bootstrap) != 2 || !c.Trainer.Auto {
+		t.Errorf("got %+v", c)
+	}
+	if _, err := Load(path, []string{"DISTILLMESH_MESH_PORT=x"}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("bad variable: got %v", err)
+	}
+}
+
+func TestSizesPrintAndParseBack(t *testing.T) {
+	for _, s := range []Size{0, 1, 1000, 1 << 10, 3 << 20, 2 << 30, 5<<30 + 1} {
+		if got, err := ParseSize(s.String()); err != nil || got != s {
+			t.Errorf("%d prints %s, reads %d, %v", int64(s), s, got, err)
+		}
+	}
+	if got, _ := ParseSize("1.5MB"); got != 1_500_000 {
+		t.Errorf("1.5MB is %d", got)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(Template("edge")))
+	f.Add([]byte(Template("trainer")))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if c, err := Parse(Default(), file); err == nil {
+			_ = c.Validate()
+		}
+	})
+}

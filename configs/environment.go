@@ -1,0 +1,117 @@
+package configs
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// envPrefix starts the environment variables: mesh.name is
+// DISTILLMESH_MESH_NAME.
+const envPrefix = "DISTILLMESH_"
+
+// Keys lists every key as section.key, sorted.
+func Keys() []string {
+	var out []string
+	walk(&Config{}, func(key string, _ reflect.Value) { out = append(out, key) })
+	slices.Sort(out)
+	return out
+}
+
+// EnvName is the environment variable of a key.
+func EnvName(key string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// walk visits the fields of every section.
+func walk(c *Config, visit func(key string, field reflect.Value)) {
+	root := reflect.ValueOf(c).Elem()
+	for i := range root.NumField() {
+		section := root.Field(i)
+		for j := range section.NumField() {
+			key := root.Type().Field(i).Tag.Get("toml") + "." + section.Type().Field(j).Tag.Get("toml")
+			visit(key, section.Field(j))
+		}
+	}
+}
+
+// applyEnvironment overrides fields from KEY=VALUE strings. Variables with the
+// prefix that name no key (DISTILLMESH_PATH, ...) belong to others.
+func applyEnvironment(c *Config, environ []string) (err error) {
+	values := map[string]string{}
+	for _, kv := range environ {
+		if name, value, ok := strings.Cut(kv, "="); ok {
+			values[name] = value
+		}
+	}
+	walk(c, func(key string, field reflect.Value) {
+		value, ok := values[EnvName(key)]
+		if !ok || err != nil {
+			return
+		}
+		if e := setText(field, value); e != nil {
+			err = fmt.Errorf("%w: %s=%s: %w", ErrInvalid, EnvName(key), value, e)
+		}
+	})
+	return err
+}
+
+// setText parses a value as the field's type; lists are separated by commas.
+func setText(field reflect.Value, value string) error {
+	if u, ok := field.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		return u.UnmarshalText([]byte(value))
+	}
+	switch field.Kind() {
+	case reflect.String:
+		field.SetString(value)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(value)
+		field.SetBool(b)
+		return err
+	case reflect.Int:
+		n, err := strconv.Atoi(value)
+		field.SetInt(int64(n))
+		return err
+	case reflect.Slice:
+		list := []string{}
+		if value != "" {
+			list = strings.Split(value, ",")
+		}
+		field.Set(reflect.ValueOf(list))
+	}
+	return nil
+}
+
+// nearestKey is the known key with the least edit distance.
+func nearestKey(key string) string {
+	best, at := len(key)+64, ""
+	for _, k := range Keys() {
+		if d := editDistance(key, k); d < best {
+			best, at = d, k
+		}
+	}
+	return at
+}
+
+// editDistance is Levenshtein's.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
