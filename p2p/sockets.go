@@ -40,7 +40,7 @@ func probe(a ma.Multiaddr) error {
 		if s.Port == 0 {
 			return nil
 		}
-		l, err := net.ListenTCP("tcp", s)
+		l, err := net.ListenTCP("tcp"+family(s.IP), s)
 		if err == nil {
 			return l.Close()
 		}
@@ -49,13 +49,21 @@ func probe(a ma.Multiaddr) error {
 		if s.Port == 0 {
 			return nil
 		}
-		c, err := net.ListenUDP("udp", s)
+		c, err := net.ListenUDP("udp"+family(s.IP), s)
 		if err == nil {
 			return c.Close()
 		}
 		return listenError(a, err)
 	}
 	return fmt.Errorf("listen on %s: unexpected socket %T", a, socket)
+}
+
+// family keeps a wildcard of one IP version from standing for both.
+func family(ip net.IP) string {
+	if ip.To4() != nil {
+		return "4"
+	}
+	return "6"
 }
 
 // wsaAddrInUse is what Windows calls EADDRINUSE.

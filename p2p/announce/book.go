@@ -151,14 +151,15 @@ func (b *Book) Put(ctx context.Context, r Record) (Verdict, error) {
 	return verdict, err
 }
 
-// Receive opens an envelope that came over topic (a task, or Undef for the
-// mesh's own topic) and puts it. Errors of Open and ErrWrongTopic are Rejects.
-func (b *Book) Receive(ctx context.Context, topic cid.Cid, envelope []byte) (Record, Verdict, error) {
+// Receive opens an envelope that came in answer to, or over, the given topics
+// (tasks, or Undef for the mesh's own topic) and puts it. Errors of Open and
+// ErrWrongTopic are Rejects.
+func (b *Book) Receive(ctx context.Context, envelope []byte, topics ...cid.Cid) (Record, Verdict, error) {
 	r, err := Open(envelope)
 	if err != nil {
 		return Record{}, Reject, err
 	}
-	if !r.Topic().Equals(topic) {
+	if !slices.ContainsFunc(topics, r.Topic().Equals) {
 		return Record{}, Reject, ErrWrongTopic
 	}
 	verdict, err := b.Put(ctx, r)

@@ -2,34 +2,131 @@ package blocks
 
 import (
 	"context"
-	"io/fs"
+	"errors"
+	"fmt"
+	"sync"
 	"time"
 
+	"github.com/ipfs/boxo/bitswap"
+	"github.com/ipfs/boxo/bitswap/client"
+	bsmsg "github.com/ipfs/boxo/bitswap/message"
+	"github.com/ipfs/boxo/bitswap/network/bsnet"
+	"github.com/ipfs/boxo/blockservice"
+	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// FetchOptions bound and steer a fetch. Zero limits mean the defaults.
-type FetchOptions struct {
-	MaxBytes     int64                    // of the whole DAG; default: what the store has room for
-	MaxBlocks    int64                    // default 1 << 20
-	MaxDepth     int                      // of the DAG; default 32
-	MaxEntries   int                      // links of one node; default 1 << 16
-	Size         int64                    // announced size: room is made for it before the first block, and Progress gets it as total; 0 when unknown
-	Pin          string                   // name to pin under; empty stores without a pin
-	From         []peer.ID                // peers to ask first
-	Verify       func(fs.FS) error        // judges the complete directory before it is pinned; nil accepts
-	Progress     func(bytes, total int64) // called after each block; must not block
-	StallTimeout time.Duration            // without any block arriving; default 60 s
-}
-
-// FetchResult says what a fetch took.
-type FetchResult struct {
-	Stat                 // of the whole DAG
-	Fetched    Stat      // the part that came over the network
-	Duplicates int64     // blocks that arrived more than once
-	Providers  []peer.ID // who sent blocks, in order of ID
-}
-
-// Finder returns peers that may have the content under c, best first.
+// Finder returns peers that may have the content under c, best first, with
+// addresses that can be dialled.
 type Finder func(ctx context.Context, c cid.Cid) []peer.AddrInfo
+
+// ExchangeOptions of an Exchange.
+type ExchangeOptions struct {
+	Find  Finder                                 // must be set
+	Serve func(peer peer.ID, block cid.Cid) bool // who may fetch what; nil serves all to all
+	Small bool                                   // limits for a small device
+}
+
+// Exchange fetches blocks from peers and serves the store's to them, over bitswap.
+type Exchange struct {
+	store   *Store
+	find    Finder
+	bitswap *bitswap.Bitswap
+	dag     ipld.DAGService
+	cancel  context.CancelFunc
+
+	mu      sync.Mutex
+	fetches map[*fetch]struct{}
+}
+
+// OpenExchange starts fetching and serving on h.
+func (s *Store) OpenExchange(h host.Host, opt ExchangeOptions) (*Exchange, error) {
+	if opt.Find == nil {
+		return nil, errors.New("open exchange: Find: must be set")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	x := &Exchange{store: s, find: opt.Find, cancel: cancel, fetches: map[*fetch]struct{}{}}
+	opts := []bitswap.Option{
+		// The announcer is known, so waiting for answers to a broadcast is pure latency.
+		bitswap.ProviderSearchDelay(20 * time.Millisecond),
+		bitswap.WithClientOption(client.BroadcastControlEnable(true)),
+		bitswap.WithTracer((*tracer)(x)),
+	}
+	if opt.Serve != nil {
+		opts = append(opts, bitswap.WithPeerBlockRequestFilter(opt.Serve))
+	}
+	if opt.Small {
+		opts = append(opts, bitswap.MaxOutstandingBytesPerPeer(256<<10), bitswap.MaxQueuedWantlistEntriesPerPeer(256),
+			bitswap.EngineBlockstoreWorkerCount(4), bitswap.TaskWorkerCount(2), bitswap.EngineTaskWorkerCount(2))
+	}
+	x.bitswap = bitswap.New(ctx, bsnet.NewFromIpfsHost(h), (*discovery)(x), s.blocks, opts...)
+	x.dag = merkledag.NewDAGService(blockservice.New(s.blocks, x.bitswap))
+	return x, nil
+}
+
+// Close ends serving. Fetches must have ended.
+func (x *Exchange) Close() error {
+	err := x.bitswap.Close()
+	x.cancel()
+	if err != nil {
+		return fmt.Errorf("close exchange: %w", err)
+	}
+	return nil
+}
+
+// discovery is the exchange as the provider search that bitswap wants. The search
+// for any block of a running fetch is answered for its root.
+type discovery Exchange
+
+// FindProvidersAsync implements routing.ContentDiscovery.
+func (d *discovery) FindProvidersAsync(ctx context.Context, c cid.Cid, limit int) <-chan peer.AddrInfo {
+	providers := (*Exchange)(d).providersOf(ctx, c)
+	if limit > 0 && len(providers) > limit {
+		providers = providers[:limit]
+	}
+	out := make(chan peer.AddrInfo, len(providers))
+	for _, p := range providers {
+		out <- p
+	}
+	close(out)
+	return out
+}
+
+func (x *Exchange) providersOf(ctx context.Context, c cid.Cid) []peer.AddrInfo {
+	x.mu.Lock()
+	root := c
+	var first []peer.AddrInfo
+	for f := range x.fetches {
+		if f.wants(c) {
+			root, first = f.root, f.from
+			break
+		}
+	}
+	x.mu.Unlock()
+	return append(first[:len(first):len(first)], x.find(ctx, root)...)
+}
+
+// tracer is the exchange as bitswap's tracer: it sees who sent which block, and
+// which blocks came twice.
+type tracer Exchange
+
+// MessageReceived implements the tracer.
+func (t *tracer) MessageReceived(from peer.ID, m bsmsg.BitSwapMessage) {
+	blks := m.Blocks()
+	if len(blks) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, b := range blks {
+		for f := range t.fetches {
+			f.received(from, b.Cid(), int64(len(b.RawData())))
+		}
+	}
+}
+
+// MessageSent implements the tracer.
+func (t *tracer) MessageSent(peer.ID, bsmsg.BitSwapMessage) {}

@@ -1,0 +1,256 @@
+package blocks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ipfs/boxo/ipld/merkledag"
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// FetchOptions bound and steer a fetch. Zero limits mean the defaults.
+type FetchOptions struct {
+	MaxBytes     int64                    // of the whole DAG; 0 leaves it to the quota
+	MaxBlocks    int64                    // default 1 << 20
+	MaxDepth     int                      // of the DAG; default 32
+	MaxEntries   int                      // links of one node; default 1 << 16
+	Size         int64                    // announced size: room is made for it before the first block, and Progress gets it as total; 0 when unknown
+	Pin          string                   // name to pin under; empty stores without a pin
+	From         []peer.ID                // peers to ask first
+	Verify       func(fs.FS) error        // judges the complete directory before it is pinned; nil accepts
+	Progress     func(bytes, total int64) // called after each block; must not block
+	StallTimeout time.Duration            // without any block arriving; default 60 s
+}
+
+func (o FetchOptions) withDefaults() FetchOptions {
+	orElse(&o.MaxBlocks, 1<<20)
+	orElse(&o.MaxDepth, 32)
+	orElse(&o.MaxEntries, 1<<16)
+	orElse(&o.StallTimeout, time.Minute)
+	return o
+}
+
+func orElse[T int | int64 | time.Duration](v *T, fallback T) {
+	if *v == 0 {
+		*v = fallback
+	}
+}
+
+// FetchResult says what a fetch took.
+type FetchResult struct {
+	Stat                 // of the whole DAG
+	Fetched    Stat      // the part that came over the network
+	Duplicates int64     // blocks that arrived more than once
+	Providers  []peer.ID // who sent blocks, in order of ID
+}
+
+// fetch is one running fetch.
+type fetch struct {
+	root cid.Cid
+	opt  FetchOptions
+	from []peer.AddrInfo
+
+	bytes, blocks atomic.Int64
+	alive         *time.Timer // cancels the fetch unless reset in time
+
+	mu        sync.Mutex
+	arrivals  map[cid.Cid]int // blocks asked for, and how often each came
+	fetched   Stat
+	providers map[peer.ID]struct{}
+}
+
+// wants reports whether c has been asked for by this fetch.
+func (f *fetch) wants(c cid.Cid) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ok := f.arrivals[c]
+	return ok
+}
+
+// received counts a block that came from a peer, if this fetch asked for it.
+func (f *fetch) received(from peer.ID, c cid.Cid, size int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n, asked := f.arrivals[c]
+	if !asked {
+		return
+	}
+	f.arrivals[c] = n + 1
+	f.providers[from] = struct{}{}
+	if n == 0 {
+		f.fetched.Bytes += size
+		f.fetched.Blocks++
+	}
+}
+
+func (f *fetch) result() FetchResult {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r := FetchResult{Stat: Stat{Bytes: f.bytes.Load(), Blocks: f.blocks.Load()}, Fetched: f.fetched}
+	for _, n := range f.arrivals {
+		r.Duplicates += max(0, int64(n)-1)
+	}
+	r.Providers = slices.Sorted(maps.Keys(f.providers))
+	return r
+}
+
+// Fetch brings the DAG under root into the store. It ends complete, verified and
+// (with a name) pinned, or leaves nothing that counts: blocks of a failed fetch
+// are unpinned and the collector's to take.
+//
+// Errors: ErrNoProviders, ErrStalled, ErrTooLarge, ErrRefused (with what Verify
+// said), *FullError, or the context's.
+func (x *Exchange) Fetch(ctx context.Context, root cid.Cid, opt FetchOptions) (FetchResult, error) {
+	f := &fetch{
+		root: root, opt: opt.withDefaults(), arrivals: map[cid.Cid]int{root: 0}, providers: map[peer.ID]struct{}{},
+	}
+	for _, p := range opt.From {
+		f.from = append(f.from, peer.AddrInfo{ID: p})
+	}
+	if err := x.fetch(ctx, f); err != nil {
+		return f.result(), fmt.Errorf("fetch %s: %w", root, err)
+	}
+	return f.result(), nil
+}
+
+func (x *Exchange) fetch(ctx context.Context, f *fetch) error {
+	if f.opt.MaxBytes > 0 && f.opt.Size > f.opt.MaxBytes {
+		return fmt.Errorf("%w: %d bytes announced, at most %d wanted", ErrTooLarge, f.opt.Size, f.opt.MaxBytes)
+	}
+	complete, err := x.store.Has(ctx, f.root)
+	if err != nil {
+		return err
+	}
+	if !complete && len(f.from) == 0 && len(x.find(ctx, f.root)) == 0 {
+		return ErrNoProviders
+	}
+	if !complete {
+		var release func()
+		if ctx, release, err = x.store.makeRoom(ctx, f.opt.Size); err != nil {
+			return err
+		}
+		defer release()
+	}
+	defer x.store.blocks.PinLock(ctx).Unlock(ctx)
+	if err := x.walk(ctx, f); err != nil {
+		return err
+	}
+	return x.store.admit(ctx, f)
+}
+
+// walk asks for every block of the DAG, several at a time, in one bitswap session.
+func (x *Exchange) walk(ctx context.Context, f *fetch) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	f.alive = time.AfterFunc(f.opt.StallTimeout, func() { cancel(ErrStalled) })
+	defer f.alive.Stop()
+	x.mu.Lock()
+	x.fetches[f] = struct{}{}
+	x.mu.Unlock()
+	defer func() {
+		x.mu.Lock()
+		delete(x.fetches, f)
+		x.mu.Unlock()
+	}()
+	session := merkledag.NewSession(ctx, x.dag)
+	links := func(ctx context.Context, c cid.Cid) ([]*ipld.Link, error) { return f.links(ctx, session, c) }
+	visit := newDepths(f.opt.MaxDepth, cancel)
+	err := merkledag.WalkDepth(ctx, links, f.root, visit.visit, merkledag.Concurrent())
+	if cause := context.Cause(ctx); cause != nil {
+		return f.explain(cause)
+	}
+	return err
+}
+
+// explain turns a stall in which no peer ever answered into ErrNoProviders.
+func (f *fetch) explain(cause error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if errors.Is(cause, ErrStalled) && f.fetched.Blocks == 0 && f.blocks.Load() == 0 {
+		return fmt.Errorf("%w: nobody answered within %v (%w)", ErrNoProviders, f.opt.StallTimeout, cause)
+	}
+	return cause
+}
+
+// links gets one node and counts it; the first breach of a limit ends the walk.
+func (f *fetch) links(ctx context.Context, session ipld.NodeGetter, c cid.Cid) ([]*ipld.Link, error) {
+	f.mu.Lock()
+	if _, asked := f.arrivals[c]; !asked {
+		f.arrivals[c] = 0
+	}
+	f.mu.Unlock()
+	node, err := session.Get(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	f.alive.Reset(f.opt.StallTimeout)
+	bytes, blocks := f.bytes.Add(int64(len(node.RawData()))), f.blocks.Add(1)
+	if f.opt.Progress != nil {
+		f.opt.Progress(bytes, f.opt.Size)
+	}
+	links := node.Links()
+	switch {
+	case f.opt.MaxBytes > 0 && bytes > f.opt.MaxBytes:
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, f.opt.MaxBytes)
+	case blocks > f.opt.MaxBlocks:
+		return nil, fmt.Errorf("%w: more than %d blocks", ErrTooLarge, f.opt.MaxBlocks)
+	case len(links) > f.opt.MaxEntries:
+		return nil, fmt.Errorf("%w: a node with %d links, at most %d allowed", ErrTooLarge, len(links), f.opt.MaxEntries)
+	}
+	return links, nil
+}
+
+// depths remembers what a walk has visited and cancels it when it goes too deep.
+type depths struct {
+	max    int
+	cancel context.CancelCauseFunc
+	seen   *cid.Set
+}
+
+func newDepths(max int, cancel context.CancelCauseFunc) *depths {
+	return &depths{max: max, cancel: cancel, seen: cid.NewSet()}
+}
+
+// visit reports whether to descend. The walk calls it from one goroutine at a time.
+func (d *depths) visit(c cid.Cid, depth int) bool {
+	if depth > d.max {
+		d.cancel(fmt.Errorf("%w: deeper than %d", ErrTooLarge, d.max))
+		return false
+	}
+	return d.seen.Visit(c)
+}
+
+// admit lets the caller judge a complete DAG and pins it. The pin lock is held.
+func (s *Store) admit(ctx context.Context, f *fetch) error {
+	if f.opt.Verify != nil {
+		dir, err := s.tree(ctx, f.root)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		if err := f.opt.Verify(dir); err != nil {
+			return fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+	}
+	if f.opt.Pin == "" {
+		return nil
+	}
+	return s.pinLocked(ctx, f.root, f.opt.Pin, f.result().Stat)
+}
+
+// FetchRaw returns one block of at most max bytes, from the store or from peers,
+// and keeps it unpinned. Errors as for Fetch.
+func (x *Exchange) FetchRaw(ctx context.Context, c cid.Cid, max int64) ([]byte, error) {
+	if _, err := x.Fetch(ctx, c, FetchOptions{MaxBytes: max, MaxBlocks: 1}); err != nil {
+		return nil, err
+	}
+	return x.store.Raw(ctx, c)
+}

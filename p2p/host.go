@@ -1,0 +1,133 @@
+package p2p
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/control"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/metrics"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
+	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+)
+
+// newHost builds the libp2p host of cfg and listens.
+func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, refuses func(peer.ID) bool) (host.Host, error) {
+	if !cfg.Simulated {
+		for _, a := range cfg.Listen {
+			var taken *AddrInUseError
+			if err := probe(a); errors.As(err, &taken) {
+				return nil, err
+			}
+		}
+	}
+	opts, err := hostOptions(cfg, key, bytes, refuses)
+	if err != nil {
+		return nil, err
+	}
+	h, err := libp2p.New(append(opts, cfg.Options...)...)
+	if err != nil {
+		return nil, fmt.Errorf("start host: %w", err)
+	}
+	if err := listen(h, cfg); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	for _, p := range append(cfg.Bootstrap, cfg.Relays...) {
+		h.ConnManager().Protect(p.ID, "bootstrap")
+	}
+	return h, nil
+}
+
+func hostOptions(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, refuses func(peer.ID) bool) ([]libp2p.Option, error) {
+	l := cfg.Profile.limits()
+	rm, err := l.resourceManager()
+	if err != nil {
+		return nil, err
+	}
+	cm, err := l.connManager()
+	if err != nil {
+		return nil, err
+	}
+	opts := []libp2p.Option{
+		libp2p.Identity(key), libp2p.UserAgent(cfg.Agent), libp2p.NoListenAddrs,
+		libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(quic.NewTransport),
+		libp2p.Security(libp2ptls.ID, libp2ptls.New), libp2p.Security(noise.ID, noise.New), libp2p.DefaultMuxers,
+		libp2p.ResourceManager(rm), libp2p.ConnectionManager(cm), libp2p.ConnectionGater(gate(refuses)),
+		libp2p.BandwidthReporter(bytes),
+		// In-process nodes would collide in the default metrics registry.
+		libp2p.DisableMetrics(),
+	}
+	if cfg.Simulated {
+		// Address discovery stalls virtual time.
+		return append(opts, libp2p.DisableRelay(), libp2p.DisableIdentifyAddressDiscovery()), nil
+	}
+	if len(cfg.Relays) > 0 {
+		opts = append(opts, libp2p.EnableRelay(), libp2p.EnableAutoRelayWithStaticRelays(cfg.Relays), libp2p.EnableHolePunching())
+	} else {
+		opts = append(opts, libp2p.DisableRelay())
+	}
+	if !onlyLoopback(cfg.Listen) {
+		opts = append(opts, libp2p.EnableAutoNATv2())
+		if cfg.PortMap {
+			opts = append(opts, libp2p.NATPortMap())
+		}
+	}
+	return opts, nil
+}
+
+// listen opens each address on its own: libp2p is content when one of many
+// succeeds. An address family that the machine lacks is only logged.
+func listen(h host.Host, cfg Config) error {
+	var errs []error
+	for _, a := range cfg.Listen {
+		if err := h.Network().Listen(a); err != nil {
+			errs = append(errs, listenError(a, err))
+			cfg.Logger.Warn("cannot listen", "addr", a.String(), "err", err)
+		}
+	}
+	if len(errs) == len(cfg.Listen) {
+		return errors.Join(errs...)
+	}
+	for _, err := range errs {
+		if errors.Is(err, ErrAddrInUse) {
+			return err
+		}
+	}
+	return nil
+}
+
+func onlyLoopback(addrs []ma.Multiaddr) bool {
+	for _, a := range addrs {
+		if !manet.IsIPLoopback(a) {
+			return false
+		}
+	}
+	return true
+}
+
+// gate keeps the node from dialling peers that it has just parted from. Such
+// peers may still dial in, so that hello can tell them the reason.
+type gate func(peer.ID) bool
+
+// InterceptPeerDial implements connmgr.ConnectionGater.
+func (refuses gate) InterceptPeerDial(p peer.ID) bool { return !refuses(p) }
+
+// InterceptAddrDial implements connmgr.ConnectionGater.
+func (gate) InterceptAddrDial(peer.ID, ma.Multiaddr) bool { return true }
+
+// InterceptAccept implements connmgr.ConnectionGater.
+func (gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+
+// InterceptSecured implements connmgr.ConnectionGater.
+func (gate) InterceptSecured(network.Direction, peer.ID, network.ConnMultiaddrs) bool { return true }
+
+// InterceptUpgraded implements connmgr.ConnectionGater.
+func (gate) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
