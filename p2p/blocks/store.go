@@ -112,7 +112,9 @@ func assemble(files, meta datastore.Batching, used int64, opt Options) (*Store, 
 	quota := newQuotaStore(blockstore.NewBlockstoreNoPrefix(files), used, opt)
 	gc := blockstore.NewGCBlockstore(blockstore.NewIdStore(quota), blockstore.NewGCLocker())
 	dag := merkledag.NewDAGService(blockservice.New(gc, offline.Exchange(gc)))
-	pins, err := dspinner.New(context.Background(), namespace.Wrap(meta, datastore.NewKey("pins")), dag)
+	// A namespace must not be a prefix that the pinner's own keys begin with
+	// ("pins"): such keys count as prefixed already and come back cut short.
+	pins, err := dspinner.New(context.Background(), namespace.Wrap(meta, datastore.NewKey("pinner")), dag)
 	if err != nil {
 		return nil, fmt.Errorf("open pins: %w", err)
 	}
