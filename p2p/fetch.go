@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"slices"
+	"time"
 
 	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/distillmesh/distillmesh/p2p/announce"
@@ -103,9 +105,26 @@ func (m *Mesh) strangers() []peer.AddrInfo {
 	return out
 }
 
-// learnFrom catches up with p on topics. What fails now is made good when peers
-// meet again, or by the next announcement.
+// settling is how long two nodes that have just met may miss each other's gossip:
+// what one of them forwards before the next heartbeats goes to its old neighbours.
+const settling = 3 * time.Second
+
+// learnFrom catches up with p on topics, and once more when gossip between the
+// two has settled. What fails now is made good when peers meet again, or by the
+// next announcement.
 func (m *Mesh) learnFrom(p peer.ID, topics []cid.Cid) {
+	m.learnOnce(p, topics)
+	select {
+	case <-time.After(settling):
+		m.learnOnce(p, topics)
+	case <-m.ctx.Done():
+	}
+}
+
+func (m *Mesh) learnOnce(p peer.ID, topics []cid.Cid) {
+	if m.host.Network().Connectedness(p) != network.Connected {
+		return
+	}
 	n, err := m.catchUp(m.ctx, p, topics)
 	if err != nil && m.ctx.Err() == nil {
 		m.log.Debug("catch-up failed", "peer", p, "err", err)

@@ -104,6 +104,8 @@ func (b *Bus) options(opt Options) []pubsub.Option {
 		pubsub.WithMaxMessageSize(maxMessageBytes),
 		pubsub.WithMessageIdFn(contentID),
 		pubsub.WithSeenMessagesTTL(seenTTL),
+		// Messages are small and rare, and before the first heartbeat nobody else would get them.
+		pubsub.WithFloodPublish(true),
 		pubsub.WithSubscriptionFilter(filter),
 		pubsub.WithPeerScore(scoreParams(), scoreThresholds()),
 		pubsub.WithMaxControlMessageSize(maxMessageBytes),
