@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -164,4 +166,46 @@ func (p *Predictor) combine(k, out []float32) {
 	for c, v := range sum {
 		out[c] = float32(v)
 	}
+}
+
+// Tensors writes the predictor down: support [n,C,H,W] and coefficients
+// [n,Classes].
+func (p *Predictor) Tensors() []checkpoint.Tensor {
+	n := len(p.Coef) / p.Classes
+	return []checkpoint.Tensor{
+		checkpoint.F32("support", []int{n, p.Shape.C, p.Shape.H, p.Shape.W}, p.Support),
+		checkpoint.F32("coefficients", []int{n, p.Classes}, p.Coef),
+	}
+}
+
+// FromTensors reads what Tensors wrote, for the given depth, shape and classes.
+func FromTensors(depth int, shape data.Shape, classes int, tensors []checkpoint.Tensor) (*Predictor, error) {
+	p := &Predictor{Depth: depth, Shape: shape, Classes: classes}
+	byName := map[string]checkpoint.Tensor{}
+	for _, t := range tensors {
+		byName[t.Name] = t
+	}
+	support, coef := byName["support"], byName["coefficients"]
+	if len(tensors) != 2 || len(coef.Shape) != 2 || coef.Shape[0] < 1 || coef.Shape[1] != classes ||
+		!slices.Equal(support.Shape, []int{coef.Shape[0], shape.C, shape.H, shape.W}) {
+		return nil, fmt.Errorf("load ntk:%d: %w: support %v, coefficients %v", depth, ErrShape, support.Shape, coef.Shape)
+	}
+	var err error
+	if p.Support, err = finite(support); err == nil {
+		p.Coef, err = finite(coef)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load ntk:%d: %w", depth, err)
+	}
+	return p, nil
+}
+
+func finite(t checkpoint.Tensor) ([]float32, error) {
+	v, err := t.Float32s()
+	for i, x := range v {
+		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+			return nil, fmt.Errorf("%s: value %d is %v", t.Name, i, x)
+		}
+	}
+	return v, err
 }

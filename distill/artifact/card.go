@@ -1,0 +1,41 @@
+package artifact
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// setCard writes the data-set card: short, since it must not outweigh the data.
+func setCard(task *data.Task, m Manifest) []byte {
+	var held []string
+	for c, n := range m.Counts {
+		if n > 0 {
+			held = append(held, fmt.Sprintf("%s (%d)", task.Classes[c], n))
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s, distilled\n\n", m.TaskName)
+	fmt.Fprintf(&b, "%d images of %s by %s: %s.\n", m.Images.Count, task.Shape, m.Method.Name, strings.Join(held, ", "))
+	fmt.Fprintf(&b, "Task space: x = (value - mean) / std, mean %v, std %v.\n", task.Mean, task.Std)
+	if m.Images.DType == U8 {
+		b.WriteString("Read: x = lo + u (hi - lo) / 255 with the range of each image.\n")
+	}
+	fmt.Fprintf(&b, "Real data: %s\n", realWords(m))
+	if m.Licence != "" {
+		fmt.Fprintf(&b, "Licence: %s\n", m.Licence)
+	}
+	return []byte(b.String())
+}
+
+func realWords(m Manifest) string {
+	words := fmt.Sprintf("none found (nearest_real %.2f; a copy is 0).", m.NearestReal)
+	if m.ContainsReal {
+		words = fmt.Sprintf("yes, images are or nearly are real samples (nearest_real %.2f).", m.NearestReal)
+	}
+	if m.SmallestGroup > 1 {
+		words += fmt.Sprintf(" Each image averages at least %d samples.", m.SmallestGroup)
+	}
+	return words
+}

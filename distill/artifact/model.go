@@ -1,0 +1,150 @@
+package artifact
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing/fstest"
+
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/model"
+)
+
+// Measurement is an accuracy and what it was measured on.
+type Measurement struct {
+	On      string `json:"on"` // such as "mnist test"
+	Correct int    `json:"correct"`
+	Total   int    `json:"total"`
+}
+
+// ModelManifest is model.json.
+type ModelManifest struct {
+	SchemaVersion int                 `json:"schema_version"`
+	Kind          string              `json:"kind"` // "model"
+	Task          string              `json:"task"` // CID
+	TaskName      string              `json:"task_name"`
+	Model         string              `json:"model"` // lenet, ntk:1
+	Recipe        *train.Recipe       `json:"recipe,omitempty"`
+	Seed          uint64              `json:"seed"`
+	Sets          []string            `json:"sets"` // CIDs of every set used
+	Samples       int                 `json:"samples"`
+	Accuracy      *Measurement        `json:"accuracy,omitempty"`
+	Licence       string              `json:"licence,omitempty"`
+	Files         map[string]FileInfo `json:"files"`
+}
+
+// ModelDraft is all that a model is written from.
+type ModelDraft struct {
+	Task     *data.Task
+	Model    string
+	Trained  model.Trained
+	Recipe   *train.Recipe // nil for the NTK predictor
+	Seed     uint64
+	Sets     []string
+	Samples  int
+	Accuracy *Measurement
+	Licence  string
+}
+
+// Model is a model as read back.
+type Model struct {
+	Manifest ModelManifest
+	Trained  model.Trained
+}
+
+// WriteModel lays a model out as files.
+func WriteModel(d ModelDraft) (fstest.MapFS, error) {
+	taskCID, err := TaskCID(d.Task)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := checkpoint.Encode(d.Trained.Tensors(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("write model: %w", err)
+	}
+	m := ModelManifest{
+		SchemaVersion: SchemaVersion, Kind: "model", Task: taskCID.String(), TaskName: d.Task.Name, Model: d.Model,
+		Recipe: d.Recipe, Seed: d.Seed, Sets: d.Sets, Samples: d.Samples, Accuracy: d.Accuracy, Licence: d.Licence,
+	}
+	files := fstest.MapFS{
+		WeightsFile: {Data: weights, Mode: 0o644},
+		CardFile:    {Data: modelCard(m), Mode: 0o644},
+	}
+	m.Files = fileTable(files)
+	doc, err := canonicalJSON(m)
+	if err != nil {
+		return nil, fmt.Errorf("write model: %w", err)
+	}
+	files[ModelFile] = &fstest.MapFile{Data: doc, Mode: 0o644}
+	return files, nil
+}
+
+// ReadModelManifest reads model.json alone; nothing but its form is verified.
+func ReadModelManifest(fsys fs.FS, limits Limits) (ModelManifest, error) {
+	var m ModelManifest
+	doc, err := readBounded(fsys, ModelFile, limits.withDefaults().ManifestBytes)
+	if err != nil {
+		return m, invalid("model", "%s: %w", ModelFile, err)
+	}
+	if err := decodeJSON(doc, &m); err != nil {
+		return m, invalid("model", "%s: %w", ModelFile, err)
+	}
+	switch {
+	case m.SchemaVersion != SchemaVersion:
+		return m, invalid(ModelFile, "schema version %d, this program reads %d", m.SchemaVersion, SchemaVersion)
+	case m.Kind != "model":
+		return m, invalid(ModelFile, "kind %q, want model", m.Kind)
+	case m.Accuracy != nil && (m.Accuracy.Total < 1 || m.Accuracy.Correct < 0 || m.Accuracy.Correct > m.Accuracy.Total):
+		return m, invalid(ModelFile, "accuracy of %d out of %d", m.Accuracy.Correct, m.Accuracy.Total)
+	}
+	return m, nil
+}
+
+// ReadModel reads and verifies a model of a task.
+func ReadModel(fsys fs.FS, task *data.Task, limits Limits) (*Model, error) {
+	m, err := ReadModelManifest(fsys, limits)
+	if err != nil {
+		return nil, err
+	}
+	want, err := TaskCID(task)
+	if err != nil {
+		return nil, err
+	}
+	if m.Task != want.String() {
+		return nil, invalid("model", "made for task %s, not for %s (%s)", m.Task, want, task.Name)
+	}
+	files, err := readFiles(fsys, ModelFile, m.Files, limits.withDefaults())
+	if err != nil {
+		return nil, invalid("model", "%w", err)
+	}
+	if _, ok := files[WeightsFile]; !ok {
+		return nil, invalid("model", "%s is missing", WeightsFile)
+	}
+	tensors, _, err := checkpoint.Decode(files[WeightsFile], checkpoint.Limits{})
+	if err != nil {
+		return nil, invalid("model", "%s: %w", WeightsFile, err)
+	}
+	spec, err := model.Parse(m.Model, task.Shape, len(task.Classes))
+	if err != nil {
+		return nil, invalid("model", "%w", err)
+	}
+	trained, err := spec.Load(tensors)
+	if err != nil {
+		return nil, invalid("model", "%s: %w", WeightsFile, err)
+	}
+	return &Model{Manifest: m, Trained: trained}, nil
+}
+
+func modelCard(m ModelManifest) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s for %s\n\nTrained on %d samples of %d distilled sets, seed %d.\n", m.Model, m.TaskName, m.Samples, len(m.Sets), m.Seed)
+	if a := m.Accuracy; a != nil {
+		fmt.Fprintf(&b, "Accuracy on %s: %.2f %% (%d of %d), as its trainer measured it.\n", a.On, 100*float64(a.Correct)/float64(a.Total), a.Correct, a.Total)
+	}
+	if m.Licence != "" {
+		fmt.Fprintf(&b, "Licence: %s\n", m.Licence)
+	}
+	return []byte(b.String())
+}

@@ -1,0 +1,207 @@
+package artifact
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"slices"
+	"testing/fstest"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// Set is a distilled set as read back: what a trainer uses.
+type Set struct {
+	Manifest Manifest
+	Samples  *data.Samples
+}
+
+// SetDraft is all that a set is written from.
+type SetDraft struct {
+	Task       *data.Task
+	Method     distill.Method
+	IPC        int
+	Seed       uint64
+	Result     *distill.Result
+	Disclosure distill.Disclosure // measured on the images after rounding
+	Pixels     PixelType
+	Recipe     *train.Recipe // recommended training, or nil
+	Licence    string
+}
+
+// WriteSet lays a set out as files.
+func WriteSet(d SetDraft) (fstest.MapFS, error) {
+	taskCID, err := TaskCID(d.Task)
+	if err != nil {
+		return nil, err
+	}
+	tensors, err := encodeSamples(d.Result.Images, d.Pixels)
+	if err != nil {
+		return nil, err
+	}
+	content, err := checkpoint.Encode(tensors, nil)
+	if err != nil {
+		return nil, fmt.Errorf("write set: %w", err)
+	}
+	preview, err := encodePreview(Sheet(d.Task, d.Result.Images, 1))
+	if err != nil {
+		return nil, fmt.Errorf("write set: %w", err)
+	}
+	m := d.manifest(taskCID)
+	files := fstest.MapFS{
+		DataFile:    {Data: content, Mode: 0o644},
+		PreviewFile: {Data: preview, Mode: 0o644},
+		CardFile:    {Data: setCard(d.Task, m), Mode: 0o644},
+	}
+	m.Files = fileTable(files)
+	doc, err := canonicalJSON(m)
+	if err != nil {
+		return nil, fmt.Errorf("write set: %w", err)
+	}
+	files[ManifestFile] = &fstest.MapFile{Data: doc, Mode: 0o644}
+	return files, nil
+}
+
+func (d SetDraft) manifest(task cid.Cid) Manifest {
+	images := d.Result.Images
+	labels := "hard"
+	if images.Soft != nil {
+		labels = "soft"
+	}
+	return Manifest{
+		SchemaVersion: SchemaVersion,
+		Kind:          "set",
+		Task:          task.String(),
+		TaskName:      d.Task.Name,
+		Method: MethodInfo{Name: d.Method.Name(), Version: d.Method.Version(), IPC: d.IPC, Seed: d.Seed,
+			Settings: maps.Clone(d.Method.Settings())},
+		Images: ImagesInfo{Count: images.Len(), Shape: [3]int{images.Shape.C, images.Shape.H, images.Shape.W},
+			DType: d.Pixels, Labels: labels, ByteOrder: "little"},
+		Counts:        countLabels(images),
+		Consumer:      d.Result.Consumer,
+		Recipe:        d.Recipe,
+		Formation:     Formation{Factor: 1},
+		ContainsReal:  d.Disclosure.ContainsReal(),
+		NearestReal:   math.Round(math.Min(d.Disclosure.NearestReal(), 1e6)*1e4) / 1e4,
+		SmallestGroup: d.Result.SmallestGroup,
+		Licence:       d.Licence,
+	}
+}
+
+func countLabels(s *data.Samples) []int {
+	out := make([]int, s.Classes)
+	for _, y := range s.Y {
+		out[y]++
+	}
+	return out
+}
+
+// ReadSet reads and verifies a set of a task: sizes before allocating, hashes,
+// shapes, types, finite values, label range, and the manifest against the
+// tensors. Every refusal wraps ErrInvalid and names the fact.
+func ReadSet(fsys fs.FS, task *data.Task, limits Limits) (*Set, error) {
+	limits = limits.withDefaults()
+	m, err := readManifest(fsys, task, limits)
+	if err != nil {
+		return nil, invalid("set", "%w", err)
+	}
+	files, err := readFiles(fsys, ManifestFile, m.Files, limits)
+	if err != nil {
+		return nil, invalid("set", "%w", err)
+	}
+	for _, name := range []string{DataFile, PreviewFile, CardFile} {
+		if _, ok := files[name]; !ok {
+			return nil, invalid("set", "%s is missing", name)
+		}
+	}
+	tensors, _, err := checkpoint.Decode(files[DataFile], checkpoint.Limits{Tensors: 16, Rank: 4})
+	if err != nil {
+		return nil, invalid("set", "%s: %w", DataFile, err)
+	}
+	samples, pixels, err := decodeSamples(tensors, task)
+	if err != nil {
+		return nil, invalid("set", "%s: %w", DataFile, err)
+	}
+	if err := m.agrees(samples, pixels); err != nil {
+		return nil, invalid("set", "%s: %w", ManifestFile, err)
+	}
+	return &Set{Manifest: m, Samples: samples}, nil
+}
+
+// ReadManifest reads manifest.json alone, without the task at hand; nothing
+// but its form is verified.
+func ReadManifest(fsys fs.FS, limits Limits) (Manifest, error) {
+	var m Manifest
+	doc, err := readBounded(fsys, ManifestFile, limits.withDefaults().ManifestBytes)
+	if err != nil {
+		return m, invalid("set", "%s: %w", ManifestFile, err)
+	}
+	if err := decodeJSON(doc, &m); err != nil {
+		return m, invalid("set", "%s: %w", ManifestFile, err)
+	}
+	return m, m.check()
+}
+
+func readManifest(fsys fs.FS, task *data.Task, limits Limits) (Manifest, error) {
+	m, err := ReadManifest(fsys, limits)
+	if err != nil {
+		return m, err
+	}
+	want, err := TaskCID(task)
+	if err != nil {
+		return m, err
+	}
+	if m.Task != want.String() {
+		return m, fmt.Errorf("made for task %s, not for %s (%s)", m.Task, want, task.Name)
+	}
+	return m, nil
+}
+
+// check verifies what a manifest can tell by itself.
+func (m *Manifest) check() error {
+	switch {
+	case m.SchemaVersion != SchemaVersion:
+		return invalid(ManifestFile, "schema version %d, this program reads %d", m.SchemaVersion, SchemaVersion)
+	case m.Kind != "set":
+		return invalid(ManifestFile, "kind %q, want set", m.Kind)
+	case m.Formation != Formation{Factor: 1}:
+		return invalid(ManifestFile, "formation %+v, this program reads factor 1", m.Formation)
+	case m.Images.ByteOrder != "little":
+		return invalid(ManifestFile, "byte order %q, want little", m.Images.ByteOrder)
+	case m.NearestReal < 0 || m.SmallestGroup < 0:
+		return invalid(ManifestFile, "nearest_real %g, smallest_group %d: want none negative", m.NearestReal, m.SmallestGroup)
+	case m.ContainsReal != (m.NearestReal < distill.RealThreshold):
+		return invalid(ManifestFile, "contains_real is %t beside nearest_real %g", m.ContainsReal, m.NearestReal)
+	}
+	if m.Recipe != nil {
+		if err := m.Recipe.Validate(); err != nil {
+			return invalid(ManifestFile, "recipe: %w", err)
+		}
+	}
+	return nil
+}
+
+// agrees compares the manifest with the tensors.
+func (m *Manifest) agrees(s *data.Samples, pixels PixelType) error {
+	shape := [3]int{s.Shape.C, s.Shape.H, s.Shape.W}
+	labels := map[bool]string{false: "hard", true: "soft"}[s.Soft != nil]
+	switch {
+	case m.Images.Count != s.Len():
+		return fmt.Errorf("says %d images, the data hold %d", m.Images.Count, s.Len())
+	case m.Images.Shape != shape:
+		return fmt.Errorf("says images of %v, the data are %v", m.Images.Shape, shape)
+	case m.Images.DType != pixels:
+		return fmt.Errorf("says %s pixels, the data are %s", m.Images.DType, pixels)
+	case m.Images.Labels != labels:
+		return fmt.Errorf("says %s labels, the data are %s", m.Images.Labels, labels)
+	case !slices.Equal(m.Counts, countLabels(s)):
+		return fmt.Errorf("says %v images a class, the data hold %v", m.Counts, countLabels(s))
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package artifact
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// previewBytes is how large a preview may be, as far as fewer shades of grey
+// or colour can make it so.
+const previewBytes = 4 << 10
+
+// previewPerClass is how many images of a class a contact sheet shows.
+const previewPerClass = 10
+
+// sheetGap is the space between images, in pixels before scaling.
+const sheetGap = 1
+
+// Sheet draws samples as a contact sheet, a row a class held, each pixel as
+// scale x scale. Values are taken back to pixel space and clipped to what a
+// picture can show: it is for eyes only.
+func Sheet(task *data.Task, s *data.Samples, scale int) *image.NRGBA {
+	var rows [][]int
+	for _, index := range s.ByClass() {
+		if len(index) > 0 {
+			rows = append(rows, index[:min(len(index), previewPerClass)])
+		}
+	}
+	// A set of one image a class is one row rather than one column.
+	if len(rows) > 0 && len(rows[0]) == 1 && len(rows) <= 2*previewPerClass {
+		var flat []int
+		for _, row := range rows {
+			flat = append(flat, row...)
+		}
+		rows = [][]int{flat}
+	}
+	return drawGrid(task, s, rows, scale)
+}
+
+// PairSheet draws each image beside its nearest real one: image, real, image,
+// real, five pairs a row. It holds raw data, so it never leaves the device.
+func PairSheet(task *data.Task, images, local *data.Samples, d distill.Disclosure, scale int) *image.NRGBA {
+	both := &data.Samples{Shape: images.Shape, Classes: images.Classes}
+	var rows [][]int
+	for i := range images.Len() {
+		if i%5 == 0 {
+			rows = append(rows, nil)
+		}
+		row := &rows[len(rows)-1]
+		for _, x := range [][]float32{images.Row(i), realOrBlank(local, d.Nearest[i])} {
+			*row = append(*row, both.Len())
+			both.X = append(both.X, x...)
+			both.Y = append(both.Y, images.Y[i])
+		}
+	}
+	return drawGrid(task, both, rows, scale)
+}
+
+func realOrBlank(local *data.Samples, i int) []float32 {
+	if i < 0 {
+		return make([]float32, local.Shape.Size())
+	}
+	return local.Row(i)
+}
+
+func drawGrid(task *data.Task, s *data.Samples, rows [][]int, scale int) *image.NRGBA {
+	columns := 1
+	for _, row := range rows {
+		columns = max(columns, len(row))
+	}
+	stepX, stepY := s.Shape.W+sheetGap, s.Shape.H+sheetGap
+	sheet := image.NewNRGBA(image.Rect(0, 0, scale*(columns*stepX+sheetGap), scale*(max(1, len(rows))*stepY+sheetGap)))
+	for i := range sheet.Pix {
+		sheet.Pix[i] = 0xff
+	}
+	pixels := make([]float32, s.Shape.Size())
+	for y, row := range rows {
+		for x, i := range row {
+			copy(pixels, s.Row(i))
+			task.Restore(pixels)
+			drawImage(sheet, pixels, s.Shape, sheetGap+x*stepX, sheetGap+y*stepY, scale)
+		}
+	}
+	return sheet
+}
+
+func drawImage(sheet *image.NRGBA, pixels []float32, shape data.Shape, left, top, scale int) {
+	plane := shape.H * shape.W
+	at := func(c, y, x int) uint8 {
+		if shape.C < 3 {
+			c = 0
+		}
+		v := math.Min(math.Max(float64(pixels[c*plane+y*shape.W+x]), 0), 1)
+		return uint8(math.Round(255 * v))
+	}
+	for y := range shape.H * scale {
+		for x := range shape.W * scale {
+			c := color.NRGBA{at(0, y/scale, x/scale), at(1, y/scale, x/scale), at(2, y/scale, x/scale), 0xff}
+			sheet.SetNRGBA(left*scale+x, top*scale+y, c)
+		}
+	}
+}
+
+// EncodePNG writes an image as PNG, grey images as grey.
+func EncodePNG(img *image.NRGBA) ([]byte, error) { return encodeLevels(img, 256) }
+
+// encodePreview writes the sheet with as many shades as fit in previewBytes,
+// and with the fewest when none fits.
+func encodePreview(img *image.NRGBA) ([]byte, error) {
+	for levels := 256; ; levels /= 2 {
+		out, err := encodeLevels(img, levels)
+		if err != nil || len(out) <= previewBytes || levels == 4 {
+			return out, err
+		}
+	}
+}
+
+func encodeLevels(img *image.NRGBA, levels int) ([]byte, error) {
+	round := func(v uint8) uint8 {
+		step := 255 / float64(levels-1)
+		return uint8(math.Round(math.Round(float64(v)/step) * step))
+	}
+	grey := true
+	rounded := image.NewNRGBA(img.Rect)
+	for i := 0; i < len(img.Pix); i += 4 {
+		r, g, b := round(img.Pix[i]), round(img.Pix[i+1]), round(img.Pix[i+2])
+		copy(rounded.Pix[i:], []uint8{r, g, b, 0xff})
+		grey = grey && r == g && g == b
+	}
+	var out image.Image = rounded
+	if grey {
+		out = greyPalette(rounded, levels)
+	}
+	var buf bytes.Buffer
+	enc := png.Encoder{CompressionLevel: png.BestCompression}
+	err := enc.Encode(&buf, out)
+	return buf.Bytes(), err
+}
+
+// greyPalette stores each pixel as the number of its shade, which PNG packs
+// into 1, 2, 4 or 8 bits.
+func greyPalette(img *image.NRGBA, levels int) image.Image {
+	palette := make(color.Palette, levels)
+	for i := range palette {
+		v := uint8(math.Round(float64(i) * 255 / float64(levels-1)))
+		palette[i] = color.Gray{Y: v}
+	}
+	out := image.NewPaletted(img.Rect, palette)
+	for i := range out.Pix {
+		out.Pix[i] = uint8(math.Round(float64(img.Pix[4*i]) * float64(levels-1) / 255))
+	}
+	return out
+}

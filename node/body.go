@@ -1,0 +1,93 @@
+package node
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/ipld/go-ipld-prime"
+	"github.com/ipld/go-ipld-prime/codec/dagcbor"
+	"github.com/ipld/go-ipld-prime/codec/dagjson"
+	"github.com/ipld/go-ipld-prime/node/basicnode"
+)
+
+// Schemas of announcement bodies.
+const (
+	schemaSet   = "set/1"
+	schemaModel = "model/1"
+)
+
+// SetBody is what an announcement tells of a set: enough to choose it without
+// fetching it. Nothing in it is believed once the set itself is read.
+type SetBody struct {
+	Method       string `json:"method"`
+	Images       int    `json:"images"`
+	Counts       []int  `json:"counts"` // images a class
+	Consumer     string `json:"consumer"`
+	Formation    int    `json:"formation"`
+	ContainsReal bool   `json:"contains_real"`
+}
+
+// ModelBody is what an announcement tells of a model.
+type ModelBody struct {
+	Model string `json:"model"`
+	Sets  int    `json:"sets"` // how many sets it was trained on
+}
+
+// maxBodyNodes bounds what a decoded body may allocate.
+const maxBodyBytes = 4 << 10
+
+// encodeBody writes a body as canonical dag-cbor. Bodies are flat structs, so
+// their JSON is a faithful picture of them.
+func encodeBody(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	n, err := ipld.DecodeUsingPrototype(text, dagjson.Decode, basicnode.Prototype.Any)
+	if err != nil {
+		return nil, fmt.Errorf("encode announcement body: %w", err)
+	}
+	return ipld.Encode(n, dagcbor.Encode)
+}
+
+// decodeBody reads a body of a stranger into v: bounded, of the right types;
+// fields this version does not know are left alone.
+func decodeBody(body []byte, v any) error {
+	if len(body) > maxBodyBytes {
+		return fmt.Errorf("announcement body of %d bytes, at most %d", len(body), maxBodyBytes)
+	}
+	n, err := ipld.DecodeUsingPrototype(body, dagcbor.Decode, basicnode.Prototype.Any)
+	if err != nil {
+		return fmt.Errorf("announcement body: %w", err)
+	}
+	text, err := ipld.Encode(n, dagjson.Encode)
+	if err != nil {
+		return fmt.Errorf("announcement body: %w", err)
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return fmt.Errorf("announcement body: %w", err)
+	}
+	return nil
+}
+
+// decodeSetBody reads and checks the body of a set's announcement.
+func decodeSetBody(schema string, body []byte, classes int) (SetBody, error) {
+	var b SetBody
+	if schema != schemaSet {
+		return b, fmt.Errorf("announcement body of schema %q, this program reads %s", schema, schemaSet)
+	}
+	if err := decodeBody(body, &b); err != nil {
+		return b, err
+	}
+	sum := 0
+	for _, c := range b.Counts {
+		if c < 0 || c > b.Images {
+			return b, fmt.Errorf("announcement body: %d images of one class out of %d", c, b.Images)
+		}
+		sum += c
+	}
+	if len(b.Counts) != classes || sum != b.Images || b.Images < 1 {
+		return b, fmt.Errorf("announcement body: %d images, %v a class, for %d classes", b.Images, b.Counts, classes)
+	}
+	return b, nil
+}

@@ -1,0 +1,221 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// ListData lists the registered data sets.
+var ListData = newOp("data", func(n *Node, _ context.Context, _ None, _ Report) ([]DataEntry, error) {
+	return n.notes.entries(), nil
+})
+
+// RegisterData writes data sets down, replacing entries of the same name, and
+// takes part in their tasks.
+var RegisterData = newOp("data-register", func(n *Node, ctx context.Context, req []DataRegistration, _ Report) (None, error) {
+	for _, r := range req {
+		t, err := artifact.DecodeTask(r.TaskDocument)
+		if err != nil {
+			return None{}, err
+		}
+		if _, err := n.takePart(ctx, t); err != nil {
+			return None{}, err
+		}
+	}
+	return None{}, n.notes.change(func(all *notes) {
+		for _, r := range req {
+			all.Data[r.Name] = r.DataEntry
+		}
+	})
+})
+
+// DataRegistration is an entry with the document of its task.
+type DataRegistration struct {
+	DataEntry
+	TaskDocument []byte `json:"task_document"`
+}
+
+// AddData opens the data at path, which reads and checks it, and registers it.
+// taskName may be empty for data that is recognised; name may be empty.
+func AddData(ctx context.Context, c Conn, path, taskName, name string) (DataEntry, error) {
+	var task *data.Task
+	if taskName != "" {
+		info, err := ShowTask.Do(ctx, c, TaskRequest{taskName}, nil)
+		if err != nil {
+			return DataEntry{}, err
+		}
+		task = info.Task()
+	}
+	if path != data.GlyphPath {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return DataEntry{}, err
+		}
+		path = abs
+	}
+	ds, err := data.Open(path, task)
+	if err != nil {
+		return DataEntry{}, err
+	}
+	if name == "" {
+		name = ds.Name
+	}
+	e, err := entryOf(ds, path)
+	if err != nil {
+		return e, err
+	}
+	e.Name = name
+	return e, register(ctx, c, ds.Task, e)
+}
+
+// SplitData registers parts of a registered data set as data sets of their
+// own. With part < 0 all parts are registered, else that one (from 0). It
+// returns all parts, so that the whole class table can be shown.
+func SplitData(ctx context.Context, c Conn, name string, split data.Split, part int) ([]DataEntry, error) {
+	whole, err := findData(ctx, c, name)
+	if err != nil {
+		return nil, err
+	}
+	if whole.Split != nil {
+		return nil, Fail(CodeUsage, "split the whole data set instead", "%s is a part already", name)
+	}
+	ds, err := openEntry(ctx, c, whole)
+	if err != nil {
+		return nil, err
+	}
+	if err := split.Validate(len(ds.Task.Classes)); err != nil {
+		return nil, Fail(CodeUsage, "see 'distillmesh data split --help'", "%w", err)
+	}
+	if part >= split.Clients {
+		return nil, Fail(CodeUsage, fmt.Sprintf("choose a part from 1 to %d", split.Clients), "there is no part %d", part+1)
+	}
+	parts, err := split.Parts(ds.Train.Labels(), len(ds.Task.Classes))
+	if err != nil {
+		return nil, err
+	}
+	all := make([]DataEntry, len(parts))
+	for i, counts := range data.ClassTable(ds.Train.Labels(), len(ds.Task.Classes), parts) {
+		all[i] = whole
+		all[i].Name, all[i].Split, all[i].Part, all[i].Counts = split.PartName(whole.Name, i), &split, i, counts
+	}
+	chosen := all
+	if part >= 0 {
+		chosen = all[part : part+1]
+	}
+	return all, register(ctx, c, ds.Task, chosen...)
+}
+
+func entryOf(ds *data.Dataset, path string) (DataEntry, error) {
+	c, err := artifact.TaskCID(ds.Task)
+	if err != nil {
+		return DataEntry{}, err
+	}
+	e := DataEntry{Path: path, Task: c.String(), Classes: ds.Task.Classes, Counts: make([]int, len(ds.Task.Classes))}
+	for _, y := range ds.Train.Labels() {
+		e.Counts[y]++
+	}
+	if ds.Test != nil {
+		e.Test = len(ds.Test.Labels())
+	}
+	return e, nil
+}
+
+func register(ctx context.Context, c Conn, t *data.Task, entries ...DataEntry) error {
+	doc, err := artifact.EncodeTask(t)
+	if err != nil {
+		return err
+	}
+	var req []DataRegistration
+	for _, e := range entries {
+		req = append(req, DataRegistration{e, doc})
+	}
+	_, err = RegisterData.Do(ctx, c, req, nil)
+	return err
+}
+
+// findData finds a registered data set by name.
+func findData(ctx context.Context, c Conn, name string) (DataEntry, error) {
+	all, err := ListData.Do(ctx, c, None{}, nil)
+	if err != nil {
+		return DataEntry{}, err
+	}
+	if i := slices.IndexFunc(all, func(e DataEntry) bool { return e.Name == name }); i >= 0 {
+		return all[i], nil
+	}
+	return DataEntry{}, Fail(CodeUsage, "list them with 'distillmesh data ls', register one with 'distillmesh data add PATH'", "no data set %q", name)
+}
+
+// openEntry opens the files behind an entry.
+func openEntry(ctx context.Context, c Conn, e DataEntry) (*data.Dataset, error) {
+	info, err := ShowTask.Do(ctx, c, TaskRequest{e.Task}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return data.Open(e.Path, info.Task())
+}
+
+// OpenData is a registered data set, ready to load.
+type OpenData struct {
+	Entry DataEntry
+	*data.Dataset
+	index []int // of the training samples; nil for all
+}
+
+// OpenLocal opens a registered data set by name.
+func OpenLocal(ctx context.Context, c Conn, name string) (*OpenData, error) {
+	e, err := findData(ctx, c, name)
+	if err != nil {
+		return nil, err
+	}
+	ds, err := openEntry(ctx, c, e)
+	if err != nil {
+		return nil, err
+	}
+	out := &OpenData{Entry: e, Dataset: ds}
+	if e.Split != nil {
+		parts, err := e.Split.Parts(ds.Train.Labels(), len(ds.Task.Classes))
+		if err != nil {
+			return nil, err
+		}
+		out.index = parts[e.Part]
+	}
+	return out, nil
+}
+
+// Samples loads the training samples.
+func (d *OpenData) Samples() (*data.Samples, error) {
+	if d.index != nil && len(d.index) == 0 {
+		return nil, Fail(CodeUsage, "choose another part", "data set %s has no samples", d.Entry.Name)
+	}
+	return data.Load(d.Task, d.Train, d.index)
+}
+
+// TestSamples loads the test samples.
+func (d *OpenData) TestSamples() (*data.Samples, error) {
+	if d.Test == nil {
+		return nil, Fail(CodeUsage, "", "data set %s has no test part", d.Entry.Name)
+	}
+	return data.Load(d.Task, d.Test, nil)
+}
+
+// testDataFor finds a registered data set of a task that has a test part; nil
+// when there is none.
+func testDataFor(ctx context.Context, c Conn, task cid.Cid) (*OpenData, error) {
+	all, err := ListData.Do(ctx, c, None{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range all {
+		if e.Task == task.String() && e.Test > 0 {
+			return OpenLocal(ctx, c, e.Name)
+		}
+	}
+	return nil, nil
+}

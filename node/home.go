@@ -1,0 +1,172 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/distillmesh/distillmesh/configs"
+	"github.com/distillmesh/distillmesh/p2p"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+)
+
+// homeVersion is the layout version written to the file "version".
+const homeVersion = "1"
+
+// socketPathLimit is how long a Unix socket's path may be everywhere.
+const socketPathLimit = 100
+
+// Home is the folder of one node: key, configuration, blocks, lock, socket.
+type Home struct{ Path string }
+
+// FindHome is the home named by $DISTILLMESH_PATH, else ~/.distillmesh.
+func FindHome() (Home, error) {
+	if p := os.Getenv("DISTILLMESH_PATH"); p != "" {
+		abs, err := filepath.Abs(p)
+		return Home{abs}, err
+	}
+	user, err := os.UserHomeDir()
+	if err != nil {
+		return Home{}, Fail(CodeUsage, "set DISTILLMESH_PATH to a folder", "find the node's home: %w", err)
+	}
+	return Home{filepath.Join(user, ".distillmesh")}, nil
+}
+
+func (h Home) file(name string) string { return filepath.Join(h.Path, name) }
+
+// ConfigPath is where config.toml is.
+func (h Home) ConfigPath() string { return h.file("config.toml") }
+
+// Exists reports whether init has run here.
+func (h Home) Exists() bool {
+	_, err := os.Stat(h.file("version"))
+	return err == nil
+}
+
+// Init makes the home: identity, configuration with a free port, version. Run
+// again it changes nothing. It returns the node's id.
+func (h Home) Init(role string) (id string, created bool, err error) {
+	if h.Exists() {
+		id, err = h.ID()
+		return id, false, err
+	}
+	if err := os.MkdirAll(h.Path, 0o700); err != nil {
+		return "", false, err
+	}
+	key, err := p2p.LoadOrCreateIdentity(h.file("identity"))
+	if err != nil {
+		return "", false, err
+	}
+	if _, err := os.Stat(h.ConfigPath()); errors.Is(err, os.ErrNotExist) {
+		port, err := freePort()
+		if err != nil {
+			return "", false, err
+		}
+		if err := checkpoint.WriteFile(h.ConfigPath(), []byte(configFile(role, port))); err != nil {
+			return "", false, err
+		}
+	}
+	if err := checkpoint.WriteFile(h.file("version"), []byte(homeVersion+"\n")); err != nil {
+		return "", false, err
+	}
+	self, err := peer.IDFromPrivateKey(key)
+	return self.String(), true, err
+}
+
+var (
+	portLine = regexp.MustCompile(`(?m)^# port = 0 `)
+	roleLine = regexp.MustCompile(`(?m)^role = "[a-z]+"`)
+)
+
+// configFile is the commented template with the port and role filled in.
+func configFile(role string, port int) string {
+	text := portLine.ReplaceAllString(configs.Template(role), "port = "+strconv.Itoa(port)+" ")
+	return roleLine.ReplaceAllString(text, `role = "`+role+`"`)
+}
+
+// freePort finds a port that is free for TCP and UDP.
+func freePort() (int, error) {
+	for range 16 {
+		l, err := net.Listen("tcp4", ":0")
+		if err != nil {
+			return 0, fmt.Errorf("find a free port: %w", err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		u, err := net.ListenPacket("udp4", fmt.Sprintf(":%d", port))
+		l.Close()
+		if err == nil {
+			u.Close()
+			return port, nil
+		}
+	}
+	return 0, errors.New("find a free port: none is free for both TCP and UDP")
+}
+
+// Config loads the configuration of this home with the environment on top.
+func (h Home) Config() (configs.Config, error) { return configs.Load(h.ConfigPath(), os.Environ()) }
+
+// ID reads the node's id from its key.
+func (h Home) ID() (string, error) {
+	if err := h.check(); err != nil {
+		return "", err
+	}
+	key, err := p2p.LoadOrCreateIdentity(h.file("identity"))
+	if err != nil {
+		return "", err
+	}
+	id, err := peer.IDFromPrivateKey(key)
+	return id.String(), err
+}
+
+// check refuses a home that was not made or that a newer program made.
+func (h Home) check() error {
+	v, err := os.ReadFile(h.file("version"))
+	if errors.Is(err, os.ErrNotExist) {
+		return Fail(CodeUsage, "run 'distillmesh init' first, or set DISTILLMESH_PATH", "no node's home at %s", h.Path)
+	}
+	if err != nil {
+		return err
+	}
+	if got := strings.TrimSpace(string(v)); got != homeVersion {
+		return Fail(CodeHere, "use a newer distillmesh", "home %s has layout version %s, this program knows %s", h.Path, got, homeVersion)
+	}
+	return nil
+}
+
+// lock takes the home for this process, or fails with CodeBusy.
+func (h Home) lock(context.Context) (*flock.Flock, error) {
+	l := flock.New(h.file("repo.lock"))
+	ok, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", h.Path, err)
+	}
+	if !ok {
+		return nil, Fail(CodeBusy, "stop it first, or set DISTILLMESH_PATH to another folder", "another process uses the home %s", h.Path)
+	}
+	return l, nil
+}
+
+// socketPath is where the API's Unix socket goes: in the home, or in a short
+// temporary folder when the home's path is too long for one.
+func (h Home) socketPath() (string, error) {
+	if p := h.file("api.sock"); len(p) <= socketPathLimit {
+		return p, nil
+	}
+	sum := sha256.Sum256([]byte(h.Path))
+	dir := filepath.Join(os.TempDir(), "distillmesh-"+hex.EncodeToString(sum[:6]))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make a folder for the API socket: %w", err)
+	}
+	return filepath.Join(dir, "api.sock"), nil
+}

@@ -1,0 +1,102 @@
+// Package model is every model that the program can train, by the name under
+// which it is asked for everywhere: networks trained by gradient steps (lenet,
+// mlp) and the closed-form NTK predictor (ntk:DEPTH).
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/ntk"
+)
+
+// ErrUnknown is wrapped when a name or its tensors make no model.
+var ErrUnknown = errors.New("unknown model")
+
+// Spec is a model bound to a shape and a number of classes, untrained.
+type Spec struct {
+	Name    string
+	Shape   data.Shape
+	Classes int
+	network *nn.Network // nil for the NTK predictor
+	depth   int
+}
+
+// Trained is a model that predicts and can be written down.
+type Trained interface {
+	train.Classifier
+	// Tensors are the model's parameters.
+	Tensors() []checkpoint.Tensor
+}
+
+// Parse finds a model by name.
+func Parse(name string, shape data.Shape, classes int) (*Spec, error) {
+	s := &Spec{Name: name, Shape: shape, Classes: classes}
+	if depth, ok := strings.CutPrefix(name, "ntk:"); ok {
+		d, err := strconv.Atoi(depth)
+		if err != nil || d < 1 || d > ntk.MaxDepth {
+			return nil, fmt.Errorf("%w: %q: want ntk:1 to ntk:%d", ErrUnknown, name, ntk.MaxDepth)
+		}
+		s.depth = d
+		return s, nil
+	}
+	network, err := nn.Parse(name, shape, classes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	s.network = network
+	return s, nil
+}
+
+// Iterative reports whether the model is trained by gradient steps, so that a
+// recipe and a seed matter.
+func (s *Spec) Iterative() bool { return s.network != nil }
+
+// NumParams is the number of trained values; for the NTK predictor it depends
+// on the support set and is 0 here.
+func (s *Spec) NumParams() int {
+	if s.network == nil {
+		return 0
+	}
+	return s.network.NumParams()
+}
+
+// Fit trains the model: a network by the recipe, the NTK predictor in closed
+// form (recipe and seed are not used).
+func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r train.Recipe, opt train.Options) (Trained, error) {
+	if s.network == nil {
+		p, err := ntk.Fit(ctx, s.depth, samples)
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
+	}
+	m, err := train.Fit(ctx, s.network, samples, r, opt)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Load makes a trained model from its tensors, checking every shape.
+func (s *Spec) Load(tensors []checkpoint.Tensor) (Trained, error) {
+	if s.network == nil {
+		p, err := ntk.FromTensors(s.depth, s.Shape, s.Classes, tensors)
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
+	}
+	m, err := train.FromTensors(s.network, tensors)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
