@@ -1,0 +1,202 @@
+package p2p
+
+import (
+	"context"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-msgio"
+	"github.com/marcopolo/simnet"
+
+	"github.com/distillmesh/distillmesh/p2p/announce"
+)
+
+func TestRecordsAreAnnouncedAgainWithJitterUntilWithdrawn(t *testing.T) {
+	simulated(t, func(t *testing.T, network *simnet.Simnet) {
+		task := taskOf("digits")
+		edge := newNode(t).start(t, onNetwork(ProfileEdge, network, address(0), 8000))
+		hub := newNode(t).start(t, onNetwork(ProfileTrainer, network, address(1), 8000))
+		if err := hub.Join(t.Context(), task); err != nil {
+			t.Fatal(err)
+		}
+		var heard []time.Time
+		hub.book.Watch(func(r announce.Record) {
+			if r.Kind == announce.Offer {
+				heard = append(heard, time.Now())
+			}
+		})
+		connect(t, edge, hub)
+		set := edge.publishSet(t, task, 1, 1000)
+		time.Sleep(6 * time.Hour)
+		if !hub.sees(set.Root)() {
+			t.Error("the record lapsed although its owner is there")
+		}
+		pauses := map[time.Duration]int{}
+		for i := 1; i < len(heard); i++ {
+			pause := heard[i].Sub(heard[i-1])
+			pauses[pause.Truncate(time.Second)]++
+			if i > 1 && (pause < 10*time.Minute-time.Second || pause > 30*time.Minute+time.Second) {
+				t.Errorf("round %d came after %v", i, pause)
+			}
+		}
+		if len(heard) < 12 || len(pauses) < 4 {
+			t.Errorf("%d rounds in 6 h with pauses %v", len(heard), pauses)
+		}
+		if err := edge.Withdraw(t.Context(), set); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		before := len(heard)
+		time.Sleep(3 * time.Hour)
+		if hub.sees(set.Root)() || len(heard) != before {
+			t.Errorf("after the withdrawal: live %v, %d more offers", hub.sees(set.Root)(), len(heard)-before)
+		}
+		edge.stop(t)
+		hub.stop(t)
+	})
+}
+
+// What a stopped node issued is announced by its next run, and reaches nodes
+// beyond the one it meets.
+func TestWhatAStoppedNodeIssuedIsAnnouncedAtItsNextStart(t *testing.T) {
+	simulated(t, func(t *testing.T, network *simnet.Simnet) {
+		task := taskOf("digits")
+		hub := newNode(t).start(t, onNetwork(ProfileTrainer, network, address(0), 8000))
+		far := newNode(t).start(t, onNetwork(ProfileTrainer, network, address(1), 8000))
+		for _, n := range []*node{hub, far} {
+			if err := n.Join(t.Context(), task); err != nil {
+				t.Fatal(err)
+			}
+		}
+		connect(t, far, hub)
+		edge := newNode(t)
+		set, err := edge.book.Issue(t.Context(), edge.key, announce.Announcement{
+			Task: task, Kind: announce.Offer, Subject: announce.SubjectSet, Root: taskOf("set"), Bytes: 1, Blocks: 1,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(24 * time.Hour) // long expired
+		edge.start(t, onNetwork(ProfileEdge, network, address(2), 8000))
+		connect(t, edge, hub)
+		time.Sleep(10 * time.Second)
+		if !hub.sees(set.Root)() || !far.sees(set.Root)() {
+			t.Errorf("seen by its neighbour: %v, by the next: %v", hub.sees(set.Root)(), far.sees(set.Root)())
+		}
+		for _, n := range []*node{edge, far, hub} {
+			n.stop(t)
+		}
+	})
+}
+
+// A node that comes back finds its peers without being told, from memory.
+func TestKnownPeersAreDialledAgainForAsLongAsItTakes(t *testing.T) {
+	simulated(t, func(t *testing.T, network *simnet.Simnet) {
+		hubCfg := onNetwork(ProfileTrainer, network, address(0), 8000)
+		hub := newNode(t).start(t, hubCfg)
+		edge := newNode(t).start(t, onNetwork(ProfileEdge, network, address(1), 8000))
+		connect(t, edge, hub)
+		synctest.Wait()
+		edge.stop(t)
+		edge.start(t, onNetwork(ProfileEdge, network, address(1), 8001))
+		time.Sleep(10 * time.Second)
+		if len(edge.Peers()) != 1 {
+			t.Errorf("after a restart %d peers, want the hub", len(edge.Peers()))
+		}
+		hub.stop(t)
+		time.Sleep(24 * time.Hour)
+		if len(edge.Peers()) != 0 {
+			t.Fatal("connected to a hub that is not there")
+		}
+		hub.start(t, hubCfg)
+		time.Sleep(20 * time.Minute) // the longest pause, with jitter
+		if len(edge.Peers()) != 1 {
+			t.Errorf("20 minutes after the hub came back: %d peers", len(edge.Peers()))
+		}
+		edge.stop(t)
+		hub.stop(t)
+	})
+}
+
+func TestWithoutBootstrapAndDiscoveryANodeMeetsNobody(t *testing.T) {
+	simulated(t, func(t *testing.T, network *simnet.Simnet) {
+		a := newNode(t).start(t, onNetwork(ProfileEdge, network, address(0), 8000))
+		b := newNode(t).start(t, onNetwork(ProfileEdge, network, address(1), 8000))
+		time.Sleep(24 * time.Hour)
+		if len(a.Peers()) != 0 || len(b.Peers()) != 0 {
+			t.Errorf("peers %v, %v", a.Peers(), b.Peers())
+		}
+		a.stop(t)
+		b.stop(t)
+	})
+}
+
+// A peer that answers a catch-up with forgeries teaches nothing, and one that
+// asks without end is cut off.
+func TestCatchUpWithAHostilePeer(t *testing.T) {
+	honest := newNode(t).start(t, loopback(ProfileTrainer, "/tcp/0"))
+	hostile := newNode(t)
+	task := taskOf("digits")
+	if err := honest.Join(t.Context(), task); err != nil {
+		t.Fatal(err)
+	}
+	good, err := hostile.book.Issue(t.Context(), hostile.key, announce.Announcement{
+		Task: task, Kind: announce.Offer, Subject: announce.SubjectSet, Root: taskOf("set"), Bytes: 1, Blocks: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := append([]byte{}, good.Envelope...)
+	forged[len(forged)-1] ^= 1
+	hostile.start(t, loopback(ProfileTrainer, "/tcp/0"))
+	connect(t, honest, hostile)
+	asked := make(chan struct{}, 16)
+	hostile.host.SetStreamHandler(catalogueProtocol, func(s network.Stream) {
+		defer s.Close()
+		_, _ = msgio.NewVarintReaderSize(s, maxQuery).ReadMsg()
+		asked <- struct{}{}
+		data, _ := page{envelopes: [][]byte{forged, good.Envelope}, last: true}.encode()
+		_ = msgio.NewVarintWriter(s).WriteMsg(data)
+	})
+	fresh := newNode(t).start(t, loopback(ProfileTrainer, "/tcp/0"))
+	if err := fresh.Join(t.Context(), task); err != nil {
+		t.Fatal(err)
+	}
+	if err := fresh.host.Connect(t.Context(), hostile.host.Peerstore().PeerInfo(hostile.ID())); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := fresh.catchUp(t.Context(), hostile.ID(), fresh.topics()); err == nil || n != 0 {
+		t.Errorf("learnt %d from a forger, %v", n, err)
+	}
+	if len(asked) == 0 {
+		t.Error("the forger was never asked")
+	}
+
+	answered := 0
+	for range 2 * answerBurst {
+		if askOnce(t.Context(), hostile, honest) {
+			answered++
+		}
+	}
+	if answered == 0 || answered > answerBurst+5 {
+		t.Errorf("%d of %d questions in a row were answered, the burst is %d", answered, 2*answerBurst, answerBurst)
+	}
+}
+
+// askOnce sends one empty catch-up request and reports whether a page came back.
+func askOnce(ctx context.Context, from, to *node) bool {
+	s, err := from.host.NewStream(ctx, to.ID(), catalogueProtocol)
+	if err != nil {
+		return false
+	}
+	defer s.Close()
+	query, _ := encodeQuery(nil)
+	if msgio.NewVarintWriter(s).WriteMsg(query) != nil {
+		return false
+	}
+	answer, err := io.ReadAll(s)
+	return err == nil && len(answer) > 0
+}
