@@ -13,6 +13,12 @@ type tileFunc func(k int, a *float32, rs, cs int, b *float32, bs int, c *float32
 // tableTileFunc is tileFunc with row l of B at b plus offsets[l] bytes.
 type tableTileFunc func(k int, a *float32, rs, cs int, b *float32, offsets *int, c *float32, ldc int, alpha float32, add bool)
 
+// dotTileFunc computes dot products of steps vectors, added over images: rows of
+// A, rs bytes apart, with the runs of B that start at offsets bytes. nextA and
+// nextB are the bytes from the end of one image's rows to the next's start. The
+// lanes of each sum are stored one after the other, row by row.
+type dotTileFunc func(images, steps int, a *float32, rs, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+
 // instructionSet is the tiles of one instruction set. tiles[h] has h rows;
 // index 0 is unused.
 type instructionSet struct {
@@ -21,6 +27,9 @@ type instructionSet struct {
 	width      int // columns of every tile
 	tiles      []tileFunc
 	tableTiles []tableTileFunc
+	lanes      int // float32 values in a vector
+	dotColumns int // runs of B in a dot tile
+	dotTiles   []dotTileFunc
 }
 
 // Variable is the environment variable that forces an instruction set:

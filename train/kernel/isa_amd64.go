@@ -21,6 +21,8 @@ var avx512 = instructionSet{
 	tableTiles: []tableTileFunc{nil, tableTile1AVX512, tableTile2AVX512, tableTile3AVX512, tableTile4AVX512,
 		tableTile5AVX512, tableTile6AVX512, tableTile7AVX512, tableTile8AVX512, tableTile9AVX512,
 		tableTile10AVX512, tableTile11AVX512, tableTile12AVX512},
+	lanes: 16, dotColumns: 5,
+	dotTiles: []dotTileFunc{nil, dotTile1AVX512, dotTile2AVX512, dotTile3AVX512, dotTile4AVX512, dotTile5AVX512},
 }
 
 var avx2 = instructionSet{
@@ -28,4 +30,6 @@ var avx2 = instructionSet{
 	tiles: []tileFunc{nil, tile1AVX2, tile2AVX2, tile3AVX2, tile4AVX2, tile5AVX2, tile6AVX2},
 	tableTiles: []tableTileFunc{nil, tableTile1AVX2, tableTile2AVX2, tableTile3AVX2, tableTile4AVX2,
 		tableTile5AVX2, tableTile6AVX2},
+	lanes: 8, dotColumns: 3,
+	dotTiles: []dotTileFunc{nil, dotTile1AVX2, dotTile2AVX2, dotTile3AVX2},
 }

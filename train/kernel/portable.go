@@ -10,6 +10,8 @@ var portable = instructionSet{
 	name: "portable", height: portableHeight, width: portableWidth,
 	tiles:      []tileFunc{nil, portableTile(1), portableTile(2), portableTile(3), portableTile(4)},
 	tableTiles: []tableTileFunc{nil, portableTableTile(1), portableTableTile(2), portableTableTile(3), portableTableTile(4)},
+	lanes:      portableWidth, dotColumns: 1,
+	dotTiles: []dotTileFunc{nil, portableDotTile},
 }
 
 type portableRow = [portableWidth]float32
@@ -65,4 +67,21 @@ func portableStore(acc []portableRow, c *float32, ldc int, alpha float32, add bo
 			}
 		}
 	}
+}
+
+// portableDotTile is one dot product in lanes.
+func portableDotTile(images, steps int, a *float32, _, nextA int, b *float32, nextB int, offsets *int, sums *float32) {
+	var acc portableRow
+	b = at(b, *offsets)
+	run := steps * portableWidth * sizeOfFloat
+	for i := range images {
+		x, y := at(a, i*(run+nextA)), at(b, i*(run+nextB))
+		for s := range steps {
+			u, v := row(x, s*portableWidth*sizeOfFloat), row(y, s*portableWidth*sizeOfFloat)
+			for l := range acc {
+				acc[l] += u[l] * v[l]
+			}
+		}
+	}
+	*row(sums, 0) = acc
 }

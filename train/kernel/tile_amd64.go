@@ -124,6 +124,31 @@ func tile12AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *floa
 //go:noescape
 func tableTile12AVX512(k int, a *float32, rs int, cs int, b *float32, offsets *int, c *float32, ldc int, alpha float32, add bool)
 
+// dotTile1AVX512 computes 1 x 5 dot products over several images.
+//
+//go:noescape
+func dotTile1AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+
+// dotTile2AVX512 computes 2 x 5 dot products over several images.
+//
+//go:noescape
+func dotTile2AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+
+// dotTile3AVX512 computes 3 x 5 dot products over several images.
+//
+//go:noescape
+func dotTile3AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+
+// dotTile4AVX512 computes 4 x 5 dot products over several images.
+//
+//go:noescape
+func dotTile4AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+
+// dotTile5AVX512 computes 5 x 5 dot products over several images.
+//
+//go:noescape
+func dotTile5AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+
 // tile1AVX2 computes a 1 x 16 tile of C.
 //
 //go:noescape
@@ -183,3 +208,18 @@ func tile6AVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32
 //
 //go:noescape
 func tableTile6AVX2(k int, a *float32, rs int, cs int, b *float32, offsets *int, c *float32, ldc int, alpha float32, add bool)
+
+// dotTile1AVX2 computes 1 x 3 dot products over several images.
+//
+//go:noescape
+func dotTile1AVX2(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+
+// dotTile2AVX2 computes 2 x 3 dot products over several images.
+//
+//go:noescape
+func dotTile2AVX2(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+
+// dotTile3AVX2 computes 3 x 3 dot products over several images.
+//
+//go:noescape
+func dotTile3AVX2(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)

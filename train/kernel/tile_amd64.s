@@ -3208,6 +3208,489 @@ overwrite:
 	VZEROUPPER
 	RET
 
+// func dotTile1AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+// Requires: AVX, AVX512F
+TEXT ·dotTile1AVX512(SB), NOSPLIT|NOFRAME, $0-72
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   images+0(FP), AX
+	MOVQ   a+16(FP), DX
+	MOVQ   rs+24(FP), CX
+	LEAQ   (CX)(CX*2), CX
+	MOVQ   offsets+56(FP), CX
+	MOVQ   (CX), BX
+	ADDQ   b+40(FP), BX
+	MOVQ   8(CX), SI
+	ADDQ   b+40(FP), SI
+	MOVQ   16(CX), DI
+	ADDQ   b+40(FP), DI
+	MOVQ   24(CX), R8
+	ADDQ   b+40(FP), R8
+	MOVQ   32(CX), CX
+	ADDQ   b+40(FP), CX
+
+image:
+	MOVQ steps+8(FP), R9
+
+step:
+	VMOVUPS     (BX), Z6
+	VMOVUPS     (SI), Z7
+	VMOVUPS     (DI), Z8
+	VMOVUPS     (R8), Z9
+	VMOVUPS     (CX), Z10
+	VMOVUPS     (DX), Z5
+	VFMADD231PS Z5, Z6, Z0
+	VFMADD231PS Z5, Z7, Z1
+	VFMADD231PS Z5, Z8, Z2
+	VFMADD231PS Z5, Z9, Z3
+	VFMADD231PS Z5, Z10, Z4
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, CX
+	DECQ        R9
+	JNZ         step
+	ADDQ        nextA+32(FP), DX
+	ADDQ        nextB+48(FP), BX
+	ADDQ        nextB+48(FP), SI
+	ADDQ        nextB+48(FP), DI
+	ADDQ        nextB+48(FP), R8
+	ADDQ        nextB+48(FP), CX
+	DECQ        AX
+	JNZ         image
+	MOVQ        sums+64(FP), AX
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z3, 192(AX)
+	VMOVUPS     Z4, 256(AX)
+	VZEROUPPER
+	RET
+
+// func dotTile2AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+// Requires: AVX, AVX512F
+TEXT ·dotTile2AVX512(SB), NOSPLIT|NOFRAME, $0-72
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   images+0(FP), AX
+	MOVQ   a+16(FP), BX
+	MOVQ   rs+24(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   offsets+56(FP), DX
+	MOVQ   (DX), SI
+	ADDQ   b+40(FP), SI
+	MOVQ   8(DX), DI
+	ADDQ   b+40(FP), DI
+	MOVQ   16(DX), R8
+	ADDQ   b+40(FP), R8
+	MOVQ   24(DX), R9
+	ADDQ   b+40(FP), R9
+	MOVQ   32(DX), DX
+	ADDQ   b+40(FP), DX
+
+image:
+	MOVQ steps+8(FP), R10
+
+step:
+	VMOVUPS     (SI), Z11
+	VMOVUPS     (DI), Z12
+	VMOVUPS     (R8), Z13
+	VMOVUPS     (R9), Z14
+	VMOVUPS     (DX), Z15
+	VMOVUPS     (BX), Z10
+	VFMADD231PS Z10, Z11, Z0
+	VFMADD231PS Z10, Z12, Z1
+	VFMADD231PS Z10, Z13, Z2
+	VFMADD231PS Z10, Z14, Z3
+	VFMADD231PS Z10, Z15, Z4
+	VMOVUPS     (BX)(CX*1), Z10
+	VFMADD231PS Z10, Z11, Z5
+	VFMADD231PS Z10, Z12, Z6
+	VFMADD231PS Z10, Z13, Z7
+	VFMADD231PS Z10, Z14, Z8
+	VFMADD231PS Z10, Z15, Z9
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, DX
+	DECQ        R10
+	JNZ         step
+	ADDQ        nextA+32(FP), BX
+	ADDQ        nextB+48(FP), SI
+	ADDQ        nextB+48(FP), DI
+	ADDQ        nextB+48(FP), R8
+	ADDQ        nextB+48(FP), R9
+	ADDQ        nextB+48(FP), DX
+	DECQ        AX
+	JNZ         image
+	MOVQ        sums+64(FP), AX
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z3, 192(AX)
+	VMOVUPS     Z4, 256(AX)
+	VMOVUPS     Z5, 320(AX)
+	VMOVUPS     Z6, 384(AX)
+	VMOVUPS     Z7, 448(AX)
+	VMOVUPS     Z8, 512(AX)
+	VMOVUPS     Z9, 576(AX)
+	VZEROUPPER
+	RET
+
+// func dotTile3AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+// Requires: AVX, AVX512F
+TEXT ·dotTile3AVX512(SB), NOSPLIT|NOFRAME, $0-72
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	MOVQ   images+0(FP), AX
+	MOVQ   a+16(FP), BX
+	MOVQ   rs+24(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   offsets+56(FP), DX
+	MOVQ   (DX), SI
+	ADDQ   b+40(FP), SI
+	MOVQ   8(DX), DI
+	ADDQ   b+40(FP), DI
+	MOVQ   16(DX), R8
+	ADDQ   b+40(FP), R8
+	MOVQ   24(DX), R9
+	ADDQ   b+40(FP), R9
+	MOVQ   32(DX), DX
+	ADDQ   b+40(FP), DX
+
+image:
+	MOVQ steps+8(FP), R10
+
+step:
+	VMOVUPS     (SI), Z16
+	VMOVUPS     (DI), Z17
+	VMOVUPS     (R8), Z18
+	VMOVUPS     (R9), Z19
+	VMOVUPS     (DX), Z20
+	VMOVUPS     (BX), Z15
+	VFMADD231PS Z15, Z16, Z0
+	VFMADD231PS Z15, Z17, Z1
+	VFMADD231PS Z15, Z18, Z2
+	VFMADD231PS Z15, Z19, Z3
+	VFMADD231PS Z15, Z20, Z4
+	VMOVUPS     (BX)(CX*1), Z15
+	VFMADD231PS Z15, Z16, Z5
+	VFMADD231PS Z15, Z17, Z6
+	VFMADD231PS Z15, Z18, Z7
+	VFMADD231PS Z15, Z19, Z8
+	VFMADD231PS Z15, Z20, Z9
+	VMOVUPS     (BX)(CX*2), Z15
+	VFMADD231PS Z15, Z16, Z10
+	VFMADD231PS Z15, Z17, Z11
+	VFMADD231PS Z15, Z18, Z12
+	VFMADD231PS Z15, Z19, Z13
+	VFMADD231PS Z15, Z20, Z14
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, DX
+	DECQ        R10
+	JNZ         step
+	ADDQ        nextA+32(FP), BX
+	ADDQ        nextB+48(FP), SI
+	ADDQ        nextB+48(FP), DI
+	ADDQ        nextB+48(FP), R8
+	ADDQ        nextB+48(FP), R9
+	ADDQ        nextB+48(FP), DX
+	DECQ        AX
+	JNZ         image
+	MOVQ        sums+64(FP), AX
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z3, 192(AX)
+	VMOVUPS     Z4, 256(AX)
+	VMOVUPS     Z5, 320(AX)
+	VMOVUPS     Z6, 384(AX)
+	VMOVUPS     Z7, 448(AX)
+	VMOVUPS     Z8, 512(AX)
+	VMOVUPS     Z9, 576(AX)
+	VMOVUPS     Z10, 640(AX)
+	VMOVUPS     Z11, 704(AX)
+	VMOVUPS     Z12, 768(AX)
+	VMOVUPS     Z13, 832(AX)
+	VMOVUPS     Z14, 896(AX)
+	VZEROUPPER
+	RET
+
+// func dotTile4AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+// Requires: AVX, AVX512F
+TEXT ·dotTile4AVX512(SB), NOSPLIT|NOFRAME, $0-72
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   images+0(FP), AX
+	MOVQ   a+16(FP), BX
+	MOVQ   rs+24(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   offsets+56(FP), SI
+	MOVQ   (SI), DI
+	ADDQ   b+40(FP), DI
+	MOVQ   8(SI), R8
+	ADDQ   b+40(FP), R8
+	MOVQ   16(SI), R9
+	ADDQ   b+40(FP), R9
+	MOVQ   24(SI), R10
+	ADDQ   b+40(FP), R10
+	MOVQ   32(SI), SI
+	ADDQ   b+40(FP), SI
+
+image:
+	MOVQ steps+8(FP), R11
+
+step:
+	VMOVUPS     (DI), Z21
+	VMOVUPS     (R8), Z22
+	VMOVUPS     (R9), Z23
+	VMOVUPS     (R10), Z24
+	VMOVUPS     (SI), Z25
+	VMOVUPS     (BX), Z20
+	VFMADD231PS Z20, Z21, Z0
+	VFMADD231PS Z20, Z22, Z1
+	VFMADD231PS Z20, Z23, Z2
+	VFMADD231PS Z20, Z24, Z3
+	VFMADD231PS Z20, Z25, Z4
+	VMOVUPS     (BX)(CX*1), Z20
+	VFMADD231PS Z20, Z21, Z5
+	VFMADD231PS Z20, Z22, Z6
+	VFMADD231PS Z20, Z23, Z7
+	VFMADD231PS Z20, Z24, Z8
+	VFMADD231PS Z20, Z25, Z9
+	VMOVUPS     (BX)(CX*2), Z20
+	VFMADD231PS Z20, Z21, Z10
+	VFMADD231PS Z20, Z22, Z11
+	VFMADD231PS Z20, Z23, Z12
+	VFMADD231PS Z20, Z24, Z13
+	VFMADD231PS Z20, Z25, Z14
+	VMOVUPS     (BX)(DX*1), Z20
+	VFMADD231PS Z20, Z21, Z15
+	VFMADD231PS Z20, Z22, Z16
+	VFMADD231PS Z20, Z23, Z17
+	VFMADD231PS Z20, Z24, Z18
+	VFMADD231PS Z20, Z25, Z19
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, DI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, SI
+	DECQ        R11
+	JNZ         step
+	ADDQ        nextA+32(FP), BX
+	ADDQ        nextB+48(FP), DI
+	ADDQ        nextB+48(FP), R8
+	ADDQ        nextB+48(FP), R9
+	ADDQ        nextB+48(FP), R10
+	ADDQ        nextB+48(FP), SI
+	DECQ        AX
+	JNZ         image
+	MOVQ        sums+64(FP), AX
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z3, 192(AX)
+	VMOVUPS     Z4, 256(AX)
+	VMOVUPS     Z5, 320(AX)
+	VMOVUPS     Z6, 384(AX)
+	VMOVUPS     Z7, 448(AX)
+	VMOVUPS     Z8, 512(AX)
+	VMOVUPS     Z9, 576(AX)
+	VMOVUPS     Z10, 640(AX)
+	VMOVUPS     Z11, 704(AX)
+	VMOVUPS     Z12, 768(AX)
+	VMOVUPS     Z13, 832(AX)
+	VMOVUPS     Z14, 896(AX)
+	VMOVUPS     Z15, 960(AX)
+	VMOVUPS     Z16, 1024(AX)
+	VMOVUPS     Z17, 1088(AX)
+	VMOVUPS     Z18, 1152(AX)
+	VMOVUPS     Z19, 1216(AX)
+	VZEROUPPER
+	RET
+
+// func dotTile5AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+// Requires: AVX, AVX512F
+TEXT ·dotTile5AVX512(SB), NOSPLIT|NOFRAME, $0-72
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	MOVQ   images+0(FP), AX
+	MOVQ   a+16(FP), BX
+	MOVQ   rs+24(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (BX)(CX*4), SI
+	MOVQ   offsets+56(FP), DI
+	MOVQ   (DI), R8
+	ADDQ   b+40(FP), R8
+	MOVQ   8(DI), R9
+	ADDQ   b+40(FP), R9
+	MOVQ   16(DI), R10
+	ADDQ   b+40(FP), R10
+	MOVQ   24(DI), R11
+	ADDQ   b+40(FP), R11
+	MOVQ   32(DI), DI
+	ADDQ   b+40(FP), DI
+
+image:
+	MOVQ steps+8(FP), R12
+
+step:
+	VMOVUPS     (R8), Z26
+	VMOVUPS     (R9), Z27
+	VMOVUPS     (R10), Z28
+	VMOVUPS     (R11), Z29
+	VMOVUPS     (DI), Z30
+	VMOVUPS     (BX), Z25
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z25, Z29, Z3
+	VFMADD231PS Z25, Z30, Z4
+	VMOVUPS     (BX)(CX*1), Z25
+	VFMADD231PS Z25, Z26, Z5
+	VFMADD231PS Z25, Z27, Z6
+	VFMADD231PS Z25, Z28, Z7
+	VFMADD231PS Z25, Z29, Z8
+	VFMADD231PS Z25, Z30, Z9
+	VMOVUPS     (BX)(CX*2), Z25
+	VFMADD231PS Z25, Z26, Z10
+	VFMADD231PS Z25, Z27, Z11
+	VFMADD231PS Z25, Z28, Z12
+	VFMADD231PS Z25, Z29, Z13
+	VFMADD231PS Z25, Z30, Z14
+	VMOVUPS     (BX)(DX*1), Z25
+	VFMADD231PS Z25, Z26, Z15
+	VFMADD231PS Z25, Z27, Z16
+	VFMADD231PS Z25, Z28, Z17
+	VFMADD231PS Z25, Z29, Z18
+	VFMADD231PS Z25, Z30, Z19
+	VMOVUPS     (SI), Z25
+	VFMADD231PS Z25, Z26, Z20
+	VFMADD231PS Z25, Z27, Z21
+	VFMADD231PS Z25, Z28, Z22
+	VFMADD231PS Z25, Z29, Z23
+	VFMADD231PS Z25, Z30, Z24
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, DI
+	DECQ        R12
+	JNZ         step
+	ADDQ        nextA+32(FP), BX
+	ADDQ        nextA+32(FP), SI
+	ADDQ        nextB+48(FP), R8
+	ADDQ        nextB+48(FP), R9
+	ADDQ        nextB+48(FP), R10
+	ADDQ        nextB+48(FP), R11
+	ADDQ        nextB+48(FP), DI
+	DECQ        AX
+	JNZ         image
+	MOVQ        sums+64(FP), AX
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z3, 192(AX)
+	VMOVUPS     Z4, 256(AX)
+	VMOVUPS     Z5, 320(AX)
+	VMOVUPS     Z6, 384(AX)
+	VMOVUPS     Z7, 448(AX)
+	VMOVUPS     Z8, 512(AX)
+	VMOVUPS     Z9, 576(AX)
+	VMOVUPS     Z10, 640(AX)
+	VMOVUPS     Z11, 704(AX)
+	VMOVUPS     Z12, 768(AX)
+	VMOVUPS     Z13, 832(AX)
+	VMOVUPS     Z14, 896(AX)
+	VMOVUPS     Z15, 960(AX)
+	VMOVUPS     Z16, 1024(AX)
+	VMOVUPS     Z17, 1088(AX)
+	VMOVUPS     Z18, 1152(AX)
+	VMOVUPS     Z19, 1216(AX)
+	VMOVUPS     Z20, 1280(AX)
+	VMOVUPS     Z21, 1344(AX)
+	VMOVUPS     Z22, 1408(AX)
+	VMOVUPS     Z23, 1472(AX)
+	VMOVUPS     Z24, 1536(AX)
+	VZEROUPPER
+	RET
+
 // func tile1AVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
 // Requires: AVX, FMA3
 TEXT ·tile1AVX2(SB), NOSPLIT|NOFRAME, $0-69
@@ -4251,5 +4734,179 @@ overwrite:
 	VMOVUPS Y10, (AX)
 	VMULPS  Y12, Y11, Y11
 	VMOVUPS Y11, 32(AX)
+	VZEROUPPER
+	RET
+
+// func dotTile1AVX2(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+// Requires: AVX, FMA3
+TEXT ·dotTile1AVX2(SB), NOSPLIT|NOFRAME, $0-72
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   images+0(FP), AX
+	MOVQ   a+16(FP), DX
+	MOVQ   rs+24(FP), CX
+	LEAQ   (CX)(CX*2), CX
+	MOVQ   offsets+56(FP), CX
+	MOVQ   (CX), BX
+	ADDQ   b+40(FP), BX
+	MOVQ   8(CX), SI
+	ADDQ   b+40(FP), SI
+	MOVQ   16(CX), CX
+	ADDQ   b+40(FP), CX
+
+image:
+	MOVQ steps+8(FP), DI
+
+step:
+	VMOVUPS     (BX), Y4
+	VMOVUPS     (SI), Y5
+	VMOVUPS     (CX), Y6
+	VMOVUPS     (DX), Y3
+	VFMADD231PS Y3, Y4, Y0
+	VFMADD231PS Y3, Y5, Y1
+	VFMADD231PS Y3, Y6, Y2
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, CX
+	DECQ        DI
+	JNZ         step
+	ADDQ        nextA+32(FP), DX
+	ADDQ        nextB+48(FP), BX
+	ADDQ        nextB+48(FP), SI
+	ADDQ        nextB+48(FP), CX
+	DECQ        AX
+	JNZ         image
+	MOVQ        sums+64(FP), AX
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     Y2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dotTile2AVX2(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+// Requires: AVX, FMA3
+TEXT ·dotTile2AVX2(SB), NOSPLIT|NOFRAME, $0-72
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   images+0(FP), AX
+	MOVQ   a+16(FP), BX
+	MOVQ   rs+24(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   offsets+56(FP), DX
+	MOVQ   (DX), SI
+	ADDQ   b+40(FP), SI
+	MOVQ   8(DX), DI
+	ADDQ   b+40(FP), DI
+	MOVQ   16(DX), DX
+	ADDQ   b+40(FP), DX
+
+image:
+	MOVQ steps+8(FP), R8
+
+step:
+	VMOVUPS     (SI), Y7
+	VMOVUPS     (DI), Y8
+	VMOVUPS     (DX), Y9
+	VMOVUPS     (BX), Y6
+	VFMADD231PS Y6, Y7, Y0
+	VFMADD231PS Y6, Y8, Y1
+	VFMADD231PS Y6, Y9, Y2
+	VMOVUPS     (BX)(CX*1), Y6
+	VFMADD231PS Y6, Y7, Y3
+	VFMADD231PS Y6, Y8, Y4
+	VFMADD231PS Y6, Y9, Y5
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x20, DX
+	DECQ        R8
+	JNZ         step
+	ADDQ        nextA+32(FP), BX
+	ADDQ        nextB+48(FP), SI
+	ADDQ        nextB+48(FP), DI
+	ADDQ        nextB+48(FP), DX
+	DECQ        AX
+	JNZ         image
+	MOVQ        sums+64(FP), AX
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     Y2, 64(AX)
+	VMOVUPS     Y3, 96(AX)
+	VMOVUPS     Y4, 128(AX)
+	VMOVUPS     Y5, 160(AX)
+	VZEROUPPER
+	RET
+
+// func dotTile3AVX2(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+// Requires: AVX, FMA3
+TEXT ·dotTile3AVX2(SB), NOSPLIT|NOFRAME, $0-72
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   images+0(FP), AX
+	MOVQ   a+16(FP), BX
+	MOVQ   rs+24(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   offsets+56(FP), DX
+	MOVQ   (DX), SI
+	ADDQ   b+40(FP), SI
+	MOVQ   8(DX), DI
+	ADDQ   b+40(FP), DI
+	MOVQ   16(DX), DX
+	ADDQ   b+40(FP), DX
+
+image:
+	MOVQ steps+8(FP), R8
+
+step:
+	VMOVUPS     (SI), Y10
+	VMOVUPS     (DI), Y11
+	VMOVUPS     (DX), Y12
+	VMOVUPS     (BX), Y9
+	VFMADD231PS Y9, Y10, Y0
+	VFMADD231PS Y9, Y11, Y1
+	VFMADD231PS Y9, Y12, Y2
+	VMOVUPS     (BX)(CX*1), Y9
+	VFMADD231PS Y9, Y10, Y3
+	VFMADD231PS Y9, Y11, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VMOVUPS     (BX)(CX*2), Y9
+	VFMADD231PS Y9, Y10, Y6
+	VFMADD231PS Y9, Y11, Y7
+	VFMADD231PS Y9, Y12, Y8
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	ADDQ        $0x20, DX
+	DECQ        R8
+	JNZ         step
+	ADDQ        nextA+32(FP), BX
+	ADDQ        nextB+48(FP), SI
+	ADDQ        nextB+48(FP), DI
+	ADDQ        nextB+48(FP), DX
+	DECQ        AX
+	JNZ         image
+	MOVQ        sums+64(FP), AX
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     Y2, 64(AX)
+	VMOVUPS     Y3, 96(AX)
+	VMOVUPS     Y4, 128(AX)
+	VMOVUPS     Y5, 160(AX)
+	VMOVUPS     Y6, 192(AX)
+	VMOVUPS     Y7, 224(AX)
+	VMOVUPS     Y8, 256(AX)
 	VZEROUPPER
 	RET

@@ -22,6 +22,7 @@ type isa struct {
 	name   string
 	bytes  int
 	height int
+	dot    [2]int // rows and columns of the tallest dot tile
 	vector func() reg.VecVirtual
 	zero   func(reg.VecVirtual)
 }
@@ -30,13 +31,16 @@ func main() {
 	flag.Parse()
 	ConstraintExpr("amd64")
 	sets := []isa{
-		{"AVX512", 64, 12, ZMM, func(v reg.VecVirtual) { VPXORD(v, v, v) }},
-		{"AVX2", 32, 6, YMM, func(v reg.VecVirtual) { VXORPS(v, v, v) }},
+		{"AVX512", 64, 12, [2]int{5, 5}, ZMM, func(v reg.VecVirtual) { VPXORD(v, v, v) }},
+		{"AVX2", 32, 6, [2]int{3, 3}, YMM, func(v reg.VecVirtual) { VXORPS(v, v, v) }},
 	}
 	for _, s := range sets {
 		for rows := 1; rows <= s.height; rows++ {
 			tile(s, rows, false)
 			tile(s, rows, true)
+		}
+		for rows := 1; rows <= s.dot[0]; rows++ {
+			dotTile(s, rows, s.dot[1])
 		}
 	}
 	Generate()
@@ -146,11 +150,7 @@ func store(s isa, acc [][2]reg.VecVirtual) {
 	Load(Param("c"), c)
 	Load(Param("ldc"), ldc)
 	Load(Param("add"), add)
-	address, err := Param("alpha").Resolve()
-	if err != nil {
-		panic(err)
-	}
-	VBROADCASTSS(address.Addr, alpha)
+	VBROADCASTSS(parameter("alpha"), alpha)
 	TESTB(add, add)
 	JZ(LabelRef("overwrite"))
 	for i, pair := range acc {
