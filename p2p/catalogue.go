@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -253,8 +254,39 @@ func (m *Mesh) takeIn(envelopes [][]byte, topics []cid.Cid) (learnt int, err err
 		case announce.Reject:
 			return learnt, err
 		case announce.Accept:
+			m.hearsay.add(e)
 			learnt++
 		}
 	}
 	return learnt, nil
+}
+
+// maxHearsay bounds the digests remembered; beyond it they are forgotten, at the
+// price that others wait for the next announcement.
+const maxHearsay = 1 << 13
+
+// hearsay is what catch-up has taught and gossip has not brought yet. Catch-up can
+// overtake the gossip of a fresh record; were the copy that gossip brings then
+// dropped as already held, it would never reach the nodes behind this one.
+type hearsay struct {
+	mu  sync.Mutex
+	set map[[digestBytes]byte]struct{}
+}
+
+func (h *hearsay) add(envelope []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.set == nil || len(h.set) >= maxHearsay {
+		h.set = map[[digestBytes]byte]struct{}{}
+	}
+	h.set[digest(envelope)] = struct{}{}
+}
+
+// take reports whether an envelope was hearsay, and ends that: a second copy is a replay.
+func (h *hearsay) take(envelope []byte) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, ok := h.set[digest(envelope)]
+	delete(h.set, digest(envelope))
+	return ok
 }

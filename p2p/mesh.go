@@ -34,6 +34,7 @@ type Mesh struct {
 	ledger   *ledger.Ledger
 
 	peers   *acquaintances
+	hearsay hearsay
 	crier   *crier
 	dialler *dialler
 	mdns    interface{ Close() error } // nil when off
@@ -149,11 +150,15 @@ func (m *Mesh) Tasks() []cid.Cid { return m.bus.Tasks() }
 // topics returns the mesh's own topic and those of the joined tasks.
 func (m *Mesh) topics() []cid.Cid { return append([]cid.Cid{cid.Undef}, m.bus.Tasks()...) }
 
-// validate is gossip's validator: the book's rules, and nothing else.
+// validate is gossip's validator: the book's rules, but that a record which is
+// held through catch-up alone is passed on.
 func (m *Mesh) validate(ctx context.Context, topic cid.Cid, from peer.ID, data []byte) announce.Verdict {
 	_, verdict, err := m.book.Receive(ctx, data, topic)
 	if verdict == announce.Reject {
 		m.log.Debug("announcement rejected", "from", from, "err", err)
+	}
+	if errors.Is(err, announce.ErrHeld) && m.hearsay.take(data) {
+		return announce.Accept
 	}
 	return verdict
 }
