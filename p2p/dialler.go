@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/distillmesh/distillmesh/p2p/wire"
@@ -246,6 +247,7 @@ func (d *dialler) round() time.Duration {
 func (d *dialler) dial(t *target) {
 	ctx, cancel := context.WithTimeout(d.m.ctx, dialTimeout)
 	defer cancel()
+	d.m.clearBackoff(t.info.ID)
 	if err := d.m.host.Connect(ctx, t.info); err != nil {
 		d.m.log.Debug("peer not reached", "peer", t.info.ID, "err", err)
 	}
@@ -265,7 +267,16 @@ func (m *Mesh) Connect(ctx context.Context, addr ma.Multiaddr) error {
 		return fmt.Errorf("connect to %s: %w", addr, err)
 	}
 	m.peers.pardon(info.ID)
+	m.clearBackoff(info.ID)
 	return m.meet(ctx, *info)
+}
+
+// clearBackoff lets a dial go out now. The library keeps pauses of its own after
+// failures, in which attempts fail without being made; ours are the ones that count.
+func (m *Mesh) clearBackoff(p peer.ID) {
+	if s, ok := m.host.Network().(interface{ Backoff() *swarm.DialBackoff }); ok {
+		s.Backoff().Clear(p)
+	}
 }
 
 // meet connects to a peer and waits for its hello.

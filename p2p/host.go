@@ -64,6 +64,10 @@ func hostOptions(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, refuses
 		libp2p.BandwidthReporter(bytes),
 		// In-process nodes would collide in the default metrics registry.
 		libp2p.DisableMetrics(),
+		// The library concludes from some hundred failed dials that a network carries no
+		// UDP and hardly tries any more. A node that waits a day for its only peer to
+		// come back makes that many, and must not give up.
+		libp2p.UDPBlackHoleSuccessCounter(nil), libp2p.IPv6BlackHoleSuccessCounter(nil),
 	}
 	if cfg.Simulated {
 		// Address discovery stalls virtual time.
