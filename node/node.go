@@ -13,12 +13,14 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/multiformats/go-multiaddr"
 
 	"github.com/distillmesh/distillmesh/configs"
 	"github.com/distillmesh/distillmesh/p2p"
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
+	"github.com/distillmesh/distillmesh/p2p/ledger"
 )
 
 // Version is the program's version.
@@ -49,6 +51,12 @@ type Node struct {
 	mesh   *p2p.Mesh // nil when offline
 	now    func() time.Time
 	start  time.Time
+
+	traffic struct { // what recordTraffic has written down already
+		sync.Mutex
+		byProtocol map[protocol.ID]ledger.Count
+		total      ledger.Count
+	}
 
 	ctx    context.Context // ends when the node closes
 	cancel context.CancelFunc

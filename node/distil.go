@@ -1,0 +1,148 @@
+package node
+
+import (
+	"context"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// DistillOptions say what to make of a data set.
+type DistillOptions struct {
+	Data    string // name of a registered data set
+	Method  string
+	IPC     int // images per class held
+	Seed    uint64
+	Pixels  artifact.PixelType
+	Licence string
+}
+
+// Distill makes a set of local data in this process and hands it to the node,
+// which verifies and keeps it. Nothing is announced.
+func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (SetInfo, error) {
+	method, err := registry.Method(opt.Method)
+	if err != nil {
+		return SetInfo{}, err
+	}
+	local, err := OpenLocal(ctx, c, opt.Data)
+	if err != nil {
+		return SetInfo{}, err
+	}
+	report.say(Progress{Stage: "read " + opt.Data})
+	samples, err := local.Samples()
+	if err != nil {
+		return SetInfo{}, err
+	}
+	draft, err := MakeSet(ctx, local.Task, method, samples, opt, report)
+	if err != nil {
+		return SetInfo{}, err
+	}
+	tree, err := artifact.WriteSet(draft)
+	if err != nil {
+		return SetInfo{}, err
+	}
+	files, err := FilesOf(tree)
+	if err != nil {
+		return SetInfo{}, err
+	}
+	return AddSet.Do(ctx, c, AddSetRequest{Task: local.Entry.Task, Origin: opt.Data, Files: files}, report)
+}
+
+// MakeSet distils samples and measures, on the images as they will be read
+// back, what they disclose.
+func MakeSet(ctx context.Context, task *data.Task, method distill.Method, samples *data.Samples, opt DistillOptions, report Report) (artifact.SetDraft, error) {
+	result, err := method.Distill(ctx, distill.Request{Samples: samples, IPC: opt.IPC, Seed: opt.Seed, Progress: func(p distill.Progress) {
+		report.say(Progress{Stage: "distil", Done: int64(p.Done), Total: int64(p.Total), Unit: "steps"})
+	}})
+	if err != nil {
+		return artifact.SetDraft{}, err
+	}
+	rounded, err := artifact.RoundTrip(result.Images, opt.Pixels)
+	if err != nil {
+		return artifact.SetDraft{}, Fail(CodeUsage, "choose U8, F16 or F32 with --pixels", "%w", err)
+	}
+	report.say(Progress{Stage: "compare with real samples"})
+	disclosure, err := distill.Disclose(ctx, rounded, samples)
+	if err != nil {
+		return artifact.SetDraft{}, err
+	}
+	recipe := train.DefaultRecipe()
+	return artifact.SetDraft{Task: task, Method: method, IPC: opt.IPC, Seed: opt.Seed, Result: result, Disclosure: disclosure,
+		Pixels: opt.Pixels, Recipe: &recipe, Licence: opt.Licence}, nil
+}
+
+// Leaving is what publish --dry-run shows: the images that would leave, each
+// beside its nearest real one.
+type Leaving struct {
+	Set        SetInfo
+	Manifest   artifact.Manifest
+	Disclosure *distill.Disclosure // nil when the data it was made from is gone
+	Sheet      []byte              // PNG of the pairs; holds raw data
+}
+
+// DryRun shows what publishing a set would give away.
+func DryRun(ctx context.Context, c Conn, name string) (*Leaving, error) {
+	content, set, task, err := ReadSetHere(ctx, c, name)
+	if err != nil {
+		return nil, err
+	}
+	out := &Leaving{Manifest: set.Manifest, Set: SetInfo{CID: content.CID, Task: content.Task, Origin: content.Origin}}
+	if content.Origin == "" {
+		return out, nil
+	}
+	local, err := OpenLocal(ctx, c, content.Origin)
+	if err != nil {
+		return out, nil
+	}
+	samples, err := local.Samples()
+	if err != nil {
+		return nil, err
+	}
+	d, err := distill.Disclose(ctx, set.Samples, samples)
+	if err != nil {
+		return nil, err
+	}
+	out.Disclosure = &d
+	out.Sheet, err = artifact.EncodePNG(artifact.PairSheet(task, set.Samples, samples, d, 4))
+	return out, err
+}
+
+// ReadSetHere reads and verifies a set that is complete on this node.
+func ReadSetHere(ctx context.Context, c Conn, name string) (Content, *artifact.Set, *data.Task, error) {
+	content, err := Read.Do(ctx, c, RootRequest{name}, nil)
+	if err != nil {
+		return content, nil, nil, err
+	}
+	if content.Subject != "set" {
+		return content, nil, nil, Fail(CodeUsage, "list sets with 'distillmesh ls'", "%s is not a set", name)
+	}
+	info, err := ShowTask.Do(ctx, c, TaskRequest{content.Task}, nil)
+	if err != nil {
+		return content, nil, nil, err
+	}
+	task := info.Task()
+	set, err := artifact.ReadSet(content.Files.FS(), task, artifact.Limits{})
+	return content, set, task, err
+}
+
+// mergeSets reads sets that are here and concatenates them, in the order
+// given.
+func mergeSets(ctx context.Context, c Conn, roots []string) (*data.Samples, error) {
+	var batches []*data.Samples
+	for _, root := range roots {
+		if _, err := cid.Decode(root); err != nil {
+			return nil, err
+		}
+		_, set, _, err := ReadSetHere(ctx, c, root)
+		if err != nil {
+			return nil, err
+		}
+		batches = append(batches, set.Samples)
+	}
+	return data.Merge(batches...)
+}
