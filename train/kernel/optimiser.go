@@ -1,0 +1,51 @@
+package kernel
+
+import "math"
+
+// AdamStep holds the constants of one step of Adam (Kingma and Ba 2015), in
+// PyTorch's form: weight decay is added to the gradient.
+type AdamStep struct {
+	Rate    float32 // learning rate / (1 - Beta1^t)
+	Root    float32 // 1 / sqrt(1 - Beta2^t)
+	Beta1   float32
+	Beta2   float32
+	Epsilon float32
+	Decay   float32
+}
+
+// NewAdamStep computes the constants of step t, counted from 1, with the usual
+// beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8.
+func NewAdamStep(t int, rate, decay float64) AdamStep {
+	const beta1, beta2, epsilon = 0.9, 0.999, 1e-8
+	return AdamStep{
+		Rate: float32(rate / (1 - math.Pow(beta1, float64(t)))), Root: float32(1 / math.Sqrt(1-math.Pow(beta2, float64(t)))),
+		Beta1: beta1, Beta2: beta2, Epsilon: epsilon, Decay: float32(decay),
+	}
+}
+
+// Apply updates the values w and the moments m and v from the gradient g, in
+// place:
+//
+//	g += decay w; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2
+//	w -= rate m / (root sqrt(v) + epsilon)
+func (a AdamStep) Apply(w, g, m, v []float32) {
+	w, m, v = w[:len(g)], m[:len(g)], v[:len(g)]
+	for i, d := range g {
+		d += a.Decay * w[i]
+		m[i] = a.Beta1*m[i] + (1-a.Beta1)*d
+		v[i] = a.Beta2*v[i] + (1-a.Beta2)*d*d
+		w[i] -= a.Rate * m[i] / (a.Root*float32(math.Sqrt(float64(v[i]))) + a.Epsilon)
+	}
+}
+
+// Momentum updates the values w and the velocity u from the gradient g, in
+// place, in PyTorch's form:
+//
+//	u = momentum u + (g + decay w); w -= rate u
+func Momentum(w, g, u []float32, rate, momentum, decay float32) {
+	w, u = w[:len(g)], u[:len(g)]
+	for i, d := range g {
+		u[i] = momentum*u[i] + (d + decay*w[i])
+		w[i] -= rate * u[i]
+	}
+}

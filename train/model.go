@@ -1,0 +1,193 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/graph"
+	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/nn"
+)
+
+// Causes of refusal.
+var (
+	// ErrSamples means that samples do not suit the network.
+	ErrSamples = errors.New("samples do not suit the network")
+	// ErrTensors means that tensors are not the network's parameters.
+	ErrTensors = errors.New("tensors are not the network's parameters")
+	// ErrState means that a state belongs to another run.
+	ErrState = errors.New("state of another run")
+)
+
+// Classifier gives every sample a score a class.
+type Classifier interface {
+	// Logits is one row of scores a sample, Len x Classes; the largest wins.
+	Logits(ctx context.Context, s *data.Samples) ([]float32, error)
+}
+
+// Model is a network with values.
+type Model struct {
+	Network *nn.Network
+	Params  [][]float32 // one slice a parameter of the network, in order
+}
+
+var _ Classifier = (*Model)(nil)
+
+// predictBatch is the number of samples that Logits computes at once.
+const predictBatch = 250
+
+// Logits implements Classifier on one core.
+func (m *Model) Logits(ctx context.Context, s *data.Samples) ([]float32, error) {
+	if err := suits(m.Network, s); err != nil {
+		return nil, fmt.Errorf("predict: %w", err)
+	}
+	pool := kernel.NewPool(1)
+	defer pool.Close()
+	out := make([]float32, 0, s.Len()*s.Classes)
+	programs := make(map[int]*graph.Program)
+	size := s.Shape.Size()
+	for at := 0; at < s.Len(); at += predictBatch {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("predict: %w", err)
+		}
+		n := min(predictBatch, s.Len()-at)
+		p := programs[n]
+		if p == nil {
+			var err error
+			if p, err = m.predictor(pool, n); err != nil {
+				return nil, fmt.Errorf("predict: %w", err)
+			}
+			programs[n] = p
+		}
+		copy(p.Input(0), s.X[at*size:(at+n)*size])
+		p.Run()
+		out = append(out, p.Output(0)...)
+	}
+	return out, nil
+}
+
+// predictor compiles the logits of n samples.
+func (m *Model) predictor(pool *kernel.Pool, n int) (program *graph.Program, err error) {
+	defer graph.Catch(&err)
+	g, shape := graph.New(), m.Network.Shape
+	x, params := graph.Input(g, "x", n, shape.C, shape.H, shape.W), m.Network.Inputs(g)
+	program, err = graph.Compile(pool, append([]*graph.Node{x}, params...), []*graph.Node{m.Network.Logits(g, x, params)})
+	if err != nil {
+		return nil, err
+	}
+	for i, values := range m.Params {
+		if err := program.Bind(i+1, values); err != nil {
+			return nil, err
+		}
+	}
+	return program, nil
+}
+
+// suits checks samples against a network before anything is computed.
+func suits(n *nn.Network, s *data.Samples) error {
+	switch {
+	case s.Shape != n.Shape || s.Classes != n.Classes:
+		return fmt.Errorf("%w: %v with %d classes for %s of %v with %d", ErrSamples, s.Shape, s.Classes, n.Name, n.Shape, n.Classes)
+	case len(s.X) != s.Len()*s.Shape.Size() || s.Soft != nil && len(s.Soft) != s.Len()*s.Classes:
+		return fmt.Errorf("%w: %d values for %d samples", ErrSamples, len(s.X), s.Len())
+	}
+	return nil
+}
+
+// Tensors are the model's values, named after the network's parameters.
+func (m *Model) Tensors() []checkpoint.Tensor {
+	tensors := make([]checkpoint.Tensor, len(m.Params))
+	for i, p := range m.Network.Params {
+		tensors[i] = checkpoint.F32(p.Name, p.Shape, m.Params[i])
+	}
+	return tensors
+}
+
+// FromTensors is the model whose values the tensors hold. Names, shapes and
+// types must be exactly the network's, and all values finite; it fails with
+// ErrTensors otherwise.
+func FromTensors(n *nn.Network, tensors []checkpoint.Tensor) (*Model, error) {
+	params, err := paramsFrom(n, "", tensors)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", n.Name, err)
+	}
+	if len(tensors) != len(n.Params) {
+		return nil, fmt.Errorf("read %s: %w: %d tensors, want %d", n.Name, ErrTensors, len(tensors), len(n.Params))
+	}
+	return &Model{n, params}, nil
+}
+
+// paramsFrom finds each parameter's values under a prefix.
+func paramsFrom(n *nn.Network, prefix string, tensors []checkpoint.Tensor) ([][]float32, error) {
+	params := make([][]float32, len(n.Params))
+	for i, p := range n.Params {
+		at := slices.IndexFunc(tensors, func(t checkpoint.Tensor) bool { return t.Name == prefix+p.Name })
+		if at < 0 {
+			return nil, fmt.Errorf("%w: %s is missing", ErrTensors, prefix+p.Name)
+		}
+		t := tensors[at]
+		if t.DType != checkpoint.DTypeF32 || !slices.Equal(t.Shape, p.Shape) {
+			return nil, fmt.Errorf("%w: %s is %s %v, want F32 %v", ErrTensors, t.Name, t.DType, t.Shape, p.Shape)
+		}
+		values, err := t.Float32s()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrTensors, err)
+		}
+		for _, v := range values {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				return nil, fmt.Errorf("%w: %s holds %v", ErrTensors, t.Name, v)
+			}
+		}
+		params[i] = values
+	}
+	return params, nil
+}
+
+// Accuracy counts right answers.
+type Accuracy struct{ Correct, Total int }
+
+// Fraction is Correct / Total, or 0 of nothing.
+func (a Accuracy) Fraction() float64 {
+	if a.Total == 0 {
+		return 0
+	}
+	return float64(a.Correct) / float64(a.Total)
+}
+
+// Evaluate counts the samples whose largest score is that of their class; of
+// equal scores the first class counts, and a row that holds NaN is wrong.
+func Evaluate(ctx context.Context, c Classifier, s *data.Samples) (Accuracy, error) {
+	scores, err := c.Logits(ctx, s)
+	if err != nil {
+		return Accuracy{}, fmt.Errorf("evaluate: %w", err)
+	}
+	if len(scores) != s.Len()*s.Classes {
+		return Accuracy{}, fmt.Errorf("evaluate: %d scores for %d samples of %d classes", len(scores), s.Len(), s.Classes)
+	}
+	a := Accuracy{Total: s.Len()}
+	for i, y := range s.Y {
+		if best(scores[i*s.Classes:(i+1)*s.Classes]) == y {
+			a.Correct++
+		}
+	}
+	return a, nil
+}
+
+// best is the place of the largest value, or -1 when one is NaN.
+func best(row []float32) int {
+	at := 0
+	for i, v := range row {
+		if v != v {
+			return -1
+		}
+		if v > row[at] {
+			at = i
+		}
+	}
+	return at
+}

@@ -1,0 +1,88 @@
+package train
+
+import (
+	"fmt"
+	"math"
+)
+
+// The optimisers a recipe may name.
+const (
+	Adam = "adam"
+	SGD  = "sgd"
+)
+
+// Recipe says how a network is trained. It counts steps: one step is one
+// mini-batch. A recipe travels with a distilled set as a recommendation.
+type Recipe struct {
+	Optimizer   string  `json:"optimizer"`          // Adam or SGD
+	LR          float64 `json:"lr"`                 // learning rate, constant
+	Momentum    float64 `json:"momentum,omitempty"` // SGD only
+	WeightDecay float64 `json:"weight_decay"`       // added to the gradient, times the values
+	Batch       int     `json:"batch"`              // samples a step; smaller sets give their size
+	Epochs      int     `json:"epochs"`             // passes over the data
+	MinSteps    int     `json:"min_steps,omitempty"`
+	MaxSteps    int     `json:"max_steps,omitempty"` // zero: no limit
+}
+
+// DefaultRecipe is the recipe for gathered sets and their controls: Adam 1e-3,
+// weight decay 1e-4, batch 50, 500 epochs, but at least 500 and at most 5,000
+// steps.
+func DefaultRecipe() Recipe {
+	return Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 5000}
+}
+
+// FullDataRecipe is the recipe for the bound that all data give: the default
+// with exactly 2,000 steps.
+func FullDataRecipe() Recipe {
+	r := DefaultRecipe()
+	r.MinSteps, r.MaxSteps = 2000, 2000
+	return r
+}
+
+// Limits of what a recipe may ask for. A recipe may come from a stranger, and
+// the device that follows it spends its own time.
+const (
+	maxBatch = 1 << 16
+	maxSteps = 1 << 30
+)
+
+// Validate names the first field that is out of range.
+func (r Recipe) Validate() error {
+	fail := func(field string, value any, want string) error {
+		return fmt.Errorf("recipe %s: %v, want %s", field, value, want)
+	}
+	within := func(v, low, high float64) bool { return v >= low && v <= high } // false for NaN
+	switch {
+	case r.Optimizer != Adam && r.Optimizer != SGD:
+		return fail("optimizer", fmt.Sprintf("%q", r.Optimizer), "adam or sgd")
+	case !within(r.LR, math.SmallestNonzeroFloat64, 1e3):
+		return fail("lr", r.LR, "above 0 and at most 1000")
+	case !within(r.Momentum, 0, 1) || r.Momentum == 1 || r.Momentum != 0 && r.Optimizer != SGD:
+		return fail("momentum", r.Momentum, "at least 0 and below 1, with sgd only")
+	case !within(r.WeightDecay, 0, 1e3):
+		return fail("weight_decay", r.WeightDecay, "0 to 1000")
+	case r.Batch < 1 || r.Batch > maxBatch:
+		return fail("batch", r.Batch, fmt.Sprintf("1 to %d", maxBatch))
+	case r.Epochs < 0 || r.Epochs > maxSteps:
+		return fail("epochs", r.Epochs, fmt.Sprintf("0 to %d", maxSteps))
+	case r.MinSteps < 0 || r.MinSteps > maxSteps:
+		return fail("min_steps", r.MinSteps, fmt.Sprintf("0 to %d", maxSteps))
+	case r.MaxSteps < 0 || r.MaxSteps > maxSteps || r.MaxSteps != 0 && r.MaxSteps < r.MinSteps:
+		return fail("max_steps", r.MaxSteps, "0 for no limit, or at least min_steps")
+	}
+	return nil
+}
+
+// perEpoch is the number of steps in one pass over n samples; the last step of
+// a pass may be a smaller batch.
+func (r Recipe) perEpoch(n int) int { return (n + r.Batch - 1) / r.Batch }
+
+// Steps is the number of steps for n samples: Epochs passes, but at least
+// MinSteps and at most MaxSteps.
+func (r Recipe) Steps(n int) int {
+	steps := max(r.MinSteps, r.Epochs*r.perEpoch(n))
+	if r.MaxSteps > 0 {
+		steps = min(steps, r.MaxSteps)
+	}
+	return steps
+}

@@ -1,0 +1,175 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/nn"
+)
+
+// State is a run of Fit after some step: everything that the rest of the run
+// depends on, beside what identifies the run.
+type State struct {
+	Step int
+	// Run identifies network, recipe, seed and samples; a state resumes no
+	// other run.
+	Run    string
+	names  []string
+	shapes [][]int
+	params [][]float32
+	first  [][]float32 // Adam's first moment, or SGD's velocity
+	second [][]float32 // Adam's second moment; empty for SGD
+}
+
+// newState is a run's state before its first step.
+func newState(net *nn.Network, s *data.Samples, r Recipe, seed uint64) State {
+	st := State{Run: runID(net, s, r, seed), params: net.Init(seed)}
+	for i, p := range net.Params {
+		st.names, st.shapes = append(st.names, p.Name), append(st.shapes, p.Shape)
+		st.first = append(st.first, make([]float32, len(st.params[i])))
+		if r.Optimizer == Adam {
+			st.second = append(st.second, make([]float32, len(st.params[i])))
+		}
+	}
+	return st
+}
+
+// runID is a hash of all that a run's result depends on.
+func runID(net *nn.Network, s *data.Samples, r Recipe, seed uint64) string {
+	h := sha256.New()
+	recipe, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // numbers and strings; Validate refuses NaN
+	}
+	fmt.Fprintf(h, "%s %v %d %s %d %v\n", net.Name, net.Shape, net.Classes, recipe, seed, s.Y)
+	var word []byte
+	for _, values := range [][]float32{s.X, s.Soft} {
+		for _, v := range values {
+			word = binary.LittleEndian.AppendUint32(word, math.Float32bits(v))
+			if len(word) == 1<<12 {
+				h.Write(word)
+				word = word[:0]
+			}
+		}
+		h.Write(append(word, '\n'))
+		word = word[:0]
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// adopt takes over the values of another state of the same run.
+func (s *State) adopt(from *State) error {
+	if from.Run != s.Run || from.Step < 0 || !slices.Equal(from.names, s.names) || len(from.second) != len(s.second) ||
+		!slices.EqualFunc(from.shapes, s.shapes, slices.Equal[[]int]) {
+		return fmt.Errorf("resume: %w", ErrState)
+	}
+	*s = from.clone()
+	return nil
+}
+
+func (s *State) clone() State {
+	c := *s
+	c.params, c.first, c.second = deepCopy(s.params), deepCopy(s.first), deepCopy(s.second)
+	return c
+}
+
+func deepCopy(values [][]float32) [][]float32 {
+	out := make([][]float32, len(values))
+	for i, v := range values {
+		out[i] = slices.Clone(v)
+	}
+	return out
+}
+
+const (
+	paramPrefix  = "param."
+	firstPrefix  = "first."
+	secondPrefix = "second."
+)
+
+// Encode writes the state as safetensors.
+func (s State) Encode() ([]byte, error) {
+	var tensors []checkpoint.Tensor
+	for i, name := range s.names {
+		tensors = append(tensors, checkpoint.F32(paramPrefix+name, s.shapes[i], s.params[i]),
+			checkpoint.F32(firstPrefix+name, s.shapes[i], s.first[i]))
+		if len(s.second) > 0 {
+			tensors = append(tensors, checkpoint.F32(secondPrefix+name, s.shapes[i], s.second[i]))
+		}
+	}
+	order, err := json.Marshal(s.names)
+	if err != nil {
+		return nil, fmt.Errorf("encode state: %w", err)
+	}
+	file, err := checkpoint.Encode(tensors, map[string]string{"run": s.Run, "step": strconv.Itoa(s.Step), "order": string(order)})
+	if err != nil {
+		return nil, fmt.Errorf("encode state: %w", err)
+	}
+	return file, nil
+}
+
+// DecodeState reads what Encode wrote. It fails on anything else; whether the
+// state belongs to a run is checked when the run resumes.
+func DecodeState(file []byte) (State, error) {
+	s, err := decodeState(file)
+	if err != nil {
+		return State{}, fmt.Errorf("decode state: %w", err)
+	}
+	return s, nil
+}
+
+func decodeState(file []byte) (s State, err error) {
+	tensors, meta, err := checkpoint.Decode(file, checkpoint.Limits{})
+	if err != nil {
+		return s, err
+	}
+	if s.Step, err = strconv.Atoi(meta["step"]); err != nil || s.Step < 0 {
+		return s, fmt.Errorf("%w: step %q", ErrState, meta["step"])
+	}
+	if err := json.Unmarshal([]byte(meta["order"]), &s.names); err != nil || len(s.names) == 0 {
+		return s, fmt.Errorf("%w: parameter order %q", ErrState, meta["order"])
+	}
+	s.Run = meta["run"]
+	find := make(map[string]checkpoint.Tensor, len(tensors))
+	for _, t := range tensors {
+		find[t.Name] = t
+	}
+	take := func(prefix string) ([][]float32, error) {
+		out := make([][]float32, len(s.names))
+		for i, name := range s.names {
+			t, ok := find[prefix+name]
+			if !ok || len(s.shapes) > i && !slices.Equal(t.Shape, s.shapes[i]) {
+				return nil, fmt.Errorf("%w: %s%s is missing or of another shape", ErrState, prefix, name)
+			}
+			if len(s.shapes) == i {
+				s.shapes = append(s.shapes, t.Shape)
+			}
+			if out[i], err = t.Float32s(); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	if s.params, err = take(paramPrefix); err != nil {
+		return s, err
+	}
+	if s.first, err = take(firstPrefix); err != nil {
+		return s, err
+	}
+	if len(tensors) == 2*len(s.names) {
+		return s, nil
+	}
+	if len(tensors) != 3*len(s.names) {
+		return s, fmt.Errorf("%w: %d tensors for %d parameters", ErrState, len(tensors), len(s.names))
+	}
+	s.second, err = take(secondPrefix)
+	return s, err
+}
