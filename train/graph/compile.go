@@ -128,7 +128,7 @@ func (c *compiler) children(op *applied) []*Node {
 // the other side of an arithmetic operation.
 func stretchesAlone(op *applied, other *Node) bool {
 	b, ok := op.operation.(broadcast)
-	if !ok || !b.to.Eq(other.Shape()) {
+	if !ok || !sameShape(b.to, other.Shape()) {
 		return false
 	}
 	o := operationOf(other)

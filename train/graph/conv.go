@@ -72,7 +72,7 @@ func (o convolution) shape(in []tensor.Shape) (tensor.Shape, error) {
 		toImages:  {maps, o.weights, o.images},
 		toWeights: {o.images, maps, o.weights},
 	}[o.role]
-	if !in[0].Eq(want[0]) || !in[1].Eq(want[1]) {
+	if !sameShape(in[0], want[0]) || !sameShape(in[1], want[1]) {
 		return nil, fmt.Errorf("inputs %v and %v, want %v and %v", in[0], in[1], want[0], want[1])
 	}
 	return want[2].Clone(), nil

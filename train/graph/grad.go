@@ -23,7 +23,7 @@ func Grad(y *Node, xs ...*Node) ([]*Node, error) {
 // of seed with the Jacobian. seed has y's shape.
 func Pullback(y, seed *Node, xs ...*Node) (derivatives []*Node, err error) {
 	defer Catch(&err)
-	if !seed.Shape().Eq(y.Shape()) {
+	if !sameShape(seed.Shape(), y.Shape()) {
 		return nil, &ShapeError{"pullback", fmt.Errorf("seed %v for %v", seed.Shape(), y.Shape())}
 	}
 	order := between(y, xs)

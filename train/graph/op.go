@@ -203,3 +203,7 @@ func expect(in []tensor.Shape, n int) error {
 	}
 	return nil
 }
+
+// sameShape compares dimension by dimension. Gorgonia's own comparison takes a
+// row, a column and a vector for the same.
+func sameShape(a, b tensor.Shape) bool { return slices.Equal(a, b) }

@@ -88,7 +88,7 @@ func (o scatter) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !want.Eq(in[1]) {
+	if !sameShape(want, in[1]) {
 		return nil, fmt.Errorf("values %v, want %v", in[1], want)
 	}
 	return in[0].Clone(), nil

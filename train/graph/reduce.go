@@ -15,7 +15,7 @@ type sumTo struct{ to tensor.Shape }
 // SumTo sums x over every dimension in which shape has size one, and keeps
 // these dimensions. The derivative is Broadcast.
 func SumTo(x *Node, shape tensor.Shape) *Node {
-	if x.Shape().Eq(shape) {
+	if sameShape(x.Shape(), shape) {
 		return x
 	}
 	return apply(sumTo{shape.Clone()}, x)
@@ -75,7 +75,7 @@ type broadcast struct{ to tensor.Shape }
 // Broadcast stretches dimensions of size one to those of shape. The derivative
 // is SumTo.
 func Broadcast(x *Node, shape tensor.Shape) *Node {
-	if x.Shape().Eq(shape) {
+	if sameShape(x.Shape(), shape) {
 		return x
 	}
 	return apply(broadcast{shape.Clone()}, x)
@@ -108,7 +108,7 @@ func sameShapes(in []tensor.Shape, n int) (tensor.Shape, error) {
 		return nil, err
 	}
 	for _, s := range in[1:] {
-		if !s.Eq(in[0]) {
+		if !sameShape(s, in[0]) {
 			return nil, fmt.Errorf("shapes %v and %v", in[0], s)
 		}
 	}

@@ -1,0 +1,303 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/nn"
+)
+
+// blobs are samples that a network can learn: each class has a pattern of its
+// own, under noise.
+func blobs(n int, shape data.Shape, classes int, soft bool) *data.Samples {
+	rng := rand.New(rand.NewPCG(uint64(n), 3))
+	patterns := make([][]float32, classes)
+	for c := range patterns {
+		patterns[c] = make([]float32, shape.Size())
+		for i := range patterns[c] {
+			patterns[c][i] = float32(rng.NormFloat64())
+		}
+	}
+	s := &data.Samples{Shape: shape, Classes: classes}
+	for i := range n {
+		c := i % classes
+		s.Y = append(s.Y, c)
+		for _, v := range patterns[c] {
+			s.X = append(s.X, v+0.5*float32(rng.NormFloat64()))
+		}
+		if soft {
+			for k := range classes {
+				p := float32(0.1) / float32(classes)
+				if k == c {
+					p += 0.9
+				}
+				s.Soft = append(s.Soft, p)
+			}
+		}
+	}
+	return s
+}
+
+func network(t testing.TB, name string, s *data.Samples) *nn.Network {
+	t.Helper()
+	n, err := nn.Parse(name, s.Shape, s.Classes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+var digit = data.Shape{C: 1, H: 28, W: 28}
+
+func TestFitLearns(t *testing.T) {
+	for name, c := range map[string]struct {
+		network string
+		soft    bool
+		recipe  Recipe
+	}{
+		"lenet with adam": {"lenet", false, Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 20, MinSteps: 40}},
+		"mlp with sgd":    {"mlp", false, Recipe{Optimizer: SGD, LR: 0.02, Momentum: 0.9, Batch: 32, MinSteps: 40}},
+		"soft labels":     {"mlp", true, Recipe{Optimizer: Adam, LR: 1e-3, Batch: 32, MinSteps: 40}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := blobs(100, digit, 10, c.soft)
+			var losses []float64
+			m, err := Fit(context.Background(), network(t, c.network, s), s, c.recipe, Options{Workers: 2, Hook: func(p Progress) error {
+				losses = append(losses, p.Loss)
+				return nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := Evaluate(context.Background(), m, s)
+			if err != nil || a.Fraction() < 0.95 {
+				t.Errorf("accuracy on the training samples %v (%v), losses %v", a, err, losses)
+			}
+			if math.Abs(losses[0]-math.Log(10)) > 0.6 || len(losses) != 40 {
+				t.Errorf("%d losses, the first %v", len(losses), losses[0])
+			}
+		})
+	}
+}
+
+func sameBits(t *testing.T, a, b [][]float32) {
+	t.Helper()
+	for i := range a {
+		for j := range a[i] {
+			if math.Float32bits(a[i][j]) != math.Float32bits(b[i][j]) {
+				t.Fatalf("parameter %d, value %d: %v and %v", i, j, a[i][j], b[i][j])
+			}
+		}
+	}
+}
+
+func TestFitGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
+	s := blobs(90, digit, 10, false) // batches of 50 and 40
+	recipe := Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, MinSteps: 25}
+	var first [][]float32
+	for _, workers := range []int{1, 2, 4} {
+		m, err := Fit(context.Background(), network(t, "lenet", s), s, recipe, Options{Seed: 4, Workers: workers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = m.Params
+		}
+		sameBits(t, first, m.Params)
+	}
+	other, err := Fit(context.Background(), network(t, "lenet", s), s, recipe, Options{Seed: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.Params[0][0] == first[0][0] {
+		t.Error("another seed gives the same values")
+	}
+}
+
+func TestResumeGivesTheBitsOfAnUninterruptedRun(t *testing.T) {
+	for name, recipe := range map[string]Recipe{
+		"adam": {Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 16, MinSteps: 30},
+		"sgd":  {Optimizer: SGD, LR: 1e-2, Momentum: 0.9, Batch: 16, MinSteps: 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := blobs(40, data.Shape{C: 1, H: 12, W: 12}, 4, false)
+			net := network(t, "lenet", s)
+			whole, err := Fit(context.Background(), net, s, recipe, Options{Seed: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			_, err = Fit(ctx, net, s, recipe, Options{Seed: 1, Hook: func(p Progress) error {
+				if p.Step == 13 {
+					cancel()
+				}
+				return nil
+			}})
+			var stopped *Interrupted
+			if !errors.As(err, &stopped) || !errors.Is(err, context.Canceled) || stopped.State.Step != 13 {
+				t.Fatalf("interrupted run gave %v", err)
+			}
+			file, err := stopped.State.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			state, err := DecodeState(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rest, err := Fit(context.Background(), net, s, recipe, Options{Seed: 1, Resume: &state})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameBits(t, whole.Params, rest.Params)
+			if _, err := Fit(context.Background(), net, s, recipe, Options{Seed: 2, Resume: &state}); !errors.Is(err, ErrState) {
+				t.Errorf("a state of another seed gave %v", err)
+			}
+		})
+	}
+}
+
+func TestCheckpointsResumeAndHooksSeeTheClock(t *testing.T) {
+	s := blobs(20, data.Shape{C: 1, H: 1, W: 9}, 3, false)
+	net, recipe := network(t, "mlp", s), Recipe{Optimizer: Adam, LR: 1e-3, Batch: 50, Epochs: 9}
+	var states []State
+	now, elapsed := time.Unix(0, 0), time.Duration(0)
+	whole, err := Fit(context.Background(), net, s, recipe, Options{CheckpointEvery: 4, HookEvery: 4,
+		Checkpoint: func(st State) error { states = append(states, st); return nil },
+		Hook:       func(p Progress) error { elapsed = p.Elapsed; return nil },
+		Now:        func() time.Time { now = now.Add(time.Second); return now }})
+	if err != nil || len(states) != 2 || elapsed != 3*time.Second {
+		t.Fatalf("%d states, %v elapsed, %v", len(states), elapsed, err)
+	}
+	for _, st := range states {
+		rest, err := Fit(context.Background(), net, s, recipe, Options{Resume: &st})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameBits(t, whole.Params, rest.Params)
+	}
+	failed := errors.New("disk full")
+	if _, err := Fit(context.Background(), net, s, recipe, Options{CheckpointEvery: 1, Checkpoint: func(State) error { return failed }}); !errors.Is(err, failed) {
+		t.Errorf("a failing checkpoint gave %v", err)
+	}
+}
+
+func TestFitRefusesSamplesThatDoNotFit(t *testing.T) {
+	good := blobs(6, data.Shape{C: 1, H: 1, W: 4}, 3, false)
+	net := network(t, "mlp", good)
+	for name, spoil := range map[string]func(s *data.Samples){
+		"none":                 func(s *data.Samples) { s.X, s.Y = nil, nil },
+		"another shape":        func(s *data.Samples) { s.Shape.W = 2 },
+		"too few values":       func(s *data.Samples) { s.X = s.X[1:] },
+		"a label out of range": func(s *data.Samples) { s.Y = []int{0, 1, 2, 3, 0, 0} },
+	} {
+		s := *good
+		spoil(&s)
+		if _, err := Fit(context.Background(), net, &s, DefaultRecipe(), Options{}); !errors.Is(err, ErrSamples) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestModelsComeBackFromTheirTensors(t *testing.T) {
+	s := blobs(6, data.Shape{C: 1, H: 1, W: 4}, 3, false)
+	net := network(t, "mlp", s)
+	m := &Model{net, net.Init(1)}
+	back, err := FromTensors(net, m.Tensors())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameBits(t, m.Params, back.Params)
+	spoiled := m.Tensors()
+	spoiled[0].Name = "x"
+	if _, err := FromTensors(net, spoiled); !errors.Is(err, ErrTensors) {
+		t.Errorf("a missing tensor gave %v", err)
+	}
+	m.Params[1][0] = float32(math.NaN())
+	if _, err := FromTensors(net, m.Tensors()); !errors.Is(err, ErrTensors) {
+		t.Errorf("NaN gave %v", err)
+	}
+}
+
+func TestRecipeCountsSteps(t *testing.T) {
+	for name, c := range map[string]struct {
+		recipe  Recipe
+		n, want int
+	}{
+		"small sets get the least":      {DefaultRecipe(), 20, 500},
+		"in between, epochs count":      {DefaultRecipe(), 120, 1500},
+		"large sets get the most":       {DefaultRecipe(), 60000, 5000},
+		"the full-data recipe is fixed": {FullDataRecipe(), 60000, 2000},
+		"no limit":                      {Recipe{Batch: 10, Epochs: 3}, 101, 33},
+	} {
+		if got := c.recipe.Steps(c.n); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+	for _, spoil := range []func(r *Recipe){
+		func(r *Recipe) { r.Optimizer = "lion" }, func(r *Recipe) { r.LR = math.NaN() }, func(r *Recipe) { r.LR = 0 },
+		func(r *Recipe) { r.Momentum = 0.9 }, func(r *Recipe) { r.WeightDecay = -1 }, func(r *Recipe) { r.Batch = 0 },
+		func(r *Recipe) { r.Epochs = -1 }, func(r *Recipe) { r.MinSteps = 9999 }, func(r *Recipe) { r.MaxSteps = -1 },
+	} {
+		r := DefaultRecipe()
+		spoil(&r)
+		if r.Validate() == nil {
+			t.Errorf("accepted %+v", r)
+		}
+	}
+}
+
+// stepper is a loop made ready for steady steps.
+func stepper(t testing.TB, batch, workers int) *loop {
+	t.Helper()
+	s := blobs(10*batch, digit, 10, false)
+	r := DefaultRecipe()
+	r.Batch = batch
+	l, err := newLoop(network(t, "lenet", s), s, r, Options{Workers: workers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.pool.Close)
+	if _, err := l.step(); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestASteadyStepAllocatesNothing(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		l := stepper(t, 50, workers)
+		if _, err := l.step(); err != nil {
+			t.Fatal(err)
+		}
+		p := l.programs[50]
+		if n := testing.AllocsPerRun(5, func() { p.Run(); l.update(p) }); n != 0 {
+			t.Errorf("%v allocations a step with %d workers", n, workers)
+		}
+	}
+}
+
+func BenchmarkLeNetStep(b *testing.B) {
+	b.Logf("kernels: %s", kernel.Name())
+	for _, c := range []struct {
+		name           string
+		batch, workers int
+	}{{"batch=50/workers=1", 50, 1}, {"batch=50/workers=2", 50, 2}, {"batch=20/workers=1", 20, 1}} {
+		b.Run(c.name, func(b *testing.B) {
+			l := stepper(b, c.batch, c.workers)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := l.step(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(c.batch*b.N)/b.Elapsed().Seconds(), "samples/s")
+		})
+	}
+}
