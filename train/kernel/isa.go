@@ -30,7 +30,27 @@ type instructionSet struct {
 	lanes      int // float32 values in a vector
 	dotColumns int // runs of B in a dot tile
 	dotTiles   []dotTileFunc
+	vectors    *vectorSet // nil: portable loops
 }
+
+// vectorSet is the loops between products, for n vectors of vectorValues values.
+type vectorSet struct {
+	add, mul, gate       func(n int, dst, a, b *float32)
+	addScalar, mulScalar func(n int, dst, a *float32, c float32)
+	relu                 func(n int, dst, a *float32)
+	sum                  func(n int, a *float32) float32 // of 2 n vectors
+	adam                 func(n int, w, g, m, v *float32, rate, root, beta1, rest1, beta2, rest2, epsilon, decay float32)
+
+	// Pooling of 2 x 2 windows, up to vectorValues side by side. Widths are in
+	// bytes; the masked forms take three vectors of masks: for the first and the
+	// second vector of a row, and for the windows.
+	poolMax           func(rows int, x *float32, width int, out *float32, outWidth int)
+	poolMaxMasked     func(rows int, x *float32, width int, out *float32, outWidth int, masks *int32)
+	poolScatter       func(rows int, x *float32, width int, g *float32, gWidth int, out *float32)
+	poolScatterMasked func(rows int, x *float32, width int, g *float32, gWidth int, out *float32, masks *int32)
+}
+
+const vectorValues = 8
 
 // Variable is the environment variable that forces an instruction set:
 // portable, avx2 or avx512. It is meant for tests.

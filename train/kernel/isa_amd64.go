@@ -5,7 +5,7 @@ import "github.com/klauspost/cpuid/v2"
 // available lists the instruction sets of this processor, best first.
 func available() []*instructionSet {
 	var have []*instructionSet
-	if cpuid.CPU.Supports(cpuid.AVX512F) {
+	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX2, cpuid.FMA3) {
 		have = append(have, &avx512)
 	}
 	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
@@ -22,6 +22,7 @@ var avx512 = instructionSet{
 		tableTile5AVX512, tableTile6AVX512, tableTile7AVX512, tableTile8AVX512, tableTile9AVX512,
 		tableTile10AVX512, tableTile11AVX512, tableTile12AVX512},
 	lanes: 16, dotColumns: 5,
+	vectors:  &vectorsAVX2,
 	dotTiles: []dotTileFunc{nil, dotTile1AVX512, dotTile2AVX512, dotTile3AVX512, dotTile4AVX512, dotTile5AVX512},
 }
 
@@ -31,5 +32,13 @@ var avx2 = instructionSet{
 	tableTiles: []tableTileFunc{nil, tableTile1AVX2, tableTile2AVX2, tableTile3AVX2, tableTile4AVX2,
 		tableTile5AVX2, tableTile6AVX2},
 	lanes: 8, dotColumns: 3,
+	vectors:  &vectorsAVX2,
 	dotTiles: []dotTileFunc{nil, dotTile1AVX2, dotTile2AVX2, dotTile3AVX2},
+}
+
+var vectorsAVX2 = vectorSet{
+	add: addAVX2, mul: mulAVX2, gate: gateAVX2, addScalar: addScalarAVX2, mulScalar: mulScalarAVX2,
+	relu: reluAVX2, sum: sumAVX2, adam: adamAVX2,
+	poolMax: poolMaxAVX2, poolMaxMasked: poolMaxMaskedAVX2,
+	poolScatter: poolScatterAVX2, poolScatterMasked: poolScatterMaskedAVX2,
 }

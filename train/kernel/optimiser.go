@@ -30,7 +30,12 @@ func NewAdamStep(t int, rate, decay float64) AdamStep {
 //	w -= rate m / (root sqrt(v) + epsilon)
 func (a AdamStep) Apply(w, g, m, v []float32) {
 	w, m, v = w[:len(g)], m[:len(g)], v[:len(g)]
-	for i, d := range g {
+	n, rest := vectorsIn(len(g))
+	if n > 0 {
+		active.vectors.adam(n, &w[0], &g[0], &m[0], &v[0], a.Rate, a.Root, a.Beta1, 1-a.Beta1, a.Beta2, 1-a.Beta2, a.Epsilon, a.Decay)
+	}
+	for i := rest; i < len(g); i++ {
+		d := g[i]
 		d += a.Decay * w[i]
 		m[i] = a.Beta1*m[i] + (1-a.Beta1)*d
 		v[i] = a.Beta2*v[i] + (1-a.Beta2)*d*d

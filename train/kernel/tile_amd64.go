@@ -223,3 +223,63 @@ func dotTile2AVX2(images int, steps int, a *float32, rs int, nextA int, b *float
 //
 //go:noescape
 func dotTile3AVX2(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+
+// addAVX2 writes a + b, for n vectors of 8 values.
+//
+//go:noescape
+func addAVX2(n int, dst *float32, a *float32, b *float32)
+
+// mulAVX2 writes a b, for n vectors of 8 values.
+//
+//go:noescape
+func mulAVX2(n int, dst *float32, a *float32, b *float32)
+
+// gateAVX2 writes a where b > 0, else 0, for n vectors of 8 values.
+//
+//go:noescape
+func gateAVX2(n int, dst *float32, a *float32, b *float32)
+
+// addScalarAVX2 writes a + c, for n vectors of 8 values.
+//
+//go:noescape
+func addScalarAVX2(n int, dst *float32, a *float32, c float32)
+
+// mulScalarAVX2 writes c a, for n vectors of 8 values.
+//
+//go:noescape
+func mulScalarAVX2(n int, dst *float32, a *float32, c float32)
+
+// reluAVX2 writes max(0, a), NaN for NaN, for n vectors of 8 values.
+//
+//go:noescape
+func reluAVX2(n int, dst *float32, a *float32)
+
+// sumAVX2 adds up 2 n vectors of 8 values.
+//
+//go:noescape
+func sumAVX2(n int, a *float32) float32
+
+// adamAVX2 updates n vectors of 8 values; rest1 and rest2 are 1 - beta1 and 1 - beta2.
+//
+//go:noescape
+func adamAVX2(n int, w *float32, grad *float32, m *float32, v *float32, rate float32, root float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, epsilon float32, decay float32)
+
+// poolMaxAVX2 takes the largest value of up to eight 2 x 2 windows side by side, for several rows of windows. Widths are in bytes.
+//
+//go:noescape
+func poolMaxAVX2(rows int, x *float32, width int, out *float32, outWidth int)
+
+// poolScatterAVX2 writes grad to the place of each window's largest value and zero to the others, as poolMax finds it.
+//
+//go:noescape
+func poolScatterAVX2(rows int, x *float32, width int, grad *float32, gradWidth int, out *float32)
+
+// poolMaxMaskedAVX2 takes the largest value of up to eight 2 x 2 windows side by side, for several rows of windows. Widths are in bytes.
+//
+//go:noescape
+func poolMaxMaskedAVX2(rows int, x *float32, width int, out *float32, outWidth int, masks *int32)
+
+// poolScatterMaskedAVX2 writes grad to the place of each window's largest value and zero to the others, as poolMax finds it.
+//
+//go:noescape
+func poolScatterMaskedAVX2(rows int, x *float32, width int, grad *float32, gradWidth int, out *float32, masks *int32)

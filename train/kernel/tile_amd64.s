@@ -4910,3 +4910,405 @@ step:
 	VMOVUPS     Y8, 256(AX)
 	VZEROUPPER
 	RET
+
+// func addAVX2(n int, dst *float32, a *float32, b *float32)
+// Requires: AVX
+TEXT ·addAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ  n+0(FP), AX
+	MOVQ  dst+8(FP), CX
+	MOVQ  a+16(FP), DX
+	MOVQ  b+24(FP), BX
+	TESTQ AX, AX
+	JZ    done
+
+loop:
+	VMOVUPS (DX), Y0
+	ADDQ    $0x20, DX
+	VMOVUPS (BX), Y1
+	ADDQ    $0x20, BX
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, CX
+	DECQ    AX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulAVX2(n int, dst *float32, a *float32, b *float32)
+// Requires: AVX
+TEXT ·mulAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ  n+0(FP), AX
+	MOVQ  dst+8(FP), CX
+	MOVQ  a+16(FP), DX
+	MOVQ  b+24(FP), BX
+	TESTQ AX, AX
+	JZ    done
+
+loop:
+	VMOVUPS (DX), Y0
+	ADDQ    $0x20, DX
+	VMOVUPS (BX), Y1
+	ADDQ    $0x20, BX
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, CX
+	DECQ    AX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func gateAVX2(n int, dst *float32, a *float32, b *float32)
+// Requires: AVX
+TEXT ·gateAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ  n+0(FP), AX
+	MOVQ  dst+8(FP), CX
+	MOVQ  a+16(FP), DX
+	MOVQ  b+24(FP), BX
+	TESTQ AX, AX
+	JZ    done
+
+loop:
+	VMOVUPS (DX), Y0
+	ADDQ    $0x20, DX
+	VMOVUPS (BX), Y1
+	ADDQ    $0x20, BX
+	VXORPS  Y2, Y2, Y2
+	VCMPPS  $0x1e, Y2, Y1, Y1
+	VANDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, CX
+	DECQ    AX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func addScalarAVX2(n int, dst *float32, a *float32, c float32)
+// Requires: AVX
+TEXT ·addScalarAVX2(SB), NOSPLIT|NOFRAME, $0-28
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	VBROADCASTSS c+24(FP), Y1
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	VMOVUPS (DX), Y0
+	ADDQ    $0x20, DX
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, CX
+	DECQ    AX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulScalarAVX2(n int, dst *float32, a *float32, c float32)
+// Requires: AVX
+TEXT ·mulScalarAVX2(SB), NOSPLIT|NOFRAME, $0-28
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	VBROADCASTSS c+24(FP), Y1
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	VMOVUPS (DX), Y0
+	ADDQ    $0x20, DX
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, CX
+	DECQ    AX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func reluAVX2(n int, dst *float32, a *float32)
+// Requires: AVX
+TEXT ·reluAVX2(SB), NOSPLIT|NOFRAME, $0-24
+	MOVQ  n+0(FP), AX
+	MOVQ  dst+8(FP), CX
+	MOVQ  a+16(FP), DX
+	TESTQ AX, AX
+	JZ    done
+
+loop:
+	VMOVUPS (DX), Y0
+	ADDQ    $0x20, DX
+	VXORPS  Y1, Y1, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, CX
+	DECQ    AX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func sumAVX2(n int, a *float32) float32
+// Requires: AVX, SSE
+TEXT ·sumAVX2(SB), NOSPLIT|NOFRAME, $0-20
+	MOVQ   n+0(FP), AX
+	MOVQ   a+8(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	TESTQ  AX, AX
+	JZ     done
+
+loop:
+	VADDPS (CX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
+	ADDQ   $0x40, CX
+	DECQ   AX
+	JNZ    loop
+
+done:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VHADDPS      X1, X1, X1
+	VHADDPS      X1, X1, X1
+	MOVSS        X1, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func adamAVX2(n int, w *float32, grad *float32, m *float32, v *float32, rate float32, root float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, epsilon float32, decay float32)
+// Requires: AVX, FMA3
+TEXT ·adamAVX2(SB), NOSPLIT|NOFRAME, $0-72
+	MOVQ         n+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         v+32(FP), SI
+	VBROADCASTSS rate+40(FP), Y0
+	VBROADCASTSS root+44(FP), Y1
+	VBROADCASTSS epsilon+64(FP), Y2
+	VBROADCASTSS decay+68(FP), Y3
+	VBROADCASTSS beta1+48(FP), Y4
+	VBROADCASTSS rest1+52(FP), Y5
+	VBROADCASTSS beta2+56(FP), Y6
+	VBROADCASTSS rest2+60(FP), Y7
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Y8
+	VMOVUPS     (DX), Y9
+	VFMADD231PS Y3, Y8, Y9
+	VMULPS      (BX), Y4, Y10
+	VFMADD231PS Y5, Y9, Y10
+	VMOVUPS     Y10, (BX)
+	VMULPS      Y9, Y9, Y9
+	VMULPS      (SI), Y6, Y11
+	VFMADD231PS Y7, Y9, Y11
+	VMOVUPS     Y11, (SI)
+	VSQRTPS     Y11, Y11
+	VFMADD213PS Y2, Y1, Y11
+	VMULPS      Y0, Y10, Y10
+	VDIVPS      Y11, Y10, Y10
+	VSUBPS      Y10, Y8, Y8
+	VMOVUPS     Y8, (CX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	DECQ        AX
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func poolMaxAVX2(rows int, x *float32, width int, out *float32, outWidth int)
+// Requires: AVX, AVX2
+TEXT ·poolMaxAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ  rows+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  width+16(FP), DX
+	MOVQ  out+24(FP), BX
+	MOVQ  outWidth+32(FP), SI
+	TESTQ AX, AX
+	JZ    done
+
+loop:
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VSHUFPS $0xdd, Y1, Y0, Y0
+	VMOVUPS (CX)(DX*1), Y1
+	VMOVUPS 32(CX)(DX*1), Y3
+	VSHUFPS $0x88, Y3, Y1, Y4
+	VSHUFPS $0xdd, Y3, Y1, Y1
+	VMAXPS  Y2, Y0, Y2
+	VMAXPS  Y2, Y4, Y2
+	VMAXPS  Y2, Y1, Y2
+	VPERMPD $0xd8, Y2, Y2
+	VMOVUPS Y2, (BX)
+	LEAQ    (CX)(DX*2), CX
+	ADDQ    SI, BX
+	DECQ    AX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func poolScatterAVX2(rows int, x *float32, width int, grad *float32, gradWidth int, out *float32)
+// Requires: AVX, AVX2
+TEXT ·poolScatterAVX2(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ  rows+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  width+16(FP), DX
+	MOVQ  grad+24(FP), BX
+	MOVQ  gradWidth+32(FP), SI
+	MOVQ  out+40(FP), DI
+	TESTQ AX, AX
+	JZ    done
+
+loop:
+	VMOVUPS   (CX), Y0
+	VMOVUPS   32(CX), Y1
+	VSHUFPS   $0x88, Y1, Y0, Y2
+	VSHUFPS   $0xdd, Y1, Y0, Y0
+	VMOVUPS   (CX)(DX*1), Y1
+	VMOVUPS   32(CX)(DX*1), Y3
+	VSHUFPS   $0x88, Y3, Y1, Y4
+	VSHUFPS   $0xdd, Y3, Y1, Y1
+	VMOVUPS   (BX), Y3
+	VPERMPD   $0xd8, Y3, Y3
+	VCMPPS    $0x1e, Y2, Y0, Y5
+	VMAXPS    Y2, Y0, Y2
+	VCMPPS    $0x1e, Y2, Y4, Y0
+	VMAXPS    Y2, Y4, Y2
+	VCMPPS    $0x1e, Y2, Y1, Y4
+	VMAXPS    Y2, Y1, Y2
+	VANDPS    Y4, Y3, Y1
+	VANDNPS   Y3, Y4, Y3
+	VANDPS    Y0, Y3, Y4
+	VANDNPS   Y3, Y0, Y3
+	VANDPS    Y5, Y3, Y0
+	VANDNPS   Y3, Y5, Y3
+	VUNPCKLPS Y0, Y3, Y2
+	VUNPCKHPS Y0, Y3, Y0
+	VMOVUPS   Y2, (DI)
+	VMOVUPS   Y0, 32(DI)
+	VUNPCKLPS Y1, Y4, Y0
+	VUNPCKHPS Y1, Y4, Y1
+	VMOVUPS   Y0, (DI)(DX*1)
+	VMOVUPS   Y1, 32(DI)(DX*1)
+	LEAQ      (CX)(DX*2), CX
+	LEAQ      (DI)(DX*2), DI
+	ADDQ      SI, BX
+	DECQ      AX
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func poolMaxMaskedAVX2(rows int, x *float32, width int, out *float32, outWidth int, masks *int32)
+// Requires: AVX, AVX2
+TEXT ·poolMaxMaskedAVX2(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ    rows+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    width+16(FP), DX
+	MOVQ    out+24(FP), BX
+	MOVQ    outWidth+32(FP), SI
+	MOVQ    masks+40(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	TESTQ   AX, AX
+	JZ      done
+
+loop:
+	VMASKMOVPS (CX), Y0, Y3
+	VMASKMOVPS 32(CX), Y1, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VMASKMOVPS (CX)(DX*1), Y0, Y4
+	VMASKMOVPS 32(CX)(DX*1), Y1, Y6
+	VSHUFPS    $0x88, Y6, Y4, Y7
+	VSHUFPS    $0xdd, Y6, Y4, Y4
+	VMAXPS     Y5, Y3, Y5
+	VMAXPS     Y5, Y7, Y5
+	VMAXPS     Y5, Y4, Y5
+	VPERMPD    $0xd8, Y5, Y5
+	VMASKMOVPS Y5, Y2, (BX)
+	LEAQ       (CX)(DX*2), CX
+	ADDQ       SI, BX
+	DECQ       AX
+	JNZ        loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func poolScatterMaskedAVX2(rows int, x *float32, width int, grad *float32, gradWidth int, out *float32, masks *int32)
+// Requires: AVX, AVX2
+TEXT ·poolScatterMaskedAVX2(SB), NOSPLIT|NOFRAME, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    width+16(FP), DX
+	MOVQ    grad+24(FP), BX
+	MOVQ    gradWidth+32(FP), SI
+	MOVQ    out+40(FP), DI
+	MOVQ    masks+48(FP), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	TESTQ   AX, AX
+	JZ      done
+
+loop:
+	VMASKMOVPS (CX), Y0, Y3
+	VMASKMOVPS 32(CX), Y1, Y4
+	VSHUFPS    $0x88, Y4, Y3, Y5
+	VSHUFPS    $0xdd, Y4, Y3, Y3
+	VMASKMOVPS (CX)(DX*1), Y0, Y4
+	VMASKMOVPS 32(CX)(DX*1), Y1, Y6
+	VSHUFPS    $0x88, Y6, Y4, Y7
+	VSHUFPS    $0xdd, Y6, Y4, Y4
+	VMASKMOVPS (BX), Y2, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VCMPPS     $0x1e, Y5, Y3, Y8
+	VMAXPS     Y5, Y3, Y5
+	VCMPPS     $0x1e, Y5, Y7, Y3
+	VMAXPS     Y5, Y7, Y5
+	VCMPPS     $0x1e, Y5, Y4, Y7
+	VMAXPS     Y5, Y4, Y5
+	VANDPS     Y7, Y6, Y4
+	VANDNPS    Y6, Y7, Y6
+	VANDPS     Y3, Y6, Y7
+	VANDNPS    Y6, Y3, Y6
+	VANDPS     Y8, Y6, Y3
+	VANDNPS    Y6, Y8, Y6
+	VUNPCKLPS  Y3, Y6, Y5
+	VUNPCKHPS  Y3, Y6, Y3
+	VMASKMOVPS Y5, Y0, (DI)
+	VMASKMOVPS Y3, Y1, 32(DI)
+	VUNPCKLPS  Y4, Y7, Y3
+	VUNPCKHPS  Y4, Y7, Y4
+	VMASKMOVPS Y3, Y0, (DI)(DX*1)
+	VMASKMOVPS Y4, Y1, 32(DI)(DX*1)
+	LEAQ       (CX)(DX*2), CX
+	LEAQ       (DI)(DX*2), DI
+	ADDQ       SI, BX
+	DECQ       AX
+	JNZ        loop
+
+done:
+	VZEROUPPER
+	RET

@@ -2,70 +2,114 @@ package kernel
 
 import "math"
 
-func addVectors(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] + b[i]
+// The loops below run whole vectors in assembly where the instruction set has
+// any, and the rest, or everything, in Go. Vectors and the rest give the same
+// bits: each value is one rounded operation either way.
+
+// vectorsIn is the number of vectors that n values fill, and where the rest
+// begins.
+func vectorsIn(n int) (vectors, rest int) {
+	if active.vectors == nil {
+		return 0, 0
 	}
+	return n / vectorValues, n &^ (vectorValues - 1)
 }
 
-func addScalar(dst, a []float32, c float32) {
-	a = a[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] + c
+func addVectors(dst, a, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	n, rest := vectorsIn(len(dst))
+	if n > 0 {
+		active.vectors.add(n, &dst[0], &a[0], &b[0])
+	}
+	for i := rest; i < len(dst); i++ {
+		dst[i] = a[i] + b[i]
 	}
 }
 
 func mulVectors(dst, a, b []float32) {
 	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
+	n, rest := vectorsIn(len(dst))
+	if n > 0 {
+		active.vectors.mul(n, &dst[0], &a[0], &b[0])
+	}
+	for i := rest; i < len(dst); i++ {
 		dst[i] = a[i] * b[i]
+	}
+}
+
+func addScalar(dst, a []float32, c float32) {
+	a = a[:len(dst)]
+	n, rest := vectorsIn(len(dst))
+	if n > 0 {
+		active.vectors.addScalar(n, &dst[0], &a[0], c)
+	}
+	for i := rest; i < len(dst); i++ {
+		dst[i] = a[i] + c
 	}
 }
 
 func mulScalar(dst, a []float32, c float32) {
 	a = a[:len(dst)]
-	for i := range dst {
+	n, rest := vectorsIn(len(dst))
+	if n > 0 {
+		active.vectors.mulScalar(n, &dst[0], &a[0], c)
+	}
+	for i := rest; i < len(dst); i++ {
 		dst[i] = a[i] * c
 	}
 }
 
-// reluVector works on bits: a conditional jump a value would be mispredicted
-// half of the time. NaN stays, whatever its sign.
-func reluVector(dst, x []float32) {
-	x = x[:len(dst)]
-	for i, v := range x {
-		dst[i] = max(v, 0)
+// reluVector is max(0, a); NaN stays.
+func reluVector(dst, a []float32) {
+	a = a[:len(dst)]
+	n, rest := vectorsIn(len(dst))
+	if n > 0 {
+		active.vectors.relu(n, &dst[0], &a[0])
+	}
+	for i := rest; i < len(dst); i++ {
+		dst[i] = max(a[i], 0)
 	}
 }
 
-// gateVectors is g where x > 0, else 0, without jumps: all ones where x, as an
-// integer, is positive and no NaN.
-func gateVectors(dst, g, x []float32) {
-	g, x = g[:len(dst)], x[:len(dst)]
+// gateVectors is a where b > 0, else 0. The portable loop has no jumps, which
+// would be mispredicted half of the time: it keeps a's bits where b's, as an
+// integer, are positive and not above infinity's.
+func gateVectors(dst, a, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	n, rest := vectorsIn(len(dst))
+	if n > 0 {
+		active.vectors.gate(n, &dst[0], &a[0], &b[0])
+	}
 	const infinity = 0x7f800000
-	for i := range dst {
-		v := int32(math.Float32bits(x[i]))
+	for i := rest; i < len(dst); i++ {
+		v := int32(math.Float32bits(b[i]))
 		keep := (-v >> 31) &^ (v >> 31) &^ ((infinity - v) >> 31)
-		dst[i] = math.Float32frombits(math.Float32bits(g[i]) & uint32(keep))
+		dst[i] = math.Float32frombits(math.Float32bits(a[i]) & uint32(keep))
 	}
 }
 
-// sumVector adds in sixteen lanes, then the lanes in order.
+// sumVector adds in sixteen lanes, then the lanes, then what fills no lane.
 func sumVector(x []float32) float32 {
-	var lanes [16]float32
-	n := len(x) &^ 15
-	for i := 0; i < n; i += 16 {
-		block := (*[16]float32)(x[i:])
-		for l := range lanes {
-			lanes[l] += block[l]
+	const lanes = 2 * vectorValues
+	whole := len(x) &^ (lanes - 1)
+	var sum float32
+	switch {
+	case whole == 0:
+	case active.vectors != nil:
+		sum = active.vectors.sum(whole/lanes, &x[0])
+	default:
+		var partial [lanes]float32
+		for i := 0; i < whole; i += lanes {
+			block := (*[lanes]float32)(x[i:])
+			for l := range partial {
+				partial[l] += block[l]
+			}
+		}
+		for _, v := range partial {
+			sum += v
 		}
 	}
-	for i, v := range x[n:] {
-		lanes[i] += v
-	}
-	var sum float32
-	for _, v := range lanes {
+	for _, v := range x[whole:] {
 		sum += v
 	}
 	return sum

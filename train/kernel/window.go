@@ -10,9 +10,6 @@ func (w Windows) P() int { return (w.H-w.Size)/w.Stride + 1 }
 // Q is the number of windows across.
 func (w Windows) Q() int { return (w.W-w.Size)/w.Stride + 1 }
 
-// overlap tells whether a value may lie in two windows.
-func (w Windows) overlap() bool { return w.Stride < w.Size }
-
 // perPart is the number of maps in one part of a task.
 func (w Windows) perPart() int { return max(1, grain/max(1, w.H*w.W)) }
 
@@ -35,17 +32,71 @@ func (k *Pick) Run(p *Pool, x, v, out []float32) {
 	k.x, k.v, k.out = nil, nil, nil
 }
 
-// Part implements Task.
+// Part implements Task: several maps.
 func (k *Pick) Part(_ *Scratch, part int) {
 	w := k.w
-	area, per := w.H*w.W, w.perPart()
+	area, small, per := w.H*w.W, w.P()*w.Q(), w.perPart()
+	fast := w.pairs() && active.vectors != nil && &k.x[0] == &k.v[0]
 	for m := part * per; m < min(w.Maps, (part+1)*per); m++ {
-		x, v, out := k.x[m*area:(m+1)*area], k.v[m*area:(m+1)*area], k.out[m*w.P()*w.Q():(m+1)*w.P()*w.Q()]
+		x, v, out := k.x[m*area:(m+1)*area], k.v[m*area:(m+1)*area], k.out[m*small:(m+1)*small]
+		if fast {
+			w.pickPairs(x, out)
+			continue
+		}
 		for i := range w.P() {
 			for j := range w.Q() {
 				out[i*w.Q()+j] = v[w.maximum(x, i*w.Stride*w.W+j*w.Stride)]
 			}
 		}
+	}
+}
+
+// pairs tells whether windows are 2 x 2 and do not overlap.
+func (w Windows) pairs() bool { return w.Size == 2 && w.Stride == 2 }
+
+// partialMasks are, for each number of windows below vectorValues, the masks of
+// a row's two vectors and of the windows.
+var partialMasks = func() (masks [vectorValues][3 * vectorValues]int32) {
+	for n := range masks {
+		for i := range vectorValues {
+			if i < 2*n {
+				masks[n][i] = -1
+			}
+			if i+vectorValues < 2*n {
+				masks[n][vectorValues+i] = -1
+			}
+			if i < n {
+				masks[n][2*vectorValues+i] = -1
+			}
+		}
+	}
+	return masks
+}()
+
+// pickPairs is max-pooling of one map in vectors. The last vector of a row
+// starts early enough to be whole; windows seen twice give the same twice.
+func (w Windows) pickPairs(x, out []float32) {
+	p, q, width, outWidth := w.P(), w.Q(), w.W*sizeOfFloat, w.Q()*sizeOfFloat
+	if q < vectorValues {
+		active.vectors.poolMaxMasked(p, &x[0], width, &out[0], outWidth, &partialMasks[q][0])
+		return
+	}
+	for j := 0; j < q; j += vectorValues {
+		at := min(j, q-vectorValues)
+		active.vectors.poolMax(p, &x[2*at], width, &out[at], outWidth)
+	}
+}
+
+// scatterPairs undoes pickPairs.
+func (w Windows) scatterPairs(x, g, out []float32) {
+	p, q, width, gWidth := w.P(), w.Q(), w.W*sizeOfFloat, w.Q()*sizeOfFloat
+	if q < vectorValues {
+		active.vectors.poolScatterMasked(p, &x[0], width, &g[0], gWidth, &out[0], &partialMasks[q][0])
+		return
+	}
+	for j := 0; j < q; j += vectorValues {
+		at := min(j, q-vectorValues)
+		active.vectors.poolScatter(p, &x[2*at], width, &g[at], gWidth, &out[2*at])
 	}
 }
 
@@ -92,13 +143,21 @@ func (k *Scatter) Run(p *Pool, x, g, out []float32) {
 	k.x, k.g, k.out = nil, nil, nil
 }
 
-// Part implements Task.
+// Part implements Task: several maps.
 func (k *Scatter) Part(_ *Scratch, part int) {
 	w := k.w
-	area, per := w.H*w.W, w.perPart()
+	area, small, per := w.H*w.W, w.P()*w.Q(), w.perPart()
+	fast := w.pairs() && active.vectors != nil
+	covered := fast && w.H%2 == 0 && w.W%2 == 0 // every value lies in a window
 	for m := part * per; m < min(w.Maps, (part+1)*per); m++ {
-		x, out, g := k.x[m*area:(m+1)*area], k.out[m*area:(m+1)*area], k.g[m*w.P()*w.Q():(m+1)*w.P()*w.Q()]
-		clear(out)
+		x, out, g := k.x[m*area:(m+1)*area], k.out[m*area:(m+1)*area], k.g[m*small:(m+1)*small]
+		if !covered {
+			clear(out)
+		}
+		if fast {
+			w.scatterPairs(x, g, out)
+			continue
+		}
 		for i := range w.P() {
 			for j := range w.Q() {
 				out[w.maximum(x, i*w.Stride*w.W+j*w.Stride)] += g[i*w.Q()+j]

@@ -1,4 +1,5 @@
-// Command gen writes the assembly tiles of package kernel.
+// Command gen writes the assembly of package kernel: the tiles of products, and
+// the loops between them.
 //
 // A tile computes rows x columns of a matrix product in registers: one
 // broadcast of A against two vectors of B a row and a step of k. Each height
@@ -43,6 +44,8 @@ func main() {
 			dotTile(s, rows, s.dot[1])
 		}
 	}
+	vectors()
+	pools()
 	Generate()
 }
 
