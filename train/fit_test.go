@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -300,4 +301,26 @@ func BenchmarkLeNetStep(b *testing.B) {
 			b.ReportMetric(float64(c.batch*b.N)/b.Elapsed().Seconds(), "samples/s")
 		})
 	}
+}
+
+// BenchmarkTwoFits trains two networks at once, one worker each, as training
+// seeds are run on two cores.
+func BenchmarkTwoFits(b *testing.B) {
+	loops := []*loop{stepper(b, 50, 1), stepper(b, 50, 1)}
+	b.ReportAllocs()
+	const steps = 50
+	for b.Loop() {
+		var wait sync.WaitGroup
+		for _, l := range loops {
+			wait.Go(func() {
+				for range steps {
+					if _, err := l.step(); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		}
+		wait.Wait()
+	}
+	b.ReportMetric(float64(len(loops)*steps*50*b.N)/b.Elapsed().Seconds(), "samples/s")
 }

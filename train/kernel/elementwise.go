@@ -7,7 +7,7 @@ import (
 
 // grain is the number of values that make one part of an element-wise task:
 // enough to outweigh handing it to a worker, little enough to stay in cache.
-const grain = 1 << 14
+const grain = 1 << 13
 
 // Arithmetic is one operation on two arrays: on two runs of values, or with one
 // side constant along the run.

@@ -19,11 +19,13 @@ type Task interface {
 // pool at a time; programs that run at once each have a pool of their own.
 type Pool struct {
 	scratch []Scratch // one a worker; the caller is worker 0
-	wake    []chan struct{}
+	start   []*baton  // one a helper
+	done    *baton    // from the last helper to finish
+	doneAt  uint64
+	closed  bool
 	task    Task
-	parts   int
-	next    atomic.Int64
-	pending sync.WaitGroup
+	shares  []share
+	busy    atomic.Int64 // helpers at work
 	stopped sync.WaitGroup
 	gemm    gemmTask
 }
@@ -32,11 +34,15 @@ type Pool struct {
 // ends its goroutines.
 func NewPool(workers int) *Pool {
 	workers = max(1, workers)
-	p := &Pool{scratch: make([]Scratch, workers), wake: make([]chan struct{}, workers-1)}
-	for i := range p.wake {
-		p.wake[i] = make(chan struct{}, 1)
+	spins := patience
+	if workers > runtime.GOMAXPROCS(0) {
+		spins = 0
+	}
+	p := &Pool{scratch: make([]Scratch, workers), shares: make([]share, workers), start: make([]*baton, workers-1), done: newBaton(spins)}
+	for i := range p.start {
+		p.start[i] = newBaton(spins)
 		p.stopped.Add(1)
-		go p.work(i)
+		go p.work(p.start[i], i+1)
 	}
 	return p
 }
@@ -46,49 +52,106 @@ func (p *Pool) Workers() int { return len(p.scratch) }
 
 // Close ends the pool's goroutines and waits for them.
 func (p *Pool) Close() {
-	for _, c := range p.wake {
-		close(c)
+	p.closed = true
+	for _, b := range p.start {
+		b.pass()
 	}
 	p.stopped.Wait()
-	p.wake = nil
+	p.start = nil
 }
 
 // Run does all parts of the task and returns when the last is done.
 func (p *Pool) Run(parts int, t Task) {
-	helpers := min(len(p.wake), parts-1)
+	helpers := min(len(p.start), parts-1)
 	if helpers <= 0 {
 		for i := range parts {
 			t.Part(&p.scratch[0], i)
 		}
 		return
 	}
-	p.task, p.parts = t, parts
-	p.next.Store(0)
-	p.pending.Add(helpers)
-	for _, c := range p.wake[:helpers] {
-		c <- struct{}{}
+	p.task = t
+	p.shares = p.shares[:helpers+1]
+	for i := range p.shares {
+		p.shares[i].end = int64(parts * (i + 1) / len(p.shares))
+		p.shares[i].next.Store(int64(parts * i / len(p.shares)))
 	}
-	p.drain(&p.scratch[0])
-	p.pending.Wait()
+	p.busy.Store(int64(helpers))
+	for _, b := range p.start[:helpers] {
+		b.pass()
+	}
+	p.drain(0)
+	p.doneAt = p.done.take(p.doneAt)
 	p.task = nil
 }
 
-func (p *Pool) work(i int) {
+func (p *Pool) work(start *baton, worker int) {
 	defer p.stopped.Done()
-	for range p.wake[i] {
-		p.drain(&p.scratch[i+1])
-		p.pending.Done()
+	for turn := start.take(0); !p.closed; turn = start.take(turn) {
+		p.drain(worker)
+		if p.busy.Add(-1) == 0 {
+			p.done.pass()
+		}
 	}
 }
 
-func (p *Pool) drain(s *Scratch) {
-	for {
-		i := int(p.next.Add(1)) - 1
-		if i >= p.parts {
-			return
+// share is the run of parts that one worker begins with. Neighbouring parts of
+// one task read what the same parts of the last one wrote, so each worker finds
+// its share in its own cache.
+type share struct {
+	next atomic.Int64
+	end  int64
+	_    [48]byte // a cache line each
+}
+
+// drain does the worker's own share, then helps with the others'.
+func (p *Pool) drain(worker int) {
+	for i := range p.shares {
+		s := &p.shares[(worker+i)%len(p.shares)]
+		for {
+			part := s.next.Add(1) - 1
+			if part >= s.end {
+				break
+			}
+			p.task.Part(&p.scratch[worker], int(part))
 		}
-		p.task.Part(s, i)
 	}
+}
+
+// patience is how many times a taker looks for its baton before it sleeps: some
+// ten microseconds, the length of the pause between two kernels. To wake a
+// sleeping goroutine costs as much.
+const patience = 20_000
+
+// baton hands the word from one goroutine to one other.
+type baton struct {
+	turn   atomic.Uint64
+	asleep atomic.Bool
+	wake   chan struct{}
+	spins  int
+}
+
+func newBaton(spins int) *baton { return &baton{wake: make(chan struct{}, 1), spins: spins} }
+
+func (b *baton) pass() {
+	b.turn.Add(1)
+	if b.asleep.CompareAndSwap(true, false) {
+		b.wake <- struct{}{}
+	}
+}
+
+// take waits for the turn after the last one taken, and returns it.
+func (b *baton) take(last uint64) uint64 {
+	for range b.spins {
+		if b.turn.Load() != last {
+			return last + 1
+		}
+	}
+	b.asleep.Store(true)
+	if b.turn.Load() != last && b.asleep.CompareAndSwap(true, false) {
+		return last + 1 // passed before it could be seen that we sleep
+	}
+	<-b.wake
+	return last + 1
 }
 
 // Scratch is the memory that one worker packs operands into. It grows to the
