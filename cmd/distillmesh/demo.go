@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/distillmesh/distillmesh/node/demo"
+)
+
+func (a *app) demoCommand() *cobra.Command {
+	var opt demo.Options
+	c := &cobra.Command{Use: "demo", Short: "The whole story on this computer, offline: ten edges, a trainer, a table", Args: args(0, 0),
+		Long: "Start ten edge nodes and a trainer as processes on loopback; the edges distil built-in digits (or --data DIR) and announce\nthem, the trainer gathers them by CID and trains. Meets nobody but itself, and leaves no process behind.",
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if opt.Self, err = os.Executable(); err != nil {
+				return err
+			}
+			opt.Report = a.report
+			got, err := demo.Run(cmd.Context(), opt)
+			if err != nil {
+				return err
+			}
+			a.finish()
+			if a.json {
+				return a.document(got)
+			}
+			a.showDemo(got)
+			return nil
+		}}
+	c.Flags().StringVar(&opt.Data, "data", "", "folder of MNIST-like files instead of the built-in digits")
+	c.Flags().StringVar(&opt.Dir, "dir", "", "where the nodes' homes go (default: a new temporary folder)")
+	return a.readFlags(c, false)
+}
+
+func (a *app) showDemo(r *demo.Result) {
+	a.print("%d devices, two classes each, distilled %s into %d images (%s); a trainer gathered them by CID.\n", r.Clients, r.Task, r.Images, r.Method)
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "accuracy in %%\tgathered\t%d random real\tall data\n", r.Images)
+	for _, row := range r.Results {
+		fmt.Fprintln(w, row)
+	}
+	w.Flush()
+	b := r.Bytes
+	a.print("\nbytes   %s of sets; %s moved in all (every node, every protocol)\n        one-shot FedAvg of LeNet: %s up, %s down",
+		size(b.Sets), size(b.Moved), size(b.FedAvg.Up), size(b.FedAvg.Down))
+	a.print("model   %s", r.Model)
+	for i, s := range r.Sets {
+		a.print("%s %s", map[bool]string{true: "sets   ", false: "       "}[i == 0], s)
+	}
+	a.print("sheet   %s\nhomes   %s\ntime    %.1f s\n", r.Sheet, r.Homes, r.Seconds)
+	run := "DISTILLMESH_PATH=" + r.Homes + "/trainer distillmesh"
+	a.print("Look further:\n  %s ls\n  %s models show %s\n  %s publish --dry-run %s",
+		run, run, short8(r.Model), strings.Replace(run, "/trainer", "/edge-1", 1), "$(DISTILLMESH_PATH="+r.Homes+"/edge-1 distillmesh ls -q)")
+}

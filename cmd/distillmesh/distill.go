@@ -1,0 +1,145 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/node"
+)
+
+func (a *app) distillCommand() *cobra.Command {
+	opt := node.DistillOptions{Method: "gmm", IPC: 1}
+	pixels, out := string(artifact.U8), ""
+	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published", Args: args(1, 1), Long: methodList(),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			opt.Data, opt.Pixels = argv[0], artifact.PixelType(pixels)
+			cfg, err := a.home.Config()
+			if err != nil {
+				return err
+			}
+			opt.Licence = cfg.Publish.Licence
+			return a.with(cmd.Context(), func(conn node.Conn) error {
+				info, err := node.Distill(cmd.Context(), conn, opt, a.report)
+				if err != nil {
+					return err
+				}
+				if out != "" {
+					if err := a.export(cmd, conn, info.CID, out); err != nil {
+						return err
+					}
+				}
+				a.finish()
+				if a.json {
+					return a.document(info)
+				}
+				a.print("%s", info.CID)
+				a.tell("%d images, %s; announce it with 'distillmesh publish %s'", info.Images, size(info.Bytes), short8(info.CID))
+				return nil
+			})
+		}}
+	c.Flags().StringVar(&opt.Method, "method", opt.Method, "how to distil")
+	c.Flags().IntVar(&opt.IPC, "ipc", opt.IPC, "images per class held")
+	c.Flags().Uint64Var(&opt.Seed, "seed", 0, "seed of every random draw")
+	c.Flags().StringVar(&pixels, "pixels", pixels, "how pixels are stored: U8 (with a range an image), F16 or F32")
+	c.Flags().StringVarP(&out, "output", "o", "", "also write the set's files into this new folder")
+	return a.readFlags(c, false)
+}
+
+func methodList() string {
+	text := "Make a distilled set of a registered data set. Methods:\n"
+	for _, m := range registry.Methods() {
+		text += "  " + m.Name() + ": " + m.Summary() + "\n"
+	}
+	return text
+}
+
+// short8 is a prefix that the verbs accept in place of a CID.
+func short8(cid string) string { return cid[:min(len(cid), 24)] }
+
+// export writes the files of a set or model into a new folder.
+func (a *app) export(cmd *cobra.Command, conn node.Conn, cid, dir string) error {
+	content, err := node.Read.Do(cmd.Context(), conn, node.RootRequest{CID: cid}, nil)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, b := range content.Files {
+		if err := writeNew(filepath.Join(dir, filepath.Base(name)), b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) publishCommand() *cobra.Command {
+	var req node.PublishRequest
+	sheet := ""
+	c := &cobra.Command{Use: "publish CID", Short: "Announce a set to the mesh", Args: args(1, 1),
+		Long: "Announce a set so that trainers can fetch it. Refused for sets that hold real samples or average fewer than ten,\nunless --allow-real. --dry-run shows what would leave, each image beside the nearest real one.",
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			req.CID = argv[0]
+			return a.with(cmd.Context(), func(conn node.Conn) error {
+				if req.DryRun {
+					return a.dryRun(cmd, conn, argv[0], sheet)
+				}
+				p, err := node.Publish.Do(cmd.Context(), conn, req, a.report)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.document(p)
+				}
+				a.print("%s", p.Set.CID)
+				if !p.Announced {
+					a.tell("no node runs: it is announced at the next 'distillmesh run'")
+				}
+				return nil
+			})
+		}}
+	c.Flags().BoolVar(&req.AllowReal, "allow-real", false, "publish even if it holds real samples")
+	c.Flags().BoolVar(&req.DryRun, "dry-run", false, "show what would leave, and publish nothing")
+	c.Flags().StringVar(&sheet, "sheet", "", "with --dry-run: where to write the picture (default: CID-pairs.png here)")
+	return a.readFlags(c, false)
+}
+
+func (a *app) dryRun(cmd *cobra.Command, conn node.Conn, cid, path string) error {
+	l, err := node.DryRun(cmd.Context(), conn, cid)
+	if err != nil {
+		return err
+	}
+	_, refused := node.Publish.Do(cmd.Context(), conn, node.PublishRequest{CID: cid, DryRun: true}, nil)
+	if l.Sheet != nil {
+		if path == "" {
+			path = short(l.Set.CID) + "-pairs.png"
+		}
+		if err := os.WriteFile(path, l.Sheet, 0o600); err != nil {
+			return err
+		}
+	}
+	m := l.Manifest
+	if a.json {
+		return a.document(map[string]any{"cid": l.Set.CID, "manifest": m, "allowed": refused == nil, "sheet": path})
+	}
+	a.print("set             %s", l.Set.CID)
+	a.print("leaves          %d images and their labels; anyone in the mesh learns which classes this device holds", m.Images.Count)
+	a.print("contains real   %s (nearest_real %.3f; a copy is 0, below 0.5 counts as real)", yes(m.ContainsReal), m.NearestReal)
+	if m.SmallestGroup > 0 {
+		a.print("smallest group  %s samples averaged into one image", strconv.Itoa(m.SmallestGroup))
+	}
+	if refused != nil {
+		a.print("publish         refused: %v", refused)
+	} else {
+		a.print("publish         allowed")
+	}
+	if l.Sheet != nil {
+		a.print("picture         %s: each image beside its nearest real one; it holds raw data, keep it here", path)
+	}
+	return nil
+}

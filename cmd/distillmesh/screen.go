@@ -1,0 +1,219 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/distillmesh/distillmesh/node"
+)
+
+// The rules of what verbs print:
+//
+//   - Data go to standard output, everything else to standard error, so that a
+//     pipe sees data alone.
+//   - --json prints one document with schema_version; -q prints ids only.
+//   - A failure is one line "distillmesh: error: FACT" and, where there is
+//     something to do, one line "distillmesh: hint: COMMAND".
+//   - Progress is a bar on a terminal and one line every ten seconds elsewhere.
+//   - Meaning is never in colour alone; in fact there is no colour.
+
+// schemaVersion is the version of every JSON document that verbs print.
+const schemaVersion = 1
+
+// plainEvery is the time between progress lines where there is no terminal.
+const plainEvery = 10 * time.Second
+
+// screen is where a verb prints.
+type screen struct {
+	stdout, stderr io.Writer
+	terminal       bool
+
+	mu    sync.Mutex
+	bars  *mpb.Progress // made with the first bar
+	bar   *mpb.Bar
+	now   node.Progress
+	began time.Time // of the present stage
+	last  time.Time // of the last plain line
+}
+
+func newScreen(stdout, stderr io.Writer) *screen {
+	f, ok := stderr.(*os.File)
+	return &screen{stdout: stdout, stderr: stderr, terminal: ok && isatty.IsTerminal(f.Fd())}
+}
+
+func (s *screen) fail(e *node.Error) {
+	fmt.Fprintf(s.stderr, "distillmesh: error: %s\n", strings.ReplaceAll(e.Message, "\n", "; "))
+	if e.Hint != "" {
+		fmt.Fprintf(s.stderr, "distillmesh: hint: %s\n", e.Hint)
+	}
+}
+
+// tell prints a line for people, beside the data.
+func (s *screen) tell(format string, args ...any) {
+	s.finish()
+	fmt.Fprintf(s.stderr, format+"\n", args...)
+}
+
+// print prints a line of data.
+func (s *screen) print(format string, args ...any) { fmt.Fprintf(s.stdout, format+"\n", args...) }
+
+// document prints v as one JSON document with its schema version.
+func (s *screen) document(v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	doc := map[string]json.RawMessage{}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return err
+	}
+	doc["schema_version"] = json.RawMessage(fmt.Sprint(schemaVersion))
+	enc := json.NewEncoder(s.stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(doc)
+}
+
+// table prints rows under a header, columns aligned.
+func (s *screen) table(header string, rows [][]string) {
+	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
+	for _, r := range rows {
+		fmt.Fprintln(w, strings.Join(r, "\t"))
+	}
+	w.Flush()
+}
+
+// report shows progress.
+func (s *screen) report(p node.Progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fresh := p.Stage != s.now.Stage
+	if fresh {
+		s.began = time.Now()
+	}
+	s.now = p
+	if !s.terminal {
+		s.reportPlain(fresh)
+		return
+	}
+	if fresh {
+		s.endBar()
+		s.startBar()
+	}
+	s.bar.SetTotal(max(p.Total, p.Done, 1), false)
+	s.bar.SetCurrent(p.Done)
+}
+
+func (s *screen) reportPlain(fresh bool) {
+	if !fresh && time.Since(s.last) < plainEvery {
+		return
+	}
+	s.last = time.Now()
+	fmt.Fprintf(s.stderr, "%s%s\n", s.now.Stage, s.amount())
+}
+
+// amount is how much of the present stage is done, with rate and time left.
+func (s *screen) amount() string {
+	p := s.now
+	if p.Total == 0 && p.Done == 0 {
+		return ""
+	}
+	show := func(n int64) string { return fmt.Sprint(n) }
+	unit := " " + p.Unit
+	if p.Unit == "B" {
+		show, unit = size, ""
+	}
+	out := " " + show(p.Done)
+	if p.Total > 0 {
+		out += " of " + show(p.Total)
+	}
+	out += unit
+	if spent := time.Since(s.began); p.Done > 0 && p.Total > p.Done && spent > 2*time.Second {
+		left := time.Duration(float64(spent) * float64(p.Total-p.Done) / float64(p.Done))
+		out += fmt.Sprintf(", %s left", left.Round(time.Second))
+	}
+	return out
+}
+
+func (s *screen) startBar() {
+	if s.bars == nil {
+		s.bars = mpb.New(mpb.WithOutput(s.stderr), mpb.WithWidth(24))
+	}
+	s.bar = s.bars.AddBar(1, mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return s.stage() })),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return s.stageAmount() })))
+}
+
+func (s *screen) stage() string {
+	if !s.mu.TryLock() {
+		return ""
+	}
+	defer s.mu.Unlock()
+	return s.now.Stage + " "
+}
+
+func (s *screen) stageAmount() string {
+	if !s.mu.TryLock() {
+		return ""
+	}
+	defer s.mu.Unlock()
+	return s.amount()
+}
+
+func (s *screen) endBar() {
+	if s.bar != nil {
+		s.bar.Abort(true)
+		s.bar = nil
+	}
+}
+
+// finish takes the progress bar off the screen.
+func (s *screen) finish() {
+	s.mu.Lock()
+	s.endBar()
+	bars := s.bars
+	s.bars = nil
+	s.now = node.Progress{}
+	s.mu.Unlock()
+	if bars != nil {
+		bars.Wait()
+	}
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+// short shortens an id for tables.
+func short(id string) string {
+	if len(id) <= 14 {
+		return id
+	}
+	return id[:4] + ".." + id[len(id)-8:]
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "-"
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/node"
+)
+
+func (a *app) lsCommand() *cobra.Command {
+	var q node.SetQuery
+	c := &cobra.Command{Use: "ls", Short: "List sets: here, or announced on the mesh (--remote)", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
+		return a.with(cmd.Context(), func(conn node.Conn) error {
+			all, err := node.Sets.Do(cmd.Context(), conn, q, a.report)
+			if err != nil {
+				return err
+			}
+			return a.showSets(all, q.Remote)
+		})
+	}}
+	c.Flags().BoolVar(&q.Remote, "remote", false, "what the mesh announces")
+	c.Flags().StringVar(&q.Task, "task", "", "of this task alone")
+	return a.readFlags(c, true)
+}
+
+func (a *app) showSets(all []node.SetInfo, remote bool) error {
+	switch {
+	case a.json:
+		return a.document(map[string]any{"sets": nonNil(all)})
+	case a.quiet:
+		for _, s := range all {
+			a.print("%s", s.CID)
+		}
+		return nil
+	}
+	var rows [][]string
+	for _, s := range all {
+		row := []string{short(s.CID), s.TaskName, s.Method, strconv.Itoa(s.Images), classesOf(s.Counts), strings.ReplaceAll(size(s.Bytes), " ", ""), yes(s.ContainsReal)}
+		if remote {
+			row = append(row, short(s.Signer), strconv.Itoa(len(s.Holders)), yes(s.Here))
+		} else {
+			row = append(row, s.Origin, yes(s.Published))
+		}
+		rows = append(rows, row)
+	}
+	header := "CID TASK METHOD IMAGES CLASSES BYTES REAL "
+	if remote {
+		a.table(header+"SIGNER HOLDERS HERE", rows)
+	} else {
+		a.table(header+"FROM PUBLISHED", rows)
+	}
+	return nil
+}
+
+// classesOf lists the classes with images, by index.
+func classesOf(counts []int) string {
+	var held []string
+	for c, n := range counts {
+		if n > 0 {
+			held = append(held, strconv.Itoa(c))
+		}
+	}
+	return strings.Join(held, ",")
+}
+
+func (a *app) showCommand() *cobra.Command {
+	return a.readFlags(&cobra.Command{Use: "show CID", Short: "Show a set or model that is here", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
+		return a.with(cmd.Context(), func(conn node.Conn) error {
+			content, err := node.Read.Do(cmd.Context(), conn, node.RootRequest{CID: argv[0]}, nil)
+			if err != nil {
+				return err
+			}
+			name := artifact.ManifestFile
+			if content.Subject == "model" {
+				name = artifact.ModelFile
+			}
+			if a.json {
+				return a.document(map[string]any{"cid": content.CID, "subject": content.Subject, "origin": content.Origin, "manifest": json.RawMessage(content.Files[name])})
+			}
+			a.print("%s %s\n", content.Subject, content.CID)
+			a.print("%s", strings.TrimSpace(string(content.Files[artifact.CardFile])))
+			return nil
+		})
+	}}, false)
+}
+
+func (a *app) getCommand() *cobra.Command {
+	out := ""
+	c := &cobra.Command{Use: "get CID", Short: "Fetch a set or model by CID, verified and pinned", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
+		return a.with(cmd.Context(), func(conn node.Conn) error {
+			got, err := node.Fetch.Do(cmd.Context(), conn, node.RootRequest{CID: argv[0]}, a.report)
+			if err != nil {
+				return err
+			}
+			if out != "" {
+				if err := a.export(cmd, conn, got.CID, out); err != nil {
+					return err
+				}
+			}
+			a.finish()
+			if a.json {
+				return a.document(got)
+			}
+			a.print("%s", got.CID)
+			if got.Here {
+				a.tell("it was here already")
+			} else {
+				a.tell("%s from %d peers", size(got.Fetched), len(got.From))
+			}
+			return nil
+		})
+	}}
+	c.Flags().StringVarP(&out, "output", "o", "", "also write its files into this new folder")
+	return a.readFlags(c, false)
+}
+
+func (a *app) rmCommand() *cobra.Command {
+	return a.readFlags(&cobra.Command{Use: "rm CID", Short: "Let go of a set or model: unpin it here and withdraw what was announced", Args: args(1, 1),
+		Long: "Unpin a set or model, delete its blocks, and withdraw this node's announcement of it. Copies that others fetched stay with them.",
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return a.with(cmd.Context(), func(conn node.Conn) error {
+				gone, err := node.Remove.Do(cmd.Context(), conn, node.RootRequest{CID: argv[0]}, nil)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.document(map[string]any{"cid": gone.CID, "subject": gone.Subject})
+				}
+				a.print("%s", gone.CID)
+				return nil
+			})
+		}}, false)
+}
+
+func (a *app) gatherCommand() *cobra.Command {
+	var req node.GatherRequest
+	budget := ""
+	c := &cobra.Command{Use: "gather", Short: "Choose and fetch the sets of a task, and say why each was taken", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
+		var err error
+		if req.BudgetBytes, err = parseBudget(budget); err != nil {
+			return err
+		}
+		if req.Task == "" {
+			return node.Fail(node.CodeUsage, "list the tasks with 'distillmesh task ls'", "gather needs --task")
+		}
+		return a.with(cmd.Context(), func(conn node.Conn) error {
+			got, err := node.Gather.Do(cmd.Context(), conn, req, a.report)
+			if err != nil {
+				return err
+			}
+			return a.showGathered(got, req.Explain)
+		})
+	}}
+	c.Flags().StringVar(&req.Task, "task", "", "the task, by name or CID")
+	c.Flags().StringVar(&budget, "budget", "", "at most this many bytes, such as 100KB (default: no bound)")
+	c.Flags().StringArrayVar(&req.From, "from", nil, "only sets offered by this node id; may be repeated")
+	c.Flags().BoolVar(&req.Explain, "explain", false, "choose and say why, but fetch nothing")
+	return a.readFlags(c, true)
+}
+
+func (a *app) showGathered(got node.Gathered, explain bool) error {
+	a.finish()
+	switch {
+	case a.json:
+		return a.document(got)
+	case a.quiet:
+		for _, s := range got.Sets {
+			a.print("%s", s)
+		}
+		return nil
+	}
+	var rows [][]string
+	for _, c := range got.Choices {
+		verdict := "left"
+		if c.Taken {
+			verdict = "taken"
+		}
+		rows = append(rows, []string{short(c.Set.CID), verdict, strings.ReplaceAll(size(c.Set.Bytes), " ", ""), short(c.Set.Signer), c.Why})
+	}
+	a.table("CID VERDICT BYTES SIGNER WHY", rows)
+	if !explain {
+		a.tell("%d sets here, %s; %s fetched just now", len(got.Sets), size(got.Bytes), size(got.Fetched))
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/distillmesh/distillmesh/node"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	return a.readFlags(&cobra.Command{Use: "status", Short: "One screen about this node", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
+		return a.with(cmd.Context(), func(conn node.Conn) error {
+			s, err := node.Status.Do(cmd.Context(), conn, node.None{}, nil)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.document(s)
+			}
+			state := "not running ('distillmesh run' starts it)"
+			if s.Running {
+				state = fmt.Sprintf("running for %.0f s, %d peers", s.Uptime, s.Peers)
+			}
+			a.print("node      %s\nstate     %s\nrole      %s\nmesh      %s\nhome      %s\ntasks     %d\nsets      %d here\nmodels    %d here\nknown     %d live announcements\nstore     %s of %s",
+				s.ID, state, s.Role, s.Mesh, s.Home, s.Tasks, s.Sets, s.Models, s.Announced, size(s.StoreBytes), size(s.QuotaBytes))
+			for _, addr := range s.Addrs {
+				a.print("address   %s", addr)
+			}
+			return nil
+		})
+	}}, false)
+}
+
+func (a *app) peersCommand() *cobra.Command {
+	return a.readFlags(&cobra.Command{Use: "peers", Short: "List connected peers, and why others were refused", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
+		return a.with(cmd.Context(), func(conn node.Conn) error {
+			all, err := node.Peers.Do(cmd.Context(), conn, node.None{}, nil)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.document(map[string]any{"peers": nonNil(all)})
+			}
+			var rows [][]string
+			for _, p := range all {
+				if a.quiet {
+					a.print("%s", p.ID)
+				}
+				state := fmt.Sprintf("%s %.0fs", p.Direction, p.Seconds)
+				if p.Refused != "" {
+					state = "refused: " + p.Refused
+				}
+				rows = append(rows, []string{short(p.ID), p.Role, p.Agent, fmt.Sprintf("%.1f", p.LatencyMS), strings.Join(p.Addrs, ","), state})
+			}
+			if !a.quiet {
+				a.table("ID ROLE AGENT MS ADDRESS STATE", rows)
+			}
+			return nil
+		})
+	}}, true)
+}
+
+func (a *app) costCommand() *cobra.Command {
+	req := node.CostRequest{Model: "lenet"}
+	c := &cobra.Command{Use: "cost", Short: "Bytes moved by this node, and what FedAvg would have moved", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
+		return a.with(cmd.Context(), func(conn node.Conn) error {
+			cost, err := node.Cost.Do(cmd.Context(), conn, req, nil)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.document(cost)
+			}
+			rows := [][]string{{"all", size(cost.In), size(cost.Out)}}
+			for _, p := range cost.Protocols() {
+				rows = append(rows, []string{p, size(cost.ByProtocol[p].In), size(cost.ByProtocol[p].Out)})
+			}
+			a.table("PROTOCOL RECEIVED SENT", rows)
+			if cost.FedAvg != nil {
+				a.print("\n%d clients offer %s of sets; one-shot FedAvg of %s (%d parameters) would move %s up and %s down",
+					cost.Clients, size(cost.SetBytes), cost.Model, cost.Parameters, size(cost.FedAvg.Up), size(cost.FedAvg.Down))
+			}
+			return nil
+		})
+	}}
+	c.Flags().StringVar(&req.Task, "task", "", "compare with FedAvg on this task")
+	c.Flags().StringVar(&req.Model, "model", req.Model, "the network FedAvg would train")
+	return a.readFlags(c, false)
+}

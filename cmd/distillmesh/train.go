@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/distillmesh/distillmesh/configs"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/train"
+)
+
+// parseBudget reads a number of bytes; empty is none.
+func parseBudget(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := configs.ParseSize(s)
+	if err != nil || n == 0 {
+		return 0, node.Fail(node.CodeUsage, "write --budget 100KB", "budget %q is no number of bytes above zero", s)
+	}
+	return int64(n), nil
+}
+
+func (a *app) trainCommand() *cobra.Command {
+	opt := node.TrainOptions{Model: "lenet", Recipe: train.DefaultRecipe()}
+	var held bool
+	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0),
+		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. An interrupted training resumes when the same command runs again.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opt.Task == "" {
+				return node.Fail(node.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
+			}
+			if err := opt.Recipe.Validate(); err != nil {
+				return node.Fail(node.CodeUsage, "see 'distillmesh train --help'", "%w", err)
+			}
+			cfg, err := a.home.Config()
+			if err != nil {
+				return err
+			}
+			opt.Home, opt.Licence = a.home, cfg.Publish.Licence
+			return a.with(cmd.Context(), func(conn node.Conn) error {
+				if conn.Online() && !held && len(opt.Sets) == 0 {
+					if _, err := node.Gather.Do(cmd.Context(), conn, node.GatherRequest{Task: opt.Task}, a.report); err != nil {
+						return err
+					}
+				}
+				got, err := node.Train(cmd.Context(), conn, opt, a.report)
+				if err != nil {
+					return err
+				}
+				return a.showTrained(got)
+			})
+		}}
+	f := c.Flags()
+	f.StringVar(&opt.Task, "task", "", "the task, by name or CID")
+	f.StringVar(&opt.Model, "model", opt.Model, "lenet, mlp or ntk:DEPTH")
+	f.StringArrayVar(&opt.Sets, "set", nil, "train on this set (here already); may be repeated (default: all of the task)")
+	f.BoolVar(&held, "held", false, "train on what is here, fetch nothing")
+	f.Uint64Var(&opt.Seed, "seed", 0, "seed of weights and batches")
+	f.IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
+	f.BoolVar(&opt.Publish, "publish", false, "announce the model to the mesh")
+	f.StringVar(&opt.Recipe.Optimizer, "optimizer", opt.Recipe.Optimizer, "adam or sgd")
+	f.Float64Var(&opt.Recipe.LR, "lr", opt.Recipe.LR, "learning rate")
+	f.Float64Var(&opt.Recipe.Momentum, "momentum", opt.Recipe.Momentum, "momentum of sgd")
+	f.Float64Var(&opt.Recipe.WeightDecay, "weight-decay", opt.Recipe.WeightDecay, "weight decay")
+	f.IntVar(&opt.Recipe.Batch, "batch", opt.Recipe.Batch, "samples a step")
+	f.IntVar(&opt.Recipe.Epochs, "epochs", opt.Recipe.Epochs, "passes over the samples")
+	f.IntVar(&opt.Recipe.MinSteps, "min-steps", opt.Recipe.MinSteps, "at least this many steps")
+	f.IntVar(&opt.Recipe.MaxSteps, "max-steps", opt.Recipe.MaxSteps, "at most this many steps")
+	return a.readFlags(c, false)
+}
+
+func (a *app) showTrained(got node.TrainResult) error {
+	a.finish()
+	if a.json {
+		return a.document(got)
+	}
+	a.print("%s", got.CID)
+	a.tell("%s on %d samples of %d sets; accuracy %s", got.Model, got.Samples, got.Sets, accuracy(got.Accuracy))
+	return nil
+}
+
+func accuracy(m *artifact.Measurement) string {
+	if m == nil {
+		return "not measured (no test data of the task is registered)"
+	}
+	return fmt.Sprintf("%.2f %% on %s", 100*float64(m.Correct)/float64(m.Total), m.On)
+}
+
+func (a *app) modelsCommand() *cobra.Command {
+	return group("models", "Models: list, show, evaluate", a.modelsListCommand(), a.modelsShowCommand(), a.modelsEvalCommand())
+}
+
+func (a *app) modelsListCommand() *cobra.Command {
+	return a.readFlags(&cobra.Command{Use: "ls", Short: "List models here and on the mesh", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
+		return a.with(cmd.Context(), func(conn node.Conn) error {
+			all, err := node.Models.Do(cmd.Context(), conn, node.None{}, nil)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.document(map[string]any{"models": nonNil(all)})
+			}
+			var rows [][]string
+			for _, m := range all {
+				if a.quiet {
+					a.print("%s", m.CID)
+				}
+				acc := "-"
+				if m.Accuracy != nil {
+					acc = fmt.Sprintf("%.2f%%", 100*float64(m.Accuracy.Correct)/float64(m.Accuracy.Total))
+				}
+				rows = append(rows, []string{short(m.CID), m.TaskName, m.Model, strconv.Itoa(m.Sets), strings.ReplaceAll(size(m.Bytes), " ", ""), acc, yes(m.Here), short(m.Signer)})
+			}
+			if !a.quiet {
+				a.table("CID TASK MODEL SETS BYTES ACCURACY HERE SIGNER", rows)
+			}
+			return nil
+		})
+	}}, true)
+}
+
+func (a *app) modelsShowCommand() *cobra.Command {
+	c := a.showCommand()
+	c.Short = "Show a model that is here"
+	return c
+}
+
+func (a *app) modelsEvalCommand() *cobra.Command {
+	dataName := ""
+	c := &cobra.Command{Use: "eval CID", Short: "Measure a model on local test data", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
+		return a.with(cmd.Context(), func(conn node.Conn) error {
+			got, err := node.EvalModel(cmd.Context(), conn, argv[0], dataName, a.report)
+			if err != nil {
+				return err
+			}
+			a.finish()
+			if a.json {
+				return a.document(got)
+			}
+			a.print("%.4f", got.Accuracy)
+			a.tell("%s on the test part of %s: %d of %d", got.Model, got.Data, got.Measured.Correct, got.Measured.Total)
+			return nil
+		})
+	}}
+	c.Flags().StringVar(&dataName, "data", "", "the registered data set to measure on (default: any of the task)")
+	return a.readFlags(c, false)
+}

@@ -1,0 +1,191 @@
+// Package demo is the whole story on one computer: ten edge nodes and a
+// trainer as real processes on loopback, from local data to a trained model,
+// measured beside the control and the bound.
+package demo
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// Sizes of the demonstration.
+const (
+	clients    = 10
+	perClient  = 2 // classes a client: FedD3's ring, C_k = 2
+	ipc        = 1
+	method     = "gmm"
+	seeds      = 5    // trainings on the gathered sets, and draws of the control
+	boundSeeds = 3    // trainings on all the data
+	ntkBound   = 3000 // samples the NTK predictor is given as all the data
+)
+
+// consumers are the models that the sets are judged by; the first is published.
+var consumers = []string{"lenet", "ntk:1"}
+
+// Options of a demonstration.
+type Options struct {
+	Data   string // folder of a data set; empty for the built-in digits
+	Dir    string // where homes go; empty for a new temporary folder
+	Self   string // the program to start nodes with
+	Report node.Report
+}
+
+// Score is an accuracy over several seeds; Std is the sample deviation.
+type Score struct {
+	Mean float64 `json:"mean"`
+	Std  float64 `json:"std"`
+	N    int     `json:"n"`
+}
+
+// Row is one consumer's accuracies.
+type Row struct {
+	Consumer   string `json:"consumer"`
+	Gathered   Score  `json:"gathered"`
+	RandomReal Score  `json:"random_real"`
+	AllData    Score  `json:"all_data"`
+	AllSamples int    `json:"all_data_samples"`
+}
+
+// Bytes is what was moved, and what one-shot FedAvg of the first consumer
+// would have.
+type Bytes struct {
+	Sets   int64            `json:"sets"`  // the sets themselves, their whole DAGs
+	Moved  int64            `json:"moved"` // sent by all nodes over all protocols
+	FedAvg node.FedAvgBytes `json:"fedavg_one_shot"`
+}
+
+// Result is the document of a demonstration.
+type Result struct {
+	Task    string   `json:"task"`
+	Data    string   `json:"data"`
+	Clients int      `json:"clients"`
+	Images  int      `json:"images"`
+	Method  string   `json:"method"`
+	Results []Row    `json:"results"`
+	Bytes   Bytes    `json:"bytes"`
+	Sets    []string `json:"sets"`
+	Model   string   `json:"model"`
+	Sheet   string   `json:"sheet"`
+	Homes   string   `json:"homes"`
+	Seconds float64  `json:"seconds"`
+}
+
+// Run tells the story. Nodes it starts end before it returns, whatever
+// happens, and when this process is killed.
+func Run(ctx context.Context, opt Options) (*Result, error) {
+	began := time.Now()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	path := opt.Data
+	if path == "" {
+		path = data.GlyphPath
+	}
+	ds, err := data.Open(path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if ds.Test == nil {
+		return nil, node.Fail(node.CodeUsage, "give a data set with a test part, such as MNIST", "%s has no test part", path)
+	}
+	if opt.Dir == "" {
+		if opt.Dir, err = os.MkdirTemp("", "distillmesh-demo-"); err != nil {
+			return nil, err
+		}
+	}
+	lab, err := newLab(ds, opt.Report)
+	if err != nil {
+		return nil, err
+	}
+	out := &Result{Task: ds.Task.Name, Data: path, Clients: clients, Method: method, Homes: opt.Dir}
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	// The controls need no mesh: they fill the processors while nodes start.
+	lab.control(ctx, work)
+	story := errgroup.Group{}
+	story.Go(func() error {
+		defer cancelOn(&err, cancel)
+		err = tell(ctx, opt, path, lab, out)
+		return err
+	})
+	if e := story.Wait(); e != nil {
+		cancel()
+		work.Wait()
+		return nil, e
+	}
+	lab.bound(ctx, work)
+	if err := work.Wait(); err != nil {
+		return nil, err
+	}
+	out.Results = lab.rows()
+	out.Seconds = math.Round(time.Since(began).Seconds()*10) / 10
+	return out, nil
+}
+
+func cancelOn(err *error, cancel func()) {
+	if *err != nil {
+		cancel()
+	}
+}
+
+// tell is the mesh's part: nodes start, edges distil and announce, the trainer
+// gathers and trains.
+func tell(ctx context.Context, opt Options, path string, lab *lab, out *Result) error {
+	m, err := startMesh(ctx, opt)
+	if err != nil {
+		return err
+	}
+	defer m.stop()
+	if err := m.distil(ctx, path, opt.Report); err != nil {
+		return err
+	}
+	sets, err := m.await(ctx, lab.task.Name, opt.Report)
+	if err != nil {
+		return err
+	}
+	if err := lab.gather(ctx, m.trainer, sets); err != nil {
+		return err
+	}
+	out.Sets, out.Images, out.Bytes.Sets = lab.roots, lab.gathered.Len(), lab.setBytes
+	if out.Model, err = m.train(ctx, lab, opt.Report); err != nil {
+		return err
+	}
+	if out.Bytes.Moved, out.Bytes.FedAvg, err = m.traffic(ctx, lab.task.Name); err != nil {
+		return err
+	}
+	out.Sheet = filepath.Join(opt.Dir, "sheet.png")
+	png, err := artifact.EncodePNG(artifact.Sheet(lab.task, lab.gathered, 4))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(out.Sheet, png, 0o644)
+}
+
+// score is the mean and sample deviation of accuracies.
+func score(values []float64) Score {
+	slices.Sort(values) // the order of arrival must not show in the last digit
+	mean, std := stat.MeanStdDev(values, nil)
+	if len(values) < 2 {
+		std = 0
+	}
+	return Score{Mean: mean, Std: std, N: len(values)}
+}
+
+func percent(s Score) string { return fmt.Sprintf("%.1f +-%.1f", 100*s.Mean, 100*s.Std) }
+
+// String is the row as the table shows it.
+func (r Row) String() string {
+	return fmt.Sprintf("%s\t%s\t%s\t%s (%d samples)", r.Consumer, percent(r.Gathered), percent(r.RandomReal), percent(r.AllData), r.AllSamples)
+}
