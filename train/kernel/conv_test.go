@@ -1,0 +1,141 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+var convShapes = []Conv{
+	{N: 3, C: 1, H: 28, W: 28, K: 6, R: 5, S: 5, Stride: 1, Pad: 2},
+	{N: 4, C: 6, H: 14, W: 14, K: 16, R: 5, S: 5, Stride: 1},
+	{N: 2, C: 3, H: 7, W: 11, K: 13, R: 3, S: 3, Stride: 1, Pad: 1},
+	{N: 1, C: 2, H: 9, W: 8, K: 5, R: 3, S: 2, Stride: 2, Pad: 1},
+	{N: 2, C: 5, H: 4, W: 4, K: 7, R: 1, S: 1, Stride: 2},
+	{N: 1, C: 1, H: 1, W: 1, K: 1, R: 1, S: 1, Stride: 1},
+	{N: 2, C: 2, H: 3, W: 3, K: 2, R: 2, S: 2, Stride: 1, Pad: 3},
+	{N: 2, C: 4, H: 6, W: 6, K: 3, R: 3, S: 3, Stride: 3, Pad: 2},
+}
+
+// eachTap calls f with the places in x, w and y of every product of the
+// convolution.
+func (g Conv) eachTap(f func(x, w, y int)) {
+	for n := range g.N {
+		for k := range g.K {
+			for i := range g.P() {
+				for j := range g.Q() {
+					for c := range g.C {
+						for r := range g.R {
+							for s := range g.S {
+								row, col := i*g.Stride+r-g.Pad, j*g.Stride+s-g.Pad
+								if row >= 0 && row < g.H && col >= 0 && col < g.W {
+									f(((n*g.C+c)*g.H+row)*g.W+col, ((k*g.C+c)*g.R+r)*g.S+s, ((n*g.K+k)*g.P()+i)*g.Q()+j)
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestConvolutionsMatchFloat64OnEveryInstructionSet(t *testing.T) {
+	forEachSet(t, func(t *testing.T) {
+		pool := NewPool(2)
+		defer pool.Close()
+		for _, g := range convShapes {
+			rng := rand.New(rand.NewPCG(1, 1))
+			x, w, y := random(rng, g.N*g.C*g.H*g.W), random(rng, g.K*g.C*g.R*g.S), random(rng, g.N*g.K*g.P()*g.Q())
+			maps, images, weights := make([]float64, len(y)), make([]float64, len(x)), make([]float64, len(w))
+			g.eachTap(func(xi, wi, yi int) {
+				maps[yi] += float64(x[xi]) * float64(w[wi])
+				images[xi] += float64(y[yi]) * float64(w[wi])
+				weights[wi] += float64(x[xi]) * float64(y[yi])
+			})
+			got := make([]float32, len(y))
+			NewConvMaps(g).Run(pool, x, w, got)
+			near(t, fmt.Sprint("maps ", g), got, maps)
+			got = make([]float32, len(x))
+			NewConvImages(g).Run(pool, y, w, got)
+			near(t, fmt.Sprint("images ", g), got, images)
+			k := NewConvWeights(g)
+			got = make([]float32, len(w))
+			for range 2 { // the second run finds what the first has left
+				k.Run(pool, x, y, got)
+				near(t, fmt.Sprint("weights ", g), got, weights)
+			}
+		}
+	})
+}
+
+func near(t *testing.T, what string, got []float32, want []float64) {
+	t.Helper()
+	for i := range want {
+		if d := math.Abs(float64(got[i]) - want[i]); !(d <= 2e-5*(1+math.Abs(want[i]))) {
+			t.Fatalf("%s: value %d is %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+func TestWeightGradientAddsChunksInOneOrder(t *testing.T) {
+	g := Conv{N: 110, C: 6, H: 14, W: 14, K: 16, R: 5, S: 5, Stride: 1} // more than one chunk
+	if k := NewConvWeights(g); k.chunk >= g.N {
+		t.Fatalf("all %d images fit one chunk of %d", g.N, k.chunk)
+	}
+	rng := rand.New(rand.NewPCG(2, 2))
+	x, y := random(rng, g.N*g.C*g.H*g.W), random(rng, g.N*g.K*g.P()*g.Q())
+	forEachSet(t, func(t *testing.T) {
+		want := make([]float64, g.K*g.C*g.R*g.S)
+		g.eachTap(func(xi, wi, yi int) { want[wi] += float64(x[xi]) * float64(y[yi]) })
+		var first []float32
+		for _, workers := range []int{1, 2, 4} {
+			pool := NewPool(workers)
+			got := make([]float32, len(want))
+			NewConvWeights(g).Run(pool, x, y, got)
+			pool.Close()
+			if first == nil {
+				first = got
+				for i := range want {
+					if d := math.Abs(float64(got[i]) - want[i]); !(d <= 1e-2) {
+						t.Fatalf("value %d is %v, want %v", i, got[i], want[i])
+					}
+				}
+			}
+			for i := range got {
+				if math.Float32bits(got[i]) != math.Float32bits(first[i]) {
+					t.Fatalf("%d workers: value %d differs", workers, i)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkConv(b *testing.B) {
+	pool := NewPool(1)
+	defer pool.Close()
+	for name, g := range map[string]Conv{
+		"lenet1": {N: 50, C: 1, H: 28, W: 28, K: 6, R: 5, S: 5, Stride: 1, Pad: 2},
+		"lenet2": {N: 50, C: 6, H: 14, W: 14, K: 16, R: 5, S: 5, Stride: 1},
+		"64to64": {N: 8, C: 64, H: 16, W: 16, K: 64, R: 3, S: 3, Stride: 1, Pad: 1},
+	} {
+		rng := rand.New(rand.NewPCG(1, 1))
+		x, w, y := random(rng, g.N*g.C*g.H*g.W), random(rng, g.K*g.C*g.R*g.S), random(rng, g.N*g.K*g.P()*g.Q())
+		maps, images, weights := NewConvMaps(g), NewConvImages(g), NewConvWeights(g)
+		for kind, run := range map[string]func(){
+			"maps":    func() { maps.Run(pool, x, w, y) },
+			"images":  func() { images.Run(pool, y, w, x) },
+			"weights": func() { weights.Run(pool, x, y, w) },
+		} {
+			b.Run(name+"/"+kind, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					run()
+				}
+				flops := 2 * float64(len(y)) * float64(g.C*g.R*g.S) * float64(b.N)
+				b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}
