@@ -324,3 +324,25 @@ func BenchmarkTwoFits(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(loops)*steps*50*b.N)/b.Elapsed().Seconds(), "samples/s")
 }
+
+func FuzzDecodeState(f *testing.F) {
+	s := blobs(4, data.Shape{C: 1, H: 1, W: 2}, 2, false)
+	for _, optimizer := range []string{Adam, SGD} {
+		st := newState(network(f, "mlp", s), s, Recipe{Optimizer: optimizer}, 1)
+		file, err := st.Encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file[:len(file)/2])
+		f.Add(file)
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		st, err := DecodeState(file)
+		if err != nil {
+			return
+		}
+		if _, err := st.Encode(); err != nil {
+			t.Errorf("decoded but cannot be encoded: %v", err)
+		}
+	})
+}

@@ -22,6 +22,7 @@ func sample() []Tensor {
 		F64("sums", []int{1}, []float64{math.Pi}),
 		U16("labels", []int{2}, []uint16{0, 65535}),
 		F32("empty", []int{0, 4}, nil),
+		F32("empty too", []int{4, 0}, nil),
 	}
 }
 

@@ -42,12 +42,15 @@ func (t Tensor) Len() int {
 // checkedLen is Len for a shape from outside: no negative dimension and no more
 // than limit values.
 func checkedLen(shape []int, limit int) (int, error) {
+	if slices.ContainsFunc(shape, func(d int) bool { return d < 0 }) {
+		return 0, fmt.Errorf("%w: negative dimension in shape %v", ErrFormat, shape)
+	}
+	if slices.Contains(shape, 0) {
+		return 0, nil
+	}
 	n := 1
 	for _, d := range shape {
-		if d < 0 {
-			return 0, fmt.Errorf("%w: negative dimension in shape %v", ErrFormat, shape)
-		}
-		if d != 0 && n > limit/d {
+		if n > limit/d {
 			return 0, fmt.Errorf("%w: shape %v", ErrTooLarge, shape)
 		}
 		n *= d
@@ -102,7 +105,7 @@ func build[T any](name, dtype string, shape []int, values []T, add func([]byte, 
 	return Tensor{Name: name, DType: dtype, Shape: slices.Clone(shape), Data: data}
 }
 
-// Float32s decodes an DTypeF32, DTypeF16 or F64 tensor; F64 values are rounded. It fails
+// Float32s decodes an F32, F16 or F64 tensor; F64 values are rounded. It fails
 // on integer tensors and on data that does not fill the shape.
 func (t Tensor) Float32s() ([]float32, error) {
 	switch t.DType {

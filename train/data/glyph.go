@@ -34,8 +34,8 @@ const (
 // Fixed constants of the glyph-digits task: mean and standard deviation of
 // the training pixels, rounded (glyph_test.go measures them).
 const (
-	glyphMean = .17
-	glyphStd  = .29
+	glyphMean = .252
+	glyphStd  = .318
 )
 
 // glyphSeed fixes the built-in digits for ever: the same pixels in every
@@ -98,13 +98,13 @@ const elasticGrid = 4
 
 // The spread of the distortions: what fixes the difficulty of the task.
 const (
-	maxRotation   = 0.30 // radians
-	maxShear      = 0.25
-	minScale      = 0.70
+	maxRotation   = 0.14 // radians
+	maxShear      = 0.14
+	minScale      = 0.80
 	maxScale      = 1.05
-	maxShift      = 0.10 // of the glyph's height
-	elasticSpread = 0.055
-	noiseSpread   = 0.14 // of full scale
+	maxShift      = 0.05 // of the glyph's height
+	elasticSpread = 0.035
+	noiseSpread   = 0.45 // of full scale
 )
 
 func drawPose(rng *rand.Rand) *pose {
