@@ -1,0 +1,30 @@
+# One set of build flags everywhere, so that the build cache is shared.
+export CGO_ENABLED = 0
+
+.PHONY: build test ci bench fuzz race demo
+
+build: ## the program, stripped, in bin/
+	go build -trimpath -ldflags "-s -w" -o bin/distillmesh ./cmd/distillmesh
+
+test: ## every test; those that need more say so and skip
+	go test ./...
+
+ci: ## what continuous integration runs
+	./.ci/run
+
+demo: ## the whole story, offline
+	go run ./cmd/distillmesh demo
+
+bench: ## benchmarks of kernels, graph, training and announcements
+	go test -run '^$$' -bench . ./train/... ./p2p/...
+
+FUZZTIME ?= 20s
+fuzz: ## each decoder of foreign bytes for a while
+	@for pkg in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
+			echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+race: ## with the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race ./p2p/... ./node/... ./train/...
