@@ -75,7 +75,11 @@ func (a *app) costCommand() *cobra.Command {
 			}
 			rows := [][]string{{"all", size(cost.In), size(cost.Out)}}
 			for _, p := range cost.Protocols() {
-				rows = append(rows, []string{p, size(cost.ByProtocol[p].In), size(cost.ByProtocol[p].Out)})
+				name := p
+				if name == "" {
+					name = "(choosing a protocol)"
+				}
+				rows = append(rows, []string{name, size(cost.ByProtocol[p].In), size(cost.ByProtocol[p].Out)})
 			}
 			a.table("PROTOCOL RECEIVED SENT", rows)
 			if cost.FedAvg != nil {

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"image/png"
 	"math"
+	"slices"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -21,25 +22,43 @@ const previewPerClass = 10
 // sheetGap is the space between images, in pixels before scaling.
 const sheetGap = 1
 
-// Sheet draws samples as a contact sheet, a row a class held, each pixel as
-// scale x scale. Values are taken back to pixel space and clipped to what a
-// picture can show: it is for eyes only.
+// sheetColumns is how many classes stand side by side; more of them stand one
+// below the other.
+const sheetColumns = 20
+
+// Sheet draws samples as a contact sheet, a column a class held (a row a class
+// when there are many), each pixel as scale x scale. Values are taken back to
+// pixel space and clipped to what a picture can show: it is for eyes only.
 func Sheet(task *data.Task, s *data.Samples, scale int) *image.NRGBA {
-	var rows [][]int
+	var lines [][]int
 	for _, index := range s.ByClass() {
 		if len(index) > 0 {
-			rows = append(rows, index[:min(len(index), previewPerClass)])
+			lines = append(lines, index[:min(len(index), previewPerClass)])
 		}
 	}
-	// A set of one image a class is one row rather than one column.
-	if len(rows) > 0 && len(rows[0]) == 1 && len(rows) <= 2*previewPerClass {
-		var flat []int
-		for _, row := range rows {
-			flat = append(flat, row...)
+	if len(lines) > sheetColumns {
+		return drawGrid(task, s, lines, scale)
+	}
+	var rows [][]int
+	for y := range previewPerClass {
+		var row []int
+		for _, line := range lines {
+			row = append(row, pickOr(line, y, -1))
 		}
-		rows = [][]int{flat}
+		if slices.Max(append(row, -1)) < 0 {
+			break
+		}
+		rows = append(rows, row)
 	}
 	return drawGrid(task, s, rows, scale)
+}
+
+// pickOr is line[i], or a value when there is no such place.
+func pickOr(line []int, i, or int) int {
+	if i < len(line) {
+		return line[i]
+	}
+	return or
 }
 
 // PairSheet draws each image beside its nearest real one: image, real, image,
@@ -81,6 +100,9 @@ func drawGrid(task *data.Task, s *data.Samples, rows [][]int, scale int) *image.
 	pixels := make([]float32, s.Shape.Size())
 	for y, row := range rows {
 		for x, i := range row {
+			if i < 0 {
+				continue
+			}
 			copy(pixels, s.Row(i))
 			task.Restore(pixels)
 			drawImage(sheet, pixels, s.Shape, sheetGap+x*stepX, sheetGap+y*stepY, scale)

@@ -1,0 +1,222 @@
+package artifact
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// draft is a small set of the built-in task.
+func draft(t *testing.T, pixels PixelType) (SetDraft, *data.Task) {
+	t.Helper()
+	task := data.WellKnownTask("glyph-digits")
+	local := distilltest.Samples(task.Shape, 10, []int{3, 4}, 40)
+	r, err := coreset.DefaultGMM().Distill(context.Background(), distill.Request{Samples: local, IPC: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rounded, err := RoundTrip(r.Images, pixels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := distill.Disclose(context.Background(), rounded, local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return SetDraft{Task: task, Method: coreset.DefaultGMM(), IPC: 1, Result: r, Disclosure: d, Pixels: pixels}, task
+}
+
+func write(t *testing.T, pixels PixelType) (fstest.MapFS, *data.Task) {
+	t.Helper()
+	d, task := draft(t, pixels)
+	files, err := WriteSet(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files, task
+}
+
+func TestSetsReadBackAsRounded(t *testing.T) {
+	for _, pixels := range []PixelType{U8, F16, F32} {
+		d, task := draft(t, pixels)
+		files, err := WriteSet(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := ReadSet(files, task, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := RoundTrip(d.Result.Images, pixels)
+		if !slices.Equal(set.Samples.X, want.X) || !slices.Equal(set.Samples.Y, []int{3, 4}) {
+			t.Errorf("%s: read back other images or labels %v", pixels, set.Samples.Y)
+		}
+		for i, v := range set.Samples.X {
+			if math.Abs(float64(v-d.Result.Images.X[i])) > 0.02 {
+				t.Fatalf("%s: value %d is %v, was %v", pixels, i, v, d.Result.Images.X[i])
+			}
+		}
+		if n := len(files[PreviewFile].Data); n > previewBytes {
+			t.Errorf("preview of a small set takes %d bytes, at most %d", n, previewBytes)
+		}
+	}
+}
+
+func TestTheSameSetHasTheSameBytes(t *testing.T) {
+	a, _ := write(t, U8)
+	b, _ := write(t, U8)
+	for name := range a {
+		if !slices.Equal(a[name].Data, b[name].Data) {
+			t.Errorf("%s differs", name)
+		}
+	}
+}
+
+// edit changes the manifest and makes it canonical again.
+func edit(t *testing.T, files fstest.MapFS, change func(m map[string]any)) {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(files[ManifestFile].Data, &m); err != nil {
+		t.Fatal(err)
+	}
+	change(m)
+	doc, err := canonicalJSON(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files[ManifestFile].Data = doc
+}
+
+// forge replaces the data file and lets the manifest agree with its hash.
+func forge(t *testing.T, files fstest.MapFS, tensors []checkpoint.Tensor) {
+	t.Helper()
+	content, err := checkpoint.Encode(tensors, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files[DataFile].Data = content
+	edit(t, files, func(m map[string]any) {
+		m["files"].(map[string]any)[DataFile] = fileTable(files)[DataFile]
+	})
+}
+
+func TestLiesAreRefused(t *testing.T) {
+	nan := make([]float32, 2*784)
+	nan[5] = float32(math.NaN())
+	pixels := make([]uint8, 2*784)
+	image := []int{2, 1, 28, 28}
+	for name, c := range map[string]struct {
+		tamper func(t *testing.T, f fstest.MapFS)
+		want   string
+	}{
+		"count of images": {func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, func(m map[string]any) { m["images"].(map[string]any)["count"] = 3 })
+		}, "says 3 images, the data hold 2"},
+		"count a class": {func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, func(m map[string]any) { m["counts"] = []int{2, 0, 0, 0, 0, 0, 0, 0, 0, 0} })
+		}, "images a class"},
+		"another task": {func(t *testing.T, f fstest.MapFS) {
+			c, _ := TaskCID(data.WellKnownTask("mnist"))
+			edit(t, f, func(m map[string]any) { m["task"] = c.String() })
+		}, "made for task"},
+		"hides that it holds real samples": {func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, func(m map[string]any) { m["nearest_real"] = 0.1 })
+		}, "contains_real is false beside nearest_real 0.1"},
+		"unknown field":   {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["x"] = 1 }) }, "unknown field"},
+		"later schema":    {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["schema_version"] = 9 }) }, "schema version 9"},
+		"changed data":    {func(t *testing.T, f fstest.MapFS) { f[DataFile].Data[900] ^= 1 }, "do not match the size and hash"},
+		"a file too many": {func(t *testing.T, f fstest.MapFS) { f["extra"] = &fstest.MapFile{Data: []byte("x")} }, "5 files"},
+		"NaN pixels": {func(t *testing.T, f fstest.MapFS) {
+			forge(t, f, []checkpoint.Tensor{checkpoint.F32(imagesTensor, image, nan), checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4})})
+		}, "value 5 is NaN"},
+		"infinite range": {func(t *testing.T, f fstest.MapFS) {
+			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, image, pixels), checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4}),
+				checkpoint.F32(rangeTensor, []int{2, 2}, []float32{0, 1, 0, float32(math.Inf(1))})})
+		}, "range: value 3"},
+		"labels out of range": {func(t *testing.T, f fstest.MapFS) {
+			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, image, pixels), checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 10}),
+				checkpoint.F32(rangeTensor, []int{2, 2}, []float32{0, 1, 0, 1})})
+		}, "label 1 is 10"},
+		"another shape": {func(t *testing.T, f fstest.MapFS) {
+			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, []int{2, 1, 14, 56}, pixels), checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4}),
+				checkpoint.F32(rangeTensor, []int{2, 2}, []float32{0, 1, 0, 1})})
+		}, "images are [2 1 14 56]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files, task := write(t, U8)
+			c.tamper(t, files)
+			_, err := ReadSet(files, task, Limits{})
+			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestLargeFilesAreRefusedBeforeReading(t *testing.T) {
+	files, task := write(t, U8)
+	if _, err := ReadSet(files, task, Limits{FileBytes: 100}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTasksReadBackAndKeepTheirCIDs(t *testing.T) {
+	for _, task := range data.WellKnownTasks() {
+		doc, err := EncodeTask(task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := DecodeTask(doc)
+		if err != nil || got.Name != task.Name || !slices.Equal(got.Classes, task.Classes) || got.Shape != task.Shape {
+			t.Errorf("%s: %+v, %v", task.Name, got, err)
+		}
+		if _, err := DecodeTask(append(doc, 0)); err == nil {
+			t.Errorf("%s: trailing byte accepted", task.Name)
+		}
+	}
+}
+
+// Two devices meet in a task by its CID: these must never change.
+func TestWellKnownTaskCIDsAreGolden(t *testing.T) {
+	for name, want := range goldenTasks {
+		if got, err := TaskCID(data.WellKnownTask(name)); err != nil || got.String() != want {
+			t.Errorf("%s: %v, want %s (%v)", name, got, want, err)
+		}
+	}
+}
+
+func FuzzDecodeTask(f *testing.F) {
+	for _, t := range data.WellKnownTasks() {
+		doc, _ := EncodeTask(t)
+		f.Add(doc)
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		if task, err := DecodeTask(doc); err == nil {
+			if again, err := EncodeTask(task); err != nil || !slices.Equal(again, doc) {
+				t.Errorf("accepted %x, writes %x (%v)", doc, again, err)
+			}
+		}
+	})
+}
+
+func FuzzReadSet(f *testing.F) {
+	files := fstest.MapFS{}
+	f.Add([]byte(`{"schema_version":1}`), []byte("x"))
+	f.Fuzz(func(t *testing.T, manifest, content []byte) {
+		files = fstest.MapFS{ManifestFile: {Data: manifest}, DataFile: {Data: content}, PreviewFile: {}, CardFile: {}}
+		if _, err := ReadSet(files, data.WellKnownTask("mnist"), Limits{}); err != nil && !errors.Is(err, ErrInvalid) {
+			t.Errorf("refusal does not wrap ErrInvalid: %v", err)
+		}
+	})
+}
