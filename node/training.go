@@ -146,7 +146,12 @@ func (r *run) fit(ctx context.Context, spec *model.Spec, samples *data.Samples, 
 		options.CheckpointEvery = checkpointEvery
 		options.Checkpoint = func(s train.State) error { return writeState(r.path, s) }
 	}
-	return spec.Fit(ctx, samples, r.opt.Recipe, options)
+	trained, err := spec.Fit(ctx, samples, r.opt.Recipe, options)
+	var stopped *train.Interrupted
+	if r.path != "" && errors.As(err, &stopped) {
+		err = errors.Join(err, writeState(r.path, stopped.State))
+	}
+	return trained, err
 }
 
 // forget removes the checkpoint of a finished training.

@@ -93,15 +93,15 @@ func decodeIDXLabels(r io.Reader) ([]int, error) {
 }
 
 func readHeader(r io.Reader, head []uint32, magic uint32) error {
-	buf := make([]byte, 4*len(head))
-	if n, err := io.ReadFull(r, buf); err != nil {
-		return at(int64(n), orTruncated(err))
-	}
 	for i := range head {
-		head[i] = binary.BigEndian.Uint32(buf[4*i:])
-	}
-	if head[0] != magic {
-		return at(0, fmt.Errorf("%w: starts with %d, an IDX file of this kind with %d", ErrFormat, head[0], magic))
+		var word [4]byte
+		if n, err := io.ReadFull(r, word[:]); err != nil {
+			return at(int64(4*i+n), orTruncated(err))
+		}
+		head[i] = binary.BigEndian.Uint32(word[:])
+		if head[0] != magic {
+			return at(0, fmt.Errorf("%w: starts with %d, an IDX file of this kind with %d", ErrFormat, head[0], magic))
+		}
 	}
 	return nil
 }

@@ -1,0 +1,119 @@
+package data
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func labelsOf(perClass, classes int) []int {
+	out := make([]int, 0, perClass*classes)
+	for i := range perClass * classes {
+		out = append(out, i%classes)
+	}
+	return out
+}
+
+func splits() []Split {
+	return []Split{
+		{Kind: Ring, Clients: 10, PerClient: 2}, {Kind: Ring, Clients: 37, PerClient: 3, Seed: 4},
+		{Kind: IID, Clients: 7}, {Kind: Dirichlet, Clients: 10, Alpha: 0.1},
+	}
+}
+
+func TestEverySampleIsUsedOnce(t *testing.T) {
+	labels := labelsOf(123, 10)
+	for _, s := range splits() {
+		parts, err := s.Parts(labels, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := slices.Concat(parts...)
+		slices.Sort(all)
+		if len(all) != len(labels) || !slices.Equal(all, slices.Compact(slices.Clone(all))) {
+			t.Errorf("%s: %d samples handed out, %d there", s, len(all), len(labels))
+		}
+	}
+}
+
+func TestSplitsFollowTheirSeed(t *testing.T) {
+	labels := labelsOf(50, 10)
+	for _, s := range splits() {
+		a, _ := s.Parts(labels, 10)
+		b, _ := s.Parts(labels, 10)
+		s.Seed++
+		c, _ := s.Parts(labels, 10)
+		if !slices.Equal(a[0], b[0]) || slices.Equal(a[0], c[0]) {
+			t.Errorf("%s: same seed equal %t, other seed equal %t", s, slices.Equal(a[0], b[0]), slices.Equal(a[0], c[0]))
+		}
+	}
+}
+
+func TestRingGivesNeighbouringClasses(t *testing.T) {
+	labels := labelsOf(100, 10)
+	parts, err := Split{Kind: Ring, Clients: 10, PerClient: 2}.Parts(labels, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, counts := range ClassTable(labels, 10, parts) {
+		for c, n := range counts {
+			want := 0
+			if c == i || c == (i+1)%10 {
+				want = 50
+			}
+			if n != want {
+				t.Errorf("client %d, class %d: %d samples, want %d", i, c, n, want)
+			}
+		}
+	}
+}
+
+func TestSplitNamesParseBack(t *testing.T) {
+	for _, s := range splits() {
+		got, err := ParseSplit(s.String(), s.Clients)
+		if err != nil || got != s {
+			t.Errorf("%s: read back %+v, %v", s, got, err)
+		}
+	}
+}
+
+func TestBadSplitsAreRefused(t *testing.T) {
+	for _, s := range []Split{{Kind: Ring, Clients: 10}, {Kind: Ring, Clients: 3, PerClient: 11}, {Kind: IID}, {Kind: Dirichlet, Clients: 3}, {Kind: "star", Clients: 3}} {
+		if _, err := s.Parts(labelsOf(5, 10), 10); err == nil {
+			t.Errorf("%+v accepted", s)
+		}
+	}
+}
+
+// The sizes that FedD3's split has on real MNIST (fedd3 1.6).
+func TestRingSizesOnMNIST(t *testing.T) {
+	dir := os.Getenv("DISTILLMESH_DATA")
+	if dir == "" {
+		t.Skip("needs real data: set DISTILLMESH_DATA")
+	}
+	ds, err := Open(filepath.Join(dir, "mnist"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ds.Task.Name != "mnist" || len(ds.Test.Labels()) != 10_000 {
+		t.Fatalf("recognised as %s with %d test samples", ds.Task.Name, len(ds.Test.Labels()))
+	}
+	labels := ds.Train.Labels()
+	two, _ := Split{Kind: Ring, Clients: 500, PerClient: 2}.Parts(labels, 10)
+	for i, p := range two[:491] {
+		if len(p) < 112 || len(p) > 126 {
+			t.Errorf("C_k = 2, client %d: %d samples, want 112..126", i, len(p))
+		}
+	}
+	ten, _ := Split{Kind: Ring, Clients: 500, PerClient: 10}.Parts(labels, 10)
+	for i, p := range ten {
+		want := 113
+		if i == 499 {
+			want = 3613
+		}
+		if len(p) != want {
+			t.Errorf("C_k = 10, client %d: %d samples, want %d", i, len(p), want)
+		}
+	}
+}
