@@ -3,11 +3,10 @@ package distill
 import (
 	"context"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
 // RealThreshold is the relative distance under which a published image counts
@@ -55,7 +54,7 @@ func Disclose(ctx context.Context, images, local *data.Samples) (Disclosure, err
 		scale[c] = typicalDistance(ctx, local, members[c])
 	}
 	out := Disclosure{Ratio: make([]float64, images.Len()), Nearest: make([]int, images.Len())}
-	parallel(images.Len(), func(i int) {
+	kernel.Each(images.Len(), func(i int) {
 		c := images.Y[i]
 		j, dist := nearest(images.Row(i), local, members[c], -1)
 		out.Nearest[i], out.Ratio[i] = j, dist/scale[c]
@@ -80,7 +79,7 @@ func typicalDistance(ctx context.Context, local *data.Samples, members []int) fl
 		}
 	}
 	dist := make([]float64, len(probes))
-	parallel(len(probes), func(i int) {
+	kernel.Each(len(probes), func(i int) {
 		if ctx.Err() == nil {
 			_, dist[i] = nearest(local.Row(probes[i]), local, members, probes[i])
 		}
@@ -134,18 +133,4 @@ func squaredDistance(a, b []float32, limit float64) float64 {
 		a, b = a[n:], b[n:]
 	}
 	return sum
-}
-
-// parallel calls f for 0..n-1 on all processors; each call owns index i alone.
-func parallel(n int, f func(i int)) {
-	workers := min(runtime.GOMAXPROCS(0), n)
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for i := w; i < n; i += workers {
-				f(i)
-			}
-		})
-	}
-	wg.Wait()
 }

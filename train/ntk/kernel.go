@@ -5,8 +5,6 @@ package ntk
 
 import (
 	"math"
-	"runtime"
-	"sync"
 
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
@@ -61,7 +59,7 @@ func Matrix(depth int, x, y Rows) []float32 {
 	inv := 1 / float64(x.D)
 	kernel.Gemm(false, true, x.M, y.M, x.D, 1, x.X, x.D, y.X, y.D, 0, out, y.M)
 	xx, yy := squares(x), squares(y)
-	parallel(x.M, func(i int) {
+	kernel.Each(x.M, func(i int) {
 		row := out[i*y.M : (i+1)*y.M]
 		for j, v := range row {
 			row[j] = float32(Pair(depth, xx[i], yy[j], float64(v)*inv))
@@ -90,18 +88,4 @@ func squares(x Rows) []float64 {
 		out[i] /= float64(x.D)
 	}
 	return out
-}
-
-// parallel calls f for 0..n-1 on all processors; f(i) must touch only row i.
-func parallel(n int, f func(i int)) {
-	workers := min(runtime.GOMAXPROCS(0), n)
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for i := w; i < n; i += workers {
-				f(i)
-			}
-		})
-	}
-	wg.Wait()
 }
