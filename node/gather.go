@@ -128,8 +128,8 @@ func resolvePeers(ids []string) ([]peer.ID, error) {
 
 // choose decides which sets to take, greedily: always the one that adds most
 // to the classes covered worst, per byte, until the budget is spent. The value
-// of one more image of a class that has k already is 1/(k+1), so a second set
-// of the same classes is worth about half the first.
+// of one more image of a class that has k already is 1/(k+1)^2, so a second set
+// of the same classes is worth a quarter of the first.
 func choose(all []SetInfo, classes int, budget int64, from []string) []Choice {
 	var out []Choice
 	var open []SetInfo
@@ -177,7 +177,7 @@ func bestOf(open []SetInfo, have []int) int {
 		value := 0.0
 		for c, k := range s.Counts {
 			for j := range k {
-				value += 1 / float64(have[c]+j+1)
+				value += 1 / float64((have[c]+j+1)*(have[c]+j+1))
 			}
 		}
 		value /= float64(max(1, s.Bytes))
