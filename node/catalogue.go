@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ipfs/go-cid"
 
@@ -65,16 +66,39 @@ var Sets = newOp("sets", func(n *Node, ctx context.Context, q SetQuery, _ Report
 	if q.Remote && n.mesh == nil {
 		return nil, NeedsMesh("listing what others announce")
 	}
-	if q.Remote && only.Defined() {
-		if err := n.mesh.Join(ctx, only); err != nil {
-			return nil, err
-		}
+	if q.Remote {
+		n.ask(ctx, only)
 	}
 	all, err := n.catalogue(ctx, only)
 	return slices.DeleteFunc(all, func(s SetInfo) bool {
 		return q.Remote != (s.Signer != "" || len(s.Holders) > 0) && (q.Remote || !s.Here)
 	}), err
 })
+
+// askWait is how long a verb waits for peers to tell what they know.
+const askWait = 5 * time.Second
+
+// ask learns from connected peers what a task has, or, when it is undefined,
+// every announced task: one that nobody here takes part in is not followed by
+// gossip.
+func (n *Node) ask(ctx context.Context, task cid.Cid) {
+	ctx, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	if task.Defined() {
+		n.mesh.Learn(ctx, task)
+		return
+	}
+	n.mesh.Learn(ctx, cid.Undef)
+	var tasks []cid.Cid
+	for _, r := range n.book.Live(announce.Query{Subject: announce.SubjectTask}) {
+		if !slices.ContainsFunc(tasks, r.Task.Equals) && len(tasks) < n.config.Trainer.MaxTasks {
+			tasks = append(tasks, r.Task)
+		}
+	}
+	if len(tasks) > 0 {
+		n.mesh.Learn(ctx, tasks...)
+	}
+}
 
 // catalogue merges what is pinned here with what is announced, one entry a
 // root, ordered by task name and CID. task may be undefined for all.

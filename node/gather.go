@@ -47,6 +47,7 @@ var Gather = newOp("gather", func(n *Node, ctx context.Context, req GatherReques
 		if err := n.mesh.Join(ctx, task); err != nil {
 			return Gathered{}, err
 		}
+		n.ask(ctx, task)
 	}
 	from, err := resolvePeers(req.From)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -132,4 +133,31 @@ func (m *Mesh) learnOnce(p peer.ID, topics []cid.Cid) {
 	if n > 0 {
 		m.log.Debug("caught up", "peer", p, "announcements", n)
 	}
+}
+
+// learnTries is how often Learn asks a peer that is busy answering us already.
+const learnTries = 4
+
+// Learn asks all connected peers what they know of topics, joined or not (Undef
+// is the mesh's own, on which tasks are announced), and returns when all have
+// answered or ctx ends. What it learns is in the book.
+func (m *Mesh) Learn(ctx context.Context, topics ...cid.Cid) {
+	var asked sync.WaitGroup
+	for _, p := range m.peers.welcome() {
+		asked.Go(func() {
+			for try := range learnTries {
+				_, err := m.catchUp(ctx, p, topics)
+				if err == nil || ctx.Err() != nil {
+					return
+				}
+				m.log.Debug("peer did not answer", "peer", p, "err", err)
+				select {
+				case <-time.After(time.Duration(try+1) * 200 * time.Millisecond):
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	asked.Wait()
 }
