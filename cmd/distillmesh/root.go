@@ -48,6 +48,8 @@ func (a *app) rootCommand() *cobra.Command {
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              noVerb,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) (err error) {
 			a.home, err = node.FindHome()
 			return err
@@ -89,14 +91,21 @@ func countWords(least, most int) string {
 
 // group is a command that only holds others.
 func group(use, short string, children ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: func(cmd *cobra.Command, got []string) error {
-		if len(got) > 0 {
-			return node.Fail(node.CodeUsage, fmt.Sprintf("see '%s --help'", cmd.CommandPath()), "unknown verb %q of %s", got[0], cmd.CommandPath())
-		}
-		return nil
-	}, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	c := &cobra.Command{Use: use, Short: short, Args: noVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	c.AddCommand(children...)
 	return c
+}
+
+// noVerb refuses what is left over when no verb of a group matched.
+func noVerb(cmd *cobra.Command, got []string) error {
+	if len(got) == 0 {
+		return nil
+	}
+	hint := fmt.Sprintf("see '%s --help'", cmd.CommandPath())
+	if near := cmd.SuggestionsFor(got[0]); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean '%s %s'? %s", cmd.CommandPath(), near[0], hint)
+	}
+	return node.Fail(node.CodeUsage, hint, "unknown verb %q of %s", got[0], cmd.CommandPath())
 }
 
 // readFlags adds the flags that every read command takes.
