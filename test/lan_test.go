@@ -1,0 +1,61 @@
+//go:build linux
+
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// Two machines on one LAN, each a network namespace, find each other without
+// arguments.
+func TestNodesOnOneLANFindEachOther(t *testing.T) {
+	places := lan(t)
+	edge, trainer := newMachine(t, "edge", false, places[0]...), newMachine(t, "trainer", false, places[1]...)
+	edge.start()
+	trainer.start()
+	edge.verb("data", "add", "builtin:glyph-digits")
+	edge.verb("data", "split", "glyph-digits", "--ring", "2", "--part", "1")
+	edge.verb("publish", edge.verb("distill", "glyph-digits.ring2.1of10"))
+	var here setList
+	eventually(t, "the trainer has fetched the set", func() bool {
+		trainer.document(&here, "ls")
+		return len(here.Sets) == 1
+	})
+}
+
+// lan makes two network namespaces joined by a veth pair and returns how to
+// run a command in each. It skips without the means.
+func lan(t *testing.T) [2][]string {
+	t.Helper()
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("needs the ip command to make network namespaces")
+	}
+	ip := func(args ...string) error { return exec.Command("ip", args...).Run() }
+	var places [2][]string
+	var names, links [2]string
+	for i := range names {
+		names[i], links[i] = fmt.Sprintf("dm%d-%d", os.Getpid(), i), fmt.Sprintf("dm%dv%d", os.Getpid(), i)
+		if err := ip("netns", "add", names[i]); err != nil {
+			t.Skipf("needs the right to make network namespaces: %v", err)
+		}
+		t.Cleanup(func() { ip("netns", "del", names[i]) })
+		places[i] = []string{"ip", "netns", "exec", names[i]}
+	}
+	if err := ip("link", "add", links[0], "netns", names[0], "type", "veth", "peer", "name", links[1], "netns", names[1]); err != nil {
+		t.Skipf("needs the right to make veth pairs: %v", err)
+	}
+	for i, name := range names {
+		for _, args := range [][]string{
+			{"link", "set", "lo", "up"}, {"addr", "add", fmt.Sprintf("10.77.0.%d/24", i+1), "dev", links[i]},
+			{"link", "set", links[i], "up"}, {"route", "add", "224.0.0.0/4", "dev", links[i]},
+		} {
+			if err := ip(append([]string{"-n", name}, args...)...); err != nil {
+				t.Fatalf("ip -n %s %v: %v", name, args, err)
+			}
+		}
+	}
+	return places
+}
