@@ -105,9 +105,33 @@ func TestTopLevelHoldsOnlyTheRooms(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") && !slices.Contains(topLevel, e.Name()) && e.Name() != "bin" && !strings.HasSuffix(e.Name(), "_tmp.go") {
+		if !strings.HasPrefix(e.Name(), ".") && !slices.Contains(topLevel, e.Name()) && e.Name() != "bin" {
 			t.Errorf("%s does not belong at the top", e.Name())
 		}
+	}
+}
+
+func TestEveryDirectDependencyHasItsReason(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons, err := os.ReadFile(filepath.Join("..", "..", "docs", "dependencies.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := 0
+	for line := range strings.Lines(string(mod)) {
+		if !strings.HasPrefix(line, "\t") || strings.Contains(line, "// indirect") {
+			continue
+		}
+		direct++
+		if path := strings.Fields(line)[0]; !strings.Contains(string(reasons), "`"+path+"`") {
+			t.Errorf("docs/dependencies.md gives no reason for %s", path)
+		}
+	}
+	if direct < 10 {
+		t.Fatalf("found %d direct dependencies: the reading of go.mod is broken", direct)
 	}
 }
 
