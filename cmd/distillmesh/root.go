@@ -35,7 +35,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = node.Fail(node.CodeStopped, "run the same command again to resume", "interrupted: %w", context.Canceled)
+		err = node.Fail(node.CodeStopped, "run the same command again to resume", "interrupted")
 	}
 	a.fail(node.Describe(err))
 	return node.ExitCode(err)
