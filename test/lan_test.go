@@ -10,20 +10,28 @@ import (
 )
 
 // Two machines on one LAN, each a network namespace, find each other without
-// arguments.
+// arguments, and one gathers what the other published.
 func TestNodesOnOneLANFindEachOther(t *testing.T) {
 	places := lan(t)
-	edge, trainer := newMachine(t, "edge", false, places[0]...), newMachine(t, "trainer", false, places[1]...)
-	edge.start()
-	trainer.start()
-	edge.verb("data", "add", "builtin:glyph-digits")
-	edge.verb("data", "split", "glyph-digits", "--ring", "2", "--part", "1")
-	edge.verb("publish", edge.verb("distill", "glyph-digits.ring2.1of10"))
-	var here setList
-	eventually(t, "the trainer has fetched the set", func() bool {
-		trainer.document(&here, "ls")
-		return len(here.Sets) == 1
+	maker, taker := newMachine(t, "edge", false, places[0]...), newMachine(t, "edge", false, places[1]...)
+	maker.start()
+	taker.start()
+	maker.verb("data", "add", "builtin:glyph-digits")
+	maker.verb("data", "split", "glyph-digits", "--ring", "2", "--part", "1")
+	set := maker.verb("distill", "glyph-digits.ring2.1of10")
+	maker.verb("publish", set)
+	eventually(t, "the other node hears of the set", func() bool {
+		return taker.verb("ls", "--remote", "--task", "glyph-digits", "-q") == set
 	})
+	if got := taker.verb("ls", "-q"); got != "" {
+		t.Fatalf("an edge fetched %s unasked", got)
+	}
+	if got := taker.verb("gather", "--task", "glyph-digits", "-q"); got != set {
+		t.Fatalf("gathered %q, want %s", got, set)
+	}
+	if got := taker.verb("ls", "-q"); got != set {
+		t.Fatalf("here is %q after gathering %s", got, set)
+	}
 }
 
 // lan makes two network namespaces joined by a veth pair and returns how to

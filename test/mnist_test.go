@@ -11,11 +11,14 @@ const edges = 10
 
 func mnist(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("DISTILLMESH_DATA")
-	if dir == "" {
-		t.Skip("needs real data: set DISTILLMESH_DATA")
+	dir := filepath.Join(os.Getenv("DISTILLMESH_DATA"), "mnist")
+	if os.Getenv("DISTILLMESH_DATA") == "" {
+		t.Skip("needs real data: set DISTILLMESH_DATA to a folder with mnist in it")
 	}
-	return filepath.Join(dir, "mnist")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("needs real data: %v", err)
+	}
+	return dir
 }
 
 // The whole promise on real data: sets outlive the devices that made them.
