@@ -12,8 +12,9 @@ import (
 
 // Schemas of announcement bodies.
 const (
-	schemaSet   = "set/1"
-	schemaModel = "model/1"
+	schemaSet     = "set/1"
+	schemaModel   = "model/1"
+	schemaTrainer = "trainer/1"
 )
 
 // SetBody is what an announcement tells of a set: enough to choose it without
@@ -33,7 +34,13 @@ type ModelBody struct {
 	Sets  int    `json:"sets"` // how many sets it was trained on
 }
 
-// maxBodyNodes bounds what a decoded body may allocate.
+// TrainerBody is what an announcement tells of a trainer.
+type TrainerBody struct {
+	Model string `json:"model"` // what it trains by itself
+	Auto  bool   `json:"auto"`  // whether it does
+}
+
+// maxBodyBytes bounds what a decoded body may allocate.
 const maxBodyBytes = 4 << 10
 
 // encodeBody writes a body as canonical dag-cbor. Bodies are flat structs, so
@@ -70,8 +77,9 @@ func decodeBody(body []byte, v any) error {
 	return nil
 }
 
-// decodeSetBody reads and checks the body of a set's announcement.
-func decodeSetBody(schema string, body []byte, classes int) (SetBody, error) {
+// decodeSetBody reads and checks the body of a set's announcement. A set of so
+// many bytes cannot hold more images than that.
+func decodeSetBody(schema string, body []byte, classes int, bytes int64) (SetBody, error) {
 	var b SetBody
 	if schema != schemaSet {
 		return b, fmt.Errorf("announcement body of schema %q, this program reads %s", schema, schemaSet)
@@ -79,14 +87,19 @@ func decodeSetBody(schema string, body []byte, classes int) (SetBody, error) {
 	if err := decodeBody(body, &b); err != nil {
 		return b, err
 	}
+	if b.Images < 1 || int64(b.Images) > bytes {
+		return b, fmt.Errorf("announcement body: %d images in %d bytes", b.Images, bytes)
+	}
 	sum := 0
 	for _, c := range b.Counts {
 		if c < 0 || c > b.Images {
 			return b, fmt.Errorf("announcement body: %d images of one class out of %d", c, b.Images)
 		}
-		sum += c
+		if sum += c; sum > b.Images {
+			break
+		}
 	}
-	if len(b.Counts) != classes || sum != b.Images || b.Images < 1 {
+	if len(b.Counts) != classes || sum != b.Images {
 		return b, fmt.Errorf("announcement body: %d images, %v a class, for %d classes", b.Images, b.Counts, classes)
 	}
 	return b, nil

@@ -29,8 +29,8 @@ type SetInfo struct {
 	Origin       string   `json:"origin,omitempty"` // local data it was made from
 	Here         bool     `json:"here"`             // complete in the local store
 	Published    bool     `json:"published"`        // announced by this node
-	Signer       string   `json:"signer,omitempty"` // who offers it
-	Holders      []string `json:"holders"`          // others that announced a copy
+	Signers      []string `json:"signers"`          // who offer it, by id
+	Holders      []string `json:"holders"`          // all that announced that they have it
 }
 
 // pinSet is the name under which the sets of a task are pinned.
@@ -71,7 +71,10 @@ var Sets = newOp("sets", func(n *Node, ctx context.Context, q SetQuery, _ Report
 	}
 	all, err := n.catalogue(ctx, only)
 	return slices.DeleteFunc(all, func(s SetInfo) bool {
-		return q.Remote != (s.Signer != "" || len(s.Holders) > 0) && (q.Remote || !s.Here)
+		if q.Remote {
+			return len(s.Holders) == 0
+		}
+		return !s.Here
 	}), err
 })
 
@@ -95,8 +98,14 @@ func (n *Node) ask(ctx context.Context, task cid.Cid) {
 			tasks = append(tasks, r.Task)
 		}
 	}
-	if len(tasks) > 0 {
-		n.mesh.Learn(ctx, tasks...)
+	if len(tasks) == 0 {
+		return
+	}
+	n.mesh.Learn(ctx, tasks...)
+	for _, c := range tasks {
+		if _, err := n.task(ctx, c); err != nil {
+			n.log.Debug("task document not at hand", "task", c, "error", err)
+		}
 	}
 }
 
@@ -147,7 +156,7 @@ func (n *Node) localSet(ctx context.Context, root cid.Cid) (*SetInfo, error) {
 	return &SetInfo{
 		CID: root.String(), Task: m.Task, TaskName: m.TaskName, Method: m.Method.Name, Images: m.Images.Count,
 		Counts: m.Counts, Consumer: m.Consumer, ContainsReal: m.ContainsReal, Origin: n.notes.origin(root), Here: true,
-		Holders: []string{},
+		Signers: []string{}, Holders: []string{},
 	}, nil
 }
 
@@ -155,11 +164,11 @@ func (n *Node) localSet(ctx context.Context, root cid.Cid) (*SetInfo, error) {
 func (n *Node) mergeRecord(ctx context.Context, infos map[cid.Cid]*SetInfo, r announce.Record) {
 	info, ok := infos[r.Root]
 	if !ok {
-		t, err := n.task(ctx, r.Task)
+		t, err := n.taskHere(ctx, r.Task)
 		if err != nil {
 			return
 		}
-		body, err := decodeSetBody(r.Schema, r.Body, len(t.Classes))
+		body, err := decodeSetBody(r.Schema, r.Body, len(t.Classes), r.Bytes)
 		if err != nil {
 			n.log.Debug("announcement left out", "set", r.Root, "signer", r.Signer, "error", err)
 			return
@@ -167,17 +176,11 @@ func (n *Node) mergeRecord(ctx context.Context, infos map[cid.Cid]*SetInfo, r an
 		info = describe(r, t, body)
 		infos[r.Root] = info
 	}
-	switch {
-	case r.Signer == n.id:
-		info.Published = true
-		if r.Kind == announce.Offer {
-			info.Signer = r.Signer.String()
-		}
-	case r.Kind == announce.Offer:
-		info.Signer = r.Signer.String()
-		info.Holders = append(info.Holders, r.Signer.String())
-	default:
-		info.Holders = append(info.Holders, r.Signer.String())
+	id := r.Signer.String()
+	info.Published = info.Published || r.Signer == n.id
+	info.Holders = append(info.Holders, id)
+	if r.Kind == announce.Offer {
+		info.Signers = append(info.Signers, id)
 	}
 }
 
@@ -185,7 +188,7 @@ func describe(r announce.Record, t *data.Task, b SetBody) *SetInfo {
 	return &SetInfo{
 		CID: r.Root.String(), Task: r.Task.String(), TaskName: t.Name, Bytes: r.Bytes, Blocks: r.Blocks,
 		Method: b.Method, Images: b.Images, Counts: b.Counts, Consumer: b.Consumer, ContainsReal: b.ContainsReal,
-		Holders: []string{},
+		Signers: []string{}, Holders: []string{},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -77,19 +78,19 @@ func (c *Client) call(ctx context.Context, name string, req, res any, report Rep
 
 // Connect reaches the node of a home: the running one over its socket, else
 // the home itself, opened without a mesh for as long as the verb runs.
-func Connect(ctx context.Context, h Home) (Conn, error) {
+func Connect(ctx context.Context, h Home, log *slog.Logger) (Conn, error) {
 	if err := h.check(); err != nil {
 		return nil, err
 	}
 	if c, err := dialHome(ctx, h); err == nil {
 		return c, nil
 	}
-	n, err := OpenOffline(ctx, h)
+	n, err := OpenOffline(ctx, h, log)
 	var e *Error
 	if errors.As(err, &e) && e.Code == CodeBusy {
 		// The node may have just started, or another verb holds the home for
 		// a moment: try again for a while.
-		return waitForHome(ctx, h, e)
+		return waitForHome(ctx, h, log, e)
 	}
 	if err != nil {
 		return nil, err
@@ -100,7 +101,7 @@ func Connect(ctx context.Context, h Home) (Conn, error) {
 // homeWait is how long a verb waits for a home that another one holds.
 const homeWait = 10 * time.Second
 
-func waitForHome(ctx context.Context, h Home, busy error) (Conn, error) {
+func waitForHome(ctx context.Context, h Home, log *slog.Logger, busy error) (Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, homeWait)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -114,7 +115,7 @@ func waitForHome(ctx context.Context, h Home, busy error) (Conn, error) {
 		if c, err := dialHome(ctx, h); err == nil {
 			return c, nil
 		}
-		if n, err := OpenOffline(ctx, h); err == nil {
+		if n, err := OpenOffline(ctx, h, log); err == nil {
 			return n, nil
 		}
 	}

@@ -166,18 +166,22 @@ func barred(s SetInfo, classes int, from []string) string {
 	switch {
 	case len(s.Counts) != classes:
 		return "its announcement does not fit the task"
-	case len(from) > 0 && !slices.Contains(from, s.Signer):
+	case len(from) > 0 && !slices.ContainsFunc(s.Signers, func(id string) bool { return slices.Contains(from, id) }):
 		return "not offered by a node named with --from"
 	}
 	return ""
 }
+
+// worthCounting is how many images of a class are valued; what comes after adds
+// under one part in sixty.
+const worthCounting = 64
 
 func bestOf(open []SetInfo, have []int) int {
 	best, at := -1.0, 0
 	for i, s := range open {
 		value := 0.0
 		for c, k := range s.Counts {
-			for j := range k {
+			for j := range min(k, worthCounting) {
 				value += 1 / float64((have[c]+j+1)*(have[c]+j+1))
 			}
 		}

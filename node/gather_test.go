@@ -6,7 +6,7 @@ import (
 )
 
 func set(cid, signer string, bytes int64, counts ...int) SetInfo {
-	return SetInfo{CID: cid, Signer: signer, Bytes: bytes, Counts: counts}
+	return SetInfo{CID: cid, Signers: []string{signer}, Bytes: bytes, Counts: counts}
 }
 
 // taken lists the CIDs that choose takes, in order.
@@ -53,24 +53,26 @@ func TestSetBodiesOfStrangersAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := decodeSetBody(schemaSet, body, 3); err != nil || got.Images != 2 || got.Method != "gmm" {
+	if got, err := decodeSetBody(schemaSet, body, 3, 1000); err != nil || got.Images != 2 || got.Method != "gmm" {
 		t.Errorf("read back %+v, %v", got, err)
 	}
 	for name, b := range map[string]SetBody{
 		"more images than counted": {Images: 5, Counts: []int{1, 1, 0}},
 		"negative count":           {Images: 1, Counts: []int{2, -1, 0}},
 		"no images":                {Counts: []int{0, 0, 0}},
+		"more images than bytes":   {Images: 1_000_000_000_000, Counts: []int{1_000_000_000_000, 0, 0}},
+		"a sum that overflows":     {Images: 4, Counts: []int{1 << 62, 1 << 62, 1 << 62}},
 		"other number of classes":  {Images: 1, Counts: []int{1}},
 	} {
 		body, err := encodeBody(b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := decodeSetBody(schemaSet, body, 3); err == nil {
+		if _, err := decodeSetBody(schemaSet, body, 3, 1000); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := decodeSetBody("set/9", body, 3); err == nil {
+	if _, err := decodeSetBody("set/9", body, 3, 1000); err == nil {
 		t.Error("unknown schema accepted")
 	}
 }
@@ -79,7 +81,7 @@ func FuzzSetBody(f *testing.F) {
 	body, _ := encodeBody(SetBody{Method: "gmm", Images: 2, Counts: []int{1, 1, 0}, Formation: 1})
 	f.Add(body)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if b, err := decodeSetBody(schemaSet, body, 3); err == nil && len(b.Counts) != 3 {
+		if b, err := decodeSetBody(schemaSet, body, 3, 1000); err == nil && len(b.Counts) != 3 {
 			t.Errorf("accepted %+v", b)
 		}
 	})

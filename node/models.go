@@ -127,7 +127,7 @@ var Models = newOp("models", func(n *Node, ctx context.Context, _ None, _ Report
 func (n *Node) mergeModel(ctx context.Context, infos map[cid.Cid]ModelInfo, r announce.Record) {
 	info, ok := infos[r.Root]
 	if !ok {
-		t, err := n.task(ctx, r.Task)
+		t, err := n.taskHere(ctx, r.Task)
 		var body ModelBody
 		if err != nil || r.Schema != schemaModel || decodeBody(r.Body, &body) != nil {
 			return

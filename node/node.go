@@ -66,12 +66,12 @@ type Node struct {
 }
 
 // OpenOffline opens a home without a mesh.
-func OpenOffline(ctx context.Context, h Home) (*Node, error) {
+func OpenOffline(ctx context.Context, h Home, log *slog.Logger) (*Node, error) {
 	cfg, err := h.Config()
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, h, cfg, slog.New(slog.DiscardHandler))
+	return open(ctx, h, cfg, log)
 }
 
 // open takes the lock and opens what a home holds.
@@ -188,8 +188,9 @@ func (n *Node) join(ctx context.Context) error {
 	if n.role == RoleTrainer {
 		t := newTrainer(n)
 		n.tasks.Go(t.run)
+		return nil
 	}
-	return nil
+	return n.retire(ctx)
 }
 
 // meshConfig turns the configuration into the options of package p2p.

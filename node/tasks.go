@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ipfs/go-cid"
 
@@ -19,15 +20,16 @@ const pinTask = "task"
 
 // TaskInfo is a task as lists show it.
 type TaskInfo struct {
-	CID     string    `json:"cid"`
-	Name    string    `json:"name"`
-	Classes []string  `json:"classes"`
-	Shape   [3]int    `json:"shape"`
-	Mean    []float64 `json:"mean"`
-	Std     []float64 `json:"std"`
-	BuiltIn bool      `json:"built_in"`
-	Joined  bool      `json:"joined"`
-	Sets    int       `json:"sets"` // announced sets known
+	CID      string    `json:"cid"`
+	Name     string    `json:"name"`
+	Classes  []string  `json:"classes"`
+	Shape    [3]int    `json:"shape"`
+	Mean     []float64 `json:"mean"`
+	Std      []float64 `json:"std"`
+	BuiltIn  bool      `json:"built_in"`
+	Joined   bool      `json:"joined"`
+	Sets     int       `json:"sets"`     // announced sets known
+	Trainers int       `json:"trainers"` // trainers that volunteer for it
 }
 
 // wellKnownCIDs maps the tasks that come with the program.
@@ -43,16 +45,31 @@ var wellKnownCIDs = func() map[cid.Cid]*data.Task {
 	return out
 }()
 
-// task finds the document of a task: built in, stored here, or, when online,
-// fetched from the mesh.
-func (n *Node) task(ctx context.Context, c cid.Cid) (*data.Task, error) {
+// taskHere finds the document of a task that is built in or stored here.
+func (n *Node) taskHere(ctx context.Context, c cid.Cid) (*data.Task, error) {
 	if t, ok := wellKnownCIDs[c]; ok {
 		return t, nil
 	}
 	doc, err := n.store.Raw(ctx, c)
-	if errors.Is(err, blocks.ErrNotFound) && n.mesh != nil {
-		doc, err = n.mesh.FetchRaw(ctx, c, artifact.MaxTaskBytes)
+	if err != nil {
+		return nil, err
 	}
+	return artifact.DecodeTask(doc)
+}
+
+// taskWait is how long the document of one task may take to arrive: it is a
+// single small block, and whoever announced it may have made it up.
+const taskWait = 5 * time.Second
+
+// task finds the document of a task here or, when online, on the mesh.
+func (n *Node) task(ctx context.Context, c cid.Cid) (*data.Task, error) {
+	t, err := n.taskHere(ctx, c)
+	if !errors.Is(err, blocks.ErrNotFound) || n.mesh == nil {
+		return t, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, taskWait)
+	defer cancel()
+	doc, err := n.mesh.FetchRaw(ctx, c, artifact.MaxTaskBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -60,26 +77,16 @@ func (n *Node) task(ctx context.Context, c cid.Cid) (*data.Task, error) {
 }
 
 // resolveTask finds a task by name, CID or a unique prefix of its CID, among
-// those built in, joined or announced.
+// those built in, joined or announced. Peers are asked only for what is not
+// known here.
 func (n *Node) resolveTask(ctx context.Context, name string) (cid.Cid, *data.Task, error) {
-	known := n.knownTasks()
-	var found []cid.Cid
-	for _, c := range known {
-		t, err := n.task(ctx, c)
-		if err == nil && t.Name == name || c.String() == name {
-			found = append(found, c)
-		}
-	}
-	if found == nil && len(name) >= 4 {
-		for _, c := range known {
-			if hasPrefix(c, name) {
-				found = append(found, c)
-			}
-		}
-	}
+	found := n.findTasks(ctx, name)
 	if found == nil {
 		if c, err := cid.Decode(name); err == nil {
 			found = append(found, c)
+		} else if n.mesh != nil {
+			n.ask(ctx, cid.Undef)
+			found = n.findTasks(ctx, name)
 		}
 	}
 	switch len(found) {
@@ -90,6 +97,27 @@ func (n *Node) resolveTask(ctx context.Context, name string) (cid.Cid, *data.Tas
 		return found[0], t, err
 	}
 	return cid.Undef, nil, Fail(CodeUsage, "name it by CID: 'distillmesh task ls -q'", "%d tasks are called %q", len(found), name)
+}
+
+// findTasks lists the tasks that a name fits: by name or whole CID, else by
+// prefix. It never waits for the mesh.
+func (n *Node) findTasks(ctx context.Context, name string) (found []cid.Cid) {
+	known := n.knownTasks()
+	for _, c := range known {
+		t, err := n.taskHere(ctx, c)
+		if err == nil && t.Name == name || c.String() == name {
+			found = append(found, c)
+		}
+	}
+	if found != nil {
+		return found
+	}
+	for _, c := range known {
+		if hasPrefix(c, name) {
+			found = append(found, c)
+		}
+	}
+	return found
 }
 
 // knownTasks lists every task this node has heard of, in order of CID.
@@ -136,7 +164,7 @@ func (n *Node) takePart(ctx context.Context, t *data.Task) (cid.Cid, error) {
 var Tasks = newOp("tasks", func(n *Node, ctx context.Context, _ None, _ Report) ([]TaskInfo, error) {
 	var out []TaskInfo
 	for _, c := range n.knownTasks() {
-		t, err := n.task(ctx, c)
+		t, err := n.taskHere(ctx, c)
 		if err != nil {
 			n.log.Debug("task document not at hand", "task", c, "error", err)
 			continue
@@ -166,8 +194,9 @@ func (n *Node) taskInfo(c cid.Cid, t *data.Task) TaskInfo {
 	return TaskInfo{
 		CID: c.String(), Name: t.Name, Classes: t.Classes, Shape: [3]int{t.Shape.C, t.Shape.H, t.Shape.W},
 		Mean: t.Mean, Std: t.Std, BuiltIn: builtIn,
-		Joined: slices.ContainsFunc(n.notes.taskCIDs(), c.Equals),
-		Sets:   len(n.announcedRoots(c, announce.SubjectSet)),
+		Joined:   slices.ContainsFunc(n.notes.taskCIDs(), c.Equals),
+		Sets:     len(n.announcedRoots(c, announce.SubjectSet)),
+		Trainers: len(n.book.Live(announce.Query{Task: c, Subject: announce.SubjectTrainer})),
 	}
 }
 

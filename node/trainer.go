@@ -103,6 +103,34 @@ func (t *trainer) joinTasks(ctx context.Context) {
 		joined = n.mesh.Tasks()
 		n.log.Info("joined task", "task", r.Task)
 	}
+	for _, task := range joined {
+		if err := n.volunteer(ctx, task); err != nil {
+			n.log.Warn("cannot announce this trainer", "task", task, "error", err)
+		}
+	}
+}
+
+// volunteer tells a task that this node trains for it, unless it has done so.
+func (n *Node) volunteer(ctx context.Context, task cid.Cid) error {
+	mine := announce.Query{Task: task, Subject: announce.SubjectTrainer, Signer: n.id}
+	if len(n.book.Live(mine)) > 0 {
+		return nil
+	}
+	body, err := encodeBody(TrainerBody{Model: n.config.Trainer.Model, Auto: n.config.Trainer.Auto})
+	if err != nil {
+		return err
+	}
+	return n.tell(ctx, announce.Announcement{Task: task, Kind: announce.Offer, Subject: announce.SubjectTrainer, Schema: schemaTrainer, Body: body})
+}
+
+// retire withdraws what this home announced when it ran as a trainer.
+func (n *Node) retire(ctx context.Context) error {
+	for _, r := range n.book.Live(announce.Query{Subject: announce.SubjectTrainer, Signer: n.id}) {
+		if err := n.mesh.Withdraw(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // take fetches one set; it returns how long to wait before trying again, or 0.

@@ -139,10 +139,10 @@ func (a *app) taskListCommand() *cobra.Command {
 				if a.quiet {
 					a.print("%s", t.CID)
 				}
-				rows = append(rows, []string{t.Name, short(t.CID), strconv.Itoa(len(t.Classes)), shapeOf(t.Shape), yes(t.BuiltIn), yes(t.Joined), strconv.Itoa(t.Sets)})
+				rows = append(rows, []string{t.Name, short(t.CID), strconv.Itoa(len(t.Classes)), shapeOf(t.Shape), yes(t.BuiltIn), yes(t.Joined), strconv.Itoa(t.Sets), strconv.Itoa(t.Trainers)})
 			}
 			if !a.quiet {
-				a.table("NAME CID CLASSES SHAPE BUILT-IN JOINED SETS", rows)
+				a.table("NAME CID CLASSES SHAPE BUILT-IN JOINED SETS TRAINERS", rows)
 			}
 			return nil
 		})
@@ -159,8 +159,8 @@ func (a *app) taskShowCommand() *cobra.Command {
 			if a.json {
 				return a.document(t)
 			}
-			a.print("name     %s\ncid      %s\nshape    %s\nclasses  %s\nmean     %v\nstd      %v\njoined   %s\nsets     %d announced",
-				t.Name, t.CID, shapeOf(t.Shape), strings.Join(t.Classes, ", "), t.Mean, t.Std, yes(t.Joined), t.Sets)
+			a.print("name     %s\ncid      %s\nshape    %s\nclasses  %s\nmean     %v\nstd      %v\njoined   %s\nsets     %d announced\ntrainers %d",
+				t.Name, t.CID, shapeOf(t.Shape), strings.Join(t.Classes, ", "), t.Mean, t.Std, yes(t.Joined), t.Sets, t.Trainers)
 			return nil
 		})
 	}}, false)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +16,7 @@ func (a *app) initCommand() *cobra.Command {
 	role := "auto"
 	c := &cobra.Command{Use: "init", Short: "Make this device's home: key and commented configuration", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !strings.Contains("auto edge trainer", role) || role == "" {
+			if !slices.Contains([]string{"auto", "edge", "trainer"}, role) {
 				return node.Fail(node.CodeUsage, "use auto, edge or trainer", "--role %q is unknown", role)
 			}
 			id, created, err := a.home.Init(role)

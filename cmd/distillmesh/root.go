@@ -20,6 +20,7 @@ type app struct {
 	json     bool
 	quiet    bool
 	logLevel string
+	log      *slog.Logger // of everything but run, whose level is configured
 }
 
 // execute runs the verb that args name.
@@ -51,11 +52,14 @@ func (a *app) rootCommand() *cobra.Command {
 		Args:              noVerb,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if a.log, err = a.logger("warn"); err != nil {
+				return err
+			}
 			a.home, err = node.FindHome()
 			return err
 		},
 	}
-	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "", "debug, info, warn or error (default: as configured)")
+	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "", "debug, info, warn or error (default: warn; for run as configured)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return node.Fail(node.CodeUsage, fmt.Sprintf("see '%s --help'", cmd.CommandPath()), "%w", err)
 	})
@@ -118,7 +122,9 @@ func (a *app) readFlags(c *cobra.Command, ids bool) *cobra.Command {
 }
 
 // connect reaches the node of the home.
-func (a *app) connect(ctx context.Context) (node.Conn, error) { return node.Connect(ctx, a.home) }
+func (a *app) connect(ctx context.Context) (node.Conn, error) {
+	return node.Connect(ctx, a.home, a.log)
+}
 
 // with runs f on the node of the home and closes the connection.
 func (a *app) with(ctx context.Context, f func(c node.Conn) error) error {

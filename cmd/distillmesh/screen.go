@@ -9,6 +9,7 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/mattn/go-isatty"
 	"github.com/vbauerster/mpb/v8"
@@ -51,8 +52,19 @@ func newScreen(stdout, stderr io.Writer) *screen {
 	return &screen{stdout: stdout, stderr: stderr, terminal: ok && isatty.IsTerminal(f.Fd())}
 }
 
+// printable replaces what could move the cursor: some words come from
+// strangers.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
+}
+
 func (s *screen) fail(e *node.Error) {
-	fmt.Fprintf(s.stderr, "distillmesh: error: %s\n", strings.ReplaceAll(e.Message, "\n", "; "))
+	fmt.Fprintf(s.stderr, "distillmesh: error: %s\n", printable(strings.ReplaceAll(e.Message, "\n", "; ")))
 	if e.Hint != "" {
 		fmt.Fprintf(s.stderr, "distillmesh: hint: %s\n", e.Hint)
 	}
@@ -88,6 +100,9 @@ func (s *screen) table(header string, rows [][]string) {
 	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
 	for _, r := range rows {
+		for i, cell := range r {
+			r[i] = printable(cell)
+		}
 		fmt.Fprintln(w, strings.Join(r, "\t"))
 	}
 	w.Flush()

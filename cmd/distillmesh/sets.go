@@ -41,7 +41,7 @@ func (a *app) showSets(all []node.SetInfo, remote bool) error {
 	for _, s := range all {
 		row := []string{short(s.CID), s.TaskName, s.Method, strconv.Itoa(s.Images), classesOf(s.Counts), strings.ReplaceAll(size(s.Bytes), " ", ""), yes(s.ContainsReal)}
 		if remote {
-			row = append(row, short(s.Signer), strconv.Itoa(len(s.Holders)), yes(s.Here))
+			row = append(row, short(first(s.Signers)), strconv.Itoa(len(s.Holders)), yes(s.Here))
 		} else {
 			row = append(row, s.Origin, yes(s.Published))
 		}
@@ -54,6 +54,14 @@ func (a *app) showSets(all []node.SetInfo, remote bool) error {
 		a.table(header+"FROM PUBLISHED", rows)
 	}
 	return nil
+}
+
+// first is the first of a list, or nothing.
+func first(ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	return ids[0]
 }
 
 // classesOf lists the classes with images, by index.
@@ -179,7 +187,7 @@ func (a *app) showGathered(got node.Gathered, explain bool) error {
 		if c.Taken {
 			verdict = "taken"
 		}
-		rows = append(rows, []string{short(c.Set.CID), verdict, strings.ReplaceAll(size(c.Set.Bytes), " ", ""), short(c.Set.Signer), c.Why})
+		rows = append(rows, []string{short(c.Set.CID), verdict, strings.ReplaceAll(size(c.Set.Bytes), " ", ""), short(first(c.Set.Signers)), c.Why})
 	}
 	a.table("CID VERDICT BYTES SIGNER WHY", rows)
 	if !explain {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,7 +156,7 @@ func (p *process) ready(ctx context.Context, stdout io.Reader, log string) error
 		p.addr = addr
 	}
 	var err error
-	p.conn, err = node.Connect(ctx, p.home)
+	p.conn, err = node.Connect(ctx, p.home, slog.New(slog.DiscardHandler))
 	return err
 }
 
