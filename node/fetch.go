@@ -12,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/p2p"
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // stallTimeout is how long a fetch may go without a block.
@@ -33,20 +34,33 @@ var Fetch = newOp("fetch", func(n *Node, ctx context.Context, req RootRequest, r
 	if err != nil {
 		return Fetched{}, err
 	}
+	if err := n.notes.restore(root); err != nil {
+		return Fetched{}, err
+	}
 	return n.fetch(ctx, root, nil, report)
 })
 
 // fetch is Fetch of a known root; from are the peers to ask first.
 func (n *Node) fetch(ctx context.Context, root cid.Cid, from []peer.ID, report Report) (Fetched, error) {
 	out := Fetched{CID: root.String(), From: []string{}}
+	task, subject := n.taskOfRoot(ctx, root)
 	if stat, err := n.stat(ctx, root); err == nil {
-		out.Bytes, out.Here = stat.Bytes, true
-		return out, nil
+		damage := n.verify(ctx, root, task, subject)
+		if damage == nil {
+			out.Bytes, out.Here = stat.Bytes, true
+			return out, nil
+		}
+		if n.mesh == nil {
+			return out, damage
+		}
+		n.log.Warn("the copy here is damaged; fetching it again", "root", root, "error", damage)
+		if err := n.discard(ctx, root); err != nil {
+			return out, err
+		}
 	}
 	if n.mesh == nil {
 		return out, NeedsMesh("fetching what is not here")
 	}
-	task, subject := n.taskOfRoot(ctx, root)
 	if !task.Defined() {
 		return out, Fail(CodeNotFound, "see what is announced with 'distillmesh ls --remote'", "nobody this node knows announces %s", root)
 	}
@@ -57,14 +71,7 @@ func (n *Node) fetch(ctx context.Context, root cid.Cid, from []peer.ID, report R
 	res, err := n.mesh.Fetch(ctx, root, p2p.FetchOptions{
 		MaxBytes: int64(n.config.Trainer.MaxSetSize), Size: n.announcedSize(root), Pin: string(subject) + "/" + task.String(),
 		MaxDepth: 8, MaxEntries: 64, From: from, StallTimeout: stallTimeout,
-		Verify: func(fsys fs.FS) error {
-			if subject == announce.SubjectModel {
-				_, err := artifact.ReadModel(fsys, t, artifact.Limits{})
-				return err
-			}
-			_, err := artifact.ReadSet(fsys, t, artifact.Limits{})
-			return err
-		},
+		Verify: func(fsys fs.FS) error { return verifyFS(fsys, t, subject) },
 		Progress: func(done, total int64) {
 			report.say(Progress{Stage: "fetch " + shortCID(root), Done: done, Total: total, Unit: "B"})
 		},
@@ -80,6 +87,38 @@ func (n *Node) fetch(ctx context.Context, root cid.Cid, from []peer.ID, report R
 		return out, err
 	}
 	return out, n.announceHave(ctx, root, task, subject, res.Stat)
+}
+
+// verifyFS judges the files of a set or model.
+func verifyFS(fsys fs.FS, t *data.Task, subject announce.Subject) (err error) {
+	if subject == announce.SubjectModel {
+		_, err = artifact.ReadModel(fsys, t, artifact.Limits{})
+	} else {
+		_, err = artifact.ReadSet(fsys, t, artifact.Limits{})
+	}
+	return err
+}
+
+// verify reads what is kept here once more: a disk can damage it.
+func (n *Node) verify(ctx context.Context, root, task cid.Cid, subject announce.Subject) error {
+	t, err := n.task(ctx, task)
+	if err != nil {
+		return err
+	}
+	fsys, err := n.store.FS(ctx, root)
+	if err != nil {
+		return err
+	}
+	return verifyFS(fsys, t, subject)
+}
+
+// discard lets go of a damaged copy, so that its blocks can come anew.
+func (n *Node) discard(ctx context.Context, root cid.Cid) error {
+	if err := n.store.Unpin(ctx, root); err != nil {
+		return err
+	}
+	_, err := n.store.Collect(ctx)
+	return err
 }
 
 // takePartIn remembers a task of which something is kept here.

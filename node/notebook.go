@@ -54,6 +54,7 @@ type notes struct {
 	Tasks   []string             `json:"tasks"`   // CIDs of the tasks this node takes part in
 	Data    map[string]DataEntry `json:"data"`    // by name
 	Origins map[string]string    `json:"origins"` // set made here -> name of its data
+	Removed map[string]bool      `json:"removed"` // let go of by rm: a trainer does not fetch it again
 	Traffic Traffic              `json:"traffic"`
 }
 
@@ -134,6 +135,21 @@ func (b *notebook) origin(set cid.Cid) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.n.Origins[set.String()]
+}
+
+// removed reports whether rm let go of a root.
+func (b *notebook) removed(root cid.Cid) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.n.Removed[root.String()]
+}
+
+// restore forgets that a root was removed.
+func (b *notebook) restore(root cid.Cid) error {
+	if !b.removed(root) {
+		return nil
+	}
+	return b.change(func(n *notes) { delete(n.Removed, root.String()) })
 }
 
 func (b *notebook) traffic() Traffic {

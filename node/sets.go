@@ -67,7 +67,11 @@ var AddSet = newOp("set-add", func(n *Node, ctx context.Context, req AddSetReque
 	if err != nil {
 		return SetInfo{}, err
 	}
-	if err := n.notes.change(func(all *notes) { all.Origins[root.String()] = req.Origin }); err != nil {
+	err = n.notes.change(func(all *notes) {
+		all.Origins[root.String()] = req.Origin
+		delete(all.Removed, root.String())
+	})
+	if err != nil {
 		return SetInfo{}, err
 	}
 	info, err := n.localSet(ctx, root)
@@ -275,5 +279,11 @@ var Remove = newOp("remove", func(n *Node, ctx context.Context, req RootRequest,
 	}
 	_, err = n.store.Collect(ctx)
 	return Content{CID: root.String(), Task: task.String(), Subject: string(subject)}, errors.Join(err,
-		n.notes.change(func(all *notes) { delete(all.Origins, root.String()) }))
+		n.notes.change(func(all *notes) {
+			delete(all.Origins, root.String())
+			if all.Removed == nil {
+				all.Removed = map[string]bool{}
+			}
+			all.Removed[root.String()] = true
+		}))
 })

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -16,12 +17,14 @@ import (
 // hears of, fetches and pins their sets within its quota, announces that it
 // has them and so serves them on, and, when told to, trains.
 type trainer struct {
-	node    *Node
-	heard   chan struct{}         // something new was announced
-	retryAt map[cid.Cid]time.Time // sets that could not be fetched
-	fails   map[cid.Cid]int       // in a row
-	trained map[cid.Cid][]string  // sets of the last automatic training
-	changed map[cid.Cid]time.Time // when the sets of a task last changed
+	mu       sync.Mutex // guards the maps and training
+	training bool       // one is running
+	node     *Node
+	heard    chan struct{}         // something new was announced
+	retryAt  map[cid.Cid]time.Time // sets that could not be fetched
+	fails    map[cid.Cid]int       // in a row
+	trained  map[cid.Cid][]string  // sets of the last automatic training
+	changed  map[cid.Cid]time.Time // when the sets of a task last changed
 }
 
 // Waiting times of a trainer. Failed fetches are tried again after retryFirst,
@@ -60,27 +63,60 @@ func (t *trainer) run() {
 	}
 }
 
+// fetchWorkers is how many sets a trainer fetches at once.
+const fetchWorkers = 8
+
 // look does all that is due and says when to look again at the latest.
 func (t *trainer) look(ctx context.Context) time.Duration {
 	n := t.node
 	t.joinTasks(ctx)
 	wait := lookEvery
+	var fetching sync.WaitGroup
+	slots := make(chan struct{}, fetchWorkers)
 	for _, task := range n.mesh.Tasks() {
 		for _, root := range n.announcedRoots(task, announce.SubjectSet) {
-			if ctx.Err() != nil {
-				return wait
-			}
-			if due := t.retryAt[root].Sub(n.now()); due > 0 {
+			due := t.due(root)
+			if due > 0 {
 				wait = min(wait, due)
+			}
+			if due != 0 || n.notes.removed(root) || ctx.Err() != nil {
 				continue
 			}
-			if again := t.take(ctx, task, root); again > 0 {
-				wait = min(wait, again)
-			}
+			slots <- struct{}{}
+			fetching.Go(func() {
+				t.take(ctx, task, root)
+				<-slots
+			})
 		}
-		if n.config.Trainer.Auto {
+	}
+	fetching.Wait()
+	if n.config.Trainer.Auto {
+		for _, task := range n.mesh.Tasks() {
 			wait = min(wait, t.trainWhenSettled(ctx, task))
 		}
+	}
+	return min(wait, t.firstRetry())
+}
+
+// due is how long a root must still be left alone after failures.
+func (t *trainer) due(root cid.Cid) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(0, t.retryAt[root].Sub(t.node.now()))
+}
+
+// firstRetry is the time until the first failed fetch is tried again.
+func (t *trainer) firstRetry() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	wait := lookEvery
+	for root, at := range t.retryAt {
+		if len(t.node.book.Live(announce.Query{Root: root})) == 0 && root.Defined() {
+			delete(t.retryAt, root)
+			delete(t.fails, root)
+			continue
+		}
+		wait = min(wait, max(at.Sub(t.node.now()), time.Second))
 	}
 	return wait
 }
@@ -93,11 +129,12 @@ func (t *trainer) joinTasks(ctx context.Context) {
 		if len(joined) >= n.config.Trainer.MaxTasks {
 			return
 		}
-		if slices.ContainsFunc(joined, r.Task.Equals) {
+		if slices.ContainsFunc(joined, r.Task.Equals) || t.due(r.Task) > 0 || ctx.Err() != nil {
 			continue
 		}
-		if err := n.takePartIn(ctx, r.Task); err != nil {
-			n.log.Warn("cannot take part in task", "task", r.Task, "error", err)
+		err := n.takePartIn(ctx, r.Task)
+		if wait := t.settle(r.Task, err); err != nil {
+			n.log.Warn("cannot take part in task", "task", r.Task, "error", err, "again", wait)
 			continue
 		}
 		joined = n.mesh.Tasks()
@@ -133,52 +170,92 @@ func (n *Node) retire(ctx context.Context) error {
 	return nil
 }
 
-// take fetches one set; it returns how long to wait before trying again, or 0.
-func (t *trainer) take(ctx context.Context, task, root cid.Cid) time.Duration {
+// take fetches one set, or notes when to try again.
+func (t *trainer) take(ctx context.Context, task, root cid.Cid) {
 	n := t.node
 	if _, err := n.stat(ctx, root); err == nil {
-		return 0
+		return
 	}
 	got, err := n.fetch(ctx, root, nil, nil)
+	if ctx.Err() != nil {
+		return
+	}
+	if wait := t.settle(root, err); err != nil {
+		n.log.Warn("cannot fetch set", "set", root, "error", err, "again", wait)
+		return
+	}
+	t.mu.Lock()
+	t.changed[task] = n.now()
+	t.mu.Unlock()
+	n.log.Info("fetched set", "set", root, "bytes", got.Bytes)
+}
+
+// settle notes the outcome of trying a root and returns how long to wait
+// before it is tried again.
+func (t *trainer) settle(root cid.Cid, err error) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if err == nil {
 		delete(t.retryAt, root)
 		delete(t.fails, root)
-		t.changed[task] = n.now()
-		n.log.Info("fetched set", "set", root, "bytes", got.Bytes)
-		return 0
-	}
-	if ctx.Err() != nil {
 		return 0
 	}
 	wait := min(retryFirst<<min(t.fails[root], 10), retryMost)
 	t.fails[root]++
-	t.retryAt[root] = n.now().Add(wait)
-	n.log.Warn("cannot fetch set", "set", root, "error", err, "again", wait)
+	t.retryAt[root] = t.node.now().Add(wait)
 	return wait
 }
 
-// trainWhenSettled trains a task whose sets have been the same for a while, in
-// a process of its own, so that this one stays small.
+// trainWhenSettled starts a training of a task whose sets have been the same
+// for a while, in a process of its own, so that this one stays small; one at a
+// time.
 func (t *trainer) trainWhenSettled(ctx context.Context, task cid.Cid) time.Duration {
 	n := t.node
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	held, err := n.heldSets(ctx, task)
-	if err != nil || len(held) == 0 || slices.Equal(held, t.trained[task]) {
+	if err != nil || len(held) == 0 || t.training || slices.Equal(held, t.trained[task]) {
 		return lookEvery
 	}
 	if due := n.config.Trainer.Settle.Std() - n.now().Sub(t.changed[task]); due > 0 {
 		return due
 	}
+	t.training, t.trained[task] = true, held
+	n.tasks.Go(func() {
+		if err := n.trainApart(ctx, task); err != nil && ctx.Err() == nil {
+			n.log.Warn("training failed", "task", task, "error", err, "see", n.home.file(trainingLog))
+		}
+		t.mu.Lock()
+		t.training = false
+		t.mu.Unlock()
+	})
+	return lookEvery
+}
+
+// trainingLog is where automatic trainings write, each over the last.
+const trainingLog = "training.log"
+
+// trainApart runs the train verb on this home. When the node stops it is asked
+// to stop too, and keeps a checkpoint.
+func (n *Node) trainApart(ctx context.Context, task cid.Cid) error {
 	self, err := os.Executable()
 	if err != nil {
-		n.log.Warn("cannot train", "error", err)
-		return lookEvery
+		return err
 	}
-	n.log.Info("training", "task", task, "model", n.config.Trainer.Model, "sets", len(held))
+	log, err := os.Create(n.home.file(trainingLog))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	n.log.Info("training", "task", task, "model", n.config.Trainer.Model)
 	cmd := exec.CommandContext(ctx, self, "train", "--task", task.String(), "--model", n.config.Trainer.Model, "--held", "--publish")
 	cmd.Env = append(os.Environ(), "DISTILLMESH_PATH="+n.home.Path)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		n.log.Warn("training failed", "task", task, "error", err, "output", string(out))
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Run(); err != nil {
+		return err
 	}
-	t.trained[task] = held
-	return lookEvery
+	n.log.Info("trained", "task", task, "model", n.config.Trainer.Model)
+	return nil
 }
