@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -167,6 +168,10 @@ func (h Home) socketPath() (string, error) {
 	dir := filepath.Join(os.TempDir(), "distillmesh-"+hex.EncodeToString(sum[:6]))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make a folder for the API socket: %w", err)
+	}
+	// A folder that others may write to was not made by us.
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return "", Fail(CodeRefused, "remove it, or choose a shorter DISTILLMESH_PATH", "%s is no private folder", dir)
 	}
 	return filepath.Join(dir, "api.sock"), nil
 }

@@ -21,7 +21,7 @@ type DataEntry struct {
 	Path    string      `json:"path"`
 	Task    string      `json:"task"` // CID
 	Split   *data.Split `json:"split,omitempty"`
-	Part    int         `json:"part,omitempty"` // from 0, when Split is set
+	Part    int         `json:"part"` // from 0, when Split is set
 	Classes []string    `json:"classes"`
 	Counts  []int       `json:"counts"` // training samples a class
 	Test    int         `json:"test"`   // test samples

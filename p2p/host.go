@@ -19,7 +19,8 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 )
 
-// newHost builds the libp2p host of cfg and listens.
+// newHost builds the libp2p host of cfg, not listening yet. It fails early when a
+// port is taken.
 func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, refuses func(peer.ID) bool) (host.Host, error) {
 	if !cfg.Simulated {
 		for _, a := range cfg.Listen {
@@ -36,9 +37,6 @@ func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, refuses fun
 	h, err := libp2p.New(append(opts, cfg.Options...)...)
 	if err != nil {
 		return nil, fmt.Errorf("start host: %w", err)
-	}
-	if err := listen(h, cfg); err != nil {
-		return nil, errors.Join(err, h.Close())
 	}
 	for _, p := range append(cfg.Bootstrap, cfg.Relays...) {
 		h.ConnManager().Protect(p.ID, "bootstrap")

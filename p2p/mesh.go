@@ -62,7 +62,9 @@ func Open(ctx context.Context, cfg Config, key crypto.PrivKey, store *blocks.Sto
 	return m, nil
 }
 
-// start brings up host, gossip, exchange and the background work, in that order.
+// start brings up host, gossip, exchange and the background work, in that
+// order. It listens only once every handler is there: a peer that dials earlier
+// would take this node for other software.
 func (m *Mesh) start(ctx context.Context, peers datastore.Batching) (err error) {
 	if m.host, err = newHost(m.cfg, m.key, m.ledger, m.peers.refused); err != nil {
 		return err
@@ -77,15 +79,18 @@ func (m *Mesh) start(ctx context.Context, peers datastore.Batching) (err error) 
 	if err != nil {
 		return err
 	}
-	if err := m.crier.resume(ctx); err != nil {
-		return err
-	}
 	if m.dialler, err = newDialler(ctx, m, peers); err != nil {
 		return err
 	}
 	m.host.SetStreamHandler(helloProtocol, m.answerHello)
 	m.host.SetStreamHandler(catalogueProtocol, m.answerCatalogue)
 	m.host.Network().Notify(&network.NotifyBundle{ConnectedF: m.connected, DisconnectedF: m.disconnected})
+	if err := listen(m.host, m.cfg); err != nil {
+		return err
+	}
+	if err := m.crier.resume(ctx); err != nil {
+		return err
+	}
 	m.spawn(m.crier.run)
 	m.spawn(m.dialler.run)
 	return m.startMDNS()

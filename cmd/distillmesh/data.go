@@ -75,6 +75,9 @@ func (a *app) dataSplitCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if part > 0 && (a.quiet || a.json) {
+					all = all[part-1 : part] // people see the whole split, programs what was registered
+				}
 				return a.showData(all)
 			})
 		}}
