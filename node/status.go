@@ -72,6 +72,8 @@ type PeerInfo struct {
 	LatencyMS float64  `json:"latency_ms"`
 	Seconds   float64  `json:"connected_seconds"`
 	Tasks     int      `json:"tasks"`
+	In        int64    `json:"in"` // bytes received from it since this node started
+	Out       int64    `json:"out"`
 	Refused   string   `json:"refused,omitempty"` // why, when it is not connected
 }
 
@@ -81,9 +83,11 @@ var Peers = newOp("peers", func(n *Node, _ context.Context, _ None, _ Report) ([
 		return nil, NeedsMesh("listing peers")
 	}
 	out := []PeerInfo{}
+	moved := n.mesh.Ledger().ByPeer()
 	for _, p := range n.mesh.Peers() {
 		info := PeerInfo{ID: p.ID.String(), Role: p.Role, Agent: p.Agent, Addrs: []string{}, Direction: strings.ToLower(p.Direction.String()),
-			LatencyMS: float64(p.Latency.Microseconds()) / 1000, Tasks: len(p.Tasks), Refused: p.Refused}
+			LatencyMS: float64(p.Latency.Microseconds()) / 1000, Tasks: len(p.Tasks), Refused: p.Refused,
+			In: moved[p.ID].In, Out: moved[p.ID].Out}
 		if !p.Since.IsZero() {
 			info.Seconds = n.now().Sub(p.Since).Seconds()
 		}

@@ -52,10 +52,10 @@ func (a *app) peersCommand() *cobra.Command {
 				if p.Refused != "" {
 					state = "refused: " + p.Refused
 				}
-				rows = append(rows, []string{short(p.ID), p.Role, p.Agent, fmt.Sprintf("%.1f", p.LatencyMS), strings.Join(p.Addrs, ","), state})
+				rows = append(rows, []string{short(p.ID), p.Role, p.Agent, fmt.Sprintf("%.1f", p.LatencyMS), strings.ReplaceAll(size(p.In), " ", ""), strings.ReplaceAll(size(p.Out), " ", ""), strings.Join(p.Addrs, ","), state})
 			}
 			if !a.quiet {
-				a.table("ID ROLE AGENT MS ADDRESS STATE", rows)
+				a.table("ID ROLE AGENT MS IN OUT ADDRESS STATE", rows)
 			}
 			return nil
 		})
