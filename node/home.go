@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -146,7 +145,7 @@ func (h Home) check() error {
 }
 
 // lock takes the home for this process, or fails with CodeBusy.
-func (h Home) lock(context.Context) (*flock.Flock, error) {
+func (h Home) lock() (*flock.Flock, error) {
 	l := flock.New(h.file("repo.lock"))
 	ok, err := l.TryLock()
 	if err != nil {

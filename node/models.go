@@ -18,17 +18,16 @@ func pinModel(task cid.Cid) string { return "model/" + task.String() }
 
 // ModelInfo is a model as lists show it.
 type ModelInfo struct {
-	CID      string                  `json:"cid"`
-	Task     string                  `json:"task"`
-	TaskName string                  `json:"task_name"`
-	Model    string                  `json:"model"`
-	Bytes    int64                   `json:"bytes"`
-	Sets     int                     `json:"sets"`
-	Samples  int                     `json:"samples,omitempty"`
-	Accuracy *artifact.Measurement   `json:"accuracy,omitempty"`
-	Here     bool                    `json:"here"`
-	Signer   string                  `json:"signer,omitempty"`
-	Manifest *artifact.ModelManifest `json:"-"`
+	CID      string                `json:"cid"`
+	Task     string                `json:"task"`
+	TaskName string                `json:"task_name"`
+	Model    string                `json:"model"`
+	Bytes    int64                 `json:"bytes"`
+	Sets     int                   `json:"sets"`
+	Samples  int                   `json:"samples,omitempty"`
+	Accuracy *artifact.Measurement `json:"accuracy,omitempty"`
+	Here     bool                  `json:"here"`
+	Signer   string                `json:"signer,omitempty"`
 }
 
 // AddModelRequest hands a trained model to the node.

@@ -87,7 +87,7 @@ func open(ctx context.Context, h Home, cfg configs.Config, log *slog.Logger) (_ 
 			n.Close()
 		}
 	}()
-	if n.lock, err = h.lock(ctx); err != nil {
+	if n.lock, err = h.lock(); err != nil {
 		return nil, err
 	}
 	if n.key, err = p2p.LoadOrCreateIdentity(h.file("identity")); err != nil {

@@ -225,13 +225,12 @@ func storeModel(ctx context.Context, c Conn, task string, draft artifact.ModelDr
 
 // Evaluation is an accuracy of a model on local test data.
 type Evaluation struct {
-	CID      string                 `json:"cid"`
-	Model    string                 `json:"model"`
-	Data     string                 `json:"data"`
-	Accuracy float64                `json:"accuracy"`
-	Measured artifact.Measurement   `json:"measured"`
-	Claimed  *artifact.Measurement  `json:"claimed,omitempty"`
-	Manifest artifact.ModelManifest `json:"-"`
+	CID      string                `json:"cid"`
+	Model    string                `json:"model"`
+	Data     string                `json:"data"`
+	Accuracy float64               `json:"accuracy"`
+	Measured artifact.Measurement  `json:"measured"`
+	Claimed  *artifact.Measurement `json:"claimed,omitempty"`
 }
 
 // EvalModel measures a model that is here on the test part of a registered
@@ -261,7 +260,7 @@ func EvalModel(ctx context.Context, c Conn, name, dataName string, report Report
 		return Evaluation{}, err
 	}
 	return Evaluation{CID: content.CID, Model: m.Manifest.Model, Data: local.Entry.Name, Accuracy: float64(got.Correct) / float64(got.Total),
-		Measured: *got, Claimed: m.Manifest.Accuracy, Manifest: m.Manifest}, nil
+		Measured: *got, Claimed: m.Manifest.Accuracy}, nil
 }
 
 // ReadModelHere reads and verifies a model that is complete on this node.

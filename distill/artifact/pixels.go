@@ -97,10 +97,7 @@ func dequantise(values []uint8, ranges []float32, size int) []float32 {
 // decodeSamples reads back what encodeSamples wrote, checking every tensor
 // against the task: names, types, shapes, finite values, label range.
 func decodeSamples(tensors []checkpoint.Tensor, task *data.Task) (*data.Samples, PixelType, error) {
-	byName := map[string]checkpoint.Tensor{}
-	for _, t := range tensors {
-		byName[t.Name] = t
-	}
+	byName := checkpoint.ByName(tensors)
 	images, ok := byName[imagesTensor]
 	labels, ok2 := byName[labelsTensor]
 	if !ok || !ok2 {
@@ -132,7 +129,7 @@ func decodeImages(s *data.Samples, images, ranges checkpoint.Tensor) (err error)
 		if s.X, err = images.Float32s(); err != nil {
 			return err
 		}
-		return finite("images", s.X)
+		return checkpoint.CheckFinite("images", s.X)
 	}
 	n := images.Shape[0]
 	if !slices.Equal(ranges.Shape, []int{n, 2}) || ranges.DType != checkpoint.DTypeF32 {
@@ -142,7 +139,7 @@ func decodeImages(s *data.Samples, images, ranges checkpoint.Tensor) (err error)
 	if err != nil {
 		return err
 	}
-	if err := finite("range", lohi); err != nil {
+	if err := checkpoint.CheckFinite("range", lohi); err != nil {
 		return err
 	}
 	for i := range n {
@@ -155,7 +152,7 @@ func decodeImages(s *data.Samples, images, ranges checkpoint.Tensor) (err error)
 		return err
 	}
 	s.X = dequantise(values, lohi, s.Shape.Size())
-	return finite("images", s.X)
+	return checkpoint.CheckFinite("images", s.X)
 }
 
 func decodeLabels(s *data.Samples, labels checkpoint.Tensor, n int) error {
@@ -171,7 +168,7 @@ func decodeLabels(s *data.Samples, labels checkpoint.Tensor, n int) error {
 	switch labels.DType {
 	case checkpoint.DTypeF32:
 		if s.Soft, err = labels.Float32s(); err == nil {
-			err = finite("labels", s.Soft)
+			err = checkpoint.CheckFinite("labels", s.Soft)
 		}
 		if err == nil {
 			s.Y = argMax(s.Soft, s.Classes)
@@ -211,15 +208,6 @@ func argMax(rows []float32, classes int) []int {
 	return out
 }
 
-func finite(what string, v []float32) error {
-	for i, x := range v {
-		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
-			return fmt.Errorf("%s: value %d is %v", what, i, x)
-		}
-	}
-	return nil
-}
-
 // RoundTrip gives the samples as a reader of the written set will see them:
 // the rounding included.
 func RoundTrip(s *data.Samples, pixels PixelType) (*data.Samples, error) {
@@ -228,10 +216,7 @@ func RoundTrip(s *data.Samples, pixels PixelType) (*data.Samples, error) {
 		return nil, err
 	}
 	out := &data.Samples{Shape: s.Shape, Classes: s.Classes, Y: s.Y, Soft: s.Soft}
-	byName := map[string]checkpoint.Tensor{}
-	for _, t := range tensors {
-		byName[t.Name] = t
-	}
+	byName := checkpoint.ByName(tensors)
 	err = decodeImages(out, byName[imagesTensor], byName[rangeTensor])
 	return out, err
 }

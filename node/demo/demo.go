@@ -5,12 +5,14 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -113,31 +115,27 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(max(2, runtime.GOMAXPROCS(0)))
 	// The controls need no mesh: they fill the processors while nodes start.
-	lab.control(ctx, work)
-	story := errgroup.Group{}
-	story.Go(func() error {
-		defer cancelOn(&err, cancel)
-		err = tell(ctx, opt, path, lab, out)
-		return err
-	})
-	if e := story.Wait(); e != nil {
+	// Queueing waits for a free processor, so it has a goroutine of its own.
+	var queueing sync.WaitGroup
+	queueing.Go(func() { lab.control(ctx, work) })
+	err = tell(ctx, opt, path, lab, out)
+	if err != nil {
 		cancel()
-		work.Wait()
-		return nil, e
 	}
-	lab.bound(ctx, work)
-	if err := work.Wait(); err != nil {
+	queueing.Wait()
+	if err == nil {
+		lab.bound(ctx, work)
+	}
+	// A training that failed has cancelled the story: it is the cause.
+	if failed := work.Wait(); failed != nil && (err == nil || !errors.Is(failed, context.Canceled)) {
+		err = failed
+	}
+	if err != nil {
 		return nil, err
 	}
 	out.Results = lab.rows()
 	out.Seconds = math.Round(time.Since(began).Seconds()*10) / 10
 	return out, nil
-}
-
-func cancelOn(err *error, cancel func()) {
-	if *err != nil {
-		cancel()
-	}
 }
 
 // tell is the mesh's part: nodes start, edges distil and announce, the trainer

@@ -30,6 +30,7 @@ type lab struct {
 	roots    []string
 	setBytes int64
 
+	shown       atomic.Bool  // whether the trainings are what is being waited for
 	done, total atomic.Int64 // steps of all trainings
 	mu          sync.Mutex
 	scores      map[string]map[string][]float64 // consumer -> source -> accuracies
@@ -122,6 +123,7 @@ func (l *lab) gather(ctx context.Context, trainer node.Conn, sets []node.SetInfo
 // bound queues the trainings on all the data and the remaining seeds on the
 // gathered sets.
 func (l *lab) bound(ctx context.Context, work *errgroup.Group) {
+	l.shown.Store(true)
 	for seed := range uint64(boundSeeds) {
 		work.Go(func() error {
 			all, err := l.all(len(l.train.Labels()), seed)
@@ -193,7 +195,7 @@ func (l *lab) measure(ctx context.Context, consumer, source string, samples *dat
 
 func (l *lab) progress(steps int64) {
 	done := l.done.Add(steps)
-	if l.report != nil && l.gathered != nil {
+	if l.report != nil && l.shown.Load() {
 		l.report(node.Progress{Stage: "measure", Done: done, Total: l.total.Load(), Unit: "steps"})
 	}
 }

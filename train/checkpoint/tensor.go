@@ -152,3 +152,22 @@ func values[T any](t Tensor, dtype string, read func([]byte) T) ([]T, error) {
 	}
 	return out, nil
 }
+
+// ByName finds tensors by their names, which are distinct in a decoded file.
+func ByName(tensors []Tensor) map[string]Tensor {
+	out := make(map[string]Tensor, len(tensors))
+	for _, t := range tensors {
+		out[t.Name] = t
+	}
+	return out
+}
+
+// CheckFinite is an error that names the first NaN or infinity.
+func CheckFinite(name string, values []float32) error {
+	for i, x := range values {
+		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+			return fmt.Errorf("%s: value %d is %v", name, i, x)
+		}
+	}
+	return nil
+}

@@ -182,10 +182,7 @@ func (p *Predictor) Tensors() []checkpoint.Tensor {
 // FromTensors reads what Tensors wrote, for the given depth, shape and classes.
 func FromTensors(depth int, shape data.Shape, classes int, tensors []checkpoint.Tensor) (*Predictor, error) {
 	p := &Predictor{Depth: depth, Shape: shape, Classes: classes}
-	byName := map[string]checkpoint.Tensor{}
-	for _, t := range tensors {
-		byName[t.Name] = t
-	}
+	byName := checkpoint.ByName(tensors)
 	support, coef := byName["support"], byName["coefficients"]
 	if len(tensors) != 2 || len(coef.Shape) != 2 || coef.Shape[0] < 1 || coef.Shape[1] != classes ||
 		!slices.Equal(support.Shape, []int{coef.Shape[0], shape.C, shape.H, shape.W}) {
@@ -203,10 +200,8 @@ func FromTensors(depth int, shape data.Shape, classes int, tensors []checkpoint.
 
 func finite(t checkpoint.Tensor) ([]float32, error) {
 	v, err := t.Float32s()
-	for i, x := range v {
-		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
-			return nil, fmt.Errorf("%s: value %d is %v", t.Name, i, x)
-		}
+	if err == nil {
+		err = checkpoint.CheckFinite(t.Name, v)
 	}
 	return v, err
 }
