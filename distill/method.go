@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -41,6 +42,12 @@ type Request struct {
 	Seed    uint64
 	// Progress, when not nil, is called from the method's goroutine.
 	Progress func(Progress)
+	// Checkpoint, when not nil, is given a state now and then, and once more
+	// before an interrupted method returns; the bytes are the method's own.
+	Checkpoint func(state []byte) error
+	// Resume is the state that the same request was last checkpointed with, or
+	// nil. The result has the same bits as without the interruption.
+	Resume []byte
 }
 
 // Progress says how far a method is; Loss is NaN where there is none.
@@ -58,6 +65,8 @@ type Result struct {
 	// SmallestGroup is the fewest real samples averaged into one image; 0 for
 	// methods that do not average.
 	SmallestGroup int
+	// Recipe is how to train on the images, nil for the default.
+	Recipe *train.Recipe
 }
 
 // Check refuses a request that no method can serve.
