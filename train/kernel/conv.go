@@ -111,12 +111,16 @@ func place(dst, src []float32, channels, h, w, ph, pw, top, left, dilate int) {
 // ConvMaps is the forward map: images and filters to feature maps.
 type ConvMaps struct {
 	g       Conv
+	points  *winogradMaps
 	c       correlation
 	x, w, y []float32
 }
 
 // NewConvMaps prepares the forward map.
 func NewConvMaps(g Conv) *ConvMaps {
+	if g.byPoints() {
+		return &ConvMaps{g: g, points: newWinogradMaps(g, false)}
+	}
 	k := &ConvMaps{g: g, c: correlation{in: g.C, out: g.K, r: g.R, s: g.S, srcH: g.H, srcW: g.W, dilate: 1, top: g.Pad, left: g.Pad,
 		padH: g.H + 2*g.Pad, padW: g.W + 2*g.Pad, keep: g.Stride, dstH: g.P(), dstW: g.Q()}}
 	k.c.build()
@@ -125,6 +129,10 @@ func NewConvMaps(g Conv) *ConvMaps {
 
 // Run computes y (N, K, P, Q) from x (N, C, H, W) and w (K, C, R, S).
 func (k *ConvMaps) Run(p *Pool, x, w, y []float32) {
+	if k.points != nil {
+		k.points.run(p, x, w, y)
+		return
+	}
 	k.x, k.w, k.y = x, w, y
 	p.Run(k.g.N, k)
 	k.x, k.w, k.y = nil, nil, nil
@@ -140,6 +148,7 @@ func (k *ConvMaps) Part(s *Scratch, i int) {
 // correlation of the dilated maps with the filters turned by half a turn.
 type ConvImages struct {
 	g      Conv
+	points *winogradMaps
 	c      correlation
 	turned []float32
 	y, x   []float32
@@ -147,6 +156,9 @@ type ConvImages struct {
 
 // NewConvImages prepares the image gradient.
 func NewConvImages(g Conv) *ConvImages {
+	if g.byPoints() {
+		return &ConvImages{g: g, points: newWinogradMaps(g, true)}
+	}
 	k := &ConvImages{g: g, turned: make([]float32, g.C*g.K*g.R*g.S), c: correlation{in: g.K, out: g.C, r: g.R, s: g.S,
 		srcH: g.P(), srcW: g.Q(), dilate: g.Stride, top: g.R - 1 - g.Pad, left: g.S - 1 - g.Pad, padH: g.H + g.R - 1, padW: g.W + g.S - 1,
 		keep: 1, dstH: g.H, dstW: g.W}}
@@ -156,6 +168,10 @@ func NewConvImages(g Conv) *ConvImages {
 
 // Run computes x (N, C, H, W) from y (N, K, P, Q) and w (K, C, R, S).
 func (k *ConvImages) Run(p *Pool, y, w, x []float32) {
+	if k.points != nil {
+		k.points.run(p, y, w, x)
+		return
+	}
 	taps := k.g.R * k.g.S
 	for f := range k.g.K {
 		for c := range k.g.C {

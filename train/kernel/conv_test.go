@@ -120,22 +120,28 @@ func BenchmarkConv(b *testing.B) {
 		"lenet2": {N: 50, C: 6, H: 14, W: 14, K: 16, R: 5, S: 5, Stride: 1},
 		"64to64": {N: 8, C: 64, H: 16, W: 16, K: 64, R: 3, S: 3, Stride: 1, Pad: 1},
 	} {
-		rng := rand.New(rand.NewPCG(1, 1))
-		x, w, y := random(rng, g.N*g.C*g.H*g.W), random(rng, g.K*g.C*g.R*g.S), random(rng, g.N*g.K*g.P()*g.Q())
-		maps, images, weights := NewConvMaps(g), NewConvImages(g), NewConvWeights(g)
-		for kind, run := range map[string]func(){
-			"maps":    func() { maps.Run(pool, x, w, y) },
-			"images":  func() { images.Run(pool, y, w, x) },
-			"weights": func() { weights.Run(pool, x, y, w) },
-		} {
-			b.Run(name+"/"+kind, func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					run()
-				}
-				flops := 2 * float64(len(y)) * float64(g.C*g.R*g.S) * float64(b.N)
-				b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-			})
-		}
+		benchmarkConv(b, pool, name, g)
+	}
+}
+
+// benchmarkConv runs the three maps of one geometry. GFLOP/s counts the sums of
+// the definition, whatever the way they are computed.
+func benchmarkConv(b *testing.B, pool *Pool, name string, g Conv) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	x, w, y := random(rng, g.N*g.C*g.H*g.W), random(rng, g.K*g.C*g.R*g.S), random(rng, g.N*g.K*g.P()*g.Q())
+	maps, images, weights := NewConvMaps(g), NewConvImages(g), NewConvWeights(g)
+	for kind, run := range map[string]func(){
+		"maps":    func() { maps.Run(pool, x, w, y) },
+		"images":  func() { images.Run(pool, y, w, x) },
+		"weights": func() { weights.Run(pool, x, y, w) },
+	} {
+		b.Run(name+"/"+kind, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				run()
+			}
+			flops := 2 * float64(len(y)) * float64(g.C*g.R*g.S) * float64(b.N)
+			b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
 	}
 }

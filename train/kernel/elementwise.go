@@ -262,15 +262,6 @@ func Sqrt(dst, x []float32, _ float32) {
 	}
 }
 
-// Transpose writes the rows x cols matrix x as cols x rows.
-func Transpose(dst, x []float32, rows, cols int) {
-	for i := range rows {
-		for j, v := range x[i*cols : (i+1)*cols] {
-			dst[j*rows+i] = v
-		}
-	}
-}
-
 // LogSoftmax is x - log(sum exp x) along each row of a rows x cols matrix; dst
 // may be x. The sum is kept in float64.
 func LogSoftmax(dst, x []float32, rows, cols int) {

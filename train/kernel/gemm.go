@@ -4,9 +4,11 @@ import "fmt"
 
 const (
 	gemmDepth   = 256     // steps of k summed in registers before C is touched; fixes the order of the sum
-	gemmColumns = 512     // columns of B kept packed at once: 512 KiB at gemmDepth
+	gemmColumns = 1024    // columns of B kept packed at once: 1 MiB at gemmDepth, read a panel at a time
+	gemmRows    = 10      // tiles of A kept packed at once: 120 KiB at gemmDepth
 	gemmSerial  = 1 << 16 // multiply-adds below which waking a worker costs more than it gains
 	sizeOfFloat = 4
+	cacheLine   = 16 // values
 )
 
 // Gemm computes C = alpha op(A) op(B) + beta C for row-major matrices, where
@@ -121,7 +123,9 @@ func (t *gemmTask) scale(i0, i1, j0, j1 int) {
 	}
 }
 
-// block adds the steps l0 to l1 of k to C[i0:i1, j0:j1].
+// block adds the steps l0 to l1 of k to C[i0:i1, j0:j1]. Panels of B stay in
+// the first-level cache while the tiles of A pass; packed rows of A stay in the
+// second.
 func (t *gemmTask) block(s *Scratch, i0, i1, j0, j1, l0, l1 int, add bool) {
 	width, depth := t.set.width, l1-l0
 	panels := s.floats(0, ceilDiv(j1-j0, width)*width*depth)
@@ -132,47 +136,78 @@ func (t *gemmTask) block(s *Scratch, i0, i1, j0, j1, l0, l1 int, add bool) {
 			packB(panels[(j-j0)*depth:], t.b, l0, l1, j, min(j1, j+width), width)
 		}
 	}
-	for i := i0; i < i1; i += t.set.height {
-		h := min(t.set.height, i1-i)
-		a, rs, cs := &t.a.data[i*t.a.rs+l0*t.a.cs], t.a.rs, t.a.cs
-		if j1-j0 > 4*width {
-			packed := s.floats(1, h*depth)
-			packA(packed, t.a, i, i+h, l0, l1)
-			a, rs, cs = &packed[0], 1, h
-		}
+	for i := i0; i < i1; i += gemmRows * t.set.height {
+		end := min(i1, i+gemmRows*t.set.height)
+		a := t.packA(s, i, end, l0, l1, j1-j0 > 4*width)
 		for j := j0; j < j1; j += width {
 			b, bs := &panels[(j-j0)*depth], width
 			if direct && j+width <= j1 {
 				b, bs = &t.b.data[l0*t.b.rs+j], t.b.rs
 			}
-			c, ldc, w := &t.c.data[i*t.c.rs+j], t.c.rs, min(width, j1-j)
-			if w == width {
-				t.set.tiles[h](depth, a, rs*sizeOfFloat, cs*sizeOfFloat, b, bs*sizeOfFloat, c, ldc*sizeOfFloat, t.alpha, add)
-				continue
+			for tile := i; tile < end; tile += t.set.height {
+				t.tile(s, a, tile-i, tile, min(t.set.height, end-tile), depth, b, bs, j, min(width, j1-j), add)
 			}
-			edge := s.floats(2, h*width)
-			load(edge, width, t.c.data[i*ldc+j:], ldc, h, w)
-			t.set.tiles[h](depth, a, rs*sizeOfFloat, cs*sizeOfFloat, b, bs*sizeOfFloat, &edge[0], width*sizeOfFloat, t.alpha, add)
-			load(t.c.data[i*ldc+j:], ldc, edge, width, h, w)
 		}
 	}
+}
+
+// tile computes h x w values of C at (i, j) from row ai on of packed rows a.
+func (t *gemmTask) tile(s *Scratch, a rowsOfA, ai, i, h, depth int, b *float32, bs, j, w int, add bool) {
+	width := t.set.width
+	from, rs, cs := a.at(ai, h)
+	c, ldc := &t.c.data[i*t.c.rs+j], t.c.rs
+	if w == width {
+		t.set.tiles[h](depth, from, rs*sizeOfFloat, cs*sizeOfFloat, b, bs*sizeOfFloat, c, ldc*sizeOfFloat, t.alpha, add)
+		return
+	}
+	edge := s.floats(2, h*width)
+	load(edge, width, t.c.data[i*ldc+j:], ldc, h, w)
+	t.set.tiles[h](depth, from, rs*sizeOfFloat, cs*sizeOfFloat, b, bs*sizeOfFloat, &edge[0], width*sizeOfFloat, t.alpha, add)
+	load(t.c.data[i*ldc+j:], ldc, edge, width, h, w)
+}
+
+// rowsOfA is a block of rows of A, in place or packed: row by row where the
+// rows of A are contiguous, else each tile column by column.
+type rowsOfA struct {
+	data    []float32
+	rs, cs  int
+	byTiles bool
+	depth   int
+}
+
+// at addresses the h rows of the tile that begins at row i.
+func (a rowsOfA) at(i, h int) (first *float32, rs, cs int) {
+	if a.byTiles {
+		return &a.data[i*a.depth], 1, h
+	}
+	return &a.data[i*a.rs], a.rs, a.cs
+}
+
+// packA gathers rows i0 to i1, steps l0 to l1, unless their tiles are too few
+// to earn the copy back.
+func (t *gemmTask) packA(s *Scratch, i0, i1, l0, l1 int, pays bool) rowsOfA {
+	depth := l1 - l0
+	if !pays {
+		return rowsOfA{data: t.a.data[i0*t.a.rs+l0*t.a.cs:], rs: t.a.rs, cs: t.a.cs}
+	}
+	if t.a.cs == 1 {
+		stride := depth + cacheLine // rows a power of two apart would share few lines of cache
+		a := rowsOfA{data: s.floats(1, (i1-i0)*stride), rs: stride, cs: 1}
+		load(a.data, stride, t.a.data[i0*t.a.rs+l0:], t.a.rs, i1-i0, depth)
+		return a
+	}
+	a := rowsOfA{data: s.floats(1, (i1-i0)*depth), byTiles: true, depth: depth}
+	for i := i0; i < i1; i += t.set.height {
+		h := min(t.set.height, i1-i)
+		load(a.data[(i-i0)*depth:], h, t.a.data[i*t.a.rs+l0*t.a.cs:], t.a.cs, depth, h)
+	}
+	return a
 }
 
 // load copies an h x w matrix between row strides.
 func load(dst []float32, dstStride int, src []float32, srcStride, h, w int) {
 	for i := range h {
 		copy(dst[i*dstStride:i*dstStride+w], src[i*srcStride:i*srcStride+w])
-	}
-}
-
-// packA stores rows i0 to i1 column by column.
-func packA(dst []float32, a matrix, i0, i1, l0, l1 int) {
-	h := i1 - i0
-	for i := i0; i < i1; i++ {
-		d, src := dst[i-i0:], a.data[i*a.rs+l0*a.cs:]
-		for l := range l1 - l0 {
-			d[l*h] = src[l*a.cs]
-		}
 	}
 }
 
@@ -191,12 +226,7 @@ func packB(dst []float32, b matrix, l0, l1, j0, j1, width int) {
 	if w < width {
 		clear(dst[:(l1-l0)*width])
 	}
-	for j := j0; j < j1; j++ {
-		d, src := dst[j-j0:], b.data[j*b.cs+l0*b.rs:]
-		for l := range l1 - l0 {
-			d[l*width] = src[l*b.rs]
-		}
-	}
+	transposeInto(dst, width, b.data[j0*b.cs+l0*b.rs:], b.cs, w, l1-l0)
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }

@@ -31,6 +31,9 @@ type instructionSet struct {
 	dotColumns int // runs of B in a dot tile
 	dotTiles   []dotTileFunc
 	vectors    *vectorSet // nil: portable loops
+	transpose  transposeFunc
+	winograd   *winogradSet // nil: convolutions are never filtered by points
+	peak       func(n int)  // n rounds of peakChains independent multiply-adds; nil: unknown
 }
 
 // vectorSet is the loops between products, for n vectors of vectorValues values.

@@ -22,8 +22,9 @@ var avx512 = instructionSet{
 		tableTile5AVX512, tableTile6AVX512, tableTile7AVX512, tableTile8AVX512, tableTile9AVX512,
 		tableTile10AVX512, tableTile11AVX512, tableTile12AVX512},
 	lanes: 16, dotColumns: 5,
-	vectors:  &vectorsAVX2,
-	dotTiles: []dotTileFunc{nil, dotTile1AVX512, dotTile2AVX512, dotTile3AVX512, dotTile4AVX512, dotTile5AVX512},
+	vectors:   &vectorsAVX2,
+	dotTiles:  []dotTileFunc{nil, dotTile1AVX512, dotTile2AVX512, dotTile3AVX512, dotTile4AVX512, dotTile5AVX512},
+	transpose: transposeAVX512, winograd: &winogradAVX512, peak: peakAVX512,
 }
 
 var avx2 = instructionSet{
@@ -32,8 +33,9 @@ var avx2 = instructionSet{
 	tableTiles: []tableTileFunc{nil, tableTile1AVX2, tableTile2AVX2, tableTile3AVX2, tableTile4AVX2,
 		tableTile5AVX2, tableTile6AVX2},
 	lanes: 8, dotColumns: 3,
-	vectors:  &vectorsAVX2,
-	dotTiles: []dotTileFunc{nil, dotTile1AVX2, dotTile2AVX2, dotTile3AVX2},
+	vectors:   &vectorsAVX2,
+	dotTiles:  []dotTileFunc{nil, dotTile1AVX2, dotTile2AVX2, dotTile3AVX2},
+	transpose: transposeAVX2, winograd: &winogradAVX2, peak: peakAVX2,
 }
 
 var vectorsAVX2 = vectorSet{
@@ -41,4 +43,14 @@ var vectorsAVX2 = vectorSet{
 	relu: reluAVX2, sum: sumAVX2, adam: adamAVX2,
 	poolMax: poolMaxAVX2, poolMaxMasked: poolMaxMaskedAVX2,
 	poolScatter: poolScatterAVX2, poolScatterMasked: poolScatterMaskedAVX2,
+}
+
+var winogradAVX512 = winogradSet{
+	tilePoints: tilePointsAVX512, filterPoints: filterPointsAVX512, pointResults: pointResultsAVX512,
+	resultPoints: resultPointsAVX512, pointFilter: pointFilterAVX512,
+}
+
+var winogradAVX2 = winogradSet{
+	tilePoints: tilePointsAVX2, filterPoints: filterPointsAVX2, pointResults: pointResultsAVX2,
+	resultPoints: resultPointsAVX2, pointFilter: pointFilterAVX2,
 }

@@ -28,6 +28,7 @@ type Pool struct {
 	busy    atomic.Int64 // helpers at work
 	stopped sync.WaitGroup
 	gemm    gemmTask
+	shared  Scratch // of the task as a whole
 }
 
 // NewPool starts a pool of the given number of workers, at least one. Close
@@ -165,6 +166,10 @@ func (s *Scratch) floats(slot, n int) []float32 {
 	}
 	return s.buffers[slot][:n]
 }
+
+// common is memory that all parts of a task share, n values, not cleared. It
+// lasts until the next task asks for the same slot.
+func (p *Pool) common(slot, n int) []float32 { return p.shared.floats(slot, n) }
 
 // shared is the pool behind the package's own functions.
 var shared struct {

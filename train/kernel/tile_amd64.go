@@ -149,6 +149,41 @@ func dotTile4AVX512(images int, steps int, a *float32, rs int, nextA int, b *flo
 //go:noescape
 func dotTile5AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
 
+// peakAVX512 does n rounds of independent multiply-adds.
+//
+//go:noescape
+func peakAVX512(n int)
+
+// transposeAVX512 writes the transpose of rows x cols values, at most 16 each. Strides are in bytes.
+//
+//go:noescape
+func transposeAVX512(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+
+// tilePointsAVX512 writes B' d B of a 6 x 6 tile for vectors of channels. Strides are in bytes; temp holds 36 vectors.
+//
+//go:noescape
+func tilePointsAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+
+// filterPointsAVX512 writes G g G' of a 3 x 3 filter for vectors of channels. Strides are in bytes; temp holds 36 vectors.
+//
+//go:noescape
+func filterPointsAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+
+// pointResultsAVX512 writes A' m A of 6 x 6 points for vectors of channels. Strides are in bytes; temp holds 36 vectors.
+//
+//go:noescape
+func pointResultsAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+
+// resultPointsAVX512 writes A y A' of 4 x 4 results for vectors of channels. Strides are in bytes; temp holds 36 vectors.
+//
+//go:noescape
+func resultPointsAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+
+// pointFilterAVX512 writes G' u G of 6 x 6 points for vectors of channels. Strides are in bytes; temp holds 36 vectors.
+//
+//go:noescape
+func pointFilterAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+
 // tile1AVX2 computes a 1 x 16 tile of C.
 //
 //go:noescape
@@ -223,6 +258,41 @@ func dotTile2AVX2(images int, steps int, a *float32, rs int, nextA int, b *float
 //
 //go:noescape
 func dotTile3AVX2(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+
+// peakAVX2 does n rounds of independent multiply-adds.
+//
+//go:noescape
+func peakAVX2(n int)
+
+// transposeAVX2 writes the transpose of rows x cols values, at most 8 each. Strides are in bytes.
+//
+//go:noescape
+func transposeAVX2(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+
+// tilePointsAVX2 writes B' d B of a 6 x 6 tile for vectors of channels. Strides are in bytes; temp holds 36 vectors.
+//
+//go:noescape
+func tilePointsAVX2(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+
+// filterPointsAVX2 writes G g G' of a 3 x 3 filter for vectors of channels. Strides are in bytes; temp holds 36 vectors.
+//
+//go:noescape
+func filterPointsAVX2(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+
+// pointResultsAVX2 writes A' m A of 6 x 6 points for vectors of channels. Strides are in bytes; temp holds 36 vectors.
+//
+//go:noescape
+func pointResultsAVX2(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+
+// resultPointsAVX2 writes A y A' of 4 x 4 results for vectors of channels. Strides are in bytes; temp holds 36 vectors.
+//
+//go:noescape
+func resultPointsAVX2(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+
+// pointFilterAVX2 writes G' u G of 6 x 6 points for vectors of channels. Strides are in bytes; temp holds 36 vectors.
+//
+//go:noescape
+func pointFilterAVX2(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
 
 // addAVX2 writes a + b, for n vectors of 8 values.
 //

@@ -5,19 +5,28 @@
 #include "textflag.h"
 
 // func tile1AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile1AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), BX
-	MOVQ   rs+16(FP), CX
-	LEAQ   (CX)(CX*2), CX
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), SI
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), BX
+	MOVQ  rs+16(FP), CX
+	LEAQ  (CX)(CX*2), CX
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), SI
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z2
@@ -103,21 +112,33 @@ overwrite:
 	RET
 
 // func tile2AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile2AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), SI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), CX
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), DI
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), SI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), CX
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), DI
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z4
@@ -231,23 +252,38 @@ overwrite:
 	RET
 
 // func tile3AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile3AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), SI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), CX
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), DI
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), SI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), CX
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), DI
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z6
@@ -389,25 +425,43 @@ overwrite:
 	RET
 
 // func tile4AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile4AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R8
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R8
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z8
@@ -577,28 +631,49 @@ overwrite:
 	RET
 
 // func tile5AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile5AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	LEAQ   (DI)(BX*4), R8
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R9
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (DI)(BX*4), R8
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R9
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z10
@@ -799,30 +874,54 @@ overwrite:
 	RET
 
 // func tile6AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile6AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	LEAQ   (DI)(BX*4), R8
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R9
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (DI)(BX*4), R8
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R9
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z12
@@ -1051,32 +1150,59 @@ overwrite:
 	RET
 
 // func tile7AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile7AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	LEAQ   (DI)(BX*4), R8
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R9
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (DI)(BX*4), R8
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R9
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z14
@@ -1333,34 +1459,64 @@ overwrite:
 	RET
 
 // func tile8AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile8AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	LEAQ   (DI)(BX*4), R8
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R9
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (DI)(BX*4), R8
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R9
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z16
@@ -1645,37 +1801,70 @@ overwrite:
 	RET
 
 // func tile9AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile9AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	LEAQ   (DI)(BX*4), R8
-	LEAQ   (R8)(BX*4), R9
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R10
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (DI)(BX*4), R8
+	LEAQ  (R8)(BX*4), R9
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R10
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z18
@@ -1991,39 +2180,75 @@ overwrite:
 	RET
 
 // func tile10AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile10AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	LEAQ   (DI)(BX*4), R8
-	LEAQ   (R8)(BX*4), R9
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R10
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (DI)(BX*4), R8
+	LEAQ  (R8)(BX*4), R9
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R10
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z20
@@ -2367,41 +2592,80 @@ overwrite:
 	RET
 
 // func tile11AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile11AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	LEAQ   (DI)(BX*4), R8
-	LEAQ   (R8)(BX*4), R9
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R10
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (DI)(BX*4), R8
+	LEAQ  (R8)(BX*4), R9
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R10
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z22
@@ -2773,43 +3037,85 @@ overwrite:
 	RET
 
 // func tile12AVX512(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile12AVX512(SB), NOSPLIT|NOFRAME, $0-69
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	LEAQ   (DI)(BX*4), R8
-	LEAQ   (R8)(BX*4), R9
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R10
-	TESTQ  AX, AX
-	JZ     multiplied
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 124(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (DI)(BX*4), R8
+	LEAQ  (R8)(BX*4), R9
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R10
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Z24
@@ -3691,20 +3997,2148 @@ step:
 	VZEROUPPER
 	RET
 
-// func tile1AVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, FMA3
-TEXT ·tile1AVX2(SB), NOSPLIT|NOFRAME, $0-69
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), BX
-	MOVQ   rs+16(FP), CX
-	LEAQ   (CX)(CX*2), CX
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), SI
+// func peakAVX512(n int)
+// Requires: AVX, AVX512F
+TEXT ·peakAVX512(SB), NOSPLIT|NOFRAME, $0-8
+	MOVQ   n+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
 	TESTQ  AX, AX
-	JZ     multiplied
+	JZ     done
+
+loop:
+	VFMADD231PS Z0, Z0, Z0
+	VFMADD231PS Z1, Z1, Z1
+	VFMADD231PS Z2, Z2, Z2
+	VFMADD231PS Z3, Z3, Z3
+	VFMADD231PS Z4, Z4, Z4
+	VFMADD231PS Z5, Z5, Z5
+	VFMADD231PS Z6, Z6, Z6
+	VFMADD231PS Z7, Z7, Z7
+	VFMADD231PS Z8, Z8, Z8
+	VFMADD231PS Z9, Z9, Z9
+	VFMADD231PS Z10, Z10, Z10
+	VFMADD231PS Z11, Z11, Z11
+	DECQ        AX
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func transposeAVX512(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·transposeAVX512(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ      rows+0(FP), AX
+	MOVQ      cols+8(FP), CX
+	MOVQ      src+16(FP), DX
+	MOVQ      srcStride+24(FP), BX
+	MOVQ      dst+32(FP), SI
+	MOVQ      dstStride+40(FP), DI
+	MOVQ      CX, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $0xffffffff, R9
+	BZHIQ     R8, R9, R8
+	KMOVW     R8, K1
+	MOVQ      AX, R8
+	VMOVUPS.Z (DX), K1, Z0
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z1
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z2
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z3
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z4
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z5
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z6
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z7
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z8
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z9
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z10
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z11
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z12
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z13
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z14
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+	VMOVUPS.Z (DX), K1, Z15
+	ADDQ      BX, DX
+	DECQ      R8
+	JZ        loaded
+
+loaded:
+	VUNPCKLPS  Z1, Z0, Z16
+	VUNPCKHPS  Z1, Z0, Z1
+	VUNPCKLPS  Z3, Z2, Z0
+	VUNPCKHPS  Z3, Z2, Z3
+	VUNPCKLPS  Z5, Z4, Z2
+	VUNPCKHPS  Z5, Z4, Z5
+	VUNPCKLPS  Z7, Z6, Z4
+	VUNPCKHPS  Z7, Z6, Z7
+	VUNPCKLPS  Z9, Z8, Z6
+	VUNPCKHPS  Z9, Z8, Z9
+	VUNPCKLPS  Z11, Z10, Z8
+	VUNPCKHPS  Z11, Z10, Z11
+	VUNPCKLPS  Z13, Z12, Z10
+	VUNPCKHPS  Z13, Z12, Z13
+	VUNPCKLPS  Z15, Z14, Z12
+	VUNPCKHPS  Z15, Z14, Z15
+	VUNPCKLPD  Z0, Z16, Z14
+	VUNPCKHPD  Z0, Z16, Z0
+	VUNPCKLPD  Z3, Z1, Z16
+	VUNPCKHPD  Z3, Z1, Z3
+	VUNPCKLPD  Z4, Z2, Z1
+	VUNPCKHPD  Z4, Z2, Z4
+	VUNPCKLPD  Z7, Z5, Z2
+	VUNPCKHPD  Z7, Z5, Z7
+	VUNPCKLPD  Z8, Z6, Z5
+	VUNPCKHPD  Z8, Z6, Z8
+	VUNPCKLPD  Z11, Z9, Z6
+	VUNPCKHPD  Z11, Z9, Z11
+	VUNPCKLPD  Z12, Z10, Z9
+	VUNPCKHPD  Z12, Z10, Z12
+	VUNPCKLPD  Z15, Z13, Z10
+	VUNPCKHPD  Z15, Z13, Z15
+	VSHUFF32X4 $0x88, Z1, Z14, Z13
+	VSHUFF32X4 $0xdd, Z1, Z14, Z1
+	VSHUFF32X4 $0x88, Z2, Z16, Z14
+	VSHUFF32X4 $0xdd, Z2, Z16, Z2
+	VSHUFF32X4 $0x88, Z4, Z0, Z16
+	VSHUFF32X4 $0xdd, Z4, Z0, Z4
+	VSHUFF32X4 $0x88, Z7, Z3, Z0
+	VSHUFF32X4 $0xdd, Z7, Z3, Z7
+	VSHUFF32X4 $0x88, Z9, Z5, Z3
+	VSHUFF32X4 $0xdd, Z9, Z5, Z9
+	VSHUFF32X4 $0x88, Z10, Z6, Z5
+	VSHUFF32X4 $0xdd, Z10, Z6, Z10
+	VSHUFF32X4 $0x88, Z12, Z8, Z6
+	VSHUFF32X4 $0xdd, Z12, Z8, Z12
+	VSHUFF32X4 $0x88, Z15, Z11, Z8
+	VSHUFF32X4 $0xdd, Z15, Z11, Z15
+	VSHUFF32X4 $0x88, Z3, Z13, Z11
+	VSHUFF32X4 $0xdd, Z3, Z13, Z3
+	VSHUFF32X4 $0x88, Z5, Z14, Z13
+	VSHUFF32X4 $0xdd, Z5, Z14, Z5
+	VSHUFF32X4 $0x88, Z6, Z16, Z14
+	VSHUFF32X4 $0xdd, Z6, Z16, Z6
+	VSHUFF32X4 $0x88, Z8, Z0, Z16
+	VSHUFF32X4 $0xdd, Z8, Z0, Z8
+	VSHUFF32X4 $0x88, Z9, Z1, Z0
+	VSHUFF32X4 $0xdd, Z9, Z1, Z9
+	VSHUFF32X4 $0x88, Z10, Z2, Z1
+	VSHUFF32X4 $0xdd, Z10, Z2, Z10
+	VSHUFF32X4 $0x88, Z12, Z4, Z2
+	VSHUFF32X4 $0xdd, Z12, Z4, Z12
+	VSHUFF32X4 $0x88, Z15, Z7, Z4
+	VSHUFF32X4 $0xdd, Z15, Z7, Z15
+	MOVQ       $0x00000010, DX
+	CMPQ       AX, DX
+	CMOVQGT    DX, AX
+	MOVQ       $0xffffffff, DX
+	BZHIQ      AX, DX, AX
+	KMOVW      AX, K1
+	VMOVUPS    Z11, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z14, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z13, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z16, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z0, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z2, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z1, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z4, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z3, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z6, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z5, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z8, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z9, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z12, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z10, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMOVUPS    Z15, K1, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+
+stored:
+	VZEROUPPER
+	RET
+
+// func tilePointsAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+// Requires: AVX, AVX512F
+TEXT ·tilePointsAVX512(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ         vectors+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         row+16(FP), DX
+	MOVQ         col+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         yRow+40(FP), DI
+	MOVQ         yCol+48(FP), R8
+	MOVQ         temp+56(FP), R9
+	VBROADCASTSS constant40800000<>+0(SB), Z0
+	VBROADCASTSS constant40a00000<>+0(SB), Z1
+	VBROADCASTSS constant40000000<>+0(SB), Z2
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	MOVQ         CX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, (R9)
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, 384(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, 768(R9)
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, 1152(R9)
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, 1536(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, 1920(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, 64(R9)
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, 448(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, 832(R9)
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, 1216(R9)
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, 1600(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, 1984(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, 128(R9)
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, 512(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, 896(R9)
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, 1280(R9)
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, 1664(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, 2048(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, 192(R9)
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, 576(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, 960(R9)
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, 1344(R9)
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, 1728(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, 2112(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, 256(R9)
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, 640(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, 1024(R9)
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, 1408(R9)
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, 1792(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, 2176(R9)
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Z3
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z4
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z7
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, 320(R9)
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, 704(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, 1088(R9)
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, 1472(R9)
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, 1856(R9)
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, 2240(R9)
+	MOVQ         SI, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R9), Z3
+	VMOVUPS      64(R9), Z4
+	VMOVUPS      128(R9), Z5
+	VMOVUPS      192(R9), Z6
+	VMOVUPS      256(R9), Z7
+	VMOVUPS      320(R9), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      384(R9), Z3
+	VMOVUPS      448(R9), Z4
+	VMOVUPS      512(R9), Z5
+	VMOVUPS      576(R9), Z6
+	VMOVUPS      640(R9), Z7
+	VMOVUPS      704(R9), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      768(R9), Z3
+	VMOVUPS      832(R9), Z4
+	VMOVUPS      896(R9), Z5
+	VMOVUPS      960(R9), Z6
+	VMOVUPS      1024(R9), Z7
+	VMOVUPS      1088(R9), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      1152(R9), Z3
+	VMOVUPS      1216(R9), Z4
+	VMOVUPS      1280(R9), Z5
+	VMOVUPS      1344(R9), Z6
+	VMOVUPS      1408(R9), Z7
+	VMOVUPS      1472(R9), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      1536(R9), Z3
+	VMOVUPS      1600(R9), Z4
+	VMOVUPS      1664(R9), Z5
+	VMOVUPS      1728(R9), Z6
+	VMOVUPS      1792(R9), Z7
+	VMOVUPS      1856(R9), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	VMOVUPS      1920(R9), Z3
+	VMOVUPS      1984(R9), Z4
+	VMOVUPS      2048(R9), Z5
+	VMOVUPS      2112(R9), Z6
+	VMOVUPS      2176(R9), Z7
+	VMOVUPS      2240(R9), Z8
+	VMULPS       Z0, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z1, Z5, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         R8, R10
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z0, Z5, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         R8, R10
+	VMULPS       Z2, Z6, Z3
+	VADDPS       Z7, Z3, Z3
+	VFNMADD231PS Z2, Z4, Z3
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         R8, R10
+	VMULPS       Z2, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         R8, R10
+	VMULPS       Z0, Z4, Z3
+	VADDPS       Z8, Z3, Z3
+	VFNMADD231PS Z1, Z6, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, SI
+	DECQ         AX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+DATA constant40800000<>+0(SB)/4, $0x40800000
+GLOBL constant40800000<>(SB), RODATA|NOPTR, $4
+
+DATA constant40a00000<>+0(SB)/4, $0x40a00000
+GLOBL constant40a00000<>(SB), RODATA|NOPTR, $4
+
+DATA constant40000000<>+0(SB)/4, $0x40000000
+GLOBL constant40000000<>(SB), RODATA|NOPTR, $4
+
+// func filterPointsAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+// Requires: AVX, AVX512F
+TEXT ·filterPointsAVX512(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ         vectors+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         row+16(FP), DX
+	MOVQ         col+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         yRow+40(FP), DI
+	MOVQ         yCol+48(FP), R8
+	MOVQ         temp+56(FP), R9
+	VBROADCASTSS constant3e800000<>+0(SB), Z0
+	VBROADCASTSS constant3e2aaaab<>+0(SB), Z1
+	VBROADCASTSS constant3d2aaaab<>+0(SB), Z2
+	VBROADCASTSS constant3daaaaab<>+0(SB), Z3
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	MOVQ         CX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	VMULPS       Z0, Z4, Z7
+	VMOVUPS      Z7, (R9)
+	VPXORD       Z8, Z8, Z8
+	VFNMADD231PS Z1, Z4, Z8
+	VFNMADD231PS Z1, Z5, Z8
+	VFNMADD231PS Z1, Z6, Z8
+	VMOVUPS      Z8, 192(R9)
+	VMULPS       Z1, Z5, Z7
+	VFNMADD231PS Z1, Z4, Z7
+	VFNMADD231PS Z1, Z6, Z7
+	VMOVUPS      Z7, 384(R9)
+	VMULPS       Z2, Z4, Z7
+	VFMADD231PS  Z3, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS      Z7, 576(R9)
+	VMULPS       Z2, Z4, Z4
+	VFMADD231PS  Z1, Z6, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMOVUPS      Z4, 768(R9)
+	VMOVAPS      Z6, Z4
+	VMOVUPS      Z4, 960(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	VMULPS       Z0, Z4, Z7
+	VMOVUPS      Z7, 64(R9)
+	VPXORD       Z9, Z9, Z9
+	VFNMADD231PS Z1, Z4, Z9
+	VFNMADD231PS Z1, Z5, Z9
+	VFNMADD231PS Z1, Z6, Z9
+	VMOVUPS      Z9, 256(R9)
+	VMULPS       Z1, Z5, Z7
+	VFNMADD231PS Z1, Z4, Z7
+	VFNMADD231PS Z1, Z6, Z7
+	VMOVUPS      Z7, 448(R9)
+	VMULPS       Z2, Z4, Z7
+	VFMADD231PS  Z3, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS      Z7, 640(R9)
+	VMULPS       Z2, Z4, Z4
+	VFMADD231PS  Z1, Z6, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMOVUPS      Z4, 832(R9)
+	VMOVAPS      Z6, Z4
+	VMOVUPS      Z4, 1024(R9)
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Z4
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z6
+	VMULPS       Z0, Z4, Z7
+	VMOVUPS      Z7, 128(R9)
+	VPXORD       Z10, Z10, Z10
+	VFNMADD231PS Z1, Z4, Z10
+	VFNMADD231PS Z1, Z5, Z10
+	VFNMADD231PS Z1, Z6, Z10
+	VMOVUPS      Z10, 320(R9)
+	VMULPS       Z1, Z5, Z7
+	VFNMADD231PS Z1, Z4, Z7
+	VFNMADD231PS Z1, Z6, Z7
+	VMOVUPS      Z7, 512(R9)
+	VMULPS       Z2, Z4, Z7
+	VFMADD231PS  Z3, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS      Z7, 704(R9)
+	VMULPS       Z2, Z4, Z4
+	VFMADD231PS  Z1, Z6, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMOVUPS      Z4, 896(R9)
+	VMOVAPS      Z6, Z4
+	VMOVUPS      Z4, 1088(R9)
+	MOVQ         SI, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R9), Z4
+	VMOVUPS      64(R9), Z5
+	VMOVUPS      128(R9), Z6
+	VMULPS       Z0, Z4, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VPXORD       Z11, Z11, Z11
+	VFNMADD231PS Z1, Z4, Z11
+	VFNMADD231PS Z1, Z5, Z11
+	VFNMADD231PS Z1, Z6, Z11
+	VMOVUPS      Z11, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z1, Z5, Z7
+	VFNMADD231PS Z1, Z4, Z7
+	VFNMADD231PS Z1, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z7
+	VFMADD231PS  Z3, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z4
+	VFMADD231PS  Z1, Z6, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      192(R9), Z4
+	VMOVUPS      256(R9), Z5
+	VMOVUPS      320(R9), Z6
+	VMULPS       Z0, Z4, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VPXORD       Z12, Z12, Z12
+	VFNMADD231PS Z1, Z4, Z12
+	VFNMADD231PS Z1, Z5, Z12
+	VFNMADD231PS Z1, Z6, Z12
+	VMOVUPS      Z12, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z1, Z5, Z7
+	VFNMADD231PS Z1, Z4, Z7
+	VFNMADD231PS Z1, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z7
+	VFMADD231PS  Z3, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z4
+	VFMADD231PS  Z1, Z6, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      384(R9), Z4
+	VMOVUPS      448(R9), Z5
+	VMOVUPS      512(R9), Z6
+	VMULPS       Z0, Z4, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VPXORD       Z13, Z13, Z13
+	VFNMADD231PS Z1, Z4, Z13
+	VFNMADD231PS Z1, Z5, Z13
+	VFNMADD231PS Z1, Z6, Z13
+	VMOVUPS      Z13, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z1, Z5, Z7
+	VFNMADD231PS Z1, Z4, Z7
+	VFNMADD231PS Z1, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z7
+	VFMADD231PS  Z3, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z4
+	VFMADD231PS  Z1, Z6, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      576(R9), Z4
+	VMOVUPS      640(R9), Z5
+	VMOVUPS      704(R9), Z6
+	VMULPS       Z0, Z4, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VPXORD       Z14, Z14, Z14
+	VFNMADD231PS Z1, Z4, Z14
+	VFNMADD231PS Z1, Z5, Z14
+	VFNMADD231PS Z1, Z6, Z14
+	VMOVUPS      Z14, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z1, Z5, Z7
+	VFNMADD231PS Z1, Z4, Z7
+	VFNMADD231PS Z1, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z7
+	VFMADD231PS  Z3, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z4
+	VFMADD231PS  Z1, Z6, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      768(R9), Z4
+	VMOVUPS      832(R9), Z5
+	VMOVUPS      896(R9), Z6
+	VMULPS       Z0, Z4, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VPXORD       Z15, Z15, Z15
+	VFNMADD231PS Z1, Z4, Z15
+	VFNMADD231PS Z1, Z5, Z15
+	VFNMADD231PS Z1, Z6, Z15
+	VMOVUPS      Z15, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z1, Z5, Z7
+	VFNMADD231PS Z1, Z4, Z7
+	VFNMADD231PS Z1, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z7
+	VFMADD231PS  Z3, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z2, Z4, Z4
+	VFMADD231PS  Z1, Z6, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         DI, R10
+	VMOVUPS      960(R9), Z4
+	VMOVUPS      1024(R9), Z5
+	VMOVUPS      1088(R9), Z6
+	VMULPS       Z0, Z4, Z7
+	VMOVUPS      Z7, (R10)
+	ADDQ         R8, R10
+	VPXORD       Z16, Z16, Z16
+	VFNMADD231PS Z1, Z4, Z16
+	VFNMADD231PS Z1, Z5, Z16
+	VFNMADD231PS Z1, Z6, Z16
+	VMOVUPS      Z16, (R10)
+	ADDQ         R8, R10
+	VMULPS       Z1, Z5, Z7
+	VFNMADD231PS Z1, Z4, Z7
+	VFNMADD231PS Z1, Z6, Z7
+	VMOVUPS      Z7, (R10)
+	ADDQ         R8, R10
+	VMULPS       Z2, Z4, Z7
+	VFMADD231PS  Z3, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS      Z7, (R10)
+	ADDQ         R8, R10
+	VMULPS       Z2, Z4, Z4
+	VFMADD231PS  Z1, Z6, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMOVUPS      Z4, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Z6, Z4
+	VMOVUPS      Z4, (R10)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, SI
+	DECQ         AX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+DATA constant3e800000<>+0(SB)/4, $0x3e800000
+GLOBL constant3e800000<>(SB), RODATA|NOPTR, $4
+
+DATA constant3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+GLOBL constant3e2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA constant3d2aaaab<>+0(SB)/4, $0x3d2aaaab
+GLOBL constant3d2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA constant3daaaaab<>+0(SB)/4, $0x3daaaaab
+GLOBL constant3daaaaab<>(SB), RODATA|NOPTR, $4
+
+// func pointResultsAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+// Requires: AVX, AVX512F
+TEXT ·pointResultsAVX512(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ         vectors+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         row+16(FP), DX
+	MOVQ         col+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         yRow+40(FP), DI
+	MOVQ         yCol+48(FP), R8
+	MOVQ         temp+56(FP), R9
+	VBROADCASTSS constant40000000<>+0(SB), Z0
+	VBROADCASTSS constant40800000<>+0(SB), Z1
+	VBROADCASTSS constant41000000<>+0(SB), Z2
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	MOVQ         CX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	VMOVAPS      Z3, Z3
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+	VADDPS       Z6, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      Z3, (R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VMOVUPS      Z3, 384(R9)
+	VMOVAPS      Z4, Z3
+	VADDPS       Z5, Z3, Z3
+	VFMADD231PS  Z1, Z6, Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VMOVUPS      Z3, 768(R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z2, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z7, Z3
+	VMOVUPS      Z3, 1152(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	VMOVAPS      Z3, Z3
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+	VADDPS       Z6, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      Z3, 64(R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VMOVUPS      Z3, 448(R9)
+	VMOVAPS      Z4, Z3
+	VADDPS       Z5, Z3, Z3
+	VFMADD231PS  Z1, Z6, Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VMOVUPS      Z3, 832(R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z2, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z7, Z3
+	VMOVUPS      Z3, 1216(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	VMOVAPS      Z3, Z3
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+	VADDPS       Z6, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      Z3, 128(R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VMOVUPS      Z3, 512(R9)
+	VMOVAPS      Z4, Z3
+	VADDPS       Z5, Z3, Z3
+	VFMADD231PS  Z1, Z6, Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VMOVUPS      Z3, 896(R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z2, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z7, Z3
+	VMOVUPS      Z3, 1280(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	VMOVAPS      Z3, Z3
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+	VADDPS       Z6, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      Z3, 192(R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VMOVUPS      Z3, 576(R9)
+	VMOVAPS      Z4, Z3
+	VADDPS       Z5, Z3, Z3
+	VFMADD231PS  Z1, Z6, Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VMOVUPS      Z3, 960(R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z2, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z7, Z3
+	VMOVUPS      Z3, 1344(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	VMOVAPS      Z3, Z3
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+	VADDPS       Z6, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      Z3, 256(R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VMOVUPS      Z3, 640(R9)
+	VMOVAPS      Z4, Z3
+	VADDPS       Z5, Z3, Z3
+	VFMADD231PS  Z1, Z6, Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VMOVUPS      Z3, 1024(R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z2, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z7, Z3
+	VMOVUPS      Z3, 1408(R9)
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Z3
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z4
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z7
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z8
+	VMOVAPS      Z3, Z3
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+	VADDPS       Z6, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      Z3, 320(R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VMOVUPS      Z3, 704(R9)
+	VMOVAPS      Z4, Z3
+	VADDPS       Z5, Z3, Z3
+	VFMADD231PS  Z1, Z6, Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VMOVUPS      Z3, 1088(R9)
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z2, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z7, Z3
+	VMOVUPS      Z3, 1472(R9)
+	MOVQ         SI, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R9), Z3
+	VMOVUPS      64(R9), Z4
+	VMOVUPS      128(R9), Z5
+	VMOVUPS      192(R9), Z6
+	VMOVUPS      256(R9), Z7
+	VMOVUPS      320(R9), Z8
+	VMOVAPS      Z3, Z3
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+	VADDPS       Z6, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z4, Z3
+	VADDPS       Z5, Z3, Z3
+	VFMADD231PS  Z1, Z6, Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z2, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z7, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      384(R9), Z3
+	VMOVUPS      448(R9), Z4
+	VMOVUPS      512(R9), Z5
+	VMOVUPS      576(R9), Z6
+	VMOVUPS      640(R9), Z7
+	VMOVUPS      704(R9), Z8
+	VMOVAPS      Z3, Z3
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+	VADDPS       Z6, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z4, Z3
+	VADDPS       Z5, Z3, Z3
+	VFMADD231PS  Z1, Z6, Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z2, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z7, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      768(R9), Z3
+	VMOVUPS      832(R9), Z4
+	VMOVUPS      896(R9), Z5
+	VMOVUPS      960(R9), Z6
+	VMOVUPS      1024(R9), Z7
+	VMOVUPS      1088(R9), Z8
+	VMOVAPS      Z3, Z3
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+	VADDPS       Z6, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z4, Z3
+	VADDPS       Z5, Z3, Z3
+	VFMADD231PS  Z1, Z6, Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z2, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z7, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	VMOVUPS      1152(R9), Z3
+	VMOVUPS      1216(R9), Z4
+	VMOVUPS      1280(R9), Z5
+	VMOVUPS      1344(R9), Z6
+	VMOVUPS      1408(R9), Z7
+	VMOVUPS      1472(R9), Z8
+	VMOVAPS      Z3, Z3
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+	VADDPS       Z6, Z3, Z3
+	VADDPS       Z7, Z3, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z0, Z6, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Z4, Z3
+	VADDPS       Z5, Z3, Z3
+	VFMADD231PS  Z1, Z6, Z3
+	VFMADD231PS  Z1, Z7, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Z4, Z3
+	VFMADD231PS  Z2, Z6, Z3
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VFNMADD231PS Z2, Z7, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, SI
+	DECQ         AX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+DATA constant41000000<>+0(SB)/4, $0x41000000
+GLOBL constant41000000<>(SB), RODATA|NOPTR, $4
+
+// func resultPointsAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+// Requires: AVX, AVX512F
+TEXT ·resultPointsAVX512(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ         vectors+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         row+16(FP), DX
+	MOVQ         col+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         yRow+40(FP), DI
+	MOVQ         yCol+48(FP), R8
+	MOVQ         temp+56(FP), R9
+	VBROADCASTSS constant40000000<>+0(SB), Z0
+	VBROADCASTSS constant40800000<>+0(SB), Z1
+	VBROADCASTSS constant41000000<>+0(SB), Z2
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	MOVQ         CX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	VMOVAPS      Z3, Z7
+	VMOVUPS      Z7, (R9)
+	VMOVAPS      Z3, Z7
+	VADDPS       Z4, Z7, Z7
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z6, Z7, Z7
+	VMOVUPS      Z7, 256(R9)
+	VMOVAPS      Z3, Z7
+	VADDPS       Z5, Z7, Z7
+	VSUBPS       Z4, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMOVUPS      Z7, 512(R9)
+	VMOVAPS      Z3, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VFMADD231PS  Z1, Z5, Z7
+	VFMADD231PS  Z2, Z6, Z7
+	VMOVUPS      Z7, 768(R9)
+	VMOVAPS      Z3, Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, 1024(R9)
+	VMOVAPS      Z6, Z3
+	VMOVUPS      Z3, 1280(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	VMOVAPS      Z3, Z7
+	VMOVUPS      Z7, 64(R9)
+	VMOVAPS      Z3, Z7
+	VADDPS       Z4, Z7, Z7
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z6, Z7, Z7
+	VMOVUPS      Z7, 320(R9)
+	VMOVAPS      Z3, Z7
+	VADDPS       Z5, Z7, Z7
+	VSUBPS       Z4, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMOVUPS      Z7, 576(R9)
+	VMOVAPS      Z3, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VFMADD231PS  Z1, Z5, Z7
+	VFMADD231PS  Z2, Z6, Z7
+	VMOVUPS      Z7, 832(R9)
+	VMOVAPS      Z3, Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, 1088(R9)
+	VMOVAPS      Z6, Z3
+	VMOVUPS      Z3, 1344(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	VMOVAPS      Z3, Z7
+	VMOVUPS      Z7, 128(R9)
+	VMOVAPS      Z3, Z7
+	VADDPS       Z4, Z7, Z7
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z6, Z7, Z7
+	VMOVUPS      Z7, 384(R9)
+	VMOVAPS      Z3, Z7
+	VADDPS       Z5, Z7, Z7
+	VSUBPS       Z4, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMOVUPS      Z7, 640(R9)
+	VMOVAPS      Z3, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VFMADD231PS  Z1, Z5, Z7
+	VFMADD231PS  Z2, Z6, Z7
+	VMOVUPS      Z7, 896(R9)
+	VMOVAPS      Z3, Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, 1152(R9)
+	VMOVAPS      Z6, Z3
+	VMOVUPS      Z3, 1408(R9)
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Z3
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z4
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z6
+	VMOVAPS      Z3, Z7
+	VMOVUPS      Z7, 192(R9)
+	VMOVAPS      Z3, Z7
+	VADDPS       Z4, Z7, Z7
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z6, Z7, Z7
+	VMOVUPS      Z7, 448(R9)
+	VMOVAPS      Z3, Z7
+	VADDPS       Z5, Z7, Z7
+	VSUBPS       Z4, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMOVUPS      Z7, 704(R9)
+	VMOVAPS      Z3, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VFMADD231PS  Z1, Z5, Z7
+	VFMADD231PS  Z2, Z6, Z7
+	VMOVUPS      Z7, 960(R9)
+	VMOVAPS      Z3, Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, 1216(R9)
+	VMOVAPS      Z6, Z3
+	VMOVUPS      Z3, 1472(R9)
+	MOVQ         SI, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R9), Z3
+	VMOVUPS      64(R9), Z4
+	VMOVUPS      128(R9), Z5
+	VMOVUPS      192(R9), Z6
+	VMOVAPS      Z3, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VADDPS       Z4, Z7, Z7
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VADDPS       Z5, Z7, Z7
+	VSUBPS       Z4, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VFMADD231PS  Z1, Z5, Z7
+	VFMADD231PS  Z2, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      256(R9), Z3
+	VMOVUPS      320(R9), Z4
+	VMOVUPS      384(R9), Z5
+	VMOVUPS      448(R9), Z6
+	VMOVAPS      Z3, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VADDPS       Z4, Z7, Z7
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VADDPS       Z5, Z7, Z7
+	VSUBPS       Z4, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VFMADD231PS  Z1, Z5, Z7
+	VFMADD231PS  Z2, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      512(R9), Z3
+	VMOVUPS      576(R9), Z4
+	VMOVUPS      640(R9), Z5
+	VMOVUPS      704(R9), Z6
+	VMOVAPS      Z3, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VADDPS       Z4, Z7, Z7
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VADDPS       Z5, Z7, Z7
+	VSUBPS       Z4, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VFMADD231PS  Z1, Z5, Z7
+	VFMADD231PS  Z2, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      768(R9), Z3
+	VMOVUPS      832(R9), Z4
+	VMOVUPS      896(R9), Z5
+	VMOVUPS      960(R9), Z6
+	VMOVAPS      Z3, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VADDPS       Z4, Z7, Z7
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VADDPS       Z5, Z7, Z7
+	VSUBPS       Z4, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VFMADD231PS  Z1, Z5, Z7
+	VFMADD231PS  Z2, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      1024(R9), Z3
+	VMOVUPS      1088(R9), Z4
+	VMOVUPS      1152(R9), Z5
+	VMOVUPS      1216(R9), Z6
+	VMOVAPS      Z3, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VADDPS       Z4, Z7, Z7
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VADDPS       Z5, Z7, Z7
+	VSUBPS       Z4, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VFMADD231PS  Z1, Z5, Z7
+	VFMADD231PS  Z2, Z6, Z7
+	VMOVUPS      Z7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z3, Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Z6, Z3
+	VMOVUPS      Z3, (R11)
+	ADDQ         DI, R10
+	VMOVUPS      1280(R9), Z3
+	VMOVUPS      1344(R9), Z4
+	VMOVUPS      1408(R9), Z5
+	VMOVUPS      1472(R9), Z6
+	VMOVAPS      Z3, Z7
+	VMOVUPS      Z7, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Z3, Z7
+	VADDPS       Z4, Z7, Z7
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Z3, Z7
+	VADDPS       Z5, Z7, Z7
+	VSUBPS       Z4, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Z3, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VFMADD231PS  Z1, Z5, Z7
+	VFMADD231PS  Z2, Z6, Z7
+	VMOVUPS      Z7, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Z3, Z3
+	VFMADD231PS  Z1, Z5, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VFNMADD231PS Z2, Z6, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Z6, Z3
+	VMOVUPS      Z3, (R10)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, SI
+	DECQ         AX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func pointFilterAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+// Requires: AVX, AVX512F
+TEXT ·pointFilterAVX512(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ         vectors+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         row+16(FP), DX
+	MOVQ         col+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         yRow+40(FP), DI
+	MOVQ         yCol+48(FP), R8
+	MOVQ         temp+56(FP), R9
+	VBROADCASTSS constant3e800000<>+0(SB), Z0
+	VBROADCASTSS constant3e2aaaab<>+0(SB), Z1
+	VBROADCASTSS constant3d2aaaab<>+0(SB), Z2
+	VBROADCASTSS constant3daaaaab<>+0(SB), Z3
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	MOVQ         CX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z9
+	VMULPS       Z0, Z4, Z4
+	VFMADD231PS  Z2, Z7, Z4
+	VFMADD231PS  Z2, Z8, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, (R9)
+	VMULPS       Z1, Z6, Z4
+	VFMADD231PS  Z3, Z7, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z3, Z8, Z4
+	VMOVUPS      Z4, 384(R9)
+	VMULPS       Z1, Z7, Z4
+	VFMADD231PS  Z1, Z8, Z4
+	VADDPS       Z9, Z4, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, 768(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z9
+	VMULPS       Z0, Z4, Z4
+	VFMADD231PS  Z2, Z7, Z4
+	VFMADD231PS  Z2, Z8, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, 64(R9)
+	VMULPS       Z1, Z6, Z4
+	VFMADD231PS  Z3, Z7, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z3, Z8, Z4
+	VMOVUPS      Z4, 448(R9)
+	VMULPS       Z1, Z7, Z4
+	VFMADD231PS  Z1, Z8, Z4
+	VADDPS       Z9, Z4, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, 832(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z9
+	VMULPS       Z0, Z4, Z4
+	VFMADD231PS  Z2, Z7, Z4
+	VFMADD231PS  Z2, Z8, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, 128(R9)
+	VMULPS       Z1, Z6, Z4
+	VFMADD231PS  Z3, Z7, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z3, Z8, Z4
+	VMOVUPS      Z4, 512(R9)
+	VMULPS       Z1, Z7, Z4
+	VFMADD231PS  Z1, Z8, Z4
+	VADDPS       Z9, Z4, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, 896(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z9
+	VMULPS       Z0, Z4, Z4
+	VFMADD231PS  Z2, Z7, Z4
+	VFMADD231PS  Z2, Z8, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, 192(R9)
+	VMULPS       Z1, Z6, Z4
+	VFMADD231PS  Z3, Z7, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z3, Z8, Z4
+	VMOVUPS      Z4, 576(R9)
+	VMULPS       Z1, Z7, Z4
+	VFMADD231PS  Z1, Z8, Z4
+	VADDPS       Z9, Z4, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, 960(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Z4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z8
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Z9
+	VMULPS       Z0, Z4, Z4
+	VFMADD231PS  Z2, Z7, Z4
+	VFMADD231PS  Z2, Z8, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, 256(R9)
+	VMULPS       Z1, Z6, Z4
+	VFMADD231PS  Z3, Z7, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z3, Z8, Z4
+	VMOVUPS      Z4, 640(R9)
+	VMULPS       Z1, Z7, Z4
+	VFMADD231PS  Z1, Z8, Z4
+	VADDPS       Z9, Z4, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, 1024(R9)
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Z4
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z7
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z8
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z9
+	VMULPS       Z0, Z4, Z4
+	VFMADD231PS  Z2, Z7, Z4
+	VFMADD231PS  Z2, Z8, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, 320(R9)
+	VMULPS       Z1, Z6, Z4
+	VFMADD231PS  Z3, Z7, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z3, Z8, Z4
+	VMOVUPS      Z4, 704(R9)
+	VMULPS       Z1, Z7, Z4
+	VFMADD231PS  Z1, Z8, Z4
+	VADDPS       Z9, Z4, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, 1088(R9)
+	MOVQ         SI, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R9), Z4
+	VMOVUPS      64(R9), Z5
+	VMOVUPS      128(R9), Z6
+	VMOVUPS      192(R9), Z7
+	VMOVUPS      256(R9), Z8
+	VMOVUPS      320(R9), Z9
+	VMULPS       Z0, Z4, Z4
+	VFMADD231PS  Z2, Z7, Z4
+	VFMADD231PS  Z2, Z8, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z1, Z6, Z4
+	VFMADD231PS  Z3, Z7, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z3, Z8, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z1, Z7, Z4
+	VFMADD231PS  Z1, Z8, Z4
+	VADDPS       Z9, Z4, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      384(R9), Z4
+	VMOVUPS      448(R9), Z5
+	VMOVUPS      512(R9), Z6
+	VMOVUPS      576(R9), Z7
+	VMOVUPS      640(R9), Z8
+	VMOVUPS      704(R9), Z9
+	VMULPS       Z0, Z4, Z4
+	VFMADD231PS  Z2, Z7, Z4
+	VFMADD231PS  Z2, Z8, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z1, Z6, Z4
+	VFMADD231PS  Z3, Z7, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z3, Z8, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         R8, R11
+	VMULPS       Z1, Z7, Z4
+	VFMADD231PS  Z1, Z8, Z4
+	VADDPS       Z9, Z4, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, (R11)
+	ADDQ         DI, R10
+	VMOVUPS      768(R9), Z4
+	VMOVUPS      832(R9), Z5
+	VMOVUPS      896(R9), Z6
+	VMOVUPS      960(R9), Z7
+	VMOVUPS      1024(R9), Z8
+	VMOVUPS      1088(R9), Z9
+	VMULPS       Z0, Z4, Z4
+	VFMADD231PS  Z2, Z7, Z4
+	VFMADD231PS  Z2, Z8, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, (R10)
+	ADDQ         R8, R10
+	VMULPS       Z1, Z6, Z4
+	VFMADD231PS  Z3, Z7, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z3, Z8, Z4
+	VMOVUPS      Z4, (R10)
+	ADDQ         R8, R10
+	VMULPS       Z1, Z7, Z4
+	VFMADD231PS  Z1, Z8, Z4
+	VADDPS       Z9, Z4, Z4
+	VFNMADD231PS Z1, Z5, Z4
+	VFNMADD231PS Z1, Z6, Z4
+	VMOVUPS      Z4, (R10)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, SI
+	DECQ         AX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func tile1AVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile1AVX2(SB), NOSPLIT|NOFRAME, $0-69
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), BX
+	MOVQ  rs+16(FP), CX
+	LEAQ  (CX)(CX*2), CX
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), SI
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Y2
@@ -3790,21 +6224,33 @@ overwrite:
 	RET
 
 // func tile2AVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile2AVX2(SB), NOSPLIT|NOFRAME, $0-69
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), SI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), CX
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), DI
-	TESTQ  AX, AX
-	JZ     multiplied
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), SI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), CX
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), DI
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Y4
@@ -3918,23 +6364,38 @@ overwrite:
 	RET
 
 // func tile3AVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile3AVX2(SB), NOSPLIT|NOFRAME, $0-69
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), SI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), CX
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), DI
-	TESTQ  AX, AX
-	JZ     multiplied
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), SI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), CX
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), DI
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Y6
@@ -4076,25 +6537,43 @@ overwrite:
 	RET
 
 // func tile4AVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile4AVX2(SB), NOSPLIT|NOFRAME, $0-69
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R8
-	TESTQ  AX, AX
-	JZ     multiplied
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R8
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Y8
@@ -4264,28 +6743,49 @@ overwrite:
 	RET
 
 // func tile5AVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile5AVX2(SB), NOSPLIT|NOFRAME, $0-69
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	LEAQ   (DI)(BX*4), R8
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R9
-	TESTQ  AX, AX
-	JZ     multiplied
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (DI)(BX*4), R8
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R9
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Y10
@@ -4486,30 +6986,54 @@ overwrite:
 	RET
 
 // func tile6AVX2(k int, a *float32, rs int, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile6AVX2(SB), NOSPLIT|NOFRAME, $0-69
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), DI
-	MOVQ   rs+16(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	LEAQ   (DI)(BX*4), R8
-	MOVQ   cs+24(FP), CX
-	MOVQ   b+32(FP), DX
-	MOVQ   bs+40(FP), R9
-	TESTQ  AX, AX
-	JZ     multiplied
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	MOVQ       k+0(FP), AX
+	CMPQ       AX, $0x40
+	JL         multiply
+	MOVQ       c+48(FP), AX
+	MOVQ       ldc+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 60(AX)
+
+multiply:
+	MOVQ  k+0(FP), AX
+	MOVQ  a+8(FP), DI
+	MOVQ  rs+16(FP), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (DI)(BX*4), R8
+	MOVQ  cs+24(FP), CX
+	MOVQ  b+32(FP), DX
+	MOVQ  bs+40(FP), R9
+	TESTQ AX, AX
+	JZ    multiplied
 
 step:
 	VMOVUPS      (DX), Y12
@@ -4908,6 +7432,2017 @@ step:
 	VMOVUPS     Y6, 192(AX)
 	VMOVUPS     Y7, 224(AX)
 	VMOVUPS     Y8, 256(AX)
+	VZEROUPPER
+	RET
+
+// func peakAVX2(n int)
+// Requires: AVX, FMA3
+TEXT ·peakAVX2(SB), NOSPLIT|NOFRAME, $0-8
+	MOVQ   n+0(FP), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	TESTQ  AX, AX
+	JZ     done
+
+loop:
+	VFMADD231PS Y0, Y0, Y0
+	VFMADD231PS Y1, Y1, Y1
+	VFMADD231PS Y2, Y2, Y2
+	VFMADD231PS Y3, Y3, Y3
+	VFMADD231PS Y4, Y4, Y4
+	VFMADD231PS Y5, Y5, Y5
+	VFMADD231PS Y6, Y6, Y6
+	VFMADD231PS Y7, Y7, Y7
+	VFMADD231PS Y8, Y8, Y8
+	VFMADD231PS Y9, Y9, Y9
+	VFMADD231PS Y10, Y10, Y10
+	VFMADD231PS Y11, Y11, Y11
+	DECQ        AX
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func transposeAVX2(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
+// Requires: AVX, CMOV
+TEXT ·transposeAVX2(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ       rows+0(FP), AX
+	MOVQ       cols+8(FP), CX
+	MOVQ       src+16(FP), DX
+	MOVQ       srcStride+24(FP), BX
+	MOVQ       dst+32(FP), SI
+	MOVQ       dstStride+40(FP), DI
+	MOVQ       CX, R8
+	MOVQ       $0x00000008, R9
+	CMPQ       R8, R9
+	CMOVQGT    R9, R8
+	LEAQ       signs<>+0(SB), R9
+	MOVQ       $0x00000008, R10
+	SUBQ       R8, R10
+	VMOVUPS    (R9)(R10*4), Y8
+	MOVQ       AX, R8
+	VMASKMOVPS (DX), Y8, Y0
+	ADDQ       BX, DX
+	DECQ       R8
+	JZ         loaded
+	VMASKMOVPS (DX), Y8, Y1
+	ADDQ       BX, DX
+	DECQ       R8
+	JZ         loaded
+	VMASKMOVPS (DX), Y8, Y2
+	ADDQ       BX, DX
+	DECQ       R8
+	JZ         loaded
+	VMASKMOVPS (DX), Y8, Y3
+	ADDQ       BX, DX
+	DECQ       R8
+	JZ         loaded
+	VMASKMOVPS (DX), Y8, Y4
+	ADDQ       BX, DX
+	DECQ       R8
+	JZ         loaded
+	VMASKMOVPS (DX), Y8, Y5
+	ADDQ       BX, DX
+	DECQ       R8
+	JZ         loaded
+	VMASKMOVPS (DX), Y8, Y6
+	ADDQ       BX, DX
+	DECQ       R8
+	JZ         loaded
+	VMASKMOVPS (DX), Y8, Y7
+	ADDQ       BX, DX
+	DECQ       R8
+	JZ         loaded
+
+loaded:
+	VUNPCKLPS  Y1, Y0, Y8
+	VUNPCKHPS  Y1, Y0, Y1
+	VUNPCKLPS  Y3, Y2, Y0
+	VUNPCKHPS  Y3, Y2, Y3
+	VUNPCKLPS  Y5, Y4, Y2
+	VUNPCKHPS  Y5, Y4, Y5
+	VUNPCKLPS  Y7, Y6, Y4
+	VUNPCKHPS  Y7, Y6, Y7
+	VUNPCKLPD  Y0, Y8, Y6
+	VUNPCKHPD  Y0, Y8, Y0
+	VUNPCKLPD  Y3, Y1, Y8
+	VUNPCKHPD  Y3, Y1, Y3
+	VUNPCKLPD  Y4, Y2, Y1
+	VUNPCKHPD  Y4, Y2, Y4
+	VUNPCKLPD  Y7, Y5, Y2
+	VUNPCKHPD  Y7, Y5, Y7
+	VPERM2F128 $0x20, Y1, Y6, Y5
+	VPERM2F128 $0x31, Y1, Y6, Y1
+	VPERM2F128 $0x20, Y2, Y8, Y6
+	VPERM2F128 $0x31, Y2, Y8, Y2
+	VPERM2F128 $0x20, Y4, Y0, Y8
+	VPERM2F128 $0x31, Y4, Y0, Y4
+	VPERM2F128 $0x20, Y7, Y3, Y0
+	VPERM2F128 $0x31, Y7, Y3, Y7
+	MOVQ       $0x00000008, DX
+	CMPQ       AX, DX
+	CMOVQGT    DX, AX
+	LEAQ       signs<>+0(SB), DX
+	MOVQ       $0x00000008, BX
+	SUBQ       AX, BX
+	VMOVUPS    (DX)(BX*4), Y3
+	VMASKMOVPS Y5, Y3, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMASKMOVPS Y8, Y3, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMASKMOVPS Y6, Y3, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMASKMOVPS Y0, Y3, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMASKMOVPS Y1, Y3, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMASKMOVPS Y4, Y3, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMASKMOVPS Y2, Y3, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+	VMASKMOVPS Y7, Y3, (SI)
+	ADDQ       DI, SI
+	DECQ       CX
+	JZ         stored
+
+stored:
+	VZEROUPPER
+	RET
+
+DATA signs<>+0(SB)/4, $0xffffffff
+DATA signs<>+4(SB)/4, $0xffffffff
+DATA signs<>+8(SB)/4, $0xffffffff
+DATA signs<>+12(SB)/4, $0xffffffff
+DATA signs<>+16(SB)/4, $0xffffffff
+DATA signs<>+20(SB)/4, $0xffffffff
+DATA signs<>+24(SB)/4, $0xffffffff
+DATA signs<>+28(SB)/4, $0xffffffff
+DATA signs<>+32(SB)/4, $0x00000000
+DATA signs<>+36(SB)/4, $0x00000000
+DATA signs<>+40(SB)/4, $0x00000000
+DATA signs<>+44(SB)/4, $0x00000000
+DATA signs<>+48(SB)/4, $0x00000000
+DATA signs<>+52(SB)/4, $0x00000000
+DATA signs<>+56(SB)/4, $0x00000000
+DATA signs<>+60(SB)/4, $0x00000000
+GLOBL signs<>(SB), RODATA|NOPTR, $64
+
+// func tilePointsAVX2(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+// Requires: AVX, FMA3
+TEXT ·tilePointsAVX2(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ         vectors+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         row+16(FP), DX
+	MOVQ         col+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         yRow+40(FP), DI
+	MOVQ         yCol+48(FP), R8
+	MOVQ         temp+56(FP), R9
+	VBROADCASTSS constant40800000<>+0(SB), Y0
+	VBROADCASTSS constant40a00000<>+0(SB), Y1
+	VBROADCASTSS constant40000000<>+0(SB), Y2
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	MOVQ         CX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, (R9)
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, 192(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 384(R9)
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, 576(R9)
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, 768(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, 960(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, 32(R9)
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, 224(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 416(R9)
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, 608(R9)
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, 800(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, 992(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, 64(R9)
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, 256(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 448(R9)
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, 640(R9)
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, 832(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, 1024(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, 96(R9)
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, 288(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 480(R9)
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, 672(R9)
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, 864(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, 1056(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, 128(R9)
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, 320(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 512(R9)
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, 704(R9)
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, 896(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, 1088(R9)
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y4
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y7
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, 160(R9)
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, 352(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, 544(R9)
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, 736(R9)
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, 928(R9)
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, 1120(R9)
+	MOVQ         SI, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R9), Y3
+	VMOVUPS      32(R9), Y4
+	VMOVUPS      64(R9), Y5
+	VMOVUPS      96(R9), Y6
+	VMOVUPS      128(R9), Y7
+	VMOVUPS      160(R9), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      192(R9), Y3
+	VMOVUPS      224(R9), Y4
+	VMOVUPS      256(R9), Y5
+	VMOVUPS      288(R9), Y6
+	VMOVUPS      320(R9), Y7
+	VMOVUPS      352(R9), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      384(R9), Y3
+	VMOVUPS      416(R9), Y4
+	VMOVUPS      448(R9), Y5
+	VMOVUPS      480(R9), Y6
+	VMOVUPS      512(R9), Y7
+	VMOVUPS      544(R9), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      576(R9), Y3
+	VMOVUPS      608(R9), Y4
+	VMOVUPS      640(R9), Y5
+	VMOVUPS      672(R9), Y6
+	VMOVUPS      704(R9), Y7
+	VMOVUPS      736(R9), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      768(R9), Y3
+	VMOVUPS      800(R9), Y4
+	VMOVUPS      832(R9), Y5
+	VMOVUPS      864(R9), Y6
+	VMOVUPS      896(R9), Y7
+	VMOVUPS      928(R9), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	VMOVUPS      960(R9), Y3
+	VMOVUPS      992(R9), Y4
+	VMOVUPS      1024(R9), Y5
+	VMOVUPS      1056(R9), Y6
+	VMOVUPS      1088(R9), Y7
+	VMOVUPS      1120(R9), Y8
+	VMULPS       Y0, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y1, Y5, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         R8, R10
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y0, Y5, Y3
+	VSUBPS       Y6, Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         R8, R10
+	VMULPS       Y2, Y6, Y3
+	VADDPS       Y7, Y3, Y3
+	VFNMADD231PS Y2, Y4, Y3
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         R8, R10
+	VMULPS       Y2, Y4, Y3
+	VADDPS       Y7, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         R8, R10
+	VMULPS       Y0, Y4, Y3
+	VADDPS       Y8, Y3, Y3
+	VFNMADD231PS Y1, Y6, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, SI
+	DECQ         AX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func filterPointsAVX2(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+// Requires: AVX, FMA3
+TEXT ·filterPointsAVX2(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ         vectors+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         row+16(FP), DX
+	MOVQ         col+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         yRow+40(FP), DI
+	MOVQ         yCol+48(FP), R8
+	MOVQ         temp+56(FP), R9
+	VBROADCASTSS constant3e800000<>+0(SB), Y0
+	VBROADCASTSS constant3e2aaaab<>+0(SB), Y1
+	VBROADCASTSS constant3d2aaaab<>+0(SB), Y2
+	VBROADCASTSS constant3daaaaab<>+0(SB), Y3
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	MOVQ         CX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	VMULPS       Y0, Y4, Y7
+	VMOVUPS      Y7, (R9)
+	VXORPS       Y7, Y7, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y5, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, 96(R9)
+	VMULPS       Y1, Y5, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, 192(R9)
+	VMULPS       Y2, Y4, Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VFMADD231PS  Y1, Y6, Y7
+	VMOVUPS      Y7, 288(R9)
+	VMULPS       Y2, Y4, Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMOVUPS      Y4, 384(R9)
+	VMOVAPS      Y6, Y4
+	VMOVUPS      Y4, 480(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	VMULPS       Y0, Y4, Y7
+	VMOVUPS      Y7, 32(R9)
+	VXORPS       Y7, Y7, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y5, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, 128(R9)
+	VMULPS       Y1, Y5, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, 224(R9)
+	VMULPS       Y2, Y4, Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VFMADD231PS  Y1, Y6, Y7
+	VMOVUPS      Y7, 320(R9)
+	VMULPS       Y2, Y4, Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMOVUPS      Y4, 416(R9)
+	VMOVAPS      Y6, Y4
+	VMOVUPS      Y4, 512(R9)
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y4
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y6
+	VMULPS       Y0, Y4, Y7
+	VMOVUPS      Y7, 64(R9)
+	VXORPS       Y7, Y7, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y5, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, 160(R9)
+	VMULPS       Y1, Y5, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, 256(R9)
+	VMULPS       Y2, Y4, Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VFMADD231PS  Y1, Y6, Y7
+	VMOVUPS      Y7, 352(R9)
+	VMULPS       Y2, Y4, Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMOVUPS      Y4, 448(R9)
+	VMOVAPS      Y6, Y4
+	VMOVUPS      Y4, 544(R9)
+	MOVQ         SI, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VMOVUPS      64(R9), Y6
+	VMULPS       Y0, Y4, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VXORPS       Y7, Y7, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y5, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y1, Y5, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VFMADD231PS  Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      96(R9), Y4
+	VMOVUPS      128(R9), Y5
+	VMOVUPS      160(R9), Y6
+	VMULPS       Y0, Y4, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VXORPS       Y7, Y7, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y5, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y1, Y5, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VFMADD231PS  Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      192(R9), Y4
+	VMOVUPS      224(R9), Y5
+	VMOVUPS      256(R9), Y6
+	VMULPS       Y0, Y4, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VXORPS       Y7, Y7, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y5, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y1, Y5, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VFMADD231PS  Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      288(R9), Y4
+	VMOVUPS      320(R9), Y5
+	VMOVUPS      352(R9), Y6
+	VMULPS       Y0, Y4, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VXORPS       Y7, Y7, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y5, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y1, Y5, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VFMADD231PS  Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      384(R9), Y4
+	VMOVUPS      416(R9), Y5
+	VMOVUPS      448(R9), Y6
+	VMULPS       Y0, Y4, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VXORPS       Y7, Y7, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y5, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y1, Y5, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VFMADD231PS  Y1, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y2, Y4, Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         DI, R10
+	VMOVUPS      480(R9), Y4
+	VMOVUPS      512(R9), Y5
+	VMOVUPS      544(R9), Y6
+	VMULPS       Y0, Y4, Y7
+	VMOVUPS      Y7, (R10)
+	ADDQ         R8, R10
+	VXORPS       Y7, Y7, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y5, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R10)
+	ADDQ         R8, R10
+	VMULPS       Y1, Y5, Y7
+	VFNMADD231PS Y1, Y4, Y7
+	VFNMADD231PS Y1, Y6, Y7
+	VMOVUPS      Y7, (R10)
+	ADDQ         R8, R10
+	VMULPS       Y2, Y4, Y7
+	VFMADD231PS  Y3, Y5, Y7
+	VFMADD231PS  Y1, Y6, Y7
+	VMOVUPS      Y7, (R10)
+	ADDQ         R8, R10
+	VMULPS       Y2, Y4, Y4
+	VFMADD231PS  Y1, Y6, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Y6, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, SI
+	DECQ         AX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func pointResultsAVX2(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+// Requires: AVX, FMA3
+TEXT ·pointResultsAVX2(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ         vectors+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         row+16(FP), DX
+	MOVQ         col+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         yRow+40(FP), DI
+	MOVQ         yCol+48(FP), R8
+	MOVQ         temp+56(FP), R9
+	VBROADCASTSS constant40000000<>+0(SB), Y0
+	VBROADCASTSS constant40800000<>+0(SB), Y1
+	VBROADCASTSS constant41000000<>+0(SB), Y2
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	MOVQ         CX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	VMOVAPS      Y3, Y3
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      Y3, (R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y0, Y6, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y0, Y7, Y3
+	VMOVUPS      Y3, 192(R9)
+	VMOVAPS      Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VFMADD231PS  Y1, Y6, Y3
+	VFMADD231PS  Y1, Y7, Y3
+	VMOVUPS      Y3, 384(R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y7, Y3
+	VMOVUPS      Y3, 576(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	VMOVAPS      Y3, Y3
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      Y3, 32(R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y0, Y6, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y0, Y7, Y3
+	VMOVUPS      Y3, 224(R9)
+	VMOVAPS      Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VFMADD231PS  Y1, Y6, Y3
+	VFMADD231PS  Y1, Y7, Y3
+	VMOVUPS      Y3, 416(R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y7, Y3
+	VMOVUPS      Y3, 608(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	VMOVAPS      Y3, Y3
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      Y3, 64(R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y0, Y6, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y0, Y7, Y3
+	VMOVUPS      Y3, 256(R9)
+	VMOVAPS      Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VFMADD231PS  Y1, Y6, Y3
+	VFMADD231PS  Y1, Y7, Y3
+	VMOVUPS      Y3, 448(R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y7, Y3
+	VMOVUPS      Y3, 640(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	VMOVAPS      Y3, Y3
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      Y3, 96(R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y0, Y6, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y0, Y7, Y3
+	VMOVUPS      Y3, 288(R9)
+	VMOVAPS      Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VFMADD231PS  Y1, Y6, Y3
+	VFMADD231PS  Y1, Y7, Y3
+	VMOVUPS      Y3, 480(R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y7, Y3
+	VMOVUPS      Y3, 672(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	VMOVAPS      Y3, Y3
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      Y3, 128(R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y0, Y6, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y0, Y7, Y3
+	VMOVUPS      Y3, 320(R9)
+	VMOVAPS      Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VFMADD231PS  Y1, Y6, Y3
+	VFMADD231PS  Y1, Y7, Y3
+	VMOVUPS      Y3, 512(R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y7, Y3
+	VMOVUPS      Y3, 704(R9)
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y4
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y7
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y8
+	VMOVAPS      Y3, Y3
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      Y3, 160(R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y0, Y6, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y0, Y7, Y3
+	VMOVUPS      Y3, 352(R9)
+	VMOVAPS      Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VFMADD231PS  Y1, Y6, Y3
+	VFMADD231PS  Y1, Y7, Y3
+	VMOVUPS      Y3, 544(R9)
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y7, Y3
+	VMOVUPS      Y3, 736(R9)
+	MOVQ         SI, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R9), Y3
+	VMOVUPS      32(R9), Y4
+	VMOVUPS      64(R9), Y5
+	VMOVUPS      96(R9), Y6
+	VMOVUPS      128(R9), Y7
+	VMOVUPS      160(R9), Y8
+	VMOVAPS      Y3, Y3
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y0, Y6, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y0, Y7, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VFMADD231PS  Y1, Y6, Y3
+	VFMADD231PS  Y1, Y7, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y7, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      192(R9), Y3
+	VMOVUPS      224(R9), Y4
+	VMOVUPS      256(R9), Y5
+	VMOVUPS      288(R9), Y6
+	VMOVUPS      320(R9), Y7
+	VMOVUPS      352(R9), Y8
+	VMOVAPS      Y3, Y3
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y0, Y6, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y0, Y7, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VFMADD231PS  Y1, Y6, Y3
+	VFMADD231PS  Y1, Y7, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y7, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      384(R9), Y3
+	VMOVUPS      416(R9), Y4
+	VMOVUPS      448(R9), Y5
+	VMOVUPS      480(R9), Y6
+	VMOVUPS      512(R9), Y7
+	VMOVUPS      544(R9), Y8
+	VMOVAPS      Y3, Y3
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y0, Y6, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y0, Y7, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VFMADD231PS  Y1, Y6, Y3
+	VFMADD231PS  Y1, Y7, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y7, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	VMOVUPS      576(R9), Y3
+	VMOVUPS      608(R9), Y4
+	VMOVUPS      640(R9), Y5
+	VMOVUPS      672(R9), Y6
+	VMOVUPS      704(R9), Y7
+	VMOVUPS      736(R9), Y8
+	VMOVAPS      Y3, Y3
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+	VADDPS       Y7, Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y0, Y6, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y0, Y7, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Y4, Y3
+	VADDPS       Y5, Y3, Y3
+	VFMADD231PS  Y1, Y6, Y3
+	VFMADD231PS  Y1, Y7, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Y4, Y3
+	VFMADD231PS  Y2, Y6, Y3
+	VADDPS       Y8, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VFNMADD231PS Y2, Y7, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, SI
+	DECQ         AX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func resultPointsAVX2(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+// Requires: AVX, FMA3
+TEXT ·resultPointsAVX2(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ         vectors+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         row+16(FP), DX
+	MOVQ         col+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         yRow+40(FP), DI
+	MOVQ         yCol+48(FP), R8
+	MOVQ         temp+56(FP), R9
+	VBROADCASTSS constant40000000<>+0(SB), Y0
+	VBROADCASTSS constant40800000<>+0(SB), Y1
+	VBROADCASTSS constant41000000<>+0(SB), Y2
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	MOVQ         CX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	VMOVAPS      Y3, Y7
+	VMOVUPS      Y7, (R9)
+	VMOVAPS      Y3, Y7
+	VADDPS       Y4, Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(R9)
+	VMOVAPS      Y3, Y7
+	VADDPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 256(R9)
+	VMOVAPS      Y3, Y7
+	VFMADD231PS  Y0, Y4, Y7
+	VFMADD231PS  Y1, Y5, Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, 384(R9)
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, 512(R9)
+	VMOVAPS      Y6, Y3
+	VMOVUPS      Y3, 640(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	VMOVAPS      Y3, Y7
+	VMOVUPS      Y7, 32(R9)
+	VMOVAPS      Y3, Y7
+	VADDPS       Y4, Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 160(R9)
+	VMOVAPS      Y3, Y7
+	VADDPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 288(R9)
+	VMOVAPS      Y3, Y7
+	VFMADD231PS  Y0, Y4, Y7
+	VFMADD231PS  Y1, Y5, Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, 416(R9)
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, 544(R9)
+	VMOVAPS      Y6, Y3
+	VMOVUPS      Y3, 672(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y3
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	VMOVAPS      Y3, Y7
+	VMOVUPS      Y7, 64(R9)
+	VMOVAPS      Y3, Y7
+	VADDPS       Y4, Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 192(R9)
+	VMOVAPS      Y3, Y7
+	VADDPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 320(R9)
+	VMOVAPS      Y3, Y7
+	VFMADD231PS  Y0, Y4, Y7
+	VFMADD231PS  Y1, Y5, Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, 448(R9)
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, 576(R9)
+	VMOVAPS      Y6, Y3
+	VMOVUPS      Y3, 704(R9)
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y4
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y6
+	VMOVAPS      Y3, Y7
+	VMOVUPS      Y7, 96(R9)
+	VMOVAPS      Y3, Y7
+	VADDPS       Y4, Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 224(R9)
+	VMOVAPS      Y3, Y7
+	VADDPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 352(R9)
+	VMOVAPS      Y3, Y7
+	VFMADD231PS  Y0, Y4, Y7
+	VFMADD231PS  Y1, Y5, Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, 480(R9)
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, 608(R9)
+	VMOVAPS      Y6, Y3
+	VMOVUPS      Y3, 736(R9)
+	MOVQ         SI, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R9), Y3
+	VMOVUPS      32(R9), Y4
+	VMOVUPS      64(R9), Y5
+	VMOVUPS      96(R9), Y6
+	VMOVAPS      Y3, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VADDPS       Y4, Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VADDPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VFMADD231PS  Y0, Y4, Y7
+	VFMADD231PS  Y1, Y5, Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      128(R9), Y3
+	VMOVUPS      160(R9), Y4
+	VMOVUPS      192(R9), Y5
+	VMOVUPS      224(R9), Y6
+	VMOVAPS      Y3, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VADDPS       Y4, Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VADDPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VFMADD231PS  Y0, Y4, Y7
+	VFMADD231PS  Y1, Y5, Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      256(R9), Y3
+	VMOVUPS      288(R9), Y4
+	VMOVUPS      320(R9), Y5
+	VMOVUPS      352(R9), Y6
+	VMOVAPS      Y3, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VADDPS       Y4, Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VADDPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VFMADD231PS  Y0, Y4, Y7
+	VFMADD231PS  Y1, Y5, Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      384(R9), Y3
+	VMOVUPS      416(R9), Y4
+	VMOVUPS      448(R9), Y5
+	VMOVUPS      480(R9), Y6
+	VMOVAPS      Y3, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VADDPS       Y4, Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VADDPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VFMADD231PS  Y0, Y4, Y7
+	VFMADD231PS  Y1, Y5, Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      512(R9), Y3
+	VMOVUPS      544(R9), Y4
+	VMOVUPS      576(R9), Y5
+	VMOVUPS      608(R9), Y6
+	VMOVAPS      Y3, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VADDPS       Y4, Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VADDPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y7
+	VFMADD231PS  Y0, Y4, Y7
+	VFMADD231PS  Y1, Y5, Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         R8, R11
+	VMOVAPS      Y6, Y3
+	VMOVUPS      Y3, (R11)
+	ADDQ         DI, R10
+	VMOVUPS      640(R9), Y3
+	VMOVUPS      672(R9), Y4
+	VMOVUPS      704(R9), Y5
+	VMOVUPS      736(R9), Y6
+	VMOVAPS      Y3, Y7
+	VMOVUPS      Y7, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Y3, Y7
+	VADDPS       Y4, Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Y3, Y7
+	VADDPS       Y5, Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Y3, Y7
+	VFMADD231PS  Y0, Y4, Y7
+	VFMADD231PS  Y1, Y5, Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y1, Y5, Y3
+	VFNMADD231PS Y0, Y4, Y3
+	VFNMADD231PS Y2, Y6, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         R8, R10
+	VMOVAPS      Y6, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, SI
+	DECQ         AX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func pointFilterAVX2(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
+// Requires: AVX, FMA3
+TEXT ·pointFilterAVX2(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ         vectors+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         row+16(FP), DX
+	MOVQ         col+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         yRow+40(FP), DI
+	MOVQ         yCol+48(FP), R8
+	MOVQ         temp+56(FP), R9
+	VBROADCASTSS constant3e800000<>+0(SB), Y0
+	VBROADCASTSS constant3e2aaaab<>+0(SB), Y1
+	VBROADCASTSS constant3d2aaaab<>+0(SB), Y2
+	VBROADCASTSS constant3daaaaab<>+0(SB), Y3
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	MOVQ         CX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y9
+	VMULPS       Y0, Y4, Y4
+	VFMADD231PS  Y2, Y7, Y4
+	VFMADD231PS  Y2, Y8, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, (R9)
+	VMULPS       Y1, Y6, Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y3, Y8, Y4
+	VMOVUPS      Y4, 192(R9)
+	VMULPS       Y1, Y7, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, 384(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y9
+	VMULPS       Y0, Y4, Y4
+	VFMADD231PS  Y2, Y7, Y4
+	VFMADD231PS  Y2, Y8, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, 32(R9)
+	VMULPS       Y1, Y6, Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y3, Y8, Y4
+	VMOVUPS      Y4, 224(R9)
+	VMULPS       Y1, Y7, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, 416(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y9
+	VMULPS       Y0, Y4, Y4
+	VFMADD231PS  Y2, Y7, Y4
+	VFMADD231PS  Y2, Y8, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, 64(R9)
+	VMULPS       Y1, Y6, Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y3, Y8, Y4
+	VMOVUPS      Y4, 256(R9)
+	VMULPS       Y1, Y7, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, 448(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y9
+	VMULPS       Y0, Y4, Y4
+	VFMADD231PS  Y2, Y7, Y4
+	VFMADD231PS  Y2, Y8, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, 96(R9)
+	VMULPS       Y1, Y6, Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y3, Y8, Y4
+	VMOVUPS      Y4, 288(R9)
+	VMULPS       Y1, Y7, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, 480(R9)
+	ADDQ         BX, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R11), Y4
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y5
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y6
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y7
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y8
+	ADDQ         DX, R11
+	VMOVUPS      (R11), Y9
+	VMULPS       Y0, Y4, Y4
+	VFMADD231PS  Y2, Y7, Y4
+	VFMADD231PS  Y2, Y8, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, 128(R9)
+	VMULPS       Y1, Y6, Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y3, Y8, Y4
+	VMOVUPS      Y4, 320(R9)
+	VMULPS       Y1, Y7, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, 512(R9)
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y4
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y6
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y7
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y8
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Y9
+	VMULPS       Y0, Y4, Y4
+	VFMADD231PS  Y2, Y7, Y4
+	VFMADD231PS  Y2, Y8, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, 160(R9)
+	VMULPS       Y1, Y6, Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y3, Y8, Y4
+	VMOVUPS      Y4, 352(R9)
+	VMULPS       Y1, Y7, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, 544(R9)
+	MOVQ         SI, R10
+	MOVQ         R10, R11
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VMOVUPS      64(R9), Y6
+	VMOVUPS      96(R9), Y7
+	VMOVUPS      128(R9), Y8
+	VMOVUPS      160(R9), Y9
+	VMULPS       Y0, Y4, Y4
+	VFMADD231PS  Y2, Y7, Y4
+	VFMADD231PS  Y2, Y8, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y1, Y6, Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y3, Y8, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y1, Y7, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         DI, R10
+	MOVQ         R10, R11
+	VMOVUPS      192(R9), Y4
+	VMOVUPS      224(R9), Y5
+	VMOVUPS      256(R9), Y6
+	VMOVUPS      288(R9), Y7
+	VMOVUPS      320(R9), Y8
+	VMOVUPS      352(R9), Y9
+	VMULPS       Y0, Y4, Y4
+	VFMADD231PS  Y2, Y7, Y4
+	VFMADD231PS  Y2, Y8, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y1, Y6, Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y3, Y8, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         R8, R11
+	VMULPS       Y1, Y7, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, (R11)
+	ADDQ         DI, R10
+	VMOVUPS      384(R9), Y4
+	VMOVUPS      416(R9), Y5
+	VMOVUPS      448(R9), Y6
+	VMOVUPS      480(R9), Y7
+	VMOVUPS      512(R9), Y8
+	VMOVUPS      544(R9), Y9
+	VMULPS       Y0, Y4, Y4
+	VFMADD231PS  Y2, Y7, Y4
+	VFMADD231PS  Y2, Y8, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         R8, R10
+	VMULPS       Y1, Y6, Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y3, Y8, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         R8, R10
+	VMULPS       Y1, Y7, Y4
+	VFMADD231PS  Y1, Y8, Y4
+	VADDPS       Y9, Y4, Y4
+	VFNMADD231PS Y1, Y5, Y4
+	VFNMADD231PS Y1, Y6, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, SI
+	DECQ         AX
+	JNZ          loop
+
+done:
 	VZEROUPPER
 	RET
 

@@ -43,6 +43,9 @@ func main() {
 		for rows := 1; rows <= s.dot[0]; rows++ {
 			dotTile(s, rows, s.dot[1])
 		}
+		peak(s)
+		transpose(s)
+		winograd(s)
 	}
 	vectors()
 	pools()
@@ -100,10 +103,33 @@ func tile(s isa, rows int, table bool) {
 		s.zero(acc[i][0])
 		s.zero(acc[i][1])
 	}
+	if !table {
+		prefetch(s, rows)
+	}
 	multiply(s, acc, table)
 	store(s, acc)
 	VZEROUPPER()
 	RET()
+}
+
+// prefetch asks for the tile of C early where there is time for it to arrive
+// while the products are summed.
+func prefetch(s isa, rows int) {
+	const worthwhile = 64 // steps
+	k, c, ldc := GP64(), GP64(), GP64()
+	Load(Param("k"), k)
+	CMPQ(k, Imm(worthwhile))
+	JL(LabelRef("multiply"))
+	Load(Param("c"), c)
+	Load(Param("ldc"), ldc)
+	for i := range rows {
+		PREFETCHT0(Mem{Base: c})
+		PREFETCHT0(Mem{Base: c, Disp: 2*s.bytes - 4})
+		if i+1 < rows {
+			ADDQ(ldc, c)
+		}
+	}
+	Label("multiply")
 }
 
 // multiply accumulates k outer products into the registers.
