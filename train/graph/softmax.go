@@ -46,7 +46,8 @@ func (logSoftmax) overwrites() []int { return []int{0} }
 
 func (logSoftmax) bind(in []tensor.Shape, out tensor.Shape) run {
 	rows, cols := in[0][0], in[0][1]
-	return func(_ *kernel.Pool, in [][]float32, out []float32) { kernel.LogSoftmax(out, in[0], rows, cols) }
+	loop := kernel.NewLogSoftmax(rows, cols)
+	return func(_ *kernel.Pool, in [][]float32, out []float32) { loop.Run(out, in[0]) }
 }
 
 func (logSoftmax) reference(in []Array, out Array) {

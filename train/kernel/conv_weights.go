@@ -100,7 +100,7 @@ func (k *ConvWeights) columns(s *Scratch, first int) {
 		for i := range h {
 			for j := first; j < min(taps, first+cols); j++ {
 				at := (i*cols + j - first) * lanes
-				k.w[(f+i)*taps+j] += sumVector(sums[at : at+lanes])
+				k.w[(f+i)*taps+j] += inLanes(sums[at:at+lanes], nil)
 			}
 		}
 	}

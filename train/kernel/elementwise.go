@@ -1,71 +1,99 @@
 package kernel
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // grain is the number of values that make one part of an element-wise task:
 // enough to outweigh handing it to a worker, little enough to stay in cache.
 const grain = 1 << 13
 
-// Arithmetic is one operation on two arrays: on two runs of values, or with one
-// side constant along the run.
+// Arithmetic is one operation on two arrays: value by value, or with one side
+// one value a row.
 type Arithmetic struct {
-	both  func(dst, a, b []float32)
-	right func(dst, a []float32, b float32)
-	left  func(dst []float32, a float32, b []float32)
+	vectors func(v *vectorSet) (both, right, left rowFunc2) // nil: portable loops alone
+	plain   func(a, b float32) float32
+	swaps   bool // a and b may change places
 }
 
 // The operations for NewBinary. Gate is a where b > 0, else 0; First is a.
 var (
-	Add = Arithmetic{
-		func(dst, a, b []float32) { addVectors(dst, a, b) },
-		func(dst, a []float32, b float32) { addScalar(dst, a, b) },
-		func(dst []float32, a float32, b []float32) { addScalar(dst, b, a) },
-	}
-	Sub = Arithmetic{
-		func(dst, a, b []float32) {
-			for i := range dst {
-				dst[i] = a[i] - b[i]
+	Add = Arithmetic{func(v *vectorSet) (both, right, left rowFunc2) { return v.add, v.addValue, nil },
+		func(a, b float32) float32 { return a + b }, true}
+	Sub = Arithmetic{func(v *vectorSet) (both, right, left rowFunc2) { return v.sub, v.subValue, v.subFrom },
+		func(a, b float32) float32 { return a - b }, false}
+	Mul = Arithmetic{func(v *vectorSet) (both, right, left rowFunc2) { return v.mul, v.mulValue, nil },
+		func(a, b float32) float32 { return a * b }, true}
+	Div = Arithmetic{func(v *vectorSet) (both, right, left rowFunc2) { return v.div, v.divValue, v.divFrom },
+		func(a, b float32) float32 { return a / b }, false}
+	Gate = Arithmetic{func(v *vectorSet) (both, right, left rowFunc2) { return v.gate, nil, nil },
+		func(a, b float32) float32 {
+			if b > 0 {
+				return a
 			}
-		},
-		func(dst, a []float32, b float32) { addScalar(dst, a, -b) },
-		func(dst []float32, a float32, b []float32) {
-			for i := range dst {
-				dst[i] = a - b[i]
-			}
-		},
-	}
-	Mul = Arithmetic{
-		func(dst, a, b []float32) { mulVectors(dst, a, b) },
-		func(dst, a []float32, b float32) { mulScalar(dst, a, b) },
-		func(dst []float32, a float32, b []float32) { mulScalar(dst, b, a) },
-	}
-	Div = Arithmetic{
-		func(dst, a, b []float32) {
-			for i := range dst {
-				dst[i] = a[i] / b[i]
-			}
-		},
-		func(dst, a []float32, b float32) {
-			for i := range dst {
-				dst[i] = a[i] / b
-			}
-		},
-		func(dst []float32, a float32, b []float32) {
-			for i := range dst {
-				dst[i] = a / b[i]
-			}
-		},
-	}
-	Gate  = Arithmetic{both: func(dst, a, b []float32) { gateVectors(dst, a, b) }}
-	First = Arithmetic{
-		func(dst, a, _ []float32) { copy(dst, a) },
-		func(dst, a []float32, _ float32) { copy(dst, a) },
-		func(dst []float32, a float32, _ []float32) { fill(dst, a) },
-	}
+			return 0
+		}, false}
+	First = Arithmetic{plain: func(a, _ float32) float32 { return a }}
 )
+
+// run2 runs the assembly if there is any.
+func run2(f rowFunc2, rows, n int, dst, a, b *float32) bool {
+	if f == nil {
+		return false
+	}
+	f(rows, n, dst, a, b)
+	return true
+}
+
+// Both computes n values of dst from n of a and n of b.
+func (o Arithmetic) Both(n int, dst, a, b []float32) {
+	if n == 0 {
+		return
+	}
+	dst, a, b = dst[:n], a[:n], b[:n]
+	if v := active.vectors; v != nil && o.vectors != nil {
+		if both, _, _ := o.vectors(v); run2(both, 1, n, &dst[0], &a[0], &b[0]) {
+			return
+		}
+	}
+	for i := range dst {
+		dst[i] = o.plain(a[i], b[i])
+	}
+}
+
+// Right computes rows of n values from a and one value of b a row.
+func (o Arithmetic) Right(rows, n int, dst, a, b []float32) {
+	if rows*n == 0 {
+		return
+	}
+	dst, a, b = dst[:rows*n], a[:rows*n], b[:rows]
+	if v := active.vectors; v != nil && o.vectors != nil {
+		if _, right, _ := o.vectors(v); run2(right, rows, n, &dst[0], &a[0], &b[0]) {
+			return
+		}
+	}
+	for i := range dst {
+		dst[i] = o.plain(a[i], b[i/n])
+	}
+}
+
+// Left computes rows of n values from one value of a a row and b.
+func (o Arithmetic) Left(rows, n int, dst, a, b []float32) {
+	if o.swaps {
+		o.Right(rows, n, dst, b, a)
+		return
+	}
+	if rows*n == 0 {
+		return
+	}
+	dst, a, b = dst[:rows*n], a[:rows], b[:rows*n]
+	if v := active.vectors; v != nil && o.vectors != nil {
+		if _, _, left := o.vectors(v); run2(left, rows, n, &dst[0], &a[0], &b[0]) {
+			return
+		}
+	}
+	for i := range dst {
+		dst[i] = o.plain(a[i/n], b[i])
+	}
+}
 
 func fill(dst []float32, v float32) {
 	for i := range dst {
@@ -181,11 +209,11 @@ func (k *Binary) run(a, b, out, n int) {
 	dst := k.out[out : out+n]
 	switch {
 	case k.inner.a && k.inner.b:
-		k.op.both(dst, k.a[a:a+n], k.b[b:b+n])
+		k.op.Both(n, dst, k.a[a:a+n], k.b[b:b+n])
 	case k.inner.a:
-		k.op.right(dst, k.a[a:a+n], k.b[b])
+		k.op.Right(1, n, dst, k.a[a:a+n], k.b[b:b+1])
 	default:
-		k.op.left(dst, k.a[a], k.b[b:b+n])
+		k.op.Left(1, n, dst, k.a[a:a+1], k.b[b:b+n])
 	}
 }
 
@@ -219,64 +247,29 @@ func (k *Map) Part(_ *Scratch, part int) {
 	k.f(k.out[lo:hi], x, k.constant)
 }
 
-// Scale is c x.
-func Scale(dst, x []float32, c float32) { mulScalar(dst, x, c) }
-
-// Offset is x + c.
-func Offset(dst, x []float32, c float32) { addScalar(dst, x, c) }
-
-// Fill is c everywhere.
-func Fill(dst, _ []float32, c float32) { fill(dst, c) }
-
-// Relu is max(0, x); NaN stays NaN.
-func Relu(dst, x []float32, _ float32) { reluVector(dst, x) }
-
-// Step is 1 where x > 0, else 0.
-func Step(dst, x []float32, _ float32) {
-	for i, v := range x {
-		dst[i] = 0
-		if v > 0 {
-			dst[i] = 1
-		}
-	}
+// LogSoftmax is x - log(sum exp x) along each row of a rows x cols matrix.
+type LogSoftmax struct {
+	rows, cols int
+	most, sums []float32
+	powers     []float32
 }
 
-// Exp is e^x, rounded from float64.
-func Exp(dst, x []float32, _ float32) {
-	for i, v := range x {
-		dst[i] = float32(math.Exp(float64(v)))
-	}
+// NewLogSoftmax prepares the operation.
+func NewLogSoftmax(rows, cols int) *LogSoftmax {
+	return &LogSoftmax{rows, cols, make([]float32, rows), make([]float32, rows), make([]float32, rows*cols)}
 }
 
-// Log is the natural logarithm, rounded from float64.
-func Log(dst, x []float32, _ float32) {
-	for i, v := range x {
-		dst[i] = float32(math.Log(float64(v)))
+// Run computes out, which may be x. A row that holds NaN becomes NaN.
+func (k *LogSoftmax) Run(out, x []float32) {
+	if k.cols == 0 {
+		return
 	}
-}
-
-// Sqrt is the square root, correctly rounded.
-func Sqrt(dst, x []float32, _ float32) {
-	for i, v := range x {
-		dst[i] = float32(math.Sqrt(float64(v)))
+	for r := range k.most {
+		k.most[r] = slices.Max(x[r*k.cols : (r+1)*k.cols])
 	}
-}
-
-// LogSoftmax is x - log(sum exp x) along each row of a rows x cols matrix; dst
-// may be x. The sum is kept in float64.
-func LogSoftmax(dst, x []float32, rows, cols int) {
-	for i := range rows {
-		in, out := x[i*cols:(i+1)*cols], dst[i*cols:(i+1)*cols]
-		if cols == 0 {
-			continue
-		}
-		most, sum := slices.Max(in), 0.0
-		for _, v := range in {
-			sum += math.Exp(float64(v - most))
-		}
-		shift := float64(most) + math.Log(sum)
-		for j, v := range in {
-			out[j] = float32(float64(v) - shift)
-		}
-	}
+	Sub.Right(k.rows, k.cols, out, x, k.most)
+	Exp(k.powers, out, 0)
+	RowSum(k.rows, k.cols, k.sums, k.powers)
+	Log(k.sums, k.sums, 0)
+	Sub.Right(k.rows, k.cols, out, out, k.sums)
 }

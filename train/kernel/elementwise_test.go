@@ -41,25 +41,26 @@ func TestElementwiseLoopsAreExactAtEveryLength(t *testing.T) {
 		for name, o := range ops {
 			for n := range 70 {
 				a, b, dst := pick(rng, n), pick(rng, n), make([]float32, n)
-				o.op.both(dst, a, b)
+				o.op.Both(n, dst, a, b)
 				for i := range dst {
 					if want := o.want(a[i], b[i]); !same(dst[i], want) {
 						t.Fatalf("%s of %v and %v is %v, want %v", name, a[i], b[i], dst[i], want)
 					}
 				}
-				if o.op.right == nil || n == 0 {
-					continue
-				}
-				o.op.right(dst, a, b[0])
-				for i := range dst {
-					if want := o.want(a[i], b[0]); !same(dst[i], want) {
-						t.Fatalf("%s of %v and constant %v is %v, want %v", name, a[i], b[0], dst[i], want)
+				for rows := 1; rows < 4; rows++ {
+					a, b, dst := pick(rng, rows*n), pick(rng, rows*n), make([]float32, rows*n)
+					values := pick(rng, rows)
+					o.op.Right(rows, n, dst, a, values)
+					for i := range dst {
+						if want := o.want(a[i], values[i/n]); !same(dst[i], want) {
+							t.Fatalf("%s of %v and constant %v is %v, want %v", name, a[i], values[i/n], dst[i], want)
+						}
 					}
-				}
-				o.op.left(dst, a[0], b)
-				for i := range dst {
-					if want := o.want(a[0], b[i]); !same(dst[i], want) {
-						t.Fatalf("%s of constant %v and %v is %v, want %v", name, a[0], b[i], dst[i], want)
+					o.op.Left(rows, n, dst, values, b)
+					for i := range dst {
+						if want := o.want(values[i/n], b[i]); !same(dst[i], want) {
+							t.Fatalf("%s of constant %v and %v is %v, want %v", name, values[i/n], b[i], dst[i], want)
+						}
 					}
 				}
 			}
@@ -75,19 +76,98 @@ func TestElementwiseLoopsAreExactAtEveryLength(t *testing.T) {
 	})
 }
 
-func TestSumsMatchFloat64(t *testing.T) {
+func TestRowsMatchFloat64(t *testing.T) {
 	forEachSet(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(4, 8))
 		for n := range 100 {
-			x, want := random(rng, n), 0.0
-			for _, v := range x {
-				want += float64(v)
-			}
-			if got := sumVector(x); math.Abs(float64(got)-want) > 1e-4 {
-				t.Fatalf("sum of %d values is %v, want %v", n, got, want)
+			for rows := range 4 {
+				a, b, c := random(rng, rows*n), random(rng, rows*n), random(rng, rows*n)
+				sums, dots, wantSums, wantDots := make([]float32, rows), make([]float32, rows), make([]float64, rows), make([]float64, rows)
+				all, values := make([]float32, rows*n), random(rng, 2*rows)
+				want := [3][]float64{make([]float64, rows*n), make([]float64, rows*n), make([]float64, rows*n)}
+				for i := range a {
+					wantSums[i/n] += float64(a[i])
+					wantDots[i/n] += float64(a[i]) * float64(b[i])
+					want[0][i] = float64(a[i])*float64(b[i]) + float64(c[i])
+					want[1][i] = float64(a[i])*float64(values[i/n]) + float64(c[i])
+					want[2][i] = float64(a[i])*float64(values[i/n]) + float64(values[rows+i/n])
+				}
+				RowSum(rows, n, sums, a)
+				near(t, "sums", sums, wantSums)
+				RowDot(rows, n, dots, a, b)
+				near(t, "dots", dots, wantDots)
+				MulAdd(rows, n, all, a, b, c)
+				near(t, "mulAdd", all, want[0])
+				MulValueAdd(rows, n, all, a, values, c)
+				near(t, "mulValueAdd", all, want[1])
+				MulValueAddValue(rows, n, all, a, values, values[rows:])
+				near(t, "mulValueAddValue", all, want[2])
 			}
 		}
 	})
+}
+
+// ulps is the distance from the right value in units of the float32 beside it.
+func ulps(got float32, want float64) float64 {
+	w := float32(want)
+	if same(got, w) {
+		return 0
+	}
+	unit := math.Abs(float64(math.Nextafter32(w, float32(math.Inf(1))) - w))
+	return math.Abs(float64(got)-want) / unit
+}
+
+func TestFunctionsAreAccurate(t *testing.T) {
+	const n = 200_000
+	fill := func(f func(i int) float64) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(f(i))
+		}
+		return append(x, special...)
+	}
+	rng := rand.New(rand.NewPCG(5, 5))
+	wide := fill(func(int) float64 { return math.Exp(rng.Float64()*176 - 100) }) // positive, of every size
+	for _, c := range []struct {
+		name     string
+		f        func(dst, x []float32, c float32)
+		want     func(float64) float64
+		x        []float32
+		ulps     float64
+		absolute float64
+	}{
+		{"exp", Exp, math.Exp, fill(func(int) float64 { return rng.Float64()*210 - 110 }), 2, 0},
+		{"exp near zero", Exp, math.Exp, fill(func(int) float64 { return rng.NormFloat64() }), 2, 0},
+		{"log", Log, math.Log, wide, 2, 0},
+		{"log near one", Log, math.Log, fill(func(int) float64 { return 1 + 0.3*(rng.Float64()-0.5) }), 2, 0},
+		{"sqrt", Sqrt, math.Sqrt, wide, 0.51, 0},
+		{"rsqrt", Rsqrt, func(x float64) float64 { return 1 / math.Sqrt(x) }, wide, 1.6, 0},
+		{"arccos", Arccos, math.Acos, fill(func(int) float64 { return 2*rng.Float64() - 1 }), 0, 4e-7},
+		{"arccos near the ends", Arccos, math.Acos, fill(func(i int) float64 { return math.Copysign(1-math.Exp(-20*rng.Float64()), float64(i%2)-0.5) }), 0, 4e-7},
+		{"relu", Relu, func(x float64) float64 { return max(x, 0) }, wide, 0, 0},
+		{"step", Step, func(x float64) float64 {
+			if x > 0 {
+				return 1
+			}
+			return 0
+		}, fill(func(int) float64 { return rng.NormFloat64() }), 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			forEachSet(t, func(t *testing.T) {
+				dst := make([]float32, len(c.x))
+				c.f(dst, c.x, 0)
+				for i, x := range c.x {
+					want := c.want(float64(x))
+					if math.Abs(want) < 0x1p-126 && math.Abs(float64(dst[i])) < 0x1p-126 {
+						continue // below the smallest normal number, digits are lost
+					}
+					if d := math.Abs(float64(dst[i]) - want); !(ulps(dst[i], want) <= c.ulps) && !(d <= c.absolute) {
+						t.Fatalf("of %v is %v, want %v", x, dst[i], want)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestPoolingInVectorsIsThePlainLoop(t *testing.T) {
@@ -191,8 +271,10 @@ func BenchmarkVectors(b *testing.B) {
 	x, y, z, v := random(rng, n), random(rng, n), make([]float32, n), make([]float32, n)
 	step := NewAdamStep(1, 1e-3, 1e-4)
 	for name, f := range map[string]func(){
-		"add": func() { addVectors(z, x, y) }, "gate": func() { gateVectors(z, x, y) }, "relu": func() { reluVector(z, x) },
-		"sum": func() { sumVector(x) }, "adam": func() { step.Apply(z, x, y, v) }, "exp": func() { Exp(z, x, 0) },
+		"add": func() { Add.Both(n, z, x, y) }, "gate": func() { Gate.Both(n, z, x, y) }, "relu": func() { Relu(z, x, 0) },
+		"sum": func() { RowSum(1, n, z, x) }, "dot": func() { RowDot(1, n, z, x, y) }, "adam": func() { step.Apply(z, x, y, v) },
+		"exp": func() { Exp(z, x, 0) }, "log": func() { Log(z, y, 0) }, "arccos": func() { Arccos(z, x, 0) },
+		"rsqrt": func() { Rsqrt(z, y, 0) }, "mulAdd": func() { MulAdd(1, n, z, x, y, v) }, "div": func() { Div.Both(n, z, x, y) },
 	} {
 		b.Run(fmt.Sprintf("%s/n=%d", name, n), func(b *testing.B) {
 			b.ReportAllocs()

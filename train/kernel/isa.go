@@ -36,13 +36,28 @@ type instructionSet struct {
 	peak       func(n int)  // n rounds of peakChains independent multiply-adds; nil: unknown
 }
 
-// vectorSet is the loops between products, for n vectors of vectorValues values.
+// rowFunc1, rowFunc2 and rowFunc3 compute rows of n values of dst from one, two
+// or three operands, at least one row and one value; constFunc takes a constant.
+type (
+	rowFunc1  func(rows, n int, dst, a *float32)
+	rowFunc2  func(rows, n int, dst, a, b *float32)
+	rowFunc3  func(rows, n int, dst, a, b, c *float32)
+	constFunc func(rows, n int, dst, a *float32, c float32)
+)
+
+// vectorSet is the loops between products. Where a name says Value, the last
+// operands are one value a row; where it says From, the first one is.
 type vectorSet struct {
-	add, mul, gate       func(n int, dst, a, b *float32)
-	addScalar, mulScalar func(n int, dst, a *float32, c float32)
-	relu                 func(n int, dst, a *float32)
-	sum                  func(n int, a *float32) float32 // of 2 n vectors
-	adam                 func(n int, w, g, m, v *float32, rate, root, beta1, rest1, beta2, rest2, epsilon, decay float32)
+	add, sub, mul, div, gate               rowFunc2
+	addValue, subValue, mulValue, divValue rowFunc2
+	subFrom, divFrom                       rowFunc2
+	mulAdd, mulValueAdd, mulValueAddValue  rowFunc3
+	scale, offset                          constFunc
+	relu, step, root, inverseRoot          rowFunc1
+	exp, log, arccos                       rowFunc1
+	rowSum                                 rowFunc1
+	rowDot                                 rowFunc2
+	adam                                   func(n int, w, g, m, v *float32, rate, root, beta1, rest1, beta2, rest2, epsilon, decay float32)
 
 	// Pooling of 2 x 2 windows, up to vectorValues side by side. Widths are in
 	// bytes; the masked forms take three vectors of masks: for the first and the
@@ -53,6 +68,7 @@ type vectorSet struct {
 	poolScatterMasked func(rows int, x *float32, width int, g *float32, gWidth int, out *float32, masks *int32)
 }
 
+// vectorValues is the width of pooling's vectors.
 const vectorValues = 8
 
 // Variable is the environment variable that forces an instruction set:

@@ -5,10 +5,10 @@ import "github.com/klauspost/cpuid/v2"
 // available lists the instruction sets of this processor, best first.
 func available() []*instructionSet {
 	var have []*instructionSet
-	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX2, cpuid.FMA3) {
+	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX2, cpuid.FMA3, cpuid.BMI2) {
 		have = append(have, &avx512)
 	}
-	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
+	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.BMI2) {
 		have = append(have, &avx2)
 	}
 	return append(have, &portable)
@@ -22,7 +22,7 @@ var avx512 = instructionSet{
 		tableTile5AVX512, tableTile6AVX512, tableTile7AVX512, tableTile8AVX512, tableTile9AVX512,
 		tableTile10AVX512, tableTile11AVX512, tableTile12AVX512},
 	lanes: 16, dotColumns: 5,
-	vectors:   &vectorsAVX2,
+	vectors:   &vectorsAVX512,
 	dotTiles:  []dotTileFunc{nil, dotTile1AVX512, dotTile2AVX512, dotTile3AVX512, dotTile4AVX512, dotTile5AVX512},
 	transpose: transposeAVX512, winograd: &winogradAVX512, peak: peakAVX512,
 }
@@ -38,9 +38,24 @@ var avx2 = instructionSet{
 	transpose: transposeAVX2, winograd: &winogradAVX2, peak: peakAVX2,
 }
 
+var vectorsAVX512 = vectorSet{
+	add: addAVX512, sub: subAVX512, mul: mulAVX512, div: divAVX512, gate: gateAVX512,
+	addValue: addValueAVX512, subValue: subValueAVX512, mulValue: mulValueAVX512, divValue: divValueAVX512, subFrom: subFromAVX512,
+	divFrom: divFromAVX512, mulAdd: mulAddAVX512, mulValueAdd: mulValueAddAVX512, mulValueAddValue: mulValueAddValueAVX512, scale: scaleAVX512,
+	offset: offsetAVX512, relu: reluAVX512, step: stepAVX512, root: rootAVX512, inverseRoot: inverseRootAVX512,
+	exp: expAVX512, log: logAVX512, arccos: arccosAVX512, rowSum: rowSumAVX512, rowDot: rowDotAVX512,
+	adam:    adamAVX512,
+	poolMax: poolMaxAVX2, poolMaxMasked: poolMaxMaskedAVX2,
+	poolScatter: poolScatterAVX2, poolScatterMasked: poolScatterMaskedAVX2,
+}
+
 var vectorsAVX2 = vectorSet{
-	add: addAVX2, mul: mulAVX2, gate: gateAVX2, addScalar: addScalarAVX2, mulScalar: mulScalarAVX2,
-	relu: reluAVX2, sum: sumAVX2, adam: adamAVX2,
+	add: addAVX2, sub: subAVX2, mul: mulAVX2, div: divAVX2, gate: gateAVX2,
+	addValue: addValueAVX2, subValue: subValueAVX2, mulValue: mulValueAVX2, divValue: divValueAVX2, subFrom: subFromAVX2,
+	divFrom: divFromAVX2, mulAdd: mulAddAVX2, mulValueAdd: mulValueAddAVX2, mulValueAddValue: mulValueAddValueAVX2, scale: scaleAVX2,
+	offset: offsetAVX2, relu: reluAVX2, step: stepAVX2, root: rootAVX2, inverseRoot: inverseRootAVX2,
+	exp: expAVX2, log: logAVX2, arccos: arccosAVX2, rowSum: rowSumAVX2, rowDot: rowDotAVX2,
+	adam:    adamAVX2,
 	poolMax: poolMaxAVX2, poolMaxMasked: poolMaxMaskedAVX2,
 	poolScatter: poolScatterAVX2, poolScatterMasked: poolScatterMaskedAVX2,
 }

@@ -30,7 +30,10 @@ func NewAdamStep(t int, rate, decay float64) AdamStep {
 //	w -= rate m / (root sqrt(v) + epsilon)
 func (a AdamStep) Apply(w, g, m, v []float32) {
 	w, m, v = w[:len(g)], m[:len(g)], v[:len(g)]
-	n, rest := vectorsIn(len(g))
+	n, rest := 0, 0
+	if active.vectors != nil {
+		n, rest = len(g)/active.lanes, len(g)&^(active.lanes-1)
+	}
 	if n > 0 {
 		active.vectors.adam(n, &w[0], &g[0], &m[0], &v[0], a.Rate, a.Root, a.Beta1, 1-a.Beta1, a.Beta2, 1-a.Beta2, a.Epsilon, a.Decay)
 	}

@@ -41,16 +41,17 @@ func (k *Sum) Run(p *Pool, x, out []float32) {
 }
 
 // Part implements Task: one result, or one run of results along the inner axis.
-func (k *Sum) Part(_ *Scratch, part int) {
-	base, n := offset(k.kept, part), k.inner.size
+func (k *Sum) Part(s *Scratch, part int) {
+	base, n, sum := offset(k.kept, part), k.inner.size, s.floats(3, 1)
 	for t := range k.terms {
 		at := base + offset(k.reduced, t)
 		run := k.x[at : at+n]
 		if k.inner.a {
 			out := k.out[part*n : (part+1)*n]
-			addVectors(out, out, run)
+			Add.Both(n, out, out, run)
 		} else {
-			k.out[part] += sumVector(run)
+			RowSum(1, n, sum, run)
+			k.out[part] += sum[0]
 		}
 	}
 }

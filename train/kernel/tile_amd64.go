@@ -184,6 +184,136 @@ func resultPointsAVX512(vectors int, x *float32, row int, col int, y *float32, y
 //go:noescape
 func pointFilterAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
 
+// addAVX512 adds a and b, for rows of n values, at least one of each.
+//
+//go:noescape
+func addAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// addValueAVX512 adds a and one value b a row, for rows of n values, at least one of each.
+//
+//go:noescape
+func addValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// subAVX512 subs a and b, for rows of n values, at least one of each.
+//
+//go:noescape
+func subAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// subValueAVX512 subs a and one value b a row, for rows of n values, at least one of each.
+//
+//go:noescape
+func subValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// subFromAVX512 subs one value a a row and b, for rows of n values, at least one of each.
+//
+//go:noescape
+func subFromAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// mulAVX512 muls a and b, for rows of n values, at least one of each.
+//
+//go:noescape
+func mulAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// mulValueAVX512 muls a and one value b a row, for rows of n values, at least one of each.
+//
+//go:noescape
+func mulValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// divAVX512 divs a and b, for rows of n values, at least one of each.
+//
+//go:noescape
+func divAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// divValueAVX512 divs a and one value b a row, for rows of n values, at least one of each.
+//
+//go:noescape
+func divValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// divFromAVX512 divs one value a a row and b, for rows of n values, at least one of each.
+//
+//go:noescape
+func divFromAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// scaleAVX512 writes c a, for rows of n values, at least one of each.
+//
+//go:noescape
+func scaleAVX512(rows int, n int, dst *float32, a *float32, c float32)
+
+// offsetAVX512 writes a + c, for rows of n values, at least one of each.
+//
+//go:noescape
+func offsetAVX512(rows int, n int, dst *float32, a *float32, c float32)
+
+// mulAddAVX512 writes a b + c, for rows of n values, at least one of each.
+//
+//go:noescape
+func mulAddAVX512(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+
+// mulValueAddAVX512 writes a b + c with one value b a row, for rows of n values, at least one of each.
+//
+//go:noescape
+func mulValueAddAVX512(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+
+// mulValueAddValueAVX512 writes a b + c with one value b and one value c a row, for rows of n values, at least one of each.
+//
+//go:noescape
+func mulValueAddValueAVX512(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+
+// gateAVX512 writes a where b > 0, else 0, for rows of n values, at least one of each.
+//
+//go:noescape
+func gateAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// reluAVX512 writes max(0, a), NaN for NaN, for rows of n values, at least one of each.
+//
+//go:noescape
+func reluAVX512(rows int, n int, dst *float32, a *float32)
+
+// stepAVX512 writes 1 where a > 0, else 0, for rows of n values, at least one of each.
+//
+//go:noescape
+func stepAVX512(rows int, n int, dst *float32, a *float32)
+
+// rootAVX512 writes the square root of a, for rows of n values, at least one of each.
+//
+//go:noescape
+func rootAVX512(rows int, n int, dst *float32, a *float32)
+
+// inverseRootAVX512 writes 1 / sqrt(a), for rows of n values, at least one of each.
+//
+//go:noescape
+func inverseRootAVX512(rows int, n int, dst *float32, a *float32)
+
+// expAVX512 writes e^a, for rows of n values, at least one of each.
+//
+//go:noescape
+func expAVX512(rows int, n int, dst *float32, a *float32)
+
+// logAVX512 writes the natural logarithm of a, for rows of n values, at least one of each.
+//
+//go:noescape
+func logAVX512(rows int, n int, dst *float32, a *float32)
+
+// arccosAVX512 writes the arc cosine of a, for rows of n values, at least one of each.
+//
+//go:noescape
+func arccosAVX512(rows int, n int, dst *float32, a *float32)
+
+// rowSumAVX512 writes the sum of each row of a, for rows of n values, at least one of each.
+//
+//go:noescape
+func rowSumAVX512(rows int, n int, dst *float32, a *float32)
+
+// rowDotAVX512 writes the sum of each row of a b, for rows of n values, at least one of each.
+//
+//go:noescape
+func rowDotAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+
+// adamAVX512 updates n vectors of 16 values; rest1 and rest2 are 1 - beta1 and 1 - beta2.
+//
+//go:noescape
+func adamAVX512(n int, w *float32, grad *float32, m *float32, v *float32, rate float32, root float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, epsilon float32, decay float32)
+
 // tile1AVX2 computes a 1 x 16 tile of C.
 //
 //go:noescape
@@ -294,40 +424,130 @@ func resultPointsAVX2(vectors int, x *float32, row int, col int, y *float32, yRo
 //go:noescape
 func pointFilterAVX2(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
 
-// addAVX2 writes a + b, for n vectors of 8 values.
+// addAVX2 adds a and b, for rows of n values, at least one of each.
 //
 //go:noescape
-func addAVX2(n int, dst *float32, a *float32, b *float32)
+func addAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// mulAVX2 writes a b, for n vectors of 8 values.
+// addValueAVX2 adds a and one value b a row, for rows of n values, at least one of each.
 //
 //go:noescape
-func mulAVX2(n int, dst *float32, a *float32, b *float32)
+func addValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// gateAVX2 writes a where b > 0, else 0, for n vectors of 8 values.
+// subAVX2 subs a and b, for rows of n values, at least one of each.
 //
 //go:noescape
-func gateAVX2(n int, dst *float32, a *float32, b *float32)
+func subAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// addScalarAVX2 writes a + c, for n vectors of 8 values.
+// subValueAVX2 subs a and one value b a row, for rows of n values, at least one of each.
 //
 //go:noescape
-func addScalarAVX2(n int, dst *float32, a *float32, c float32)
+func subValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// mulScalarAVX2 writes c a, for n vectors of 8 values.
+// subFromAVX2 subs one value a a row and b, for rows of n values, at least one of each.
 //
 //go:noescape
-func mulScalarAVX2(n int, dst *float32, a *float32, c float32)
+func subFromAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// reluAVX2 writes max(0, a), NaN for NaN, for n vectors of 8 values.
+// mulAVX2 muls a and b, for rows of n values, at least one of each.
 //
 //go:noescape
-func reluAVX2(n int, dst *float32, a *float32)
+func mulAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// sumAVX2 adds up 2 n vectors of 8 values.
+// mulValueAVX2 muls a and one value b a row, for rows of n values, at least one of each.
 //
 //go:noescape
-func sumAVX2(n int, a *float32) float32
+func mulValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+
+// divAVX2 divs a and b, for rows of n values, at least one of each.
+//
+//go:noescape
+func divAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+
+// divValueAVX2 divs a and one value b a row, for rows of n values, at least one of each.
+//
+//go:noescape
+func divValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+
+// divFromAVX2 divs one value a a row and b, for rows of n values, at least one of each.
+//
+//go:noescape
+func divFromAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+
+// scaleAVX2 writes c a, for rows of n values, at least one of each.
+//
+//go:noescape
+func scaleAVX2(rows int, n int, dst *float32, a *float32, c float32)
+
+// offsetAVX2 writes a + c, for rows of n values, at least one of each.
+//
+//go:noescape
+func offsetAVX2(rows int, n int, dst *float32, a *float32, c float32)
+
+// mulAddAVX2 writes a b + c, for rows of n values, at least one of each.
+//
+//go:noescape
+func mulAddAVX2(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+
+// mulValueAddAVX2 writes a b + c with one value b a row, for rows of n values, at least one of each.
+//
+//go:noescape
+func mulValueAddAVX2(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+
+// mulValueAddValueAVX2 writes a b + c with one value b and one value c a row, for rows of n values, at least one of each.
+//
+//go:noescape
+func mulValueAddValueAVX2(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+
+// gateAVX2 writes a where b > 0, else 0, for rows of n values, at least one of each.
+//
+//go:noescape
+func gateAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+
+// reluAVX2 writes max(0, a), NaN for NaN, for rows of n values, at least one of each.
+//
+//go:noescape
+func reluAVX2(rows int, n int, dst *float32, a *float32)
+
+// stepAVX2 writes 1 where a > 0, else 0, for rows of n values, at least one of each.
+//
+//go:noescape
+func stepAVX2(rows int, n int, dst *float32, a *float32)
+
+// rootAVX2 writes the square root of a, for rows of n values, at least one of each.
+//
+//go:noescape
+func rootAVX2(rows int, n int, dst *float32, a *float32)
+
+// inverseRootAVX2 writes 1 / sqrt(a), for rows of n values, at least one of each.
+//
+//go:noescape
+func inverseRootAVX2(rows int, n int, dst *float32, a *float32)
+
+// expAVX2 writes e^a, for rows of n values, at least one of each.
+//
+//go:noescape
+func expAVX2(rows int, n int, dst *float32, a *float32)
+
+// logAVX2 writes the natural logarithm of a, for rows of n values, at least one of each.
+//
+//go:noescape
+func logAVX2(rows int, n int, dst *float32, a *float32)
+
+// arccosAVX2 writes the arc cosine of a, for rows of n values, at least one of each.
+//
+//go:noescape
+func arccosAVX2(rows int, n int, dst *float32, a *float32)
+
+// rowSumAVX2 writes the sum of each row of a, for rows of n values, at least one of each.
+//
+//go:noescape
+func rowSumAVX2(rows int, n int, dst *float32, a *float32)
+
+// rowDotAVX2 writes the sum of each row of a b, for rows of n values, at least one of each.
+//
+//go:noescape
+func rowDotAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
 // adamAVX2 updates n vectors of 8 values; rest1 and rest2 are 1 - beta1 and 1 - beta2.
 //

@@ -4269,9 +4269,9 @@ TEXT ·tilePointsAVX512(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ         yRow+40(FP), DI
 	MOVQ         yCol+48(FP), R8
 	MOVQ         temp+56(FP), R9
-	VBROADCASTSS constant40800000<>+0(SB), Z0
-	VBROADCASTSS constant40a00000<>+0(SB), Z1
-	VBROADCASTSS constant40000000<>+0(SB), Z2
+	VBROADCASTSS every40800000<>+0(SB), Z0
+	VBROADCASTSS every40a00000<>+0(SB), Z1
+	VBROADCASTSS every40000000<>+0(SB), Z2
 	TESTQ        AX, AX
 	JZ           done
 
@@ -4775,14 +4775,59 @@ done:
 	VZEROUPPER
 	RET
 
-DATA constant40800000<>+0(SB)/4, $0x40800000
-GLOBL constant40800000<>(SB), RODATA|NOPTR, $4
+DATA every40800000<>+0(SB)/4, $0x40800000
+DATA every40800000<>+4(SB)/4, $0x40800000
+DATA every40800000<>+8(SB)/4, $0x40800000
+DATA every40800000<>+12(SB)/4, $0x40800000
+DATA every40800000<>+16(SB)/4, $0x40800000
+DATA every40800000<>+20(SB)/4, $0x40800000
+DATA every40800000<>+24(SB)/4, $0x40800000
+DATA every40800000<>+28(SB)/4, $0x40800000
+DATA every40800000<>+32(SB)/4, $0x40800000
+DATA every40800000<>+36(SB)/4, $0x40800000
+DATA every40800000<>+40(SB)/4, $0x40800000
+DATA every40800000<>+44(SB)/4, $0x40800000
+DATA every40800000<>+48(SB)/4, $0x40800000
+DATA every40800000<>+52(SB)/4, $0x40800000
+DATA every40800000<>+56(SB)/4, $0x40800000
+DATA every40800000<>+60(SB)/4, $0x40800000
+GLOBL every40800000<>(SB), RODATA|NOPTR, $64
 
-DATA constant40a00000<>+0(SB)/4, $0x40a00000
-GLOBL constant40a00000<>(SB), RODATA|NOPTR, $4
+DATA every40a00000<>+0(SB)/4, $0x40a00000
+DATA every40a00000<>+4(SB)/4, $0x40a00000
+DATA every40a00000<>+8(SB)/4, $0x40a00000
+DATA every40a00000<>+12(SB)/4, $0x40a00000
+DATA every40a00000<>+16(SB)/4, $0x40a00000
+DATA every40a00000<>+20(SB)/4, $0x40a00000
+DATA every40a00000<>+24(SB)/4, $0x40a00000
+DATA every40a00000<>+28(SB)/4, $0x40a00000
+DATA every40a00000<>+32(SB)/4, $0x40a00000
+DATA every40a00000<>+36(SB)/4, $0x40a00000
+DATA every40a00000<>+40(SB)/4, $0x40a00000
+DATA every40a00000<>+44(SB)/4, $0x40a00000
+DATA every40a00000<>+48(SB)/4, $0x40a00000
+DATA every40a00000<>+52(SB)/4, $0x40a00000
+DATA every40a00000<>+56(SB)/4, $0x40a00000
+DATA every40a00000<>+60(SB)/4, $0x40a00000
+GLOBL every40a00000<>(SB), RODATA|NOPTR, $64
 
-DATA constant40000000<>+0(SB)/4, $0x40000000
-GLOBL constant40000000<>(SB), RODATA|NOPTR, $4
+DATA every40000000<>+0(SB)/4, $0x40000000
+DATA every40000000<>+4(SB)/4, $0x40000000
+DATA every40000000<>+8(SB)/4, $0x40000000
+DATA every40000000<>+12(SB)/4, $0x40000000
+DATA every40000000<>+16(SB)/4, $0x40000000
+DATA every40000000<>+20(SB)/4, $0x40000000
+DATA every40000000<>+24(SB)/4, $0x40000000
+DATA every40000000<>+28(SB)/4, $0x40000000
+DATA every40000000<>+32(SB)/4, $0x40000000
+DATA every40000000<>+36(SB)/4, $0x40000000
+DATA every40000000<>+40(SB)/4, $0x40000000
+DATA every40000000<>+44(SB)/4, $0x40000000
+DATA every40000000<>+48(SB)/4, $0x40000000
+DATA every40000000<>+52(SB)/4, $0x40000000
+DATA every40000000<>+56(SB)/4, $0x40000000
+DATA every40000000<>+60(SB)/4, $0x40000000
+GLOBL every40000000<>(SB), RODATA|NOPTR, $64
 
 // func filterPointsAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
 // Requires: AVX, AVX512F
@@ -4795,10 +4840,10 @@ TEXT ·filterPointsAVX512(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ         yRow+40(FP), DI
 	MOVQ         yCol+48(FP), R8
 	MOVQ         temp+56(FP), R9
-	VBROADCASTSS constant3e800000<>+0(SB), Z0
-	VBROADCASTSS constant3e2aaaab<>+0(SB), Z1
-	VBROADCASTSS constant3d2aaaab<>+0(SB), Z2
-	VBROADCASTSS constant3daaaaab<>+0(SB), Z3
+	VBROADCASTSS every3e800000<>+0(SB), Z0
+	VBROADCASTSS every3e2aaaab<>+0(SB), Z1
+	VBROADCASTSS every3d2aaaab<>+0(SB), Z2
+	VBROADCASTSS every3daaaaab<>+0(SB), Z3
 	TESTQ        AX, AX
 	JZ           done
 
@@ -5080,17 +5125,77 @@ done:
 	VZEROUPPER
 	RET
 
-DATA constant3e800000<>+0(SB)/4, $0x3e800000
-GLOBL constant3e800000<>(SB), RODATA|NOPTR, $4
+DATA every3e800000<>+0(SB)/4, $0x3e800000
+DATA every3e800000<>+4(SB)/4, $0x3e800000
+DATA every3e800000<>+8(SB)/4, $0x3e800000
+DATA every3e800000<>+12(SB)/4, $0x3e800000
+DATA every3e800000<>+16(SB)/4, $0x3e800000
+DATA every3e800000<>+20(SB)/4, $0x3e800000
+DATA every3e800000<>+24(SB)/4, $0x3e800000
+DATA every3e800000<>+28(SB)/4, $0x3e800000
+DATA every3e800000<>+32(SB)/4, $0x3e800000
+DATA every3e800000<>+36(SB)/4, $0x3e800000
+DATA every3e800000<>+40(SB)/4, $0x3e800000
+DATA every3e800000<>+44(SB)/4, $0x3e800000
+DATA every3e800000<>+48(SB)/4, $0x3e800000
+DATA every3e800000<>+52(SB)/4, $0x3e800000
+DATA every3e800000<>+56(SB)/4, $0x3e800000
+DATA every3e800000<>+60(SB)/4, $0x3e800000
+GLOBL every3e800000<>(SB), RODATA|NOPTR, $64
 
-DATA constant3e2aaaab<>+0(SB)/4, $0x3e2aaaab
-GLOBL constant3e2aaaab<>(SB), RODATA|NOPTR, $4
+DATA every3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+4(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+8(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+12(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+16(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+20(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+24(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+28(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+32(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+36(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+40(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+44(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+48(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+52(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+56(SB)/4, $0x3e2aaaab
+DATA every3e2aaaab<>+60(SB)/4, $0x3e2aaaab
+GLOBL every3e2aaaab<>(SB), RODATA|NOPTR, $64
 
-DATA constant3d2aaaab<>+0(SB)/4, $0x3d2aaaab
-GLOBL constant3d2aaaab<>(SB), RODATA|NOPTR, $4
+DATA every3d2aaaab<>+0(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+4(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+8(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+12(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+16(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+20(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+24(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+28(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+32(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+36(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+40(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+44(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+48(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+52(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+56(SB)/4, $0x3d2aaaab
+DATA every3d2aaaab<>+60(SB)/4, $0x3d2aaaab
+GLOBL every3d2aaaab<>(SB), RODATA|NOPTR, $64
 
-DATA constant3daaaaab<>+0(SB)/4, $0x3daaaaab
-GLOBL constant3daaaaab<>(SB), RODATA|NOPTR, $4
+DATA every3daaaaab<>+0(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+4(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+8(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+12(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+16(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+20(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+24(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+28(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+32(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+36(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+40(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+44(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+48(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+52(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+56(SB)/4, $0x3daaaaab
+DATA every3daaaaab<>+60(SB)/4, $0x3daaaaab
+GLOBL every3daaaaab<>(SB), RODATA|NOPTR, $64
 
 // func pointResultsAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
 // Requires: AVX, AVX512F
@@ -5103,9 +5208,9 @@ TEXT ·pointResultsAVX512(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ         yRow+40(FP), DI
 	MOVQ         yCol+48(FP), R8
 	MOVQ         temp+56(FP), R9
-	VBROADCASTSS constant40000000<>+0(SB), Z0
-	VBROADCASTSS constant40800000<>+0(SB), Z1
-	VBROADCASTSS constant41000000<>+0(SB), Z2
+	VBROADCASTSS every40000000<>+0(SB), Z0
+	VBROADCASTSS every40800000<>+0(SB), Z1
+	VBROADCASTSS every41000000<>+0(SB), Z2
 	TESTQ        AX, AX
 	JZ           done
 
@@ -5459,8 +5564,23 @@ done:
 	VZEROUPPER
 	RET
 
-DATA constant41000000<>+0(SB)/4, $0x41000000
-GLOBL constant41000000<>(SB), RODATA|NOPTR, $4
+DATA every41000000<>+0(SB)/4, $0x41000000
+DATA every41000000<>+4(SB)/4, $0x41000000
+DATA every41000000<>+8(SB)/4, $0x41000000
+DATA every41000000<>+12(SB)/4, $0x41000000
+DATA every41000000<>+16(SB)/4, $0x41000000
+DATA every41000000<>+20(SB)/4, $0x41000000
+DATA every41000000<>+24(SB)/4, $0x41000000
+DATA every41000000<>+28(SB)/4, $0x41000000
+DATA every41000000<>+32(SB)/4, $0x41000000
+DATA every41000000<>+36(SB)/4, $0x41000000
+DATA every41000000<>+40(SB)/4, $0x41000000
+DATA every41000000<>+44(SB)/4, $0x41000000
+DATA every41000000<>+48(SB)/4, $0x41000000
+DATA every41000000<>+52(SB)/4, $0x41000000
+DATA every41000000<>+56(SB)/4, $0x41000000
+DATA every41000000<>+60(SB)/4, $0x41000000
+GLOBL every41000000<>(SB), RODATA|NOPTR, $64
 
 // func resultPointsAVX512(vectors int, x *float32, row int, col int, y *float32, yRow int, yCol int, temp *float32)
 // Requires: AVX, AVX512F
@@ -5473,9 +5593,9 @@ TEXT ·resultPointsAVX512(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ         yRow+40(FP), DI
 	MOVQ         yCol+48(FP), R8
 	MOVQ         temp+56(FP), R9
-	VBROADCASTSS constant40000000<>+0(SB), Z0
-	VBROADCASTSS constant40800000<>+0(SB), Z1
-	VBROADCASTSS constant41000000<>+0(SB), Z2
+	VBROADCASTSS every40000000<>+0(SB), Z0
+	VBROADCASTSS every40800000<>+0(SB), Z1
+	VBROADCASTSS every41000000<>+0(SB), Z2
 	TESTQ        AX, AX
 	JZ           done
 
@@ -5840,10 +5960,10 @@ TEXT ·pointFilterAVX512(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ         yRow+40(FP), DI
 	MOVQ         yCol+48(FP), R8
 	MOVQ         temp+56(FP), R9
-	VBROADCASTSS constant3e800000<>+0(SB), Z0
-	VBROADCASTSS constant3e2aaaab<>+0(SB), Z1
-	VBROADCASTSS constant3d2aaaab<>+0(SB), Z2
-	VBROADCASTSS constant3daaaaab<>+0(SB), Z3
+	VBROADCASTSS every3e800000<>+0(SB), Z0
+	VBROADCASTSS every3e2aaaab<>+0(SB), Z1
+	VBROADCASTSS every3d2aaaab<>+0(SB), Z2
+	VBROADCASTSS every3daaaaab<>+0(SB), Z3
 	TESTQ        AX, AX
 	JZ           done
 
@@ -6111,6 +6231,2111 @@ loop:
 	ADDQ         $0x40, SI
 	DECQ         AX
 	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func addAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·addAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Z0
+	VMOVUPS (SI)(R9*1), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DX)(R9*1)
+	ADDQ    $0x00000040, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (BX)(R9*1), K1, Z0
+	VMOVUPS.Z (SI)(R9*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func addValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·addValueAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	VBROADCASTSS (SI), Z0
+	ADDQ         $0x04, SI
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)(R9*1)
+	ADDQ    $0x00000040, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (BX)(R9*1), K1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func subAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·subAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Z0
+	VMOVUPS (SI)(R9*1), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DX)(R9*1)
+	ADDQ    $0x00000040, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (BX)(R9*1), K1, Z0
+	VMOVUPS.Z (SI)(R9*1), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func subValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·subValueAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	VBROADCASTSS (SI), Z0
+	ADDQ         $0x04, SI
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)(R9*1)
+	ADDQ    $0x00000040, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (BX)(R9*1), K1, Z1
+	VSUBPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func subFromAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·subFromAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	VBROADCASTSS (BX), Z0
+	ADDQ         $0x04, BX
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
+
+vector:
+	VMOVUPS (SI)(R9*1), Z1
+	VSUBPS  Z1, Z0, Z1
+	VMOVUPS Z1, (DX)(R9*1)
+	ADDQ    $0x00000040, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (SI)(R9*1), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func mulAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·mulAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Z0
+	VMOVUPS (SI)(R9*1), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DX)(R9*1)
+	ADDQ    $0x00000040, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (BX)(R9*1), K1, Z0
+	VMOVUPS.Z (SI)(R9*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func mulValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·mulValueAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	VBROADCASTSS (SI), Z0
+	ADDQ         $0x04, SI
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)(R9*1)
+	ADDQ    $0x00000040, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (BX)(R9*1), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func divAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·divAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Z0
+	VMOVUPS (SI)(R9*1), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DX)(R9*1)
+	ADDQ    $0x00000040, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (BX)(R9*1), K1, Z0
+	VMOVUPS.Z (SI)(R9*1), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func divValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·divValueAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	VBROADCASTSS (SI), Z0
+	ADDQ         $0x04, SI
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)(R9*1)
+	ADDQ    $0x00000040, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (BX)(R9*1), K1, Z1
+	VDIVPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func divFromAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·divFromAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	VBROADCASTSS (BX), Z0
+	ADDQ         $0x04, BX
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
+
+vector:
+	VMOVUPS (SI)(R9*1), Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS Z1, (DX)(R9*1)
+	ADDQ    $0x00000040, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (SI)(R9*1), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func scaleAVX512(rows int, n int, dst *float32, a *float32, c float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·scaleAVX512(SB), NOSPLIT|NOFRAME, $0-36
+	MOVQ         rows+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	MOVQ         a+24(FP), BX
+	VBROADCASTSS c+32(FP), Z0
+	MOVQ         CX, DI
+	ANDQ         $0x0000000f, DI
+	MOVQ         CX, SI
+	SUBQ         DI, SI
+	SHLQ         $0x02, SI
+	SHLQ         $0x02, CX
+	MOVQ         DI, R8
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQGT      R9, R8
+	MOVQ         $0xffffffff, R9
+	BZHIQ        R8, R9, R8
+	KMOVW        R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)(R8*1)
+	ADDQ    $0x00000040, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS.Z (BX)(R8*1), K1, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func offsetAVX512(rows int, n int, dst *float32, a *float32, c float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·offsetAVX512(SB), NOSPLIT|NOFRAME, $0-36
+	MOVQ         rows+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	MOVQ         a+24(FP), BX
+	VBROADCASTSS c+32(FP), Z0
+	MOVQ         CX, DI
+	ANDQ         $0x0000000f, DI
+	MOVQ         CX, SI
+	SUBQ         DI, SI
+	SHLQ         $0x02, SI
+	SHLQ         $0x02, CX
+	MOVQ         DI, R8
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQGT      R9, R8
+	MOVQ         $0xffffffff, R9
+	BZHIQ        R8, R9, R8
+	KMOVW        R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)(R8*1)
+	ADDQ    $0x00000040, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS.Z (BX)(R8*1), K1, Z1
+	VADDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func mulAddAVX512(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·mulAddAVX512(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    CX, R9
+	ANDQ    $0x0000000f, R9
+	MOVQ    CX, R8
+	SUBQ    R9, R8
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, CX
+	MOVQ    R9, R10
+	MOVQ    $0x00000010, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	MOVQ    $0xffffffff, R11
+	BZHIQ   R10, R11, R10
+	KMOVW   R10, K1
+
+row:
+	XORQ R10, R10
+	CMPQ R10, R8
+	JGE  rest
+
+vector:
+	VMOVUPS     (BX)(R10*1), Z0
+	VMOVUPS     (SI)(R10*1), Z1
+	VMOVUPS     (DI)(R10*1), Z2
+	VFMADD213PS Z2, Z1, Z0
+	VMOVUPS     Z0, (DX)(R10*1)
+	ADDQ        $0x00000040, R10
+	CMPQ        R10, R8
+	JL          vector
+
+rest:
+	TESTQ       R9, R9
+	JZ          next
+	VMOVUPS.Z   (BX)(R10*1), K1, Z0
+	VMOVUPS.Z   (SI)(R10*1), K1, Z1
+	VMOVUPS.Z   (DI)(R10*1), K1, Z2
+	VFMADD213PS Z2, Z1, Z0
+	VMOVUPS     Z0, K1, (DX)(R10*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	ADDQ CX, DI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func mulValueAddAVX512(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·mulValueAddAVX512(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    CX, R9
+	ANDQ    $0x0000000f, R9
+	MOVQ    CX, R8
+	SUBQ    R9, R8
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, CX
+	MOVQ    R9, R10
+	MOVQ    $0x00000010, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	MOVQ    $0xffffffff, R11
+	BZHIQ   R10, R11, R10
+	KMOVW   R10, K1
+
+row:
+	VBROADCASTSS (SI), Z0
+	ADDQ         $0x04, SI
+	XORQ         R10, R10
+	CMPQ         R10, R8
+	JGE          rest
+
+vector:
+	VMOVUPS     (BX)(R10*1), Z1
+	VMOVUPS     (DI)(R10*1), Z2
+	VFMADD213PS Z2, Z0, Z1
+	VMOVUPS     Z1, (DX)(R10*1)
+	ADDQ        $0x00000040, R10
+	CMPQ        R10, R8
+	JL          vector
+
+rest:
+	TESTQ       R9, R9
+	JZ          next
+	VMOVUPS.Z   (BX)(R10*1), K1, Z1
+	VMOVUPS.Z   (DI)(R10*1), K1, Z2
+	VFMADD213PS Z2, Z0, Z1
+	VMOVUPS     Z1, K1, (DX)(R10*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, DI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func mulValueAddValueAVX512(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·mulValueAddValueAVX512(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    CX, R9
+	ANDQ    $0x0000000f, R9
+	MOVQ    CX, R8
+	SUBQ    R9, R8
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, CX
+	MOVQ    R9, R10
+	MOVQ    $0x00000010, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	MOVQ    $0xffffffff, R11
+	BZHIQ   R10, R11, R10
+	KMOVW   R10, K1
+
+row:
+	VBROADCASTSS (SI), Z0
+	ADDQ         $0x04, SI
+	VBROADCASTSS (DI), Z1
+	ADDQ         $0x04, DI
+	XORQ         R10, R10
+	CMPQ         R10, R8
+	JGE          rest
+
+vector:
+	VMOVUPS     (BX)(R10*1), Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, (DX)(R10*1)
+	ADDQ        $0x00000040, R10
+	CMPQ        R10, R8
+	JL          vector
+
+rest:
+	TESTQ       R9, R9
+	JZ          next
+	VMOVUPS.Z   (BX)(R10*1), K1, Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, K1, (DX)(R10*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func gateAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·gateAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
+
+vector:
+	VMOVUPS   (BX)(R9*1), Z0
+	VMOVUPS   (SI)(R9*1), Z1
+	VPXORD    Z2, Z2, Z2
+	VCMPPS    $0x1e, Z2, Z1, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, (DX)(R9*1)
+	ADDQ      $0x00000040, R9
+	CMPQ      R9, DI
+	JL        vector
+
+rest:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (BX)(R9*1), K1, Z0
+	VMOVUPS.Z (SI)(R9*1), K1, Z1
+	VPXORD    Z3, Z3, Z3
+	VCMPPS    $0x1e, Z3, Z1, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func reluAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·reluAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Z0
+	VPXORD  Z1, Z1, Z1
+	VMAXPS  Z0, Z1, Z0
+	VMOVUPS Z0, (DX)(R8*1)
+	ADDQ    $0x00000040, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS.Z (BX)(R8*1), K1, Z0
+	VPXORD    Z2, Z2, Z2
+	VMAXPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func stepAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·stepAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS   (BX)(R8*1), Z0
+	VMOVUPS   every3f800000<>+0(SB), Z1
+	VPXORD    Z2, Z2, Z2
+	VCMPPS    $0x1e, Z2, Z0, K2
+	VMOVAPS.Z Z1, K2, Z0
+	VMOVUPS   Z0, (DX)(R8*1)
+	ADDQ      $0x00000040, R8
+	CMPQ      R8, SI
+	JL        vector
+
+rest:
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS.Z (BX)(R8*1), K1, Z0
+	VMOVUPS   every3f800000<>+0(SB), Z1
+	VPXORD    Z3, Z3, Z3
+	VCMPPS    $0x1e, Z3, Z0, K2
+	VMOVAPS.Z Z1, K2, Z0
+	VMOVUPS   Z0, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA every3f800000<>+0(SB)/4, $0x3f800000
+DATA every3f800000<>+4(SB)/4, $0x3f800000
+DATA every3f800000<>+8(SB)/4, $0x3f800000
+DATA every3f800000<>+12(SB)/4, $0x3f800000
+DATA every3f800000<>+16(SB)/4, $0x3f800000
+DATA every3f800000<>+20(SB)/4, $0x3f800000
+DATA every3f800000<>+24(SB)/4, $0x3f800000
+DATA every3f800000<>+28(SB)/4, $0x3f800000
+DATA every3f800000<>+32(SB)/4, $0x3f800000
+DATA every3f800000<>+36(SB)/4, $0x3f800000
+DATA every3f800000<>+40(SB)/4, $0x3f800000
+DATA every3f800000<>+44(SB)/4, $0x3f800000
+DATA every3f800000<>+48(SB)/4, $0x3f800000
+DATA every3f800000<>+52(SB)/4, $0x3f800000
+DATA every3f800000<>+56(SB)/4, $0x3f800000
+DATA every3f800000<>+60(SB)/4, $0x3f800000
+GLOBL every3f800000<>(SB), RODATA|NOPTR, $64
+
+// func rootAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·rootAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, (DX)(R8*1)
+	ADDQ    $0x00000040, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS.Z (BX)(R8*1), K1, Z0
+	VSQRTPS   Z0, Z0
+	VMOVUPS   Z0, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func inverseRootAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·inverseRootAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS every3f800000<>+0(SB), Z1
+	VDIVPS  Z0, Z1, Z0
+	VMOVUPS Z0, (DX)(R8*1)
+	ADDQ    $0x00000040, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS.Z (BX)(R8*1), K1, Z0
+	VSQRTPS   Z0, Z0
+	VMOVUPS   every3f800000<>+0(SB), Z1
+	VDIVPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func expAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·expAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS      (BX)(R8*1), Z0
+	VMOVUPS      every42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z1
+	VMOVUPS      everyc2d00000<>+0(SB), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMULPS       every3fb8aa3b<>+0(SB), Z1, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VFNMADD231PS every3f318000<>+0(SB), Z0, Z1
+	VFNMADD231PS everyb95e8083<>+0(SB), Z0, Z1
+	VMOVUPS      every39506967<>+0(SB), Z2
+	VFMADD213PS  every3ab743ce<>+0(SB), Z1, Z2
+	VFMADD213PS  every3c088908<>+0(SB), Z1, Z2
+	VFMADD213PS  every3d2aa9c1<>+0(SB), Z1, Z2
+	VFMADD213PS  every3e2aaaaa<>+0(SB), Z1, Z2
+	VFMADD213PS  every3f000000<>+0(SB), Z1, Z2
+	VMULPS       Z1, Z2, Z2
+	VFMADD213PS  Z1, Z1, Z2
+	VADDPS       every3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS    Z0, Z2, Z2
+	VMOVUPS      Z2, (DX)(R8*1)
+	ADDQ         $0x00000040, R8
+	CMPQ         R8, SI
+	JL           vector
+
+rest:
+	TESTQ        DI, DI
+	JZ           next
+	VMOVUPS.Z    (BX)(R8*1), K1, Z0
+	VMOVUPS      every42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z1
+	VMOVUPS      everyc2d00000<>+0(SB), Z0
+	VMAXPS       Z1, Z0, Z1
+	VMULPS       every3fb8aa3b<>+0(SB), Z1, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VFNMADD231PS every3f318000<>+0(SB), Z0, Z1
+	VFNMADD231PS everyb95e8083<>+0(SB), Z0, Z1
+	VMOVUPS      every39506967<>+0(SB), Z2
+	VFMADD213PS  every3ab743ce<>+0(SB), Z1, Z2
+	VFMADD213PS  every3c088908<>+0(SB), Z1, Z2
+	VFMADD213PS  every3d2aa9c1<>+0(SB), Z1, Z2
+	VFMADD213PS  every3e2aaaaa<>+0(SB), Z1, Z2
+	VFMADD213PS  every3f000000<>+0(SB), Z1, Z2
+	VMULPS       Z1, Z2, Z2
+	VFMADD213PS  Z1, Z1, Z2
+	VADDPS       every3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS    Z0, Z2, Z2
+	VMOVUPS      Z2, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA every42b20000<>+0(SB)/4, $0x42b20000
+DATA every42b20000<>+4(SB)/4, $0x42b20000
+DATA every42b20000<>+8(SB)/4, $0x42b20000
+DATA every42b20000<>+12(SB)/4, $0x42b20000
+DATA every42b20000<>+16(SB)/4, $0x42b20000
+DATA every42b20000<>+20(SB)/4, $0x42b20000
+DATA every42b20000<>+24(SB)/4, $0x42b20000
+DATA every42b20000<>+28(SB)/4, $0x42b20000
+DATA every42b20000<>+32(SB)/4, $0x42b20000
+DATA every42b20000<>+36(SB)/4, $0x42b20000
+DATA every42b20000<>+40(SB)/4, $0x42b20000
+DATA every42b20000<>+44(SB)/4, $0x42b20000
+DATA every42b20000<>+48(SB)/4, $0x42b20000
+DATA every42b20000<>+52(SB)/4, $0x42b20000
+DATA every42b20000<>+56(SB)/4, $0x42b20000
+DATA every42b20000<>+60(SB)/4, $0x42b20000
+GLOBL every42b20000<>(SB), RODATA|NOPTR, $64
+
+DATA everyc2d00000<>+0(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+4(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+8(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+12(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+16(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+20(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+24(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+28(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+32(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+36(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+40(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+44(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+48(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+52(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+56(SB)/4, $0xc2d00000
+DATA everyc2d00000<>+60(SB)/4, $0xc2d00000
+GLOBL everyc2d00000<>(SB), RODATA|NOPTR, $64
+
+DATA every3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+32(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+36(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+40(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+44(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+48(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+52(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+56(SB)/4, $0x3fb8aa3b
+DATA every3fb8aa3b<>+60(SB)/4, $0x3fb8aa3b
+GLOBL every3fb8aa3b<>(SB), RODATA|NOPTR, $64
+
+DATA every3f318000<>+0(SB)/4, $0x3f318000
+DATA every3f318000<>+4(SB)/4, $0x3f318000
+DATA every3f318000<>+8(SB)/4, $0x3f318000
+DATA every3f318000<>+12(SB)/4, $0x3f318000
+DATA every3f318000<>+16(SB)/4, $0x3f318000
+DATA every3f318000<>+20(SB)/4, $0x3f318000
+DATA every3f318000<>+24(SB)/4, $0x3f318000
+DATA every3f318000<>+28(SB)/4, $0x3f318000
+DATA every3f318000<>+32(SB)/4, $0x3f318000
+DATA every3f318000<>+36(SB)/4, $0x3f318000
+DATA every3f318000<>+40(SB)/4, $0x3f318000
+DATA every3f318000<>+44(SB)/4, $0x3f318000
+DATA every3f318000<>+48(SB)/4, $0x3f318000
+DATA every3f318000<>+52(SB)/4, $0x3f318000
+DATA every3f318000<>+56(SB)/4, $0x3f318000
+DATA every3f318000<>+60(SB)/4, $0x3f318000
+GLOBL every3f318000<>(SB), RODATA|NOPTR, $64
+
+DATA everyb95e8083<>+0(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+4(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+8(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+12(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+16(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+20(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+24(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+28(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+32(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+36(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+40(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+44(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+48(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+52(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+56(SB)/4, $0xb95e8083
+DATA everyb95e8083<>+60(SB)/4, $0xb95e8083
+GLOBL everyb95e8083<>(SB), RODATA|NOPTR, $64
+
+DATA every39506967<>+0(SB)/4, $0x39506967
+DATA every39506967<>+4(SB)/4, $0x39506967
+DATA every39506967<>+8(SB)/4, $0x39506967
+DATA every39506967<>+12(SB)/4, $0x39506967
+DATA every39506967<>+16(SB)/4, $0x39506967
+DATA every39506967<>+20(SB)/4, $0x39506967
+DATA every39506967<>+24(SB)/4, $0x39506967
+DATA every39506967<>+28(SB)/4, $0x39506967
+DATA every39506967<>+32(SB)/4, $0x39506967
+DATA every39506967<>+36(SB)/4, $0x39506967
+DATA every39506967<>+40(SB)/4, $0x39506967
+DATA every39506967<>+44(SB)/4, $0x39506967
+DATA every39506967<>+48(SB)/4, $0x39506967
+DATA every39506967<>+52(SB)/4, $0x39506967
+DATA every39506967<>+56(SB)/4, $0x39506967
+DATA every39506967<>+60(SB)/4, $0x39506967
+GLOBL every39506967<>(SB), RODATA|NOPTR, $64
+
+DATA every3ab743ce<>+0(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+4(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+8(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+12(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+16(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+20(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+24(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+28(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+32(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+36(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+40(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+44(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+48(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+52(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+56(SB)/4, $0x3ab743ce
+DATA every3ab743ce<>+60(SB)/4, $0x3ab743ce
+GLOBL every3ab743ce<>(SB), RODATA|NOPTR, $64
+
+DATA every3c088908<>+0(SB)/4, $0x3c088908
+DATA every3c088908<>+4(SB)/4, $0x3c088908
+DATA every3c088908<>+8(SB)/4, $0x3c088908
+DATA every3c088908<>+12(SB)/4, $0x3c088908
+DATA every3c088908<>+16(SB)/4, $0x3c088908
+DATA every3c088908<>+20(SB)/4, $0x3c088908
+DATA every3c088908<>+24(SB)/4, $0x3c088908
+DATA every3c088908<>+28(SB)/4, $0x3c088908
+DATA every3c088908<>+32(SB)/4, $0x3c088908
+DATA every3c088908<>+36(SB)/4, $0x3c088908
+DATA every3c088908<>+40(SB)/4, $0x3c088908
+DATA every3c088908<>+44(SB)/4, $0x3c088908
+DATA every3c088908<>+48(SB)/4, $0x3c088908
+DATA every3c088908<>+52(SB)/4, $0x3c088908
+DATA every3c088908<>+56(SB)/4, $0x3c088908
+DATA every3c088908<>+60(SB)/4, $0x3c088908
+GLOBL every3c088908<>(SB), RODATA|NOPTR, $64
+
+DATA every3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+4(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+8(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+12(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+16(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+20(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+24(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+28(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+32(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+36(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+40(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+44(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+48(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+52(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+56(SB)/4, $0x3d2aa9c1
+DATA every3d2aa9c1<>+60(SB)/4, $0x3d2aa9c1
+GLOBL every3d2aa9c1<>(SB), RODATA|NOPTR, $64
+
+DATA every3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+4(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+8(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+12(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+16(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+20(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+24(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+28(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+32(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+36(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+40(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+44(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+48(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+52(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+56(SB)/4, $0x3e2aaaaa
+DATA every3e2aaaaa<>+60(SB)/4, $0x3e2aaaaa
+GLOBL every3e2aaaaa<>(SB), RODATA|NOPTR, $64
+
+DATA every3f000000<>+0(SB)/4, $0x3f000000
+DATA every3f000000<>+4(SB)/4, $0x3f000000
+DATA every3f000000<>+8(SB)/4, $0x3f000000
+DATA every3f000000<>+12(SB)/4, $0x3f000000
+DATA every3f000000<>+16(SB)/4, $0x3f000000
+DATA every3f000000<>+20(SB)/4, $0x3f000000
+DATA every3f000000<>+24(SB)/4, $0x3f000000
+DATA every3f000000<>+28(SB)/4, $0x3f000000
+DATA every3f000000<>+32(SB)/4, $0x3f000000
+DATA every3f000000<>+36(SB)/4, $0x3f000000
+DATA every3f000000<>+40(SB)/4, $0x3f000000
+DATA every3f000000<>+44(SB)/4, $0x3f000000
+DATA every3f000000<>+48(SB)/4, $0x3f000000
+DATA every3f000000<>+52(SB)/4, $0x3f000000
+DATA every3f000000<>+56(SB)/4, $0x3f000000
+DATA every3f000000<>+60(SB)/4, $0x3f000000
+GLOBL every3f000000<>(SB), RODATA|NOPTR, $64
+
+// func logAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·logAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS      (BX)(R8*1), Z0
+	VGETEXPPS    Z0, Z2
+	VGETMANTPS   $0x00, Z0, Z1
+	VCMPPS       $0x1e, every3fb504f3<>+0(SB), Z1, K2
+	VMOVUPS      every3f800000<>+0(SB), Z3
+	VMOVAPS.Z    Z3, K2, Z3
+	VADDPS       Z3, Z2, Z2
+	VMULPS       every3f000000<>+0(SB), Z1, Z3
+	VBLENDMPS    Z3, Z1, K2, Z4
+	VSUBPS       every3f800000<>+0(SB), Z4, Z4
+	VMOVUPS      every3d9021bb<>+0(SB), Z1
+	VFMADD213PS  everybdebd1b8<>+0(SB), Z4, Z1
+	VFMADD213PS  every3def251a<>+0(SB), Z4, Z1
+	VFMADD213PS  everybdfe5d4f<>+0(SB), Z4, Z1
+	VFMADD213PS  every3e11e9bf<>+0(SB), Z4, Z1
+	VFMADD213PS  everybe2aae50<>+0(SB), Z4, Z1
+	VFMADD213PS  every3e4cceac<>+0(SB), Z4, Z1
+	VFMADD213PS  everybe7ffffc<>+0(SB), Z4, Z1
+	VFMADD213PS  every3eaaaaaa<>+0(SB), Z4, Z1
+	VMULPS       Z4, Z4, Z3
+	VMULPS       Z4, Z1, Z1
+	VMULPS       Z3, Z1, Z1
+	VFMADD231PS  everyb95e8083<>+0(SB), Z2, Z1
+	VFNMADD231PS every3f000000<>+0(SB), Z3, Z1
+	VADDPS       Z4, Z1, Z1
+	VFMADD231PS  every3f318000<>+0(SB), Z2, Z1
+	VCMPPS       $0x11, every7f800000<>+0(SB), Z0, K2
+	VBLENDMPS    Z1, Z0, K2, Z5
+	VPXORD       Z6, Z6, Z6
+	VCMPPS       $0x12, Z6, Z0, K2
+	VMOVUPS      everyff800000<>+0(SB), Z1
+	VBLENDMPS    Z1, Z5, K2, Z7
+	VCMPPS       $0x11, Z6, Z0, K2
+	VMOVUPS      every7fc00000<>+0(SB), Z0
+	VBLENDMPS    Z0, Z7, K2, Z8
+	VMOVUPS      Z8, (DX)(R8*1)
+	ADDQ         $0x00000040, R8
+	CMPQ         R8, SI
+	JL           vector
+
+rest:
+	TESTQ        DI, DI
+	JZ           next
+	VMOVUPS.Z    (BX)(R8*1), K1, Z0
+	VGETEXPPS    Z0, Z2
+	VGETMANTPS   $0x00, Z0, Z1
+	VCMPPS       $0x1e, every3fb504f3<>+0(SB), Z1, K2
+	VMOVUPS      every3f800000<>+0(SB), Z3
+	VMOVAPS.Z    Z3, K2, Z3
+	VADDPS       Z3, Z2, Z2
+	VMULPS       every3f000000<>+0(SB), Z1, Z3
+	VBLENDMPS    Z3, Z1, K2, Z9
+	VSUBPS       every3f800000<>+0(SB), Z9, Z9
+	VMOVUPS      every3d9021bb<>+0(SB), Z1
+	VFMADD213PS  everybdebd1b8<>+0(SB), Z9, Z1
+	VFMADD213PS  every3def251a<>+0(SB), Z9, Z1
+	VFMADD213PS  everybdfe5d4f<>+0(SB), Z9, Z1
+	VFMADD213PS  every3e11e9bf<>+0(SB), Z9, Z1
+	VFMADD213PS  everybe2aae50<>+0(SB), Z9, Z1
+	VFMADD213PS  every3e4cceac<>+0(SB), Z9, Z1
+	VFMADD213PS  everybe7ffffc<>+0(SB), Z9, Z1
+	VFMADD213PS  every3eaaaaaa<>+0(SB), Z9, Z1
+	VMULPS       Z9, Z9, Z3
+	VMULPS       Z9, Z1, Z1
+	VMULPS       Z3, Z1, Z1
+	VFMADD231PS  everyb95e8083<>+0(SB), Z2, Z1
+	VFNMADD231PS every3f000000<>+0(SB), Z3, Z1
+	VADDPS       Z9, Z1, Z1
+	VFMADD231PS  every3f318000<>+0(SB), Z2, Z1
+	VCMPPS       $0x11, every7f800000<>+0(SB), Z0, K2
+	VBLENDMPS    Z1, Z0, K2, Z10
+	VPXORD       Z11, Z11, Z11
+	VCMPPS       $0x12, Z11, Z0, K2
+	VMOVUPS      everyff800000<>+0(SB), Z1
+	VBLENDMPS    Z1, Z10, K2, Z12
+	VCMPPS       $0x11, Z11, Z0, K2
+	VMOVUPS      every7fc00000<>+0(SB), Z0
+	VBLENDMPS    Z0, Z12, K2, Z13
+	VMOVUPS      Z13, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA every3fb504f3<>+0(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+4(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+8(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+12(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+16(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+20(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+24(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+28(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+32(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+36(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+40(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+44(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+48(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+52(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+56(SB)/4, $0x3fb504f3
+DATA every3fb504f3<>+60(SB)/4, $0x3fb504f3
+GLOBL every3fb504f3<>(SB), RODATA|NOPTR, $64
+
+DATA every3d9021bb<>+0(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+4(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+8(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+12(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+16(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+20(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+24(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+28(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+32(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+36(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+40(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+44(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+48(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+52(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+56(SB)/4, $0x3d9021bb
+DATA every3d9021bb<>+60(SB)/4, $0x3d9021bb
+GLOBL every3d9021bb<>(SB), RODATA|NOPTR, $64
+
+DATA everybdebd1b8<>+0(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+4(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+8(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+12(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+16(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+20(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+24(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+28(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+32(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+36(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+40(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+44(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+48(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+52(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+56(SB)/4, $0xbdebd1b8
+DATA everybdebd1b8<>+60(SB)/4, $0xbdebd1b8
+GLOBL everybdebd1b8<>(SB), RODATA|NOPTR, $64
+
+DATA every3def251a<>+0(SB)/4, $0x3def251a
+DATA every3def251a<>+4(SB)/4, $0x3def251a
+DATA every3def251a<>+8(SB)/4, $0x3def251a
+DATA every3def251a<>+12(SB)/4, $0x3def251a
+DATA every3def251a<>+16(SB)/4, $0x3def251a
+DATA every3def251a<>+20(SB)/4, $0x3def251a
+DATA every3def251a<>+24(SB)/4, $0x3def251a
+DATA every3def251a<>+28(SB)/4, $0x3def251a
+DATA every3def251a<>+32(SB)/4, $0x3def251a
+DATA every3def251a<>+36(SB)/4, $0x3def251a
+DATA every3def251a<>+40(SB)/4, $0x3def251a
+DATA every3def251a<>+44(SB)/4, $0x3def251a
+DATA every3def251a<>+48(SB)/4, $0x3def251a
+DATA every3def251a<>+52(SB)/4, $0x3def251a
+DATA every3def251a<>+56(SB)/4, $0x3def251a
+DATA every3def251a<>+60(SB)/4, $0x3def251a
+GLOBL every3def251a<>(SB), RODATA|NOPTR, $64
+
+DATA everybdfe5d4f<>+0(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+4(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+8(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+12(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+16(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+20(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+24(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+28(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+32(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+36(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+40(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+44(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+48(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+52(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+56(SB)/4, $0xbdfe5d4f
+DATA everybdfe5d4f<>+60(SB)/4, $0xbdfe5d4f
+GLOBL everybdfe5d4f<>(SB), RODATA|NOPTR, $64
+
+DATA every3e11e9bf<>+0(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+4(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+8(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+12(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+16(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+20(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+24(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+28(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+32(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+36(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+40(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+44(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+48(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+52(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+56(SB)/4, $0x3e11e9bf
+DATA every3e11e9bf<>+60(SB)/4, $0x3e11e9bf
+GLOBL every3e11e9bf<>(SB), RODATA|NOPTR, $64
+
+DATA everybe2aae50<>+0(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+4(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+8(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+12(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+16(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+20(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+24(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+28(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+32(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+36(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+40(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+44(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+48(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+52(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+56(SB)/4, $0xbe2aae50
+DATA everybe2aae50<>+60(SB)/4, $0xbe2aae50
+GLOBL everybe2aae50<>(SB), RODATA|NOPTR, $64
+
+DATA every3e4cceac<>+0(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+4(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+8(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+12(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+16(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+20(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+24(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+28(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+32(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+36(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+40(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+44(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+48(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+52(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+56(SB)/4, $0x3e4cceac
+DATA every3e4cceac<>+60(SB)/4, $0x3e4cceac
+GLOBL every3e4cceac<>(SB), RODATA|NOPTR, $64
+
+DATA everybe7ffffc<>+0(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+4(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+8(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+12(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+16(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+20(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+24(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+28(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+32(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+36(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+40(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+44(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+48(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+52(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+56(SB)/4, $0xbe7ffffc
+DATA everybe7ffffc<>+60(SB)/4, $0xbe7ffffc
+GLOBL everybe7ffffc<>(SB), RODATA|NOPTR, $64
+
+DATA every3eaaaaaa<>+0(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+4(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+8(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+12(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+16(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+20(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+24(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+28(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+32(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+36(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+40(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+44(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+48(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+52(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+56(SB)/4, $0x3eaaaaaa
+DATA every3eaaaaaa<>+60(SB)/4, $0x3eaaaaaa
+GLOBL every3eaaaaaa<>(SB), RODATA|NOPTR, $64
+
+DATA every7f800000<>+0(SB)/4, $0x7f800000
+DATA every7f800000<>+4(SB)/4, $0x7f800000
+DATA every7f800000<>+8(SB)/4, $0x7f800000
+DATA every7f800000<>+12(SB)/4, $0x7f800000
+DATA every7f800000<>+16(SB)/4, $0x7f800000
+DATA every7f800000<>+20(SB)/4, $0x7f800000
+DATA every7f800000<>+24(SB)/4, $0x7f800000
+DATA every7f800000<>+28(SB)/4, $0x7f800000
+DATA every7f800000<>+32(SB)/4, $0x7f800000
+DATA every7f800000<>+36(SB)/4, $0x7f800000
+DATA every7f800000<>+40(SB)/4, $0x7f800000
+DATA every7f800000<>+44(SB)/4, $0x7f800000
+DATA every7f800000<>+48(SB)/4, $0x7f800000
+DATA every7f800000<>+52(SB)/4, $0x7f800000
+DATA every7f800000<>+56(SB)/4, $0x7f800000
+DATA every7f800000<>+60(SB)/4, $0x7f800000
+GLOBL every7f800000<>(SB), RODATA|NOPTR, $64
+
+DATA everyff800000<>+0(SB)/4, $0xff800000
+DATA everyff800000<>+4(SB)/4, $0xff800000
+DATA everyff800000<>+8(SB)/4, $0xff800000
+DATA everyff800000<>+12(SB)/4, $0xff800000
+DATA everyff800000<>+16(SB)/4, $0xff800000
+DATA everyff800000<>+20(SB)/4, $0xff800000
+DATA everyff800000<>+24(SB)/4, $0xff800000
+DATA everyff800000<>+28(SB)/4, $0xff800000
+DATA everyff800000<>+32(SB)/4, $0xff800000
+DATA everyff800000<>+36(SB)/4, $0xff800000
+DATA everyff800000<>+40(SB)/4, $0xff800000
+DATA everyff800000<>+44(SB)/4, $0xff800000
+DATA everyff800000<>+48(SB)/4, $0xff800000
+DATA everyff800000<>+52(SB)/4, $0xff800000
+DATA everyff800000<>+56(SB)/4, $0xff800000
+DATA everyff800000<>+60(SB)/4, $0xff800000
+GLOBL everyff800000<>(SB), RODATA|NOPTR, $64
+
+DATA every7fc00000<>+0(SB)/4, $0x7fc00000
+DATA every7fc00000<>+4(SB)/4, $0x7fc00000
+DATA every7fc00000<>+8(SB)/4, $0x7fc00000
+DATA every7fc00000<>+12(SB)/4, $0x7fc00000
+DATA every7fc00000<>+16(SB)/4, $0x7fc00000
+DATA every7fc00000<>+20(SB)/4, $0x7fc00000
+DATA every7fc00000<>+24(SB)/4, $0x7fc00000
+DATA every7fc00000<>+28(SB)/4, $0x7fc00000
+DATA every7fc00000<>+32(SB)/4, $0x7fc00000
+DATA every7fc00000<>+36(SB)/4, $0x7fc00000
+DATA every7fc00000<>+40(SB)/4, $0x7fc00000
+DATA every7fc00000<>+44(SB)/4, $0x7fc00000
+DATA every7fc00000<>+48(SB)/4, $0x7fc00000
+DATA every7fc00000<>+52(SB)/4, $0x7fc00000
+DATA every7fc00000<>+56(SB)/4, $0x7fc00000
+DATA every7fc00000<>+60(SB)/4, $0x7fc00000
+GLOBL every7fc00000<>(SB), RODATA|NOPTR, $64
+
+// func arccosAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·arccosAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS      (BX)(R8*1), Z0
+	VPANDD       every7fffffff<>+0(SB), Z0, Z1
+	VCMPPS       $0x1e, every3f000000<>+0(SB), Z1, K2
+	VMULPS       Z0, Z0, Z2
+	VMOVUPS      every3f000000<>+0(SB), Z3
+	VFNMADD231PS every3f000000<>+0(SB), Z1, Z3
+	VBLENDMPS    Z3, Z2, K2, Z4
+	VSQRTPS      Z4, Z1
+	VBLENDMPS    Z1, Z0, K2, Z5
+	VMOVUPS      every3d2cb352<>+0(SB), Z1
+	VFMADD213PS  every3cc617e3<>+0(SB), Z4, Z1
+	VFMADD213PS  every3d3a3ec7<>+0(SB), Z4, Z1
+	VFMADD213PS  every3d9980f6<>+0(SB), Z4, Z1
+	VFMADD213PS  every3e2aaae4<>+0(SB), Z4, Z1
+	VMULPS       Z4, Z1, Z1
+	VFMADD213PS  Z5, Z5, Z1
+	VMOVUPS      every3fc90fdb<>+0(SB), Z2
+	VMOVUPS      every40490fdb<>+0(SB), Z3
+	VSUBPS       Z1, Z2, Z2
+	VADDPS       Z1, Z1, Z1
+	VSUBPS       Z1, Z3, Z3
+	VPXORD       Z6, Z6, Z6
+	VCMPPS       $0x11, Z6, Z0, K3
+	VBLENDMPS    Z3, Z1, K3, Z7
+	VBLENDMPS    Z7, Z2, K2, Z8
+	VMOVUPS      Z8, (DX)(R8*1)
+	ADDQ         $0x00000040, R8
+	CMPQ         R8, SI
+	JL           vector
+
+rest:
+	TESTQ        DI, DI
+	JZ           next
+	VMOVUPS.Z    (BX)(R8*1), K1, Z0
+	VPANDD       every7fffffff<>+0(SB), Z0, Z1
+	VCMPPS       $0x1e, every3f000000<>+0(SB), Z1, K2
+	VMULPS       Z0, Z0, Z2
+	VMOVUPS      every3f000000<>+0(SB), Z3
+	VFNMADD231PS every3f000000<>+0(SB), Z1, Z3
+	VBLENDMPS    Z3, Z2, K2, Z9
+	VSQRTPS      Z9, Z1
+	VBLENDMPS    Z1, Z0, K2, Z10
+	VMOVUPS      every3d2cb352<>+0(SB), Z1
+	VFMADD213PS  every3cc617e3<>+0(SB), Z9, Z1
+	VFMADD213PS  every3d3a3ec7<>+0(SB), Z9, Z1
+	VFMADD213PS  every3d9980f6<>+0(SB), Z9, Z1
+	VFMADD213PS  every3e2aaae4<>+0(SB), Z9, Z1
+	VMULPS       Z9, Z1, Z1
+	VFMADD213PS  Z10, Z10, Z1
+	VMOVUPS      every3fc90fdb<>+0(SB), Z2
+	VMOVUPS      every40490fdb<>+0(SB), Z3
+	VSUBPS       Z1, Z2, Z2
+	VADDPS       Z1, Z1, Z1
+	VSUBPS       Z1, Z3, Z3
+	VPXORD       Z11, Z11, Z11
+	VCMPPS       $0x11, Z11, Z0, K3
+	VBLENDMPS    Z3, Z1, K3, Z12
+	VBLENDMPS    Z12, Z2, K2, Z13
+	VMOVUPS      Z13, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA every7fffffff<>+0(SB)/4, $0x7fffffff
+DATA every7fffffff<>+4(SB)/4, $0x7fffffff
+DATA every7fffffff<>+8(SB)/4, $0x7fffffff
+DATA every7fffffff<>+12(SB)/4, $0x7fffffff
+DATA every7fffffff<>+16(SB)/4, $0x7fffffff
+DATA every7fffffff<>+20(SB)/4, $0x7fffffff
+DATA every7fffffff<>+24(SB)/4, $0x7fffffff
+DATA every7fffffff<>+28(SB)/4, $0x7fffffff
+DATA every7fffffff<>+32(SB)/4, $0x7fffffff
+DATA every7fffffff<>+36(SB)/4, $0x7fffffff
+DATA every7fffffff<>+40(SB)/4, $0x7fffffff
+DATA every7fffffff<>+44(SB)/4, $0x7fffffff
+DATA every7fffffff<>+48(SB)/4, $0x7fffffff
+DATA every7fffffff<>+52(SB)/4, $0x7fffffff
+DATA every7fffffff<>+56(SB)/4, $0x7fffffff
+DATA every7fffffff<>+60(SB)/4, $0x7fffffff
+GLOBL every7fffffff<>(SB), RODATA|NOPTR, $64
+
+DATA every3d2cb352<>+0(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+4(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+8(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+12(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+16(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+20(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+24(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+28(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+32(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+36(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+40(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+44(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+48(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+52(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+56(SB)/4, $0x3d2cb352
+DATA every3d2cb352<>+60(SB)/4, $0x3d2cb352
+GLOBL every3d2cb352<>(SB), RODATA|NOPTR, $64
+
+DATA every3cc617e3<>+0(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+4(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+8(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+12(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+16(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+20(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+24(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+28(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+32(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+36(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+40(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+44(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+48(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+52(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+56(SB)/4, $0x3cc617e3
+DATA every3cc617e3<>+60(SB)/4, $0x3cc617e3
+GLOBL every3cc617e3<>(SB), RODATA|NOPTR, $64
+
+DATA every3d3a3ec7<>+0(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+4(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+8(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+12(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+16(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+20(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+24(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+28(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+32(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+36(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+40(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+44(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+48(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+52(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+56(SB)/4, $0x3d3a3ec7
+DATA every3d3a3ec7<>+60(SB)/4, $0x3d3a3ec7
+GLOBL every3d3a3ec7<>(SB), RODATA|NOPTR, $64
+
+DATA every3d9980f6<>+0(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+4(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+8(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+12(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+16(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+20(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+24(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+28(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+32(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+36(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+40(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+44(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+48(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+52(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+56(SB)/4, $0x3d9980f6
+DATA every3d9980f6<>+60(SB)/4, $0x3d9980f6
+GLOBL every3d9980f6<>(SB), RODATA|NOPTR, $64
+
+DATA every3e2aaae4<>+0(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+4(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+8(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+12(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+16(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+20(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+24(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+28(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+32(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+36(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+40(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+44(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+48(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+52(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+56(SB)/4, $0x3e2aaae4
+DATA every3e2aaae4<>+60(SB)/4, $0x3e2aaae4
+GLOBL every3e2aaae4<>(SB), RODATA|NOPTR, $64
+
+DATA every3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+4(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+8(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+12(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+16(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+20(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+24(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+28(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+32(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+36(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+40(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+44(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+48(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+52(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+56(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+60(SB)/4, $0x3fc90fdb
+GLOBL every3fc90fdb<>(SB), RODATA|NOPTR, $64
+
+DATA every40490fdb<>+0(SB)/4, $0x40490fdb
+DATA every40490fdb<>+4(SB)/4, $0x40490fdb
+DATA every40490fdb<>+8(SB)/4, $0x40490fdb
+DATA every40490fdb<>+12(SB)/4, $0x40490fdb
+DATA every40490fdb<>+16(SB)/4, $0x40490fdb
+DATA every40490fdb<>+20(SB)/4, $0x40490fdb
+DATA every40490fdb<>+24(SB)/4, $0x40490fdb
+DATA every40490fdb<>+28(SB)/4, $0x40490fdb
+DATA every40490fdb<>+32(SB)/4, $0x40490fdb
+DATA every40490fdb<>+36(SB)/4, $0x40490fdb
+DATA every40490fdb<>+40(SB)/4, $0x40490fdb
+DATA every40490fdb<>+44(SB)/4, $0x40490fdb
+DATA every40490fdb<>+48(SB)/4, $0x40490fdb
+DATA every40490fdb<>+52(SB)/4, $0x40490fdb
+DATA every40490fdb<>+56(SB)/4, $0x40490fdb
+DATA every40490fdb<>+60(SB)/4, $0x40490fdb
+GLOBL every40490fdb<>(SB), RODATA|NOPTR, $64
+
+// func rowSumAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·rowSumAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	VPXORD Z0, Z0, Z0
+	XORQ   R8, R8
+	CMPQ   R8, SI
+	JGE    rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    $0x00000040, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS.Z (BX)(R8*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+next:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPS        X1, X2, X2
+	VHADDPS       X2, X2, X2
+	VHADDPS       X2, X2, X2
+	VMOVSS        X2, (DX)
+	ADDQ          $0x04, DX
+	ADDQ          CX, BX
+	DECQ          AX
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func rowDotAVX512(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·rowDotAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x0000000f, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0xffffffff, R10
+	BZHIQ   R9, R10, R9
+	KMOVW   R9, K1
+
+row:
+	VPXORD Z0, Z0, Z0
+	XORQ   R9, R9
+	CMPQ   R9, DI
+	JGE    rest
+
+vector:
+	VMOVUPS     (BX)(R9*1), Z1
+	VMOVUPS     (SI)(R9*1), Z2
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        $0x00000040, R9
+	CMPQ        R9, DI
+	JL          vector
+
+rest:
+	TESTQ       R8, R8
+	JZ          next
+	VMOVUPS.Z   (BX)(R9*1), K1, Z1
+	VMOVUPS.Z   (SI)(R9*1), K1, Z2
+	VFMADD231PS Z2, Z1, Z0
+
+next:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPS        X1, X2, X2
+	VHADDPS       X2, X2, X2
+	VHADDPS       X2, X2, X2
+	VMOVSS        X2, (DX)
+	ADDQ          $0x04, DX
+	ADDQ          CX, BX
+	ADDQ          CX, SI
+	DECQ          AX
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func adamAVX512(n int, w *float32, grad *float32, m *float32, v *float32, rate float32, root float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, epsilon float32, decay float32)
+// Requires: AVX, AVX512F
+TEXT ·adamAVX512(SB), NOSPLIT|NOFRAME, $0-72
+	MOVQ         n+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         v+32(FP), SI
+	VBROADCASTSS rate+40(FP), Z0
+	VBROADCASTSS root+44(FP), Z1
+	VBROADCASTSS epsilon+64(FP), Z2
+	VBROADCASTSS decay+68(FP), Z3
+	VBROADCASTSS beta1+48(FP), Z4
+	VBROADCASTSS rest1+52(FP), Z5
+	VBROADCASTSS beta2+56(FP), Z6
+	VBROADCASTSS rest2+60(FP), Z7
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Z8
+	VMOVUPS     (DX), Z9
+	VFMADD231PS Z3, Z8, Z9
+	VMULPS      (BX), Z4, Z10
+	VFMADD231PS Z5, Z9, Z10
+	VMOVUPS     Z10, (BX)
+	VMULPS      Z9, Z9, Z9
+	VMULPS      (SI), Z6, Z11
+	VFMADD231PS Z7, Z9, Z11
+	VMOVUPS     Z11, (SI)
+	VSQRTPS     Z11, Z11
+	VFMADD213PS Z2, Z1, Z11
+	VMULPS      Z0, Z10, Z10
+	VDIVPS      Z11, Z10, Z10
+	VSUBPS      Z10, Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	DECQ        AX
+	JNZ         loop
 
 done:
 	VZEROUPPER
@@ -7623,9 +9848,9 @@ TEXT ·tilePointsAVX2(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ         yRow+40(FP), DI
 	MOVQ         yCol+48(FP), R8
 	MOVQ         temp+56(FP), R9
-	VBROADCASTSS constant40800000<>+0(SB), Y0
-	VBROADCASTSS constant40a00000<>+0(SB), Y1
-	VBROADCASTSS constant40000000<>+0(SB), Y2
+	VBROADCASTSS every40800000<>+0(SB), Y0
+	VBROADCASTSS every40a00000<>+0(SB), Y1
+	VBROADCASTSS every40000000<>+0(SB), Y2
 	TESTQ        AX, AX
 	JZ           done
 
@@ -8140,10 +10365,10 @@ TEXT ·filterPointsAVX2(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ         yRow+40(FP), DI
 	MOVQ         yCol+48(FP), R8
 	MOVQ         temp+56(FP), R9
-	VBROADCASTSS constant3e800000<>+0(SB), Y0
-	VBROADCASTSS constant3e2aaaab<>+0(SB), Y1
-	VBROADCASTSS constant3d2aaaab<>+0(SB), Y2
-	VBROADCASTSS constant3daaaaab<>+0(SB), Y3
+	VBROADCASTSS every3e800000<>+0(SB), Y0
+	VBROADCASTSS every3e2aaaab<>+0(SB), Y1
+	VBROADCASTSS every3d2aaaab<>+0(SB), Y2
+	VBROADCASTSS every3daaaaab<>+0(SB), Y3
 	TESTQ        AX, AX
 	JZ           done
 
@@ -8436,9 +10661,9 @@ TEXT ·pointResultsAVX2(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ         yRow+40(FP), DI
 	MOVQ         yCol+48(FP), R8
 	MOVQ         temp+56(FP), R9
-	VBROADCASTSS constant40000000<>+0(SB), Y0
-	VBROADCASTSS constant40800000<>+0(SB), Y1
-	VBROADCASTSS constant41000000<>+0(SB), Y2
+	VBROADCASTSS every40000000<>+0(SB), Y0
+	VBROADCASTSS every40800000<>+0(SB), Y1
+	VBROADCASTSS every41000000<>+0(SB), Y2
 	TESTQ        AX, AX
 	JZ           done
 
@@ -8803,9 +11028,9 @@ TEXT ·resultPointsAVX2(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ         yRow+40(FP), DI
 	MOVQ         yCol+48(FP), R8
 	MOVQ         temp+56(FP), R9
-	VBROADCASTSS constant40000000<>+0(SB), Y0
-	VBROADCASTSS constant40800000<>+0(SB), Y1
-	VBROADCASTSS constant41000000<>+0(SB), Y2
+	VBROADCASTSS every40000000<>+0(SB), Y0
+	VBROADCASTSS every40800000<>+0(SB), Y1
+	VBROADCASTSS every41000000<>+0(SB), Y2
 	TESTQ        AX, AX
 	JZ           done
 
@@ -9170,10 +11395,10 @@ TEXT ·pointFilterAVX2(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ         yRow+40(FP), DI
 	MOVQ         yCol+48(FP), R8
 	MOVQ         temp+56(FP), R9
-	VBROADCASTSS constant3e800000<>+0(SB), Y0
-	VBROADCASTSS constant3e2aaaab<>+0(SB), Y1
-	VBROADCASTSS constant3d2aaaab<>+0(SB), Y2
-	VBROADCASTSS constant3daaaaab<>+0(SB), Y3
+	VBROADCASTSS every3e800000<>+0(SB), Y0
+	VBROADCASTSS every3e2aaaab<>+0(SB), Y1
+	VBROADCASTSS every3d2aaaab<>+0(SB), Y2
+	VBROADCASTSS every3daaaaab<>+0(SB), Y3
 	TESTQ        AX, AX
 	JZ           done
 
@@ -9446,176 +11671,1612 @@ done:
 	VZEROUPPER
 	RET
 
-// func addAVX2(n int, dst *float32, a *float32, b *float32)
-// Requires: AVX
-TEXT ·addAVX2(SB), NOSPLIT|NOFRAME, $0-32
-	MOVQ  n+0(FP), AX
-	MOVQ  dst+8(FP), CX
-	MOVQ  a+16(FP), DX
-	MOVQ  b+24(FP), BX
-	TESTQ AX, AX
-	JZ    done
+// func addAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV
+TEXT ·addAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y0
 
-loop:
-	VMOVUPS (DX), Y0
-	ADDQ    $0x20, DX
-	VMOVUPS (BX), Y1
-	ADDQ    $0x20, BX
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $0x20, CX
-	DECQ    AX
-	JNZ     loop
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
 
-done:
+vector:
+	VMOVUPS (BX)(R9*1), Y1
+	VMOVUPS (SI)(R9*1), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (DX)(R9*1)
+	ADDQ    $0x00000020, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ      R8, R8
+	JZ         next
+	VMASKMOVPS (BX)(R9*1), Y0, Y1
+	VMASKMOVPS (SI)(R9*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
 	VZEROUPPER
 	RET
 
-// func mulAVX2(n int, dst *float32, a *float32, b *float32)
-// Requires: AVX
-TEXT ·mulAVX2(SB), NOSPLIT|NOFRAME, $0-32
-	MOVQ  n+0(FP), AX
-	MOVQ  dst+8(FP), CX
-	MOVQ  a+16(FP), DX
-	MOVQ  b+24(FP), BX
-	TESTQ AX, AX
-	JZ    done
+// func addValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV
+TEXT ·addValueAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y0
 
-loop:
-	VMOVUPS (DX), Y0
-	ADDQ    $0x20, DX
-	VMOVUPS (BX), Y1
-	ADDQ    $0x20, BX
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $0x20, CX
-	DECQ    AX
-	JNZ     loop
+row:
+	VBROADCASTSS (SI), Y1
+	ADDQ         $0x04, SI
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
 
-done:
+vector:
+	VMOVUPS (BX)(R9*1), Y2
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DX)(R9*1)
+	ADDQ    $0x00000020, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ      R8, R8
+	JZ         next
+	VMASKMOVPS (BX)(R9*1), Y0, Y2
+	VADDPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
 	VZEROUPPER
 	RET
 
-// func gateAVX2(n int, dst *float32, a *float32, b *float32)
-// Requires: AVX
-TEXT ·gateAVX2(SB), NOSPLIT|NOFRAME, $0-32
-	MOVQ  n+0(FP), AX
-	MOVQ  dst+8(FP), CX
-	MOVQ  a+16(FP), DX
-	MOVQ  b+24(FP), BX
-	TESTQ AX, AX
-	JZ    done
+// func subAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV
+TEXT ·subAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y0
 
-loop:
-	VMOVUPS (DX), Y0
-	ADDQ    $0x20, DX
-	VMOVUPS (BX), Y1
-	ADDQ    $0x20, BX
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Y1
+	VMOVUPS (SI)(R9*1), Y2
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS Y1, (DX)(R9*1)
+	ADDQ    $0x00000020, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ      R8, R8
+	JZ         next
+	VMASKMOVPS (BX)(R9*1), Y0, Y1
+	VMASKMOVPS (SI)(R9*1), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func subValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV
+TEXT ·subValueAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y0
+
+row:
+	VBROADCASTSS (SI), Y1
+	ADDQ         $0x04, SI
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Y2
+	VSUBPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DX)(R9*1)
+	ADDQ    $0x00000020, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ      R8, R8
+	JZ         next
+	VMASKMOVPS (BX)(R9*1), Y0, Y2
+	VSUBPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func subFromAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV
+TEXT ·subFromAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y0
+
+row:
+	VBROADCASTSS (BX), Y1
+	ADDQ         $0x04, BX
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
+
+vector:
+	VMOVUPS (SI)(R9*1), Y2
+	VSUBPS  Y2, Y1, Y2
+	VMOVUPS Y2, (DX)(R9*1)
+	ADDQ    $0x00000020, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ      R8, R8
+	JZ         next
+	VMASKMOVPS (SI)(R9*1), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func mulAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV
+TEXT ·mulAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y0
+
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Y1
+	VMOVUPS (SI)(R9*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS Y1, (DX)(R9*1)
+	ADDQ    $0x00000020, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ      R8, R8
+	JZ         next
+	VMASKMOVPS (BX)(R9*1), Y0, Y1
+	VMASKMOVPS (SI)(R9*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func mulValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV
+TEXT ·mulValueAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y0
+
+row:
+	VBROADCASTSS (SI), Y1
+	ADDQ         $0x04, SI
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DX)(R9*1)
+	ADDQ    $0x00000020, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ      R8, R8
+	JZ         next
+	VMASKMOVPS (BX)(R9*1), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func divAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV
+TEXT ·divAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y0
+
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Y1
+	VMOVUPS (SI)(R9*1), Y2
+	VDIVPS  Y2, Y1, Y1
+	VMOVUPS Y1, (DX)(R9*1)
+	ADDQ    $0x00000020, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ      R8, R8
+	JZ         next
+	VMASKMOVPS (BX)(R9*1), Y0, Y1
+	VMASKMOVPS (SI)(R9*1), Y0, Y2
+	VDIVPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func divValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV
+TEXT ·divValueAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y0
+
+row:
+	VBROADCASTSS (SI), Y1
+	ADDQ         $0x04, SI
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Y2
+	VDIVPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DX)(R9*1)
+	ADDQ    $0x00000020, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ      R8, R8
+	JZ         next
+	VMASKMOVPS (BX)(R9*1), Y0, Y2
+	VDIVPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func divFromAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV
+TEXT ·divFromAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y0
+
+row:
+	VBROADCASTSS (BX), Y1
+	ADDQ         $0x04, BX
+	XORQ         R9, R9
+	CMPQ         R9, DI
+	JGE          rest
+
+vector:
+	VMOVUPS (SI)(R9*1), Y2
+	VDIVPS  Y2, Y1, Y2
+	VMOVUPS Y2, (DX)(R9*1)
+	ADDQ    $0x00000020, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ      R8, R8
+	JZ         next
+	VMASKMOVPS (SI)(R9*1), Y0, Y2
+	VDIVPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func scaleAVX2(rows int, n int, dst *float32, a *float32, c float32)
+// Requires: AVX, CMOV
+TEXT ·scaleAVX2(SB), NOSPLIT|NOFRAME, $0-36
+	MOVQ         rows+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	MOVQ         a+24(FP), BX
+	VBROADCASTSS c+32(FP), Y0
+	MOVQ         CX, DI
+	ANDQ         $0x00000007, DI
+	MOVQ         CX, SI
+	SUBQ         DI, SI
+	SHLQ         $0x02, SI
+	SHLQ         $0x02, CX
+	MOVQ         DI, R8
+	MOVQ         $0x00000008, R9
+	CMPQ         R8, R9
+	CMOVQGT      R9, R8
+	LEAQ         signs<>+0(SB), R9
+	MOVQ         $0x00000008, R10
+	SUBQ         R8, R10
+	VMOVUPS      (R9)(R10*4), Y1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, (DX)(R8*1)
+	ADDQ    $0x00000020, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ      DI, DI
+	JZ         next
+	VMASKMOVPS (BX)(R8*1), Y1, Y2
+	VMULPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func offsetAVX2(rows int, n int, dst *float32, a *float32, c float32)
+// Requires: AVX, CMOV
+TEXT ·offsetAVX2(SB), NOSPLIT|NOFRAME, $0-36
+	MOVQ         rows+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	MOVQ         a+24(FP), BX
+	VBROADCASTSS c+32(FP), Y0
+	MOVQ         CX, DI
+	ANDQ         $0x00000007, DI
+	MOVQ         CX, SI
+	SUBQ         DI, SI
+	SHLQ         $0x02, SI
+	SHLQ         $0x02, CX
+	MOVQ         DI, R8
+	MOVQ         $0x00000008, R9
+	CMPQ         R8, R9
+	CMOVQGT      R9, R8
+	LEAQ         signs<>+0(SB), R9
+	MOVQ         $0x00000008, R10
+	SUBQ         R8, R10
+	VMOVUPS      (R9)(R10*4), Y1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Y2
+	VADDPS  Y0, Y2, Y2
+	VMOVUPS Y2, (DX)(R8*1)
+	ADDQ    $0x00000020, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ      DI, DI
+	JZ         next
+	VMASKMOVPS (BX)(R8*1), Y1, Y2
+	VADDPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func mulAddAVX2(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·mulAddAVX2(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    CX, R9
+	ANDQ    $0x00000007, R9
+	MOVQ    CX, R8
+	SUBQ    R9, R8
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, CX
+	MOVQ    R9, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	LEAQ    signs<>+0(SB), R11
+	MOVQ    $0x00000008, R12
+	SUBQ    R10, R12
+	VMOVUPS (R11)(R12*4), Y0
+
+row:
+	XORQ R10, R10
+	CMPQ R10, R8
+	JGE  rest
+
+vector:
+	VMOVUPS     (BX)(R10*1), Y1
+	VMOVUPS     (SI)(R10*1), Y2
+	VMOVUPS     (DI)(R10*1), Y3
+	VFMADD213PS Y3, Y2, Y1
+	VMOVUPS     Y1, (DX)(R10*1)
+	ADDQ        $0x00000020, R10
+	CMPQ        R10, R8
+	JL          vector
+
+rest:
+	TESTQ       R9, R9
+	JZ          next
+	VMASKMOVPS  (BX)(R10*1), Y0, Y1
+	VMASKMOVPS  (SI)(R10*1), Y0, Y2
+	VMASKMOVPS  (DI)(R10*1), Y0, Y3
+	VFMADD213PS Y3, Y2, Y1
+	VMASKMOVPS  Y1, Y0, (DX)(R10*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	ADDQ CX, DI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func mulValueAddAVX2(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·mulValueAddAVX2(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    CX, R9
+	ANDQ    $0x00000007, R9
+	MOVQ    CX, R8
+	SUBQ    R9, R8
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, CX
+	MOVQ    R9, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	LEAQ    signs<>+0(SB), R11
+	MOVQ    $0x00000008, R12
+	SUBQ    R10, R12
+	VMOVUPS (R11)(R12*4), Y0
+
+row:
+	VBROADCASTSS (SI), Y1
+	ADDQ         $0x04, SI
+	XORQ         R10, R10
+	CMPQ         R10, R8
+	JGE          rest
+
+vector:
+	VMOVUPS     (BX)(R10*1), Y2
+	VMOVUPS     (DI)(R10*1), Y3
+	VFMADD213PS Y3, Y1, Y2
+	VMOVUPS     Y2, (DX)(R10*1)
+	ADDQ        $0x00000020, R10
+	CMPQ        R10, R8
+	JL          vector
+
+rest:
+	TESTQ       R9, R9
+	JZ          next
+	VMASKMOVPS  (BX)(R10*1), Y0, Y2
+	VMASKMOVPS  (DI)(R10*1), Y0, Y3
+	VFMADD213PS Y3, Y1, Y2
+	VMASKMOVPS  Y2, Y0, (DX)(R10*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, DI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func mulValueAddValueAVX2(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·mulValueAddValueAVX2(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    CX, R9
+	ANDQ    $0x00000007, R9
+	MOVQ    CX, R8
+	SUBQ    R9, R8
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, CX
+	MOVQ    R9, R10
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQGT R11, R10
+	LEAQ    signs<>+0(SB), R11
+	MOVQ    $0x00000008, R12
+	SUBQ    R10, R12
+	VMOVUPS (R11)(R12*4), Y0
+
+row:
+	VBROADCASTSS (SI), Y1
+	ADDQ         $0x04, SI
+	VBROADCASTSS (DI), Y2
+	ADDQ         $0x04, DI
+	XORQ         R10, R10
+	CMPQ         R10, R8
+	JGE          rest
+
+vector:
+	VMOVUPS     (BX)(R10*1), Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     Y3, (DX)(R10*1)
+	ADDQ        $0x00000020, R10
+	CMPQ        R10, R8
+	JL          vector
+
+rest:
+	TESTQ       R9, R9
+	JZ          next
+	VMASKMOVPS  (BX)(R10*1), Y0, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMASKMOVPS  Y3, Y0, (DX)(R10*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func gateAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV
+TEXT ·gateAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y0
+
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R9*1), Y1
+	VMOVUPS (SI)(R9*1), Y2
+	VXORPS  Y3, Y3, Y3
+	VCMPPS  $0x1e, Y3, Y2, Y2
+	VANDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (DX)(R9*1)
+	ADDQ    $0x00000020, R9
+	CMPQ    R9, DI
+	JL      vector
+
+rest:
+	TESTQ      R8, R8
+	JZ         next
+	VMASKMOVPS (BX)(R9*1), Y0, Y1
+	VMASKMOVPS (SI)(R9*1), Y0, Y2
+	VXORPS     Y3, Y3, Y3
+	VCMPPS     $0x1e, Y3, Y2, Y2
+	VANDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func reluAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, CMOV
+TEXT ·reluAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y0
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Y1
 	VXORPS  Y2, Y2, Y2
-	VCMPPS  $0x1e, Y2, Y1, Y1
-	VANDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $0x20, CX
-	DECQ    AX
-	JNZ     loop
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS Y1, (DX)(R8*1)
+	ADDQ    $0x00000020, R8
+	CMPQ    R8, SI
+	JL      vector
 
-done:
+rest:
+	TESTQ      DI, DI
+	JZ         next
+	VMASKMOVPS (BX)(R8*1), Y0, Y1
+	VXORPS     Y2, Y2, Y2
+	VMAXPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
 	VZEROUPPER
 	RET
 
-// func addScalarAVX2(n int, dst *float32, a *float32, c float32)
-// Requires: AVX
-TEXT ·addScalarAVX2(SB), NOSPLIT|NOFRAME, $0-28
-	MOVQ         n+0(FP), AX
-	MOVQ         dst+8(FP), CX
-	MOVQ         a+16(FP), DX
-	VBROADCASTSS c+24(FP), Y1
-	TESTQ        AX, AX
-	JZ           done
+// func stepAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, CMOV
+TEXT ·stepAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y0
 
-loop:
-	VMOVUPS (DX), Y0
-	ADDQ    $0x20, DX
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $0x20, CX
-	DECQ    AX
-	JNZ     loop
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
 
-done:
+vector:
+	VMOVUPS (BX)(R8*1), Y1
+	VMOVUPS every3f800000<>+0(SB), Y2
+	VXORPS  Y3, Y3, Y3
+	VCMPPS  $0x1e, Y3, Y1, Y1
+	VANDPS  Y1, Y2, Y1
+	VMOVUPS Y1, (DX)(R8*1)
+	ADDQ    $0x00000020, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ      DI, DI
+	JZ         next
+	VMASKMOVPS (BX)(R8*1), Y0, Y1
+	VMOVUPS    every3f800000<>+0(SB), Y2
+	VXORPS     Y3, Y3, Y3
+	VCMPPS     $0x1e, Y3, Y1, Y1
+	VANDPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
 	VZEROUPPER
 	RET
 
-// func mulScalarAVX2(n int, dst *float32, a *float32, c float32)
-// Requires: AVX
-TEXT ·mulScalarAVX2(SB), NOSPLIT|NOFRAME, $0-28
-	MOVQ         n+0(FP), AX
-	MOVQ         dst+8(FP), CX
-	MOVQ         a+16(FP), DX
-	VBROADCASTSS c+24(FP), Y1
-	TESTQ        AX, AX
-	JZ           done
+// func rootAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, CMOV
+TEXT ·rootAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y0
 
-loop:
-	VMOVUPS (DX), Y0
-	ADDQ    $0x20, DX
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $0x20, CX
-	DECQ    AX
-	JNZ     loop
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
 
-done:
+vector:
+	VMOVUPS (BX)(R8*1), Y1
+	VSQRTPS Y1, Y1
+	VMOVUPS Y1, (DX)(R8*1)
+	ADDQ    $0x00000020, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ      DI, DI
+	JZ         next
+	VMASKMOVPS (BX)(R8*1), Y0, Y1
+	VSQRTPS    Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
 	VZEROUPPER
 	RET
 
-// func reluAVX2(n int, dst *float32, a *float32)
-// Requires: AVX
-TEXT ·reluAVX2(SB), NOSPLIT|NOFRAME, $0-24
-	MOVQ  n+0(FP), AX
-	MOVQ  dst+8(FP), CX
-	MOVQ  a+16(FP), DX
-	TESTQ AX, AX
-	JZ    done
+// func inverseRootAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, CMOV
+TEXT ·inverseRootAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y0
 
-loop:
-	VMOVUPS (DX), Y0
-	ADDQ    $0x20, DX
-	VXORPS  Y1, Y1, Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $0x20, CX
-	DECQ    AX
-	JNZ     loop
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
 
-done:
+vector:
+	VMOVUPS (BX)(R8*1), Y1
+	VSQRTPS Y1, Y1
+	VMOVUPS every3f800000<>+0(SB), Y2
+	VDIVPS  Y1, Y2, Y1
+	VMOVUPS Y1, (DX)(R8*1)
+	ADDQ    $0x00000020, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ      DI, DI
+	JZ         next
+	VMASKMOVPS (BX)(R8*1), Y0, Y1
+	VSQRTPS    Y1, Y1
+	VMOVUPS    every3f800000<>+0(SB), Y2
+	VDIVPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
 	VZEROUPPER
 	RET
 
-// func sumAVX2(n int, a *float32) float32
-// Requires: AVX, SSE
-TEXT ·sumAVX2(SB), NOSPLIT|NOFRAME, $0-20
-	MOVQ   n+0(FP), AX
-	MOVQ   a+8(FP), CX
+// func expAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·expAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y0
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS      (BX)(R8*1), Y1
+	VMOVUPS      every42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      everyc2d00000<>+0(SB), Y1
+	VMAXPS       Y2, Y1, Y2
+	VMULPS       every3fb8aa3b<>+0(SB), Y2, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VFNMADD231PS every3f318000<>+0(SB), Y1, Y2
+	VFNMADD231PS everyb95e8083<>+0(SB), Y1, Y2
+	VMOVUPS      every39506967<>+0(SB), Y3
+	VFMADD213PS  every3ab743ce<>+0(SB), Y2, Y3
+	VFMADD213PS  every3c088908<>+0(SB), Y2, Y3
+	VFMADD213PS  every3d2aa9c1<>+0(SB), Y2, Y3
+	VFMADD213PS  every3e2aaaaa<>+0(SB), Y2, Y3
+	VFMADD213PS  every3f000000<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y3, Y3
+	VFMADD213PS  Y2, Y2, Y3
+	VADDPS       every3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y1, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       every0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VPADDD       every0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (DX)(R8*1)
+	ADDQ         $0x00000020, R8
+	CMPQ         R8, SI
+	JL           vector
+
+rest:
+	TESTQ        DI, DI
+	JZ           next
+	VMASKMOVPS   (BX)(R8*1), Y0, Y1
+	VMOVUPS      every42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      everyc2d00000<>+0(SB), Y1
+	VMAXPS       Y2, Y1, Y2
+	VMULPS       every3fb8aa3b<>+0(SB), Y2, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VFNMADD231PS every3f318000<>+0(SB), Y1, Y2
+	VFNMADD231PS everyb95e8083<>+0(SB), Y1, Y2
+	VMOVUPS      every39506967<>+0(SB), Y3
+	VFMADD213PS  every3ab743ce<>+0(SB), Y2, Y3
+	VFMADD213PS  every3c088908<>+0(SB), Y2, Y3
+	VFMADD213PS  every3d2aa9c1<>+0(SB), Y2, Y3
+	VFMADD213PS  every3e2aaaaa<>+0(SB), Y2, Y3
+	VFMADD213PS  every3f000000<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y3, Y3
+	VFMADD213PS  Y2, Y2, Y3
+	VADDPS       every3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y1, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       every0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VPADDD       every0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA every0000007f<>+0(SB)/4, $0x0000007f
+DATA every0000007f<>+4(SB)/4, $0x0000007f
+DATA every0000007f<>+8(SB)/4, $0x0000007f
+DATA every0000007f<>+12(SB)/4, $0x0000007f
+DATA every0000007f<>+16(SB)/4, $0x0000007f
+DATA every0000007f<>+20(SB)/4, $0x0000007f
+DATA every0000007f<>+24(SB)/4, $0x0000007f
+DATA every0000007f<>+28(SB)/4, $0x0000007f
+DATA every0000007f<>+32(SB)/4, $0x0000007f
+DATA every0000007f<>+36(SB)/4, $0x0000007f
+DATA every0000007f<>+40(SB)/4, $0x0000007f
+DATA every0000007f<>+44(SB)/4, $0x0000007f
+DATA every0000007f<>+48(SB)/4, $0x0000007f
+DATA every0000007f<>+52(SB)/4, $0x0000007f
+DATA every0000007f<>+56(SB)/4, $0x0000007f
+DATA every0000007f<>+60(SB)/4, $0x0000007f
+GLOBL every0000007f<>(SB), RODATA|NOPTR, $64
+
+// func logAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·logAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y0
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS      (BX)(R8*1), Y1
+	VCMPPS       $0x11, every00800000<>+0(SB), Y1, Y2
+	VMULPS       every4c000000<>+0(SB), Y1, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y4
+	VPSRLD       $0x17, Y4, Y3
+	VPSUBD       every0000007f<>+0(SB), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMOVUPS      every41c80000<>+0(SB), Y5
+	VANDPS       Y2, Y5, Y2
+	VSUBPS       Y2, Y3, Y3
+	VANDPS       every007fffff<>+0(SB), Y4, Y2
+	VORPS        every3f800000<>+0(SB), Y2, Y2
+	VCMPPS       $0x1e, every3fb504f3<>+0(SB), Y2, Y4
+	VMOVUPS      every3f800000<>+0(SB), Y5
+	VANDPS       Y4, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VMULPS       every3f000000<>+0(SB), Y2, Y5
+	VBLENDVPS    Y4, Y5, Y2, Y2
+	VSUBPS       every3f800000<>+0(SB), Y2, Y2
+	VMOVUPS      every3d9021bb<>+0(SB), Y4
+	VFMADD213PS  everybdebd1b8<>+0(SB), Y2, Y4
+	VFMADD213PS  every3def251a<>+0(SB), Y2, Y4
+	VFMADD213PS  everybdfe5d4f<>+0(SB), Y2, Y4
+	VFMADD213PS  every3e11e9bf<>+0(SB), Y2, Y4
+	VFMADD213PS  everybe2aae50<>+0(SB), Y2, Y4
+	VFMADD213PS  every3e4cceac<>+0(SB), Y2, Y4
+	VFMADD213PS  everybe7ffffc<>+0(SB), Y2, Y4
+	VFMADD213PS  every3eaaaaaa<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  everyb95e8083<>+0(SB), Y3, Y4
+	VFNMADD231PS every3f000000<>+0(SB), Y5, Y4
+	VADDPS       Y2, Y4, Y4
+	VFMADD231PS  every3f318000<>+0(SB), Y3, Y4
+	VCMPPS       $0x11, every7f800000<>+0(SB), Y1, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VCMPPS       $0x12, Y3, Y1, Y4
+	VMOVUPS      everyff800000<>+0(SB), Y5
+	VBLENDVPS    Y4, Y5, Y2, Y2
+	VCMPPS       $0x11, Y3, Y1, Y1
+	VMOVUPS      every7fc00000<>+0(SB), Y3
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VMOVUPS      Y1, (DX)(R8*1)
+	ADDQ         $0x00000020, R8
+	CMPQ         R8, SI
+	JL           vector
+
+rest:
+	TESTQ        DI, DI
+	JZ           next
+	VMASKMOVPS   (BX)(R8*1), Y0, Y1
+	VCMPPS       $0x11, every00800000<>+0(SB), Y1, Y2
+	VMULPS       every4c000000<>+0(SB), Y1, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y4
+	VPSRLD       $0x17, Y4, Y3
+	VPSUBD       every0000007f<>+0(SB), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMOVUPS      every41c80000<>+0(SB), Y5
+	VANDPS       Y2, Y5, Y2
+	VSUBPS       Y2, Y3, Y3
+	VANDPS       every007fffff<>+0(SB), Y4, Y2
+	VORPS        every3f800000<>+0(SB), Y2, Y2
+	VCMPPS       $0x1e, every3fb504f3<>+0(SB), Y2, Y4
+	VMOVUPS      every3f800000<>+0(SB), Y5
+	VANDPS       Y4, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VMULPS       every3f000000<>+0(SB), Y2, Y5
+	VBLENDVPS    Y4, Y5, Y2, Y2
+	VSUBPS       every3f800000<>+0(SB), Y2, Y2
+	VMOVUPS      every3d9021bb<>+0(SB), Y4
+	VFMADD213PS  everybdebd1b8<>+0(SB), Y2, Y4
+	VFMADD213PS  every3def251a<>+0(SB), Y2, Y4
+	VFMADD213PS  everybdfe5d4f<>+0(SB), Y2, Y4
+	VFMADD213PS  every3e11e9bf<>+0(SB), Y2, Y4
+	VFMADD213PS  everybe2aae50<>+0(SB), Y2, Y4
+	VFMADD213PS  every3e4cceac<>+0(SB), Y2, Y4
+	VFMADD213PS  everybe7ffffc<>+0(SB), Y2, Y4
+	VFMADD213PS  every3eaaaaaa<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  everyb95e8083<>+0(SB), Y3, Y4
+	VFNMADD231PS every3f000000<>+0(SB), Y5, Y4
+	VADDPS       Y2, Y4, Y4
+	VFMADD231PS  every3f318000<>+0(SB), Y3, Y4
+	VCMPPS       $0x11, every7f800000<>+0(SB), Y1, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VCMPPS       $0x12, Y3, Y1, Y4
+	VMOVUPS      everyff800000<>+0(SB), Y5
+	VBLENDVPS    Y4, Y5, Y2, Y2
+	VCMPPS       $0x11, Y3, Y1, Y1
+	VMOVUPS      every7fc00000<>+0(SB), Y3
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA every00800000<>+0(SB)/4, $0x00800000
+DATA every00800000<>+4(SB)/4, $0x00800000
+DATA every00800000<>+8(SB)/4, $0x00800000
+DATA every00800000<>+12(SB)/4, $0x00800000
+DATA every00800000<>+16(SB)/4, $0x00800000
+DATA every00800000<>+20(SB)/4, $0x00800000
+DATA every00800000<>+24(SB)/4, $0x00800000
+DATA every00800000<>+28(SB)/4, $0x00800000
+DATA every00800000<>+32(SB)/4, $0x00800000
+DATA every00800000<>+36(SB)/4, $0x00800000
+DATA every00800000<>+40(SB)/4, $0x00800000
+DATA every00800000<>+44(SB)/4, $0x00800000
+DATA every00800000<>+48(SB)/4, $0x00800000
+DATA every00800000<>+52(SB)/4, $0x00800000
+DATA every00800000<>+56(SB)/4, $0x00800000
+DATA every00800000<>+60(SB)/4, $0x00800000
+GLOBL every00800000<>(SB), RODATA|NOPTR, $64
+
+DATA every4c000000<>+0(SB)/4, $0x4c000000
+DATA every4c000000<>+4(SB)/4, $0x4c000000
+DATA every4c000000<>+8(SB)/4, $0x4c000000
+DATA every4c000000<>+12(SB)/4, $0x4c000000
+DATA every4c000000<>+16(SB)/4, $0x4c000000
+DATA every4c000000<>+20(SB)/4, $0x4c000000
+DATA every4c000000<>+24(SB)/4, $0x4c000000
+DATA every4c000000<>+28(SB)/4, $0x4c000000
+DATA every4c000000<>+32(SB)/4, $0x4c000000
+DATA every4c000000<>+36(SB)/4, $0x4c000000
+DATA every4c000000<>+40(SB)/4, $0x4c000000
+DATA every4c000000<>+44(SB)/4, $0x4c000000
+DATA every4c000000<>+48(SB)/4, $0x4c000000
+DATA every4c000000<>+52(SB)/4, $0x4c000000
+DATA every4c000000<>+56(SB)/4, $0x4c000000
+DATA every4c000000<>+60(SB)/4, $0x4c000000
+GLOBL every4c000000<>(SB), RODATA|NOPTR, $64
+
+DATA every41c80000<>+0(SB)/4, $0x41c80000
+DATA every41c80000<>+4(SB)/4, $0x41c80000
+DATA every41c80000<>+8(SB)/4, $0x41c80000
+DATA every41c80000<>+12(SB)/4, $0x41c80000
+DATA every41c80000<>+16(SB)/4, $0x41c80000
+DATA every41c80000<>+20(SB)/4, $0x41c80000
+DATA every41c80000<>+24(SB)/4, $0x41c80000
+DATA every41c80000<>+28(SB)/4, $0x41c80000
+DATA every41c80000<>+32(SB)/4, $0x41c80000
+DATA every41c80000<>+36(SB)/4, $0x41c80000
+DATA every41c80000<>+40(SB)/4, $0x41c80000
+DATA every41c80000<>+44(SB)/4, $0x41c80000
+DATA every41c80000<>+48(SB)/4, $0x41c80000
+DATA every41c80000<>+52(SB)/4, $0x41c80000
+DATA every41c80000<>+56(SB)/4, $0x41c80000
+DATA every41c80000<>+60(SB)/4, $0x41c80000
+GLOBL every41c80000<>(SB), RODATA|NOPTR, $64
+
+DATA every007fffff<>+0(SB)/4, $0x007fffff
+DATA every007fffff<>+4(SB)/4, $0x007fffff
+DATA every007fffff<>+8(SB)/4, $0x007fffff
+DATA every007fffff<>+12(SB)/4, $0x007fffff
+DATA every007fffff<>+16(SB)/4, $0x007fffff
+DATA every007fffff<>+20(SB)/4, $0x007fffff
+DATA every007fffff<>+24(SB)/4, $0x007fffff
+DATA every007fffff<>+28(SB)/4, $0x007fffff
+DATA every007fffff<>+32(SB)/4, $0x007fffff
+DATA every007fffff<>+36(SB)/4, $0x007fffff
+DATA every007fffff<>+40(SB)/4, $0x007fffff
+DATA every007fffff<>+44(SB)/4, $0x007fffff
+DATA every007fffff<>+48(SB)/4, $0x007fffff
+DATA every007fffff<>+52(SB)/4, $0x007fffff
+DATA every007fffff<>+56(SB)/4, $0x007fffff
+DATA every007fffff<>+60(SB)/4, $0x007fffff
+GLOBL every007fffff<>(SB), RODATA|NOPTR, $64
+
+// func arccosAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·arccosAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y0
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS      (BX)(R8*1), Y1
+	VANDPS       every7fffffff<>+0(SB), Y1, Y2
+	VCMPPS       $0x1e, every3f000000<>+0(SB), Y2, Y3
+	VMULPS       Y1, Y1, Y4
+	VMOVUPS      every3f000000<>+0(SB), Y5
+	VFNMADD231PS every3f000000<>+0(SB), Y2, Y5
+	VBLENDVPS    Y3, Y5, Y4, Y2
+	VSQRTPS      Y2, Y4
+	VBLENDVPS    Y3, Y4, Y1, Y4
+	VMOVUPS      every3d2cb352<>+0(SB), Y5
+	VFMADD213PS  every3cc617e3<>+0(SB), Y2, Y5
+	VFMADD213PS  every3d3a3ec7<>+0(SB), Y2, Y5
+	VFMADD213PS  every3d9980f6<>+0(SB), Y2, Y5
+	VFMADD213PS  every3e2aaae4<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y5, Y5
+	VFMADD213PS  Y4, Y4, Y5
+	VMOVUPS      every3fc90fdb<>+0(SB), Y2
+	VMOVUPS      every40490fdb<>+0(SB), Y4
+	VSUBPS       Y5, Y2, Y2
+	VADDPS       Y5, Y5, Y5
+	VSUBPS       Y5, Y4, Y4
+	VXORPS       Y6, Y6, Y6
+	VCMPPS       $0x11, Y6, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y5, Y1
+	VBLENDVPS    Y3, Y1, Y2, Y1
+	VMOVUPS      Y1, (DX)(R8*1)
+	ADDQ         $0x00000020, R8
+	CMPQ         R8, SI
+	JL           vector
+
+rest:
+	TESTQ        DI, DI
+	JZ           next
+	VMASKMOVPS   (BX)(R8*1), Y0, Y1
+	VANDPS       every7fffffff<>+0(SB), Y1, Y2
+	VCMPPS       $0x1e, every3f000000<>+0(SB), Y2, Y3
+	VMULPS       Y1, Y1, Y4
+	VMOVUPS      every3f000000<>+0(SB), Y5
+	VFNMADD231PS every3f000000<>+0(SB), Y2, Y5
+	VBLENDVPS    Y3, Y5, Y4, Y2
+	VSQRTPS      Y2, Y4
+	VBLENDVPS    Y3, Y4, Y1, Y4
+	VMOVUPS      every3d2cb352<>+0(SB), Y5
+	VFMADD213PS  every3cc617e3<>+0(SB), Y2, Y5
+	VFMADD213PS  every3d3a3ec7<>+0(SB), Y2, Y5
+	VFMADD213PS  every3d9980f6<>+0(SB), Y2, Y5
+	VFMADD213PS  every3e2aaae4<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y5, Y5
+	VFMADD213PS  Y4, Y4, Y5
+	VMOVUPS      every3fc90fdb<>+0(SB), Y2
+	VMOVUPS      every40490fdb<>+0(SB), Y4
+	VSUBPS       Y5, Y2, Y2
+	VADDPS       Y5, Y5, Y5
+	VSUBPS       Y5, Y4, Y4
+	VXORPS       Y6, Y6, Y6
+	VCMPPS       $0x11, Y6, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y5, Y1
+	VBLENDVPS    Y3, Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func rowSumAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, CMOV
+TEXT ·rowSumAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y1
+
+row:
 	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	TESTQ  AX, AX
-	JZ     done
+	XORQ   R8, R8
+	CMPQ   R8, SI
+	JGE    rest
 
-loop:
-	VADDPS (CX), Y0, Y0
-	VADDPS 32(CX), Y1, Y1
-	ADDQ   $0x40, CX
-	DECQ   AX
-	JNZ    loop
+vector:
+	VMOVUPS (BX)(R8*1), Y2
+	VADDPS  Y2, Y0, Y0
+	ADDQ    $0x00000020, R8
+	CMPQ    R8, SI
+	JL      vector
 
-done:
-	VADDPS       Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X1
-	VHADDPS      X1, X1, X1
-	VHADDPS      X1, X1, X1
-	MOVSS        X1, ret+16(FP)
+rest:
+	TESTQ      DI, DI
+	JZ         next
+	VMASKMOVPS (BX)(R8*1), Y1, Y2
+	VADDPS     Y2, Y0, Y0
+
+next:
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X0, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	VMOVSS       X2, (DX)
+	ADDQ         $0x04, DX
+	ADDQ         CX, BX
+	DECQ         AX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func rowDotAVX2(rows int, n int, dst *float32, a *float32, b *float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·rowDotAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    CX, R8
+	ANDQ    $0x00000007, R8
+	MOVQ    CX, DI
+	SUBQ    R8, DI
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, CX
+	MOVQ    R8, R9
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	LEAQ    signs<>+0(SB), R10
+	MOVQ    $0x00000008, R11
+	SUBQ    R9, R11
+	VMOVUPS (R10)(R11*4), Y1
+
+row:
+	VXORPS Y0, Y0, Y0
+	XORQ   R9, R9
+	CMPQ   R9, DI
+	JGE    rest
+
+vector:
+	VMOVUPS     (BX)(R9*1), Y2
+	VMOVUPS     (SI)(R9*1), Y3
+	VFMADD231PS Y3, Y2, Y0
+	ADDQ        $0x00000020, R9
+	CMPQ        R9, DI
+	JL          vector
+
+rest:
+	TESTQ       R8, R8
+	JZ          next
+	VMASKMOVPS  (BX)(R9*1), Y1, Y2
+	VMASKMOVPS  (SI)(R9*1), Y1, Y3
+	VFMADD231PS Y3, Y2, Y0
+
+next:
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X0, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	VMOVSS       X2, (DX)
+	ADDQ         $0x04, DX
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	DECQ         AX
+	JNZ          row
 	VZEROUPPER
 	RET
 

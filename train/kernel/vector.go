@@ -2,115 +2,182 @@ package kernel
 
 import "math"
 
-// The loops below run whole vectors in assembly where the instruction set has
-// any, and the rest, or everything, in Go. Vectors and the rest give the same
-// bits: each value is one rounded operation either way.
+// The loops below run in assembly where the instruction set has any, else in
+// Go. A value is computed the same way wherever it stands in a row, so the bits
+// do not depend on how arrays are cut.
 
-// vectorsIn is the number of vectors that n values fill, and where the rest
-// begins.
-func vectorsIn(n int) (vectors, rest int) {
-	if active.vectors == nil {
-		return 0, 0
-	}
-	return n / vectorValues, n &^ (vectorValues - 1)
-}
+// checked panics unless x holds rows of n values: assembly checks no bounds.
+func checked(rows, n int, x []float32) *float32 { return &x[:rows*n][0] }
 
-func addVectors(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	n, rest := vectorsIn(len(dst))
-	if n > 0 {
-		active.vectors.add(n, &dst[0], &a[0], &b[0])
+// RowSum adds up each of rows rows of n values: dst[r] = sum of a[r n + i].
+func RowSum(rows, n int, dst, a []float32) {
+	if rows == 0 || n == 0 {
+		clear(dst[:rows])
+		return
 	}
-	for i := rest; i < len(dst); i++ {
-		dst[i] = a[i] + b[i]
+	if v := active.vectors; v != nil {
+		v.rowSum(rows, n, checked(rows, 1, dst), checked(rows, n, a))
+		return
 	}
-}
-
-func mulVectors(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	n, rest := vectorsIn(len(dst))
-	if n > 0 {
-		active.vectors.mul(n, &dst[0], &a[0], &b[0])
-	}
-	for i := rest; i < len(dst); i++ {
-		dst[i] = a[i] * b[i]
+	for r := range rows {
+		dst[r] = inLanes(a[r*n:(r+1)*n], nil)
 	}
 }
 
-func addScalar(dst, a []float32, c float32) {
-	a = a[:len(dst)]
-	n, rest := vectorsIn(len(dst))
-	if n > 0 {
-		active.vectors.addScalar(n, &dst[0], &a[0], c)
+// RowDot adds up the products of each row: dst[r] = sum of a[r n + i] b[r n + i].
+func RowDot(rows, n int, dst, a, b []float32) {
+	if rows == 0 || n == 0 {
+		clear(dst[:rows])
+		return
 	}
-	for i := rest; i < len(dst); i++ {
-		dst[i] = a[i] + c
+	if v := active.vectors; v != nil {
+		v.rowDot(rows, n, checked(rows, 1, dst), checked(rows, n, a), checked(rows, n, b))
+		return
 	}
-}
-
-func mulScalar(dst, a []float32, c float32) {
-	a = a[:len(dst)]
-	n, rest := vectorsIn(len(dst))
-	if n > 0 {
-		active.vectors.mulScalar(n, &dst[0], &a[0], c)
-	}
-	for i := rest; i < len(dst); i++ {
-		dst[i] = a[i] * c
+	for r := range rows {
+		dst[r] = inLanes(a[r*n:(r+1)*n], b[r*n:(r+1)*n])
 	}
 }
 
-// reluVector is max(0, a); NaN stays.
-func reluVector(dst, a []float32) {
-	a = a[:len(dst)]
-	n, rest := vectorsIn(len(dst))
-	if n > 0 {
-		active.vectors.relu(n, &dst[0], &a[0])
+// inLanes adds up a, or the products of a and b, in sixteen sums that are then
+// added: rounding errors grow with a sixteenth of the length.
+func inLanes(a, b []float32) float32 {
+	const lanes = 16
+	var partial [lanes]float32
+	for i, v := range a {
+		if b != nil {
+			v *= b[i]
+		}
+		partial[i%lanes] += v
 	}
-	for i := rest; i < len(dst); i++ {
-		dst[i] = max(a[i], 0)
-	}
-}
-
-// gateVectors is a where b > 0, else 0. The portable loop has no jumps, which
-// would be mispredicted half of the time: it keeps a's bits where b's, as an
-// integer, are positive and not above infinity's.
-func gateVectors(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	n, rest := vectorsIn(len(dst))
-	if n > 0 {
-		active.vectors.gate(n, &dst[0], &a[0], &b[0])
-	}
-	const infinity = 0x7f800000
-	for i := rest; i < len(dst); i++ {
-		v := int32(math.Float32bits(b[i]))
-		keep := (-v >> 31) &^ (v >> 31) &^ ((infinity - v) >> 31)
-		dst[i] = math.Float32frombits(math.Float32bits(a[i]) & uint32(keep))
-	}
-}
-
-// sumVector adds in sixteen lanes, then the lanes, then what fills no lane.
-func sumVector(x []float32) float32 {
-	const lanes = 2 * vectorValues
-	whole := len(x) &^ (lanes - 1)
 	var sum float32
-	switch {
-	case whole == 0:
-	case active.vectors != nil:
-		sum = active.vectors.sum(whole/lanes, &x[0])
-	default:
-		var partial [lanes]float32
-		for i := 0; i < whole; i += lanes {
-			block := (*[lanes]float32)(x[i:])
-			for l := range partial {
-				partial[l] += block[l]
-			}
-		}
-		for _, v := range partial {
-			sum += v
-		}
-	}
-	for _, v := range x[whole:] {
+	for _, v := range partial {
 		sum += v
 	}
 	return sum
+}
+
+// MulAdd is a b + c on rows of n values.
+func MulAdd(rows, n int, dst, a, b, c []float32) {
+	if rows*n == 0 {
+		return
+	}
+	if v := active.vectors; v != nil {
+		v.mulAdd(rows, n, checked(rows, n, dst), checked(rows, n, a), checked(rows, n, b), checked(rows, n, c))
+		return
+	}
+	for i := range dst[:rows*n] {
+		dst[i] = a[i]*b[i] + c[i]
+	}
+}
+
+// MulValueAdd is a b + c on rows of n values, with one value of b a row.
+func MulValueAdd(rows, n int, dst, a, b, c []float32) {
+	if rows*n == 0 {
+		return
+	}
+	if v := active.vectors; v != nil {
+		v.mulValueAdd(rows, n, checked(rows, n, dst), checked(rows, n, a), checked(rows, 1, b), checked(rows, n, c))
+		return
+	}
+	for i := range dst[:rows*n] {
+		dst[i] = a[i]*b[i/n] + c[i]
+	}
+}
+
+// MulValueAddValue is a b + c on rows of n values, with one value of b and one
+// of c a row.
+func MulValueAddValue(rows, n int, dst, a, b, c []float32) {
+	if rows*n == 0 {
+		return
+	}
+	if v := active.vectors; v != nil {
+		v.mulValueAddValue(rows, n, checked(rows, n, dst), checked(rows, n, a), checked(rows, 1, b), checked(rows, 1, c))
+		return
+	}
+	for i := range dst[:rows*n] {
+		dst[i] = a[i]*b[i/n] + c[i/n]
+	}
+}
+
+// mapWith runs the assembly of a function of one value, or the Go loop.
+func mapWith(dst, x []float32, vector func(*vectorSet) rowFunc1, plain func(x float32) float32) {
+	x = x[:len(dst)]
+	if len(dst) == 0 {
+		return
+	}
+	if v := active.vectors; v != nil {
+		vector(v)(1, len(dst), &dst[0], &x[0])
+		return
+	}
+	for i, value := range x {
+		dst[i] = plain(value)
+	}
+}
+
+// Scale is c x.
+func Scale(dst, x []float32, c float32) {
+	x = x[:len(dst)]
+	if v := active.vectors; v != nil && len(dst) > 0 {
+		v.scale(1, len(dst), &dst[0], &x[0], c)
+		return
+	}
+	for i, value := range x {
+		dst[i] = value * c
+	}
+}
+
+// Offset is x + c.
+func Offset(dst, x []float32, c float32) {
+	x = x[:len(dst)]
+	if v := active.vectors; v != nil && len(dst) > 0 {
+		v.offset(1, len(dst), &dst[0], &x[0], c)
+		return
+	}
+	for i, value := range x {
+		dst[i] = value + c
+	}
+}
+
+// Fill is c everywhere.
+func Fill(dst, _ []float32, c float32) { fill(dst, c) }
+
+// Relu is max(0, x); NaN stays NaN.
+func Relu(dst, x []float32, _ float32) {
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.relu }, func(x float32) float32 { return max(x, 0) })
+}
+
+// Step is 1 where x > 0, else 0.
+func Step(dst, x []float32, _ float32) {
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.step }, func(x float32) float32 {
+		if x > 0 {
+			return 1
+		}
+		return 0
+	})
+}
+
+// Sqrt is the square root, correctly rounded.
+func Sqrt(dst, x []float32, _ float32) {
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.root }, func(x float32) float32 { return float32(math.Sqrt(float64(x))) })
+}
+
+// Rsqrt is 1 / sqrt x, both correctly rounded.
+func Rsqrt(dst, x []float32, _ float32) {
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.inverseRoot }, func(x float32) float32 { return 1 / float32(math.Sqrt(float64(x))) })
+}
+
+// Exp is e^x to two units in the last place.
+func Exp(dst, x []float32, _ float32) {
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.exp }, func(x float32) float32 { return float32(math.Exp(float64(x))) })
+}
+
+// Log is the natural logarithm to two units in the last place.
+func Log(dst, x []float32, _ float32) {
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.log }, func(x float32) float32 { return float32(math.Log(float64(x))) })
+}
+
+// Arccos is the arc cosine to within 4e-7; NaN outside -1 to 1.
+func Arccos(dst, x []float32, _ float32) {
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.arccos }, func(x float32) float32 { return float32(math.Acos(float64(x))) })
 }

@@ -46,8 +46,9 @@ func main() {
 		peak(s)
 		transpose(s)
 		winograd(s)
+		vectors(s)
+		adam(s)
 	}
-	vectors()
 	pools()
 	Generate()
 }

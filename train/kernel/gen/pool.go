@@ -8,6 +8,9 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
+// Pooling takes vectors of eight values: a row of a map is rarely wider.
+const vectorBytes = 32
+
 // Pooling of 2 x 2 windows works on eight windows of a pair of rows at a time.
 // Two vectors of a row are split into the windows' left and right values by
 // shuffling within 128-bit halves, which leaves the windows in the order
