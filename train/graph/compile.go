@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -31,13 +32,19 @@ type value struct {
 	in      []int // the values it is made of
 	storage int   // which piece of memory holds it
 	data    []float32
+	step    int    // where it is computed
+	row     rowRun // its kernel in a row program; nil: it stands alone
+	kept    bool   // whether it has memory of its own
 }
 
-// step is a value's kernel with its memory resolved.
+// step computes one value by a kernel, or several by a row program.
 type step struct {
-	value int
-	run   run
-	in    [][]float32
+	values []int
+	level  int
+	rows   int // of a row program
+	run    run
+	in     [][]float32
+	fused  *rowProgram
 }
 
 // Compile makes a program that computes outputs from inputs on the pool's
@@ -51,7 +58,7 @@ func Compile(pool *kernel.Pool, inputs, outputs []*Node) (*Program, error) {
 			return nil, fmt.Errorf("compile: input %s given twice", n.Name())
 		}
 		c.seen[n] = true
-		c.place[n] = c.add(value{shape: n.Shape()})
+		c.place[n] = c.add(value{shape: n.Shape(), step: -1, kept: true})
 		p.inputs = append(p.inputs, c.place[n])
 	}
 	for _, n := range outputs {
@@ -62,6 +69,7 @@ func Compile(pool *kernel.Pool, inputs, outputs []*Node) (*Program, error) {
 		p.outputs = append(p.outputs, c.place[n])
 	}
 	c.prune()
+	p.fuse()
 	p.layOut()
 	p.bindSteps()
 	return p, nil
@@ -94,13 +102,38 @@ func (c *compiler) visit(n *Node) {
 	for _, child := range c.children(op) {
 		v.in = append(v.in, c.place[child])
 	}
-	key := fmt.Sprint(op.String(), v.shape, v.in)
+	c.place[n] = c.distinct(c.inTwoSums(v))
+}
+
+// distinct is the place of a value, which it adds unless it is there.
+func (c *compiler) distinct(v value) int {
+	key := fmt.Sprint(v.op.String(), v.shape, v.in)
 	at, ok := c.known[key]
 	if !ok {
 		at = c.add(v)
 		c.known[key] = at
 	}
-	c.place[n] = at
+	return at
+}
+
+// inTwoSums makes a sum within rows and over rows two: the first then belongs
+// to the rows' program.
+func (c *compiler) inTwoSums(v value) value {
+	if _, ok := v.op.operation.(sumTo); !ok {
+		return v
+	}
+	in := c.program.values[v.in[0]].shape
+	within := in.Clone()
+	for i := range within {
+		if i > 0 && (len(in) != 4 || i > 1) {
+			within[i] = v.shape[i]
+		}
+	}
+	if sameShape(within, in) || sameShape(within, v.shape) || rowSize(within) != 1 {
+		return v
+	}
+	first := c.distinct(value{op: &applied{operation: sumTo{within}, out: within}, shape: within, in: v.in})
+	return value{op: v.op, shape: v.shape, in: []int{first}}
 }
 
 // children are the nodes whose values an operation reads. A constant reads
@@ -170,20 +203,24 @@ func (c *compiler) prune() {
 	}
 }
 
-// bindSteps prepares each value's kernel on the memory it was given.
+// bindSteps prepares each step's kernel on the memory it was given.
 func (p *Program) bindSteps() {
-	for at, v := range p.values {
-		if v.op == nil {
+	p.steps = slices.DeleteFunc(p.steps, func(s step) bool {
+		_, shared := p.values[s.values[0]].op.operation.(reshape)
+		return shared
+	})
+	for i := range p.steps {
+		s := &p.steps[i]
+		if s.rows > 0 {
+			s.fused = newRowProgram(p, *s)
 			continue
 		}
-		if _, shared := v.op.operation.(reshape); shared {
-			continue
+		v := p.values[s.values[0]]
+		shapes := make([]tensor.Shape, len(v.in))
+		for j, from := range v.in {
+			shapes[j] = p.values[from].shape
 		}
-		shapes, in := make([]tensor.Shape, len(v.in)), make([][]float32, len(v.in))
-		for i, from := range v.in {
-			shapes[i] = p.values[from].shape
-		}
-		p.steps = append(p.steps, step{value: at, run: v.op.bind(shapes, v.shape), in: in})
+		s.run, s.in = v.op.bind(shapes, v.shape), make([][]float32, len(v.in))
 	}
 	p.resolve()
 }
@@ -191,8 +228,8 @@ func (p *Program) bindSteps() {
 // resolve points every step at the present memory of its inputs.
 func (p *Program) resolve() {
 	for _, s := range p.steps {
-		for i, from := range p.values[s.value].in {
-			s.in[i] = p.values[from].data
+		for i := range s.in {
+			s.in[i] = p.values[p.values[s.values[0]].in[i]].data
 		}
 	}
 }
@@ -202,7 +239,11 @@ func (p *Program) resolve() {
 func (p *Program) Run() {
 	for i := range p.steps {
 		s := &p.steps[i]
-		s.run(p.pool, s.in, p.values[s.value].data)
+		if s.fused != nil {
+			s.fused.run(p.pool)
+			continue
+		}
+		s.run(p.pool, s.in, p.values[s.values[0]].data)
 	}
 }
 
@@ -220,7 +261,7 @@ func (p *Program) Bind(i int, data []float32) error {
 		return fmt.Errorf("bind input %d: %d values for shape %v", i, len(data), p.values[at].shape)
 	}
 	for j := range p.values {
-		if p.values[j].storage == p.values[at].storage {
+		if p.values[j].kept && p.values[j].storage == p.values[at].storage {
 			p.values[j].data = data
 		}
 	}
@@ -231,15 +272,22 @@ func (p *Program) Bind(i int, data []float32) error {
 // Bytes is the memory that the program holds for values, inputs included.
 func (p *Program) Bytes() int { return 4 * len(p.arena) }
 
-// String lists the program's steps, one a line, with the memory of each.
+// String lists the program's values in the order of their steps, one a line;
+// those of one row program stand together, and those that only it sees have no
+// memory.
 func (p *Program) String() string {
 	var b strings.Builder
-	for at, v := range p.values {
-		name := "input"
-		if v.op != nil {
-			name = v.op.String()
+	for _, at := range p.inputs {
+		fmt.Fprintf(&b, "%%%d = input %v @%d\n", at, p.values[at].shape, p.values[at].storage)
+	}
+	for i, s := range p.steps {
+		for _, at := range s.values {
+			v, where := p.values[at], "-"
+			if v.kept {
+				where = fmt.Sprintf("@%d", v.storage)
+			}
+			fmt.Fprintf(&b, "%3d %%%d = %s %v %v %s\n", i, at, v.op, v.in, v.shape, where)
 		}
-		fmt.Fprintf(&b, "%%%d = %s %v %v @%d\n", at, name, v.in, v.shape, v.storage)
 	}
 	return b.String()
 }

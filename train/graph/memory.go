@@ -12,20 +12,23 @@ const alignment = 16
 // that is still needed.
 type storage struct {
 	size        int
-	first, last int
+	first, last int  // steps
 	pinned      bool // input or output: never shared, never overwritten
 	offset      int
 }
 
-// layOut gives every value its memory: a reshape shares its input's, an
-// operation that may overwrite a dying input does, and the rest is packed so
+// layOut gives every value that needs it memory: a reshape shares its input's,
+// an operation that may overwrite a dying input does, and the rest is packed so
 // that only lives that overlap lie apart.
 func (p *Program) layOut() {
 	pieces := p.lives()
 	p.overwrite(pieces)
-	p.arena = make([]float32, place(pieces)+alignment)
+	p.arena = make([]float32, arrange(pieces)+alignment)
 	for at := range p.values {
 		v := &p.values[at]
+		if !v.kept {
+			continue
+		}
 		offset, size := pieces[v.storage].offset, v.shape.TotalSize()
 		v.data = p.arena[offset : offset+size : offset+size]
 	}
@@ -36,6 +39,9 @@ func (p *Program) lives() []storage {
 	var pieces []storage
 	for at := range p.values {
 		v := &p.values[at]
+		if !v.kept {
+			continue
+		}
 		if v.op != nil {
 			if _, shared := v.op.operation.(reshape); shared {
 				v.storage = p.values[v.in[0]].storage
@@ -43,12 +49,14 @@ func (p *Program) lives() []storage {
 			}
 		}
 		v.storage = len(pieces)
-		pieces = append(pieces, storage{size: v.shape.TotalSize(), first: at, last: at, pinned: v.op == nil})
+		pieces = append(pieces, storage{size: v.shape.TotalSize(), first: v.step, last: v.step, pinned: v.op == nil})
 	}
-	for at, v := range p.values {
+	for _, v := range p.values {
 		for _, in := range v.in {
-			s := &pieces[p.values[in].storage]
-			s.last = max(s.last, at)
+			if p.values[in].kept {
+				s := &pieces[p.values[in].storage]
+				s.last = max(s.last, v.step)
+			}
 		}
 	}
 	for _, at := range p.outputs {
@@ -56,7 +64,7 @@ func (p *Program) lives() []storage {
 	}
 	for i := range pieces {
 		if pieces[i].pinned {
-			pieces[i].first, pieces[i].last = 0, len(p.values)
+			pieces[i].first, pieces[i].last = -1, len(p.steps)
 		}
 	}
 	return pieces
@@ -69,35 +77,95 @@ func (p *Program) overwrite(pieces []storage) {
 	for i := range merged {
 		merged[i] = i
 	}
-	for at := range p.values {
-		v := &p.values[at]
-		v.storage = merged[v.storage]
-		if v.op == nil {
-			continue
-		}
-		o, ok := v.op.operation.(overwriter)
-		own := &pieces[v.storage]
-		if !ok || own.pinned || own.first != at || own.size == 0 {
-			continue
-		}
-		for _, i := range o.overwrites() {
-			if i >= len(v.in) {
-				continue // a constant reads nothing
+	for i, s := range p.steps {
+		for _, at := range s.values {
+			p.rename(at, merged)
+			for _, in := range p.values[at].in {
+				p.rename(in, merged)
 			}
-			from := p.values[v.in[i]].storage
-			if s := &pieces[from]; !s.pinned && s.last == at && s.size == own.size {
-				s.last = own.last
+		}
+		for position, at := range s.values {
+			v := &p.values[at]
+			if !v.kept {
+				continue
+			}
+			own := &pieces[v.storage]
+			if own.pinned || own.first != i || own.size == 0 {
+				continue
+			}
+			if from := p.dying(pieces, s, i, position); from >= 0 {
+				pieces[from].last = own.last
 				merged[v.storage], v.storage = from, from
 				own.size = 0
-				break
 			}
 		}
 	}
+	for at := range p.values {
+		p.rename(at, merged)
+	}
 }
 
-// place sets the offsets, largest piece first, each at the lowest address where
+// rename follows a value's piece to the one that it was merged into.
+func (p *Program) rename(at int, merged []int) {
+	if v := &p.values[at]; v.kept {
+		v.storage = merged[v.storage]
+	}
+}
+
+// dying is a piece of memory that the value at a position of step i may
+// overwrite, or -1: one that the step reads last, row for row of the same size,
+// at no later position, and at this one only where the operation allows it.
+func (p *Program) dying(pieces []storage, s step, i, position int) int {
+	v := p.values[s.values[position]]
+	for _, earlier := range s.values[:position+1] {
+		for _, in := range p.values[earlier].in {
+			if !p.values[in].kept {
+				continue
+			}
+			from := p.values[in].storage
+			if q := pieces[from]; q.pinned || q.last != i || q.first == i || q.size != v.shape.TotalSize() {
+				continue
+			}
+			if p.safe(s, position, from) {
+				return from
+			}
+		}
+	}
+	return -1
+}
+
+// safe tells whether the value at a position of a step may overwrite a piece.
+func (p *Program) safe(s step, position, piece int) bool {
+	own := p.values[s.values[position]]
+	for at, reader := range s.values {
+		v := p.values[reader]
+		for j, in := range v.in {
+			if !p.values[in].kept || p.values[in].storage != piece {
+				continue
+			}
+			if at > position {
+				return false
+			}
+			if s.rows > 0 {
+				o := operandOf(p.values[in].shape, v.shape)
+				if o.kind != ownRow || o.size != rowSize(own.shape) {
+					return false
+				}
+			}
+			if at == position {
+				o, ok := v.op.operation.(overwriter)
+				if !ok || !slices.Contains(o.overwrites(), j) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// arrange sets the offsets, largest piece first, each at the lowest address where
 // it meets no piece that lives at the same time. It returns the memory needed.
-func place(pieces []storage) (total int) {
+func arrange(pieces []storage) (total int) {
 	order := make([]*storage, 0, len(pieces))
 	for i := range pieces {
 		if pieces[i].size > 0 {

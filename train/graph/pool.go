@@ -51,6 +51,11 @@ func (o pick) derive(in []*Node, out, grad *Node) []*Node {
 	return []*Node{nil, apply(scatter(o), in[0], grad)}
 }
 
+func (o pick) onRows(in []rowOperand, shapes []tensor.Shape, _ tensor.Shape) rowRun {
+	w, _ := windows(shapes[0], o.size, o.stride) // shape has accepted it before
+	return func(rows int, out []float32, in [2][]float32) { w.Pick(rows, in[0], in[1], out) }
+}
+
 func (o pick) bind(in []tensor.Shape, out tensor.Shape) run {
 	w, _ := windows(in[0], o.size, o.stride) // shape has accepted it before
 	k := kernel.NewPick(w)
@@ -96,6 +101,11 @@ func (o scatter) shape(in []tensor.Shape) (tensor.Shape, error) {
 
 func (o scatter) derive(in []*Node, out, grad *Node) []*Node {
 	return []*Node{nil, apply(pick(o), in[0], grad)}
+}
+
+func (o scatter) onRows(in []rowOperand, shapes []tensor.Shape, _ tensor.Shape) rowRun {
+	w, _ := windows(shapes[0], o.size, o.stride) // shape has accepted it before
+	return func(rows int, out []float32, in [2][]float32) { w.Scatter(rows, in[0], in[1], out) }
 }
 
 func (o scatter) bind(in []tensor.Shape, out tensor.Shape) run {

@@ -92,6 +92,14 @@ func (o mapped) derive(in []*Node, out, grad *Node) []*Node {
 
 func (o mapped) overwrites() []int { return []int{0} }
 
+func (o mapped) onRows(in []rowOperand, _ []tensor.Shape, _ tensor.Shape) rowRun {
+	f, c := o.kind.kernel, float32(o.constant)
+	if len(in) == 0 {
+		return func(_ int, out []float32, _ [2][]float32) { f(out, nil, c) }
+	}
+	return func(_ int, out []float32, in [2][]float32) { f(out, in[0], c) }
+}
+
 func (o mapped) bind(in []tensor.Shape, out tensor.Shape) run {
 	loop := kernel.NewMap(o.kind.kernel, float32(o.constant))
 	if o.kind == &filling {
@@ -119,6 +127,10 @@ func (gate) shape(in []tensor.Shape) (tensor.Shape, error) { return sameShapes(i
 func (gate) derive(in []*Node, out, grad *Node) []*Node { return []*Node{Gate(grad, in[1]), nil} }
 
 func (gate) overwrites() []int { return []int{0, 1} }
+
+func (gate) onRows(in []rowOperand, _ []tensor.Shape, out tensor.Shape) rowRun {
+	return arithmeticOnRows(kernel.Gate, in, rowSize(out))
+}
 
 func (gate) bind(in []tensor.Shape, out tensor.Shape) run {
 	loop := kernel.NewBinary(kernel.Gate, in[0], in[1])

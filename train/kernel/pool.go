@@ -167,6 +167,10 @@ func (s *Scratch) floats(slot, n int) []float32 {
 	return s.buffers[slot][:n]
 }
 
+// Floats is n values of the worker's own memory, not cleared, for tasks outside
+// this package.
+func (s *Scratch) Floats(n int) []float32 { return s.floats(0, n) }
+
 // common is memory that all parts of a task share, n values, not cleared. It
 // lasts until the next task asks for the same slot.
 func (p *Pool) common(slot, n int) []float32 { return p.shared.floats(slot, n) }

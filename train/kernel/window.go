@@ -35,10 +35,18 @@ func (k *Pick) Run(p *Pool, x, v, out []float32) {
 // Part implements Task: several maps.
 func (k *Pick) Part(_ *Scratch, part int) {
 	w := k.w
-	area, small, per := w.H*w.W, w.P()*w.Q(), w.perPart()
-	fast := w.pairs() && active.vectors != nil && &k.x[0] == &k.v[0]
-	for m := part * per; m < min(w.Maps, (part+1)*per); m++ {
-		x, v, out := k.x[m*area:(m+1)*area], k.v[m*area:(m+1)*area], k.out[m*small:(m+1)*small]
+	area, small, first := w.H*w.W, w.P()*w.Q(), part*w.perPart()
+	last := min(w.Maps, first+w.perPart())
+	w.Pick(last-first, k.x[first*area:last*area], k.v[first*area:last*area], k.out[first*small:last*small])
+}
+
+// Pick fills out, maps x P x Q, from x and v, each maps x H x W, on the caller's
+// goroutine.
+func (w Windows) Pick(maps int, x, v, out []float32) {
+	area, small := w.H*w.W, w.P()*w.Q()
+	fast := w.pairs() && active.vectors != nil && maps > 0 && &x[0] == &v[0]
+	for m := range maps {
+		x, v, out := x[m*area:(m+1)*area], v[m*area:(m+1)*area], out[m*small:(m+1)*small]
 		if fast {
 			w.pickPairs(x, out)
 			continue
@@ -146,11 +154,19 @@ func (k *Scatter) Run(p *Pool, x, g, out []float32) {
 // Part implements Task: several maps.
 func (k *Scatter) Part(_ *Scratch, part int) {
 	w := k.w
-	area, small, per := w.H*w.W, w.P()*w.Q(), w.perPart()
+	area, small, first := w.H*w.W, w.P()*w.Q(), part*w.perPart()
+	last := min(w.Maps, first+w.perPart())
+	w.Scatter(last-first, k.x[first*area:last*area], k.g[first*small:last*small], k.out[first*area:last*area])
+}
+
+// Scatter fills out, maps x H x W, from x of that shape and g, maps x P x Q, on
+// the caller's goroutine.
+func (w Windows) Scatter(maps int, x, g, out []float32) {
+	area, small := w.H*w.W, w.P()*w.Q()
 	fast := w.pairs() && active.vectors != nil
 	covered := fast && w.H%2 == 0 && w.W%2 == 0 // every value lies in a window
-	for m := part * per; m < min(w.Maps, (part+1)*per); m++ {
-		x, out, g := k.x[m*area:(m+1)*area], k.out[m*area:(m+1)*area], k.g[m*small:(m+1)*small]
+	for m := range maps {
+		x, out, g := x[m*area:(m+1)*area], out[m*area:(m+1)*area], g[m*small:(m+1)*small]
 		if !covered {
 			clear(out)
 		}
