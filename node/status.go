@@ -145,7 +145,7 @@ var Cost = newOp("cost", func(n *Node, ctx context.Context, req CostRequest, _ R
 	}
 	spec, err := model.Parse(req.Model, task.Shape, len(task.Classes))
 	if err != nil {
-		return out, Fail(CodeUsage, "choose lenet or mlp with --model", "%w", err)
+		return out, Fail(CodeUsage, "choose "+model.Names+" with --model", "%w", err)
 	}
 	signers := map[string]bool{}
 	for _, r := range n.book.Live(announce.Query{Task: c, Subject: announce.SubjectSet, Kinds: []announce.Kind{announce.Offer}}) {

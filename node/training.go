@@ -51,7 +51,7 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	task := info.Task()
 	spec, err := model.Parse(opt.Model, task.Shape, len(task.Classes))
 	if err != nil {
-		return TrainResult{}, Fail(CodeUsage, "choose lenet, mlp or ntk:DEPTH with --model", "%w", err)
+		return TrainResult{}, Fail(CodeUsage, "choose "+model.Names+" with --model", "%w", err)
 	}
 	if opt.Sets, err = chooseSets(ctx, c, info, opt.Sets); err != nil {
 		return TrainResult{}, err

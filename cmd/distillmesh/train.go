@@ -11,6 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/model"
 )
 
 // parseBudget reads a number of bytes; empty is none.
@@ -57,7 +58,7 @@ func (a *app) trainCommand() *cobra.Command {
 		}}
 	f := c.Flags()
 	f.StringVar(&opt.Task, "task", "", "the task, by name or CID")
-	f.StringVar(&opt.Model, "model", opt.Model, "lenet, mlp or ntk:DEPTH")
+	f.StringVar(&opt.Model, "model", opt.Model, model.Names)
 	f.StringArrayVar(&opt.Sets, "set", nil, "train on this set (here already); may be repeated (default: all of the task)")
 	f.BoolVar(&held, "held", false, "train on what is here, fetch nothing")
 	f.Uint64Var(&opt.Seed, "seed", 0, "seed of weights and batches")

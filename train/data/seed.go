@@ -3,8 +3,8 @@ package data
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
+	"strconv"
 )
 
 // Stream is the random stream for one purpose: a PCG seeded by the first 16
@@ -12,13 +12,20 @@ import (
 // purposes, clients or steps never share draws and never depend on the order
 // in which they are used.
 func Stream(seed uint64, purpose string, keys ...uint64) *rand.Rand {
-	h := sha256.New()
-	fmt.Fprintf(h, "%d\x00%s", seed, purpose)
-	var word [8]byte
+	pcg := new(rand.PCG)
+	Restart(pcg, seed, purpose, keys...)
+	return rand.New(pcg)
+}
+
+// Restart begins the stream of Stream on a generator that the caller keeps: it
+// allocates nothing, for streams that begin anew at every step.
+func Restart(pcg *rand.PCG, seed uint64, purpose string, keys ...uint64) {
+	var buffer [128]byte
+	b := append(strconv.AppendUint(buffer[:0], seed, 10), 0)
+	b = append(b, purpose...)
 	for _, k := range keys {
-		binary.LittleEndian.PutUint64(word[:], k)
-		h.Write(word[:])
+		b = binary.LittleEndian.AppendUint64(b, k)
 	}
-	sum := h.Sum(nil)
-	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(sum[:8]), binary.LittleEndian.Uint64(sum[8:16])))
+	sum := sha256.Sum256(b)
+	pcg.Seed(binary.LittleEndian.Uint64(sum[:8]), binary.LittleEndian.Uint64(sum[8:16]))
 }

@@ -1,6 +1,7 @@
 // Package model is every model that the program can train, by the name under
-// which it is asked for everywhere: networks trained by gradient steps (lenet,
-// mlp) and the closed-form NTK predictor (ntk:DEPTH).
+// which it is asked for everywhere: networks trained by gradient steps (mlp,
+// lenet, alexnet, convnet3:WIDTH, resnet18) and the closed-form NTK predictor
+// (ntk:DEPTH).
 package model
 
 import (
@@ -19,6 +20,9 @@ import (
 
 // ErrUnknown is wrapped when a name or its tensors make no model.
 var ErrUnknown = errors.New("unknown model")
+
+// Names are the models as help texts list them.
+const Names = "mlp, lenet, alexnet, convnet3:WIDTH, resnet18 or ntk:DEPTH"
 
 // Spec is a model bound to a shape and a number of classes, untrained.
 type Spec struct {

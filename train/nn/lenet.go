@@ -22,12 +22,11 @@ func lenet(n *Network, option string) error {
 	n.linear("fc1", 16*h*w, 120)
 	n.linear("fc2", 120, 84)
 	n.linear("fc3", 84, n.Classes)
-	n.forward = func(x *graph.Node, p []*graph.Node) *graph.Node {
+	n.features = func(x *graph.Node, p []*graph.Node) *graph.Node {
 		x = graph.MaxPool(graph.Relu(applyConv(x, p[0], p[1], 2)), 2, 2)
 		x = graph.MaxPool(graph.Relu(applyConv(x, p[2], p[3], 0)), 2, 2)
 		x = graph.Relu(applyLinear(flatten(x), p[4], p[5]))
-		x = graph.Relu(applyLinear(x, p[6], p[7]))
-		return applyLinear(x, p[8], p[9])
+		return graph.Relu(applyLinear(x, p[6], p[7]))
 	}
 	return nil
 }

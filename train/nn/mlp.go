@@ -19,10 +19,9 @@ func mlp(n *Network, option string) error {
 	n.linear("fc1", n.Shape.Size(), mlpWidth)
 	n.linear("fc2", mlpWidth, mlpWidth)
 	n.linear("fc3", mlpWidth, n.Classes)
-	n.forward = func(x *graph.Node, p []*graph.Node) *graph.Node {
+	n.features = func(x *graph.Node, p []*graph.Node) *graph.Node {
 		x = graph.Relu(applyLinear(flatten(x), p[0], p[1]))
-		x = graph.Relu(applyLinear(x, p[2], p[3]))
-		return applyLinear(x, p[4], p[5])
+		return graph.Relu(applyLinear(x, p[2], p[3]))
 	}
 	return nil
 }

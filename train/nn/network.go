@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -21,14 +22,26 @@ var (
 	ErrShape = errors.New("shape does not suit the network")
 )
 
+// Start says what values a parameter begins with.
+type Start int
+
+// The kinds of start.
+const (
+	// Uniform is between plus and minus 1/sqrt(FanIn), biases included:
+	// PyTorch's default for linear and convolutional layers.
+	Uniform Start = iota
+	// Ones is for the gains of norms.
+	Ones
+	// Zeros is for their biases.
+	Zeros
+)
+
 // Param is one array of trained values.
 type Param struct {
 	Name  string
 	Shape []int
-	// FanIn is the number of inputs of one unit of the layer. Values start
-	// uniform between plus and minus 1/sqrt(FanIn), biases included: PyTorch's
-	// default for linear and convolutional layers.
-	FanIn int
+	FanIn int // number of inputs of one unit of the layer; for Uniform
+	Start Start
 }
 
 // Len is the number of values.
@@ -46,15 +59,20 @@ type Network struct {
 	Name    string
 	Shape   data.Shape
 	Classes int
-	Params  []Param
-	forward func(x *graph.Node, params []*graph.Node) *graph.Node
+	// Params ends with weight and bias of the last layer, which is linear in
+	// every network.
+	Params   []Param
+	features func(x *graph.Node, params []*graph.Node) *graph.Node
 }
 
 // architectures are the known networks, each by the name before any colon. The
 // function gets what follows the colon.
 var architectures = map[string]func(n *Network, option string) error{
-	"lenet": lenet,
-	"mlp":   mlp,
+	"alexnet":  alexnet,
+	"convnet3": convnet3,
+	"lenet":    lenet,
+	"mlp":      mlp,
+	"resnet18": resnet18,
 }
 
 // Names lists the known networks.
@@ -93,18 +111,37 @@ func (n *Network) NumParams() (total int) {
 	return total
 }
 
-// Init draws starting values, a slice a parameter, each from a stream of its
-// own so that one layer's size does not move another's values.
+// Init draws starting values, a slice a parameter.
 func (n *Network) Init(seed uint64) [][]float32 {
 	values := make([][]float32, len(n.Params))
 	for i, p := range n.Params {
-		rng, bound := data.Stream(seed, "init", uint64(i)), 1/math.Sqrt(float64(p.FanIn))
 		values[i] = make([]float32, p.Len())
-		for j := range values[i] {
-			values[i][j] = float32((2*rng.Float64() - 1) * bound)
-		}
+		n.InitParam(i, seed, values[i])
 	}
 	return values
+}
+
+// InitParam draws the starting values of parameter i into memory of its size.
+// Each parameter has a stream of its own, so that one layer's size does not
+// move another's values.
+func (n *Network) InitParam(i int, seed uint64, values []float32) {
+	p := n.Params[i]
+	switch p.Start {
+	case Ones:
+		for j := range values {
+			values[j] = 1
+		}
+		return
+	case Zeros:
+		clear(values)
+		return
+	}
+	var pcg rand.PCG
+	data.Restart(&pcg, seed, "init", uint64(i))
+	rng, bound := rand.New(&pcg), 1/math.Sqrt(float64(p.FanIn))
+	for j := range values {
+		values[j] = float32((2*rng.Float64() - 1) * bound)
+	}
 }
 
 // Inputs adds the network's parameters to a graph, as inputs named after them.
@@ -120,21 +157,33 @@ func (n *Network) Inputs(g *graph.Graph) []*graph.Node {
 // (N, C, H, W), under the parameters. It panics with a *graph.ShapeError when
 // these do not have the network's shapes.
 func (n *Network) Logits(_ *graph.Graph, x *graph.Node, params []*graph.Node) *graph.Node {
+	f, head := n.Features(x, params), len(n.Params)-2
+	return applyLinear(f, params[head], params[head+1])
+}
+
+// Features is the expression of what the last layer reads, one row a sample.
+// It does not depend on the last two parameters.
+func (n *Network) Features(x *graph.Node, params []*graph.Node) *graph.Node {
 	if len(params) != len(n.Params) {
 		panic(&graph.ShapeError{Op: n.Name, Cause: fmt.Errorf("%d parameters, want %d", len(params), len(n.Params))})
 	}
-	return n.forward(x, params)
+	return n.features(x, params)
 }
 
 // linear adds a fully connected layer's parameters.
 func (n *Network) linear(name string, in, out int) {
-	n.Params = append(n.Params, Param{name + ".weight", []int{out, in}, in}, Param{name + ".bias", []int{out}, in})
+	n.Params = append(n.Params, Param{Name: name + ".weight", Shape: []int{out, in}, FanIn: in}, Param{Name: name + ".bias", Shape: []int{out}, FanIn: in})
 }
 
 // conv adds a convolution's parameters.
 func (n *Network) conv(name string, in, out, size int) {
 	fan := in * size * size
-	n.Params = append(n.Params, Param{name + ".weight", []int{out, in, size, size}, fan}, Param{name + ".bias", []int{out}, fan})
+	n.Params = append(n.Params, Param{Name: name + ".weight", Shape: []int{out, in, size, size}, FanIn: fan}, Param{Name: name + ".bias", Shape: []int{out}, FanIn: fan})
+}
+
+// norm adds the gain and bias of a norm.
+func (n *Network) norm(name string, channels int) {
+	n.Params = append(n.Params, Param{Name: name + ".weight", Shape: []int{channels}, Start: Ones}, Param{Name: name + ".bias", Shape: []int{channels}, Start: Zeros})
 }
 
 // applyLinear is x W' + b for x (N, in), W (out, in), b (out).
