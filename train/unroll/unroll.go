@@ -1,0 +1,229 @@
+// Package unroll is the gradient through many steps of inner training, without
+// an expression of all of them: trajectory matching needs how the last
+// parameters depend on the images of every step. The parameters after each
+// step are kept, and one program of one step is walked backwards over them
+// (att.md 1.6), so memory is one vector a step and the activations of one step.
+package unroll
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/distillmesh/distillmesh/train/graph"
+	"github.com/distillmesh/distillmesh/train/kernel"
+)
+
+// ErrSize means that values do not have the sizes that a Walk was made for.
+var ErrSize = errors.New("values of another size")
+
+// Problem is inner training: the shapes of what a step reads, and its loss.
+type Problem struct {
+	Params [][]int // of each parameter array
+	X      []int   // of a step's images
+	Labels []int
+	Draws  [][]int // of further inputs of a step without derivatives, such as augmentation draws
+	// Loss builds the loss of a step, one value, on inputs of these shapes.
+	Loss func(params []*graph.Node, x, labels *graph.Node, draws []*graph.Node) *graph.Node
+}
+
+// Step is what one step reads. Steps may share memory.
+type Step struct {
+	X, Labels []float32
+	Draws     [][]float32
+	// Grad, when not nil, gets the derivative with respect to X added.
+	Grad []float32
+}
+
+// Walk computes theta_t = theta_(t-1) - alpha dl(theta_(t-1), step t) and the
+// gradient of any function of theta_n through these steps. It belongs to one
+// goroutine.
+type Walk struct {
+	problem  Problem
+	sizes    []int
+	forward  *graph.Program // params, x, labels, draws -> loss, gradients
+	backward *graph.Program // the same and u -> <u, g>, d<u, g>/dx, H u
+	thetas   [][]float32    // theta_0 .. theta_n
+	steps    []Step
+	alpha    float32
+	u        []float32
+}
+
+// New compiles the step and its second derivatives for the pool's workers.
+func New(pool *kernel.Pool, p Problem) (w *Walk, err error) {
+	defer graph.Catch(&err)
+	w = &Walk{problem: p}
+	total := 0
+	for _, s := range p.Params {
+		w.sizes = append(w.sizes, size(s))
+		total += size(s)
+	}
+	w.u = make([]float32, total)
+	g := graph.New()
+	inputs := func(prefix string, shapes [][]int) (nodes []*graph.Node) {
+		for i, s := range shapes {
+			nodes = append(nodes, graph.Input(g, fmt.Sprint(prefix, i), s...))
+		}
+		return nodes
+	}
+	params, draws, u := inputs("param", p.Params), inputs("draw", p.Draws), inputs("u", p.Params)
+	x, labels := graph.Input(g, "x", p.X...), graph.Input(g, "labels", p.Labels...)
+	loss := p.Loss(params, x, labels, draws)
+	grads, err := graph.Grad(loss, params...)
+	if err != nil {
+		return nil, fmt.Errorf("unroll: %w", err)
+	}
+	read := append(append(params[:len(params):len(params)], x, labels), draws...)
+	if w.forward, err = graph.Compile(pool, read, append([]*graph.Node{loss}, grads...)); err != nil {
+		return nil, fmt.Errorf("unroll: %w", err)
+	}
+	dot := dotProduct(grads, u)
+	second, err := graph.Grad(dot, append([]*graph.Node{x}, params...)...)
+	if err != nil {
+		return nil, fmt.Errorf("unroll: %w", err)
+	}
+	if w.backward, err = graph.Compile(pool, append(read[:len(read):len(read)], u...), append([]*graph.Node{dot}, second...)); err != nil {
+		return nil, fmt.Errorf("unroll: %w", err)
+	}
+	return w, w.bindDirection()
+}
+
+// dotProduct is the sum over arrays of <a, b>, one value.
+func dotProduct(a, b []*graph.Node) *graph.Node {
+	var sum *graph.Node
+	for i := range a {
+		term := graph.Reshape(graph.Sum(graph.Mul(a[i], b[i])), 1)
+		if sum == nil {
+			sum = term
+			continue
+		}
+		sum = graph.Add(sum, term)
+	}
+	return sum
+}
+
+func size(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// bindDirection makes the walk's own vector the u of the backward program.
+func (w *Walk) bindDirection() error {
+	first := len(w.sizes) + 2 + len(w.problem.Draws)
+	return eachPart(w.u, w.sizes, func(i int, part []float32) error { return w.backward.Bind(first+i, part) })
+}
+
+// eachPart calls f with the part of a flat vector that belongs to each
+// parameter array.
+func eachPart(flat []float32, sizes []int, f func(i int, part []float32) error) error {
+	for i, n := range sizes {
+		if err := f(i, flat[:n:n]); err != nil {
+			return err
+		}
+		flat = flat[n:]
+	}
+	return nil
+}
+
+// Size is the number of parameters.
+func (w *Walk) Size() int { return len(w.u) }
+
+// Forward trains from theta0, all parameters as one vector, by one step of rate
+// alpha for each of steps, and keeps what Backward needs. It holds on to steps
+// until the next call. visit, when not nil, is told each step's loss, before
+// its update, and the parameters after it, which it must not change.
+func (w *Walk) Forward(theta0 []float32, steps []Step, alpha float32, visit func(step int, loss float32, theta []float32)) error {
+	if len(theta0) != len(w.u) {
+		return fmt.Errorf("unroll: %w: %d parameters, want %d", ErrSize, len(theta0), len(w.u))
+	}
+	for len(w.thetas) < len(steps)+1 {
+		w.thetas = append(w.thetas, make([]float32, len(w.u)))
+	}
+	w.steps, w.alpha = steps, alpha
+	copy(w.thetas[0], theta0)
+	for t := range steps {
+		if err := w.feed(w.forward, t); err != nil {
+			w.steps = nil
+			return fmt.Errorf("unroll: step %d: %w", t, err)
+		}
+		w.forward.Run()
+		before, after := w.thetas[t], w.thetas[t+1]
+		for i, n := range w.sizes {
+			g := w.forward.Output(1 + i)
+			for j, v := range before[:n] {
+				after[j] = v - alpha*g[j]
+			}
+			before, after = before[n:], after[n:]
+		}
+		if visit != nil {
+			visit(t, w.forward.Output(0)[0], w.thetas[t+1])
+		}
+	}
+	return nil
+}
+
+// feed gives a program what step t reads.
+func (w *Walk) feed(p *graph.Program, t int) error {
+	flat, s := w.thetas[t], &w.steps[t]
+	for i, n := range w.sizes {
+		if err := p.Bind(i, flat[:n:n]); err != nil {
+			return fmt.Errorf("%w: %w", ErrSize, err)
+		}
+		flat = flat[n:]
+	}
+	at := len(w.sizes)
+	if len(s.Draws) != len(w.problem.Draws) || s.Grad != nil && len(s.Grad) != len(s.X) {
+		return fmt.Errorf("%w: %d draws, gradient of %d for %d values", ErrSize, len(s.Draws), len(s.Grad), len(s.X))
+	}
+	if err := errors.Join(p.Bind(at, s.X), p.Bind(at+1, s.Labels)); err != nil {
+		return fmt.Errorf("%w: %w", ErrSize, err)
+	}
+	for i, d := range s.Draws {
+		if err := p.Bind(at+2+i, d); err != nil {
+			return fmt.Errorf("%w: %w", ErrSize, err)
+		}
+	}
+	return nil
+}
+
+// Theta is the parameters after n steps of the last Forward.
+func (w *Walk) Theta(n int) []float32 { return w.thetas[n] }
+
+// Backward takes u, the derivative of some L with respect to theta_n, through
+// the first n steps of the last Forward. It adds dL/dx to each step's Grad, and
+// returns dL/dalpha and dL/dtheta_0 (valid until the next call):
+//
+//	dL/dalpha -= <u, g_t>;  dL/dx_t -= alpha d<u, g_t>/dx;  u -= alpha H_t u
+func (w *Walk) Backward(u []float32, n int) (dAlpha float64, dTheta []float32, err error) {
+	if len(u) != len(w.u) || n > len(w.steps) {
+		return 0, nil, fmt.Errorf("unroll: %w: direction of %d for %d parameters, %d steps of %d", ErrSize, len(u), len(w.u), n, len(w.steps))
+	}
+	copy(w.u, u)
+	for t := n - 1; t >= 0; t-- {
+		if err := w.feed(w.backward, t); err != nil {
+			return 0, nil, fmt.Errorf("unroll: step %d: %w", t, err)
+		}
+		w.backward.Run()
+		dAlpha -= float64(w.backward.Output(0)[0])
+		if grad := w.steps[t].Grad; grad != nil {
+			for i, v := range w.backward.Output(1) {
+				grad[i] -= w.alpha * v
+			}
+		}
+		rest := w.u
+		for i, n := range w.sizes {
+			for j, v := range w.backward.Output(2 + i) {
+				rest[j] -= w.alpha * v
+			}
+			rest = rest[n:]
+		}
+	}
+	return dAlpha, w.u, nil
+}
+
+// Bytes is the memory that the walk holds, the steps' own aside.
+func (w *Walk) Bytes() int {
+	return w.forward.Bytes() + w.backward.Bytes() + 4*len(w.u)*(1+len(w.thetas))
+}
