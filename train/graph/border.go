@@ -62,6 +62,11 @@ func (o pad) shape(in []tensor.Shape) (tensor.Shape, error) { return margin(in, 
 
 func (o pad) derive(in []*Node, out, grad *Node) []*Node { return []*Node{Crop(grad, o.width)} }
 
+func (o pad) onRows(_ []rowOperand, shapes []tensor.Shape, _ tensor.Shape) rowRun {
+	k := kernel.NewPad(rowsOf(shapes[0]), shapes[0][2], shapes[0][3], o.width, float32(o.value))
+	return func(rows int, out []float32, in [2][]float32) { k.Maps(rows, in[0], out) }
+}
+
 func (o pad) bind(in []tensor.Shape, out tensor.Shape) run {
 	k := kernel.NewPad(in[0][0]*in[0][1], in[0][2], in[0][3], o.width, float32(o.value))
 	return func(p *kernel.Pool, in [][]float32, out []float32) { k.Run(p, in[0], out) }
@@ -86,6 +91,11 @@ func (o crop) String() string { return attributes("crop", o.width) }
 func (o crop) shape(in []tensor.Shape) (tensor.Shape, error) { return margin(in, o.width, -2*o.width) }
 
 func (o crop) derive(in []*Node, out, grad *Node) []*Node { return []*Node{Pad(grad, o.width, 0)} }
+
+func (o crop) onRows(_ []rowOperand, _ []tensor.Shape, out tensor.Shape) rowRun {
+	k := kernel.NewCrop(rowsOf(out), out[2], out[3], o.width)
+	return func(rows int, out []float32, in [2][]float32) { k.Maps(rows, in[0], out) }
+}
 
 func (o crop) bind(in []tensor.Shape, out tensor.Shape) run {
 	k := kernel.NewCrop(out[0]*out[1], out[2], out[3], o.width)

@@ -51,6 +51,11 @@ func (o meanPool) derive(in []*Node, out, grad *Node) []*Node {
 	return []*Node{apply(meanSpread{o.size, in[0].Shape().Clone()}, grad)}
 }
 
+func (o meanPool) onRows(_ []rowOperand, shapes []tensor.Shape, _ tensor.Shape) rowRun {
+	w, _ := windows(shapes[0], o.size, o.size) // shape has accepted it before
+	return func(rows int, out []float32, in [2][]float32) { w.Mean(rows, in[0], out) }
+}
+
 func (o meanPool) bind(in []tensor.Shape, out tensor.Shape) run {
 	w, _ := windows(in[0], o.size, o.size) // shape has accepted it before
 	k := kernel.NewMeanPool(w)
@@ -92,6 +97,11 @@ func (o meanSpread) shape(in []tensor.Shape) (tensor.Shape, error) {
 
 func (o meanSpread) derive(in []*Node, out, grad *Node) []*Node {
 	return []*Node{MeanPool(grad, o.size)}
+}
+
+func (o meanSpread) onRows([]rowOperand, []tensor.Shape, tensor.Shape) rowRun {
+	w, _ := windows(o.to, o.size, o.size) // shape has accepted it before
+	return func(rows int, out []float32, in [2][]float32) { w.Spread(rows, in[0], out) }
 }
 
 func (o meanSpread) bind(in []tensor.Shape, out tensor.Shape) run {

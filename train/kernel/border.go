@@ -30,20 +30,33 @@ func (k *Border) Run(p *Pool, x, out []float32) {
 
 // Part implements Task: several maps.
 func (k *Border) Part(_ *Scratch, part int) {
-	wide, per := k.w+2*k.pad, k.perPart()
-	small, large := k.h*k.w, (k.h+2*k.pad)*wide
-	for m := part * per; m < min(k.maps, (part+1)*per); m++ {
-		if k.away {
-			x, out := k.x[m*large:(m+1)*large], k.out[m*small:(m+1)*small]
-			for i := range k.h {
-				copy(out[i*k.w:(i+1)*k.w], x[(i+k.pad)*wide+k.pad:])
-			}
-			continue
-		}
-		x, out := k.x[m*small:(m+1)*small], k.out[m*large:(m+1)*large]
-		fill(out, k.value)
+	small, large := k.sizes()
+	first := part * k.perPart()
+	last := min(k.maps, first+k.perPart())
+	if k.away {
+		small, large = large, small
+	}
+	k.Maps(last-first, k.x[first*small:last*small], k.out[first*large:last*large])
+}
+
+// sizes are the values of a map without and with its margin.
+func (k *Border) sizes() (small, large int) { return k.h * k.w, (k.h + 2*k.pad) * (k.w + 2*k.pad) }
+
+// Maps does several maps on the caller's goroutine.
+func (k *Border) Maps(maps int, x, out []float32) {
+	small, large := k.sizes()
+	wide := k.w + 2*k.pad
+	if !k.away {
+		fill(out[:maps*large], k.value)
+	}
+	for m := range maps {
 		for i := range k.h {
-			copy(out[(i+k.pad)*wide+k.pad:], x[i*k.w:(i+1)*k.w])
+			inner, outer := m*small+i*k.w, m*large+(i+k.pad)*wide+k.pad
+			if k.away {
+				copy(out[inner:inner+k.w], x[outer:])
+			} else {
+				copy(out[outer:outer+k.w], x[inner:])
+			}
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (k *ChannelSum) Part(_ *Scratch, n int) {
 		first, last := max(0, c-k.before), min(k.channels-1, c+k.after)
 		copy(dst, x[first*k.area:])
 		for from := first + 1; from <= last; from++ {
-			addVectors(dst, dst, x[from*k.area:(from+1)*k.area])
+			Add.Both(k.area, dst, dst, x[from*k.area:])
 		}
 	}
 }

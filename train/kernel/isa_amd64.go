@@ -46,6 +46,8 @@ var vectorsAVX512 = vectorSet{
 	exp: expAVX512, log: logAVX512, arccos: arccosAVX512, rowSum: rowSumAVX512, rowDot: rowDotAVX512,
 	adam:    adamAVX512,
 	poolMax: poolMaxAVX2, poolMaxMasked: poolMaxMaskedAVX2,
+	poolMean: poolMeanAVX2, poolMeanMasked: poolMeanMaskedAVX2,
+	poolSpread: poolSpreadAVX2, poolSpreadMasked: poolSpreadMaskedAVX2,
 	poolScatter: poolScatterAVX2, poolScatterMasked: poolScatterMaskedAVX2,
 }
 
@@ -57,6 +59,8 @@ var vectorsAVX2 = vectorSet{
 	exp: expAVX2, log: logAVX2, arccos: arccosAVX2, rowSum: rowSumAVX2, rowDot: rowDotAVX2,
 	adam:    adamAVX2,
 	poolMax: poolMaxAVX2, poolMaxMasked: poolMaxMaskedAVX2,
+	poolMean: poolMeanAVX2, poolMeanMasked: poolMeanMaskedAVX2,
+	poolSpread: poolSpreadAVX2, poolSpreadMasked: poolSpreadMaskedAVX2,
 	poolScatter: poolScatterAVX2, poolScatterMasked: poolScatterMaskedAVX2,
 }
 

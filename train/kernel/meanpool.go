@@ -20,25 +20,47 @@ func (k *MeanPool) Run(p *Pool, x, out []float32) {
 // Part implements Task: several maps.
 func (k *MeanPool) Part(_ *Scratch, part int) {
 	w := k.w
-	area, rows, cols, per := w.H*w.W, w.P(), w.Q(), w.perPart()
+	area, small, first := w.H*w.W, w.P()*w.Q(), part*w.perPart()
+	last := min(w.Maps, first+w.perPart())
+	w.Mean(last-first, k.x[first*area:last*area], k.out[first*small:last*small])
+}
+
+// Mean fills out, maps x P x Q, from x, maps x H x W, on the caller's goroutine.
+func (w Windows) Mean(maps int, x, out []float32) {
+	area, rows, cols := w.H*w.W, w.P(), w.Q()
 	share := 1 / float32(w.Size*w.Size)
-	for m := part * per; m < min(w.Maps, (part+1)*per); m++ {
-		x, out := k.x[m*area:(m+1)*area], k.out[m*rows*cols:(m+1)*rows*cols]
+	for m := range maps {
+		x, out := x[m*area:(m+1)*area], out[m*rows*cols:(m+1)*rows*cols]
+		if w.pairs() && active.vectors != nil {
+			w.inVectors(func(at int) {
+				active.vectors.poolMean(rows, &x[2*at], w.W*sizeOfFloat, &out[at], cols*sizeOfFloat)
+			}, func(masks *int32) {
+				active.vectors.poolMeanMasked(rows, &x[0], w.W*sizeOfFloat, &out[0], cols*sizeOfFloat, masks)
+			})
+			continue
+		}
 		for i := range rows {
 			w.meanRow(out[i*cols:(i+1)*cols], x[i*w.Size*w.W:], share)
 		}
 	}
 }
 
-// meanRow averages one row of windows, whose first row x begins with.
-func (w Windows) meanRow(dst, x []float32, share float32) {
-	if w.Size == 2 {
-		above, below := x[:2*len(dst)], x[w.W:w.W+2*len(dst)]
-		for j := range dst {
-			dst[j] = (above[2*j] + above[2*j+1] + below[2*j] + below[2*j+1]) * share
-		}
+// inVectors calls wide with the first window of each vector of a row, or masked
+// with the masks of a row that fills no vector. The last vector of a row starts
+// early enough to be whole.
+func (w Windows) inVectors(wide func(at int), masked func(masks *int32)) {
+	q := w.Q()
+	if q < vectorValues {
+		masked(&partialMasks[q][0])
 		return
 	}
+	for j := 0; j < q; j += vectorValues {
+		wide(min(j, q-vectorValues))
+	}
+}
+
+// meanRow averages one row of windows, whose first row x begins with.
+func (w Windows) meanRow(dst, x []float32, share float32) {
 	for j := range dst {
 		sum := float32(0)
 		for r := range w.Size {
@@ -70,24 +92,40 @@ func (k *MeanSpread) Run(p *Pool, g, out []float32) {
 // Part implements Task: several maps.
 func (k *MeanSpread) Part(_ *Scratch, part int) {
 	w := k.w
-	area, rows, cols, per := w.H*w.W, w.P(), w.Q(), w.perPart()
-	share, covered := 1/float32(w.Size*w.Size), cols*w.Size
-	for m := part * per; m < min(w.Maps, (part+1)*per); m++ {
-		g, out := k.g[m*rows*cols:(m+1)*rows*cols], k.out[m*area:(m+1)*area]
-		for i := range w.H {
-			row := out[i*w.W : (i+1)*w.W]
-			switch {
-			case i >= rows*w.Size:
-				clear(row)
-				continue
-			case i%w.Size > 0:
-				copy(row, out[(i-1)*w.W:i*w.W])
-				continue
-			}
-			for j := range covered {
-				row[j] = g[i/w.Size*cols+j/w.Size] * share
-			}
-			clear(row[covered:])
+	area, small, first := w.H*w.W, w.P()*w.Q(), part*w.perPart()
+	last := min(w.Maps, first+w.perPart())
+	w.Spread(last-first, k.g[first*small:last*small], k.out[first*area:last*area])
+}
+
+// Spread fills out, maps x H x W, from g, maps x P x Q, on the caller's
+// goroutine.
+func (w Windows) Spread(maps int, g, out []float32) {
+	area, rows, cols := w.H*w.W, w.P(), w.Q()
+	fast := w.pairs() && active.vectors != nil
+	covered := w.H%w.Size == 0 && w.W%w.Size == 0
+	for m := range maps {
+		g, out := g[m*rows*cols:(m+1)*rows*cols], out[m*area:(m+1)*area]
+		if !covered {
+			clear(out)
+		}
+		if fast {
+			w.inVectors(func(at int) {
+				active.vectors.poolSpread(rows, &out[2*at], w.W*sizeOfFloat, &g[at], cols*sizeOfFloat)
+			}, func(masks *int32) {
+				active.vectors.poolSpreadMasked(rows, &out[0], w.W*sizeOfFloat, &g[0], cols*sizeOfFloat, masks)
+			})
+			continue
+		}
+		w.spreadRows(g, out)
+	}
+}
+
+func (w Windows) spreadRows(g, out []float32) {
+	cols, share := w.Q(), 1/float32(w.Size*w.Size)
+	for i := range w.P() * w.Size {
+		row := out[i*w.W : (i+1)*w.W]
+		for j := range cols * w.Size {
+			row[j] = g[i/w.Size*cols+j/w.Size] * share
 		}
 	}
 }

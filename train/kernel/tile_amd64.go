@@ -564,6 +564,16 @@ func poolMaxAVX2(rows int, x *float32, width int, out *float32, outWidth int)
 //go:noescape
 func poolScatterAVX2(rows int, x *float32, width int, grad *float32, gradWidth int, out *float32)
 
+// poolMeanAVX2 averages up to eight 2 x 2 windows side by side, for several rows of windows. Widths are in bytes.
+//
+//go:noescape
+func poolMeanAVX2(rows int, x *float32, width int, out *float32, outWidth int)
+
+// poolSpreadAVX2 writes a quarter of grad to each place of its window, as poolMean finds it.
+//
+//go:noescape
+func poolSpreadAVX2(rows int, out *float32, width int, grad *float32, gradWidth int)
+
 // poolMaxMaskedAVX2 takes the largest value of up to eight 2 x 2 windows side by side, for several rows of windows. Widths are in bytes.
 //
 //go:noescape
@@ -573,3 +583,13 @@ func poolMaxMaskedAVX2(rows int, x *float32, width int, out *float32, outWidth i
 //
 //go:noescape
 func poolScatterMaskedAVX2(rows int, x *float32, width int, grad *float32, gradWidth int, out *float32, masks *int32)
+
+// poolMeanMaskedAVX2 averages up to eight 2 x 2 windows side by side, for several rows of windows. Widths are in bytes.
+//
+//go:noescape
+func poolMeanMaskedAVX2(rows int, x *float32, width int, out *float32, outWidth int, masks *int32)
+
+// poolSpreadMaskedAVX2 writes a quarter of grad to each place of its window, as poolMean finds it.
+//
+//go:noescape
+func poolSpreadMaskedAVX2(rows int, out *float32, width int, grad *float32, gradWidth int, masks *int32)

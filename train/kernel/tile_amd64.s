@@ -13414,6 +13414,73 @@ done:
 	VZEROUPPER
 	RET
 
+// func poolMeanAVX2(rows int, x *float32, width int, out *float32, outWidth int)
+// Requires: AVX, AVX2
+TEXT ·poolMeanAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    width+16(FP), DX
+	MOVQ    out+24(FP), BX
+	MOVQ    outWidth+32(FP), SI
+	VMOVUPS every3e800000<>+0(SB), Y0
+	TESTQ   AX, AX
+	JZ      done
+
+loop:
+	VMOVUPS (CX), Y1
+	VMOVUPS 32(CX), Y2
+	VSHUFPS $0x88, Y2, Y1, Y3
+	VSHUFPS $0xdd, Y2, Y1, Y1
+	VMOVUPS (CX)(DX*1), Y2
+	VMOVUPS 32(CX)(DX*1), Y4
+	VSHUFPS $0x88, Y4, Y2, Y5
+	VSHUFPS $0xdd, Y4, Y2, Y2
+	VADDPS  Y1, Y3, Y3
+	VADDPS  Y2, Y5, Y5
+	VADDPS  Y5, Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VPERMPD $0xd8, Y3, Y3
+	VMOVUPS Y3, (BX)
+	LEAQ    (CX)(DX*2), CX
+	ADDQ    SI, BX
+	DECQ    AX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func poolSpreadAVX2(rows int, out *float32, width int, grad *float32, gradWidth int)
+// Requires: AVX, AVX2
+TEXT ·poolSpreadAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ    rows+0(FP), AX
+	MOVQ    out+8(FP), CX
+	MOVQ    width+16(FP), DX
+	MOVQ    grad+24(FP), BX
+	MOVQ    gradWidth+32(FP), SI
+	VMOVUPS every3e800000<>+0(SB), Y0
+	TESTQ   AX, AX
+	JZ      done
+
+loop:
+	VMOVUPS   (BX), Y1
+	VPERMPD   $0xd8, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VUNPCKLPS Y1, Y1, Y2
+	VUNPCKHPS Y1, Y1, Y1
+	VMOVUPS   Y2, (CX)
+	VMOVUPS   Y1, 32(CX)
+	VMOVUPS   Y2, (CX)(DX*1)
+	VMOVUPS   Y1, 32(CX)(DX*1)
+	LEAQ      (CX)(DX*2), CX
+	ADDQ      SI, BX
+	DECQ      AX
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func poolMaxMaskedAVX2(rows int, x *float32, width int, out *float32, outWidth int, masks *int32)
 // Requires: AVX, AVX2
 TEXT ·poolMaxMaskedAVX2(SB), NOSPLIT|NOFRAME, $0-48
@@ -13501,6 +13568,81 @@ loop:
 	VMASKMOVPS Y4, Y1, 32(DI)(DX*1)
 	LEAQ       (CX)(DX*2), CX
 	LEAQ       (DI)(DX*2), DI
+	ADDQ       SI, BX
+	DECQ       AX
+	JNZ        loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func poolMeanMaskedAVX2(rows int, x *float32, width int, out *float32, outWidth int, masks *int32)
+// Requires: AVX, AVX2
+TEXT ·poolMeanMaskedAVX2(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ    rows+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    width+16(FP), DX
+	MOVQ    out+24(FP), BX
+	MOVQ    outWidth+32(FP), SI
+	MOVQ    masks+40(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS every3e800000<>+0(SB), Y3
+	TESTQ   AX, AX
+	JZ      done
+
+loop:
+	VMASKMOVPS (CX), Y0, Y4
+	VMASKMOVPS 32(CX), Y1, Y5
+	VSHUFPS    $0x88, Y5, Y4, Y6
+	VSHUFPS    $0xdd, Y5, Y4, Y4
+	VMASKMOVPS (CX)(DX*1), Y0, Y5
+	VMASKMOVPS 32(CX)(DX*1), Y1, Y7
+	VSHUFPS    $0x88, Y7, Y5, Y8
+	VSHUFPS    $0xdd, Y7, Y5, Y5
+	VADDPS     Y4, Y6, Y6
+	VADDPS     Y5, Y8, Y8
+	VADDPS     Y8, Y6, Y6
+	VMULPS     Y3, Y6, Y6
+	VPERMPD    $0xd8, Y6, Y6
+	VMASKMOVPS Y6, Y2, (BX)
+	LEAQ       (CX)(DX*2), CX
+	ADDQ       SI, BX
+	DECQ       AX
+	JNZ        loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func poolSpreadMaskedAVX2(rows int, out *float32, width int, grad *float32, gradWidth int, masks *int32)
+// Requires: AVX, AVX2
+TEXT ·poolSpreadMaskedAVX2(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ    rows+0(FP), AX
+	MOVQ    out+8(FP), CX
+	MOVQ    width+16(FP), DX
+	MOVQ    grad+24(FP), BX
+	MOVQ    gradWidth+32(FP), SI
+	MOVQ    masks+40(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS every3e800000<>+0(SB), Y3
+	TESTQ   AX, AX
+	JZ      done
+
+loop:
+	VMASKMOVPS (BX), Y2, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VUNPCKLPS  Y4, Y4, Y5
+	VUNPCKHPS  Y4, Y4, Y4
+	VMASKMOVPS Y5, Y0, (CX)
+	VMASKMOVPS Y4, Y1, 32(CX)
+	VMASKMOVPS Y5, Y0, (CX)(DX*1)
+	VMASKMOVPS Y4, Y1, 32(CX)(DX*1)
+	LEAQ       (CX)(DX*2), CX
 	ADDQ       SI, BX
 	DECQ       AX
 	JNZ        loop

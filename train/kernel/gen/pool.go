@@ -26,6 +26,8 @@ func pools() {
 	for _, masked := range []bool{false, true} {
 		poolMax(masked)
 		poolScatter(masked)
+		poolMean(masked)
+		poolSpread(masked)
 	}
 }
 
@@ -98,6 +100,56 @@ func poolMax(masked bool) {
 		a.store(c[0], a.windows, Mem{Base: out})
 		LEAQ(Mem{Base: x, Index: width, Scale: 2}, x)
 		ADDQ(outWidth, out)
+	})
+	VZEROUPPER()
+	RET()
+}
+
+func poolMean(masked bool) {
+	name, params := suffix(masked)
+	TEXT("poolMean"+name, NOSPLIT|NOFRAME, fmt.Sprintf("func(rows int, x *float32, width int, out *float32, outWidth int%s)", params))
+	Pragma("noescape")
+	Doc("poolMean" + name + " averages up to eight 2 x 2 windows side by side, for several rows of windows. Widths are in bytes.")
+	rows, x, width, out, outWidth := argument("rows"), argument("x"), argument("width"), argument("out"), argument("outWidth")
+	a, share := loadAccess(masked), YMM()
+	VMOVUPS(constant(0.25), share)
+	loop(rows, func() {
+		c := a.corners(x, width)
+		VADDPS(c[1], c[0], c[0])
+		VADDPS(c[3], c[2], c[2])
+		VADDPS(c[2], c[0], c[0])
+		VMULPS(share, c[0], c[0])
+		VPERMPD(Imm(swapMiddle), c[0], c[0])
+		a.store(c[0], a.windows, Mem{Base: out})
+		LEAQ(Mem{Base: x, Index: width, Scale: 2}, x)
+		ADDQ(outWidth, out)
+	})
+	VZEROUPPER()
+	RET()
+}
+
+func poolSpread(masked bool) {
+	name, params := suffix(masked)
+	TEXT("poolSpread"+name, NOSPLIT|NOFRAME, fmt.Sprintf("func(rows int, out *float32, width int, grad *float32, gradWidth int%s)", params))
+	Pragma("noescape")
+	Doc("poolSpread" + name + " writes a quarter of grad to each place of its window, as poolMean finds it.")
+	rows, out, width, g, gWidth := argument("rows"), argument("out"), argument("width"), argument("grad"), argument("gradWidth")
+	a, share := loadAccess(masked), YMM()
+	VMOVUPS(constant(0.25), share)
+	loop(rows, func() {
+		value, first, second := YMM(), YMM(), YMM()
+		a.load(Mem{Base: g}, a.windows, value)
+		VPERMPD(Imm(swapMiddle), value, value)
+		VMULPS(share, value, value)
+		VUNPCKLPS(value, value, first)
+		VUNPCKHPS(value, value, second)
+		for _, row := range []Mem{{Base: out}, {Base: out, Index: width, Scale: 1}} {
+			a.store(first, a.low, row)
+			row.Disp = vectorBytes
+			a.store(second, a.high, row)
+		}
+		LEAQ(Mem{Base: out, Index: width, Scale: 2}, out)
+		ADDQ(gWidth, g)
 	})
 	VZEROUPPER()
 	RET()
