@@ -31,6 +31,9 @@ type Method interface {
 	Summary() string
 	// Settings are the method's hyper-parameters, as the manifest records them.
 	Settings() map[string]string
+	// With is the method with some settings changed, by the names of Settings.
+	// It fails with ErrOption when one is unknown or out of range.
+	With(settings map[string]string) (Method, error)
 	// Distill makes the set. It returns ctx's error when interrupted.
 	Distill(ctx context.Context, req Request) (*Result, error)
 }

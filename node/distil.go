@@ -16,7 +16,8 @@ import (
 type DistillOptions struct {
 	Data    string // name of a registered data set
 	Method  string
-	IPC     int // images per class held
+	Options map[string]string // settings of the method that differ from its defaults
+	IPC     int               // images per class held
 	Seed    uint64
 	Pixels  artifact.PixelType
 	Licence string
@@ -27,6 +28,9 @@ type DistillOptions struct {
 func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (SetInfo, error) {
 	method, err := registry.Method(opt.Method)
 	if err != nil {
+		return SetInfo{}, err
+	}
+	if method, err = method.With(opt.Options); err != nil {
 		return SetInfo{}, err
 	}
 	local, err := OpenLocal(ctx, c, opt.Data)

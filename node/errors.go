@@ -88,6 +88,7 @@ var known = []struct {
 	{data.ErrNoData, CodeUsage, "give a folder with IDX files, or builtin:glyph-digits"},
 	{data.ErrInvalidTask, CodeUsage, "see docs/formats.md for what a task holds"},
 	{configs.ErrInvalid, CodeUsage, "edit config.toml in the node's home"},
+	{distill.ErrOption, CodeUsage, "'distillmesh distill --help' lists the options of each method"},
 	{distill.ErrUnknown, CodeUsage, "choose one of those with --method"},
 	{distill.ErrTooFew, CodeUsage, "ask for fewer images per class with --ipc"},
 	{distill.ErrBudget, CodeUsage, "ask for at least one image per class with --ipc"},

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +18,7 @@ import (
 func (a *app) distillCommand() *cobra.Command {
 	opt := node.DistillOptions{Method: "gmm", IPC: 1}
 	pixels, out := string(artifact.U8), ""
+	var options []string
 	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published", Args: args(1, 1), Long: methodList(),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			opt.Data, opt.Pixels = argv[0], artifact.PixelType(pixels)
@@ -23,6 +27,9 @@ func (a *app) distillCommand() *cobra.Command {
 				return err
 			}
 			opt.Licence = cfg.Publish.Licence
+			if opt.Options, err = parseOptions(options); err != nil {
+				return err
+			}
 			return a.with(cmd.Context(), func(conn node.Conn) error {
 				info, err := node.Distill(cmd.Context(), conn, opt, a.report)
 				if err != nil {
@@ -43,6 +50,7 @@ func (a *app) distillCommand() *cobra.Command {
 			})
 		}}
 	c.Flags().StringVar(&opt.Method, "method", opt.Method, "how to distil")
+	c.Flags().StringArrayVar(&options, "option", nil, "NAME=VALUE, a setting of the method; may be repeated")
 	c.Flags().IntVar(&opt.IPC, "ipc", opt.IPC, "images per class held")
 	c.Flags().Uint64Var(&opt.Seed, "seed", 0, "seed of every random draw")
 	c.Flags().StringVar(&pixels, "pixels", pixels, "how pixels are stored: U8 (with a range an image), F16 or F32")
@@ -51,11 +59,28 @@ func (a *app) distillCommand() *cobra.Command {
 }
 
 func methodList() string {
-	text := "Make a distilled set of a registered data set. Methods:\n"
+	text := "Make a distilled set of a registered data set. Methods, with the settings that --option changes:\n"
 	for _, m := range registry.Methods() {
 		text += "  " + m.Name() + ": " + m.Summary() + "\n"
+		settings := m.Settings()
+		for _, name := range slices.Sorted(maps.Keys(settings)) {
+			text += "      " + name + "=" + settings[name] + "\n"
+		}
 	}
 	return text
+}
+
+// parseOptions reads NAME=VALUE words.
+func parseOptions(words []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, w := range words {
+		name, value, ok := strings.Cut(w, "=")
+		if _, twice := out[name]; !ok || name == "" || twice {
+			return nil, node.Fail(node.CodeUsage, "write --option NAME=VALUE, each name once", "--option %q", w)
+		}
+		out[name] = value
+	}
+	return out, nil
 }
 
 // short8 is a prefix that the verbs accept in place of a CID.

@@ -3,7 +3,6 @@ package coreset
 import (
 	"context"
 	"math"
-	"strconv"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -33,13 +32,22 @@ func (GMM) Summary() string {
 	return "means of a Gaussian mixture a class (one image a class: the class mean)"
 }
 
-// Settings implements distill.Method.
-func (g GMM) Settings() map[string]string {
-	return map[string]string{
-		"covariance_floor": strconv.FormatFloat(g.Floor, 'g', -1, 64),
-		"max_iterations":   strconv.Itoa(g.MaxIterations),
-		"tolerance":        strconv.FormatFloat(g.Tolerance, 'g', -1, 64),
+// options are the settings and their ranges.
+func (g *GMM) options() distill.Options {
+	return distill.Options{
+		distill.Float("covariance_floor", &g.Floor, 1e-12, 1e6),
+		distill.Int("max_iterations", &g.MaxIterations, 1, 1_000_000),
+		distill.Float("tolerance", &g.Tolerance, 0, 1e6),
 	}
+}
+
+// Settings implements distill.Method.
+func (g GMM) Settings() map[string]string { return g.options().Settings() }
+
+// With implements distill.Method.
+func (g GMM) With(settings map[string]string) (distill.Method, error) {
+	err := g.options().Set(g.Name(), settings)
+	return g, err
 }
 
 // Distill implements distill.Method.

@@ -28,6 +28,11 @@ func (Random) Summary() string {
 // Settings implements distill.Method.
 func (Random) Settings() map[string]string { return map[string]string{} }
 
+// With implements distill.Method: there is nothing to set.
+func (r Random) With(settings map[string]string) (distill.Method, error) {
+	return r, distill.Options{}.Set(r.Name(), settings)
+}
+
 // Distill implements distill.Method.
 func (Random) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
 	if err := req.Check(); err != nil {

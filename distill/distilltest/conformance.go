@@ -5,6 +5,7 @@ package distilltest
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -52,6 +53,7 @@ func Run(t *testing.T, m distill.Method) {
 			t.Errorf("name %q, version %d, summary %q, settings %v", m.Name(), m.Version(), m.Summary(), m.Settings())
 		}
 	})
+	t.Run("takes the settings it shows and no others", func(t *testing.T) { checkSettings(t, m) })
 	t.Run("gives the asked count of each held class and finite values", func(t *testing.T) {
 		for _, ipc := range []int{1, 3} {
 			checkImages(t, do(t, ipc, 1), local, ipc)
@@ -96,6 +98,27 @@ func Run(t *testing.T, m distill.Method) {
 			t.Errorf("says it averages %d samples, yet publishes one (nearest_real %.3f)", r.SmallestGroup, d.NearestReal())
 		}
 	})
+}
+
+// checkSettings sets every setting to its present value, then what cannot be.
+func checkSettings(t *testing.T, m distill.Method) {
+	t.Helper()
+	again, err := m.With(m.Settings())
+	if err != nil || !maps.Equal(again.Settings(), m.Settings()) || again.Name() != m.Name() {
+		t.Errorf("with its own settings %v: %v, %v", m.Settings(), again, err)
+	}
+	for name := range m.Settings() {
+		before := m.Settings()
+		if _, err := m.With(map[string]string{name: "no such value"}); !errors.Is(err, distill.ErrOption) {
+			t.Errorf("%s=no such value: got %v, want ErrOption", name, err)
+		}
+		if !maps.Equal(before, m.Settings()) {
+			t.Errorf("setting %s of a copy changed the method", name)
+		}
+	}
+	if _, err := m.With(map[string]string{"no-such-option": "1"}); !errors.Is(err, distill.ErrOption) {
+		t.Errorf("an unknown option: got %v, want ErrOption", err)
+	}
 }
 
 func checkImages(t *testing.T, r *distill.Result, local *data.Samples, ipc int) {
