@@ -85,7 +85,7 @@ var known = []struct {
 	{blocks.ErrNotFound, CodeNotFound, "list what is here with 'distillmesh ls', on the mesh with 'distillmesh ls --remote'"},
 	{blocks.ErrLocked, CodeBusy, "another process uses this home; stop it, or set DISTILLMESH_PATH to another folder"},
 	{data.ErrUnknownData, CodeUsage, "name its task: 'distillmesh data add PATH --task NAME'; 'distillmesh task ls' lists them"},
-	{data.ErrNoData, CodeUsage, "give a folder with IDX files, or builtin:glyph-digits"},
+	{data.ErrNoData, CodeUsage, "give a folder with IDX or CIFAR binary files, or builtin:glyph-digits"},
 	{data.ErrInvalidTask, CodeUsage, "see docs/formats.md for what a task holds"},
 	{configs.ErrInvalid, CodeUsage, "edit config.toml in the node's home"},
 	{distill.ErrOption, CodeUsage, "'distillmesh distill --help' lists the options of each method"},

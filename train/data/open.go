@@ -16,18 +16,19 @@ var (
 	ErrUnknownData = errors.New("not a data set this program recognises")
 )
 
-// known names the task of a training image file by the SHA-256 of its
-// decompressed content.
+// known names the task of a training image file, or of all five of CIFAR-10 one
+// after the other, by the SHA-256 of the decompressed content.
 var known = map[string]string{
 	"ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db": "mnist",
+	"a0181da372c0d63a5920fdbea2ec3f83ecbc552d378218e1cb473cf634941a3b": "cifar-10",
 	"c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888": "fashion-mnist",
 }
 
 // GlyphPath is the path that stands for the built-in digits.
 const GlyphPath = "builtin:glyph-digits"
 
-// Open reads the data set at path: GlyphPath, or a folder of IDX files (or one
-// of those files). Its task is recognised from the content of well-known
+// Open reads the data set at path: GlyphPath, or a folder of IDX files or of
+// CIFAR's binary files (or one of those files). Its task is recognised from the content of well-known
 // files; any other data needs a task, since a shape alone decides nothing.
 // task may be nil.
 func Open(path string, task *Task) (*Dataset, error) {
@@ -42,7 +43,15 @@ func Open(path string, task *Task) (*Dataset, error) {
 	if !info.IsDir() {
 		dir = filepath.Dir(path)
 	}
-	return openIDX(dir, task)
+	if _, _, err := pair(dir, "train"); err == nil {
+		return openIDX(dir, task)
+	}
+	for _, l := range cifarLayouts {
+		if l.find(dir, l.train) != nil {
+			return l.open(dir, task)
+		}
+	}
+	return openIDX(dir, task) // which says what is missing
 }
 
 func openIDX(dir string, task *Task) (*Dataset, error) {
@@ -103,7 +112,7 @@ func pair(dir, part string) (images, labels string, err error) {
 	}
 	images, labels = find("imagesidx3"), find("labelsidx1")
 	if images == "" || labels == "" {
-		return "", "", fmt.Errorf("%w: want %s-images-idx3-ubyte and %s-labels-idx1-ubyte, gzip or not", ErrNoData, part, part)
+		return "", "", fmt.Errorf("%w: want %s-images-idx3-ubyte and %s-labels-idx1-ubyte, gzip or not, or CIFAR's .bin files", ErrNoData, part, part)
 	}
 	return images, labels, nil
 }
