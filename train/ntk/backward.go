@@ -1,0 +1,87 @@
+package ntk
+
+import "github.com/distillmesh/distillmesh/train/kernel"
+
+// imageGradient is the chain rule through the kernels (edge-distillers 1.5):
+//
+//	dL/dK_ts = G A', dL/dK_ss = -B A' + (lambda/n) tr(-B A') I
+//	dc/ds = 2 x/d, db/ds = 4 s/d; on the diagonal dK(s,s)/ds = (L + 1) 4 s/d
+//
+// where off-diagonal entries of K_ss count with their transposes, since both
+// arguments are supports.
+func (r *Regression) imageGradient() {
+	n, m, d, classes := r.Supports, r.Targets, r.Values, r.Classes
+	r.pool.Gemm(false, false, n, m, classes, 1, r.coef, classes, r.residual, m, 0, r.weight, m)
+	r.pool.Gemm(false, true, n, n, classes, 1, r.back, classes, r.coef, classes, 0, r.own, n)
+	trace := 0.
+	for j := range n {
+		trace -= float64(r.own[j*n+j])
+	}
+	ridge := r.Lambda / float64(n) * trace
+	for j := range n {
+		r.shift[j] = float32(float64(r.Depth+1) * (ridge - float64(r.own[j*n+j])))
+	}
+	r.run(n, (*Regression).weighPart)
+	scale := float32(weightVariance / float64(d))
+	r.pool.Gemm(false, false, n, d, m, scale, r.weight, m, r.targets.X, d, 0, r.Images, d)
+	r.pool.Gemm(false, false, n, d, n, scale, r.ss.product, n, r.images, d, 1, r.Images, d)
+	r.run(n, (*Regression).shiftPart)
+}
+
+// weighPart multiplies the derivatives of one support's kernel values by what
+// comes from above: dL/dc into weight (targets) and ss.product (supports),
+// dL/db summed into shift.
+func (r *Regression) weighPart(_ *kernel.Scratch, j int) {
+	n, m := r.Supports, r.Targets
+	row := r.weight[j*m : (j+1)*m]
+	sum := dot(row, r.ts.db[j*m:(j+1)*m])
+	mul(row, row, r.ts.dc[j*m:(j+1)*m])
+	off := r.ss.product[j*n : (j+1)*n]
+	column(off, r.own[j:], n)
+	for i, v := range r.own[j*n : (j+1)*n] {
+		off[i] = -off[i] - v
+	}
+	off[j] = 0
+	sum += dot(off, r.ss.db[j*n:(j+1)*n])
+	mul(off, off, r.ss.dc[j*n:(j+1)*n])
+	r.shift[j] += sum
+}
+
+// shiftPart adds 4/d shift s to one support's gradient.
+func (r *Regression) shiftPart(_ *kernel.Scratch, j int) {
+	d := r.Values
+	row := r.Images[j*d : (j+1)*d]
+	scaleAdd(row, r.images[j*d:(j+1)*d], float32(2*weightVariance/float64(d))*r.shift[j], row)
+}
+
+// lanes is how many sums run side by side in dot; it fixes their order.
+const lanes = 8
+
+// dot is the inner product, in lanes within runs of 256 values, the runs added
+// in float64.
+func dot(a, b []float32) float32 {
+	const run = 256
+	total := 0.
+	for b = b[:len(a)]; len(a) > 0; {
+		n := min(run, len(a))
+		var sum [lanes]float32
+		i := 0
+		for ; i+lanes <= n; i += lanes {
+			x, y := (*[lanes]float32)(a[i:]), (*[lanes]float32)(b[i:])
+			for l := range sum {
+				sum[l] += x[l] * y[l]
+			}
+		}
+		for ; i < n; i++ {
+			sum[0] += a[i] * b[i]
+		}
+		for _, v := range sum {
+			total += float64(v)
+		}
+		a, b = a[n:], b[n:]
+	}
+	return float32(total)
+}
+
+// Square is <x,x>/d for one input of d values.
+func Square(x []float32) float32 { return dot(x, x) / float32(len(x)) }
