@@ -10,9 +10,9 @@ import "github.com/distillmesh/distillmesh/train/kernel"
 // where off-diagonal entries of K_ss count with their transposes, since both
 // arguments are supports.
 func (r *Regression) imageGradient() {
-	n, m, d, classes := r.Supports, r.Targets, r.Values, r.Classes
-	r.pool.Gemm(false, false, n, m, classes, 1, r.coef, classes, r.residual, m, 0, r.weight, m)
-	r.pool.Gemm(false, true, n, n, classes, 1, r.back, classes, r.coef, classes, 0, r.own, n)
+	n, m, d, classes, stride := r.Supports, r.Problem.Targets, r.Values, r.Classes, r.pairs.m
+	r.pool.Gemm(false, false, n, m, classes, 1, r.coef, classes, r.residual, m, 0, r.weight, stride)
+	r.pool.Gemm(false, true, n, n, classes, 1, r.LabelsGrad, classes, r.coef, classes, 0, r.own, n)
 	trace := 0.
 	for j := range n {
 		trace -= float64(r.own[j*n+j])
@@ -22,36 +22,30 @@ func (r *Regression) imageGradient() {
 		r.shift[j] = float32(float64(r.Depth+1) * (ridge - float64(r.own[j*n+j])))
 	}
 	r.run(n, (*Regression).weighPart)
-	scale := float32(weightVariance / float64(d))
-	r.pool.Gemm(false, false, n, d, m, scale, r.weight, m, r.targets.X, d, 0, r.Images, d)
-	r.pool.Gemm(false, false, n, d, n, scale, r.ss.product, n, r.images, d, 1, r.Images, d)
+	r.pool.Gemm(false, false, n, d, stride, float32(weightVariance/float64(d)), r.weight, stride, r.all, d, 0, r.ImagesGrad, d)
 	r.run(n, (*Regression).shiftPart)
 }
 
 // weighPart multiplies the derivatives of one support's kernel values by what
-// comes from above: dL/dc into weight (targets) and ss.product (supports),
-// dL/db summed into shift.
+// comes from above: dL/dc into weight, dL/db summed into shift.
 func (r *Regression) weighPart(_ *kernel.Scratch, j int) {
-	n, m := r.Supports, r.Targets
-	row := r.weight[j*m : (j+1)*m]
-	sum := dot(row, r.ts.db[j*m:(j+1)*m])
-	mul(row, row, r.ts.dc[j*m:(j+1)*m])
-	off := r.ss.product[j*n : (j+1)*n]
+	n, stride := r.Supports, r.pairs.m
+	row := r.weight[j*stride : (j+1)*stride]
+	off := row[stride-n:] // the pairs with other supports
 	column(off, r.own[j:], n)
 	for i, v := range r.own[j*n : (j+1)*n] {
 		off[i] = -off[i] - v
 	}
 	off[j] = 0
-	sum += dot(off, r.ss.db[j*n:(j+1)*n])
-	mul(off, off, r.ss.dc[j*n:(j+1)*n])
-	r.shift[j] += sum
+	r.shift[j] += dot(row, r.pairs.db[j*stride:(j+1)*stride])
+	mul(row, row, r.pairs.dc[j*stride:(j+1)*stride])
 }
 
 // shiftPart adds 4/d shift s to one support's gradient.
 func (r *Regression) shiftPart(_ *kernel.Scratch, j int) {
 	d := r.Values
-	row := r.Images[j*d : (j+1)*d]
-	scaleAdd(row, r.images[j*d:(j+1)*d], float32(2*weightVariance/float64(d))*r.shift[j], row)
+	row := r.ImagesGrad[j*d : (j+1)*d]
+	scaleAdd(row, r.Images[j*d:(j+1)*d], float32(2*weightVariance/float64(d))*r.shift[j], row)
 }
 
 // lanes is how many sums run side by side in dot; it fixes their order.

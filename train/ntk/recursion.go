@@ -8,60 +8,49 @@ import (
 
 // pairBlock is how many pairs go through the recursion at once: the block's
 // arrays stay in first-level cache.
-const pairBlock = 512
-
-// columns is what the recursion needs of the inputs on one side, for each
-// layer: the square root of a = n(x,x) and its inverse.
-type columns struct {
-	m             int
-	root, inverse []float32 // depth x m
-}
-
-func newColumns(depth, m int) columns {
-	return columns{m: m, root: make([]float32, depth*m), inverse: make([]float32, depth*m)}
-}
-
-// fill computes both for columns lo to hi from their <x,x>/d.
-func (c *columns) fill(depth, lo, hi int, squares []float32) {
-	for i := lo; i < hi; i++ {
-		a := weightVariance*float64(squares[i]) + biasVariance
-		for l := range depth {
-			root := math.Sqrt(a + float64(l)*biasVariance)
-			c.root[l*c.m+i], c.inverse[l*c.m+i] = float32(root), float32(1/root)
-		}
-	}
-}
+const pairBlock = 640
 
 // pairs is the kernel between n supports (rows) and m inputs (columns), with
 // its derivatives.
 type pairs struct {
-	columns
-	n       int
-	product []float32 // m x n: 2 <x,s>/d
-	squares []float32 // n: <s,s>/d
-	k       []float32 // n x m: K
-	dc, db  []float32 // n x m: dK/dc, dK/db
+	depth, n, m int
+	product     []float32 // m x n: 2 <x,s>/d
+	k, dc, db   []float32 // n x m: K, dK/dc, dK/db
+	// What the recursion needs of the columns, for each layer: the square root
+	// of a = n(x,x) and its inverse, depth x m.
+	root, inverse []float32
 }
 
-func newPairs(depth, n, m int, squares []float32) pairs {
+func newPairs(depth, n, m int) pairs {
 	size := n * m
-	return pairs{columns: newColumns(depth, m), n: n, squares: squares,
-		product: make([]float32, size), k: make([]float32, size), dc: make([]float32, size), db: make([]float32, size)}
+	return pairs{depth: depth, n: n, m: m, product: make([]float32, size), k: make([]float32, size), dc: make([]float32, size),
+		db: make([]float32, size), root: make([]float32, depth*m), inverse: make([]float32, depth*m)}
 }
 
-// blocks is the number of parts that cover the matrix.
-func (p *pairs) blocks() int { return p.n * p.across() }
-
+// across is the number of blocks in a row; all are of one size, give or take one.
 func (p *pairs) across() int { return (p.m + pairBlock - 1) / pairBlock }
 
-// part runs the recursion of Gradient, in float32, on one block: support j with
-// a run of columns, of equal size for all blocks of a row. Everything is taken
-// from cos, so that the values stay right to rounding where ab - c^2 cancels;
-// the derivatives have no limit there and are bounded by qFloor.
-func (p *pairs) part(depth int, s *kernel.Scratch, part int) {
-	across := p.across()
-	j, at := part/across, part%across
-	lo, hi := at*p.m/across, (at+1)*p.m/across
+// span is the columns of block at in every row.
+func (p *pairs) span(at int) (lo, hi int) { return at * p.m / p.across(), (at + 1) * p.m / p.across() }
+
+// columns prepares the columns of one block from their <x,x>/d.
+func (p *pairs) columns(at int, squares []float32) {
+	lo, hi := p.span(at)
+	for i := lo; i < hi; i++ {
+		a := weightVariance*float64(squares[i]) + biasVariance
+		for l := range p.depth {
+			root := math.Sqrt(a + float64(l)*biasVariance)
+			p.root[l*p.m+i], p.inverse[l*p.m+i] = float32(root), float32(1/root)
+		}
+	}
+}
+
+// block runs the recursion of Gradient, in float32, for one support with
+// <s,s>/d = square and a run of columns. Everything is taken from cos, so that
+// the values stay right to rounding where ab - c^2 cancels; the derivatives
+// have no limit there and are bounded by qFloor.
+func (p *pairs) block(s *kernel.Scratch, j, at int, square float32) {
+	lo, hi := p.span(at)
 	n := hi - lo
 	buf := s.Floats(8 * pairBlock)
 	cut := func(i int) []float32 { return buf[i*pairBlock : i*pairBlock+n] }
@@ -70,12 +59,8 @@ func (p *pairs) part(depth int, s *kernel.Scratch, part int) {
 	column(c, p.product[lo*p.n+j:], p.n)
 	affine(c, c, 1, biasVariance)
 	copy(t, c)
-	constant(cc, 1)
-	constant(tc, 1)
-	constant(cb, 0)
-	constant(tb, 0)
-	b := weightVariance*float64(p.squares[j]) + biasVariance
-	for l := range depth {
+	b := weightVariance*float64(square) + biasVariance
+	for l := range p.depth {
 		rootA, inverseA := p.root[l*p.m+lo:l*p.m+hi], p.inverse[l*p.m+lo:l*p.m+hi]
 		rootB := math.Sqrt(b)
 		mul(cos, c, inverseA)
@@ -89,19 +74,24 @@ func (p *pairs) part(depth int, s *kernel.Scratch, part int) {
 		mul(sin, sin, r) // q
 		scale(w, t, 1/math.Pi)
 		div(w, w, sin) // t / (pi q)
-
-		scaleAdd(c, c, float32(-1/(2*b)), cb)
-		mul(c, c, w) // w (cb - c/2b)
-		mulAdd(tb, phi, tb, c)
-		mul(cb, phi, cb)
-		scaleAdd(cb, sin, float32(1/(2*math.Pi*b)), cb)
-		add(tb, tb, cb)
-
-		mul(w, w, cc)
-		mul(cc, phi, cc)
-		add(w, w, cc)
-		mulAdd(tc, phi, tc, w)
-
+		if l == 0 {    // where c and t have derivatives 1 by c and 0 by b
+			scale(c, c, float32(-1/(2*b)))
+			scale(cb, sin, float32(1/(2*math.Pi*b)))
+			mulAdd(tb, w, c, cb)
+			scaleAdd(tc, phi, 2, w)
+			copy(cc, phi)
+		} else {
+			scaleAdd(c, c, float32(-1/(2*b)), cb)
+			mul(c, c, w) // w (cb - c/2b)
+			mulAdd(tb, phi, tb, c)
+			mul(cb, phi, cb)
+			scaleAdd(cb, sin, float32(1/(2*math.Pi*b)), cb)
+			add(tb, tb, cb)
+			mul(w, w, cc)
+			mul(cc, phi, cc)
+			add(w, w, cc)
+			mulAdd(tc, phi, tc, w)
+		}
 		mul(c, cos, r)
 		affine(c, c, 1/math.Pi, biasVariance)
 		mulAdd(t, phi, t, c)
@@ -120,13 +110,6 @@ func column(dst, x []float32, stride int) {
 	for i := range dst {
 		dst[i] = x[at]
 		at += stride
-	}
-}
-
-// constant is v everywhere.
-func constant(dst []float32, v float32) {
-	for i := range dst {
-		dst[i] = v
 	}
 }
 

@@ -9,8 +9,27 @@ import (
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
+// targets are what a step predicts.
+type targets struct {
+	X []float32
+	Y []int
+}
+
+// regression is a Regression of these values.
+func regression(pool *kernel.Pool, p Problem, t targets, images, labels []float32) *Regression {
+	r := NewRegression(pool, p)
+	copy(r.Targets, t.X)
+	copy(r.Truth, t.Y)
+	copy(r.Images, images)
+	copy(r.Labels, labels)
+	for i := range r.Squares {
+		r.Squares[i] = Square(t.X[i*p.Values : (i+1)*p.Values])
+	}
+	return r
+}
+
 // problem draws supports and targets that share directions, as real images do.
-func problem(p Problem) (t Targets, images, labels []float32) {
+func problem(p Problem) (t targets, images, labels []float32) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	centre := make([]float32, p.Classes*p.Values)
 	for i := range centre {
@@ -27,9 +46,6 @@ func problem(p Problem) (t Targets, images, labels []float32) {
 		return x, y
 	}
 	t.X, t.Y = draw(p.Targets)
-	for i := range t.Y {
-		t.Squares = append(t.Squares, Square(t.X[i*p.Values:(i+1)*p.Values]))
-	}
 	var y []int
 	images, y = draw(p.Supports)
 	for _, c := range y {
@@ -56,19 +72,19 @@ func BenchmarkStep(b *testing.B) {
 			pool := kernel.NewPool(runtime.GOMAXPROCS(0))
 			defer pool.Close()
 			t, images, labels := problem(p)
-			r := NewRegression(pool, p)
+			r := regression(pool, p, t, images, labels)
 			m1, m2 := make([]float32, len(images)), make([]float32, len(images))
 			n1, n2 := make([]float32, len(labels)), make([]float32, len(labels))
 			step := 0
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := r.Step(t, images, labels); err != nil {
+				if _, err := r.Step(); err != nil {
 					b.Fatal(err)
 				}
 				step++
 				adam := kernel.NewAdamStep(step, 1e-4, 0)
-				adam.Apply(images, r.Images, m1, m2)
-				adam.Apply(labels, r.Labels, n1, n2)
+				adam.Apply(r.Images, r.ImagesGrad, m1, m2)
+				adam.Apply(r.Labels, r.LabelsGrad, n1, n2)
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps/s")
 		})

@@ -26,17 +26,17 @@ func distance(got []float32, want []float64) float64 {
 	return math.Sqrt(diff / norm)
 }
 
-func checkStep(t *testing.T, p Problem, targets Targets, images, labels []float32, tolerance float64) {
+func checkStep(t *testing.T, p Problem, targets targets, images, labels []float32, tolerance float64) {
 	t.Helper()
 	pool := kernel.NewPool(2)
 	defer pool.Close()
-	r := NewRegression(pool, p)
-	loss, err := r.Step(targets, images, labels)
+	r := regression(pool, p, targets, images, labels)
+	loss, err := r.Step()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want, gs, gy := reference(p, widen(targets.X), widen(images), widen(labels), targets.Y)
-	onImages, onLabels := distance(r.Images, gs), distance(r.Labels, gy)
+	onImages, onLabels := distance(r.ImagesGrad, gs), distance(r.LabelsGrad, gy)
 	t.Logf("depth %d, %d targets, %d supports: loss %.6f (%.1e), relative error on images %.1e, on labels %.1e",
 		p.Depth, p.Targets, p.Supports, loss, math.Abs(loss-want)/want, onImages, onLabels)
 	if math.Abs(loss-want) > tolerance*want || onImages > tolerance || onLabels > tolerance {
@@ -72,10 +72,7 @@ func TestStepMatchesTheReferenceOnMNIST(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	targets := Targets{X: s.X[:p.Targets*p.Values], Y: s.Y[:p.Targets]}
-	for i := range p.Targets {
-		targets.Squares = append(targets.Squares, Square(s.Row(i)))
-	}
+	targets := targets{X: s.X[:p.Targets*p.Values], Y: s.Y[:p.Targets]}
 	images, y := s.X[(p.Targets-50)*p.Values:], s.Y[p.Targets-50:]
 	labels := make([]float32, p.Supports*p.Classes)
 	for i := range labels {
@@ -97,13 +94,13 @@ func TestStepGivesTheSameBitsForAnyWorkers(t *testing.T) {
 	var wantLoss float64
 	for _, workers := range []int{1, 2, 3, 5} {
 		pool := kernel.NewPool(workers)
-		r := NewRegression(pool, p)
-		loss, err := r.Step(targets, images, labels)
+		r := regression(pool, p, targets, images, labels)
+		loss, err := r.Step()
 		pool.Close()
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := slices.Concat(r.Images, r.Labels)
+		got := slices.Concat(r.ImagesGrad, r.LabelsGrad)
 		if want == nil {
 			want, wantLoss = got, loss
 		}
@@ -118,9 +115,9 @@ func TestStepAllocatesNothing(t *testing.T) {
 	targets, images, labels := problem(p)
 	pool := kernel.NewPool(2)
 	defer pool.Close()
-	r := NewRegression(pool, p)
+	r := regression(pool, p, targets, images, labels)
 	if n := testing.AllocsPerRun(20, func() {
-		if _, err := r.Step(targets, images, labels); err != nil {
+		if _, err := r.Step(); err != nil {
 			t.Fatal(err)
 		}
 	}); n > 0 {
@@ -133,23 +130,20 @@ func TestStepSurvivesCoincidingImagesAndRefusesNaN(t *testing.T) {
 	targets, images, labels := problem(p)
 	pool := kernel.NewPool(1)
 	defer pool.Close()
-	r := NewRegression(pool, p)
 	for j := 1; j < 5; j++ {
 		copy(images[j*p.Values:(j+1)*p.Values], images)
 	}
 	copy(images[5*p.Values:], targets.X[:p.Values])
-	if _, err := r.Step(targets, images, labels); err != nil {
+	r := regression(pool, p, targets, images, labels)
+	if _, err := r.Step(); err != nil {
 		t.Fatal(err)
 	}
-	if slices.ContainsFunc(r.Images, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }) {
+	if slices.ContainsFunc(r.ImagesGrad, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }) {
 		t.Error("gradient is not finite")
 	}
-	images[3] = float32(math.NaN())
-	if _, err := r.Step(targets, images, labels); !errors.Is(err, ErrSingular) {
+	r.Images[3] = float32(math.NaN())
+	if _, err := r.Step(); !errors.Is(err, ErrSingular) {
 		t.Errorf("NaN: got %v, want ErrSingular", err)
-	}
-	if _, err := r.Step(targets, images[1:], labels); !errors.Is(err, ErrShape) {
-		t.Errorf("wrong size: got %v, want ErrShape", err)
 	}
 }
 
@@ -159,8 +153,8 @@ func TestStepPredictsAsThePredictorDoes(t *testing.T) {
 	targets, images, labels := problem(p)
 	pool := kernel.NewPool(2)
 	defer pool.Close()
-	r := NewRegression(pool, p)
-	if _, err := r.Step(targets, images, labels); err != nil {
+	r := regression(pool, p, targets, images, labels)
+	if _, err := r.Step(); err != nil {
 		t.Fatal(err)
 	}
 	shape := data.Shape{C: 1, H: 4, W: 5}
