@@ -18,6 +18,7 @@ var (
 	ErrTooFew    = errors.New("a class has too few samples")
 	ErrBudget    = errors.New("budget out of range")
 	ErrUnknown   = errors.New("unknown method")
+	ErrState     = errors.New("state of another request")
 )
 
 // Method is one way to distil. A method draws only from Request.Seed, sees

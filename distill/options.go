@@ -64,6 +64,25 @@ func Choice(name string, at *string, words ...string) Option {
 		}}
 }
 
+// Auto lets a number whose zero means "chosen by the method" be typed as auto.
+func Auto(o Option) Option {
+	text, parse := o.Text, o.parse
+	o.Want += ", or auto"
+	o.Text = func() string {
+		if s := text(); s != "0" {
+			return s
+		}
+		return "auto"
+	}
+	o.parse = func(s string) bool {
+		if s == "auto" {
+			s = "0"
+		}
+		return parse(s)
+	}
+	return o
+}
+
 // Options are all that a method lets a user set.
 type Options []Option
 

@@ -31,6 +31,19 @@ func TestOptionsAreStoredAndWrittenAsTyped(t *testing.T) {
 	}
 }
 
+func TestAutoIsZero(t *testing.T) {
+	v := 5
+	o := distill.Options{distill.Auto(distill.Int("steps", &v, 0, 9))}
+	for given, want := range map[string]string{"7": "7", "auto": "auto", "0": "auto"} {
+		if err := o.Set("m", map[string]string{"steps": given}); err != nil || o.Settings()["steps"] != want {
+			t.Errorf("%s: shown as %s, %v", given, o.Settings()["steps"], err)
+		}
+	}
+	if err := o.Set("m", map[string]string{"steps": "10"}); !errors.Is(err, distill.ErrOption) {
+		t.Errorf("10 of at most 9: %v", err)
+	}
+}
+
 func TestBadOptionsNameWhatWouldDo(t *testing.T) {
 	for given, text := range map[string]string{
 		"step=3":     `no option "step"; did you mean "steps"?`,

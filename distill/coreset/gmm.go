@@ -86,13 +86,14 @@ func (g GMM) fitClass(ctx context.Context, req distill.Request, members []int, c
 		x[i] = req.Samples.Row(j)
 	}
 	if req.IPC == 1 {
-		return &mixture{mean: [][]float64{meanOf(x)}, weight: []float64{float64(len(x))}}, nil
+		return &mixture{mean: [][]float64{Mean(x)}, weight: []float64{float64(len(x))}}, nil
 	}
-	start := kmeans(x, req.IPC, g.MaxIterations, data.Stream(req.Seed, "coreset-gmm", uint64(class)))
+	start := KMeans(x, req.IPC, g.MaxIterations, data.Stream(req.Seed, "coreset-gmm", uint64(class)))
 	return g.em(ctx, x, start)
 }
 
-func meanOf(x [][]float32) []float64 {
+// Mean is the mean of rows, taken in float64.
+func Mean(x [][]float32) []float64 {
 	mean := make([]float64, len(x[0]))
 	for _, row := range x {
 		for j, v := range row {

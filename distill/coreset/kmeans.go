@@ -2,10 +2,10 @@ package coreset
 
 import "math/rand/v2"
 
-// kmeans assigns each row to one of k clusters: k-means++ seeding, then Lloyd
+// KMeans assigns each row to one of k clusters: k-means++ seeding, then Lloyd
 // rounds until nothing moves. An emptied cluster takes the row farthest from
 // its centre.
-func kmeans(x [][]float32, k, rounds int, rng *rand.Rand) []int {
+func KMeans(x [][]float32, k, rounds int, rng *rand.Rand) []int {
 	centre := plusPlus(x, k, rng)
 	assign := make([]int, len(x))
 	for round := range rounds {
@@ -15,7 +15,7 @@ func kmeans(x [][]float32, k, rounds int, rng *rand.Rand) []int {
 			break
 		}
 		for c := range centre {
-			centre[c] = meanOf(clusterRows(x, assign, c))
+			centre[c] = Mean(clusterRows(x, assign, c))
 		}
 	}
 	return assign
@@ -24,12 +24,12 @@ func kmeans(x [][]float32, k, rounds int, rng *rand.Rand) []int {
 // plusPlus draws centres with probability proportional to the squared distance
 // to the nearest centre so far (Arthur and Vassilvitskii 2007).
 func plusPlus(x [][]float32, k int, rng *rand.Rand) [][]float64 {
-	centre := [][]float64{meanOf(x[rng.IntN(len(x)):][:1])}
+	centre := [][]float64{Mean(x[rng.IntN(len(x)):][:1])}
 	dist := make([]float64, len(x))
 	for len(centre) < k {
 		total := 0.0
 		for i, row := range x {
-			if d := distance2(row, centre[len(centre)-1]); len(centre) == 1 || d < dist[i] {
+			if d := Distance2(row, centre[len(centre)-1]); len(centre) == 1 || d < dist[i] {
 				dist[i] = d
 			}
 			total += dist[i]
@@ -41,16 +41,16 @@ func plusPlus(x [][]float32, k int, rng *rand.Rand) [][]float64 {
 				break
 			}
 		}
-		centre = append(centre, meanOf(x[pick:pick+1]))
+		centre = append(centre, Mean(x[pick:pick+1]))
 	}
 	return centre
 }
 
 func nearestCentres(x [][]float32, centre [][]float64, assign []int) (moved int) {
 	for i, row := range x {
-		best, at := distance2(row, centre[0]), 0
+		best, at := Distance2(row, centre[0]), 0
 		for c := 1; c < len(centre); c++ {
-			if d := distance2(row, centre[c]); d < best {
+			if d := Distance2(row, centre[c]); d < best {
 				best, at = d, c
 			}
 		}
@@ -73,7 +73,7 @@ func refill(x [][]float32, centre [][]float64, assign []int) {
 		}
 		far, at := -1.0, 0
 		for i, row := range x {
-			if d := distance2(row, centre[assign[i]]); d > far && size[assign[i]] > 1 {
+			if d := Distance2(row, centre[assign[i]]); d > far && size[assign[i]] > 1 {
 				far, at = d, i
 			}
 		}
@@ -92,7 +92,8 @@ func clusterRows(x [][]float32, assign []int, c int) [][]float32 {
 	return out
 }
 
-func distance2(row []float32, centre []float64) float64 {
+// Distance2 is the squared distance between a row and a centre.
+func Distance2(row []float32, centre []float64) float64 {
 	sum := 0.0
 	for j, v := range row {
 		d := float64(v) - centre[j]

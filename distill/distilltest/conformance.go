@@ -81,6 +81,7 @@ func Run(t *testing.T, m distill.Method) {
 			t.Errorf("got %v, want context.Canceled", err)
 		}
 	})
+	t.Run("goes on where it was interrupted", func(t *testing.T) { checkResume(t, m, local) })
 	t.Run("reports progress to the end", func(t *testing.T) {
 		var last distill.Progress
 		_, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Progress: func(p distill.Progress) { last = p }})
@@ -121,12 +122,63 @@ func checkSettings(t *testing.T, m distill.Method) {
 	}
 }
 
+// checkResume interrupts a method half-way, if it keeps a state, and compares
+// with a run in one go.
+func checkResume(t *testing.T, m distill.Method, local *data.Samples) {
+	t.Helper()
+	req := distill.Request{Samples: local, IPC: 2, Seed: 9}
+	whole, err := m.Distill(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var state []byte
+	stopped := req
+	stopped.Checkpoint = func(b []byte) error { state = slices.Clone(b); return nil }
+	stopped.Progress = func(p distill.Progress) {
+		if 2*p.Done >= p.Total {
+			cancel()
+		}
+	}
+	_, err = m.Distill(ctx, stopped)
+	if state == nil {
+		t.Skip("keeps no state")
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted: got %v, want context.Canceled", err)
+	}
+	again := req
+	again.Resume = state
+	resumed, err := m.Distill(context.Background(), again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(resumed.Images.X, whole.Images.X) || !slices.Equal(resumed.Images.Soft, whole.Images.Soft) {
+		t.Error("other bits than without the interruption")
+	}
+	again.Seed++
+	if _, err := m.Distill(context.Background(), again); !errors.Is(err, distill.ErrState) {
+		t.Errorf("the state of another seed: got %v, want ErrState", err)
+	}
+	again.Resume = []byte("no state at all")
+	if _, err := m.Distill(context.Background(), again); !errors.Is(err, distill.ErrState) {
+		t.Errorf("a damaged state: got %v, want ErrState", err)
+	}
+}
+
 func checkImages(t *testing.T, r *distill.Result, local *data.Samples, ipc int) {
 	t.Helper()
 	if r.Images.Shape != local.Shape || r.Images.Classes != local.Classes || len(r.Images.X) != r.Images.Len()*local.Shape.Size() {
 		t.Fatalf("%d images of %v with %d classes and %d values", r.Images.Len(), r.Images.Shape, r.Images.Classes, len(r.Images.X))
 	}
+	if r.Images.Len() != ipc*len(local.Held()) {
+		t.Errorf("%d images, want %d of each of %d classes", r.Images.Len(), ipc, len(local.Held()))
+	}
 	for c, index := range r.Images.ByClass() {
+		if r.Images.Soft != nil {
+			break // a learned label may change sides
+		}
 		want := 0
 		if slices.Contains(local.Held(), c) {
 			want = ipc

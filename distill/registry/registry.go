@@ -8,12 +8,13 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/kip"
 )
 
 // Methods lists every method with its default settings, in the order in which
 // they are shown.
 func Methods() []distill.Method {
-	return []distill.Method{coreset.DefaultGMM(), coreset.Random{}}
+	return []distill.Method{coreset.DefaultGMM(), kip.Default(), coreset.Random{}}
 }
 
 // Method finds one by name.

@@ -1,0 +1,96 @@
+package kip
+
+import (
+	"math/rand/v2"
+
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/ntk"
+)
+
+// batch draws the targets of each step: of every class held its share, without
+// replacement. A step's draw depends on the seed and the step alone, so that an
+// interrupted run goes on as it would have.
+type batch struct {
+	samples *data.Samples
+	seed    uint64
+	members [][]int // of the classes held
+	take    []int   // of each
+	same    bool    // every sample is a target of every step
+	filled  bool
+	pick    []int // samples of the step
+	swaps   []int
+	squares []float32 // <x,x>/d of every sample
+	to      *ntk.Regression
+}
+
+func newBatch(s *data.Samples, most int, seed uint64) *batch {
+	b := &batch{samples: s, seed: seed, same: true, squares: make([]float32, s.Len())}
+	for _, index := range s.ByClass() {
+		if len(index) > 0 {
+			b.members = append(b.members, index)
+		}
+	}
+	share := max(1, most/len(b.members))
+	total := 0
+	for _, index := range b.members {
+		n := min(share, len(index))
+		b.take = append(b.take, n)
+		b.same = b.same && n == len(index)
+		total += n
+	}
+	b.pick, b.swaps = make([]int, 0, total), make([]int, 0, share)
+	kernel.Each(s.Len(), func(i int) { b.squares[i] = ntk.Square(s.Row(i)) })
+	return b
+}
+
+func (b *batch) len() int { return cap(b.pick) }
+
+// fill copies the targets of a step (counted from 0) into the regression.
+func (b *batch) fill(pool *kernel.Pool, to *ntk.Regression, step int) {
+	if b.same && b.filled {
+		return
+	}
+	rng := data.Stream(b.seed, "kip-targets", uint64(step))
+	b.pick = b.pick[:0]
+	for c, index := range b.members {
+		b.draw(rng, index, b.take[c])
+	}
+	for i, j := range b.pick {
+		to.Squares[i], to.Truth[i] = b.squares[j], b.samples.Y[j]
+	}
+	b.to = to
+	pool.Run((len(b.pick)+copyRows-1)/copyRows, b)
+	b.to, b.filled = nil, true
+}
+
+// draw appends n of index, by the first n swaps of a shuffle, and then undoes
+// the swaps.
+func (b *batch) draw(rng *rand.Rand, index []int, n int) {
+	if n == len(index) {
+		b.pick = append(b.pick, index...)
+		return
+	}
+	b.swaps = b.swaps[:0]
+	for i := range n {
+		j := i + rng.IntN(len(index)-i)
+		index[i], index[j] = index[j], index[i]
+		b.swaps = append(b.swaps, j)
+	}
+	b.pick = append(b.pick, index[:n]...)
+	for i := n - 1; i >= 0; i-- {
+		j := b.swaps[i]
+		index[i], index[j] = index[j], index[i]
+	}
+}
+
+// copyRows is how many targets one part copies.
+const copyRows = 64
+
+// Part implements kernel.Task: it copies some of the targets.
+func (b *batch) Part(_ *kernel.Scratch, part int) {
+	d := b.samples.Shape.Size()
+	for i := part * copyRows; i < min(len(b.pick), (part+1)*copyRows); i++ {
+		copy(b.to.Targets[i*d:(i+1)*d], b.samples.Row(b.pick[i]))
+	}
+}

@@ -1,0 +1,116 @@
+package kip
+
+import (
+	"math"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/kernel"
+)
+
+// leastGroup is the fewest samples that a start averages into one image.
+const leastGroup = 10
+
+// Of k-means: rounds, and how many samples a class a centre looks at. The start
+// need not be good, only anonymous and spread out.
+const (
+	kmeansRounds  = 10
+	kmeansSamples = 40
+)
+
+// spread is the noise that tells apart images that start from one centre.
+const spread = 0.1
+
+// start fills images, class after class, IPC a class held.
+func (k KIP) start(req distill.Request, images []float32) {
+	members := req.Samples.ByClass()
+	size := req.Samples.Shape.Size() * req.IPC
+	held := req.Samples.Held()
+	kernel.Each(len(held), func(i int) {
+		class := held[i]
+		rng := data.Stream(req.Seed, "kip-start", uint64(class))
+		out := images[i*size : (i+1)*size]
+		switch {
+		case k.Start == Real:
+			order := rng.Perm(len(members[class]))
+			for j := range req.IPC {
+				copy(out[j*size/req.IPC:], req.Samples.Row(members[class][order[j]]))
+			}
+			return
+		case k.Start == Noise || len(members[class]) < leastGroup:
+			for j := range out {
+				out[j] = float32(rng.NormFloat64())
+			}
+			return
+		}
+		x := make([][]float32, len(members[class]))
+		for j, at := range rng.Perm(len(x)) {
+			x[j] = req.Samples.Row(members[class][at])
+		}
+		centre := centres(x, req.IPC, func(x [][]float32, n int) []int { return coreset.KMeans(x, n, kmeansRounds, rng) })
+		for j := range out {
+			at := j / (size / req.IPC)
+			out[j] = float32(centre[at%len(centre)][j%(size/req.IPC)])
+			if at >= len(centre) {
+				out[j] += float32(spread * rng.NormFloat64())
+			}
+		}
+	})
+}
+
+// centres are at most n means of groups of x, each of at least leastGroup: of
+// what k-means finds, the smallest group joins its members' nearest others until
+// none is too small.
+func centres(x [][]float32, n int, cluster func(x [][]float32, n int) []int) [][]float64 {
+	n = min(n, len(x)/leastGroup)
+	if n <= 1 {
+		return [][]float64{coreset.Mean(x)}
+	}
+	x = x[:min(len(x), max(n*kmeansSamples, 10*kmeansSamples))]
+	groups := make([][][]float32, n)
+	for i, g := range cluster(x, n) {
+		groups[g] = append(groups[g], x[i])
+	}
+	for {
+		least := 0
+		for g := range groups {
+			if len(groups[g]) < len(groups[least]) {
+				least = g
+			}
+		}
+		if len(groups) == 1 || len(groups[least]) >= leastGroup {
+			break
+		}
+		orphans := groups[least]
+		groups = append(groups[:least], groups[least+1:]...)
+		adopt(groups, orphans)
+	}
+	out := make([][]float64, len(groups))
+	for g := range groups {
+		out[g] = coreset.Mean(groups[g])
+	}
+	return out
+}
+
+// adopt gives each orphan to the group whose mean is nearest.
+func adopt(groups [][][]float32, orphans [][]float32) {
+	mean := make([][]float64, len(groups))
+	for g := range groups {
+		if len(groups[g]) > 0 {
+			mean[g] = coreset.Mean(groups[g])
+		}
+	}
+	for _, row := range orphans {
+		best, at := math.Inf(1), 0
+		for g := range mean {
+			if mean[g] == nil {
+				continue
+			}
+			if d := coreset.Distance2(row, mean[g]); d < best {
+				best, at = d, g
+			}
+		}
+		groups[at] = append(groups[at], row)
+	}
+}
