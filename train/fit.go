@@ -57,7 +57,8 @@ func (e *Interrupted) Unwrap() error { return e.Cause }
 // Fit trains a fresh network on samples by a recipe and returns the last
 // iterate. Each epoch walks the samples in an order of its own, cut into
 // batches; the last batch of an epoch may be smaller. The loss is the mean
-// cross-entropy with the soft labels where there are any. The same network,
+// cross-entropy with the soft labels where there are any (learned rows that are
+// no distribution count as their class). The same network,
 // samples, recipe and seed give the same bits, whatever the workers, and
 // whether or not the run was interrupted. It fails with *Interrupted when ctx
 // ends, and with ErrSamples or ErrState on input that does not fit.
@@ -194,13 +195,7 @@ func (l *loop) fill(p *graph.Program, batch []int) {
 	x, t, size, classes := p.Input(0), p.Input(1), l.samples.Shape.Size(), l.samples.Classes
 	for i, from := range batch {
 		copy(x[i*size:(i+1)*size], l.samples.Row(from))
-		row := t[i*classes : (i+1)*classes]
-		if l.samples.Soft != nil {
-			copy(row, l.samples.Soft[from*classes:(from+1)*classes])
-			continue
-		}
-		clear(row)
-		row[l.samples.Y[from]] = 1
+		l.samples.Probabilities(from, t[i*classes:(i+1)*classes])
 	}
 }
 

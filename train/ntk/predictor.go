@@ -56,25 +56,22 @@ func Fit(ctx context.Context, depth int, s *data.Samples) (*Predictor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	coef, err := solve(gram, centred(s), n, s.Classes)
+	coef, err := solve(gram, targets(s), n, s.Classes)
 	if err != nil {
 		return nil, fmt.Errorf("fit ntk:%d: %w", depth, err)
 	}
 	return &Predictor{Depth: depth, Shape: s.Shape, Classes: s.Classes, Support: s.X, Coef: coef}, nil
 }
 
-// centred is the label matrix, n x C: learned rows as they are, hard labels as
-// centred one-hot.
-func centred(s *data.Samples) []float64 {
+// targets is the label matrix, n x C (data.Samples.RegressionTarget).
+func targets(s *data.Samples) []float64 {
 	out := make([]float64, s.Len()*s.Classes)
-	for i := range out {
-		out[i] = -1 / float64(s.Classes)
-	}
-	for i, y := range s.Y {
-		out[i*s.Classes+y]++
-	}
-	for i, v := range s.Soft {
-		out[i] = float64(v)
+	row := make([]float32, s.Classes)
+	for i := range s.Len() {
+		s.RegressionTarget(i, row)
+		for c, v := range row {
+			out[i*s.Classes+c] = float64(v)
+		}
 	}
 	return out
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// targets are what a step predicts.
-type targets struct {
+// targetSet is what a step predicts.
+type targetSet struct {
 	X []float32
 	Y []int
 }
 
 // regression is a Regression of these values.
-func regression(pool *kernel.Pool, p Problem, t targets, images, labels []float32) *Regression {
+func regression(pool *kernel.Pool, p Problem, t targetSet, images, labels []float32) *Regression {
 	r := NewRegression(pool, p)
 	copy(r.Targets, t.X)
 	copy(r.Truth, t.Y)
@@ -29,7 +29,7 @@ func regression(pool *kernel.Pool, p Problem, t targets, images, labels []float3
 }
 
 // problem draws supports and targets that share directions, as real images do.
-func problem(p Problem) (t targets, images, labels []float32) {
+func problem(p Problem) (t targetSet, images, labels []float32) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	centre := make([]float32, p.Classes*p.Values)
 	for i := range centre {

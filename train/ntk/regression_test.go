@@ -26,7 +26,7 @@ func distance(got []float32, want []float64) float64 {
 	return math.Sqrt(diff / norm)
 }
 
-func checkStep(t *testing.T, p Problem, targets targets, images, labels []float32, tolerance float64) {
+func checkStep(t *testing.T, p Problem, targets targetSet, images, labels []float32, tolerance float64) {
 	t.Helper()
 	pool := kernel.NewPool(2)
 	defer pool.Close()
@@ -72,7 +72,7 @@ func TestStepMatchesTheReferenceOnMNIST(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	targets := targets{X: s.X[:p.Targets*p.Values], Y: s.Y[:p.Targets]}
+	targets := targetSet{X: s.X[:p.Targets*p.Values], Y: s.Y[:p.Targets]}
 	images, y := s.X[(p.Targets-50)*p.Values:], s.Y[p.Targets-50:]
 	labels := make([]float32, p.Supports*p.Classes)
 	for i := range labels {
