@@ -1,0 +1,203 @@
+// Command kip measures the method kip on real data, pooled, through the NTK
+// predictor of its depth, beside the figures of edge-distillers 3.1 and 2: it
+// starts from real images as they do. Without DISTILLMESH_DATA it says so and
+// does nothing.
+//
+//	go run ./test/kip [-data mnist,fashion-mnist,cifar-10] [-ipc 1,10,50] [-seeds 3] [-start real]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/kip"
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/model"
+)
+
+// folders are where the data sets lie under DISTILLMESH_DATA.
+var folders = map[string]string{"mnist": "mnist", "fashion-mnist": "fashion-mnist", "cifar-10": "cifar-10-batches-bin"}
+
+// published is the accuracy in % with learned labels at 1, 10 and 50 images a
+// class (edge-distillers 3.1).
+var published = map[string]map[int]float64{
+	"mnist":         {1: 89.7, 10: 96.1, 50: 96.6},
+	"fashion-mnist": {1: 81.7, 10: 86.0, 50: 86.7},
+	"cifar-10":      {1: 39.7, 10: 47.5, 50: 48.6},
+}
+
+// within is how many points the mean may lie below or above what is published.
+const within = 1.0
+
+func main() {
+	sets := flag.String("data", "mnist,fashion-mnist,cifar-10", "data sets")
+	sizes := flag.String("ipc", "1,10,50", "images a class")
+	seeds := flag.Int("seeds", 3, "runs of each")
+	start := flag.String("start", kip.Real, "where images start")
+	flag.Parse()
+	root := os.Getenv("DISTILLMESH_DATA")
+	if root == "" {
+		fmt.Println("needs real data: set DISTILLMESH_DATA")
+		return
+	}
+	fmt.Println("data           ipc  accuracy in %    published  steps/s   F16    U8     PNG")
+	good := true
+	for name := range strings.SplitSeq(*sets, ",") {
+		b, err := open(filepath.Join(root, folders[name]))
+		if err != nil {
+			fail(err)
+		}
+		for word := range strings.SplitSeq(*sizes, ",") {
+			ipc, err := strconv.Atoi(word)
+			if err != nil {
+				fail(err)
+			}
+			ok, err := b.measure(ipc, *seeds, *start)
+			if err != nil {
+				fail(err)
+			}
+			good = good && ok
+		}
+	}
+	if !good {
+		fail(fmt.Errorf("a mean is more than %.1f points from what is published", within))
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "kip:", err)
+	os.Exit(1)
+}
+
+// bench is one data set in task space.
+type bench struct {
+	task        *data.Task
+	train, test *data.Samples
+}
+
+func open(dir string) (*bench, error) {
+	ds, err := data.Open(dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{task: ds.Task}
+	if b.train, err = data.Load(ds.Task, ds.Train, nil); err != nil {
+		return nil, err
+	}
+	b.test, err = data.Load(ds.Task, ds.Test, nil)
+	return b, err
+}
+
+// measure prints one line; it reports whether the mean agrees with what is
+// published.
+func (b *bench) measure(ipc, seeds int, start string) (bool, error) {
+	method, err := kip.Default().With(map[string]string{"start": start})
+	if err != nil {
+		return false, err
+	}
+	var scores []float64
+	var steps int
+	var took time.Duration
+	trips := map[string]float64{}
+	for seed := range uint64(seeds) {
+		began := time.Now()
+		var first time.Time // the first steps are behind us: the start is not timed
+		done := 0
+		result, err := method.Distill(context.Background(), distill.Request{Samples: b.train, IPC: ipc, Seed: seed, Progress: func(p distill.Progress) {
+			if done == 0 {
+				began, first = time.Now(), time.Now()
+				steps -= p.Done
+			}
+			done = p.Done
+		}})
+		if err != nil || first.IsZero() {
+			return false, fmt.Errorf("%s, %d images a class: %w", b.task.Name, ipc, err)
+		}
+		took += time.Since(began)
+		steps += done
+		score, err := b.score(result.Images)
+		if err != nil {
+			return false, err
+		}
+		scores = append(scores, score)
+		if err := b.roundTrips(result.Images, trips); err != nil {
+			return false, err
+		}
+	}
+	mean, std := meanStd(scores)
+	want, known := published[b.task.Name][ipc]
+	fmt.Printf("%-14s %-4d %.2f +-%.2f    %-9.1f  %-8.1f  %.2f  %.2f  %.2f\n", b.task.Name, ipc, mean, std, want, float64(steps)/took.Seconds(),
+		trips["F16"]/float64(seeds), trips["U8"]/float64(seeds), trips["PNG"]/float64(seeds))
+	return !known || start != kip.Real || math.Abs(mean-want) <= within, nil
+}
+
+// score is the test accuracy in % of the depth-1 NTK predictor.
+func (b *bench) score(s *data.Samples) (float64, error) {
+	spec, err := model.Parse("ntk:1", s.Shape, s.Classes)
+	if err != nil {
+		return 0, err
+	}
+	fitted, err := spec.Fit(context.Background(), s, train.Recipe{}, train.Options{})
+	if err != nil {
+		return 0, err
+	}
+	a, err := train.Evaluate(context.Background(), fitted, b.test)
+	return 100 * a.Fraction(), err
+}
+
+// roundTrips adds the accuracy after each way of writing pixels down: halves,
+// bytes with a range an image, and bytes of the real pixel range, which is what
+// a plain PNG holds.
+func (b *bench) roundTrips(s *data.Samples, sum map[string]float64) error {
+	half, err := artifact.RoundTrip(s, artifact.F16)
+	if err != nil {
+		return err
+	}
+	bytes, err := artifact.RoundTrip(s, artifact.U8)
+	if err != nil {
+		return err
+	}
+	for name, back := range map[string]*data.Samples{"F16": half, "U8": bytes, "PNG": b.clipped(s)} {
+		score, err := b.score(back)
+		if err != nil {
+			return err
+		}
+		sum[name] += score
+	}
+	return nil
+}
+
+// clipped rounds to the pixels 0 to 255 of a picture.
+func (b *bench) clipped(s *data.Samples) *data.Samples {
+	out := *s
+	out.X = append([]float32(nil), s.X...)
+	for i := range out.Len() {
+		row := out.Row(i)
+		b.task.Restore(row)
+		for j, v := range row {
+			row[j] = float32(math.Round(255*math.Min(math.Max(float64(v), 0), 1))) / 255
+		}
+		b.task.Standardise(row)
+	}
+	return &out
+}
+
+func meanStd(x []float64) (mean, std float64) {
+	for _, v := range x {
+		mean += v / float64(len(x))
+	}
+	for _, v := range x {
+		std += (v - mean) * (v - mean)
+	}
+	return mean, math.Sqrt(std / math.Max(1, float64(len(x)-1)))
+}
