@@ -21,10 +21,12 @@ type DistillOptions struct {
 	Seed    uint64
 	Pixels  artifact.PixelType
 	Licence string
+	Home    Home // where an interrupted distillation is kept; its zero value keeps none
 }
 
 // Distill makes a set of local data in this process and hands it to the node,
-// which verifies and keeps it. Nothing is announced.
+// which verifies and keeps it. Nothing is announced. An interrupted distillation
+// is resumed by the same request, when its method keeps a state.
 func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (SetInfo, error) {
 	method, err := registry.Method(opt.Method)
 	if err != nil {
@@ -54,15 +56,17 @@ func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (Se
 	if err != nil {
 		return SetInfo{}, err
 	}
-	return AddSet.Do(ctx, c, AddSetRequest{Task: local.Entry.Task, Origin: opt.Data, Files: files}, report)
+	info, err := AddSet.Do(ctx, c, AddSetRequest{Task: local.Entry.Task, Origin: opt.Data, Files: files}, report)
+	if err == nil {
+		newDistilling(local.Task, method, opt).forget()
+	}
+	return info, err
 }
 
 // MakeSet distils samples and measures, on the images as they will be read
 // back, what they disclose.
 func MakeSet(ctx context.Context, task *data.Task, method distill.Method, samples *data.Samples, opt DistillOptions, report Report) (artifact.SetDraft, error) {
-	result, err := method.Distill(ctx, distill.Request{Samples: samples, IPC: opt.IPC, Seed: opt.Seed, Progress: func(p distill.Progress) {
-		report.say(Progress{Stage: "distil", Done: int64(p.Done), Total: int64(p.Total), Unit: "steps"})
-	}})
+	result, err := newDistilling(task, method, opt).run(ctx, samples, report)
 	if err != nil {
 		return artifact.SetDraft{}, err
 	}
@@ -75,9 +79,13 @@ func MakeSet(ctx context.Context, task *data.Task, method distill.Method, sample
 	if err != nil {
 		return artifact.SetDraft{}, err
 	}
-	recipe := train.DefaultRecipe()
+	recipe := result.Recipe
+	if recipe == nil {
+		usual := train.DefaultRecipe()
+		recipe = &usual
+	}
 	return artifact.SetDraft{Task: task, Method: method, IPC: opt.IPC, Seed: opt.Seed, Result: result, Disclosure: disclosure,
-		Pixels: opt.Pixels, Recipe: &recipe, Licence: opt.Licence}, nil
+		Pixels: opt.Pixels, Recipe: recipe, Licence: opt.Licence}, nil
 }
 
 // Leaving is what publish --dry-run shows: the images that would leave, each
