@@ -76,7 +76,8 @@ type Publish struct {
 type Trainer struct {
 	// Auto trains whenever the sets of a task have changed. Default false.
 	Auto bool `toml:"auto"`
-	// Model is the network that Auto trains. Default lenet.
+	// Model is what Auto trains: lenet, mlp, ntk:DEPTH, or auto for what the
+	// sets were made for, else lenet. Default auto.
 	Model string `toml:"model"`
 	// MaxTasks bounds how many tasks of strangers are joined. Default 64.
 	MaxTasks int `toml:"max_tasks"`
@@ -98,7 +99,7 @@ func Default() Config {
 	return Config{
 		Mesh:    Mesh{Name: "open", Role: "auto", MDNS: true, Announce: Duration(20 * time.Minute)},
 		Storage: Storage{Quota: 2 << 30},
-		Trainer: Trainer{Model: "lenet", MaxTasks: 64, MaxSetSize: 64 << 20, Settle: Duration(30 * time.Second)},
+		Trainer: Trainer{Model: "auto", MaxTasks: 64, MaxSetSize: 64 << 20, Settle: Duration(30 * time.Second)},
 		Log:     Log{Level: "info"},
 	}
 }

@@ -143,18 +143,20 @@ func ReadSetHere(ctx context.Context, c Conn, name string) (Content, *artifact.S
 }
 
 // mergeSets reads sets that are here and concatenates them, in the order
-// given.
-func mergeSets(ctx context.Context, c Conn, roots []string) (*data.Samples, error) {
+// given; consumers is what each was made for.
+func mergeSets(ctx context.Context, c Conn, roots []string) (all *data.Samples, consumers []string, err error) {
 	var batches []*data.Samples
 	for _, root := range roots {
 		if _, err := cid.Decode(root); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		_, set, _, err := ReadSetHere(ctx, c, root)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		batches = append(batches, set.Samples)
+		consumers = append(consumers, set.Manifest.Consumer)
 	}
-	return data.Merge(batches...)
+	all, err = data.Merge(batches...)
+	return all, consumers, err
 }

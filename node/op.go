@@ -11,7 +11,7 @@ type Progress struct {
 	Done  int64  `json:"done"`            // items or bytes so far
 	Total int64  `json:"total,omitempty"` // 0 when unknown
 	Unit  string `json:"unit,omitempty"`  // "B" for bytes, else the items' name
-	Note  string `json:"note,omitempty"`  // a line to keep, such as why a set was taken
+	Note  string `json:"note,omitempty"`  // a line to keep, such as which model is trained and why; all else is empty then
 }
 
 // Report receives progress; nil is allowed everywhere.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +24,7 @@ const checkpointEvery = 500
 // TrainOptions say what to train, and on what.
 type TrainOptions struct {
 	Task    string
-	Model   string
+	Model   string   // AutoModel for the one that the sets were made for
 	Sets    []string // CIDs of sets that are here; empty for all that are
 	Seed    uint64
 	Recipe  train.Recipe
@@ -49,14 +50,24 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 		return TrainResult{}, err
 	}
 	task := info.Task()
-	spec, err := model.Parse(opt.Model, task.Shape, len(task.Classes))
-	if err != nil {
-		return TrainResult{}, Fail(CodeUsage, "choose "+model.Names+" with --model", "%w", err)
+	if opt.Model != AutoModel {
+		if _, err := parseModel(opt.Model, task); err != nil {
+			return TrainResult{}, err
+		}
 	}
 	if opt.Sets, err = chooseSets(ctx, c, info, opt.Sets); err != nil {
 		return TrainResult{}, err
 	}
-	samples, err := mergeSets(ctx, c, opt.Sets)
+	samples, consumers, err := mergeSets(ctx, c, opt.Sets)
+	if err != nil {
+		return TrainResult{}, err
+	}
+	if opt.Model == AutoModel {
+		why := ""
+		opt.Model, why = consumerOf(task, consumers)
+		report.say(Progress{Note: fmt.Sprintf("training %s: %s (--model chooses another)", opt.Model, why)})
+	}
+	spec, err := parseModel(opt.Model, task)
 	if err != nil {
 		return TrainResult{}, err
 	}
@@ -78,6 +89,15 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	}
 	run.forget()
 	return TrainResult{ModelInfo: stored, Steps: opt.Recipe.Steps(samples.Len()), Resumed: run.resume != nil}, nil
+}
+
+// parseModel finds the model by name for the task's shape.
+func parseModel(name string, task *data.Task) (*model.Spec, error) {
+	spec, err := model.Parse(name, task.Shape, len(task.Classes))
+	if err != nil {
+		return nil, Fail(CodeUsage, "choose auto, lenet, mlp or ntk:DEPTH with --model", "%w", err)
+	}
+	return spec, nil
 }
 
 // chooseSets resolves the sets asked for, or takes all that are here, in the

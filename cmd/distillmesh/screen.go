@@ -108,8 +108,12 @@ func (s *screen) table(header string, rows [][]string) {
 	w.Flush()
 }
 
-// report shows progress.
+// report shows progress, or a line to keep.
 func (s *screen) report(p node.Progress) {
+	if p.Note != "" {
+		s.tell("%s", printable(p.Note))
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fresh := p.Stage != s.now.Stage

@@ -27,7 +27,7 @@ func parseBudget(s string) (int64, error) {
 }
 
 func (a *app) trainCommand() *cobra.Command {
-	opt := node.TrainOptions{Model: "lenet", Recipe: train.DefaultRecipe()}
+	opt := node.TrainOptions{Model: node.AutoModel, Recipe: train.DefaultRecipe()}
 	var held bool
 	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0),
 		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. An interrupted training resumes when the same command runs again.",
@@ -58,7 +58,7 @@ func (a *app) trainCommand() *cobra.Command {
 		}}
 	f := c.Flags()
 	f.StringVar(&opt.Task, "task", "", "the task, by name or CID")
-	f.StringVar(&opt.Model, "model", opt.Model, model.Names)
+	f.StringVar(&opt.Model, "model", opt.Model, model.Names+", or auto: what the sets were made for, else lenet")
 	f.StringArrayVar(&opt.Sets, "set", nil, "train on this set (here already); may be repeated (default: all of the task)")
 	f.BoolVar(&held, "held", false, "train on what is here, fetch nothing")
 	f.Uint64Var(&opt.Seed, "seed", 0, "seed of weights and batches")
