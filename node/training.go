@@ -95,7 +95,7 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 func parseModel(name string, task *data.Task) (*model.Spec, error) {
 	spec, err := model.Parse(name, task.Shape, len(task.Classes))
 	if err != nil {
-		return nil, Fail(CodeUsage, "choose auto, lenet, mlp or ntk:DEPTH with --model", "%w", err)
+		return nil, Fail(CodeUsage, "choose auto, "+model.Names+" with --model", "%w", err)
 	}
 	return spec, nil
 }

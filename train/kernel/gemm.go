@@ -131,11 +131,11 @@ func (t *gemmTask) block(s *Scratch, i0, i1, j0, j1, l0, l1 int, add bool) {
 	panels := s.floats(0, ceilDiv(j1-j0, width)*width*depth)
 	// Packing B pays when its rows are not contiguous or several tiles read it.
 	direct := t.b.cs == 1 && i1-i0 <= 2*t.set.height
-	for j := j0; j < j1; j += width {
-		if !direct || j+width > j1 {
-			packB(panels[(j-j0)*depth:], t.b, l0, l1, j, min(j1, j+width), width)
-		}
+	packed := j0
+	if direct {
+		packed += (j1 - j0) / width * width // but for what fills no panel
 	}
+	packB(panels[(packed-j0)*depth:], t.b, l0, l1, packed, j1, width)
 	for i := i0; i < i1; i += gemmRows * t.set.height {
 		end := min(i1, i+gemmRows*t.set.height)
 		a := t.packA(s, i, end, l0, l1, j1-j0 > 4*width)
@@ -211,22 +211,36 @@ func load(dst []float32, dstStride int, src []float32, srcStride, h, w int) {
 	}
 }
 
-// packB stores columns j0 to j1 row by row, each row padded with zeros to the
-// tile's width.
+// packB stores columns j0 to j1 in panels as wide as a tile, row by row within
+// a panel, the last one filled up with zeros.
 func packB(dst []float32, b matrix, l0, l1, j0, j1, width int) {
-	w := j1 - j0
-	if b.cs == 1 {
-		for l := l0; l < l1; l++ {
-			d := dst[(l-l0)*width : (l-l0+1)*width]
-			copy(d, b.data[l*b.rs+j0:l*b.rs+j1])
-			clear(d[w:])
+	if j0 == j1 {
+		return
+	}
+	depth := l1 - l0
+	whole := (j1 - j0) / width
+	if last := dst[whole*width*depth:]; j0+whole*width < j1 {
+		clear(last[:width*depth])
+	}
+	if b.cs != 1 {
+		for j := j0; j < j1; j += width {
+			transposeInto(dst[(j-j0)*depth:], width, b.data[j*b.cs+l0*b.rs:], b.cs, min(width, j1-j), depth)
 		}
 		return
 	}
-	if w < width {
-		clear(dst[:(l1-l0)*width])
+	for l := range depth {
+		src := b.data[(l0+l)*b.rs+j0 : (l0+l)*b.rs+j1]
+		if active.packRow != nil && whole > 0 {
+			active.packRow(whole, &src[0], &dst[l*width], depth*width*sizeOfFloat)
+		} else {
+			for p := range whole {
+				copy(dst[(p*depth+l)*width:(p*depth+l+1)*width], src[p*width:])
+			}
+		}
+		if rest := src[whole*width:]; len(rest) > 0 {
+			copy(dst[(whole*depth+l)*width:], rest)
+		}
 	}
-	transposeInto(dst, width, b.data[j0*b.cs+l0*b.rs:], b.cs, w, l1-l0)
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }

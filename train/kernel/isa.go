@@ -32,8 +32,9 @@ type instructionSet struct {
 	dotTiles   []dotTileFunc
 	vectors    *vectorSet // nil: portable loops
 	transpose  transposeFunc
-	winograd   *winogradSet // nil: convolutions are never filtered by points
-	peak       func(n int)  // n rounds of peakChains independent multiply-adds; nil: unknown
+	packRow    func(panels int, src, dst *float32, stride int) // nil: portable copies
+	winograd   *winogradSet                                    // nil: convolutions are never filtered by points
+	peak       func(n int)                                     // n rounds of peakChains independent multiply-adds; nil: unknown
 }
 
 // rowFunc1, rowFunc2 and rowFunc3 compute rows of n values of dst from one, two
@@ -43,6 +44,7 @@ type (
 	rowFunc2  func(rows, n int, dst, a, b *float32)
 	rowFunc3  func(rows, n int, dst, a, b, c *float32)
 	constFunc func(rows, n int, dst, a *float32, c float32)
+	pairFunc  func(rows, n int, dst, a *float32, c, d float32)
 )
 
 // vectorSet is the loops between products. Where a name says Value, the last
@@ -55,8 +57,13 @@ type vectorSet struct {
 	scale, offset                          constFunc
 	relu, step, root, inverseRoot          rowFunc1
 	exp, log, arccos                       rowFunc1
+	cosine2sine, supplement                rowFunc1
+	affine, clamp                          pairFunc
+	scaleAdd                               func(rows, n int, dst, a, b *float32, c float32)
 	rowSum                                 rowFunc1
 	rowDot                                 rowFunc2
+	dot                                    func(n int, a, b *float32) float32
+	momentum                               func(n int, w, g, u *float32, rate, momentum, decay float32)
 	adam                                   func(n int, w, g, m, v *float32, rate, root, beta1, rest1, beta2, rest2, epsilon, decay float32)
 
 	// Pooling of 2 x 2 windows, up to vectorValues side by side. Widths are in

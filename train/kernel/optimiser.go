@@ -30,10 +30,7 @@ func NewAdamStep(t int, rate, decay float64) AdamStep {
 //	w -= rate m / (root sqrt(v) + epsilon)
 func (a AdamStep) Apply(w, g, m, v []float32) {
 	w, m, v = w[:len(g)], m[:len(g)], v[:len(g)]
-	n, rest := 0, 0
-	if active.vectors != nil {
-		n, rest = len(g)/active.lanes, len(g)&^(active.lanes-1)
-	}
+	n, rest := wholeVectors(len(g))
 	if n > 0 {
 		active.vectors.adam(n, &w[0], &g[0], &m[0], &v[0], a.Rate, a.Root, a.Beta1, 1-a.Beta1, a.Beta2, 1-a.Beta2, a.Epsilon, a.Decay)
 	}
@@ -52,8 +49,21 @@ func (a AdamStep) Apply(w, g, m, v []float32) {
 //	u = momentum u + (g + decay w); w -= rate u
 func Momentum(w, g, u []float32, rate, momentum, decay float32) {
 	w, u = w[:len(g)], u[:len(g)]
-	for i, d := range g {
-		u[i] = momentum*u[i] + (d + decay*w[i])
+	n, rest := wholeVectors(len(g))
+	if n > 0 {
+		active.vectors.momentum(n, &w[0], &g[0], &u[0], rate, momentum, decay)
+	}
+	for i := rest; i < len(g); i++ {
+		u[i] = momentum*u[i] + (g[i] + decay*w[i])
 		w[i] -= rate * u[i]
 	}
+}
+
+// wholeVectors is the number of vectors that n values fill, and where the rest
+// begins.
+func wholeVectors(n int) (vectors, rest int) {
+	if active.vectors == nil {
+		return 0, 0
+	}
+	return n / active.lanes, n &^ (active.lanes - 1)
 }

@@ -149,6 +149,11 @@ func dotTile4AVX512(images int, steps int, a *float32, rs int, nextA int, b *flo
 //go:noescape
 func dotTile5AVX512(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
 
+// packRowAVX512 copies runs of 32 values to places stride bytes apart.
+//
+//go:noescape
+func packRowAVX512(panels int, src *float32, dst *float32, stride int)
+
 // peakAVX512 does n rounds of independent multiply-adds.
 //
 //go:noescape
@@ -244,6 +249,31 @@ func scaleAVX512(rows int, n int, dst *float32, a *float32, c float32)
 //go:noescape
 func offsetAVX512(rows int, n int, dst *float32, a *float32, c float32)
 
+// affineAVX512 writes c a + d, for rows of n values, at least one of each.
+//
+//go:noescape
+func affineAVX512(rows int, n int, dst *float32, a *float32, c float32, d float32)
+
+// scaleAddAVX512 writes c a + b, for rows of n values, at least one of each.
+//
+//go:noescape
+func scaleAddAVX512(rows int, n int, dst *float32, a *float32, b *float32, c float32)
+
+// clampAVX512 writes a moved into c to d, NaN for NaN, for rows of n values, at least one of each.
+//
+//go:noescape
+func clampAVX512(rows int, n int, dst *float32, a *float32, c float32, d float32)
+
+// cosine2sineAVX512 writes sqrt((1 - a)(1 + a)), for rows of n values, at least one of each.
+//
+//go:noescape
+func cosine2sineAVX512(rows int, n int, dst *float32, a *float32)
+
+// supplementAVX512 writes pi - arccos a, for rows of n values, at least one of each.
+//
+//go:noescape
+func supplementAVX512(rows int, n int, dst *float32, a *float32)
+
 // mulAddAVX512 writes a b + c, for rows of n values, at least one of each.
 //
 //go:noescape
@@ -304,6 +334,11 @@ func arccosAVX512(rows int, n int, dst *float32, a *float32)
 //go:noescape
 func rowSumAVX512(rows int, n int, dst *float32, a *float32)
 
+// dotAVX512 is the sum of the products of n values, at least one.
+//
+//go:noescape
+func dotAVX512(n int, a *float32, b *float32) float32
+
 // rowDotAVX512 writes the sum of each row of a b, for rows of n values, at least one of each.
 //
 //go:noescape
@@ -313,6 +348,11 @@ func rowDotAVX512(rows int, n int, dst *float32, a *float32, b *float32)
 //
 //go:noescape
 func adamAVX512(n int, w *float32, grad *float32, m *float32, v *float32, rate float32, root float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, epsilon float32, decay float32)
+
+// momentumAVX512 updates n vectors of 16 values.
+//
+//go:noescape
+func momentumAVX512(n int, w *float32, grad *float32, u *float32, rate float32, momentum float32, decay float32)
 
 // tile1AVX2 computes a 1 x 16 tile of C.
 //
@@ -388,6 +428,11 @@ func dotTile2AVX2(images int, steps int, a *float32, rs int, nextA int, b *float
 //
 //go:noescape
 func dotTile3AVX2(images int, steps int, a *float32, rs int, nextA int, b *float32, nextB int, offsets *int, sums *float32)
+
+// packRowAVX2 copies runs of 16 values to places stride bytes apart.
+//
+//go:noescape
+func packRowAVX2(panels int, src *float32, dst *float32, stride int)
 
 // peakAVX2 does n rounds of independent multiply-adds.
 //
@@ -484,6 +529,31 @@ func scaleAVX2(rows int, n int, dst *float32, a *float32, c float32)
 //go:noescape
 func offsetAVX2(rows int, n int, dst *float32, a *float32, c float32)
 
+// affineAVX2 writes c a + d, for rows of n values, at least one of each.
+//
+//go:noescape
+func affineAVX2(rows int, n int, dst *float32, a *float32, c float32, d float32)
+
+// scaleAddAVX2 writes c a + b, for rows of n values, at least one of each.
+//
+//go:noescape
+func scaleAddAVX2(rows int, n int, dst *float32, a *float32, b *float32, c float32)
+
+// clampAVX2 writes a moved into c to d, NaN for NaN, for rows of n values, at least one of each.
+//
+//go:noescape
+func clampAVX2(rows int, n int, dst *float32, a *float32, c float32, d float32)
+
+// cosine2sineAVX2 writes sqrt((1 - a)(1 + a)), for rows of n values, at least one of each.
+//
+//go:noescape
+func cosine2sineAVX2(rows int, n int, dst *float32, a *float32)
+
+// supplementAVX2 writes pi - arccos a, for rows of n values, at least one of each.
+//
+//go:noescape
+func supplementAVX2(rows int, n int, dst *float32, a *float32)
+
 // mulAddAVX2 writes a b + c, for rows of n values, at least one of each.
 //
 //go:noescape
@@ -544,6 +614,11 @@ func arccosAVX2(rows int, n int, dst *float32, a *float32)
 //go:noescape
 func rowSumAVX2(rows int, n int, dst *float32, a *float32)
 
+// dotAVX2 is the sum of the products of n values, at least one.
+//
+//go:noescape
+func dotAVX2(n int, a *float32, b *float32) float32
+
 // rowDotAVX2 writes the sum of each row of a b, for rows of n values, at least one of each.
 //
 //go:noescape
@@ -553,6 +628,11 @@ func rowDotAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 //
 //go:noescape
 func adamAVX2(n int, w *float32, grad *float32, m *float32, v *float32, rate float32, root float32, beta1 float32, rest1 float32, beta2 float32, rest2 float32, epsilon float32, decay float32)
+
+// momentumAVX2 updates n vectors of 8 values.
+//
+//go:noescape
+func momentumAVX2(n int, w *float32, grad *float32, u *float32, rate float32, momentum float32, decay float32)
 
 // poolMaxAVX2 takes the largest value of up to eight 2 x 2 windows side by side, for several rows of windows. Widths are in bytes.
 //

@@ -3997,6 +3997,30 @@ step:
 	VZEROUPPER
 	RET
 
+// func packRowAVX512(panels int, src *float32, dst *float32, stride int)
+// Requires: AVX, AVX512F
+TEXT ·packRowAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ  panels+0(FP), AX
+	MOVQ  src+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  stride+24(FP), BX
+	TESTQ AX, AX
+	JZ    done
+
+loop:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    $0x00000080, CX
+	ADDQ    BX, DX
+	DECQ    AX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func peakAVX512(n int)
 // Requires: AVX, AVX512F
 TEXT ·peakAVX512(SB), NOSPLIT|NOFRAME, $0-8
@@ -6860,6 +6884,502 @@ next:
 	VZEROUPPER
 	RET
 
+// func affineAVX512(rows int, n int, dst *float32, a *float32, c float32, d float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·affineAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ         rows+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	MOVQ         a+24(FP), BX
+	VBROADCASTSS c+32(FP), Z0
+	VBROADCASTSS d+36(FP), Z1
+	MOVQ         CX, DI
+	ANDQ         $0x0000000f, DI
+	MOVQ         CX, SI
+	SUBQ         DI, SI
+	SHLQ         $0x02, SI
+	SHLQ         $0x02, CX
+	MOVQ         DI, R8
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQGT      R9, R8
+	MOVQ         $0xffffffff, R9
+	BZHIQ        R8, R9, R8
+	KMOVW        R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS     (BX)(R8*1), Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, (DX)(R8*1)
+	ADDQ        $0x00000040, R8
+	CMPQ        R8, SI
+	JL          vector
+
+rest:
+	TESTQ       DI, DI
+	JZ          next
+	VMOVUPS.Z   (BX)(R8*1), K1, Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func scaleAddAVX512(rows int, n int, dst *float32, a *float32, b *float32, c float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·scaleAddAVX512(SB), NOSPLIT|NOFRAME, $0-44
+	MOVQ         rows+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	MOVQ         a+24(FP), BX
+	MOVQ         b+32(FP), SI
+	VBROADCASTSS c+40(FP), Z0
+	MOVQ         CX, R8
+	ANDQ         $0x0000000f, R8
+	MOVQ         CX, DI
+	SUBQ         R8, DI
+	SHLQ         $0x02, DI
+	SHLQ         $0x02, CX
+	MOVQ         R8, R9
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQGT      R10, R9
+	MOVQ         $0xffffffff, R10
+	BZHIQ        R9, R10, R9
+	KMOVW        R9, K1
+
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
+
+vector:
+	VMOVUPS     (BX)(R9*1), Z1
+	VMOVUPS     (SI)(R9*1), Z2
+	VFMADD213PS Z2, Z0, Z1
+	VMOVUPS     Z1, (DX)(R9*1)
+	ADDQ        $0x00000040, R9
+	CMPQ        R9, DI
+	JL          vector
+
+rest:
+	TESTQ       R8, R8
+	JZ          next
+	VMOVUPS.Z   (BX)(R9*1), K1, Z1
+	VMOVUPS.Z   (SI)(R9*1), K1, Z2
+	VFMADD213PS Z2, Z0, Z1
+	VMOVUPS     Z1, K1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func clampAVX512(rows int, n int, dst *float32, a *float32, c float32, d float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·clampAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ         rows+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	MOVQ         a+24(FP), BX
+	VBROADCASTSS c+32(FP), Z0
+	VBROADCASTSS d+36(FP), Z1
+	MOVQ         CX, DI
+	ANDQ         $0x0000000f, DI
+	MOVQ         CX, SI
+	SUBQ         DI, SI
+	SHLQ         $0x02, SI
+	SHLQ         $0x02, CX
+	MOVQ         DI, R8
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQGT      R9, R8
+	MOVQ         $0xffffffff, R9
+	BZHIQ        R8, R9, R8
+	KMOVW        R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Z2
+	VMAXPS  Z2, Z0, Z2
+	VMINPS  Z2, Z1, Z2
+	VMOVUPS Z2, (DX)(R8*1)
+	ADDQ    $0x00000040, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS.Z (BX)(R8*1), K1, Z2
+	VMAXPS    Z2, Z0, Z2
+	VMINPS    Z2, Z1, Z2
+	VMOVUPS   Z2, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func cosine2sineAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·cosine2sineAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Z0
+	VMOVUPS every3f800000<>+0(SB), Z1
+	VMOVUPS every3f800000<>+0(SB), Z2
+	VSUBPS  Z0, Z2, Z2
+	VADDPS  Z0, Z1, Z1
+	VMULPS  Z1, Z2, Z2
+	VSQRTPS Z2, Z2
+	VMOVUPS Z2, (DX)(R8*1)
+	ADDQ    $0x00000040, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS.Z (BX)(R8*1), K1, Z0
+	VMOVUPS   every3f800000<>+0(SB), Z1
+	VMOVUPS   every3f800000<>+0(SB), Z2
+	VSUBPS    Z0, Z2, Z2
+	VADDPS    Z0, Z1, Z1
+	VMULPS    Z1, Z2, Z2
+	VSQRTPS   Z2, Z2
+	VMOVUPS   Z2, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA every3f800000<>+0(SB)/4, $0x3f800000
+DATA every3f800000<>+4(SB)/4, $0x3f800000
+DATA every3f800000<>+8(SB)/4, $0x3f800000
+DATA every3f800000<>+12(SB)/4, $0x3f800000
+DATA every3f800000<>+16(SB)/4, $0x3f800000
+DATA every3f800000<>+20(SB)/4, $0x3f800000
+DATA every3f800000<>+24(SB)/4, $0x3f800000
+DATA every3f800000<>+28(SB)/4, $0x3f800000
+DATA every3f800000<>+32(SB)/4, $0x3f800000
+DATA every3f800000<>+36(SB)/4, $0x3f800000
+DATA every3f800000<>+40(SB)/4, $0x3f800000
+DATA every3f800000<>+44(SB)/4, $0x3f800000
+DATA every3f800000<>+48(SB)/4, $0x3f800000
+DATA every3f800000<>+52(SB)/4, $0x3f800000
+DATA every3f800000<>+56(SB)/4, $0x3f800000
+DATA every3f800000<>+60(SB)/4, $0x3f800000
+GLOBL every3f800000<>(SB), RODATA|NOPTR, $64
+
+// func supplementAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·supplementAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS      (BX)(R8*1), Z0
+	VMOVUPS      every3f800000<>+0(SB), Z2
+	VMOVUPS      every3fc90fdb<>+0(SB), Z3
+	VPANDD       every7fffffff<>+0(SB), Z0, Z1
+	VPANDD       every80000000<>+0(SB), Z0, Z0
+	VMOVUPS      everybaa57a2c<>+0(SB), Z4
+	VFMADD213PS  every3bda90c5<>+0(SB), Z1, Z4
+	VFMADD213PS  everybc8bfc66<>+0(SB), Z1, Z4
+	VFMADD213PS  every3cfd10f8<>+0(SB), Z1, Z4
+	VFMADD213PS  everybd4d8392<>+0(SB), Z1, Z4
+	VFMADD213PS  every3db63a9e<>+0(SB), Z1, Z4
+	VFMADD213PS  everybe5bbfca<>+0(SB), Z1, Z4
+	VFMADD213PS  every3fc90fdb<>+0(SB), Z1, Z4
+	VSUBPS       Z1, Z2, Z2
+	VSQRTPS      Z2, Z2
+	VFNMADD213PS Z3, Z2, Z4
+	VPXORD       Z0, Z4, Z4
+	VADDPS       Z3, Z4, Z4
+	VMOVUPS      Z4, (DX)(R8*1)
+	ADDQ         $0x00000040, R8
+	CMPQ         R8, SI
+	JL           vector
+
+rest:
+	TESTQ        DI, DI
+	JZ           next
+	VMOVUPS.Z    (BX)(R8*1), K1, Z0
+	VMOVUPS      every3f800000<>+0(SB), Z2
+	VMOVUPS      every3fc90fdb<>+0(SB), Z3
+	VPANDD       every7fffffff<>+0(SB), Z0, Z1
+	VPANDD       every80000000<>+0(SB), Z0, Z0
+	VMOVUPS      everybaa57a2c<>+0(SB), Z4
+	VFMADD213PS  every3bda90c5<>+0(SB), Z1, Z4
+	VFMADD213PS  everybc8bfc66<>+0(SB), Z1, Z4
+	VFMADD213PS  every3cfd10f8<>+0(SB), Z1, Z4
+	VFMADD213PS  everybd4d8392<>+0(SB), Z1, Z4
+	VFMADD213PS  every3db63a9e<>+0(SB), Z1, Z4
+	VFMADD213PS  everybe5bbfca<>+0(SB), Z1, Z4
+	VFMADD213PS  every3fc90fdb<>+0(SB), Z1, Z4
+	VSUBPS       Z1, Z2, Z2
+	VSQRTPS      Z2, Z2
+	VFNMADD213PS Z3, Z2, Z4
+	VPXORD       Z0, Z4, Z4
+	VADDPS       Z3, Z4, Z4
+	VMOVUPS      Z4, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA every3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+4(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+8(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+12(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+16(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+20(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+24(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+28(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+32(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+36(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+40(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+44(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+48(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+52(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+56(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+60(SB)/4, $0x3fc90fdb
+GLOBL every3fc90fdb<>(SB), RODATA|NOPTR, $64
+
+DATA every7fffffff<>+0(SB)/4, $0x7fffffff
+DATA every7fffffff<>+4(SB)/4, $0x7fffffff
+DATA every7fffffff<>+8(SB)/4, $0x7fffffff
+DATA every7fffffff<>+12(SB)/4, $0x7fffffff
+DATA every7fffffff<>+16(SB)/4, $0x7fffffff
+DATA every7fffffff<>+20(SB)/4, $0x7fffffff
+DATA every7fffffff<>+24(SB)/4, $0x7fffffff
+DATA every7fffffff<>+28(SB)/4, $0x7fffffff
+DATA every7fffffff<>+32(SB)/4, $0x7fffffff
+DATA every7fffffff<>+36(SB)/4, $0x7fffffff
+DATA every7fffffff<>+40(SB)/4, $0x7fffffff
+DATA every7fffffff<>+44(SB)/4, $0x7fffffff
+DATA every7fffffff<>+48(SB)/4, $0x7fffffff
+DATA every7fffffff<>+52(SB)/4, $0x7fffffff
+DATA every7fffffff<>+56(SB)/4, $0x7fffffff
+DATA every7fffffff<>+60(SB)/4, $0x7fffffff
+GLOBL every7fffffff<>(SB), RODATA|NOPTR, $64
+
+DATA every80000000<>+0(SB)/4, $0x80000000
+DATA every80000000<>+4(SB)/4, $0x80000000
+DATA every80000000<>+8(SB)/4, $0x80000000
+DATA every80000000<>+12(SB)/4, $0x80000000
+DATA every80000000<>+16(SB)/4, $0x80000000
+DATA every80000000<>+20(SB)/4, $0x80000000
+DATA every80000000<>+24(SB)/4, $0x80000000
+DATA every80000000<>+28(SB)/4, $0x80000000
+DATA every80000000<>+32(SB)/4, $0x80000000
+DATA every80000000<>+36(SB)/4, $0x80000000
+DATA every80000000<>+40(SB)/4, $0x80000000
+DATA every80000000<>+44(SB)/4, $0x80000000
+DATA every80000000<>+48(SB)/4, $0x80000000
+DATA every80000000<>+52(SB)/4, $0x80000000
+DATA every80000000<>+56(SB)/4, $0x80000000
+DATA every80000000<>+60(SB)/4, $0x80000000
+GLOBL every80000000<>(SB), RODATA|NOPTR, $64
+
+DATA everybaa57a2c<>+0(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+4(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+8(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+12(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+16(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+20(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+24(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+28(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+32(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+36(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+40(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+44(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+48(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+52(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+56(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+60(SB)/4, $0xbaa57a2c
+GLOBL everybaa57a2c<>(SB), RODATA|NOPTR, $64
+
+DATA every3bda90c5<>+0(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+4(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+8(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+12(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+16(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+20(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+24(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+28(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+32(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+36(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+40(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+44(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+48(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+52(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+56(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+60(SB)/4, $0x3bda90c5
+GLOBL every3bda90c5<>(SB), RODATA|NOPTR, $64
+
+DATA everybc8bfc66<>+0(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+4(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+8(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+12(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+16(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+20(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+24(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+28(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+32(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+36(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+40(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+44(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+48(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+52(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+56(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+60(SB)/4, $0xbc8bfc66
+GLOBL everybc8bfc66<>(SB), RODATA|NOPTR, $64
+
+DATA every3cfd10f8<>+0(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+4(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+8(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+12(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+16(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+20(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+24(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+28(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+32(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+36(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+40(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+44(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+48(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+52(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+56(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+60(SB)/4, $0x3cfd10f8
+GLOBL every3cfd10f8<>(SB), RODATA|NOPTR, $64
+
+DATA everybd4d8392<>+0(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+4(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+8(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+12(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+16(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+20(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+24(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+28(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+32(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+36(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+40(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+44(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+48(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+52(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+56(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+60(SB)/4, $0xbd4d8392
+GLOBL everybd4d8392<>(SB), RODATA|NOPTR, $64
+
+DATA every3db63a9e<>+0(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+4(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+8(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+12(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+16(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+20(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+24(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+28(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+32(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+36(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+40(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+44(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+48(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+52(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+56(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+60(SB)/4, $0x3db63a9e
+GLOBL every3db63a9e<>(SB), RODATA|NOPTR, $64
+
+DATA everybe5bbfca<>+0(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+4(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+8(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+12(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+16(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+20(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+24(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+28(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+32(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+36(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+40(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+44(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+48(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+52(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+56(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+60(SB)/4, $0xbe5bbfca
+GLOBL everybe5bbfca<>(SB), RODATA|NOPTR, $64
+
 // func mulAddAVX512(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·mulAddAVX512(SB), NOSPLIT|NOFRAME, $0-48
@@ -7190,24 +7710,6 @@ next:
 	JNZ  row
 	VZEROUPPER
 	RET
-
-DATA every3f800000<>+0(SB)/4, $0x3f800000
-DATA every3f800000<>+4(SB)/4, $0x3f800000
-DATA every3f800000<>+8(SB)/4, $0x3f800000
-DATA every3f800000<>+12(SB)/4, $0x3f800000
-DATA every3f800000<>+16(SB)/4, $0x3f800000
-DATA every3f800000<>+20(SB)/4, $0x3f800000
-DATA every3f800000<>+24(SB)/4, $0x3f800000
-DATA every3f800000<>+28(SB)/4, $0x3f800000
-DATA every3f800000<>+32(SB)/4, $0x3f800000
-DATA every3f800000<>+36(SB)/4, $0x3f800000
-DATA every3f800000<>+40(SB)/4, $0x3f800000
-DATA every3f800000<>+44(SB)/4, $0x3f800000
-DATA every3f800000<>+48(SB)/4, $0x3f800000
-DATA every3f800000<>+52(SB)/4, $0x3f800000
-DATA every3f800000<>+56(SB)/4, $0x3f800000
-DATA every3f800000<>+60(SB)/4, $0x3f800000
-GLOBL every3f800000<>(SB), RODATA|NOPTR, $64
 
 // func rootAVX512(rows int, n int, dst *float32, a *float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
@@ -8036,24 +8538,6 @@ next:
 	VZEROUPPER
 	RET
 
-DATA every7fffffff<>+0(SB)/4, $0x7fffffff
-DATA every7fffffff<>+4(SB)/4, $0x7fffffff
-DATA every7fffffff<>+8(SB)/4, $0x7fffffff
-DATA every7fffffff<>+12(SB)/4, $0x7fffffff
-DATA every7fffffff<>+16(SB)/4, $0x7fffffff
-DATA every7fffffff<>+20(SB)/4, $0x7fffffff
-DATA every7fffffff<>+24(SB)/4, $0x7fffffff
-DATA every7fffffff<>+28(SB)/4, $0x7fffffff
-DATA every7fffffff<>+32(SB)/4, $0x7fffffff
-DATA every7fffffff<>+36(SB)/4, $0x7fffffff
-DATA every7fffffff<>+40(SB)/4, $0x7fffffff
-DATA every7fffffff<>+44(SB)/4, $0x7fffffff
-DATA every7fffffff<>+48(SB)/4, $0x7fffffff
-DATA every7fffffff<>+52(SB)/4, $0x7fffffff
-DATA every7fffffff<>+56(SB)/4, $0x7fffffff
-DATA every7fffffff<>+60(SB)/4, $0x7fffffff
-GLOBL every7fffffff<>(SB), RODATA|NOPTR, $64
-
 DATA every3d2cb352<>+0(SB)/4, $0x3d2cb352
 DATA every3d2cb352<>+4(SB)/4, $0x3d2cb352
 DATA every3d2cb352<>+8(SB)/4, $0x3d2cb352
@@ -8144,24 +8628,6 @@ DATA every3e2aaae4<>+56(SB)/4, $0x3e2aaae4
 DATA every3e2aaae4<>+60(SB)/4, $0x3e2aaae4
 GLOBL every3e2aaae4<>(SB), RODATA|NOPTR, $64
 
-DATA every3fc90fdb<>+0(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+4(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+8(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+12(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+16(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+20(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+24(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+28(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+32(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+36(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+40(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+44(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+48(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+52(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+56(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+60(SB)/4, $0x3fc90fdb
-GLOBL every3fc90fdb<>(SB), RODATA|NOPTR, $64
-
 DATA every40490fdb<>+0(SB)/4, $0x40490fdb
 DATA every40490fdb<>+4(SB)/4, $0x40490fdb
 DATA every40490fdb<>+8(SB)/4, $0x40490fdb
@@ -8232,6 +8698,62 @@ next:
 	ADDQ          CX, BX
 	DECQ          AX
 	JNZ           row
+	VZEROUPPER
+	RET
+
+// func dotAVX512(n int, a *float32, b *float32) float32
+// Requires: AVX, AVX512F, BMI2, CMOV, SSE
+TEXT ·dotAVX512(SB), NOSPLIT|NOFRAME, $0-28
+	MOVQ    n+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	MOVQ    $0x00000001, BX
+	MOVQ    AX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    AX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, AX
+	MOVQ    DI, AX
+	MOVQ    $0x00000010, R8
+	CMPQ    AX, R8
+	CMOVQGT R8, AX
+	MOVQ    $0xffffffff, R8
+	BZHIQ   AX, R8, AX
+	KMOVW   AX, K1
+
+row:
+	VPXORD Z0, Z0, Z0
+	XORQ   AX, AX
+	CMPQ   AX, SI
+	JGE    rest
+
+vector:
+	VMOVUPS     (DX)(AX*1), Z1
+	VMOVUPS     (CX)(AX*1), Z2
+	VFMADD231PS Z1, Z2, Z0
+	ADDQ        $0x00000040, AX
+	CMPQ        AX, SI
+	JL          vector
+
+rest:
+	TESTQ       DI, DI
+	JZ          next
+	VMOVUPS.Z   (DX)(AX*1), K1, Z1
+	VMOVUPS.Z   (CX)(AX*1), K1, Z2
+	VFMADD231PS Z1, Z2, Z0
+
+next:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPS        X1, X2, X2
+	VHADDPS       X2, X2, X2
+	VHADDPS       X2, X2, X2
+	VMOVAPS       X2, X1
+	DECQ          BX
+	JNZ           row
+	MOVSS         X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -8336,6 +8858,37 @@ loop:
 	ADDQ        $0x40, SI
 	DECQ        AX
 	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func momentumAVX512(n int, w *float32, grad *float32, u *float32, rate float32, momentum float32, decay float32)
+// Requires: AVX, AVX512F
+TEXT ·momentumAVX512(SB), NOSPLIT|NOFRAME, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         u+24(FP), BX
+	VBROADCASTSS rate+32(FP), Z0
+	VBROADCASTSS momentum+36(FP), Z1
+	VBROADCASTSS decay+40(FP), Z2
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Z3
+	VMOVUPS      (DX), Z4
+	VFMADD231PS  Z2, Z3, Z4
+	VFMADD231PS  (BX), Z1, Z4
+	VMOVUPS      Z4, (BX)
+	VFNMADD231PS Z0, Z4, Z3
+	VMOVUPS      Z3, (CX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	DECQ         AX
+	JNZ          loop
 
 done:
 	VZEROUPPER
@@ -9657,6 +10210,30 @@ step:
 	VMOVUPS     Y6, 192(AX)
 	VMOVUPS     Y7, 224(AX)
 	VMOVUPS     Y8, 256(AX)
+	VZEROUPPER
+	RET
+
+// func packRowAVX2(panels int, src *float32, dst *float32, stride int)
+// Requires: AVX
+TEXT ·packRowAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ  panels+0(FP), AX
+	MOVQ  src+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  stride+24(FP), BX
+	TESTQ AX, AX
+	JZ    done
+
+loop:
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    $0x00000040, CX
+	ADDQ    BX, DX
+	DECQ    AX
+	JNZ     loop
+
+done:
 	VZEROUPPER
 	RET
 
@@ -12307,6 +12884,309 @@ next:
 	VZEROUPPER
 	RET
 
+// func affineAVX2(rows int, n int, dst *float32, a *float32, c float32, d float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·affineAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ         rows+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	MOVQ         a+24(FP), BX
+	VBROADCASTSS c+32(FP), Y0
+	VBROADCASTSS d+36(FP), Y1
+	MOVQ         CX, DI
+	ANDQ         $0x00000007, DI
+	MOVQ         CX, SI
+	SUBQ         DI, SI
+	SHLQ         $0x02, SI
+	SHLQ         $0x02, CX
+	MOVQ         DI, R8
+	MOVQ         $0x00000008, R9
+	CMPQ         R8, R9
+	CMOVQGT      R9, R8
+	LEAQ         signs<>+0(SB), R9
+	MOVQ         $0x00000008, R10
+	SUBQ         R8, R10
+	VMOVUPS      (R9)(R10*4), Y2
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS     (BX)(R8*1), Y3
+	VFMADD213PS Y1, Y0, Y3
+	VMOVUPS     Y3, (DX)(R8*1)
+	ADDQ        $0x00000020, R8
+	CMPQ        R8, SI
+	JL          vector
+
+rest:
+	TESTQ       DI, DI
+	JZ          next
+	VMASKMOVPS  (BX)(R8*1), Y2, Y3
+	VFMADD213PS Y1, Y0, Y3
+	VMASKMOVPS  Y3, Y2, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func scaleAddAVX2(rows int, n int, dst *float32, a *float32, b *float32, c float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·scaleAddAVX2(SB), NOSPLIT|NOFRAME, $0-44
+	MOVQ         rows+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	MOVQ         a+24(FP), BX
+	MOVQ         b+32(FP), SI
+	VBROADCASTSS c+40(FP), Y0
+	MOVQ         CX, R8
+	ANDQ         $0x00000007, R8
+	MOVQ         CX, DI
+	SUBQ         R8, DI
+	SHLQ         $0x02, DI
+	SHLQ         $0x02, CX
+	MOVQ         R8, R9
+	MOVQ         $0x00000008, R10
+	CMPQ         R9, R10
+	CMOVQGT      R10, R9
+	LEAQ         signs<>+0(SB), R10
+	MOVQ         $0x00000008, R11
+	SUBQ         R9, R11
+	VMOVUPS      (R10)(R11*4), Y1
+
+row:
+	XORQ R9, R9
+	CMPQ R9, DI
+	JGE  rest
+
+vector:
+	VMOVUPS     (BX)(R9*1), Y2
+	VMOVUPS     (SI)(R9*1), Y3
+	VFMADD213PS Y3, Y0, Y2
+	VMOVUPS     Y2, (DX)(R9*1)
+	ADDQ        $0x00000020, R9
+	CMPQ        R9, DI
+	JL          vector
+
+rest:
+	TESTQ       R8, R8
+	JZ          next
+	VMASKMOVPS  (BX)(R9*1), Y1, Y2
+	VMASKMOVPS  (SI)(R9*1), Y1, Y3
+	VFMADD213PS Y3, Y0, Y2
+	VMASKMOVPS  Y2, Y1, (DX)(R9*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func clampAVX2(rows int, n int, dst *float32, a *float32, c float32, d float32)
+// Requires: AVX, CMOV
+TEXT ·clampAVX2(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ         rows+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	MOVQ         a+24(FP), BX
+	VBROADCASTSS c+32(FP), Y0
+	VBROADCASTSS d+36(FP), Y1
+	MOVQ         CX, DI
+	ANDQ         $0x00000007, DI
+	MOVQ         CX, SI
+	SUBQ         DI, SI
+	SHLQ         $0x02, SI
+	SHLQ         $0x02, CX
+	MOVQ         DI, R8
+	MOVQ         $0x00000008, R9
+	CMPQ         R8, R9
+	CMOVQGT      R9, R8
+	LEAQ         signs<>+0(SB), R9
+	MOVQ         $0x00000008, R10
+	SUBQ         R8, R10
+	VMOVUPS      (R9)(R10*4), Y2
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Y3
+	VMAXPS  Y3, Y0, Y3
+	VMINPS  Y3, Y1, Y3
+	VMOVUPS Y3, (DX)(R8*1)
+	ADDQ    $0x00000020, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ      DI, DI
+	JZ         next
+	VMASKMOVPS (BX)(R8*1), Y2, Y3
+	VMAXPS     Y3, Y0, Y3
+	VMINPS     Y3, Y1, Y3
+	VMASKMOVPS Y3, Y2, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func cosine2sineAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, CMOV
+TEXT ·cosine2sineAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y0
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Y1
+	VMOVUPS every3f800000<>+0(SB), Y2
+	VMOVUPS every3f800000<>+0(SB), Y3
+	VSUBPS  Y1, Y3, Y3
+	VADDPS  Y1, Y2, Y2
+	VMULPS  Y2, Y3, Y3
+	VSQRTPS Y3, Y3
+	VMOVUPS Y3, (DX)(R8*1)
+	ADDQ    $0x00000020, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ      DI, DI
+	JZ         next
+	VMASKMOVPS (BX)(R8*1), Y0, Y1
+	VMOVUPS    every3f800000<>+0(SB), Y2
+	VMOVUPS    every3f800000<>+0(SB), Y3
+	VSUBPS     Y1, Y3, Y3
+	VADDPS     Y1, Y2, Y2
+	VMULPS     Y2, Y3, Y3
+	VSQRTPS    Y3, Y3
+	VMASKMOVPS Y3, Y0, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func supplementAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·supplementAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y0
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS      (BX)(R8*1), Y1
+	VMOVUPS      every3f800000<>+0(SB), Y3
+	VMOVUPS      every3fc90fdb<>+0(SB), Y4
+	VANDPS       every7fffffff<>+0(SB), Y1, Y2
+	VANDPS       every80000000<>+0(SB), Y1, Y1
+	VMOVUPS      everybaa57a2c<>+0(SB), Y5
+	VFMADD213PS  every3bda90c5<>+0(SB), Y2, Y5
+	VFMADD213PS  everybc8bfc66<>+0(SB), Y2, Y5
+	VFMADD213PS  every3cfd10f8<>+0(SB), Y2, Y5
+	VFMADD213PS  everybd4d8392<>+0(SB), Y2, Y5
+	VFMADD213PS  every3db63a9e<>+0(SB), Y2, Y5
+	VFMADD213PS  everybe5bbfca<>+0(SB), Y2, Y5
+	VFMADD213PS  every3fc90fdb<>+0(SB), Y2, Y5
+	VSUBPS       Y2, Y3, Y3
+	VSQRTPS      Y3, Y3
+	VFNMADD213PS Y4, Y3, Y5
+	VXORPS       Y1, Y5, Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, (DX)(R8*1)
+	ADDQ         $0x00000020, R8
+	CMPQ         R8, SI
+	JL           vector
+
+rest:
+	TESTQ        DI, DI
+	JZ           next
+	VMASKMOVPS   (BX)(R8*1), Y0, Y1
+	VMOVUPS      every3f800000<>+0(SB), Y3
+	VMOVUPS      every3fc90fdb<>+0(SB), Y4
+	VANDPS       every7fffffff<>+0(SB), Y1, Y2
+	VANDPS       every80000000<>+0(SB), Y1, Y1
+	VMOVUPS      everybaa57a2c<>+0(SB), Y5
+	VFMADD213PS  every3bda90c5<>+0(SB), Y2, Y5
+	VFMADD213PS  everybc8bfc66<>+0(SB), Y2, Y5
+	VFMADD213PS  every3cfd10f8<>+0(SB), Y2, Y5
+	VFMADD213PS  everybd4d8392<>+0(SB), Y2, Y5
+	VFMADD213PS  every3db63a9e<>+0(SB), Y2, Y5
+	VFMADD213PS  everybe5bbfca<>+0(SB), Y2, Y5
+	VFMADD213PS  every3fc90fdb<>+0(SB), Y2, Y5
+	VSUBPS       Y2, Y3, Y3
+	VSQRTPS      Y3, Y3
+	VFNMADD213PS Y4, Y3, Y5
+	VXORPS       Y1, Y5, Y5
+	VADDPS       Y4, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
 // func mulAddAVX2(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
 // Requires: AVX, CMOV, FMA3
 TEXT ·mulAddAVX2(SB), NOSPLIT|NOFRAME, $0-48
@@ -13222,6 +14102,61 @@ next:
 	VZEROUPPER
 	RET
 
+// func dotAVX2(n int, a *float32, b *float32) float32
+// Requires: AVX, CMOV, FMA3, SSE
+TEXT ·dotAVX2(SB), NOSPLIT|NOFRAME, $0-28
+	MOVQ    n+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	MOVQ    $0x00000001, BX
+	MOVQ    AX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    AX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, AX
+	MOVQ    DI, AX
+	MOVQ    $0x00000008, R8
+	CMPQ    AX, R8
+	CMOVQGT R8, AX
+	LEAQ    signs<>+0(SB), R8
+	MOVQ    $0x00000008, R9
+	SUBQ    AX, R9
+	VMOVUPS (R8)(R9*4), Y1
+
+row:
+	VXORPS Y0, Y0, Y0
+	XORQ   AX, AX
+	CMPQ   AX, SI
+	JGE    rest
+
+vector:
+	VMOVUPS     (DX)(AX*1), Y2
+	VMOVUPS     (CX)(AX*1), Y3
+	VFMADD231PS Y2, Y3, Y0
+	ADDQ        $0x00000020, AX
+	CMPQ        AX, SI
+	JL          vector
+
+rest:
+	TESTQ       DI, DI
+	JZ          next
+	VMASKMOVPS  (DX)(AX*1), Y1, Y2
+	VMASKMOVPS  (CX)(AX*1), Y1, Y3
+	VFMADD231PS Y2, Y3, Y0
+
+next:
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X0, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	VMOVAPS      X2, X0
+	DECQ         BX
+	JNZ          row
+	MOVSS        X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
 // func rowDotAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 // Requires: AVX, CMOV, FMA3
 TEXT ·rowDotAVX2(SB), NOSPLIT|NOFRAME, $0-40
@@ -13322,6 +14257,37 @@ loop:
 	ADDQ        $0x20, SI
 	DECQ        AX
 	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func momentumAVX2(n int, w *float32, grad *float32, u *float32, rate float32, momentum float32, decay float32)
+// Requires: AVX, FMA3
+TEXT ·momentumAVX2(SB), NOSPLIT|NOFRAME, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         u+24(FP), BX
+	VBROADCASTSS rate+32(FP), Y0
+	VBROADCASTSS momentum+36(FP), Y1
+	VBROADCASTSS decay+40(FP), Y2
+	TESTQ        AX, AX
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Y3
+	VMOVUPS      (DX), Y4
+	VFMADD231PS  Y2, Y3, Y4
+	VFMADD231PS  (BX), Y1, Y4
+	VMOVUPS      Y4, (BX)
+	VFNMADD231PS Y0, Y4, Y3
+	VMOVUPS      Y3, (CX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
 
 done:
 	VZEROUPPER

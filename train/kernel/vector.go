@@ -39,6 +39,23 @@ func RowDot(rows, n int, dst, a, b []float32) {
 	}
 }
 
+// Dot is the sum of the products of two arrays: float32 within runs of 256
+// values, float64 between them.
+func Dot(a, b []float32) float32 {
+	const run = 256
+	total := 0.0
+	for b = b[:len(a)]; len(a) > 0; {
+		n := min(run, len(a))
+		if v := active.vectors; v != nil {
+			total += float64(v.dot(n, &a[0], &b[0]))
+		} else {
+			total += float64(inLanes(a[:n], b))
+		}
+		a, b = a[n:], b[n:]
+	}
+	return float32(total)
+}
+
 // inLanes adds up a, or the products of a and b, in sixteen sums that are then
 // added: rounding errors grow with a sixteenth of the length.
 func inLanes(a, b []float32) float32 {
@@ -180,4 +197,51 @@ func Log(dst, x []float32, _ float32) {
 // Arccos is the arc cosine to within 4e-7; NaN outside -1 to 1.
 func Arccos(dst, x []float32, _ float32) {
 	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.arccos }, func(x float32) float32 { return float32(math.Acos(float64(x))) })
+}
+
+// Supplement is pi - arccos x for |x| <= 1: exact at -1, 0 and 1, within 4e-7
+// elsewhere.
+func Supplement(dst, x []float32) {
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.supplement }, func(x float32) float32 { return float32(math.Pi - math.Acos(float64(x))) })
+}
+
+// SineOf is sqrt((1 - x)(1 + x)): the sine whose cosine is x.
+func SineOf(dst, x []float32) {
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.cosine2sine }, func(x float32) float32 { return float32(math.Sqrt(float64((1 - x) * (1 + x)))) })
+}
+
+// Affine is c x + d.
+func Affine(dst, x []float32, c, d float32) {
+	x = x[:len(dst)]
+	if v := active.vectors; v != nil && len(dst) > 0 {
+		v.affine(1, len(dst), &dst[0], &x[0], c, d)
+		return
+	}
+	for i, value := range x {
+		dst[i] = c*value + d
+	}
+}
+
+// Clamp is x moved into low to high; NaN stays NaN.
+func Clamp(dst, x []float32, low, high float32) {
+	x = x[:len(dst)]
+	if v := active.vectors; v != nil && len(dst) > 0 {
+		v.clamp(1, len(dst), &dst[0], &x[0], low, high)
+		return
+	}
+	for i, value := range x {
+		dst[i] = min(max(value, low), high)
+	}
+}
+
+// ScaleAdd is c x + y.
+func ScaleAdd(dst, x, y []float32, c float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	if v := active.vectors; v != nil && len(dst) > 0 {
+		v.scaleAdd(1, len(dst), &dst[0], &x[0], &y[0], c)
+		return
+	}
+	for i, value := range x {
+		dst[i] = c*value + y[i]
+	}
 }

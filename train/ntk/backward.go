@@ -37,45 +37,16 @@ func (r *Regression) weighPart(_ *kernel.Scratch, j int) {
 		off[i] = -off[i] - v
 	}
 	off[j] = 0
-	r.shift[j] += dot(row, r.pairs.db[j*stride:(j+1)*stride])
-	mul(row, row, r.pairs.dc[j*stride:(j+1)*stride])
+	r.shift[j] += kernel.Dot(row, r.pairs.db[j*stride:(j+1)*stride])
+	kernel.Mul.Both(stride, row, row, r.pairs.dc[j*stride:])
 }
 
 // shiftPart adds 4/d shift s to one support's gradient.
 func (r *Regression) shiftPart(_ *kernel.Scratch, j int) {
 	d := r.Values
 	row := r.ImagesGrad[j*d : (j+1)*d]
-	scaleAdd(row, r.Images[j*d:(j+1)*d], float32(2*weightVariance/float64(d))*r.shift[j], row)
-}
-
-// lanes is how many sums run side by side in dot; it fixes their order.
-const lanes = 8
-
-// dot is the inner product, in lanes within runs of 256 values, the runs added
-// in float64.
-func dot(a, b []float32) float32 {
-	const run = 256
-	total := 0.
-	for b = b[:len(a)]; len(a) > 0; {
-		n := min(run, len(a))
-		var sum [lanes]float32
-		i := 0
-		for ; i+lanes <= n; i += lanes {
-			x, y := (*[lanes]float32)(a[i:]), (*[lanes]float32)(b[i:])
-			for l := range sum {
-				sum[l] += x[l] * y[l]
-			}
-		}
-		for ; i < n; i++ {
-			sum[0] += a[i] * b[i]
-		}
-		for _, v := range sum {
-			total += float64(v)
-		}
-		a, b = a[n:], b[n:]
-	}
-	return float32(total)
+	kernel.ScaleAdd(row, r.Images[j*d:(j+1)*d], row, float32(2*weightVariance/float64(d))*r.shift[j])
 }
 
 // Square is <x,x>/d for one input of d values.
-func Square(x []float32) float32 { return dot(x, x) / float32(len(x)) }
+func Square(x []float32) float32 { return kernel.Dot(x, x) / float32(len(x)) }

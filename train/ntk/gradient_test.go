@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/distillmesh/distillmesh/train/kernel"
+
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -169,7 +171,7 @@ func TestSupplementIsAccurate(t *testing.T) {
 		u = append(u, float32(v), float32(1-v*v*v*v*1e-3), float32(v*v*v*v*1e-3-1))
 	}
 	out := make([]float32, len(u))
-	supplement(out, u)
+	kernel.Supplement(out, u)
 	worst := 0.
 	for i, v := range u {
 		worst = math.Max(worst, math.Abs(float64(out[i])-(math.Pi-math.Acos(float64(v)))))

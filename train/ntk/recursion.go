@@ -14,7 +14,7 @@ const pairBlock = 640
 // its derivatives.
 type pairs struct {
 	depth, n, m int
-	product     []float32 // m x n: 2 <x,s>/d
+	product     []float32 // n x m: 2 <x,s>/d
 	k, dc, db   []float32 // n x m: K, dK/dc, dK/db
 	// What the recursion needs of the columns, for each layer: the square root
 	// of a = n(x,x) and its inverse, depth x m.
@@ -56,50 +56,48 @@ func (p *pairs) block(s *kernel.Scratch, j, at int, square float32) {
 	cut := func(i int) []float32 { return buf[i*pairBlock : i*pairBlock+n] }
 	c, cc, cb, cos, phi, sin, r, w := cut(0), cut(1), cut(2), cut(3), cut(4), cut(5), cut(6), cut(7)
 	t, tc, tb := p.k[j*p.m+lo:j*p.m+hi], p.dc[j*p.m+lo:j*p.m+hi], p.db[j*p.m+lo:j*p.m+hi]
-	column(c, p.product[lo*p.n+j:], p.n)
-	affine(c, c, 1, biasVariance)
+	kernel.Offset(c, p.product[j*p.m+lo:j*p.m+hi], biasVariance)
 	copy(t, c)
 	b := weightVariance*float64(square) + biasVariance
 	for l := range p.depth {
 		rootA, inverseA := p.root[l*p.m+lo:l*p.m+hi], p.inverse[l*p.m+lo:l*p.m+hi]
 		rootB := math.Sqrt(b)
-		mul(cos, c, inverseA)
-		clampScale(cos, cos, float32(1/rootB))
-		supplement(phi, cos)
-		sine(sin, cos)
-		scale(r, rootA, float32(rootB))
-		mulAdd(cos, phi, cos, sin) // sin + (pi - th) cos
-		scale(phi, phi, 1/math.Pi) // g = 2 k0
-		floor(sin, sin, sinFloor)
-		mul(sin, sin, r) // q
-		scale(w, t, 1/math.Pi)
-		div(w, w, sin) // t / (pi q)
-		if l == 0 {    // where c and t have derivatives 1 by c and 0 by b
-			scale(c, c, float32(-1/(2*b)))
-			scale(cb, sin, float32(1/(2*math.Pi*b)))
-			mulAdd(tb, w, c, cb)
-			scaleAdd(tc, phi, 2, w)
+		kernel.Mul.Both(n, cos, c, inverseA)
+		kernel.Scale(cos, cos, float32(1/rootB))
+		kernel.Clamp(cos, cos, -1, 1)
+		kernel.Supplement(phi, cos)
+		kernel.SineOf(sin, cos)
+		kernel.Scale(r, rootA, float32(rootB))
+		kernel.MulAdd(1, n, cos, phi, cos, sin) // sin + (pi - th) cos
+		kernel.Scale(phi, phi, 1/math.Pi)       // g = 2 k0
+		kernel.Clamp(sin, sin, sinFloor, 1)
+		kernel.Mul.Both(n, sin, sin, r) // q
+		kernel.Scale(w, t, 1/math.Pi)
+		kernel.Div.Both(n, w, w, sin) // t / (pi q)
+		if l == 0 {                   // where c and t have derivatives 1 by c and 0 by b
+			kernel.Scale(c, c, float32(-1/(2*b)))
+			kernel.Scale(cb, sin, float32(1/(2*math.Pi*b)))
+			kernel.MulAdd(1, n, tb, w, c, cb)
+			kernel.ScaleAdd(tc, phi, w, 2)
 			copy(cc, phi)
 		} else {
-			scaleAdd(c, c, float32(-1/(2*b)), cb)
-			mul(c, c, w) // w (cb - c/2b)
-			mulAdd(tb, phi, tb, c)
-			mul(cb, phi, cb)
-			scaleAdd(cb, sin, float32(1/(2*math.Pi*b)), cb)
-			add(tb, tb, cb)
-			mul(w, w, cc)
-			mul(cc, phi, cc)
-			add(w, w, cc)
-			mulAdd(tc, phi, tc, w)
+			kernel.ScaleAdd(c, c, cb, float32(-1/(2*b)))
+			kernel.Mul.Both(n, c, c, w) // w (cb - c/2b)
+			kernel.MulAdd(1, n, tb, phi, tb, c)
+			kernel.Mul.Both(n, cb, phi, cb)
+			kernel.ScaleAdd(cb, sin, cb, float32(1/(2*math.Pi*b)))
+			kernel.Add.Both(n, tb, tb, cb)
+			kernel.Mul.Both(n, w, w, cc)
+			kernel.Mul.Both(n, cc, phi, cc)
+			kernel.Add.Both(n, w, w, cc)
+			kernel.MulAdd(1, n, tc, phi, tc, w)
 		}
-		mul(c, cos, r)
-		affine(c, c, 1/math.Pi, biasVariance)
-		mulAdd(t, phi, t, c)
+		kernel.Mul.Both(n, c, cos, r)
+		kernel.Affine(c, c, 1/math.Pi, biasVariance)
+		kernel.MulAdd(1, n, t, phi, t, c)
 		b += biasVariance
 	}
 }
-
-// The loops of the recursion: each is one simple operation on whole blocks.
 
 // sinFloor is qFloor in terms of sin th = sqrt(ab - c^2) / sqrt(ab).
 const sinFloor = 1e-3
@@ -110,117 +108,5 @@ func column(dst, x []float32, stride int) {
 	for i := range dst {
 		dst[i] = x[at]
 		at += stride
-	}
-}
-
-// add is a + b.
-func add(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] + b[i]
-	}
-}
-
-// mul is a b.
-func mul(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] * b[i]
-	}
-}
-
-// div is a / b.
-func div(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] / b[i]
-	}
-}
-
-// mulAdd is a b + c.
-func mulAdd(dst, a, b, c []float32) {
-	a, b, c = a[:len(dst)], b[:len(dst)], c[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i]*b[i] + c[i]
-	}
-}
-
-// scale is v a.
-func scale(dst, a []float32, v float32) {
-	a = a[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] * v
-	}
-}
-
-// scaleAdd is v a + b.
-func scaleAdd(dst, a []float32, v float32, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i]*v + b[i]
-	}
-}
-
-// affine is v a + w.
-func affine(dst, a []float32, v, w float32) {
-	a = a[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i]*v + w
-	}
-}
-
-// floor is max(a, v).
-func floor(dst, a []float32, v float32) {
-	a = a[:len(dst)]
-	for i, x := range a {
-		if x < v {
-			x = v
-		}
-		dst[i] = x
-	}
-}
-
-// clampScale is v a, moved into [-1, 1].
-func clampScale(dst, a []float32, v float32) {
-	a = a[:len(dst)]
-	for i, x := range a {
-		x *= v
-		if x > 1 {
-			x = 1
-		}
-		if x < -1 {
-			x = -1
-		}
-		dst[i] = x
-	}
-}
-
-// sine is sqrt((1 - u)(1 + u)) for |u| <= 1.
-func sine(dst, u []float32) {
-	u = u[:len(dst)]
-	for i, x := range u {
-		dst[i] = float32(math.Sqrt(float64((1 - x) * (1 + x))))
-	}
-}
-
-// supplement is pi - arccos u for |u| <= 1, exact at -1, 0 and 1, within 4e-7
-// elsewhere: arccos |u| = sqrt(1 - |u|) p(|u|) with the polynomial of
-// Abramowitz and Stegun 4.4.46 (2e-8 in exact arithmetic).
-func supplement(dst, u []float32) {
-	const half = math.Pi / 2
-	u = u[:len(dst)]
-	for i, v := range u {
-		sign := math.Float32bits(v) & (1 << 31)
-		x := math.Float32frombits(math.Float32bits(v) &^ (1 << 31))
-		p := float32(-.0012624911)
-		p = p*x + .0066700901
-		p = p*x - .0170881256
-		p = p*x + .0308918810
-		p = p*x - .0501743046
-		p = p*x + .0889789874
-		p = p*x - .2145988016
-		p = p*x + half // 1.5707963050 in the book; exact at 0
-		p *= float32(math.Sqrt(float64(1 - x)))
-		dst[i] = half + math.Float32frombits(math.Float32bits(half-p)|sign)
 	}
 }

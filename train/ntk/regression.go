@@ -114,7 +114,7 @@ func (r *Regression) kernels() {
 		r.squares[r.Problem.Targets+j] = Square(r.Images[j*r.Values : (j+1)*r.Values])
 	})
 	r.run(r.pairs.across(), func(r *Regression, _ *kernel.Scratch, at int) { r.pairs.columns(at, r.squares) })
-	r.pool.Gemm(false, true, m, n, d, float32(weightVariance/float64(d)), r.all, d, r.Images, d, 0, r.pairs.product, n)
+	r.pool.Gemm(false, true, n, m, d, float32(weightVariance/float64(d)), r.Images, d, r.all, d, 0, r.pairs.product, m)
 	r.run(n*r.pairs.across(), func(r *Regression, s *kernel.Scratch, part int) {
 		j := part / r.pairs.across()
 		r.pairs.block(s, j, part%r.pairs.across(), r.squares[r.Problem.Targets+j])

@@ -212,3 +212,28 @@ func (s isa) and(bits Mem, x, to reg.VecVirtual) {
 	}
 	VANDPS(bits, x, to)
 }
+
+// supplement is pi - arccos u: arccos |u| = sqrt(1 - |u|) p(|u|) with the
+// polynomial of Abramowitz and Stegun 4.4.46, its last coefficient made exact
+// at zero.
+func (s isa) supplement(u reg.VecVirtual) reg.VecVirtual {
+	x, sign, root, half := s.vector(), s.vector(), s.fill(1), s.fill(math.Pi/2)
+	s.and(everyBits(0x7fffffff), u, x)
+	s.and(everyBits(0x80000000), u, sign)
+	p := s.polynomial(x, -.0012624911, .0066700901, -.0170881256, .0308918810, -.0501743046, .0889789874, -.2145988016, math.Pi/2)
+	VSUBPS(x, root, root)
+	VSQRTPS(root, root)
+	VFNMADD213PS(half, root, p) // pi/2 - arccos |u|
+	s.xor(sign, p)
+	VADDPS(half, p, p)
+	return p
+}
+
+// xor flips the bits of x that are set in bits.
+func (s isa) xor(bits, x reg.VecVirtual) {
+	if s.bytes == 64 {
+		VPXORD(bits, x, x)
+		return
+	}
+	VXORPS(bits, x, x)
+}

@@ -43,11 +43,13 @@ func main() {
 		for rows := 1; rows <= s.dot[0]; rows++ {
 			dotTile(s, rows, s.dot[1])
 		}
+		packRow(s)
 		peak(s)
 		transpose(s)
 		winograd(s)
 		vectors(s)
 		adam(s)
+		momentum(s)
 	}
 	pools()
 	Generate()

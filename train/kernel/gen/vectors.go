@@ -39,6 +39,28 @@ func vectors(s isa) {
 		VADDPS(in[1], in[0], in[0])
 		return in[0]
 	})
+	rowLoop(s, "affine", "writes c a + d", "a==", func(in []reg.VecVirtual) reg.VecVirtual {
+		VFMADD213PS(in[2], in[1], in[0])
+		return in[0]
+	})
+	rowLoop(s, "scaleAdd", "writes c a + b", "ab=", func(in []reg.VecVirtual) reg.VecVirtual {
+		VFMADD213PS(in[1], in[2], in[0])
+		return in[0]
+	})
+	rowLoop(s, "clamp", "writes a moved into c to d, NaN for NaN", "a==", func(in []reg.VecVirtual) reg.VecVirtual {
+		VMAXPS(in[0], in[1], in[0]) // of NaN and a number, the instruction gives its last source: a
+		VMINPS(in[0], in[2], in[0])
+		return in[0]
+	})
+	rowLoop(s, "cosine2sine", "writes sqrt((1 - a)(1 + a))", "a", func(in []reg.VecVirtual) reg.VecVirtual {
+		one, less := s.fill(1), s.fill(1)
+		VSUBPS(in[0], less, less)
+		VADDPS(in[0], one, one)
+		VMULPS(one, less, less)
+		VSQRTPS(less, less)
+		return less
+	})
+	rowLoop(s, "supplement", "writes pi - arccos a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.supplement(in[0]) })
 	multiplyAdd := func(in []reg.VecVirtual) reg.VecVirtual {
 		VFMADD213PS(in[2], in[1], in[0])
 		return in[0]
@@ -78,6 +100,7 @@ func vectors(s isa) {
 	rowLoop(s, "log", "writes the natural logarithm of a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.log(in[0]) })
 	rowLoop(s, "arccos", "writes the arc cosine of a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.arccos(in[0]) })
 	rowSum(s, "rowSum", "writes the sum of each row of a", "a")
+	dot(s)
 	rowSum(s, "rowDot", "writes the sum of each row of a b", "ab")
 }
 
@@ -87,6 +110,13 @@ const greater = 0x1e
 // loopOver emits a loop over rows of n values: first once a row, then body for
 // every whole vector at a byte offset and for the rest under a mask, then last.
 func loopOver(s isa, rows, n reg.GPVirtual, first func(), body func(at reg.GPVirtual, load func(Mem) reg.VecVirtual, store func(reg.VecVirtual, Mem)), last func(bytes reg.GPVirtual)) {
+	loopBody(s, rows, n, first, body, last)
+	VZEROUPPER()
+	RET()
+}
+
+// loopBody is loopOver without the return.
+func loopBody(s isa, rows, n reg.GPVirtual, first func(), body func(at reg.GPVirtual, load func(Mem) reg.VecVirtual, store func(reg.VecVirtual, Mem)), last func(bytes reg.GPVirtual)) {
 	bytes, whole, rest := GP64(), GP64(), GP64()
 	MOVQ(n, rest)
 	ANDQ(U32(s.lanes()-1), rest)
@@ -123,20 +153,19 @@ func loopOver(s isa, rows, n reg.GPVirtual, first func(), body func(at reg.GPVir
 	last(bytes)
 	DECQ(rows)
 	JNZ(LabelRef("row"))
-	VZEROUPPER()
-	RET()
 }
 
 // rowLoop writes an operation that f computes in registers. operands has a
-// letter each: small for an array, large for one value a row; an equals sign
-// at the end is one constant, c.
+// letter each: small for an array, large for one value a row; equals signs at
+// the end are constants, c and d.
 func rowLoop(s isa, name, what, operands string, f func(in []reg.VecVirtual) reg.VecVirtual) {
-	operands, constant := strings.CutSuffix(operands, "=")
-	params, more := strings.Split(strings.ToLower(operands), ""), ""
-	if constant {
-		more = ", c float32"
+	operands, more := strings.TrimRight(operands, "="), strings.Count(operands, "=")
+	params, constants := strings.Split(strings.ToLower(operands), ""), []string{"c", "d"}[:more]
+	scalars := ""
+	if more > 0 {
+		scalars = ", " + strings.Join(constants, ", ") + " float32"
 	}
-	TEXT(name+s.name, NOSPLIT|NOFRAME, fmt.Sprintf("func(rows, n int, dst, %s *float32%s)", strings.Join(params, ", "), more))
+	TEXT(name+s.name, NOSPLIT|NOFRAME, fmt.Sprintf("func(rows, n int, dst, %s *float32%s)", strings.Join(params, ", "), scalars))
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s%s %s, for rows of n values, at least one of each.", name, s.name, what))
 	rows, n, dst := argument("rows"), argument("n"), argument("dst")
@@ -144,10 +173,10 @@ func rowLoop(s isa, name, what, operands string, f func(in []reg.VecVirtual) reg
 	for _, p := range params {
 		pointers = append(pointers, argument(p))
 	}
-	values := make([]reg.VecVirtual, len(params), len(params)+1)
-	if constant {
+	values := make([]reg.VecVirtual, len(params), len(params)+more)
+	for _, name := range constants {
 		c := s.vector()
-		VBROADCASTSS(parameter("c"), c)
+		VBROADCASTSS(parameter(name), c)
 		values = append(values, c)
 	}
 	isValue := func(i int) bool { return operands[i] < 'a' }
@@ -205,6 +234,22 @@ func rowSum(s isa, name, what, operands string) {
 			ADDQ(bytes, b)
 		}
 	})
+}
+
+// dot adds up the products of two arrays and returns the sum.
+func dot(s isa) {
+	TEXT("dot"+s.name, NOSPLIT|NOFRAME, "func(n int, a, b *float32) float32")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("dot%s is the sum of the products of n values, at least one.", s.name))
+	n, a, b, rows, sum := argument("n"), argument("a"), argument("b"), GP64(), s.vector()
+	MOVQ(U32(1), rows)
+	result := XMM()
+	loopBody(s, rows, n, func() { s.zero(sum) }, func(at reg.GPVirtual, load func(Mem) reg.VecVirtual, _ func(reg.VecVirtual, Mem)) {
+		VFMADD231PS(load(Mem{Base: b, Index: at, Scale: 1}), load(Mem{Base: a, Index: at, Scale: 1}), sum)
+	}, func(reg.GPVirtual) { VMOVAPS(s.addLanes(sum).AsX(), result) })
+	Store(result, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
 }
 
 // addLanes is the sum of a vector's lanes.
@@ -268,6 +313,33 @@ func adam(s isa) {
 		VSUBPS(first, value, value)
 		VMOVUPS(value, Mem{Base: w})
 		for _, p := range []reg.GPVirtual{w, g, m, v} {
+			ADDQ(Imm(uint64(s.bytes)), p)
+		}
+	})
+	VZEROUPPER()
+	RET()
+}
+
+// momentum is one step of gradient descent with momentum; see Momentum.
+func momentum(s isa) {
+	TEXT("momentum"+s.name, NOSPLIT|NOFRAME, "func(n int, w, grad, u *float32, rate, momentum, decay float32)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("momentum%s updates n vectors of %d values.", s.name, s.lanes()))
+	n, w, g, u := argument("n"), argument("w"), argument("grad"), argument("u")
+	rate, keep, decay := s.vector(), s.vector(), s.vector()
+	VBROADCASTSS(parameter("rate"), rate)
+	VBROADCASTSS(parameter("momentum"), keep)
+	VBROADCASTSS(parameter("decay"), decay)
+	loop(n, func() {
+		value, velocity := s.vector(), s.vector()
+		VMOVUPS(Mem{Base: w}, value)
+		VMOVUPS(Mem{Base: g}, velocity)
+		VFMADD231PS(decay, value, velocity)
+		VFMADD231PS(Mem{Base: u}, keep, velocity)
+		VMOVUPS(velocity, Mem{Base: u})
+		VFNMADD231PS(rate, velocity, value)
+		VMOVUPS(value, Mem{Base: w})
+		for _, p := range []reg.GPVirtual{w, g, u} {
 			ADDQ(Imm(uint64(s.bytes)), p)
 		}
 	})
