@@ -64,7 +64,7 @@ func (o pad) derive(in []*Node, out, grad *Node) []*Node { return []*Node{Crop(g
 
 func (o pad) onRows(_ []rowOperand, shapes []tensor.Shape, _ tensor.Shape) rowRun {
 	k := kernel.NewPad(rowsOf(shapes[0]), shapes[0][2], shapes[0][3], o.width, float32(o.value))
-	return func(rows int, out []float32, in [2][]float32) { k.Maps(rows, in[0], out) }
+	return func(rows int, out []float32, in [3][]float32) { k.Maps(rows, in[0], out) }
 }
 
 func (o pad) bind(in []tensor.Shape, out tensor.Shape) run {
@@ -94,7 +94,7 @@ func (o crop) derive(in []*Node, out, grad *Node) []*Node { return []*Node{Pad(g
 
 func (o crop) onRows(_ []rowOperand, _ []tensor.Shape, out tensor.Shape) rowRun {
 	k := kernel.NewCrop(rowsOf(out), out[2], out[3], o.width)
-	return func(rows int, out []float32, in [2][]float32) { k.Maps(rows, in[0], out) }
+	return func(rows int, out []float32, in [3][]float32) { k.Maps(rows, in[0], out) }
 }
 
 func (o crop) bind(in []tensor.Shape, out tensor.Shape) run {

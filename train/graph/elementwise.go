@@ -52,11 +52,11 @@ func (o arithmetic) derive(in []*Node, out, grad *Node) []*Node {
 	case '+':
 		return []*Node{SumTo(grad, a.Shape()), SumTo(grad, b.Shape())}
 	case '-':
-		return []*Node{SumTo(grad, a.Shape()), SumTo(Scale(grad, -1), b.Shape())}
+		return []*Node{SumTo(grad, a.Shape()), Scale(SumTo(grad, b.Shape()), -1)}
 	case '*':
 		return []*Node{SumTo(Mul(grad, b), a.Shape()), SumTo(Mul(grad, a), b.Shape())}
 	default:
-		return []*Node{SumTo(Div(grad, b), a.Shape()), SumTo(Scale(Div(Mul(grad, out), b), -1), b.Shape())}
+		return []*Node{SumTo(Div(grad, b), a.Shape()), Scale(SumTo(Div(Mul(grad, out), b), b.Shape()), -1)}
 	}
 }
 
@@ -86,13 +86,13 @@ func arithmeticOnRows(loop kernel.Arithmetic, in []rowOperand, n int) rowRun {
 	a, b := in[0], in[1]
 	switch {
 	case a.kind == everyRow && b.size == n && b.kind == ownRow && a.size == n && n > 1:
-		return func(rows int, out []float32, in [2][]float32) {
+		return func(rows int, out []float32, in [3][]float32) {
 			for r := range rows {
 				loop.Both(n, out[r*n:], in[0], in[1][r*n:])
 			}
 		}
 	case b.kind == everyRow && a.size == n && a.kind == ownRow && b.size == n && n > 1:
-		return func(rows int, out []float32, in [2][]float32) {
+		return func(rows int, out []float32, in [3][]float32) {
 			for r := range rows {
 				loop.Both(n, out[r*n:], in[0][r*n:], in[1])
 			}
@@ -100,11 +100,11 @@ func arithmeticOnRows(loop kernel.Arithmetic, in []rowOperand, n int) rowRun {
 	case a.kind == everyRow || b.kind == everyRow:
 		return nil
 	case a.size == n && b.size == n:
-		return func(rows int, out []float32, in [2][]float32) { loop.Both(rows*n, out, in[0], in[1]) }
+		return func(rows int, out []float32, in [3][]float32) { loop.Both(rows*n, out, in[0], in[1]) }
 	case a.size == n && b.size == 1:
-		return func(rows int, out []float32, in [2][]float32) { loop.Right(rows, n, out, in[0], in[1]) }
+		return func(rows int, out []float32, in [3][]float32) { loop.Right(rows, n, out, in[0], in[1]) }
 	case a.size == 1 && b.size == n:
-		return func(rows int, out []float32, in [2][]float32) { loop.Left(rows, n, out, in[0], in[1]) }
+		return func(rows int, out []float32, in [3][]float32) { loop.Left(rows, n, out, in[0], in[1]) }
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ type rowwise interface {
 }
 
 // rowRun computes rows of out from the same rows of its operands.
-type rowRun func(rows int, out []float32, in [2][]float32)
+type rowRun func(rows int, out []float32, in [3][]float32)
 
 // rowOperand says how a value is seen from a row.
 type rowOperand struct {
@@ -100,6 +100,7 @@ func (p *Program) fuse() {
 	f.findLevels()
 	f.hasten()
 	p.steps = f.steps()
+	f.contract()
 }
 
 // rowRunOf is a value's kernel on rows, or nil.
@@ -162,10 +163,11 @@ func (f *fusion) hasten() {
 	}
 }
 
-// steps gathers the values of a level into steps, in order.
+// steps gathers the values of a level that are connected within it into steps,
+// in order.
 func (f *fusion) steps() []step {
-	type key struct{ level, rows int }
-	groups := make(map[key]int)
+	group := f.groups()
+	places := make(map[int]int) // of each group among the steps
 	var steps []step
 	for at, v := range f.p.values {
 		if v.op == nil {
@@ -175,12 +177,11 @@ func (f *fusion) steps() []step {
 			steps = append(steps, step{values: []int{at}, level: f.level[at]})
 			continue
 		}
-		k := key{f.level[at], rowsOf(v.shape)}
-		i, ok := groups[k]
+		i, ok := places[group[at]]
 		if !ok {
 			i = len(steps)
-			groups[k] = i
-			steps = append(steps, step{level: f.level[at], rows: k.rows})
+			places[group[at]] = i
+			steps = append(steps, step{level: f.level[at], rows: rowsOf(v.shape)})
 		}
 		steps[i].values = append(steps[i].values, at)
 	}
@@ -195,6 +196,40 @@ func (f *fusion) steps() []step {
 		f.p.values[at].kept = v.op == nil || f.isKept(at)
 	}
 	return steps
+}
+
+// groups gives the values that run together the same number: those that join,
+// on one level, and read each other or the same thing of their own size.
+func (f *fusion) groups() []int {
+	parent := make([]int, len(f.p.values))
+	for i := range parent {
+		parent[i] = i
+	}
+	var find func(i int) int
+	find = func(i int) int {
+		if parent[i] != i {
+			parent[i] = find(parent[i])
+		}
+		return parent[i]
+	}
+	together := func(a, b int) bool { return f.joins(a, b) && f.level[a] == f.level[b] }
+	for at, v := range f.p.values {
+		for _, in := range v.in {
+			if together(at, in) {
+				parent[find(at)] = find(in)
+				continue
+			}
+			for _, other := range f.users[in] {
+				if other < at && together(at, other) && rowSize(f.p.values[in].shape) > 1 {
+					parent[find(at)] = find(other)
+				}
+			}
+		}
+	}
+	for i := range parent {
+		parent[i] = find(i)
+	}
+	return parent
 }
 
 // isKept tells whether a value needs memory of its own: whether a step other

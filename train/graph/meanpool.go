@@ -53,7 +53,7 @@ func (o meanPool) derive(in []*Node, out, grad *Node) []*Node {
 
 func (o meanPool) onRows(_ []rowOperand, shapes []tensor.Shape, _ tensor.Shape) rowRun {
 	w, _ := windows(shapes[0], o.size, o.size) // shape has accepted it before
-	return func(rows int, out []float32, in [2][]float32) { w.Mean(rows, in[0], out) }
+	return func(rows int, out []float32, in [3][]float32) { w.Mean(rows, in[0], out) }
 }
 
 func (o meanPool) bind(in []tensor.Shape, out tensor.Shape) run {
@@ -101,7 +101,7 @@ func (o meanSpread) derive(in []*Node, out, grad *Node) []*Node {
 
 func (o meanSpread) onRows([]rowOperand, []tensor.Shape, tensor.Shape) rowRun {
 	w, _ := windows(o.to, o.size, o.size) // shape has accepted it before
-	return func(rows int, out []float32, in [2][]float32) { w.Spread(rows, in[0], out) }
+	return func(rows int, out []float32, in [3][]float32) { w.Spread(rows, in[0], out) }
 }
 
 func (o meanSpread) bind(in []tensor.Shape, out tensor.Shape) run {

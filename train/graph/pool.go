@@ -53,7 +53,7 @@ func (o pick) derive(in []*Node, out, grad *Node) []*Node {
 
 func (o pick) onRows(in []rowOperand, shapes []tensor.Shape, _ tensor.Shape) rowRun {
 	w, _ := windows(shapes[0], o.size, o.stride) // shape has accepted it before
-	return func(rows int, out []float32, in [2][]float32) { w.Pick(rows, in[0], in[1], out) }
+	return func(rows int, out []float32, in [3][]float32) { w.Pick(rows, in[0], in[1], out) }
 }
 
 func (o pick) bind(in []tensor.Shape, out tensor.Shape) run {
@@ -105,7 +105,7 @@ func (o scatter) derive(in []*Node, out, grad *Node) []*Node {
 
 func (o scatter) onRows(in []rowOperand, shapes []tensor.Shape, _ tensor.Shape) rowRun {
 	w, _ := windows(shapes[0], o.size, o.stride) // shape has accepted it before
-	return func(rows int, out []float32, in [2][]float32) { w.Scatter(rows, in[0], in[1], out) }
+	return func(rows int, out []float32, in [3][]float32) { w.Scatter(rows, in[0], in[1], out) }
 }
 
 func (o scatter) bind(in []tensor.Shape, out tensor.Shape) run {

@@ -59,7 +59,7 @@ func (o sumTo) onRows(in []rowOperand, shapes []tensor.Shape, out tensor.Shape) 
 	if in[0].kind != ownRow || rowSize(out) != 1 || rowsOf(shapes[0]) != rowsOf(out) {
 		return nil
 	}
-	return func(rows int, out []float32, in [2][]float32) { kernel.RowSum(rows, n, out, in[0]) }
+	return func(rows int, out []float32, in [3][]float32) { kernel.RowSum(rows, n, out, in[0]) }
 }
 
 func (o sumTo) bind(in []tensor.Shape, out tensor.Shape) run {
@@ -106,13 +106,13 @@ func (o broadcast) onRows(in []rowOperand, _ []tensor.Shape, out tensor.Shape) r
 	n := rowSize(out)
 	switch {
 	case in[0].kind == everyRow && in[0].size == n && n > 1:
-		return func(rows int, out []float32, in [2][]float32) {
+		return func(rows int, out []float32, in [3][]float32) {
 			for r := range rows {
 				copy(out[r*n:(r+1)*n], in[0])
 			}
 		}
 	case in[0].kind != everyRow && in[0].size == 1:
-		return func(rows int, out []float32, in [2][]float32) {
+		return func(rows int, out []float32, in [3][]float32) {
 			for r := range rows {
 				kernel.Fill(out[r*n:(r+1)*n], nil, in[0][r])
 			}

@@ -7,8 +7,9 @@ import (
 )
 
 // rowValues is about how many values of one operand a row program works on at
-// a time: a dozen of them fit the first-level cache.
-const rowValues = 1 << 10
+// a time: a dozen of them fit the second-level cache, and the calls between
+// them cost little.
+const rowValues = 1 << 12
 
 // place says where a row program finds or leaves a value.
 type place struct {
@@ -21,7 +22,7 @@ type place struct {
 type instruction struct {
 	run    rowRun
 	out    place
-	in     [2]place
+	in     [3]place
 	inputs int
 }
 
@@ -30,6 +31,24 @@ type gathering struct {
 	from     int // value
 	to       place
 	div, mod int
+}
+
+// fill writes the values of the rows from first on.
+func (g *gathering) fill(to, from []float32, first int) {
+	if g.mod == 1 {
+		kernel.Fill(to, nil, from[0])
+		return
+	}
+	at, left := first/g.div%g.mod, g.div-first%g.div
+	for r := range to {
+		to[r] = from[at]
+		if left--; left == 0 {
+			left = g.div
+			if at++; at == g.mod {
+				at = 0
+			}
+		}
+	}
 }
 
 // rowProgram runs the values of one step a few rows at a time. Values that only
@@ -156,14 +175,11 @@ func (k *rowProgram) Part(s *kernel.Scratch, part int) {
 	registers := s.Floats(k.registers)
 	for i := range k.gathers {
 		g := &k.gathers[i]
-		from, to := k.p.values[g.from].data, registers[g.to.at:g.to.at+rows]
-		for r := range to {
-			to[r] = from[(first+r)/g.div%g.mod]
-		}
+		g.fill(registers[g.to.at:g.to.at+rows], k.p.values[g.from].data, first)
 	}
 	for i := range k.code {
 		c := &k.code[i]
-		var in [2][]float32
+		var in [3][]float32
 		for j := range c.inputs {
 			in[j] = k.view(registers, c.in[j], first, rows)
 		}

@@ -24,8 +24,15 @@ type mapping struct {
 	derive func(x, out, grad *Node, c float64) *Node
 }
 
-// Scale is c x.
-func Scale(x *Node, c float64) *Node { return apply(mapped{&scaling, c}, x) }
+// Scale is c x. What a broadcast repeats is scaled before it is repeated.
+func Scale(x *Node, c float64) *Node {
+	if op := operationOf(x); op != nil {
+		if b, ok := op.operation.(broadcast); ok {
+			return Broadcast(Scale(op.in[0], c), b.to)
+		}
+	}
+	return apply(mapped{&scaling, c}, x)
+}
 
 // Offset is x + c.
 func Offset(x *Node, c float64) *Node { return apply(mapped{&offsetting, c}, x) }
@@ -95,9 +102,9 @@ func (o mapped) overwrites() []int { return []int{0} }
 func (o mapped) onRows(in []rowOperand, _ []tensor.Shape, _ tensor.Shape) rowRun {
 	f, c := o.kind.kernel, float32(o.constant)
 	if len(in) == 0 {
-		return func(_ int, out []float32, _ [2][]float32) { f(out, nil, c) }
+		return func(_ int, out []float32, _ [3][]float32) { f(out, nil, c) }
 	}
-	return func(_ int, out []float32, in [2][]float32) { f(out, in[0], c) }
+	return func(_ int, out []float32, in [3][]float32) { f(out, in[0], c) }
 }
 
 func (o mapped) bind(in []tensor.Shape, out tensor.Shape) run {

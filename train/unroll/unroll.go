@@ -151,10 +151,7 @@ func (w *Walk) Forward(theta0 []float32, steps []Step, alpha float32, visit func
 		w.forward.Run()
 		before, after := w.thetas[t], w.thetas[t+1]
 		for i, n := range w.sizes {
-			g := w.forward.Output(1 + i)
-			for j, v := range before[:n] {
-				after[j] = v - alpha*g[j]
-			}
+			kernel.ScaleAdd(after[:n], w.forward.Output(1+i), before, -alpha)
 			before, after = before[n:], after[n:]
 		}
 		if visit != nil {
@@ -208,15 +205,11 @@ func (w *Walk) Backward(u []float32, n int) (dAlpha float64, dTheta []float32, e
 		w.backward.Run()
 		dAlpha -= float64(w.backward.Output(0)[0])
 		if grad := w.steps[t].Grad; grad != nil {
-			for i, v := range w.backward.Output(1) {
-				grad[i] -= w.alpha * v
-			}
+			kernel.ScaleAdd(grad, w.backward.Output(1), grad, -w.alpha)
 		}
 		rest := w.u
 		for i, n := range w.sizes {
-			for j, v := range w.backward.Output(2 + i) {
-				rest[j] -= w.alpha * v
-			}
+			kernel.ScaleAdd(rest[:n], w.backward.Output(2+i), rest, -w.alpha)
 			rest = rest[n:]
 		}
 	}

@@ -1,0 +1,141 @@
+// Command bench measures the work that a user would otherwise run in PyTorch,
+// under the same names and fields as peer_torch.py beside it:
+//
+//	go run ./test/bench                     ours, the peer's and the limit, side by side
+//	go run ./test/bench -json [workload...] ours alone, one JSON object a line
+//
+// Each workload runs in a process of its own, so that peak memory is its own.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/distillmesh/distillmesh/train/kernel"
+)
+
+// Row is one measurement.
+type Row struct {
+	Peer     string  `json:"peer,omitempty"`
+	Engine   string  `json:"engine,omitempty"`
+	Workload string  `json:"workload"`
+	StepS    float64 `json:"step_s"` // median seconds a step
+	Rate     float64 `json:"rate"`
+	Unit     string  `json:"unit"`
+	Threads  int     `json:"threads"`
+	PeakRSS  float64 `json:"peak_rss_mib"`
+}
+
+func main() {
+	alone := flag.Bool("json", false, "print one JSON object a line for our side alone")
+	once := flag.Bool("once", false, "run the one named workload in this process")
+	profile := flag.String("cpuprofile", "", "with -once: where to write a profile")
+	rounds := flag.Int("rounds", 3, "how often both sides run, in turn")
+	python := flag.String("python", "", "the Python that has torch (default: the first of python3 and /usr/bin/python3)")
+	flag.Parse()
+	if *profile != "" {
+		file, err := os.Create(*profile)
+		if err == nil {
+			err = pprof.StartCPUProfile(file)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		defer pprof.StopCPUProfile()
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, flag.Args(), *alone, *once, *rounds, *python); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, names []string, alone, once bool, rounds int, python string) error {
+	for _, n := range names {
+		if _, ok := workloads[n]; !ok {
+			return fmt.Errorf("workload %q: have %s", n, strings.Join(order, ", "))
+		}
+	}
+	if len(names) == 0 {
+		names = order
+	}
+	if once {
+		row, err := measure(names[0])
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(row)
+	}
+	if alone {
+		for _, n := range names {
+			row, err := apart(ctx, n)
+			if err != nil {
+				return err
+			}
+			if err := json.NewEncoder(os.Stdout).Encode(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return compare(ctx, names, rounds, findPeer(ctx, python))
+}
+
+// apart measures a workload in a process of its own.
+func apart(ctx context.Context, name string) (Row, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return Row{}, err
+	}
+	return read(exec.CommandContext(ctx, self, "-once", name))
+}
+
+// read runs a command that prints one row.
+func read(cmd *exec.Cmd) (row Row, err error) {
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return row, fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
+	}
+	return row, json.Unmarshal(out, &row)
+}
+
+// measure runs a workload in this process: the median of its rounds.
+func measure(name string) (Row, error) {
+	w := workloads[name]
+	pool := kernel.NewPool(runtime.GOMAXPROCS(0))
+	defer pool.Close()
+	step, err := w.prepare(pool)
+	if err != nil {
+		return Row{}, fmt.Errorf("%s: %w", name, err)
+	}
+	var seconds []float64
+	for i := range w.warm + w.rounds {
+		start := time.Now()
+		if err := step(); err != nil {
+			return Row{}, fmt.Errorf("%s: %w", name, err)
+		}
+		if i >= w.warm {
+			seconds = append(seconds, time.Since(start).Seconds())
+		}
+	}
+	median := middle(seconds)
+	return Row{Engine: kernel.Name(), Workload: name, StepS: median, Rate: w.work / median, Unit: w.unit, Threads: pool.Workers(), PeakRSS: peakRSS()}, nil
+}
+
+func middle(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
