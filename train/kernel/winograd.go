@@ -148,13 +148,13 @@ func (k *winogradMaps) run(p *Pool, x, w, y []float32) {
 	k.x, k.w, k.y = x, w, y
 	k.filters = p.common(0, tilePoints*k.t.channels*k.stride)
 	k.first = true
-	p.Run(k.t.channels, k)
+	p.Run(ceilDiv(k.t.channels, filterGroup), k)
 	k.first = false
 	p.Run(ceilDiv(k.t.rows(), k.per), k)
 	k.x, k.w, k.y, k.filters = nil, nil, nil, nil
 }
 
-// Part implements Task: the filters of one source channel, or some rows of
+// Part implements Task: the filters of some source channels, or some rows of
 // tiles.
 func (k *winogradMaps) Part(s *Scratch, part int) {
 	if k.first {
@@ -184,22 +184,32 @@ func (k *winogradMaps) bandSize() int {
 	return max(tileSide*(k.t.across*tileResults+tileSide)*k.t.stride, tileResults*k.t.across*tileResults*k.stride)
 }
 
-// prepare transforms the filters that read one source channel: a row of the
-// result's channels for each of the 36 points.
-func (k *winogradMaps) prepare(s *Scratch, c int) {
-	taps, temp := s.floats(2, filterTaps*k.stride), s.floats(3, tilePoints*active.lanes)
+// filterGroup is how many source channels' filters are transformed at once: as
+// many as make whole blocks of a transpose.
+const filterGroup = 16
+
+// prepare transforms the filters that read a group of source channels: for
+// each of them a row of the result's channels for each of the 36 points.
+func (k *winogradMaps) prepare(s *Scratch, group int) {
+	first := group * filterGroup
+	count := min(filterGroup, k.t.channels-first)
+	taps, temp := s.floats(2, count*filterTaps*k.stride), s.floats(3, tilePoints*active.lanes)
 	clear(taps)
+	row, col := filterSide*k.stride*sizeOfFloat, k.stride*sizeOfFloat
+	from := 0
 	if k.turned { // the filter of result channel j is w[c, j], turned
-		transposeInto(taps, k.stride, k.w[c*k.out*filterTaps:], filterTaps, k.out, filterTaps)
+		for c := range count {
+			transposeInto(taps[c*filterTaps*k.stride:], k.stride, k.w[(first+c)*k.out*filterTaps:], filterTaps, k.out, filterTaps)
+		}
+		row, col, from = -row, -col, (filterTaps-1)*k.stride
 	} else { // the filter of result channel j is w[j, c]
-		transposeInto(taps, k.stride, k.w[c*filterTaps:], k.t.channels*filterTaps, k.out, filterTaps)
-	}
-	from, row, col := &taps[0], filterSide*k.stride*sizeOfFloat, k.stride*sizeOfFloat
-	if k.turned {
-		from, row, col = &taps[(filterTaps-1)*k.stride], -row, -col
+		transposeInto(taps, k.stride, k.w[first*filterTaps:], k.t.channels*filterTaps, k.out, count*filterTaps)
 	}
 	point := k.t.channels * k.stride * sizeOfFloat
-	active.winograd.filterPoints(channelVectors(k.out), from, row, col, &k.filters[c*k.stride], tileSide*point, point, &temp[0])
+	for c := range count {
+		active.winograd.filterPoints(channelVectors(k.out), &taps[c*filterTaps*k.stride+from], row, col,
+			&k.filters[(first+c)*k.stride], tileSide*point, point, &temp[0])
+	}
 }
 
 // scatter makes the results of one row of tiles and writes them out.

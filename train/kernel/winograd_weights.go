@@ -21,7 +21,7 @@ type winogradWeights struct {
 const (
 	someTiles   = iota // rows of tiles to transform
 	onePoint           // a point's product
-	someFilters        // an input channel's filters to transform back
+	someFilters        // some input channels' filters to transform back
 )
 
 func newWinogradWeights(g Conv) *winogradWeights {
@@ -46,7 +46,7 @@ func (k *winogradWeights) run(p *Pool, x, y, w []float32) {
 		p.Run(tilePoints, k)
 	}
 	k.stage = someFilters
-	p.Run(k.c, k)
+	p.Run(ceilDiv(k.c, filterGroup), k)
 	k.src, k.grad, k.out, k.sum, k.v, k.m = nil, nil, nil, nil, nil, nil
 }
 
@@ -76,10 +76,16 @@ func (k *winogradWeights) points(s *Scratch, first, rows, tiles int) {
 	}
 }
 
-// filters transforms the products of one input channel back to filters.
-func (k *winogradWeights) filters(s *Scratch, c int) {
-	taps, temp := s.floats(2, filterTaps*k.y.stride), s.floats(3, tilePoints*active.lanes)
+// filters transforms the products of a group of input channels back to
+// filters.
+func (k *winogradWeights) filters(s *Scratch, group int) {
+	first := group * filterGroup
+	count := min(filterGroup, k.c-first)
+	taps, temp := s.floats(2, count*filterTaps*k.y.stride), s.floats(3, tilePoints*active.lanes)
 	point, bytes := k.c*k.y.stride*sizeOfFloat, k.y.stride*sizeOfFloat
-	active.winograd.pointFilter(k.y.vector, &k.sum[c*k.y.stride], tileSide*point, point, &taps[0], filterSide*bytes, bytes, &temp[0])
-	transposeInto(k.out[c*filterTaps:], k.c*filterTaps, taps, k.y.stride, filterTaps, k.k)
+	for c := range count {
+		active.winograd.pointFilter(k.y.vector, &k.sum[(first+c)*k.y.stride], tileSide*point, point,
+			&taps[c*filterTaps*k.y.stride], filterSide*bytes, bytes, &temp[0])
+	}
+	transposeInto(k.out[first*filterTaps:], k.c*filterTaps, taps, k.y.stride, count*filterTaps, k.k)
 }
