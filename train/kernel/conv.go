@@ -108,18 +108,26 @@ func place(dst, src []float32, channels, h, w, ph, pw, top, left, dilate int) {
 	}
 }
 
+// mapper computes a map, by points or on bands, from a source and filters.
+type mapper interface {
+	run(p *Pool, source, filters, result []float32)
+}
+
 // ConvMaps is the forward map: images and filters to feature maps.
 type ConvMaps struct {
 	g       Conv
-	points  *winogradMaps
+	other   mapper // nil: correlations
 	c       correlation
 	x, w, y []float32
 }
 
 // NewConvMaps prepares the forward map.
 func NewConvMaps(g Conv) *ConvMaps {
-	if g.byPoints() {
-		return &ConvMaps{g: g, points: newWinogradMaps(g, false)}
+	switch {
+	case g.byPoints():
+		return &ConvMaps{g: g, other: newWinogradMaps(g, false)}
+	case g.byBands():
+		return &ConvMaps{g: g, other: newBandMaps(g, false)}
 	}
 	k := &ConvMaps{g: g, c: correlation{in: g.C, out: g.K, r: g.R, s: g.S, srcH: g.H, srcW: g.W, dilate: 1, top: g.Pad, left: g.Pad,
 		padH: g.H + 2*g.Pad, padW: g.W + 2*g.Pad, keep: g.Stride, dstH: g.P(), dstW: g.Q()}}
@@ -129,8 +137,8 @@ func NewConvMaps(g Conv) *ConvMaps {
 
 // Run computes y (N, K, P, Q) from x (N, C, H, W) and w (K, C, R, S).
 func (k *ConvMaps) Run(p *Pool, x, w, y []float32) {
-	if k.points != nil {
-		k.points.run(p, x, w, y)
+	if k.other != nil {
+		k.other.run(p, x, w, y)
 		return
 	}
 	k.x, k.w, k.y = x, w, y
@@ -148,7 +156,7 @@ func (k *ConvMaps) Part(s *Scratch, i int) {
 // correlation of the dilated maps with the filters turned by half a turn.
 type ConvImages struct {
 	g      Conv
-	points *winogradMaps
+	other  mapper // nil: correlations
 	c      correlation
 	turned []float32
 	y, x   []float32
@@ -157,7 +165,10 @@ type ConvImages struct {
 // NewConvImages prepares the image gradient.
 func NewConvImages(g Conv) *ConvImages {
 	if g.byPoints() {
-		return &ConvImages{g: g, points: newWinogradMaps(g, true)}
+		return &ConvImages{g: g, other: newWinogradMaps(g, true)}
+	}
+	if t, ok := g.turned(); ok && t.byBands() {
+		return &ConvImages{g: g, other: newBandMaps(t, true)}
 	}
 	k := &ConvImages{g: g, turned: make([]float32, g.C*g.K*g.R*g.S), c: correlation{in: g.K, out: g.C, r: g.R, s: g.S,
 		srcH: g.P(), srcW: g.Q(), dilate: g.Stride, top: g.R - 1 - g.Pad, left: g.S - 1 - g.Pad, padH: g.H + g.R - 1, padW: g.W + g.S - 1,
@@ -168,8 +179,8 @@ func NewConvImages(g Conv) *ConvImages {
 
 // Run computes x (N, C, H, W) from y (N, K, P, Q) and w (K, C, R, S).
 func (k *ConvImages) Run(p *Pool, y, w, x []float32) {
-	if k.points != nil {
-		k.points.run(p, y, w, x)
+	if k.other != nil {
+		k.other.run(p, y, w, x)
 		return
 	}
 	taps := k.g.R * k.g.S

@@ -16,6 +16,12 @@ var convShapes = []Conv{
 	{N: 1, C: 1, H: 1, W: 1, K: 1, R: 1, S: 1, Stride: 1},
 	{N: 2, C: 2, H: 3, W: 3, K: 2, R: 2, S: 2, Stride: 1, Pad: 3},
 	{N: 2, C: 4, H: 6, W: 6, K: 3, R: 3, S: 3, Stride: 3, Pad: 2},
+	{N: 2, C: 3, H: 9, W: 13, K: 33, R: 5, S: 5, Stride: 1, Pad: 2}, // many channels from here on
+	{N: 3, C: 25, H: 8, W: 7, K: 40, R: 5, S: 5, Stride: 1, Pad: 2},
+	{N: 2, C: 30, H: 9, W: 8, K: 26, R: 3, S: 3, Stride: 2, Pad: 1},
+	{N: 2, C: 32, H: 5, W: 5, K: 24, R: 1, S: 1, Stride: 2},
+	{N: 1, C: 1, H: 6, W: 6, K: 47, R: 3, S: 2, Stride: 1, Pad: 1},
+	{N: 2, C: 40, H: 3, W: 3, K: 30, R: 3, S: 3, Stride: 1, Pad: 3},
 }
 
 // eachTap calls f with the places in x, w and y of every product of the
@@ -118,6 +124,9 @@ func BenchmarkConv(b *testing.B) {
 	for name, g := range map[string]Conv{
 		"lenet1": {N: 50, C: 1, H: 28, W: 28, K: 6, R: 5, S: 5, Stride: 1, Pad: 2},
 		"lenet2": {N: 50, C: 6, H: 14, W: 14, K: 16, R: 5, S: 5, Stride: 1},
+		"5x5":    {N: 50, C: 64, H: 16, W: 16, K: 64, R: 5, S: 5, Stride: 1, Pad: 2},
+		"5x5x3":  {N: 50, C: 3, H: 32, W: 32, K: 64, R: 5, S: 5, Stride: 1, Pad: 2},
+		"3x3x1":  {N: 10, C: 1, H: 28, W: 28, K: 128, R: 3, S: 3, Stride: 1, Pad: 1},
 		"64to64": {N: 8, C: 64, H: 16, W: 16, K: 64, R: 3, S: 3, Stride: 1, Pad: 1},
 	} {
 		benchmarkConv(b, pool, name, g)

@@ -9,7 +9,7 @@ const weightBytes = 1 << 20
 // padded width, with the run of the padded image that the tap reads.
 type ConvWeights struct {
 	g          Conv
-	points     *winogradWeights
+	other      mapper // nil: dot products of long runs
 	padW       int
 	steps      int   // vectors in one channel of spread maps
 	chunk      int   // images prepared at once
@@ -25,8 +25,11 @@ type ConvWeights struct {
 
 // NewConvWeights prepares the weight gradient. It holds up to about a megabyte.
 func NewConvWeights(g Conv) *ConvWeights {
-	if g.byPoints() {
-		return &ConvWeights{g: g, points: newWinogradWeights(g)}
+	switch {
+	case g.byPoints():
+		return &ConvWeights{g: g, other: newWinogradWeights(g)}
+	case g.byBands():
+		return &ConvWeights{g: g, other: newBandWeights(g)}
 	}
 	padH, padW := g.H+2*g.Pad, g.W+2*g.Pad
 	lanes := active.lanes
@@ -46,8 +49,8 @@ func NewConvWeights(g Conv) *ConvWeights {
 
 // Run computes w (K, C, R, S) from x (N, C, H, W) and y (N, K, P, Q).
 func (k *ConvWeights) Run(p *Pool, x, y, w []float32) {
-	if k.points != nil {
-		k.points.run(p, x, y, w)
+	if k.other != nil {
+		k.other.run(p, x, y, w)
 		return
 	}
 	k.x, k.y, k.w = x, y, w

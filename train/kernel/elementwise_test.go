@@ -175,21 +175,48 @@ func TestPoolingInVectorsIsThePlainLoop(t *testing.T) {
 		rng := rand.New(rand.NewPCG(6, 6))
 		pool := NewPool(2)
 		defer pool.Close()
+		for h := 3; h < 8; h++ {
+			for w := 3; w < 40; w++ {
+				for _, g := range []Windows{{3, h, w, 2, 2}, {3, h, w, 3, 2}} {
+					x := make([]float32, g.Maps*h*w)
+					for i := range x {
+						x[i] = float32(rng.IntN(4)) // many ties
+						if rng.IntN(9) == 0 {
+							x[i] = float32(math.NaN())
+						}
+					}
+					values := random(rng, g.Maps*g.P()*g.Q())
+					picked, scattered := make([]float32, len(values)), random(rng, len(x))
+					NewPick(g).Run(pool, x, x, picked)
+					NewScatter(g).Run(pool, x, values, scattered)
+					checkWindows(t, g, x, values, picked, scattered)
+				}
+			}
+		}
+	})
+}
+
+func TestMeanPoolingMatchesFloat64(t *testing.T) {
+	forEachSet(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(6, 7))
 		for h := 2; h < 7; h++ {
 			for w := 2; w < 40; w++ {
-				g := Windows{Maps: 3, H: h, W: w, Size: 2, Stride: 2}
-				x := make([]float32, g.Maps*h*w)
+				g := Windows{Maps: 2, H: h, W: w, Size: 2, Stride: 2}
+				x, v := random(rng, g.Maps*h*w), random(rng, g.Maps*g.P()*g.Q())
+				means, spread := make([]float32, len(v)), random(rng, len(x))
+				wantMeans, wantSpread := make([]float64, len(v)), make([]float64, len(x))
 				for i := range x {
-					x[i] = float32(rng.IntN(4)) // many ties
-					if rng.IntN(9) == 0 {
-						x[i] = float32(math.NaN())
+					m, r, c := i/(h*w), i/w%h/2, i%w/2
+					if r < g.P() && c < g.Q() {
+						window := (m*g.P()+r)*g.Q() + c
+						wantMeans[window] += float64(x[i]) / 4
+						wantSpread[i] = float64(v[window]) / 4
 					}
 				}
-				values := random(rng, g.Maps*g.P()*g.Q())
-				picked, scattered := make([]float32, len(values)), random(rng, len(x))
-				NewPick(g).Run(pool, x, x, picked)
-				NewScatter(g).Run(pool, x, values, scattered)
-				checkWindows(t, g, x, values, picked, scattered)
+				g.Mean(g.Maps, x, means)
+				near(t, "mean", means, wantMeans)
+				g.Spread(g.Maps, v, spread)
+				near(t, "spread", spread, wantSpread)
 			}
 		}
 	})
@@ -197,23 +224,19 @@ func TestPoolingInVectorsIsThePlainLoop(t *testing.T) {
 
 func checkWindows(t *testing.T, g Windows, x, values, picked, scattered []float32) {
 	t.Helper()
-	want := make([]float32, len(x))
+	want := make([]float64, len(x))
 	for m := range g.Maps {
 		for i := range g.P() {
 			for j := range g.Q() {
 				at, window := g.maximum(x[m*g.H*g.W:], 2*i*g.W+2*j)+m*g.H*g.W, (m*g.P()+i)*g.Q()+j
-				want[at] = values[window]
+				want[at] += float64(values[window])
 				if !same(picked[window], x[at]) {
 					t.Fatalf("%+v: window %d gives %v, want %v", g, window, picked[window], x[at])
 				}
 			}
 		}
 	}
-	for i := range want {
-		if !same(scattered[i], want[i]) {
-			t.Fatalf("%+v: value %d is %v, want %v", g, i, scattered[i], want[i])
-		}
-	}
+	near(t, fmt.Sprintf("%+v: scattered", g), scattered, want)
 }
 
 // The expected values follow the formulas of the optimisers in float64.

@@ -72,6 +72,8 @@ type vectorSet struct {
 	poolMax           func(rows int, x *float32, width int, out *float32, outWidth int)
 	poolMaxMasked     func(rows int, x *float32, width int, out *float32, outWidth int, masks *int32)
 	poolScatter       func(rows int, x *float32, width int, g *float32, gWidth int, out *float32)
+	overlapMax        func(rows int, x *float32, width int, out *float32, outWidth int)
+	overlapScatter    func(rows int, x *float32, width int, g *float32, gWidth int, out *float32)
 	poolMean          func(rows int, x *float32, width int, out *float32, outWidth int)
 	poolMeanMasked    func(rows int, x *float32, width int, out *float32, outWidth int, masks *int32)
 	poolSpread        func(rows int, out *float32, width int, g *float32, gWidth int)

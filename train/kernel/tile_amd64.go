@@ -673,3 +673,13 @@ func poolMeanMaskedAVX2(rows int, x *float32, width int, out *float32, outWidth 
 //
 //go:noescape
 func poolSpreadMaskedAVX2(rows int, out *float32, width int, grad *float32, gradWidth int, masks *int32)
+
+// overlapMaxAVX2 takes the largest value of eight 3 x 3 windows, two apart, for several rows of windows. Widths are in bytes.
+//
+//go:noescape
+func overlapMaxAVX2(rows int, x *float32, width int, out *float32, outWidth int)
+
+// overlapScatterAVX2 adds grad to the place of each window's largest value, as overlapMax finds it.
+//
+//go:noescape
+func overlapScatterAVX2(rows int, x *float32, width int, grad *float32, gradWidth int, out *float32)

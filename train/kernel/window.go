@@ -51,8 +51,14 @@ func (w Windows) Pick(maps int, x, v, out []float32) {
 			w.pickPairs(x, out)
 			continue
 		}
+		done := 0
+		if active.vectors != nil && &x[0] == &v[0] {
+			for ; done < w.overlapping(); done += vectorValues {
+				active.vectors.overlapMax(w.P(), &x[2*done], w.W*sizeOfFloat, &out[done], w.Q()*sizeOfFloat)
+			}
+		}
 		for i := range w.P() {
-			for j := range w.Q() {
+			for j := done; j < w.Q(); j++ {
 				out[i*w.Q()+j] = v[w.maximum(x, i*w.Stride*w.W+j*w.Stride)]
 			}
 		}
@@ -61,6 +67,15 @@ func (w Windows) Pick(maps int, x, v, out []float32) {
 
 // pairs tells whether windows are 2 x 2 and do not overlap.
 func (w Windows) pairs() bool { return w.Size == 2 && w.Stride == 2 }
+
+// overlapping is how many windows of a row, a multiple of a vector's width, lie
+// so that vectors of 3 x 3 windows two apart stay within the row.
+func (w Windows) overlapping() int {
+	if w.Size != 3 || w.Stride != 2 || w.W < 2*vectorValues+2 {
+		return 0
+	}
+	return min(w.Q(), (w.W-2)/2) / vectorValues * vectorValues
+}
 
 // partialMasks are, for each number of windows below vectorValues, the masks of
 // a row's two vectors and of the windows.
@@ -174,8 +189,14 @@ func (w Windows) Scatter(maps int, x, g, out []float32) {
 			w.scatterPairs(x, g, out)
 			continue
 		}
+		done := 0
+		if active.vectors != nil {
+			for ; done < w.overlapping(); done += vectorValues {
+				active.vectors.overlapScatter(w.P(), &x[2*done], w.W*sizeOfFloat, &g[done], w.Q()*sizeOfFloat, &out[2*done])
+			}
+		}
 		for i := range w.P() {
-			for j := range w.Q() {
+			for j := done; j < w.Q(); j++ {
 				out[w.maximum(x, i*w.Stride*w.W+j*w.Stride)] += g[i*w.Q()+j]
 			}
 		}

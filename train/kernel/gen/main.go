@@ -52,6 +52,8 @@ func main() {
 		momentum(s)
 	}
 	pools()
+	overlapMax()
+	overlapScatter()
 	Generate()
 }
 
