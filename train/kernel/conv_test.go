@@ -149,8 +149,7 @@ func benchmarkConv(b *testing.B, pool *Pool, name string, g Conv) {
 			for b.Loop() {
 				run()
 			}
-			flops := 2 * float64(len(y)) * float64(g.C*g.R*g.S) * float64(b.N)
-			b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			reportRate(b, 2*float64(len(y))*float64(g.C*g.R*g.S), pool.Workers())
 		})
 	}
 }

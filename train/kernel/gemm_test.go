@@ -174,8 +174,7 @@ func BenchmarkGemm(b *testing.B) {
 				for b.Loop() {
 					pool.Gemm(false, false, size, size, size, 1, x, size, y, size, 0, z, size)
 				}
-				flops := 2 * float64(size) * float64(size) * float64(size) * float64(b.N)
-				b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				reportRate(b, 2*float64(size)*float64(size)*float64(size), workers)
 			})
 		}
 	}

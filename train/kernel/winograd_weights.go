@@ -34,6 +34,10 @@ func newWinogradWeights(g Conv) *winogradWeights {
 
 // run computes w (K, C, 3, 3) from x (N, C, H, W) and y (N, K, P, Q).
 func (k *winogradWeights) run(p *Pool, x, y, w []float32) {
+	if k.x.images == 0 {
+		clear(w)
+		return
+	}
 	tiles := k.chunk * k.x.across
 	k.src, k.grad, k.out = x, y, w
 	k.sum = p.common(0, tilePoints*k.c*k.y.stride)
