@@ -3,8 +3,10 @@ package train
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
+	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -92,8 +94,11 @@ type loop struct {
 	steps    int
 	start    time.Time
 	pool     *kernel.Pool
-	programs map[int]*graph.Program // by batch size
-	epoch    int                    // whose order is in force
+	programs map[int]*stepProgram // by batch size
+	augment  augment.Strategy     // of the recipe, where it has one
+	pcg      rand.PCG             // of a step's augmentation
+	rng      *rand.Rand
+	epoch    int // whose order is in force
 	order    []int
 	state    State
 }
@@ -116,14 +121,20 @@ func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, er
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
+	strategy, err := r.strategy()
+	if err != nil {
+		return nil, err
+	}
 	state := newState(net, s, r, opt.Seed)
 	if opt.Resume != nil {
 		if err := state.adopt(opt.Resume); err != nil {
 			return nil, err
 		}
 	}
-	return &loop{net: net, samples: s, recipe: r, opt: opt, steps: r.Steps(s.Len()), start: opt.Now(), pool: kernel.NewPool(opt.Workers),
-		programs: make(map[int]*graph.Program), epoch: -1, order: make([]int, s.Len()), state: state}, nil
+	l := &loop{net: net, samples: s, recipe: r, opt: opt, steps: r.Steps(s.Len()), start: opt.Now(), pool: kernel.NewPool(opt.Workers),
+		programs: make(map[int]*stepProgram), augment: strategy, epoch: -1, order: make([]int, s.Len()), state: state}
+	l.rng = rand.New(&l.pcg)
+	return l, nil
 }
 
 // step trains on one batch and returns its loss.
@@ -156,15 +167,25 @@ func (l *loop) batch() []int {
 	return l.order[at:min(len(l.order), at+l.recipe.Batch)]
 }
 
+// stepProgram is the program of one step with its inputs for the augmentation.
+type stepProgram struct {
+	*graph.Program
+	draws [][]float32
+}
+
 // program is the loss and its gradients for batches of n samples, on the
 // state's parameters.
-func (l *loop) program(n int) (*graph.Program, error) {
+func (l *loop) program(n int) (*stepProgram, error) {
 	if p := l.programs[n]; p != nil {
 		return p, nil
 	}
-	p, err := compileStep(l.pool, l.net, n)
+	compiled, err := compileStep(l.pool, l.net, l.augment, n)
 	if err != nil {
 		return nil, err
+	}
+	p := &stepProgram{Program: compiled}
+	for i := range l.augment.Shapes(n, l.samples.Shape) {
+		p.draws = append(p.draws, p.Input(2+len(l.net.Params)+i))
 	}
 	for i, values := range l.state.params {
 		if err := p.Bind(i+2, values); err != nil {
@@ -175,32 +196,39 @@ func (l *loop) program(n int) (*graph.Program, error) {
 	return p, nil
 }
 
-// compileStep is a program from samples, label rows and parameters to the loss
-// and the gradient of each parameter.
-func compileStep(pool *kernel.Pool, net *nn.Network, n int) (p *graph.Program, err error) {
+// compileStep is a program from samples, label rows, parameters and draws of
+// the augmentation to the loss and the gradient of each parameter.
+func compileStep(pool *kernel.Pool, net *nn.Network, a augment.Strategy, n int) (p *graph.Program, err error) {
 	defer graph.Catch(&err)
 	g, s := graph.New(), net.Shape
 	x, t := graph.Input(g, "x", n, s.C, s.H, s.W), graph.Input(g, "target", n, net.Classes)
-	params := net.Inputs(g)
-	loss := graph.CrossEntropy(net.Logits(g, x, params), t)
+	params, draws := net.Inputs(g), a.Inputs(g, "augment ", n, s)
+	loss := graph.CrossEntropy(net.Logits(g, a.Apply(x, draws), params), t)
 	grads, err := graph.Grad(loss, params...)
 	if err != nil {
 		return nil, err
 	}
-	return graph.Compile(pool, append([]*graph.Node{x, t}, params...), append([]*graph.Node{loss}, grads...))
+	inputs := append(append([]*graph.Node{x, t}, params...), draws...)
+	return graph.Compile(pool, inputs, append([]*graph.Node{loss}, grads...))
 }
 
-// fill copies a batch into a program's inputs.
-func (l *loop) fill(p *graph.Program, batch []int) {
+// fill copies a batch into a program's inputs and draws its augmentation, from
+// a stream of the step's own, so that a resumed run draws the same.
+func (l *loop) fill(p *stepProgram, batch []int) {
 	x, t, size, classes := p.Input(0), p.Input(1), l.samples.Shape.Size(), l.samples.Classes
 	for i, from := range batch {
 		copy(x[i*size:(i+1)*size], l.samples.Row(from))
 		l.samples.Probabilities(from, t[i*classes:(i+1)*classes])
 	}
+	if l.recipe.Augment == "" {
+		return
+	}
+	data.Restart(&l.pcg, l.opt.Seed, "augment", uint64(l.state.Step))
+	l.augment.Draw(l.rng, len(batch), l.samples.Shape, false, p.draws)
 }
 
 // update moves the parameters by the gradients that the program has computed.
-func (l *loop) update(p *graph.Program) {
+func (l *loop) update(p *stepProgram) {
 	r := l.recipe
 	adam := kernel.NewAdamStep(l.state.Step, r.LR, r.WeightDecay)
 	for i, values := range l.state.params {

@@ -100,7 +100,7 @@ func sameBits(t *testing.T, a, b [][]float32) {
 
 func TestFitGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
 	s := blobs(90, digit, 10, false) // batches of 50 and 40
-	recipe := Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, MinSteps: 200}
+	recipe := Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, MinSteps: 200, Augment: "dsa"}
 	var first [][]float32
 	for _, workers := range []int{1, 2, 4} {
 		m, err := Fit(context.Background(), network(t, "lenet", s), s, recipe, Options{Seed: 4, Workers: workers})
@@ -121,10 +121,28 @@ func TestFitGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
 	}
 }
 
+func TestAugmentationChangesTheTraining(t *testing.T) {
+	s := blobs(20, data.Shape{C: 1, H: 12, W: 12}, 4, false)
+	recipe := Recipe{Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: 20}
+	first := map[float32]string{}
+	for _, augment := range []string{"", "affine", "dsa", "dsa-noflip"} {
+		recipe.Augment = augment
+		m, err := Fit(context.Background(), network(t, "lenet", s), s, recipe, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, ok := first[m.Params[0][0]]; ok {
+			t.Errorf("%q and %q give the same", augment, other)
+		}
+		first[m.Params[0][0]] = augment
+	}
+}
+
 func TestResumeGivesTheBitsOfAnUninterruptedRun(t *testing.T) {
 	for name, recipe := range map[string]Recipe{
-		"adam": {Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 16, MinSteps: 30},
-		"sgd":  {Optimizer: SGD, LR: 1e-2, Momentum: 0.9, Batch: 16, MinSteps: 30},
+		"adam":      {Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 16, MinSteps: 30},
+		"sgd":       {Optimizer: SGD, LR: 1e-2, Momentum: 0.9, Batch: 16, MinSteps: 30},
+		"augmented": {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: 30, Augment: "affine"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := blobs(40, data.Shape{C: 1, H: 12, W: 12}, 4, false)
@@ -245,6 +263,7 @@ func TestRecipeCountsSteps(t *testing.T) {
 		func(r *Recipe) { r.Optimizer = "lion" }, func(r *Recipe) { r.LR = math.NaN() }, func(r *Recipe) { r.LR = 0 },
 		func(r *Recipe) { r.Momentum = 0.9 }, func(r *Recipe) { r.WeightDecay = -1 }, func(r *Recipe) { r.Batch = 0 },
 		func(r *Recipe) { r.Epochs = -1 }, func(r *Recipe) { r.MinSteps = 9999 }, func(r *Recipe) { r.MaxSteps = -1 },
+		func(r *Recipe) { r.Augment = "flop" },
 	} {
 		r := DefaultRecipe()
 		spoil(&r)
@@ -255,11 +274,11 @@ func TestRecipeCountsSteps(t *testing.T) {
 }
 
 // stepper is a loop made ready for steady steps.
-func stepper(t testing.TB, batch, workers int) *loop {
+func stepper(t testing.TB, batch, workers int, augment string) *loop {
 	t.Helper()
 	s := blobs(10*batch, digit, 10, false)
 	r := DefaultRecipe()
-	r.Batch = batch
+	r.Batch, r.Augment = batch, augment
 	l, err := newLoop(network(t, "lenet", s), s, r, Options{Workers: workers})
 	if err != nil {
 		t.Fatal(err)
@@ -272,14 +291,14 @@ func stepper(t testing.TB, batch, workers int) *loop {
 }
 
 func TestASteadyStepAllocatesNothing(t *testing.T) {
-	for _, workers := range []int{1, 2} {
-		l := stepper(t, 50, workers)
+	for augment, workers := range map[string]int{"": 1, "affine": 2, "dsa": 1} {
+		l := stepper(t, 50, workers, augment)
 		if _, err := l.step(); err != nil {
 			t.Fatal(err)
 		}
 		p := l.programs[50]
-		if n := testing.AllocsPerRun(5, func() { p.Run(); l.update(p) }); n != 0 {
-			t.Errorf("%v allocations a step with %d workers", n, workers)
+		if n := testing.AllocsPerRun(5, func() { l.fill(p, l.order[:50]); p.Run(); l.update(p) }); n != 0 {
+			t.Errorf("%v allocations a step with %d workers, augmentation %q", n, workers, augment)
 		}
 	}
 }
@@ -289,9 +308,10 @@ func BenchmarkLeNetStep(b *testing.B) {
 	for _, c := range []struct {
 		name           string
 		batch, workers int
-	}{{"batch=50/workers=1", 50, 1}, {"batch=50/workers=2", 50, 2}, {"batch=20/workers=1", 20, 1}} {
+		augment        string
+	}{{"batch=50/workers=1", 50, 1, ""}, {"batch=50/workers=2", 50, 2, ""}, {"batch=20/workers=1", 20, 1, ""}, {"batch=50/workers=1/affine", 50, 1, "affine"}} {
 		b.Run(c.name, func(b *testing.B) {
-			l := stepper(b, c.batch, c.workers)
+			l := stepper(b, c.batch, c.workers, c.augment)
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := l.step(); err != nil {
@@ -306,7 +326,7 @@ func BenchmarkLeNetStep(b *testing.B) {
 // BenchmarkTwoFits trains two networks at once, one worker each, as training
 // seeds are run on two cores.
 func BenchmarkTwoFits(b *testing.B) {
-	loops := []*loop{stepper(b, 50, 1), stepper(b, 50, 1)}
+	loops := []*loop{stepper(b, 50, 1, ""), stepper(b, 50, 1, "")}
 	b.ReportAllocs()
 	const steps = 50
 	for b.Loop() {

@@ -3,6 +3,8 @@ package train
 import (
 	"fmt"
 	"math"
+
+	"github.com/distillmesh/distillmesh/train/augment"
 )
 
 // The optimisers a recipe may name.
@@ -22,6 +24,7 @@ type Recipe struct {
 	Epochs      int     `json:"epochs"`             // passes over the data
 	MinSteps    int     `json:"min_steps,omitempty"`
 	MaxSteps    int     `json:"max_steps,omitempty"` // zero: no limit
+	Augment     string  `json:"augment,omitempty"`   // how samples are changed at random: a name of package augment, or none
 }
 
 // DefaultRecipe is the recipe for gathered sets and their controls: Adam 1e-3,
@@ -70,7 +73,19 @@ func (r Recipe) Validate() error {
 	case r.MaxSteps < 0 || r.MaxSteps > maxSteps || r.MaxSteps != 0 && r.MaxSteps < r.MinSteps:
 		return fail("max_steps", r.MaxSteps, "0 for no limit, or at least min_steps")
 	}
+	if _, err := r.strategy(); err != nil {
+		return fail("augment", fmt.Sprintf("%q", r.Augment), "affine, dsa, dsa-noflip, or nothing")
+	}
 	return nil
+}
+
+// strategy is the recipe's augmentation; without one, a strategy of no family,
+// which changes nothing.
+func (r Recipe) strategy() (augment.Strategy, error) {
+	if r.Augment == "" {
+		return augment.Strategy{}, nil
+	}
+	return augment.Parse(r.Augment)
 }
 
 // perEpoch is the number of steps in one pass over n samples; the last step of

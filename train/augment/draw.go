@@ -1,0 +1,139 @@
+package augment
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// Ranges of the draws (att.md 1.7 for DSA, federated-recipes.md 2 for affine).
+const (
+	brightness  = 1.0
+	saturation  = 2.0
+	contrast    = 0.5
+	cropShare   = 0.125 // of the side
+	cutoutShare = 0.5   // of the side
+	scaleMost   = 1.2
+	rotateMost  = 15 * math.Pi / 180
+
+	affineShift = 3.0 // pixels
+	affineAngle = 15 * math.Pi / 180
+	affineLeast = 0.85
+	affineMost  = 1.15
+)
+
+// Draw fills the draws of n images of a shape, memory of the strategy's Shapes:
+// one family, and for each image a draw of its own, or one for all when shared.
+// What the family does not touch stays as it is. It allocates nothing.
+func (s Strategy) Draw(rng *rand.Rand, n int, shape data.Shape, shared bool, draws [][]float32) {
+	family := s.families[rng.IntN(len(s.families))]
+	at := 0
+	if s.has(Color) {
+		drawColour(rng, family == Color, shared, draws[0], draws[1], draws[2])
+		at = 3
+	}
+	if s.moves() {
+		for i := range n {
+			m := draws[at][6*i : 6*i+6]
+			if shared && i > 0 {
+				copy(m, draws[at][:6])
+				continue
+			}
+			drawMatrix(rng, family, shape, m)
+		}
+		at++
+	}
+	if s.has(Cutout) {
+		drawMasks(rng, family == Cutout, n, shape, shared, draws[at])
+	}
+}
+
+func drawColour(rng *rand.Rand, active, shared bool, bright, saturate, stretch []float32) {
+	for i := range bright {
+		switch {
+		case !active:
+			bright[i], saturate[i], stretch[i] = 0, 1, 1
+		case shared && i > 0:
+			bright[i], saturate[i], stretch[i] = bright[0], saturate[0], stretch[0]
+		default:
+			bright[i] = float32((rng.Float64() - 0.5) * brightness)
+			saturate[i] = float32(rng.Float64() * saturation)
+			stretch[i] = float32(rng.Float64() + contrast)
+		}
+	}
+}
+
+// drawMatrix fills one image's matrix, the identity for families that do not
+// move pixels.
+func drawMatrix(rng *rand.Rand, family string, shape data.Shape, m []float32) {
+	set := func(values ...float64) {
+		for i, v := range values {
+			m[i] = float32(v)
+		}
+	}
+	within := func(low, high float64) float64 { return low + (high-low)*rng.Float64() }
+	h, w := float64(shape.H), float64(shape.W)
+	switch family {
+	case Crop:
+		set(1, 0, wholeShift(rng, shape.W), 0, 1, wholeShift(rng, shape.H))
+	case Flip:
+		if rng.Float64() < 0.5 {
+			set(-1, 0, 0, 0, 1, 0)
+			return
+		}
+		set(1, 0, 0, 0, 1, 0)
+	case Scale:
+		x, y := within(1/scaleMost, scaleMost), within(1/scaleMost, scaleMost)
+		set(x, 0, 0, 0, y, 0)
+	case Rotate:
+		sin, cos := math.Sincos(within(-rotateMost, rotateMost))
+		set(cos, -sin, 0, sin, cos, 0)
+	case Affine:
+		sin, cos := math.Sincos(within(-affineAngle, affineAngle))
+		scale := within(affineLeast, affineMost)
+		right, down := within(-affineShift, affineShift), within(-affineShift, affineShift)
+		// Coordinates run from -1 to 1 along both sides: the ratio of sides
+		// keeps angles.
+		set(cos/scale, -sin/scale*h/w, 2*right/w, sin/scale*w/h, cos/scale, 2*down/h)
+	default:
+		set(1, 0, 0, 0, 1, 0)
+	}
+}
+
+// wholeShift is a shift by whole pixels, in coordinates whose corners are -1
+// and 1.
+func wholeShift(rng *rand.Rand, side int) float64 {
+	most := int(float64(side)*cropShare + 0.5)
+	return 2 * float64(rng.IntN(2*most+1)-most) / float64(max(1, side-1))
+}
+
+func drawMasks(rng *rand.Rand, active bool, n int, shape data.Shape, shared bool, mask []float32) {
+	area := shape.H * shape.W
+	for i := range mask {
+		mask[i] = 1
+	}
+	if !active {
+		return
+	}
+	for i := range n {
+		m := mask[i*area : (i+1)*area]
+		if shared && i > 0 {
+			copy(m, mask[:area])
+			continue
+		}
+		top, bottom := cutoutRange(rng, shape.H)
+		left, right := cutoutRange(rng, shape.W)
+		for r := top; r < bottom; r++ {
+			clear(m[r*shape.W+left : r*shape.W+right])
+		}
+	}
+}
+
+// cutoutRange is the rows or columns of a cutout: its centre anywhere, cut at
+// the borders.
+func cutoutRange(rng *rand.Rand, side int) (from, to int) {
+	size := int(float64(side)*cutoutShare + 0.5)
+	from = rng.IntN(side+1-size%2) - size/2
+	return max(0, from), min(side, from+size)
+}
