@@ -20,8 +20,9 @@ const neighbourSample = 256
 // Disclosure says how close the published images come to local samples. It is
 // evidence, not a privacy guarantee.
 type Disclosure struct {
-	// Ratio is, for each image, its distance to the nearest local sample of
-	// its class divided by the median distance from a sample of that class to
+	// Ratio is, for each image (each tile of a formation, in the order of
+	// Formation.Decode), its distance to the nearest local sample of its class
+	// at the same resolution, divided by the median distance from a sample of that class to
 	// its own nearest neighbour. 0 is a copy. +Inf when the class has no local
 	// sample; a class of one sample, or of identical ones, is compared with
 	// the norm of the sample instead.
@@ -42,12 +43,17 @@ func (d Disclosure) NearestReal() float64 {
 // counts as published raw data.
 func (d Disclosure) ContainsReal() bool { return d.NearestReal() < RealThreshold }
 
-// Disclose compares every image with the local samples of its class. Distances
+// Disclose compares every image with the local samples of its class; of a
+// formation every tile with the samples averaged to a tile's size. Distances
 // are taken directly, never by the expanded square, and a sample is left out
 // of its own neighbours by index: float32 rounding would otherwise make the
 // median of a tight class a hundred times too small. Cost: (images + 256 a
 // class) x samples of the class x values.
-func Disclose(ctx context.Context, images, local *data.Samples) (Disclosure, error) {
+func Disclose(ctx context.Context, images, local *data.Samples, f data.Formation) (Disclosure, error) {
+	if err := f.Validate(images.Shape); err != nil {
+		return Disclosure{}, err
+	}
+	images, local = f.Cut(images), f.Down(local)
 	members := local.ByClass()
 	scale := make([]float64, local.Classes)
 	for _, c := range images.Held() {

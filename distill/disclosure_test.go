@@ -2,6 +2,7 @@ package distill_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 
 func disclose(t *testing.T, images, local *data.Samples) distill.Disclosure {
 	t.Helper()
-	d, err := distill.Disclose(context.Background(), images, local)
+	d, err := distill.Disclose(context.Background(), images, local, data.NewFormation(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,6 +25,33 @@ func TestACopyIsFound(t *testing.T) {
 	d := disclose(t, local.Subset([]int{7, 80}), local)
 	if d.NearestReal() != 0 || !d.ContainsReal() || d.Nearest[0] != 7 || d.Nearest[1] != 80 {
 		t.Errorf("ratios %v, nearest %v: want copies of samples 7 and 80", d.Ratio, d.Nearest)
+	}
+}
+
+// A real sample hides in one tile of one stored image, at a quarter of its
+// pixels, and is found there.
+func TestACopyInATileIsFound(t *testing.T) {
+	local := distilltest.Samples(data.Shape{C: 1, H: 8, W: 8}, 3, []int{0, 2}, 50)
+	f := data.NewFormation(2)
+	tiles := f.Down(local).Subset([]int{60, 61, 62, 63})
+	for i := range tiles.X {
+		if i/16 != 2 {
+			tiles.X[i] += 2
+		}
+	}
+	images, err := f.Pack(tiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := distill.Disclose(context.Background(), images, local, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Ratio) != 4 || d.Ratio[2] != 0 || d.Nearest[2] != 62 || !d.ContainsReal() || d.Ratio[1] < 1 {
+		t.Errorf("ratios %v, nearest %v: want a copy of sample 62 in the third tile alone", d.Ratio, d.Nearest)
+	}
+	if _, err := distill.Disclose(context.Background(), images, local, data.NewFormation(3)); !errors.Is(err, data.ErrFormation) {
+		t.Errorf("a formation that does not fit: %v", err)
 	}
 }
 

@@ -42,8 +42,15 @@ type Method interface {
 // Request is what a method is asked to do.
 type Request struct {
 	Samples *data.Samples // local data in task space
-	IPC     int           // images per class held, at least 1
+	IPC     int           // stored images per class held, at least 1
 	Seed    uint64
+	// Formation is how many tiles lie along a side of a stored image: 1 for
+	// plain images, 0 for what the method does by itself. A method that cannot
+	// do it fails with data.ErrFormation.
+	Formation int
+	// Workers is the number of processor cores to use; 0 for all. It does not
+	// change the result.
+	Workers int
 	// Progress, when not nil, is called from the method's goroutine.
 	Progress func(Progress)
 	// Checkpoint, when not nil, is given a state now and then, and once more
@@ -62,7 +69,10 @@ type Progress struct {
 
 // Result is a distilled set before it is written down.
 type Result struct {
-	Images *data.Samples // class after class, IPC images a class held
+	Images *data.Samples // as stored: class after class, IPC images a class held
+	// Formation says what one stored image holds; its zero value is a plain
+	// image.
+	Formation data.Formation
 	// Consumer names the model the images were made for (lenet, ntk:1), or is
 	// empty when they were made for none in particular.
 	Consumer string
@@ -81,10 +91,25 @@ func (r Request) Check() error {
 	case r.IPC < 1:
 		return fmt.Errorf("%w: %d images per class, want at least 1", ErrBudget, r.IPC)
 	}
+	if r.Formation != 0 {
+		f := data.NewFormation(r.Formation)
+		f.Factor = r.Formation // a negative one is to be refused
+		if err := f.Validate(r.Samples.Shape); err != nil {
+			return err
+		}
+	}
 	for c, index := range r.Samples.ByClass() {
 		if len(index) > 0 && len(index) < r.IPC {
 			return fmt.Errorf("%w: class %d has %d, the budget asks for %d images of it", ErrTooFew, c, len(index), r.IPC)
 		}
+	}
+	return nil
+}
+
+// Plain refuses a formation, for methods that make plain images alone.
+func (r Request) Plain() error {
+	if r.Formation > 1 {
+		return fmt.Errorf("%w: the method makes plain images, %d x %d tiles were asked for", data.ErrFormation, r.Formation, r.Formation)
 	}
 	return nil
 }

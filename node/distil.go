@@ -17,11 +17,15 @@ type DistillOptions struct {
 	Data    string // name of a registered data set
 	Method  string
 	Options map[string]string // settings of the method that differ from its defaults
-	IPC     int               // images per class held
+	IPC     int               // stored images per class held
 	Seed    uint64
-	Pixels  artifact.PixelType
-	Licence string
-	Home    Home // where an interrupted distillation is kept; its zero value keeps none
+	// Formation is the number of tiles along a side of a stored image; 0 for
+	// what the method does by itself.
+	Formation int
+	Workers   int // processor cores to use; 0 for all
+	Pixels    artifact.PixelType
+	Licence   string
+	Home      Home // where an interrupted distillation is kept; its zero value keeps none
 }
 
 // Distill makes a set of local data in this process and hands it to the node,
@@ -75,7 +79,7 @@ func MakeSet(ctx context.Context, task *data.Task, method distill.Method, sample
 		return artifact.SetDraft{}, Fail(CodeUsage, "choose U8, F16 or F32 with --pixels", "%w", err)
 	}
 	report.say(Progress{Stage: "compare with real samples"})
-	disclosure, err := distill.Disclose(ctx, rounded, samples)
+	disclosure, err := distill.Disclose(ctx, rounded, samples, data.NewFormation(result.Formation.Factor))
 	if err != nil {
 		return artifact.SetDraft{}, err
 	}
@@ -115,12 +119,12 @@ func DryRun(ctx context.Context, c Conn, name string) (*Leaving, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := distill.Disclose(ctx, set.Samples, samples)
+	d, err := distill.Disclose(ctx, set.Samples, samples, set.Manifest.Formation)
 	if err != nil {
 		return nil, err
 	}
 	out.Disclosure = &d
-	out.Sheet, err = artifact.EncodePNG(artifact.PairSheet(task, set.Samples, samples, d, 4))
+	out.Sheet, err = artifact.EncodePNG(artifact.PairSheet(task, set.TrainingSamples(), samples, d, 4))
 	return out, err
 }
 
@@ -154,7 +158,7 @@ func mergeSets(ctx context.Context, c Conn, roots []string) (all *data.Samples, 
 		if err != nil {
 			return nil, nil, err
 		}
-		batches = append(batches, set.Samples)
+		batches = append(batches, set.TrainingSamples())
 		consumers = append(consumers, set.Manifest.Consumer)
 	}
 	all, err = data.Merge(batches...)

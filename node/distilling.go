@@ -33,7 +33,7 @@ func newDistilling(task *data.Task, method distill.Method, opt DistillOptions) *
 	if opt.Home.Path == "" || err != nil {
 		return d
 	}
-	key, err := json.Marshal([]any{taskCID.String(), opt.Data, method.Name(), method.Version(), method.Settings(), opt.IPC, opt.Seed})
+	key, err := json.Marshal([]any{taskCID.String(), opt.Data, method.Name(), method.Version(), method.Settings(), opt.IPC, opt.Formation, opt.Seed})
 	if err != nil {
 		return d
 	}
@@ -45,7 +45,7 @@ func newDistilling(task *data.Task, method distill.Method, opt DistillOptions) *
 
 // run distils, from the state that is there, and keeps one while it goes.
 func (d *distilling) run(ctx context.Context, samples *data.Samples, report Report) (*distill.Result, error) {
-	req := distill.Request{Samples: samples, IPC: d.opt.IPC, Seed: d.opt.Seed, Progress: func(p distill.Progress) {
+	req := distill.Request{Samples: samples, IPC: d.opt.IPC, Seed: d.opt.Seed, Formation: d.opt.Formation, Workers: d.opt.Workers, Progress: func(p distill.Progress) {
 		unit := "steps"
 		if p.Loss == p.Loss { // not NaN
 			unit = fmt.Sprintf("steps, loss %.5f", p.Loss)

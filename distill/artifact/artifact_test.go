@@ -30,7 +30,7 @@ func draft(t *testing.T, pixels PixelType) (SetDraft, *data.Task) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := distill.Disclose(context.Background(), rounded, local)
+	d, err := distill.Disclose(context.Background(), rounded, local, data.NewFormation(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +70,34 @@ func TestSetsReadBackAsRounded(t *testing.T) {
 		if n := len(files[PreviewFile].Data); n > previewBytes {
 			t.Errorf("preview of a small set takes %d bytes, at most %d", n, previewBytes)
 		}
+	}
+}
+
+// Four real samples a stored image: the set says so, shows them as stored and
+// trains on them enlarged.
+func TestFormationsTravel(t *testing.T) {
+	task := data.WellKnownTask("glyph-digits")
+	local := distilltest.Samples(task.Shape, 10, []int{3, 4}, 20)
+	r, err := coreset.Random{}.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Formation: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disclosure, err := distill.Disclose(context.Background(), r.Images, local, r.Formation)
+	if err != nil || disclosure.NearestReal() != 0 {
+		t.Fatalf("random real tiles have nearest_real %v (%v), want 0", disclosure.NearestReal(), err)
+	}
+	files, err := WriteSet(SetDraft{Task: task, Method: coreset.Random{}, IPC: 2, Result: r, Disclosure: disclosure, Pixels: F32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := ReadSet(files, task, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	training := set.TrainingSamples()
+	if set.Manifest.Formation != data.NewFormation(2) || set.Samples.Len() != 4 || training.Len() != 16 || training.Shape != task.Shape ||
+		!slices.Equal(training.X, r.Formation.Decode(r.Images).X) {
+		t.Errorf("formation %+v, %d stored, %d to train on", set.Manifest.Formation, set.Samples.Len(), training.Len())
 	}
 }
 
@@ -133,8 +161,20 @@ func TestLiesAreRefused(t *testing.T) {
 		"hides that it holds real samples": {func(t *testing.T, f fstest.MapFS) {
 			edit(t, f, func(m map[string]any) { m["nearest_real"] = 0.1 })
 		}, "contains_real is false beside nearest_real 0.1"},
-		"unknown field":   {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["x"] = 1 }) }, "unknown field"},
-		"later schema":    {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["schema_version"] = 9 }) }, "schema version 9"},
+		"unknown field": {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["x"] = 1 }) }, "unknown field"},
+		"later schema":  {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["schema_version"] = 9 }) }, "schema version 9"},
+		"a formation beyond measure": {func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 1 << 40, "upsampling": "bilinear"} })
+		}, "want 1 to 8"},
+		"a formation that does not divide": {func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 3, "upsampling": "bilinear"} })
+		}, "3 x 3 tiles"},
+		"a formation of another up-sampling": {func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 2, "upsampling": "x"} })
+		}, "up-sampling"},
+		"no formation": {func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 0} })
+		}, "factor 0"},
 		"changed data":    {func(t *testing.T, f fstest.MapFS) { f[DataFile].Data[900] ^= 1 }, "do not match the size and hash"},
 		"a file too many": {func(t *testing.T, f fstest.MapFS) { f["extra"] = &fstest.MapFile{Data: []byte("x")} }, "5 files"},
 		"NaN pixels": {func(t *testing.T, f fstest.MapFS) {

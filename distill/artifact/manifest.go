@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 
 	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // SchemaVersion is the version of manifest.json and model.json.
@@ -61,13 +62,6 @@ type ImagesInfo struct {
 	ByteOrder string    `json:"byte_order"`
 }
 
-// Formation says how many images one stored image holds: Factor x Factor
-// down-sampled ones. Factor 1 is a plain image.
-type Formation struct {
-	Factor     int    `json:"factor"`
-	Upsampling string `json:"upsampling,omitempty"`
-}
-
 // Privacy is a differential-privacy guarantee.
 type Privacy struct {
 	Epsilon float64 `json:"epsilon"`
@@ -92,7 +86,7 @@ type Manifest struct {
 	Counts        []int               `json:"counts"` // images a class
 	Consumer      string              `json:"consumer,omitempty"`
 	Recipe        *train.Recipe       `json:"recipe,omitempty"` // recommended
-	Formation     Formation           `json:"formation"`
+	Formation     data.Formation      `json:"formation"`
 	ContainsReal  bool                `json:"contains_real"`
 	NearestReal   float64             `json:"nearest_real"` // rounded to 4 decimals
 	SmallestGroup int                 `json:"smallest_group,omitempty"`

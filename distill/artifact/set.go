@@ -16,11 +16,15 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// Set is a distilled set as read back: what a trainer uses.
+// Set is a distilled set as read back.
 type Set struct {
 	Manifest Manifest
-	Samples  *data.Samples
+	Samples  *data.Samples // as stored
 }
+
+// TrainingSamples are the samples to train on: of a formation, each tile at
+// full size.
+func (s *Set) TrainingSamples() *data.Samples { return s.Manifest.Formation.Decode(s.Samples) }
 
 // SetDraft is all that a set is written from.
 type SetDraft struct {
@@ -86,7 +90,7 @@ func (d SetDraft) manifest(task cid.Cid) Manifest {
 		Counts:        countLabels(images),
 		Consumer:      d.Result.Consumer,
 		Recipe:        d.Recipe,
-		Formation:     Formation{Factor: 1},
+		Formation:     data.NewFormation(d.Result.Formation.Factor),
 		ContainsReal:  d.Disclosure.ContainsReal(),
 		NearestReal:   math.Round(math.Min(d.Disclosure.NearestReal(), 1e6)*1e4) / 1e4,
 		SmallestGroup: d.Result.SmallestGroup,
@@ -170,14 +174,16 @@ func (m *Manifest) check() error {
 		return invalid(ManifestFile, "schema version %d, this program reads %d", m.SchemaVersion, SchemaVersion)
 	case m.Kind != "set":
 		return invalid(ManifestFile, "kind %q, want set", m.Kind)
-	case m.Formation != Formation{Factor: 1}:
-		return invalid(ManifestFile, "formation %+v, this program reads factor 1", m.Formation)
 	case m.Images.ByteOrder != "little":
 		return invalid(ManifestFile, "byte order %q, want little", m.Images.ByteOrder)
 	case m.NearestReal < 0 || m.SmallestGroup < 0:
 		return invalid(ManifestFile, "nearest_real %g, smallest_group %d: want none negative", m.NearestReal, m.SmallestGroup)
 	case m.ContainsReal != (m.NearestReal < distill.RealThreshold):
 		return invalid(ManifestFile, "contains_real is %t beside nearest_real %g", m.ContainsReal, m.NearestReal)
+	}
+	shape := data.Shape{C: m.Images.Shape[0], H: m.Images.Shape[1], W: m.Images.Shape[2]}
+	if err := m.Formation.Validate(shape); err != nil {
+		return invalid(ManifestFile, "formation: %w", err)
 	}
 	if m.Recipe != nil {
 		if err := m.Recipe.Validate(); err != nil {

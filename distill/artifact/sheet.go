@@ -61,8 +61,8 @@ func pickOr(line []int, i, or int) int {
 	return or
 }
 
-// PairSheet draws each image beside its nearest real one: image, real, image,
-// real, five pairs a row. It holds raw data, so it never leaves the device.
+// PairSheet draws each image (each decoded tile of a formation) beside its
+// nearest real one: image, real, image, real, five pairs a row. It holds raw data, so it never leaves the device.
 func PairSheet(task *data.Task, images, local *data.Samples, d distill.Disclosure, scale int) *image.NRGBA {
 	both := &data.Samples{Shape: images.Shape, Classes: images.Classes}
 	var rows [][]int

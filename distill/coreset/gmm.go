@@ -2,6 +2,7 @@ package coreset
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -52,7 +53,7 @@ func (g GMM) With(settings map[string]string) (distill.Method, error) {
 
 // Distill implements distill.Method.
 func (g GMM) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
-	if err := req.Check(); err != nil {
+	if err := errors.Join(req.Check(), req.Plain()); err != nil {
 		return nil, err
 	}
 	held := req.Samples.Held()

@@ -5,13 +5,16 @@ package coreset
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // Random picks real samples, balanced over the classes held, without
-// replacement. It publishes raw data: it is the control, not a default.
+// replacement. Under a formation it picks as many as there are tiles, averages
+// each to a tile's size and packs them. It publishes raw data: it is the
+// control, not a default.
 type Random struct{}
 
 // Name implements distill.Method.
@@ -38,16 +41,25 @@ func (Random) Distill(ctx context.Context, req distill.Request) (*distill.Result
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
+	f := data.NewFormation(req.Formation)
 	var pick []int
 	for class, index := range req.Samples.ByClass() {
 		if len(index) == 0 {
 			continue
 		}
+		n := req.IPC * f.Tiles()
+		if len(index) < n {
+			return nil, fmt.Errorf("%w: class %d has %d, the formation asks for %d", distill.ErrTooFew, class, len(index), n)
+		}
 		order := data.Stream(req.Seed, "coreset-random", uint64(class)).Perm(len(index))
-		for _, j := range order[:req.IPC] {
+		for _, j := range order[:n] {
 			pick = append(pick, index[j])
 		}
 	}
 	req.Report(distill.Progress{Done: len(pick), Total: len(pick)})
-	return &distill.Result{Images: req.Samples.Subset(pick), SmallestGroup: 1}, ctx.Err()
+	images, err := f.Pack(f.Down(req.Samples.Subset(pick)))
+	if err != nil {
+		return nil, err
+	}
+	return &distill.Result{Images: images, Formation: f, SmallestGroup: 1}, ctx.Err()
 }

@@ -39,7 +39,7 @@ func Samples(shape data.Shape, classes int, held []int, n int) *data.Samples {
 // Run checks what holds for every method.
 func Run(t *testing.T, m distill.Method) {
 	t.Helper()
-	local := Samples(data.Shape{C: 1, H: 5, W: 4}, 10, []int{2, 3, 7}, 30)
+	local := Samples(data.Shape{C: 1, H: 10, W: 8}, 10, []int{2, 3, 7}, 30)
 	do := func(t *testing.T, ipc int, seed uint64) *distill.Result {
 		t.Helper()
 		r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: ipc, Seed: seed})
@@ -89,9 +89,10 @@ func Run(t *testing.T, m distill.Method) {
 			t.Errorf("last progress %+v, error %v", last, err)
 		}
 	})
+	t.Run("makes the formation asked for, or refuses it", func(t *testing.T) { checkFormations(t, m, local) })
 	t.Run("tells the truth about averaging", func(t *testing.T) {
 		r := do(t, 1, 1)
-		d, err := distill.Disclose(context.Background(), r.Images, local)
+		d, err := distill.Disclose(context.Background(), r.Images, local, data.NewFormation(r.Formation.Factor))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,6 +191,32 @@ func checkImages(t *testing.T, r *distill.Result, local *data.Samples, ipc int) 
 	for i, v := range r.Images.X {
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
 			t.Fatalf("value %d is %v", i, v)
+		}
+	}
+}
+
+func checkFormations(t *testing.T, m distill.Method, local *data.Samples) {
+	t.Helper()
+	for _, factor := range []int{1, 2} {
+		r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Seed: 1, Formation: factor})
+		if factor > 1 && errors.Is(err, data.ErrFormation) {
+			continue // plain images alone
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkImages(t, r, local, 2)
+		f := data.NewFormation(r.Formation.Factor)
+		if f.Factor != factor {
+			t.Errorf("formation %+v, asked for factor %d", r.Formation, factor)
+		}
+		if got, want := f.Decode(r.Images).Len(), 2*3*factor*factor; got != want {
+			t.Errorf("%d training images, want %d", got, want)
+		}
+	}
+	for _, factor := range []int{-1, 3, 9} {
+		if _, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Formation: factor}); !errors.Is(err, data.ErrFormation) {
+			t.Errorf("factor %d for %v: %v", factor, local.Shape, err)
 		}
 	}
 }

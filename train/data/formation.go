@@ -1,0 +1,185 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// ErrFormation means that images cannot be stored as a formation says.
+var ErrFormation = errors.New("formation does not suit")
+
+// MaxFormation is the largest factor of a formation.
+const MaxFormation = 8
+
+// Bilinear up-sampling has half-pixel centres: pixel i of a side f times as
+// long shows the source at (i + 1/2)/f - 1/2, kept inside.
+const Bilinear = "bilinear"
+
+// Formation says how many training images one stored image holds: Factor x
+// Factor tiles in row-major order, each a training image down-sampled by
+// Factor (multi-formation, Kim et al. 2022). Factor 1 is a plain image.
+type Formation struct {
+	Factor     int    `json:"factor"`
+	Upsampling string `json:"upsampling,omitempty"` // how tiles become training images; for factors above 1
+}
+
+// NewFormation is the formation of a factor with bilinear up-sampling; 0 and 1
+// are plain images.
+func NewFormation(factor int) Formation {
+	if factor <= 1 {
+		return Formation{Factor: 1}
+	}
+	return Formation{Factor: factor, Upsampling: Bilinear}
+}
+
+// Validate fails with ErrFormation unless images of the shape can be stored so:
+// the factor divides both sides, and a tile is at least 2 x 2.
+func (f Formation) Validate(s Shape) error {
+	switch {
+	case f.Factor < 1 || f.Factor > MaxFormation:
+		return fmt.Errorf("%w: factor %d, want 1 to %d", ErrFormation, f.Factor, MaxFormation)
+	case f != NewFormation(f.Factor):
+		return fmt.Errorf("%w: factor %d with up-sampling %q, want %q", ErrFormation, f.Factor, f.Upsampling, NewFormation(f.Factor).Upsampling)
+	case f.Factor > 1 && (s.H%f.Factor != 0 || s.W%f.Factor != 0 || s.H < 2*f.Factor || s.W < 2*f.Factor):
+		return fmt.Errorf("%w: %d x %d tiles in images of %v", ErrFormation, f.Factor, f.Factor, s)
+	}
+	return nil
+}
+
+// Tiles is the number of training images in a stored one.
+func (f Formation) Tiles() int { return f.Factor * f.Factor }
+
+// TileShape is the shape of a tile of images of a shape.
+func (f Formation) TileShape(s Shape) Shape { return Shape{s.C, s.H / f.Factor, s.W / f.Factor} }
+
+// Cut takes the tiles out of stored images, at their own resolution, image
+// after image. Labels are repeated a tile.
+func (f Formation) Cut(s *Samples) *Samples {
+	if f.Factor == 1 {
+		return s
+	}
+	tile := f.TileShape(s.Shape)
+	out := f.spread(s, tile)
+	for i := range out.Len() {
+		f.eachRow(s.Row(i/f.Tiles()), out.Row(i), i%f.Tiles(), tile, func(image, tile []float32) { copy(tile, image) })
+	}
+	return out
+}
+
+// spread is room for the tiles of stored images, with their labels.
+func (f Formation) spread(s *Samples, shape Shape) *Samples {
+	out := &Samples{Shape: shape, Classes: s.Classes, X: make([]float32, s.Len()*f.Tiles()*shape.Size())}
+	for i, y := range s.Y {
+		for range f.Tiles() {
+			out.Y = append(out.Y, y)
+			if s.Soft != nil {
+				out.Soft = append(out.Soft, s.Soft[i*s.Classes:(i+1)*s.Classes]...)
+			}
+		}
+	}
+	return out
+}
+
+// eachRow pairs every row of a tile with its place in the stored image.
+func (f Formation) eachRow(image, tile []float32, number int, shape Shape, pair func(image, tile []float32)) {
+	top, left := number/f.Factor*shape.H, number%f.Factor*shape.W
+	wide := shape.W * f.Factor
+	for c := range shape.C {
+		for y := range shape.H {
+			from := (c*shape.H*f.Factor+top+y)*wide + left
+			at := (c*shape.H + y) * shape.W
+			pair(image[from:from+shape.W], tile[at:at+shape.W])
+		}
+	}
+}
+
+// Pack is the reverse of Cut: each Tiles() tiles in a row, of one class, make a
+// stored image, whose label, soft or hard, is that of the first.
+func (f Formation) Pack(tiles *Samples) (*Samples, error) {
+	if f.Factor == 1 {
+		return tiles, nil
+	}
+	n := f.Tiles()
+	if tiles.Len()%n != 0 {
+		return nil, fmt.Errorf("%w: %d tiles, %d an image", ErrFormation, tiles.Len(), n)
+	}
+	s := tiles.Shape
+	out := &Samples{Shape: Shape{s.C, s.H * f.Factor, s.W * f.Factor}, Classes: tiles.Classes}
+	out.X = make([]float32, len(tiles.X))
+	for i, y := range tiles.Y {
+		if y != tiles.Y[i/n*n] {
+			return nil, fmt.Errorf("%w: tiles of classes %d and %d in one image", ErrFormation, tiles.Y[i/n*n], y)
+		}
+		if i%n == 0 {
+			out.Y = append(out.Y, y)
+			if tiles.Soft != nil {
+				out.Soft = append(out.Soft, tiles.Soft[i*tiles.Classes:(i+1)*tiles.Classes]...)
+			}
+		}
+		f.eachRow(out.Row(i/n), tiles.Row(i), i%n, s, func(image, tile []float32) { copy(image, tile) })
+	}
+	return out, nil
+}
+
+// Down averages Factor x Factor pixels of each sample: what a training image
+// looks like at the resolution of a tile.
+func (f Formation) Down(s *Samples) *Samples {
+	if f.Factor == 1 {
+		return s
+	}
+	tile := f.TileShape(s.Shape)
+	out := &Samples{Shape: tile, Classes: s.Classes, X: make([]float32, s.Len()*tile.Size()), Y: s.Y, Soft: s.Soft}
+	share := 1 / float32(f.Tiles())
+	for i := range s.Len() {
+		x, to := s.Row(i), out.Row(i)
+		for j, v := range x {
+			c, y, col := j/(s.Shape.H*s.Shape.W), j/s.Shape.W%s.Shape.H, j%s.Shape.W
+			to[(c*tile.H+y/f.Factor)*tile.W+col/f.Factor] += v * share
+		}
+	}
+	return out
+}
+
+// Decode gives the training images of stored ones: each tile up-sampled to the
+// size of the stored image, with its label. Samples come back as they are when
+// they are plain.
+func (f Formation) Decode(s *Samples) *Samples {
+	if f.Factor == 1 {
+		return s
+	}
+	tiles := f.Cut(s)
+	out := f.spread(s, s.Shape)
+	rows, cols := enlarge(tiles.Shape.H, f.Factor), enlarge(tiles.Shape.W, f.Factor)
+	small, large := tiles.Shape.H*tiles.Shape.W, s.Shape.H*s.Shape.W
+	for plane := range tiles.Len() * s.Shape.C {
+		from, to := tiles.X[plane*small:(plane+1)*small], out.X[plane*large:(plane+1)*large]
+		for y, r := range rows {
+			above, below := from[r.first*tiles.Shape.W:], from[r.second*tiles.Shape.W:]
+			for x, c := range cols {
+				up := above[c.first]*(1-c.weight) + above[c.second]*c.weight
+				low := below[c.first]*(1-c.weight) + below[c.second]*c.weight
+				to[y*s.Shape.W+x] = up*(1-r.weight) + low*r.weight
+			}
+		}
+	}
+	return out
+}
+
+// between is a place between two pixels.
+type between struct {
+	first, second int
+	weight        float32 // of the second
+}
+
+// enlarge gives, for each pixel of a side of n made factor times as long, where
+// it lies.
+func enlarge(n, factor int) []between {
+	out := make([]between, n*factor)
+	for i := range out {
+		at := min(max((float64(i)+0.5)/float64(factor)-0.5, 0), float64(n-1))
+		first := int(math.Floor(at))
+		out[i] = between{first, min(first+1, n-1), float32(at - float64(first))}
+	}
+	return out
+}
