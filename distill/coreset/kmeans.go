@@ -101,3 +101,15 @@ func Distance2(row []float32, centre []float64) float64 {
 	}
 	return sum
 }
+
+// Centroids groups rows by k-means of at most the given rounds and returns the
+// mean and the size of each of the k groups, none empty. There must be at least
+// k rows.
+func Centroids(x [][]float32, k, rounds int, rng *rand.Rand) (mean [][]float64, size []int) {
+	assign := kmeans(x, k, rounds, rng)
+	for c := range k {
+		rows := clusterRows(x, assign, c)
+		mean, size = append(mean, meanOf(rows)), append(size, len(rows))
+	}
+	return mean, size
+}

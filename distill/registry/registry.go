@@ -9,12 +9,13 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/kip"
+	"github.com/distillmesh/distillmesh/distill/match"
 )
 
 // Methods lists every method with its default settings, in the order in which
 // they are shown.
 func Methods() []distill.Method {
-	return []distill.Method{coreset.DefaultGMM(), kip.Default(), coreset.Random{}}
+	return []distill.Method{match.DefaultDM(), kip.Default(), coreset.DefaultGMM(), coreset.Random{}}
 }
 
 // Method finds one by name.

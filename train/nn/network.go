@@ -138,9 +138,10 @@ func (n *Network) InitParam(i int, seed uint64, values []float32) {
 	}
 	var pcg rand.PCG
 	data.Restart(&pcg, seed, "init", uint64(i))
-	rng, bound := rand.New(&pcg), 1/math.Sqrt(float64(p.FanIn))
+	bound := 1 / math.Sqrt(float64(p.FanIn))
 	for j := range values {
-		values[j] = float32((2*rng.Float64() - 1) * bound)
+		unit := float64(pcg.Uint64()<<11>>11) / (1 << 53) // as rand.Rand's Float64, which would allocate
+		values[j] = float32((2*unit - 1) * bound)
 	}
 }
 

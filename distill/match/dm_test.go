@@ -1,0 +1,266 @@
+package match
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/kernel"
+)
+
+// client is the part of MNIST, or of the built-in digits where that is not
+// here, of the first of ten devices with two classes each.
+func client(t testing.TB) *data.Samples {
+	t.Helper()
+	path := filepath.Join(os.Getenv("DISTILLMESH_DATA"), "mnist")
+	if os.Getenv("DISTILLMESH_DATA") == "" {
+		path = data.GlyphPath
+	}
+	ds, err := data.Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := data.Split{Kind: data.Ring, Clients: 10, PerClient: 2}.Parts(ds.Train.Labels(), len(ds.Task.Classes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := data.Load(ds.Task, ds.Train, parts[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func BenchmarkDMIteration(b *testing.B) {
+	local := client(b)
+	for _, workers := range []int{1, 2} {
+		b.Run(map[int]string{1: "workers=1", 2: "workers=2"}[workers], func(b *testing.B) {
+			pool := kernel.NewPool(workers)
+			defer pool.Close()
+			r, err := DefaultDM().newRun(pool, distill.Request{Samples: local, IPC: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				r.iterate()
+			}
+		})
+	}
+}
+
+// digits are n built-in digits of each of two classes.
+func digits(t testing.TB, n int) *data.Samples {
+	t.Helper()
+	ds, err := data.Open(data.GlyphPath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var index []int
+	count := map[int]int{}
+	for i, y := range ds.Train.Labels() {
+		if y < 2 && count[y] < n {
+			index, count[y] = append(index, i), count[y]+1
+		}
+	}
+	s, err := data.Load(ds.Task, ds.Train, index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var small = func() *data.Samples {
+	return distilltest.Samples(data.Shape{C: 1, H: 8, W: 8}, 4, []int{1, 3}, 40)
+}
+
+func quick() DM {
+	m := DefaultDM()
+	m.Iterations, m.Batch = 12, 20
+	return m
+}
+
+func TestResumedRunsGiveTheSameBits(t *testing.T) {
+	local, m := small(), quick()
+	whole, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []byte
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err = m.Distill(ctx, distill.Request{Samples: local, IPC: 1, Seed: 3,
+		Progress:   func(p distill.Progress) { map[bool]func(){true: cancel, false: func() {}}[p.Done == 5]() },
+		Checkpoint: func(state []byte) error { kept = bytes.Clone(state); return nil }})
+	if !errors.Is(err, context.Canceled) || kept == nil {
+		t.Fatalf("interrupted run: %v, state of %d bytes", err, len(kept))
+	}
+	first := 0
+	rest, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Seed: 3, Resume: kept, Progress: func(p distill.Progress) {
+		if first == 0 {
+			first = p.Done
+		}
+	}})
+	if err != nil || first != 6 || !slices.Equal(rest.Images.X, whole.Images.X) {
+		t.Errorf("resumed at %d: other bits (%v)", first, err)
+	}
+	for name, req := range map[string]distill.Request{
+		"another seed":    {Samples: local, IPC: 1, Seed: 4, Resume: kept},
+		"another budget":  {Samples: local, IPC: 2, Seed: 3, Resume: kept},
+		"other samples":   {Samples: local.Subset([]int{0, 1, 2, 3, 41, 42}), IPC: 1, Seed: 3, Resume: kept},
+		"half a file":     {Samples: local, IPC: 1, Seed: 3, Resume: kept[:len(kept)/2]},
+		"another setting": {Samples: local, IPC: 1, Seed: 3, Formation: 1, Resume: kept},
+	} {
+		if _, err := m.Distill(context.Background(), req); !errors.Is(err, ErrState) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWorkersDoNotChangeTheBits(t *testing.T) {
+	var first []float32
+	for _, workers := range []int{1, 2, 4} {
+		r, err := quick().Distill(context.Background(), distill.Request{Samples: small(), IPC: 2, Workers: workers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = r.Images.X
+		}
+		if !slices.Equal(first, r.Images.X) {
+			t.Errorf("other bits with %d workers", workers)
+		}
+	}
+}
+
+func TestMatchingLowersTheDistance(t *testing.T) {
+	m := quick()
+	m.Iterations, m.Start, m.Batch = 60, Noise, 60
+	local := digits(t, 40)
+	var losses []float64
+	r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Progress: func(p distill.Progress) { losses = append(losses, p.Loss) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mean := func(x []float64) (sum float64) {
+		for _, v := range x {
+			sum += v / float64(len(x))
+		}
+		return sum
+	}
+	if before, after := mean(losses[:10]), mean(losses[50:]); !(after < 0.7*before) {
+		t.Errorf("the distance goes from %v to %v", before, after)
+	}
+	if r.Recipe == nil || r.Recipe.Validate() != nil || r.Formation != data.NewFormation(2) || r.SmallestGroup != 0 {
+		t.Errorf("recipe %+v, formation %+v, smallest group %d", r.Recipe, r.Formation, r.SmallestGroup)
+	}
+	if low, high := slices.Min(local.X), slices.Max(local.X); slices.Min(r.Images.X) < low || slices.Max(r.Images.X) > high {
+		t.Errorf("values outside the real range %v to %v", low, high)
+	}
+}
+
+// The gradient that moves the tiles is that of the loss: enough along one
+// random direction, since every operation has a check of its own.
+func TestTheGradientOfTheTilesIsThatOfTheLoss(t *testing.T) {
+	pool := kernel.NewPool(1)
+	defer pool.Close()
+	r, err := quick().newRun(pool, distill.Request{Samples: small(), IPC: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.embed.renew(5)
+	at := func() (float64, []float32) {
+		data.Restart(&r.pcg, 1, "test")
+		loss, grad, err := r.embed.match(r.rng, r.req.Samples, r.members[1], 20, r.state.tiles[:64], 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return float64(loss), slices.Clone(grad)
+	}
+	_, grad := at()
+	direction, slope := make([]float32, 64), 0.0
+	rng := data.Stream(2, "test")
+	for i := range direction {
+		direction[i] = float32(rng.NormFloat64())
+		slope += float64(direction[i]) * float64(grad[i])
+	}
+	move := func(h float32) {
+		for i, d := range direction {
+			r.state.tiles[i] += h * d
+		}
+	}
+	const h = 3e-3
+	move(h)
+	up, _ := at()
+	move(-2 * h)
+	down, _ := at()
+	if want := (up - down) / (2 * h); math.Abs(slope-want) > 0.03*math.Abs(want)+1e-4 {
+		t.Errorf("slope %v, want %v", slope, want)
+	}
+}
+
+func TestStartsHoldNoRealSample(t *testing.T) {
+	local := small()
+	pool := kernel.NewPool(1)
+	defer pool.Close()
+	for _, c := range []struct {
+		start string
+		real  bool
+	}{{Centroids, false}, {Noise, false}, {Real, true}} {
+		m := quick()
+		m.Start = c.start
+		r, err := m.newRun(pool, distill.Request{Samples: local, IPC: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		images, err := r.formation.Pack(r.tiles())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := distill.Disclose(context.Background(), images, local, r.formation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.ContainsReal() != c.real {
+			t.Errorf("%s: nearest_real %v", c.start, d.NearestReal())
+		}
+	}
+}
+
+// A class of fewer than ten samples must not show in its tiles before they are
+// optimised: they start from noise that knows nothing of it.
+func TestASmallClassStartsFromPlainNoise(t *testing.T) {
+	rows := [][]float32{{5, 5, 5, 5}, {5, 5, 5, 6}}
+	mean, deviation := around(rows, 4)
+	if !slices.Equal(mean, []float64{0, 0, 0, 0}) || !slices.Equal(deviation, []float64{1, 1, 1, 1}) {
+		t.Errorf("mean %v, deviation %v", mean, deviation)
+	}
+}
+
+func TestDMRefusesImagesThatAreTooSmall(t *testing.T) {
+	local := distilltest.Samples(data.Shape{C: 1, H: 1, W: 30}, 3, []int{0, 1}, 20)
+	if _, err := quick().Distill(context.Background(), distill.Request{Samples: local, IPC: 1}); err == nil {
+		t.Error("a table was accepted")
+	}
+}
+
+func TestASteadyIterationAllocatesLittle(t *testing.T) {
+	pool := kernel.NewPool(1)
+	defer pool.Close()
+	r, err := quick().newRun(pool, distill.Request{Samples: small(), IPC: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.iterate()
+	if n := testing.AllocsPerRun(5, func() { r.iterate() }); n > 0 {
+		t.Errorf("%v allocations an iteration on %s", n, runtime.GOARCH)
+	}
+}

@@ -1,0 +1,102 @@
+package match
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// smallestGroup is the fewest samples that a tile may start from the mean of:
+// a published image must not be one person's (architecture, "What leaves the
+// device").
+const smallestGroup = 10
+
+// startMost is how many samples of a class are grouped, startRounds how often
+// centroids move.
+const (
+	startMost   = 600
+	startRounds = 15
+)
+
+// start makes the first tiles, class after class.
+func (r *run) start() ([]float32, error) {
+	var out []float32
+	for _, class := range r.held {
+		rng := data.Stream(r.req.Seed, "dm-start", uint64(class))
+		members := r.members[class]
+		if r.method.Start == Real {
+			if len(members) < r.perClass {
+				return nil, fmt.Errorf("%w: class %d has %d, the start asks for %d", distill.ErrTooFew, class, len(members), r.perClass)
+			}
+			index := make([]int, r.perClass)
+			for i, j := range rng.Perm(len(members))[:r.perClass] {
+				index[i] = members[j]
+			}
+			out = append(out, r.formation.Down(r.req.Samples.Subset(index)).X...)
+			continue
+		}
+		small := r.formation.Down(r.req.Samples.Subset(members[:min(len(members), startMost)]))
+		rows := make([][]float32, small.Len())
+		for i := range rows {
+			rows[i] = small.Row(i)
+		}
+		out = r.startClass(out, rows, rng)
+	}
+	return out, nil
+}
+
+// startClass appends a class's tiles: centroids of groups that are large
+// enough, and noise for the rest.
+func (r *run) startClass(out []float32, rows [][]float32, rng *rand.Rand) []float32 {
+	n := r.perClass
+	if r.method.Start == Centroids && len(rows) >= smallestGroup && len(rows) >= n {
+		means, sizes := coreset.Centroids(rows, n, startRounds, rng)
+		for k, mean := range means {
+			if sizes[k] < smallestGroup {
+				continue
+			}
+			for _, v := range mean {
+				out = append(out, float32(v))
+			}
+			n--
+		}
+	}
+	mean, deviation := around(rows, r.tile.Size())
+	for range n {
+		for j := range mean {
+			out = append(out, float32(mean[j]+deviation[j]*rng.NormFloat64()))
+		}
+	}
+	return out
+}
+
+// around is the mean and deviation of each value over rows; of fewer rows than
+// may be averaged, those of task space itself, 0 and 1.
+func around(rows [][]float32, size int) (mean, deviation []float64) {
+	mean, deviation = make([]float64, size), make([]float64, size)
+	if len(rows) < smallestGroup {
+		for j := range deviation {
+			deviation[j] = 1
+		}
+		return mean, deviation
+	}
+	n := float64(len(rows))
+	for _, row := range rows {
+		for j, v := range row {
+			mean[j] += float64(v) / n
+		}
+	}
+	for _, row := range rows {
+		for j, v := range row {
+			deviation[j] += (float64(v) - mean[j]) * (float64(v) - mean[j]) / n
+		}
+	}
+	for j, v := range deviation {
+		deviation[j] = math.Sqrt(v)
+	}
+	return mean, deviation
+}
