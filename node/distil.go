@@ -146,21 +146,50 @@ func ReadSetHere(ctx context.Context, c Conn, name string) (Content, *artifact.S
 	return content, set, task, err
 }
 
-// mergeSets reads sets that are here and concatenates them, in the order
-// given; consumers is what each was made for.
-func mergeSets(ctx context.Context, c Conn, roots []string) (all *data.Samples, consumers []string, err error) {
-	var batches []*data.Samples
+// ReadSets reads sets that are here, in the order given.
+func ReadSets(ctx context.Context, c Conn, roots []string) (sets []*artifact.Set, err error) {
 	for _, root := range roots {
 		if _, err := cid.Decode(root); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		_, set, _, err := ReadSetHere(ctx, c, root)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		batches = append(batches, set.TrainingSamples())
-		consumers = append(consumers, set.Manifest.Consumer)
+		sets = append(sets, set)
 	}
-	all, err = data.Merge(batches...)
-	return all, consumers, err
+	return sets, nil
+}
+
+// MergeSets concatenates what sets hold to train on.
+func MergeSets(sets []*artifact.Set) (*data.Samples, error) {
+	var batches []*data.Samples
+	for _, s := range sets {
+		batches = append(batches, s.TrainingSamples())
+	}
+	return data.Merge(batches...)
+}
+
+// Limits of a recipe that is followed without being asked for: it may come from
+// strangers, and costs the time of this device.
+const (
+	recommendedSteps = 5000
+	recommendedBatch = 512
+)
+
+// RecommendedRecipe is the recipe that all sets recommend for n samples, or nil
+// when they do not agree, or ask for more than this device gives unasked.
+func RecommendedRecipe(sets []*artifact.Set, n int) *train.Recipe {
+	var out *train.Recipe
+	for _, s := range sets {
+		r := s.Manifest.Recipe
+		if r == nil || out != nil && *r != *out {
+			return nil
+		}
+		out = r
+	}
+	if out == nil || out.Steps(n) > recommendedSteps || out.Batch > recommendedBatch {
+		return nil
+	}
+	return out
 }

@@ -27,7 +27,7 @@ type TrainOptions struct {
 	Model   string   // AutoModel for the one that the sets were made for
 	Sets    []string // CIDs of sets that are here; empty for all that are
 	Seed    uint64
-	Recipe  train.Recipe
+	Recipe  *train.Recipe // nil: what the sets recommend, else the default
 	Publish bool
 	Licence string
 	Workers int
@@ -39,6 +39,10 @@ type TrainResult struct {
 	ModelInfo
 	Steps   int  `json:"steps"`
 	Resumed bool `json:"resumed"`
+	// Recipe is what a network was trained by, and Recommended whether it is
+	// the sets' own.
+	Recipe      *train.Recipe `json:"recipe,omitempty"`
+	Recommended bool          `json:"recommended"`
 }
 
 // Train merges sets of a task that are here, trains a model on them in this
@@ -58,15 +62,15 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	if opt.Sets, err = chooseSets(ctx, c, info, opt.Sets); err != nil {
 		return TrainResult{}, err
 	}
-	samples, consumers, err := mergeSets(ctx, c, opt.Sets)
+	sets, err := ReadSets(ctx, c, opt.Sets)
 	if err != nil {
 		return TrainResult{}, err
 	}
-	if opt.Model == AutoModel {
-		why := ""
-		opt.Model, why = consumerOf(task, consumers)
-		report.say(Progress{Note: fmt.Sprintf("training %s: %s (--model chooses another)", opt.Model, why)})
+	samples, err := MergeSets(sets)
+	if err != nil {
+		return TrainResult{}, err
 	}
+	recommended := opt.follow(task, sets, samples, report)
 	spec, err := parseModel(opt.Model, task)
 	if err != nil {
 		return TrainResult{}, err
@@ -78,7 +82,7 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	}
 	draft := artifact.ModelDraft{Task: task, Model: opt.Model, Trained: trained, Seed: opt.Seed, Sets: opt.Sets, Samples: samples.Len(), Licence: opt.Licence}
 	if spec.Iterative() {
-		draft.Recipe = &opt.Recipe
+		draft.Recipe = opt.Recipe
 	}
 	if draft.Accuracy, err = measureHere(ctx, c, info.CID, trained, report); err != nil {
 		return TrainResult{}, err
@@ -88,7 +92,31 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 		return TrainResult{}, err
 	}
 	run.forget()
-	return TrainResult{ModelInfo: stored, Steps: opt.Recipe.Steps(samples.Len()), Resumed: run.resume != nil}, nil
+	return TrainResult{ModelInfo: stored, Steps: opt.Recipe.Steps(samples.Len()), Resumed: run.resume != nil, Recipe: draft.Recipe,
+		Recommended: recommended && spec.Iterative()}, nil
+}
+
+// follow fills in the model and the recipe that were left open: what the sets
+// were made for, and what they recommend. It reports whether the recipe is
+// theirs.
+func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, samples *data.Samples, report Report) (recommended bool) {
+	if opt.Model == AutoModel {
+		var consumers []string
+		for _, s := range sets {
+			consumers = append(consumers, s.Manifest.Consumer)
+		}
+		why := ""
+		opt.Model, why = consumerOf(task, consumers)
+		report.say(Progress{Note: fmt.Sprintf("training %s: %s (--model chooses another)", opt.Model, why)})
+	}
+	if opt.Recipe != nil {
+		return false
+	}
+	usual := train.DefaultRecipe()
+	if opt.Recipe = RecommendedRecipe(sets, samples.Len()); opt.Recipe == nil {
+		opt.Recipe = &usual
+	}
+	return *opt.Recipe != usual
 }
 
 // parseModel finds the model by name for the task's shape.
@@ -166,7 +194,7 @@ func (r *run) fit(ctx context.Context, spec *model.Spec, samples *data.Samples, 
 		options.CheckpointEvery = checkpointEvery
 		options.Checkpoint = func(s train.State) error { return writeState(r.path, s) }
 	}
-	trained, err := spec.Fit(ctx, samples, r.opt.Recipe, options)
+	trained, err := spec.Fit(ctx, samples, *r.opt.Recipe, options)
 	var stopped *train.Interrupted
 	if r.path != "" && errors.As(err, &stopped) {
 		err = errors.Join(err, writeState(r.path, stopped.State))

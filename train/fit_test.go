@@ -325,6 +325,26 @@ func BenchmarkLeNetStep(b *testing.B) {
 
 // BenchmarkTwoFits trains two networks at once, one worker each, as training
 // seeds are run on two cores.
+func BenchmarkConvNetStep(b *testing.B) {
+	s := blobs(100, digit, 10, false)
+	r := DefaultRecipe()
+	r.Batch, r.Augment = 40, "affine"
+	for _, name := range []string{"convnet3:16", "convnet3:64"} {
+		b.Run(name, func(b *testing.B) {
+			l, err := newLoop(network(b, name, s), s, r, Options{Workers: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(l.pool.Close)
+			for b.Loop() {
+				if _, err := l.step(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkTwoFits(b *testing.B) {
 	loops := []*loop{stepper(b, 50, 1, ""), stepper(b, 50, 1, "")}
 	b.ReportAllocs()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,16 +28,19 @@ func parseBudget(s string) (int64, error) {
 }
 
 func (a *app) trainCommand() *cobra.Command {
-	opt := node.TrainOptions{Model: node.AutoModel, Recipe: train.DefaultRecipe()}
+	opt, recipe := node.TrainOptions{Model: node.AutoModel}, train.DefaultRecipe()
 	var held bool
 	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0),
-		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. An interrupted training resumes when the same command runs again.",
+		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. Without a flag of the recipe (optimizer to augment) it is the one that all sets recommend.\nAn interrupted training resumes when the same command runs again.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opt.Task == "" {
 				return node.Fail(node.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
 			}
-			if err := opt.Recipe.Validate(); err != nil {
+			if err := recipe.Validate(); err != nil {
 				return node.Fail(node.CodeUsage, "see 'distillmesh train --help'", "%w", err)
+			}
+			if slices.ContainsFunc(recipeFlags, cmd.Flags().Changed) {
+				opt.Recipe = &recipe
 			}
 			cfg, err := a.home.Config()
 			if err != nil {
@@ -64,15 +68,25 @@ func (a *app) trainCommand() *cobra.Command {
 	f.Uint64Var(&opt.Seed, "seed", 0, "seed of weights and batches")
 	f.IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
 	f.BoolVar(&opt.Publish, "publish", false, "announce the model to the mesh")
-	f.StringVar(&opt.Recipe.Optimizer, "optimizer", opt.Recipe.Optimizer, "adam or sgd")
-	f.Float64Var(&opt.Recipe.LR, "lr", opt.Recipe.LR, "learning rate")
-	f.Float64Var(&opt.Recipe.Momentum, "momentum", opt.Recipe.Momentum, "momentum of sgd")
-	f.Float64Var(&opt.Recipe.WeightDecay, "weight-decay", opt.Recipe.WeightDecay, "weight decay")
-	f.IntVar(&opt.Recipe.Batch, "batch", opt.Recipe.Batch, "samples a step")
-	f.IntVar(&opt.Recipe.Epochs, "epochs", opt.Recipe.Epochs, "passes over the samples")
-	f.IntVar(&opt.Recipe.MinSteps, "min-steps", opt.Recipe.MinSteps, "at least this many steps")
-	f.IntVar(&opt.Recipe.MaxSteps, "max-steps", opt.Recipe.MaxSteps, "at most this many steps")
+	addRecipeFlags(c, &recipe)
 	return a.readFlags(c, false)
+}
+
+// recipeFlags are the flags that say how to train, in place of what the sets
+// recommend.
+var recipeFlags = []string{"optimizer", "lr", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps", "augment"}
+
+func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
+	f := c.Flags()
+	f.StringVar(&r.Optimizer, "optimizer", r.Optimizer, "adam or sgd")
+	f.Float64Var(&r.LR, "lr", r.LR, "learning rate")
+	f.Float64Var(&r.Momentum, "momentum", r.Momentum, "momentum of sgd")
+	f.Float64Var(&r.WeightDecay, "weight-decay", r.WeightDecay, "weight decay")
+	f.IntVar(&r.Batch, "batch", r.Batch, "samples a step")
+	f.IntVar(&r.Epochs, "epochs", r.Epochs, "passes over the samples")
+	f.IntVar(&r.MinSteps, "min-steps", r.MinSteps, "at least this many steps")
+	f.IntVar(&r.MaxSteps, "max-steps", r.MaxSteps, "at most this many steps")
+	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: affine, dsa, or dsa-noflip for digits (default: none)")
 }
 
 func (a *app) showTrained(got node.TrainResult) error {
@@ -81,8 +95,18 @@ func (a *app) showTrained(got node.TrainResult) error {
 		return a.document(got)
 	}
 	a.print("%s", got.CID)
+	if got.Recommended {
+		a.tell("trained as the sets recommend: %s, %d steps%s", got.Recipe.Optimizer, got.Steps, augmented(got.Recipe))
+	}
 	a.tell("%s on %d samples of %d sets; accuracy %s", got.Model, got.Samples, got.Sets, accuracy(got.Accuracy))
 	return nil
+}
+
+func augmented(r *train.Recipe) string {
+	if r.Augment == "" {
+		return ""
+	}
+	return ", augmentation " + r.Augment
 }
 
 func accuracy(m *artifact.Measurement) string {

@@ -71,9 +71,9 @@ func (m DM) Settings() map[string]string {
 	}
 }
 
-// recipe is how networks train on the tiles (federated-recipes.md 2, step 7).
-func (DM) recipe() *train.Recipe {
-	return &train.Recipe{Optimizer: train.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: augment.Affine}
+// Recipe is how networks train on the tiles (federated-recipes.md 2, step 7).
+func (DM) Recipe() train.Recipe {
+	return train.Recipe{Optimizer: train.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: augment.Affine}
 }
 
 // formation is what the request asks for, or the method's own where that suits
@@ -119,7 +119,8 @@ func (m DM) Distill(ctx context.Context, req distill.Request) (*distill.Result, 
 	if err != nil {
 		return nil, fmt.Errorf("dm: %w", err)
 	}
-	out := &distill.Result{Images: images, Formation: r.formation, Recipe: m.recipe()}
+	recipe := m.Recipe()
+	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe}
 	if m.Start == Real {
 		out.SmallestGroup = 1
 	}

@@ -19,23 +19,52 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/match"
 	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // Sizes of the demonstration.
 const (
-	clients    = 10
-	perClient  = 2 // classes a client: FedD3's ring, C_k = 2
-	ipc        = 1
-	method     = "gmm"
-	seeds      = 5    // trainings on the gathered sets, and draws of the control
-	boundSeeds = 3    // trainings on all the data
-	ntkBound   = 3000 // samples the NTK predictor is given as all the data
+	clients   = 10
+	perClient = 2 // classes a client: FedD3's ring, C_k = 2
+	ipc       = 1 // stored images a class
 )
 
-// consumers are the models that the sets are judged by; the first is published.
-var consumers = []string{"lenet", "ntk:1"}
+// The method, what its images hold, and how networks train on them. The
+// controls are stored and trained on in the same way.
+var (
+	method    = match.DefaultDM()
+	formation = data.NewFormation(method.Formation)
+	recipe    = method.Recipe()
+)
+
+// consumer is a model that the sets are judged by.
+type consumer struct {
+	model string
+	steps int // of training on sets and controls; 0 for what the recipe says
+	seeds int // trainings on the gathered sets, and draws of each control
+	// bound is how many trainings on all the data there are, none where they
+	// would take too long; samples is how many stand for all, 0 for all.
+	bound, samples int
+}
+
+// consumers in the order of the table; the first is published.
+var consumers = []consumer{
+	{model: "lenet", seeds: 5, bound: 3},
+	{model: "convnet3:64", steps: 300, seeds: 1},
+	{model: "ntk:1", seeds: 5, bound: 3, samples: 3000},
+}
+
+// recipe is the common recipe with the consumer's number of steps.
+func (c consumer) recipe() train.Recipe {
+	r := recipe
+	if c.steps > 0 {
+		r.MinSteps, r.MaxSteps = c.steps, c.steps
+	}
+	return r
+}
 
 // Options of a demonstration.
 type Options struct {
@@ -56,8 +85,9 @@ type Score struct {
 type Row struct {
 	Consumer   string `json:"consumer"`
 	Gathered   Score  `json:"gathered"`
-	RandomReal Score  `json:"random_real"`
-	AllData    Score  `json:"all_data"`
+	RandomReal Score  `json:"random_real"`  // as many, in the same formation
+	PlainReal  Score  `json:"random_plain"` // as many whole images
+	AllData    Score  `json:"all_data"`     // n is 0 where it was not measured
 	AllSamples int    `json:"all_data_samples"`
 }
 
@@ -74,7 +104,8 @@ type Result struct {
 	Task    string   `json:"task"`
 	Data    string   `json:"data"`
 	Clients int      `json:"clients"`
-	Images  int      `json:"images"`
+	Images  int      `json:"images"`  // stored
+	Samples int      `json:"samples"` // that a consumer trains on: the tiles
 	Method  string   `json:"method"`
 	Results []Row    `json:"results"`
 	Bytes   Bytes    `json:"bytes"`
@@ -111,7 +142,7 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Result{Task: ds.Task.Name, Data: path, Clients: clients, Method: method, Homes: opt.Dir}
+	out := &Result{Task: ds.Task.Name, Data: path, Clients: clients, Method: method.Name(), Homes: opt.Dir}
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(max(2, runtime.GOMAXPROCS(0)))
 	// The controls need no mesh: they fill the processors while nodes start.
@@ -156,7 +187,8 @@ func tell(ctx context.Context, opt Options, path string, lab *lab, out *Result) 
 	if err := lab.gather(ctx, m.trainer, sets); err != nil {
 		return err
 	}
-	out.Sets, out.Images, out.Bytes.Sets = lab.roots, lab.gathered.Len(), lab.setBytes
+	out.Sets, out.Images, out.Bytes.Sets = lab.roots, lab.stored.Len(), lab.setBytes
+	out.Samples = lab.gathered.Len()
 	if out.Model, err = m.train(ctx, lab, opt.Report); err != nil {
 		return err
 	}
@@ -164,7 +196,7 @@ func tell(ctx context.Context, opt Options, path string, lab *lab, out *Result) 
 		return err
 	}
 	out.Sheet = filepath.Join(opt.Dir, "sheet.png")
-	png, err := artifact.EncodePNG(artifact.Sheet(lab.task, lab.gathered, 4))
+	png, err := artifact.EncodePNG(artifact.Sheet(lab.task, lab.stored, 4))
 	if err != nil {
 		return err
 	}
@@ -173,6 +205,9 @@ func tell(ctx context.Context, opt Options, path string, lab *lab, out *Result) 
 
 // score is the mean and sample deviation of accuracies.
 func score(values []float64) Score {
+	if len(values) == 0 {
+		return Score{}
+	}
 	slices.Sort(values) // the order of arrival must not show in the last digit
 	mean, std := stat.MeanStdDev(values, nil)
 	if len(values) < 2 {
@@ -181,9 +216,22 @@ func score(values []float64) Score {
 	return Score{Mean: mean, Std: std, N: len(values)}
 }
 
-func percent(s Score) string { return fmt.Sprintf("%.1f +-%.1f", 100*s.Mean, 100*s.Std) }
+// percent is a score as the table shows it; a deviation needs two values.
+func percent(s Score) string {
+	switch s.N {
+	case 0:
+		return "-"
+	case 1:
+		return fmt.Sprintf("%.1f (n=1)", 100*s.Mean)
+	}
+	return fmt.Sprintf("%.1f +-%.1f", 100*s.Mean, 100*s.Std)
+}
 
 // String is the row as the table shows it.
 func (r Row) String() string {
-	return fmt.Sprintf("%s\t%s\t%s\t%s (%d samples)", r.Consumer, percent(r.Gathered), percent(r.RandomReal), percent(r.AllData), r.AllSamples)
+	all := percent(r.AllData)
+	if r.AllData.N > 0 {
+		all += fmt.Sprintf(" (%d samples)", r.AllSamples)
+	}
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", r.Consumer, percent(r.Gathered), percent(r.RandomReal), percent(r.PlainReal), all)
 }

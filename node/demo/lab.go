@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -17,16 +18,17 @@ import (
 	"github.com/distillmesh/distillmesh/train/model"
 )
 
-// lab measures accuracies: of the gathered sets, of as many random real images
-// drawn by the same clients, and of all the data. What it draws stays in this
-// process.
+// lab measures accuracies: of the gathered sets, of as many stored images of
+// random real samples drawn by the same clients, in the same formation and
+// plain, and of all the data. What it draws stays in this process.
 type lab struct {
 	task     *data.Task
 	train    data.Source
 	test     *data.Samples
 	parts    [][]int // training samples of each client
 	report   node.Report
-	gathered *data.Samples
+	stored   *data.Samples // of the gathered sets
+	gathered *data.Samples // what they hold to train on
 	roots    []string
 	setBytes int64
 
@@ -40,13 +42,14 @@ type lab struct {
 const (
 	fromSets   = "gathered"
 	fromRandom = "random real"
+	fromPlain  = "random real, plain"
 	fromAll    = "all data"
 )
 
 func newLab(ds *data.Dataset, report node.Report) (*lab, error) {
 	l := &lab{task: ds.Task, train: ds.Train, report: report, scores: map[string]map[string][]float64{}}
 	for _, c := range consumers {
-		l.scores[c] = map[string][]float64{}
+		l.scores[c.model] = map[string][]float64{}
 	}
 	var err error
 	if l.test, err = data.Load(ds.Task, ds.Test, nil); err != nil {
@@ -59,30 +62,44 @@ func newLab(ds *data.Dataset, report node.Report) (*lab, error) {
 func split() data.Split { return data.Split{Kind: data.Ring, Clients: clients, PerClient: perClient} }
 
 // control queues the trainings on random real images: each draw takes from
-// every client as many as it publishes, stored and rounded the same way, and
-// trains by the same recipe.
+// every client as many stored images as it publishes, rounded the same way, and
+// trains by the same recipe. The slow consumers go first.
 func (l *lab) control(ctx context.Context, work *errgroup.Group) {
-	for seed := range uint64(seeds) {
-		work.Go(func() error {
-			samples, err := l.randomReal(ctx, seed)
-			if err != nil {
-				return err
+	l.each(ctx, work, fromRandom, func(seed uint64) (*data.Samples, error) { return l.randomReal(ctx, formation, seed) })
+	l.each(ctx, work, fromPlain, func(seed uint64) (*data.Samples, error) { return l.randomReal(ctx, data.NewFormation(1), seed) })
+}
+
+// each queues all trainings on one source.
+func (l *lab) each(ctx context.Context, work *errgroup.Group, source string, draw func(seed uint64) (*data.Samples, error)) {
+	for _, c := range consumers {
+		for seed := range uint64(c.seeds) {
+			if c.closedForm() && source == fromSets && seed > 0 {
+				continue // the sets give one predictor, whatever the seed
 			}
-			return l.measureAll(ctx, fromRandom, samples, train.DefaultRecipe(), seed)
-		})
+			work.Go(func() error {
+				samples, err := draw(seed)
+				if err != nil {
+					return err
+				}
+				return l.measure(ctx, c.model, source, samples, c.recipe(), seed)
+			})
+		}
 	}
 }
 
-func (l *lab) randomReal(ctx context.Context, seed uint64) (*data.Samples, error) {
+func (c consumer) closedForm() bool { return strings.HasPrefix(c.model, "ntk:") }
+
+// randomReal draws like the random method, by label alone: only the drawn
+// samples are decoded.
+func (l *lab) randomReal(ctx context.Context, f data.Formation, seed uint64) (*data.Samples, error) {
 	var batches []*data.Samples
 	for client, part := range l.parts {
-		// Draw first, then read: only the drawn samples are decoded.
 		labels := &data.Samples{Shape: data.Shape{C: 1, H: 1, W: 1}, Classes: len(l.task.Classes)}
 		for _, i := range part {
 			labels.X = append(labels.X, float32(i))
 			labels.Y = append(labels.Y, l.train.Labels()[i])
 		}
-		drawn, err := coreset.Random{}.Distill(ctx, distill.Request{Samples: labels, IPC: ipc, Seed: seed*clients + uint64(client)})
+		drawn, err := coreset.Random{}.Distill(ctx, distill.Request{Samples: labels, IPC: ipc * f.Tiles(), Seed: seed*clients + uint64(client)})
 		if err != nil {
 			return nil, err
 		}
@@ -94,75 +111,63 @@ func (l *lab) randomReal(ctx context.Context, seed uint64) (*data.Samples, error
 		if err != nil {
 			return nil, err
 		}
-		rounded, err := artifact.RoundTrip(real, artifact.U8)
+		stored, err := f.Pack(f.Down(real))
 		if err != nil {
 			return nil, err
 		}
-		batches = append(batches, rounded)
+		rounded, err := artifact.RoundTrip(stored, artifact.U8)
+		if err != nil {
+			return nil, err
+		}
+		batches = append(batches, f.Decode(rounded))
 	}
 	return data.Merge(batches...)
 }
 
 // gather reads the fetched sets from the trainer's node.
 func (l *lab) gather(ctx context.Context, trainer node.Conn, sets []node.SetInfo) error {
-	var batches []*data.Samples
 	for _, s := range sets {
-		_, set, _, err := node.ReadSetHere(ctx, trainer, s.CID)
-		if err != nil {
-			return err
-		}
-		batches = append(batches, set.Samples)
 		l.roots = append(l.roots, s.CID)
 		l.setBytes += s.Bytes
 	}
-	var err error
-	l.gathered, err = data.Merge(batches...)
+	here, err := node.ReadSets(ctx, trainer, l.roots)
+	if err != nil {
+		return err
+	}
+	var stored []*data.Samples
+	for _, s := range here {
+		stored = append(stored, s.Samples)
+	}
+	if l.stored, err = data.Merge(stored...); err != nil {
+		return err
+	}
+	l.gathered, err = node.MergeSets(here)
 	return err
 }
 
-// bound queues the trainings on all the data and the remaining seeds on the
-// gathered sets.
+// bound queues the trainings on the gathered sets and on all the data.
 func (l *lab) bound(ctx context.Context, work *errgroup.Group) {
 	l.shown.Store(true)
-	for seed := range uint64(boundSeeds) {
-		work.Go(func() error {
-			all, err := l.all(len(l.train.Labels()), seed)
-			if err != nil {
-				return err
-			}
-			return l.measure(ctx, consumers[0], fromAll, all, train.FullDataRecipe(), seed)
-		})
-		work.Go(func() error {
-			some, err := l.all(ntkBound, seed)
-			if err != nil {
-				return err
-			}
-			return l.measure(ctx, consumers[1], fromAll, some, train.Recipe{}, seed)
-		})
-	}
-	for seed := range uint64(seeds) {
-		work.Go(func() error { return l.measureAll(ctx, fromSets, l.gathered, train.DefaultRecipe(), seed) })
+	l.each(ctx, work, fromSets, func(uint64) (*data.Samples, error) { return l.gathered, nil })
+	for _, c := range consumers {
+		for seed := range uint64(c.bound) {
+			work.Go(func() error {
+				all, err := l.all(c.samples, seed)
+				if err != nil {
+					return err
+				}
+				return l.measure(ctx, c.model, fromAll, all, train.FullDataRecipe(), seed)
+			})
+		}
 	}
 }
 
 // all loads n training samples: all of them, or a random draw.
 func (l *lab) all(n int, seed uint64) (*data.Samples, error) {
-	if n >= len(l.train.Labels()) {
+	if n == 0 || n >= len(l.train.Labels()) {
 		return data.Load(l.task, l.train, nil)
 	}
 	return data.Load(l.task, l.train, data.Stream(seed, "demo-all").Perm(len(l.train.Labels()))[:n])
-}
-
-func (l *lab) measureAll(ctx context.Context, source string, samples *data.Samples, recipe train.Recipe, seed uint64) error {
-	for _, c := range consumers {
-		if c != consumers[0] && source == fromSets && seed > 0 {
-			continue // closed form: the sets give one predictor, whatever the seed
-		}
-		if err := l.measure(ctx, c, source, samples, recipe, seed); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (l *lab) measure(ctx context.Context, consumer, source string, samples *data.Samples, recipe train.Recipe, seed uint64) error {
@@ -203,11 +208,12 @@ func (l *lab) progress(steps int64) {
 // rows is the table.
 func (l *lab) rows() []Row {
 	var out []Row
-	for i, c := range consumers {
-		r := Row{Consumer: c, Gathered: score(l.scores[c][fromSets]), RandomReal: score(l.scores[c][fromRandom]),
-			AllData: score(l.scores[c][fromAll]), AllSamples: len(l.train.Labels())}
-		if i > 0 {
-			r.AllSamples = min(ntkBound, r.AllSamples)
+	for _, c := range consumers {
+		scores := l.scores[c.model]
+		r := Row{Consumer: c.model, Gathered: score(scores[fromSets]), RandomReal: score(scores[fromRandom]), PlainReal: score(scores[fromPlain]),
+			AllData: score(scores[fromAll]), AllSamples: len(l.train.Labels())}
+		if c.samples > 0 {
+			r.AllSamples = min(c.samples, r.AllSamples)
 		}
 		out = append(out, r)
 	}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node"
-	"github.com/distillmesh/distillmesh/train"
 )
 
 // How long a node may take to start, a set to arrive, a node to stop.
@@ -175,7 +174,7 @@ func (m *mesh) distil(ctx context.Context, path string, report node.Report) erro
 			if _, err := node.SplitData(ctx, e.conn, entry.Name, s, i); err != nil {
 				return err
 			}
-			set, err := node.Distill(ctx, e.conn, node.DistillOptions{Data: s.PartName(entry.Name, i), Method: method, IPC: ipc, Pixels: artifact.U8}, nil)
+			set, err := node.Distill(ctx, e.conn, node.DistillOptions{Data: s.PartName(entry.Name, i), Method: method.Name(), IPC: ipc, Formation: formation.Factor, Workers: 1, Pixels: artifact.U8}, nil)
 			if err != nil {
 				return err
 			}
@@ -218,25 +217,20 @@ func (m *mesh) await(ctx context.Context, task string, report node.Report) ([]no
 	}
 }
 
-// train lets the trainer's node train every consumer, publishing the first.
+// train lets the trainer's node train the first consumer, by the recipe that
+// the sets recommend, and publish it.
 func (m *mesh) train(ctx context.Context, l *lab, report node.Report) (string, error) {
-	model := ""
-	for i, c := range consumers {
-		got, err := node.Train(ctx, m.trainer, node.TrainOptions{Task: l.task.Name, Model: c, Recipe: train.DefaultRecipe(), Publish: i == 0, Workers: 1}, report)
-		if err != nil {
-			return "", err
-		}
-		if i == 0 {
-			model = got.CID
-		}
+	got, err := node.Train(ctx, m.trainer, node.TrainOptions{Task: l.task.Name, Model: consumers[0].model, Publish: true, Workers: 1}, report)
+	if err == nil && *got.Recipe != recipe {
+		err = fmt.Errorf("the sets recommend %+v, the controls train by %+v", *got.Recipe, recipe)
 	}
-	return model, nil
+	return got.CID, err
 }
 
 // traffic sums what all nodes sent.
 func (m *mesh) traffic(ctx context.Context, task string) (moved int64, fedavg node.FedAvgBytes, err error) {
 	for _, p := range m.all {
-		cost, err := node.Cost.Do(ctx, p.conn, node.CostRequest{Task: task, Model: consumers[0]}, nil)
+		cost, err := node.Cost.Do(ctx, p.conn, node.CostRequest{Task: task, Model: consumers[0].model}, nil)
 		if err != nil {
 			return 0, fedavg, err
 		}
