@@ -44,7 +44,7 @@ func (a *app) showDemo(r *demo.Result) {
 	a.print("%d devices, two classes each, distilled %s into %d images (%s) of %d tiles; a trainer gathered them by CID.\n",
 		r.Clients, r.Task, r.Images, r.Method, r.Samples)
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "accuracy in %%\tgathered\t%d random real tiles\t%d random real\tall data\n", r.Samples, r.Images)
+	fmt.Fprintf(w, "accuracy in %% [runs]\tgathered\t%d random real tiles\t%d random real\tall data\n", r.Samples, r.Images)
 	for _, row := range r.Results {
 		fmt.Fprintln(w, row)
 	}

@@ -52,7 +52,7 @@ type consumer struct {
 
 // consumers in the order of the table; the first is published.
 var consumers = []consumer{
-	{model: "lenet", seeds: 5, bound: 3},
+	{model: "lenet", seeds: 3, bound: 2},
 	{model: "convnet3:64", steps: 300, seeds: 1},
 	{model: "ntk:1", seeds: 5, bound: 3, samples: 3000},
 }
@@ -216,15 +216,16 @@ func score(values []float64) Score {
 	return Score{Mean: mean, Std: std, N: len(values)}
 }
 
-// percent is a score as the table shows it; a deviation needs two values.
+// percent is a score as the table shows it, with the number of runs; a
+// deviation needs two.
 func percent(s Score) string {
 	switch s.N {
 	case 0:
 		return "-"
 	case 1:
-		return fmt.Sprintf("%.1f (n=1)", 100*s.Mean)
+		return fmt.Sprintf("%.1f [1]", 100*s.Mean)
 	}
-	return fmt.Sprintf("%.1f +-%.1f", 100*s.Mean, 100*s.Std)
+	return fmt.Sprintf("%.1f +-%.1f [%d]", 100*s.Mean, 100*s.Std, s.N)
 }
 
 // String is the row as the table shows it.

@@ -61,7 +61,7 @@ func (s Sampling) place(i, n int) float64 {
 
 // Part implements Task: one image.
 func (k *Warp) Part(_ *Scratch, n int) {
-	s := k.s
+	s := &k.s
 	large, small := s.C*s.H*s.W, s.C*s.P*s.Q
 	source, result := k.x, k.to
 	if k.reverse {
@@ -85,7 +85,7 @@ func (k *Warp) Part(_ *Scratch, n int) {
 		row := (float64(m[3])*x0+float64(m[4])*y+float64(m[5])+1)*scaleY - shiftY
 		dCol, dRow := float64(m[0])*stepX*scaleX, float64(m[3])*stepX*scaleY
 		for j := range s.Q {
-			t := s.taps(row+float64(j)*dRow, col+float64(j)*dCol)
+			t := s.inside(row+float64(j)*dRow, col+float64(j)*dCol)
 			if k.reverse {
 				t.add(image, grid, i*s.Q+j, s.H*s.W, s.P*s.Q, s.C)
 			} else {
@@ -102,8 +102,21 @@ type four struct {
 	wa, wb, wc, wd float32
 }
 
-// taps finds the neighbours of a place in the source.
-func (s Sampling) taps(row, col float64) four {
+// inside finds the neighbours of a place in the source, quickly where all four
+// are there.
+func (s *Sampling) inside(row, col float64) four {
+	if !(row >= 0 && col >= 0 && row < float64(s.H-1) && col < float64(s.W-1)) { // NaN too
+		return s.taps(row, col)
+	}
+	i, j := int(row), int(col)
+	down, right := float32(row-float64(i)), float32(col-float64(j))
+	a := i*s.W + j
+	return four{a: a, b: a + 1, c: a + s.W, d: a + s.W + 1,
+		wa: (1 - down) * (1 - right), wb: (1 - down) * right, wc: down * (1 - right), wd: down * right}
+}
+
+// taps finds the neighbours of any place.
+func (s *Sampling) taps(row, col float64) four {
 	if s.Border {
 		row, col = min(max(row, 0), float64(s.H-1)), min(max(col, 0), float64(s.W-1))
 	} else {

@@ -1,0 +1,35 @@
+package node
+
+import (
+	"testing"
+
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/train"
+)
+
+func TestARecipeIsFollowedOnlyWhenAllSetsAgreeAndItIsModest(t *testing.T) {
+	set := func(change func(r *train.Recipe)) *artifact.Set {
+		r := train.DefaultRecipe()
+		change(&r)
+		return &artifact.Set{Manifest: artifact.Manifest{Recipe: &r}}
+	}
+	plain := set(func(*train.Recipe) {})
+	affine := set(func(r *train.Recipe) { r.Augment = "affine" })
+	again := set(func(r *train.Recipe) { r.Augment = "affine" })
+	for name, c := range map[string]struct {
+		sets []*artifact.Set
+		want bool
+	}{
+		"one set":          {[]*artifact.Set{affine}, true},
+		"two that agree":   {[]*artifact.Set{affine, again}, true},
+		"two that do not":  {[]*artifact.Set{affine, plain}, false},
+		"one without":      {[]*artifact.Set{affine, {}}, false},
+		"none":             {nil, false},
+		"a million steps":  {[]*artifact.Set{set(func(r *train.Recipe) { r.MaxSteps, r.MinSteps = 1e6, 1e6 })}, false},
+		"an endless batch": {[]*artifact.Set{set(func(r *train.Recipe) { r.Batch = 1 << 16 })}, false},
+	} {
+		if got := RecommendedRecipe(c.sets, 80); (got != nil) != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
