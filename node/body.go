@@ -8,6 +8,8 @@ import (
 	"github.com/ipld/go-ipld-prime/codec/dagcbor"
 	"github.com/ipld/go-ipld-prime/codec/dagjson"
 	"github.com/ipld/go-ipld-prime/node/basicnode"
+
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // Schemas of announcement bodies.
@@ -89,6 +91,9 @@ func decodeSetBody(schema string, body []byte, classes int, bytes int64) (SetBod
 	}
 	if b.Images < 1 || int64(b.Images) > bytes {
 		return b, fmt.Errorf("announcement body: %d images in %d bytes", b.Images, bytes)
+	}
+	if b.Formation < 1 || b.Formation > data.MaxFormation {
+		return b, fmt.Errorf("announcement body: formation %d, want 1 to %d", b.Formation, data.MaxFormation)
 	}
 	sum := 0
 	for _, c := range b.Counts {

@@ -57,12 +57,14 @@ func TestSetBodiesOfStrangersAreChecked(t *testing.T) {
 		t.Errorf("read back %+v, %v", got, err)
 	}
 	for name, b := range map[string]SetBody{
-		"more images than counted": {Images: 5, Counts: []int{1, 1, 0}},
-		"negative count":           {Images: 1, Counts: []int{2, -1, 0}},
-		"no images":                {Counts: []int{0, 0, 0}},
-		"more images than bytes":   {Images: 1_000_000_000_000, Counts: []int{1_000_000_000_000, 0, 0}},
-		"a sum that overflows":     {Images: 4, Counts: []int{1 << 62, 1 << 62, 1 << 62}},
-		"other number of classes":  {Images: 1, Counts: []int{1}},
+		"more images than counted": {Images: 5, Counts: []int{1, 1, 0}, Formation: 1},
+		"negative count":           {Images: 1, Counts: []int{2, -1, 0}, Formation: 1},
+		"no images":                {Counts: []int{0, 0, 0}, Formation: 1},
+		"more images than bytes":   {Images: 1_000_000_000_000, Counts: []int{1_000_000_000_000, 0, 0}, Formation: 1},
+		"a sum that overflows":     {Images: 4, Counts: []int{1 << 62, 1 << 62, 1 << 62}, Formation: 1},
+		"other number of classes":  {Images: 1, Counts: []int{1}, Formation: 1},
+		"no formation":             {Images: 2, Counts: []int{1, 1, 0}},
+		"a formation of thousands": {Images: 2, Counts: []int{1, 1, 0}, Formation: 9000},
 	} {
 		body, err := encodeBody(b)
 		if err != nil {
