@@ -51,6 +51,19 @@ func Float(name string, at *float64, low, high float64) Option {
 		}}
 }
 
+// Seed is any whole number from zero.
+func Seed(name string, at *uint64) Option {
+	return Option{Name: name, Want: "a whole number from 0",
+		Text: func() string { return strconv.FormatUint(*at, 10) },
+		parse: func(s string) bool {
+			v, err := strconv.ParseUint(s, 10, 64)
+			if err == nil {
+				*at = v
+			}
+			return err == nil
+		}}
+}
+
 // Choice is one of a few words.
 func Choice(name string, at *string, words ...string) Option {
 	return Option{Name: name, Want: strings.Join(words, " or "),

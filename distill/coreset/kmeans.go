@@ -106,10 +106,10 @@ func Distance2(row []float32, centre []float64) float64 {
 // mean and the size of each of the k groups, none empty. There must be at least
 // k rows.
 func Centroids(x [][]float32, k, rounds int, rng *rand.Rand) (mean [][]float64, size []int) {
-	assign := kmeans(x, k, rounds, rng)
+	assign := KMeans(x, k, rounds, rng)
 	for c := range k {
 		rows := clusterRows(x, assign, c)
-		mean, size = append(mean, meanOf(rows)), append(size, len(rows))
+		mean, size = append(mean, Mean(rows)), append(size, len(rows))
 	}
 	return mean, size
 }

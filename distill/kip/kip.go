@@ -5,6 +5,7 @@ package kip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -143,7 +144,7 @@ const reportEvery = 10
 
 // Distill implements distill.Method.
 func (k KIP) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
-	if err := req.Check(); err != nil {
+	if err := errors.Join(req.Check(), req.Plain()); err != nil {
 		return nil, err
 	}
 	if err := k.checkOfficial(req); err != nil {

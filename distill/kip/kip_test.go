@@ -56,7 +56,7 @@ func TestOfficialStopsAtALuckyBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := distill.Disclose(context.Background(), r.Images, standardised(local))
+	d, err := distill.Disclose(context.Background(), r.Images, standardised(local), data.NewFormation(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestStartIsNeverASingleSampleUnlessAsked(t *testing.T) {
 		req := distill.Request{Samples: local, IPC: 5}
 		images := &data.Samples{Shape: local.Shape, Classes: 3, X: make([]float32, 15*25), Y: []int{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2}}
 		k.start(req, images.X)
-		d, err := distill.Disclose(context.Background(), images, local)
+		d, err := distill.Disclose(context.Background(), images, local, data.NewFormation(1))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"strconv"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train"
@@ -61,14 +60,29 @@ func (DM) Summary() string {
 	return "distribution matching in random ConvNets, four tiles an image; for images of at least 8 x 8, trained on by networks"
 }
 
-// Settings implements distill.Method.
-func (m DM) Settings() map[string]string {
-	float := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	return map[string]string{
-		"iterations": strconv.Itoa(m.Iterations), "rate": float(m.Rate), "beta1": float(m.Beta1), "beta2": float(m.Beta2),
-		"width": strconv.Itoa(m.Width), "batch": strconv.Itoa(m.Batch), "start": m.Start, "formation": strconv.Itoa(m.Formation),
-		"augment": m.Augment, "networks": strconv.FormatUint(m.Networks, 10),
+// options are the settings and their ranges.
+func (m *DM) options() distill.Options {
+	return distill.Options{
+		distill.Int("iterations", &m.Iterations, 1, 10_000_000),
+		distill.Float("rate", &m.Rate, 1e-9, 100),
+		distill.Float("beta1", &m.Beta1, 0, 0.9999),
+		distill.Float("beta2", &m.Beta2, 0, 0.999999),
+		distill.Int("width", &m.Width, 1, 4096),
+		distill.Int("batch", &m.Batch, 1, 100_000),
+		distill.Choice("start", &m.Start, Centroids, Noise, Real),
+		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
+		distill.Choice("augment", &m.Augment, augment.Affine, augment.DSA, augment.DSANoFlip),
+		distill.Seed("networks", &m.Networks),
 	}
+}
+
+// Settings implements distill.Method.
+func (m DM) Settings() map[string]string { return m.options().Settings() }
+
+// With implements distill.Method.
+func (m DM) With(settings map[string]string) (distill.Method, error) {
+	err := m.options().Set(m.Name(), settings)
+	return m, err
 }
 
 // Recipe is how networks train on the tiles (federated-recipes.md 2, step 7).

@@ -119,7 +119,7 @@ func TestResumedRunsGiveTheSameBits(t *testing.T) {
 		"half a file":     {Samples: local, IPC: 1, Seed: 3, Resume: kept[:len(kept)/2]},
 		"another setting": {Samples: local, IPC: 1, Seed: 3, Formation: 1, Resume: kept},
 	} {
-		if _, err := m.Distill(context.Background(), req); !errors.Is(err, ErrState) {
+		if _, err := m.Distill(context.Background(), req); !errors.Is(err, distill.ErrState) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

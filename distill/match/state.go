@@ -5,16 +5,13 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 
+	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 )
-
-// ErrState means that a state belongs to another request, or to none.
-var ErrState = errors.New("state of another request")
 
 // state is a run after some step: everything that the rest depends on, beside
 // what identifies the run.
@@ -51,19 +48,19 @@ func (r *run) save() error {
 func decodeState(file []byte, identity string, most, values int) (state, error) {
 	tensors, meta, err := checkpoint.Decode(file, checkpoint.Limits{Tensors: 3, Rank: 4})
 	if err != nil {
-		return state{}, fmt.Errorf("%w: %w", ErrState, err)
+		return state{}, fmt.Errorf("%w: %w", distill.ErrState, err)
 	}
 	step, err := strconv.Atoi(meta["step"])
 	if err != nil || step < 0 || step > most || meta["request"] != identity {
-		return state{}, fmt.Errorf("%w: step %q", ErrState, meta["step"])
+		return state{}, fmt.Errorf("%w: step %q", distill.ErrState, meta["step"])
 	}
 	s, by := state{step: step}, checkpoint.ByName(tensors)
 	for name, to := range map[string]*[]float32{tilesTensor: &s.tiles, firstTensor: &s.first, secondTensor: &s.second} {
 		if *to, err = by[name].Float32s(); err != nil || len(*to) != values {
-			return state{}, fmt.Errorf("%w: %s holds %d values, want %d", ErrState, name, len(*to), values)
+			return state{}, fmt.Errorf("%w: %s holds %d values, want %d", distill.ErrState, name, len(*to), values)
 		}
 		if err := checkpoint.CheckFinite(name, *to); err != nil {
-			return state{}, fmt.Errorf("%w: %w", ErrState, err)
+			return state{}, fmt.Errorf("%w: %w", distill.ErrState, err)
 		}
 	}
 	return s, nil
