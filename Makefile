@@ -1,7 +1,7 @@
 # One set of build flags everywhere, so that the build cache is shared.
 export CGO_ENABLED = 0
 
-.PHONY: build test ci bench fuzz race demo
+.PHONY: build test ci bench fuzz race demo kip
 
 build: ## the program, stripped, in bin/
 	go build -trimpath -ldflags "-s -w" -o bin/distillmesh ./cmd/distillmesh
@@ -17,6 +17,9 @@ demo: ## the whole story, offline
 
 bench: ## benchmarks of kernels, graph, training and announcements
 	go test -run '^$$' -bench . ./train/... ./p2p/...
+
+kip: ## kip on real data beside the published figures (minutes; needs DISTILLMESH_DATA)
+	go run ./test/kip
 
 FUZZTIME ?= 20s
 fuzz: ## each decoder of foreign bytes for a while
