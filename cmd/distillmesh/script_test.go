@@ -39,6 +39,7 @@ const loopback = "[mesh]\nname = \"script\"\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]
 //	                    an environment variable
 //	node                wait until a node answers on the home
 //	until TEXT ARG...   run the verb again and again until it prints the text
+//	await PATTERN       wait until a file matches
 //	occupy NAME         take a free port; its number goes into a variable
 //	idx FOLDER N        IDX files of 10 images of 28x28, where the images end
 //	                    after N bytes
@@ -55,7 +56,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(home, "config.toml"), []byte(loopback), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "json": wantJSON, "keep": keep, "node": awaitNode, "idx": writeIDX, "occupy": occupy, "until": until,
+			"fails": fails, "json": wantJSON, "keep": keep, "node": awaitNode, "idx": writeIDX, "occupy": occupy, "await": await, "until": until,
 		},
 	})
 }
@@ -156,6 +157,14 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 	wait(ts, args[0], func() bool {
 		ts.Check(ts.Exec("distillmesh", args[1:]...))
 		return strings.Contains(ts.ReadFile("stdout"), args[0])
+	})
+}
+
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	wait(ts, args[0], func() bool {
+		found, err := filepath.Glob(ts.MkAbs(args[0]))
+		ts.Check(err)
+		return len(found) > 0
 	})
 }
 
