@@ -89,7 +89,7 @@ func TestStartIsNeverASingleSampleUnlessAsked(t *testing.T) {
 		k.Start = start
 		req := distill.Request{Samples: local, IPC: 5}
 		images := &data.Samples{Shape: local.Shape, Classes: 3, X: make([]float32, 15*25), Y: []int{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2}}
-		k.start(req, images.X)
+		k.start(context.Background(), req, images.X)
 		d, err := distill.Disclose(context.Background(), images, local, data.NewFormation(1))
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +142,7 @@ func TestImagesLearnToPredict(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := &data.Samples{Shape: local.Shape, Classes: 2, X: make([]float32, len(r.Images.X)), Y: []int{0, 0, 1, 1}}
-	k.start(distill.Request{Samples: local, IPC: 2}, start.X)
+	k.start(context.Background(), distill.Request{Samples: local, IPC: 2}, start.X)
 	before, after := score(start), score(r.Images)
 	t.Logf("noise %.3f, kip %.3f", before, after)
 	if after < .9 || before > .75 {

@@ -48,11 +48,11 @@ func newRun(ctx context.Context, k KIP, req distill.Request) (*run, error) {
 		}
 		return r, nil
 	}
+	k.start(ctx, req, r.ntk.Images)
 	if err := ctx.Err(); err != nil {
 		r.close()
 		return nil, err
 	}
-	k.start(req, r.ntk.Images)
 	for i, class := range r.classes {
 		row := r.ntk.Labels[i*s.Classes : (i+1)*s.Classes]
 		for c := range row {

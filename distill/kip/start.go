@@ -1,6 +1,7 @@
 package kip
 
 import (
+	"context"
 	"math"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -22,12 +23,16 @@ const (
 // spread is the noise that tells apart images that start from one centre.
 const spread = 0.1
 
-// start fills images, class after class, IPC a class held.
-func (k KIP) start(req distill.Request, images []float32) {
+// start fills images, class after class, IPC a class held. Once ctx ends it
+// leaves them as they are.
+func (k KIP) start(ctx context.Context, req distill.Request, images []float32) {
 	members := req.Samples.ByClass()
 	size := req.Samples.Shape.Size() * req.IPC
 	held := req.Samples.Held()
 	kernel.Each(len(held), func(i int) {
+		if ctx.Err() != nil {
+			return
+		}
 		class := held[i]
 		rng := data.Stream(req.Seed, "kip-start", uint64(class))
 		out := images[i*size : (i+1)*size]
