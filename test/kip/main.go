@@ -4,6 +4,7 @@
 // does nothing.
 //
 //	go run ./test/kip [-data mnist,fashion-mnist,cifar-10] [-ipc 1,10,50] [-seeds 3] [-start real]
+//	go run ./test/kip -official -data mnist
 package main
 
 import (
@@ -44,10 +45,23 @@ func main() {
 	sizes := flag.String("ipc", "1,10,50", "images a class")
 	seeds := flag.Int("seeds", 3, "runs of each")
 	start := flag.String("start", kip.Real, "where images start")
+	officially := flag.Bool("official", false, "measure the official variant on ten clients instead")
 	flag.Parse()
 	root := os.Getenv("DISTILLMESH_DATA")
 	if root == "" {
 		fmt.Println("needs real data: set DISTILLMESH_DATA")
+		return
+	}
+	if *officially {
+		for name := range strings.SplitSeq(*sets, ",") {
+			b, err := open(filepath.Join(root, folders[name]))
+			if err == nil {
+				err = b.official()
+			}
+			if err != nil {
+				fail(err)
+			}
+		}
 		return
 	}
 	fmt.Println("data           ipc  accuracy in %    published  steps/s   F16    U8     PNG")
