@@ -24,7 +24,7 @@ func TestLearnedLabelsSurviveWritingAndMerging(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := distill.Disclose(context.Background(), r.Images, local)
+	d, err := distill.Disclose(context.Background(), r.Images, local, data.NewFormation(1))
 	if err != nil {
 		t.Fatal(err)
 	}

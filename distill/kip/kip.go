@@ -42,7 +42,7 @@ type KIP struct {
 const (
 	Centroids = "centroids" // k-means centres of at least ten samples each
 	Noise     = "noise"     // standard normal
-	Real      = "real"      // real samples
+	Real      = "real"      // real samples: the set then says smallest_group 1
 )
 
 // What becomes of labels.
@@ -161,7 +161,12 @@ func (k KIP) Distill(ctx context.Context, req distill.Request) (*distill.Result,
 	if err := r.all(ctx); err != nil {
 		return nil, err
 	}
-	return &distill.Result{Images: r.result(), Consumer: "ntk:" + strconv.Itoa(k.Depth)}, nil
+	out := &distill.Result{Images: r.result(), Consumer: "ntk:" + strconv.Itoa(k.Depth)}
+	if k.Start == Real {
+		// Noise can hide a sample from the distance that nearest_real measures.
+		out.SmallestGroup = 1
+	}
+	return out, nil
 }
 
 // checkOfficial refuses what the official code cannot share evenly.

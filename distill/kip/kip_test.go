@@ -60,7 +60,7 @@ func TestOfficialStopsAtALuckyBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last.Done > 20 || last.Done != last.Total || !d.ContainsReal() || r.Images.Soft != nil || r.Consumer != "ntk:4" {
+	if last.Done > 20 || last.Done != last.Total || !d.ContainsReal() || r.SmallestGroup != 1 || r.Images.Soft != nil || r.Consumer != "ntk:4" {
 		t.Errorf("stopped at %+v, nearest_real %.3f, consumer %s", last, d.NearestReal(), r.Consumer)
 	}
 }

@@ -4,7 +4,7 @@
 // does nothing.
 //
 //	go run ./test/kip [-data mnist,fashion-mnist,cifar-10] [-ipc 1,10,50] [-seeds 3] [-start real]
-//	go run ./test/kip -official -data mnist
+//	go run ./test/kip -clients -data mnist
 package main
 
 import (
@@ -45,18 +45,18 @@ func main() {
 	sizes := flag.String("ipc", "1,10,50", "images a class")
 	seeds := flag.Int("seeds", 3, "runs of each")
 	start := flag.String("start", kip.Real, "where images start")
-	officially := flag.Bool("official", false, "measure the official variant on ten clients instead")
+	clients := flag.Bool("clients", false, "measure ten clients that distil apart instead")
 	flag.Parse()
 	root := os.Getenv("DISTILLMESH_DATA")
 	if root == "" {
 		fmt.Println("needs real data: set DISTILLMESH_DATA")
 		return
 	}
-	if *officially {
+	if *clients {
 		for name := range strings.SplitSeq(*sets, ",") {
 			b, err := open(filepath.Join(root, folders[name]))
 			if err == nil {
-				err = b.official()
+				err = b.clients()
 			}
 			if err != nil {
 				fail(err)
