@@ -19,7 +19,7 @@ func TestLearnedLabelsSurviveWritingAndMerging(t *testing.T) {
 	task := data.WellKnownTask("glyph-digits")
 	local := distilltest.Samples(task.Shape, 10, []int{3, 4}, 40)
 	k := kip.Default()
-	k.Steps = 20
+	k.Steps, k.Labels = 20, kip.Learned
 	r, err := k.Distill(context.Background(), distill.Request{Samples: local, IPC: 2})
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func BenchmarkSteps(b *testing.B) {
 	}
 	for _, ipc := range []int{1, 10} {
 		b.Run(fmt.Sprintf("ipc=%d", ipc), func(b *testing.B) {
-			r, err := newRun(context.Background(), Default().resolved(s.Shape, ipc), distill.Request{Samples: s, IPC: ipc})
+			r, err := newRun(context.Background(), Default().resolved(s, ipc), distill.Request{Samples: s, IPC: ipc})
 			if err != nil {
 				b.Fatal(err)
 			}

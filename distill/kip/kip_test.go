@@ -25,6 +25,7 @@ func with(t *testing.T, settings map[string]string) distill.Method {
 func TestEveryVariantConforms(t *testing.T) {
 	for name, settings := range map[string]map[string]string{
 		"noise, fixed labels": {"start": "noise", "labels": "fixed", "steps": "60"},
+		"learned labels":      {"labels": "learned", "steps": "100"},
 		"real, small batches": {"start": "real", "targets": "9", "steps": "40", "depth": "3"},
 	} {
 		t.Run(name, func(t *testing.T) { distilltest.Run(t, with(t, settings)) })
@@ -74,6 +75,22 @@ func TestStepsFallWithTheBudget(t *testing.T) {
 		if got := defaultSteps(c.colour, c.ipc); got != c.want {
 			t.Errorf("colour %t, %d images a class: %d steps, want %d", c.colour, c.ipc, got, c.want)
 		}
+	}
+}
+
+func TestLabelsAreLearnedOnlyWithEveryClassAtHand(t *testing.T) {
+	all := distilltest.Samples(data.Shape{C: 1, H: 3, W: 3}, 2, []int{0, 1}, 20)
+	some := distilltest.Samples(data.Shape{C: 1, H: 3, W: 3}, 3, []int{0, 1}, 20)
+	if k := Default().resolved(all, 1); k.Labels != Learned || k.Steps != 1000 || k.LR != .02 {
+		t.Errorf("all classes: %+v", k)
+	}
+	if k := Default().resolved(some, 1); k.Labels != Fixed || k.Steps != 200 {
+		t.Errorf("two of three classes: %+v", k)
+	}
+	k := Default()
+	k.Labels, k.Steps = Learned, 7
+	if k = k.resolved(some, 1); k.Labels != Learned || k.Steps != 7 {
+		t.Errorf("asked for: %+v", k)
 	}
 }
 

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
@@ -18,26 +18,28 @@ import (
 // clientCount is how many devices share the data in a ring.
 const clientCount = 10
 
-// clientMethods are measured on parts of the data.
-var clientMethods = []struct {
-	name   string
-	method kip.KIP
-}{{"official", kip.Official()}, {"default", kip.Default()}}
-
-// clients measures the official variant and the default on ten clients of two
+// clients measures the official variant, the default, and the given method if it
+// is another, on ten clients of two
 // and of ten classes, an image a class each, beside as many random real images:
 // after how many steps a lucky batch stops the official one, how far the images
 // have moved, and what LeNet and the NTK predictor make of the merged sets. On
 // MNIST the official one has median stop 2 and 280 steps, LeNet 60.2 and 80.8 %,
 // on random real images 59.5 and 80.3 % (fedd3, "Measured on real MNIST").
-func (b *bench) clients() error {
+func (b *bench) clients(given distill.Method) error {
+	variants := []struct {
+		name   string
+		method distill.Method
+	}{{"official", kip.Official()}, {"default", kip.Default()}, {"given", given}}
+	if maps.Equal(given.Settings(), kip.Default().Settings()) {
+		variants = variants[:2]
+	}
 	fmt.Println("data           classes  images  variant   median stop  moved   lenet  ntk     random real: lenet  ntk")
 	for _, classes := range []int{2, 10} {
 		parts, err := data.Split{Kind: data.Ring, Clients: clientCount, PerClient: classes}.Parts(b.train.Y, b.train.Classes)
 		if err != nil {
 			return err
 		}
-		for _, m := range clientMethods {
+		for _, m := range variants {
 			var stops []int
 			var moved float64
 			var sets, controls []*data.Samples
@@ -55,11 +57,11 @@ func (b *bench) clients() error {
 				sets, controls = append(sets, set), append(controls, random.Images)
 			}
 			slices.Sort(stops)
-			lenet, ntk, images, err := b.both(sets, m.method.Depth)
+			lenet, ntk, images, err := b.both(sets, depthOf(m.method))
 			if err != nil {
 				return err
 			}
-			controlLenet, controlNTK, _, err := b.both(controls, m.method.Depth)
+			controlLenet, controlNTK, _, err := b.both(controls, depthOf(m.method))
 			if err != nil {
 				return err
 			}
@@ -72,7 +74,7 @@ func (b *bench) clients() error {
 
 // oneClient distils one client; moved is the relative L2 change of its
 // images, the start being the same run with a step of no length.
-func oneClient(method kip.KIP, local *data.Samples) (set *data.Samples, stop int, moved float64, err error) {
+func oneClient(method distill.Method, local *data.Samples) (set *data.Samples, stop int, moved float64, err error) {
 	req := distill.Request{Samples: local, IPC: 1, Progress: func(p distill.Progress) { stop = p.Done }}
 	result, err := method.Distill(context.Background(), req)
 	if err != nil {
@@ -95,14 +97,16 @@ func oneClient(method kip.KIP, local *data.Samples) (set *data.Samples, stop int
 	return result.Images, stop, math.Sqrt(change / norm), nil
 }
 
+func depthOf(m distill.Method) string { return m.Settings()["depth"] }
+
 // both trains LeNet and the NTK predictor on merged sets.
-func (b *bench) both(sets []*data.Samples, depth int) (lenet, ntk float64, images int, err error) {
+func (b *bench) both(sets []*data.Samples, depth string) (lenet, ntk float64, images int, err error) {
 	merged, err := data.Merge(sets...)
 	if err != nil {
 		return 0, 0, 0, err
 	}
 	var scores []float64
-	for _, name := range []string{"lenet", "ntk:" + strconv.Itoa(depth)} {
+	for _, name := range []string{"lenet", "ntk:" + depth} {
 		spec, err := model.Parse(name, merged.Shape, merged.Classes)
 		if err != nil {
 			return 0, 0, 0, err
