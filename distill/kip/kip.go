@@ -35,9 +35,9 @@ type KIP struct {
 	// one: ten clients of two MNIST classes, an image each, give the predictor
 	// 54 % with learned labels and 1000 steps, 65 % with fixed ones, 74 % with 200
 	// steps (go run ./test/kip -clients).
-	Labels  string
-	Start   string // Centroids, Noise or Real
-	Lambda  float64
+	Labels string
+	Start  string // Centroids, Noise or Real
+	Lambda float64
 	// Official is "true" for the loop of FedD3's official code (fedd3 1.3): stop
 	// at the first batch that is predicted without a mistake, standardise the
 	// client's data a second time and leave it so, count Adam's steps from one
