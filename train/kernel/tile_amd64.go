@@ -264,16 +264,6 @@ func scaleAddAVX512(rows int, n int, dst *float32, a *float32, b *float32, c flo
 //go:noescape
 func clampAVX512(rows int, n int, dst *float32, a *float32, c float32, d float32)
 
-// cosine2sineAVX512 writes sqrt((1 - a)(1 + a)), for rows of n values, at least one of each.
-//
-//go:noescape
-func cosine2sineAVX512(rows int, n int, dst *float32, a *float32)
-
-// supplementAVX512 writes pi - arccos a, for rows of n values, at least one of each.
-//
-//go:noescape
-func supplementAVX512(rows int, n int, dst *float32, a *float32)
-
 // mulAddAVX512 writes a b + c, for rows of n values, at least one of each.
 //
 //go:noescape
@@ -328,6 +318,16 @@ func logAVX512(rows int, n int, dst *float32, a *float32)
 //
 //go:noescape
 func arccosAVX512(rows int, n int, dst *float32, a *float32)
+
+// cosine2sineAVX512 writes sqrt((1 - a)(1 + a)), for rows of n values, at least one of each.
+//
+//go:noescape
+func cosine2sineAVX512(rows int, n int, dst *float32, a *float32)
+
+// supplementAVX512 writes pi - arccos a, for rows of n values, at least one of each.
+//
+//go:noescape
+func supplementAVX512(rows int, n int, dst *float32, a *float32)
 
 // rowSumAVX512 writes the sum of each row of a, for rows of n values, at least one of each.
 //
@@ -544,16 +544,6 @@ func scaleAddAVX2(rows int, n int, dst *float32, a *float32, b *float32, c float
 //go:noescape
 func clampAVX2(rows int, n int, dst *float32, a *float32, c float32, d float32)
 
-// cosine2sineAVX2 writes sqrt((1 - a)(1 + a)), for rows of n values, at least one of each.
-//
-//go:noescape
-func cosine2sineAVX2(rows int, n int, dst *float32, a *float32)
-
-// supplementAVX2 writes pi - arccos a, for rows of n values, at least one of each.
-//
-//go:noescape
-func supplementAVX2(rows int, n int, dst *float32, a *float32)
-
 // mulAddAVX2 writes a b + c, for rows of n values, at least one of each.
 //
 //go:noescape
@@ -608,6 +598,16 @@ func logAVX2(rows int, n int, dst *float32, a *float32)
 //
 //go:noescape
 func arccosAVX2(rows int, n int, dst *float32, a *float32)
+
+// cosine2sineAVX2 writes sqrt((1 - a)(1 + a)), for rows of n values, at least one of each.
+//
+//go:noescape
+func cosine2sineAVX2(rows int, n int, dst *float32, a *float32)
+
+// supplementAVX2 writes pi - arccos a, for rows of n values, at least one of each.
+//
+//go:noescape
+func supplementAVX2(rows int, n int, dst *float32, a *float32)
 
 // rowSumAVX2 writes the sum of each row of a, for rows of n values, at least one of each.
 //

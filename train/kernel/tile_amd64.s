@@ -7042,344 +7042,6 @@ next:
 	VZEROUPPER
 	RET
 
-// func cosine2sineAVX512(rows int, n int, dst *float32, a *float32)
-// Requires: AVX, AVX512F, BMI2, CMOV
-TEXT ·cosine2sineAVX512(SB), NOSPLIT|NOFRAME, $0-32
-	MOVQ    rows+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    dst+16(FP), DX
-	MOVQ    a+24(FP), BX
-	MOVQ    CX, DI
-	ANDQ    $0x0000000f, DI
-	MOVQ    CX, SI
-	SUBQ    DI, SI
-	SHLQ    $0x02, SI
-	SHLQ    $0x02, CX
-	MOVQ    DI, R8
-	MOVQ    $0x00000010, R9
-	CMPQ    R8, R9
-	CMOVQGT R9, R8
-	MOVQ    $0xffffffff, R9
-	BZHIQ   R8, R9, R8
-	KMOVW   R8, K1
-
-row:
-	XORQ R8, R8
-	CMPQ R8, SI
-	JGE  rest
-
-vector:
-	VMOVUPS (BX)(R8*1), Z0
-	VMOVUPS every3f800000<>+0(SB), Z1
-	VMOVUPS every3f800000<>+0(SB), Z2
-	VSUBPS  Z0, Z2, Z2
-	VADDPS  Z0, Z1, Z1
-	VMULPS  Z1, Z2, Z2
-	VSQRTPS Z2, Z2
-	VMOVUPS Z2, (DX)(R8*1)
-	ADDQ    $0x00000040, R8
-	CMPQ    R8, SI
-	JL      vector
-
-rest:
-	TESTQ     DI, DI
-	JZ        next
-	VMOVUPS.Z (BX)(R8*1), K1, Z0
-	VMOVUPS   every3f800000<>+0(SB), Z1
-	VMOVUPS   every3f800000<>+0(SB), Z2
-	VSUBPS    Z0, Z2, Z2
-	VADDPS    Z0, Z1, Z1
-	VMULPS    Z1, Z2, Z2
-	VSQRTPS   Z2, Z2
-	VMOVUPS   Z2, K1, (DX)(R8*1)
-
-next:
-	ADDQ CX, DX
-	ADDQ CX, BX
-	DECQ AX
-	JNZ  row
-	VZEROUPPER
-	RET
-
-DATA every3f800000<>+0(SB)/4, $0x3f800000
-DATA every3f800000<>+4(SB)/4, $0x3f800000
-DATA every3f800000<>+8(SB)/4, $0x3f800000
-DATA every3f800000<>+12(SB)/4, $0x3f800000
-DATA every3f800000<>+16(SB)/4, $0x3f800000
-DATA every3f800000<>+20(SB)/4, $0x3f800000
-DATA every3f800000<>+24(SB)/4, $0x3f800000
-DATA every3f800000<>+28(SB)/4, $0x3f800000
-DATA every3f800000<>+32(SB)/4, $0x3f800000
-DATA every3f800000<>+36(SB)/4, $0x3f800000
-DATA every3f800000<>+40(SB)/4, $0x3f800000
-DATA every3f800000<>+44(SB)/4, $0x3f800000
-DATA every3f800000<>+48(SB)/4, $0x3f800000
-DATA every3f800000<>+52(SB)/4, $0x3f800000
-DATA every3f800000<>+56(SB)/4, $0x3f800000
-DATA every3f800000<>+60(SB)/4, $0x3f800000
-GLOBL every3f800000<>(SB), RODATA|NOPTR, $64
-
-// func supplementAVX512(rows int, n int, dst *float32, a *float32)
-// Requires: AVX, AVX512F, BMI2, CMOV
-TEXT ·supplementAVX512(SB), NOSPLIT|NOFRAME, $0-32
-	MOVQ    rows+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    dst+16(FP), DX
-	MOVQ    a+24(FP), BX
-	MOVQ    CX, DI
-	ANDQ    $0x0000000f, DI
-	MOVQ    CX, SI
-	SUBQ    DI, SI
-	SHLQ    $0x02, SI
-	SHLQ    $0x02, CX
-	MOVQ    DI, R8
-	MOVQ    $0x00000010, R9
-	CMPQ    R8, R9
-	CMOVQGT R9, R8
-	MOVQ    $0xffffffff, R9
-	BZHIQ   R8, R9, R8
-	KMOVW   R8, K1
-
-row:
-	XORQ R8, R8
-	CMPQ R8, SI
-	JGE  rest
-
-vector:
-	VMOVUPS      (BX)(R8*1), Z0
-	VMOVUPS      every3f800000<>+0(SB), Z2
-	VMOVUPS      every3fc90fdb<>+0(SB), Z3
-	VPANDD       every7fffffff<>+0(SB), Z0, Z1
-	VPANDD       every80000000<>+0(SB), Z0, Z0
-	VMOVUPS      everybaa57a2c<>+0(SB), Z4
-	VFMADD213PS  every3bda90c5<>+0(SB), Z1, Z4
-	VFMADD213PS  everybc8bfc66<>+0(SB), Z1, Z4
-	VFMADD213PS  every3cfd10f8<>+0(SB), Z1, Z4
-	VFMADD213PS  everybd4d8392<>+0(SB), Z1, Z4
-	VFMADD213PS  every3db63a9e<>+0(SB), Z1, Z4
-	VFMADD213PS  everybe5bbfca<>+0(SB), Z1, Z4
-	VFMADD213PS  every3fc90fdb<>+0(SB), Z1, Z4
-	VSUBPS       Z1, Z2, Z2
-	VSQRTPS      Z2, Z2
-	VFNMADD213PS Z3, Z2, Z4
-	VPXORD       Z0, Z4, Z4
-	VADDPS       Z3, Z4, Z4
-	VMOVUPS      Z4, (DX)(R8*1)
-	ADDQ         $0x00000040, R8
-	CMPQ         R8, SI
-	JL           vector
-
-rest:
-	TESTQ        DI, DI
-	JZ           next
-	VMOVUPS.Z    (BX)(R8*1), K1, Z0
-	VMOVUPS      every3f800000<>+0(SB), Z2
-	VMOVUPS      every3fc90fdb<>+0(SB), Z3
-	VPANDD       every7fffffff<>+0(SB), Z0, Z1
-	VPANDD       every80000000<>+0(SB), Z0, Z0
-	VMOVUPS      everybaa57a2c<>+0(SB), Z4
-	VFMADD213PS  every3bda90c5<>+0(SB), Z1, Z4
-	VFMADD213PS  everybc8bfc66<>+0(SB), Z1, Z4
-	VFMADD213PS  every3cfd10f8<>+0(SB), Z1, Z4
-	VFMADD213PS  everybd4d8392<>+0(SB), Z1, Z4
-	VFMADD213PS  every3db63a9e<>+0(SB), Z1, Z4
-	VFMADD213PS  everybe5bbfca<>+0(SB), Z1, Z4
-	VFMADD213PS  every3fc90fdb<>+0(SB), Z1, Z4
-	VSUBPS       Z1, Z2, Z2
-	VSQRTPS      Z2, Z2
-	VFNMADD213PS Z3, Z2, Z4
-	VPXORD       Z0, Z4, Z4
-	VADDPS       Z3, Z4, Z4
-	VMOVUPS      Z4, K1, (DX)(R8*1)
-
-next:
-	ADDQ CX, DX
-	ADDQ CX, BX
-	DECQ AX
-	JNZ  row
-	VZEROUPPER
-	RET
-
-DATA every3fc90fdb<>+0(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+4(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+8(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+12(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+16(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+20(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+24(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+28(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+32(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+36(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+40(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+44(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+48(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+52(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+56(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+60(SB)/4, $0x3fc90fdb
-GLOBL every3fc90fdb<>(SB), RODATA|NOPTR, $64
-
-DATA every7fffffff<>+0(SB)/4, $0x7fffffff
-DATA every7fffffff<>+4(SB)/4, $0x7fffffff
-DATA every7fffffff<>+8(SB)/4, $0x7fffffff
-DATA every7fffffff<>+12(SB)/4, $0x7fffffff
-DATA every7fffffff<>+16(SB)/4, $0x7fffffff
-DATA every7fffffff<>+20(SB)/4, $0x7fffffff
-DATA every7fffffff<>+24(SB)/4, $0x7fffffff
-DATA every7fffffff<>+28(SB)/4, $0x7fffffff
-DATA every7fffffff<>+32(SB)/4, $0x7fffffff
-DATA every7fffffff<>+36(SB)/4, $0x7fffffff
-DATA every7fffffff<>+40(SB)/4, $0x7fffffff
-DATA every7fffffff<>+44(SB)/4, $0x7fffffff
-DATA every7fffffff<>+48(SB)/4, $0x7fffffff
-DATA every7fffffff<>+52(SB)/4, $0x7fffffff
-DATA every7fffffff<>+56(SB)/4, $0x7fffffff
-DATA every7fffffff<>+60(SB)/4, $0x7fffffff
-GLOBL every7fffffff<>(SB), RODATA|NOPTR, $64
-
-DATA every80000000<>+0(SB)/4, $0x80000000
-DATA every80000000<>+4(SB)/4, $0x80000000
-DATA every80000000<>+8(SB)/4, $0x80000000
-DATA every80000000<>+12(SB)/4, $0x80000000
-DATA every80000000<>+16(SB)/4, $0x80000000
-DATA every80000000<>+20(SB)/4, $0x80000000
-DATA every80000000<>+24(SB)/4, $0x80000000
-DATA every80000000<>+28(SB)/4, $0x80000000
-DATA every80000000<>+32(SB)/4, $0x80000000
-DATA every80000000<>+36(SB)/4, $0x80000000
-DATA every80000000<>+40(SB)/4, $0x80000000
-DATA every80000000<>+44(SB)/4, $0x80000000
-DATA every80000000<>+48(SB)/4, $0x80000000
-DATA every80000000<>+52(SB)/4, $0x80000000
-DATA every80000000<>+56(SB)/4, $0x80000000
-DATA every80000000<>+60(SB)/4, $0x80000000
-GLOBL every80000000<>(SB), RODATA|NOPTR, $64
-
-DATA everybaa57a2c<>+0(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+4(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+8(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+12(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+16(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+20(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+24(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+28(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+32(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+36(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+40(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+44(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+48(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+52(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+56(SB)/4, $0xbaa57a2c
-DATA everybaa57a2c<>+60(SB)/4, $0xbaa57a2c
-GLOBL everybaa57a2c<>(SB), RODATA|NOPTR, $64
-
-DATA every3bda90c5<>+0(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+4(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+8(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+12(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+16(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+20(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+24(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+28(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+32(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+36(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+40(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+44(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+48(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+52(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+56(SB)/4, $0x3bda90c5
-DATA every3bda90c5<>+60(SB)/4, $0x3bda90c5
-GLOBL every3bda90c5<>(SB), RODATA|NOPTR, $64
-
-DATA everybc8bfc66<>+0(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+4(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+8(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+12(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+16(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+20(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+24(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+28(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+32(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+36(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+40(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+44(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+48(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+52(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+56(SB)/4, $0xbc8bfc66
-DATA everybc8bfc66<>+60(SB)/4, $0xbc8bfc66
-GLOBL everybc8bfc66<>(SB), RODATA|NOPTR, $64
-
-DATA every3cfd10f8<>+0(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+4(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+8(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+12(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+16(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+20(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+24(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+28(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+32(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+36(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+40(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+44(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+48(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+52(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+56(SB)/4, $0x3cfd10f8
-DATA every3cfd10f8<>+60(SB)/4, $0x3cfd10f8
-GLOBL every3cfd10f8<>(SB), RODATA|NOPTR, $64
-
-DATA everybd4d8392<>+0(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+4(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+8(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+12(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+16(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+20(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+24(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+28(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+32(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+36(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+40(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+44(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+48(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+52(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+56(SB)/4, $0xbd4d8392
-DATA everybd4d8392<>+60(SB)/4, $0xbd4d8392
-GLOBL everybd4d8392<>(SB), RODATA|NOPTR, $64
-
-DATA every3db63a9e<>+0(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+4(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+8(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+12(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+16(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+20(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+24(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+28(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+32(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+36(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+40(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+44(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+48(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+52(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+56(SB)/4, $0x3db63a9e
-DATA every3db63a9e<>+60(SB)/4, $0x3db63a9e
-GLOBL every3db63a9e<>(SB), RODATA|NOPTR, $64
-
-DATA everybe5bbfca<>+0(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+4(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+8(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+12(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+16(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+20(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+24(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+28(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+32(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+36(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+40(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+44(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+48(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+52(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+56(SB)/4, $0xbe5bbfca
-DATA everybe5bbfca<>+60(SB)/4, $0xbe5bbfca
-GLOBL everybe5bbfca<>(SB), RODATA|NOPTR, $64
-
 // func mulAddAVX512(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·mulAddAVX512(SB), NOSPLIT|NOFRAME, $0-48
@@ -7710,6 +7372,24 @@ next:
 	JNZ  row
 	VZEROUPPER
 	RET
+
+DATA every3f800000<>+0(SB)/4, $0x3f800000
+DATA every3f800000<>+4(SB)/4, $0x3f800000
+DATA every3f800000<>+8(SB)/4, $0x3f800000
+DATA every3f800000<>+12(SB)/4, $0x3f800000
+DATA every3f800000<>+16(SB)/4, $0x3f800000
+DATA every3f800000<>+20(SB)/4, $0x3f800000
+DATA every3f800000<>+24(SB)/4, $0x3f800000
+DATA every3f800000<>+28(SB)/4, $0x3f800000
+DATA every3f800000<>+32(SB)/4, $0x3f800000
+DATA every3f800000<>+36(SB)/4, $0x3f800000
+DATA every3f800000<>+40(SB)/4, $0x3f800000
+DATA every3f800000<>+44(SB)/4, $0x3f800000
+DATA every3f800000<>+48(SB)/4, $0x3f800000
+DATA every3f800000<>+52(SB)/4, $0x3f800000
+DATA every3f800000<>+56(SB)/4, $0x3f800000
+DATA every3f800000<>+60(SB)/4, $0x3f800000
+GLOBL every3f800000<>(SB), RODATA|NOPTR, $64
 
 // func rootAVX512(rows int, n int, dst *float32, a *float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
@@ -8538,6 +8218,24 @@ next:
 	VZEROUPPER
 	RET
 
+DATA every7fffffff<>+0(SB)/4, $0x7fffffff
+DATA every7fffffff<>+4(SB)/4, $0x7fffffff
+DATA every7fffffff<>+8(SB)/4, $0x7fffffff
+DATA every7fffffff<>+12(SB)/4, $0x7fffffff
+DATA every7fffffff<>+16(SB)/4, $0x7fffffff
+DATA every7fffffff<>+20(SB)/4, $0x7fffffff
+DATA every7fffffff<>+24(SB)/4, $0x7fffffff
+DATA every7fffffff<>+28(SB)/4, $0x7fffffff
+DATA every7fffffff<>+32(SB)/4, $0x7fffffff
+DATA every7fffffff<>+36(SB)/4, $0x7fffffff
+DATA every7fffffff<>+40(SB)/4, $0x7fffffff
+DATA every7fffffff<>+44(SB)/4, $0x7fffffff
+DATA every7fffffff<>+48(SB)/4, $0x7fffffff
+DATA every7fffffff<>+52(SB)/4, $0x7fffffff
+DATA every7fffffff<>+56(SB)/4, $0x7fffffff
+DATA every7fffffff<>+60(SB)/4, $0x7fffffff
+GLOBL every7fffffff<>(SB), RODATA|NOPTR, $64
+
 DATA every3d2cb352<>+0(SB)/4, $0x3d2cb352
 DATA every3d2cb352<>+4(SB)/4, $0x3d2cb352
 DATA every3d2cb352<>+8(SB)/4, $0x3d2cb352
@@ -8628,6 +8326,24 @@ DATA every3e2aaae4<>+56(SB)/4, $0x3e2aaae4
 DATA every3e2aaae4<>+60(SB)/4, $0x3e2aaae4
 GLOBL every3e2aaae4<>(SB), RODATA|NOPTR, $64
 
+DATA every3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+4(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+8(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+12(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+16(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+20(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+24(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+28(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+32(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+36(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+40(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+44(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+48(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+52(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+56(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+60(SB)/4, $0x3fc90fdb
+GLOBL every3fc90fdb<>(SB), RODATA|NOPTR, $64
+
 DATA every40490fdb<>+0(SB)/4, $0x40490fdb
 DATA every40490fdb<>+4(SB)/4, $0x40490fdb
 DATA every40490fdb<>+8(SB)/4, $0x40490fdb
@@ -8645,6 +8361,290 @@ DATA every40490fdb<>+52(SB)/4, $0x40490fdb
 DATA every40490fdb<>+56(SB)/4, $0x40490fdb
 DATA every40490fdb<>+60(SB)/4, $0x40490fdb
 GLOBL every40490fdb<>(SB), RODATA|NOPTR, $64
+
+// func cosine2sineAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·cosine2sineAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Z0
+	VMOVUPS every3f800000<>+0(SB), Z1
+	VMOVUPS every3f800000<>+0(SB), Z2
+	VSUBPS  Z0, Z2, Z2
+	VADDPS  Z0, Z1, Z1
+	VMULPS  Z1, Z2, Z2
+	VSQRTPS Z2, Z2
+	VMOVUPS Z2, (DX)(R8*1)
+	ADDQ    $0x00000040, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS.Z (BX)(R8*1), K1, Z0
+	VMOVUPS   every3f800000<>+0(SB), Z1
+	VMOVUPS   every3f800000<>+0(SB), Z2
+	VSUBPS    Z0, Z2, Z2
+	VADDPS    Z0, Z1, Z1
+	VMULPS    Z1, Z2, Z2
+	VSQRTPS   Z2, Z2
+	VMOVUPS   Z2, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func supplementAVX512(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·supplementAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x0000000f, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000010, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	MOVQ    $0xffffffff, R9
+	BZHIQ   R8, R9, R8
+	KMOVW   R8, K1
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS      (BX)(R8*1), Z0
+	VMOVUPS      every3f800000<>+0(SB), Z2
+	VMOVUPS      every3fc90fdb<>+0(SB), Z3
+	VPANDD       every7fffffff<>+0(SB), Z0, Z1
+	VPANDD       every80000000<>+0(SB), Z0, Z0
+	VMOVUPS      everybaa57a2c<>+0(SB), Z4
+	VFMADD213PS  every3bda90c5<>+0(SB), Z1, Z4
+	VFMADD213PS  everybc8bfc66<>+0(SB), Z1, Z4
+	VFMADD213PS  every3cfd10f8<>+0(SB), Z1, Z4
+	VFMADD213PS  everybd4d8392<>+0(SB), Z1, Z4
+	VFMADD213PS  every3db63a9e<>+0(SB), Z1, Z4
+	VFMADD213PS  everybe5bbfca<>+0(SB), Z1, Z4
+	VFMADD213PS  every3fc90fdb<>+0(SB), Z1, Z4
+	VSUBPS       Z1, Z2, Z2
+	VSQRTPS      Z2, Z2
+	VFNMADD213PS Z3, Z2, Z4
+	VPXORD       Z0, Z4, Z4
+	VADDPS       Z3, Z4, Z4
+	VMOVUPS      Z4, (DX)(R8*1)
+	ADDQ         $0x00000040, R8
+	CMPQ         R8, SI
+	JL           vector
+
+rest:
+	TESTQ        DI, DI
+	JZ           next
+	VMOVUPS.Z    (BX)(R8*1), K1, Z0
+	VMOVUPS      every3f800000<>+0(SB), Z2
+	VMOVUPS      every3fc90fdb<>+0(SB), Z3
+	VPANDD       every7fffffff<>+0(SB), Z0, Z1
+	VPANDD       every80000000<>+0(SB), Z0, Z0
+	VMOVUPS      everybaa57a2c<>+0(SB), Z4
+	VFMADD213PS  every3bda90c5<>+0(SB), Z1, Z4
+	VFMADD213PS  everybc8bfc66<>+0(SB), Z1, Z4
+	VFMADD213PS  every3cfd10f8<>+0(SB), Z1, Z4
+	VFMADD213PS  everybd4d8392<>+0(SB), Z1, Z4
+	VFMADD213PS  every3db63a9e<>+0(SB), Z1, Z4
+	VFMADD213PS  everybe5bbfca<>+0(SB), Z1, Z4
+	VFMADD213PS  every3fc90fdb<>+0(SB), Z1, Z4
+	VSUBPS       Z1, Z2, Z2
+	VSQRTPS      Z2, Z2
+	VFNMADD213PS Z3, Z2, Z4
+	VPXORD       Z0, Z4, Z4
+	VADDPS       Z3, Z4, Z4
+	VMOVUPS      Z4, K1, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA every80000000<>+0(SB)/4, $0x80000000
+DATA every80000000<>+4(SB)/4, $0x80000000
+DATA every80000000<>+8(SB)/4, $0x80000000
+DATA every80000000<>+12(SB)/4, $0x80000000
+DATA every80000000<>+16(SB)/4, $0x80000000
+DATA every80000000<>+20(SB)/4, $0x80000000
+DATA every80000000<>+24(SB)/4, $0x80000000
+DATA every80000000<>+28(SB)/4, $0x80000000
+DATA every80000000<>+32(SB)/4, $0x80000000
+DATA every80000000<>+36(SB)/4, $0x80000000
+DATA every80000000<>+40(SB)/4, $0x80000000
+DATA every80000000<>+44(SB)/4, $0x80000000
+DATA every80000000<>+48(SB)/4, $0x80000000
+DATA every80000000<>+52(SB)/4, $0x80000000
+DATA every80000000<>+56(SB)/4, $0x80000000
+DATA every80000000<>+60(SB)/4, $0x80000000
+GLOBL every80000000<>(SB), RODATA|NOPTR, $64
+
+DATA everybaa57a2c<>+0(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+4(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+8(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+12(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+16(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+20(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+24(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+28(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+32(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+36(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+40(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+44(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+48(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+52(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+56(SB)/4, $0xbaa57a2c
+DATA everybaa57a2c<>+60(SB)/4, $0xbaa57a2c
+GLOBL everybaa57a2c<>(SB), RODATA|NOPTR, $64
+
+DATA every3bda90c5<>+0(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+4(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+8(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+12(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+16(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+20(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+24(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+28(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+32(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+36(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+40(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+44(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+48(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+52(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+56(SB)/4, $0x3bda90c5
+DATA every3bda90c5<>+60(SB)/4, $0x3bda90c5
+GLOBL every3bda90c5<>(SB), RODATA|NOPTR, $64
+
+DATA everybc8bfc66<>+0(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+4(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+8(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+12(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+16(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+20(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+24(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+28(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+32(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+36(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+40(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+44(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+48(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+52(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+56(SB)/4, $0xbc8bfc66
+DATA everybc8bfc66<>+60(SB)/4, $0xbc8bfc66
+GLOBL everybc8bfc66<>(SB), RODATA|NOPTR, $64
+
+DATA every3cfd10f8<>+0(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+4(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+8(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+12(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+16(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+20(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+24(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+28(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+32(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+36(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+40(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+44(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+48(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+52(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+56(SB)/4, $0x3cfd10f8
+DATA every3cfd10f8<>+60(SB)/4, $0x3cfd10f8
+GLOBL every3cfd10f8<>(SB), RODATA|NOPTR, $64
+
+DATA everybd4d8392<>+0(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+4(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+8(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+12(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+16(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+20(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+24(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+28(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+32(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+36(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+40(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+44(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+48(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+52(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+56(SB)/4, $0xbd4d8392
+DATA everybd4d8392<>+60(SB)/4, $0xbd4d8392
+GLOBL everybd4d8392<>(SB), RODATA|NOPTR, $64
+
+DATA every3db63a9e<>+0(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+4(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+8(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+12(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+16(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+20(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+24(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+28(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+32(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+36(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+40(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+44(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+48(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+52(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+56(SB)/4, $0x3db63a9e
+DATA every3db63a9e<>+60(SB)/4, $0x3db63a9e
+GLOBL every3db63a9e<>(SB), RODATA|NOPTR, $64
+
+DATA everybe5bbfca<>+0(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+4(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+8(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+12(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+16(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+20(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+24(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+28(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+32(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+36(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+40(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+44(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+48(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+52(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+56(SB)/4, $0xbe5bbfca
+DATA everybe5bbfca<>+60(SB)/4, $0xbe5bbfca
+GLOBL everybe5bbfca<>(SB), RODATA|NOPTR, $64
 
 // func rowSumAVX512(rows int, n int, dst *float32, a *float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
@@ -13045,148 +13045,6 @@ next:
 	VZEROUPPER
 	RET
 
-// func cosine2sineAVX2(rows int, n int, dst *float32, a *float32)
-// Requires: AVX, CMOV
-TEXT ·cosine2sineAVX2(SB), NOSPLIT|NOFRAME, $0-32
-	MOVQ    rows+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    dst+16(FP), DX
-	MOVQ    a+24(FP), BX
-	MOVQ    CX, DI
-	ANDQ    $0x00000007, DI
-	MOVQ    CX, SI
-	SUBQ    DI, SI
-	SHLQ    $0x02, SI
-	SHLQ    $0x02, CX
-	MOVQ    DI, R8
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQGT R9, R8
-	LEAQ    signs<>+0(SB), R9
-	MOVQ    $0x00000008, R10
-	SUBQ    R8, R10
-	VMOVUPS (R9)(R10*4), Y0
-
-row:
-	XORQ R8, R8
-	CMPQ R8, SI
-	JGE  rest
-
-vector:
-	VMOVUPS (BX)(R8*1), Y1
-	VMOVUPS every3f800000<>+0(SB), Y2
-	VMOVUPS every3f800000<>+0(SB), Y3
-	VSUBPS  Y1, Y3, Y3
-	VADDPS  Y1, Y2, Y2
-	VMULPS  Y2, Y3, Y3
-	VSQRTPS Y3, Y3
-	VMOVUPS Y3, (DX)(R8*1)
-	ADDQ    $0x00000020, R8
-	CMPQ    R8, SI
-	JL      vector
-
-rest:
-	TESTQ      DI, DI
-	JZ         next
-	VMASKMOVPS (BX)(R8*1), Y0, Y1
-	VMOVUPS    every3f800000<>+0(SB), Y2
-	VMOVUPS    every3f800000<>+0(SB), Y3
-	VSUBPS     Y1, Y3, Y3
-	VADDPS     Y1, Y2, Y2
-	VMULPS     Y2, Y3, Y3
-	VSQRTPS    Y3, Y3
-	VMASKMOVPS Y3, Y0, (DX)(R8*1)
-
-next:
-	ADDQ CX, DX
-	ADDQ CX, BX
-	DECQ AX
-	JNZ  row
-	VZEROUPPER
-	RET
-
-// func supplementAVX2(rows int, n int, dst *float32, a *float32)
-// Requires: AVX, CMOV, FMA3
-TEXT ·supplementAVX2(SB), NOSPLIT|NOFRAME, $0-32
-	MOVQ    rows+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    dst+16(FP), DX
-	MOVQ    a+24(FP), BX
-	MOVQ    CX, DI
-	ANDQ    $0x00000007, DI
-	MOVQ    CX, SI
-	SUBQ    DI, SI
-	SHLQ    $0x02, SI
-	SHLQ    $0x02, CX
-	MOVQ    DI, R8
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQGT R9, R8
-	LEAQ    signs<>+0(SB), R9
-	MOVQ    $0x00000008, R10
-	SUBQ    R8, R10
-	VMOVUPS (R9)(R10*4), Y0
-
-row:
-	XORQ R8, R8
-	CMPQ R8, SI
-	JGE  rest
-
-vector:
-	VMOVUPS      (BX)(R8*1), Y1
-	VMOVUPS      every3f800000<>+0(SB), Y3
-	VMOVUPS      every3fc90fdb<>+0(SB), Y4
-	VANDPS       every7fffffff<>+0(SB), Y1, Y2
-	VANDPS       every80000000<>+0(SB), Y1, Y1
-	VMOVUPS      everybaa57a2c<>+0(SB), Y5
-	VFMADD213PS  every3bda90c5<>+0(SB), Y2, Y5
-	VFMADD213PS  everybc8bfc66<>+0(SB), Y2, Y5
-	VFMADD213PS  every3cfd10f8<>+0(SB), Y2, Y5
-	VFMADD213PS  everybd4d8392<>+0(SB), Y2, Y5
-	VFMADD213PS  every3db63a9e<>+0(SB), Y2, Y5
-	VFMADD213PS  everybe5bbfca<>+0(SB), Y2, Y5
-	VFMADD213PS  every3fc90fdb<>+0(SB), Y2, Y5
-	VSUBPS       Y2, Y3, Y3
-	VSQRTPS      Y3, Y3
-	VFNMADD213PS Y4, Y3, Y5
-	VXORPS       Y1, Y5, Y5
-	VADDPS       Y4, Y5, Y5
-	VMOVUPS      Y5, (DX)(R8*1)
-	ADDQ         $0x00000020, R8
-	CMPQ         R8, SI
-	JL           vector
-
-rest:
-	TESTQ        DI, DI
-	JZ           next
-	VMASKMOVPS   (BX)(R8*1), Y0, Y1
-	VMOVUPS      every3f800000<>+0(SB), Y3
-	VMOVUPS      every3fc90fdb<>+0(SB), Y4
-	VANDPS       every7fffffff<>+0(SB), Y1, Y2
-	VANDPS       every80000000<>+0(SB), Y1, Y1
-	VMOVUPS      everybaa57a2c<>+0(SB), Y5
-	VFMADD213PS  every3bda90c5<>+0(SB), Y2, Y5
-	VFMADD213PS  everybc8bfc66<>+0(SB), Y2, Y5
-	VFMADD213PS  every3cfd10f8<>+0(SB), Y2, Y5
-	VFMADD213PS  everybd4d8392<>+0(SB), Y2, Y5
-	VFMADD213PS  every3db63a9e<>+0(SB), Y2, Y5
-	VFMADD213PS  everybe5bbfca<>+0(SB), Y2, Y5
-	VFMADD213PS  every3fc90fdb<>+0(SB), Y2, Y5
-	VSUBPS       Y2, Y3, Y3
-	VSQRTPS      Y3, Y3
-	VFNMADD213PS Y4, Y3, Y5
-	VXORPS       Y1, Y5, Y5
-	VADDPS       Y4, Y5, Y5
-	VMASKMOVPS   Y5, Y0, (DX)(R8*1)
-
-next:
-	ADDQ CX, DX
-	ADDQ CX, BX
-	DECQ AX
-	JNZ  row
-	VZEROUPPER
-	RET
-
 // func mulAddAVX2(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
 // Requires: AVX, CMOV, FMA3
 TEXT ·mulAddAVX2(SB), NOSPLIT|NOFRAME, $0-48
@@ -14039,6 +13897,148 @@ rest:
 	VBLENDVPS    Y1, Y4, Y5, Y1
 	VBLENDVPS    Y3, Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func cosine2sineAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, CMOV
+TEXT ·cosine2sineAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y0
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS (BX)(R8*1), Y1
+	VMOVUPS every3f800000<>+0(SB), Y2
+	VMOVUPS every3f800000<>+0(SB), Y3
+	VSUBPS  Y1, Y3, Y3
+	VADDPS  Y1, Y2, Y2
+	VMULPS  Y2, Y3, Y3
+	VSQRTPS Y3, Y3
+	VMOVUPS Y3, (DX)(R8*1)
+	ADDQ    $0x00000020, R8
+	CMPQ    R8, SI
+	JL      vector
+
+rest:
+	TESTQ      DI, DI
+	JZ         next
+	VMASKMOVPS (BX)(R8*1), Y0, Y1
+	VMOVUPS    every3f800000<>+0(SB), Y2
+	VMOVUPS    every3f800000<>+0(SB), Y3
+	VSUBPS     Y1, Y3, Y3
+	VADDPS     Y1, Y2, Y2
+	VMULPS     Y2, Y3, Y3
+	VSQRTPS    Y3, Y3
+	VMASKMOVPS Y3, Y0, (DX)(R8*1)
+
+next:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func supplementAVX2(rows int, n int, dst *float32, a *float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·supplementAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    CX, DI
+	ANDQ    $0x00000007, DI
+	MOVQ    CX, SI
+	SUBQ    DI, SI
+	SHLQ    $0x02, SI
+	SHLQ    $0x02, CX
+	MOVQ    DI, R8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQGT R9, R8
+	LEAQ    signs<>+0(SB), R9
+	MOVQ    $0x00000008, R10
+	SUBQ    R8, R10
+	VMOVUPS (R9)(R10*4), Y0
+
+row:
+	XORQ R8, R8
+	CMPQ R8, SI
+	JGE  rest
+
+vector:
+	VMOVUPS      (BX)(R8*1), Y1
+	VMOVUPS      every3f800000<>+0(SB), Y3
+	VMOVUPS      every3fc90fdb<>+0(SB), Y4
+	VANDPS       every7fffffff<>+0(SB), Y1, Y2
+	VANDPS       every80000000<>+0(SB), Y1, Y1
+	VMOVUPS      everybaa57a2c<>+0(SB), Y5
+	VFMADD213PS  every3bda90c5<>+0(SB), Y2, Y5
+	VFMADD213PS  everybc8bfc66<>+0(SB), Y2, Y5
+	VFMADD213PS  every3cfd10f8<>+0(SB), Y2, Y5
+	VFMADD213PS  everybd4d8392<>+0(SB), Y2, Y5
+	VFMADD213PS  every3db63a9e<>+0(SB), Y2, Y5
+	VFMADD213PS  everybe5bbfca<>+0(SB), Y2, Y5
+	VFMADD213PS  every3fc90fdb<>+0(SB), Y2, Y5
+	VSUBPS       Y2, Y3, Y3
+	VSQRTPS      Y3, Y3
+	VFNMADD213PS Y4, Y3, Y5
+	VXORPS       Y1, Y5, Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, (DX)(R8*1)
+	ADDQ         $0x00000020, R8
+	CMPQ         R8, SI
+	JL           vector
+
+rest:
+	TESTQ        DI, DI
+	JZ           next
+	VMASKMOVPS   (BX)(R8*1), Y0, Y1
+	VMOVUPS      every3f800000<>+0(SB), Y3
+	VMOVUPS      every3fc90fdb<>+0(SB), Y4
+	VANDPS       every7fffffff<>+0(SB), Y1, Y2
+	VANDPS       every80000000<>+0(SB), Y1, Y1
+	VMOVUPS      everybaa57a2c<>+0(SB), Y5
+	VFMADD213PS  every3bda90c5<>+0(SB), Y2, Y5
+	VFMADD213PS  everybc8bfc66<>+0(SB), Y2, Y5
+	VFMADD213PS  every3cfd10f8<>+0(SB), Y2, Y5
+	VFMADD213PS  everybd4d8392<>+0(SB), Y2, Y5
+	VFMADD213PS  every3db63a9e<>+0(SB), Y2, Y5
+	VFMADD213PS  everybe5bbfca<>+0(SB), Y2, Y5
+	VFMADD213PS  every3fc90fdb<>+0(SB), Y2, Y5
+	VSUBPS       Y2, Y3, Y3
+	VSQRTPS      Y3, Y3
+	VFNMADD213PS Y4, Y3, Y5
+	VXORPS       Y1, Y5, Y5
+	VADDPS       Y4, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (DX)(R8*1)
 
 next:
 	ADDQ CX, DX

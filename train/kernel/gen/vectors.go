@@ -13,6 +13,18 @@ import (
 // vectors writes the loops between products: every operation on rows of n
 // values, any n. An operand is an array, or one value a row.
 func vectors(s isa) {
+	arithmetic(s)
+	constants(s)
+	multiplyAdds(s)
+	gates(s)
+	functions(s)
+	rowSum(s, "rowSum", "writes the sum of each row of a", "a")
+	dot(s)
+	rowSum(s, "rowDot", "writes the sum of each row of a b", "ab")
+}
+
+// arithmetic is the four operations.
+func arithmetic(s isa) {
 	two := map[string]func(a, b, to reg.VecVirtual){
 		"add": func(a, b, to reg.VecVirtual) { VADDPS(b, a, to) },
 		"sub": func(a, b, to reg.VecVirtual) { VSUBPS(b, a, to) },
@@ -31,6 +43,10 @@ func vectors(s isa) {
 			rowLoop(s, name+"From", name+"s one value a a row and b", "Ab", f)
 		}
 	}
+}
+
+// constants is operations with numbers that are the same for all.
+func constants(s isa) {
 	rowLoop(s, "scale", "writes c a", "a=", func(in []reg.VecVirtual) reg.VecVirtual {
 		VMULPS(in[1], in[0], in[0])
 		return in[0]
@@ -52,15 +68,10 @@ func vectors(s isa) {
 		VMINPS(in[0], in[2], in[0])
 		return in[0]
 	})
-	rowLoop(s, "cosine2sine", "writes sqrt((1 - a)(1 + a))", "a", func(in []reg.VecVirtual) reg.VecVirtual {
-		one, less := s.fill(1), s.fill(1)
-		VSUBPS(in[0], less, less)
-		VADDPS(in[0], one, one)
-		VMULPS(one, less, less)
-		VSQRTPS(less, less)
-		return less
-	})
-	rowLoop(s, "supplement", "writes pi - arccos a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.supplement(in[0]) })
+}
+
+// multiplyAdds is a b + c in all forms that the graph asks for.
+func multiplyAdds(s isa) {
 	multiplyAdd := func(in []reg.VecVirtual) reg.VecVirtual {
 		VFMADD213PS(in[2], in[1], in[0])
 		return in[0]
@@ -71,6 +82,10 @@ func vectors(s isa) {
 		VFMADD213PS(in[2], in[1], in[0])
 		return in[0]
 	})
+}
+
+// gates choose by sign.
+func gates(s isa) {
 	rowLoop(s, "gate", "writes a where b > 0, else 0", "ab", func(in []reg.VecVirtual) reg.VecVirtual {
 		return s.where(s.positive(in[1]), in[0])
 	})
@@ -85,6 +100,10 @@ func vectors(s isa) {
 		VMOVUPS(s.every(1), one)
 		return s.where(s.positive(in[0]), one)
 	})
+}
+
+// functions of one value.
+func functions(s isa) {
 	rowLoop(s, "root", "writes the square root of a", "a", func(in []reg.VecVirtual) reg.VecVirtual {
 		VSQRTPS(in[0], in[0])
 		return in[0]
@@ -99,9 +118,15 @@ func vectors(s isa) {
 	rowLoop(s, "exp", "writes e^a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.exp(in[0]) })
 	rowLoop(s, "log", "writes the natural logarithm of a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.log(in[0]) })
 	rowLoop(s, "arccos", "writes the arc cosine of a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.arccos(in[0]) })
-	rowSum(s, "rowSum", "writes the sum of each row of a", "a")
-	dot(s)
-	rowSum(s, "rowDot", "writes the sum of each row of a b", "ab")
+	rowLoop(s, "cosine2sine", "writes sqrt((1 - a)(1 + a))", "a", func(in []reg.VecVirtual) reg.VecVirtual {
+		one, less := s.fill(1), s.fill(1)
+		VSUBPS(in[0], less, less)
+		VADDPS(in[0], one, one)
+		VMULPS(one, less, less)
+		VSQRTPS(less, less)
+		return less
+	})
+	rowLoop(s, "supplement", "writes pi - arccos a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.supplement(in[0]) })
 }
 
 // greater is VCMPPS's predicate "greater than, false for NaN".
