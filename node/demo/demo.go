@@ -45,6 +45,7 @@ type consumer struct {
 	model string
 	steps int // of training on sets and controls; 0 for what the recipe says
 	seeds int // trainings on the gathered sets, and draws of each control
+	plain int // draws of whole random images, the lesser control
 	// bound is how many trainings on all the data there are, none where they
 	// would take too long; samples is how many stand for all, 0 for all.
 	bound, samples int
@@ -52,9 +53,9 @@ type consumer struct {
 
 // consumers in the order of the table; the first is published.
 var consumers = []consumer{
-	{model: "lenet", seeds: 3, bound: 2},
+	{model: "lenet", seeds: 3, plain: 3, bound: 2},
 	{model: "convnet3:64", steps: 300, seeds: 1},
-	{model: "ntk:1", seeds: 5, bound: 3, samples: 3000},
+	{model: "ntk:1", seeds: 5, plain: 5, bound: 3, samples: 3000},
 }
 
 // recipe is the common recipe with the consumer's number of steps.

@@ -72,7 +72,11 @@ func (l *lab) control(ctx context.Context, work *errgroup.Group) {
 // each queues all trainings on one source.
 func (l *lab) each(ctx context.Context, work *errgroup.Group, source string, draw func(seed uint64) (*data.Samples, error)) {
 	for _, c := range consumers {
-		for seed := range uint64(c.seeds) {
+		runs := c.seeds
+		if source == fromPlain {
+			runs = c.plain
+		}
+		for seed := range uint64(runs) {
 			if c.closedForm() && source == fromSets && seed > 0 {
 				continue // the sets give one predictor, whatever the seed
 			}
