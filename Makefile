@@ -1,7 +1,7 @@
 # One set of build flags everywhere, so that the build cache is shared.
 export CGO_ENABLED = 0
 
-.PHONY: build test ci bench fuzz race demo kip
+.PHONY: build test ci bench benchmarks fuzz race demo kip study
 
 build: ## the program, stripped, in bin/
 	go build -trimpath -ldflags "-s -w" -o bin/distillmesh ./cmd/distillmesh
@@ -15,8 +15,14 @@ ci: ## what continuous integration runs
 demo: ## the whole story, offline
 	go run ./cmd/distillmesh demo
 
-bench: ## benchmarks of kernels, graph, training and announcements
+bench: ## our workloads beside PyTorch's (where installed) and the processor's limit
+	go run ./test/bench
+
+benchmarks: ## every kernel, the graph, training and announcements alone
 	go test -run '^$$' -bench . ./train/... ./p2p/...
+
+study: ## dm and kip through a real mesh, beside their controls (minutes; needs DISTILLMESH_DATA)
+	DISTILLMESH_STUDY=3 go test ./test -run StudyThroughTheMesh -v -timeout 60m
 
 kip: ## kip on real data beside the published figures (minutes; needs DISTILLMESH_DATA)
 	go run ./test/kip

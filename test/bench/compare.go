@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -44,7 +45,7 @@ func (p *peer) best(ctx context.Context, workload string) (best Row, err error) 
 		// A library that was told to take the processor for an older one would
 		// not show what it can do.
 		for _, v := range os.Environ() {
-			if name, _, _ := cut(v); name != "OPENBLAS_CORETYPE" && name != "OPENBLAS_L2_SIZE" {
+			if name, _, _ := strings.Cut(v, "="); name != "OPENBLAS_CORETYPE" && name != "OPENBLAS_L2_SIZE" {
 				cmd.Env = append(cmd.Env, v)
 			}
 		}
@@ -58,15 +59,6 @@ func (p *peer) best(ctx context.Context, workload string) (best Row, err error) 
 		}
 	}
 	return best, nil
-}
-
-func cut(v string) (name, value string, ok bool) {
-	for i := range v {
-		if v[i] == '=' {
-			return v[:i], v[i+1:], true
-		}
-	}
-	return v, "", false
 }
 
 // compare prints both sides in turn, and the medians of the rounds.
