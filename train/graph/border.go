@@ -63,14 +63,11 @@ func (o pad) shape(in []tensor.Shape) (tensor.Shape, error) { return margin(in, 
 func (o pad) derive(in []*Node, out, grad *Node) []*Node { return []*Node{Crop(grad, o.width)} }
 
 func (o pad) onRows(_ []rowOperand, shapes []tensor.Shape, _ tensor.Shape) rowRun {
-	k := kernel.NewPad(rowsOf(shapes[0]), shapes[0][2], shapes[0][3], o.width, float32(o.value))
+	k := kernel.NewPad(shapes[0][2], shapes[0][3], o.width, float32(o.value))
 	return func(rows int, out []float32, in [3][]float32) { k.Maps(rows, in[0], out) }
 }
 
-func (o pad) bind(in []tensor.Shape, out tensor.Shape) run {
-	k := kernel.NewPad(in[0][0]*in[0][1], in[0][2], in[0][3], o.width, float32(o.value))
-	return func(p *kernel.Pool, in [][]float32, out []float32) { k.Run(p, in[0], out) }
-}
+func (o pad) bind(in []tensor.Shape, out tensor.Shape) run { return onAllRows(o, in, out) }
 
 func (o pad) reference(in []Array, out Array) {
 	for i := range out.Data {
@@ -93,14 +90,11 @@ func (o crop) shape(in []tensor.Shape) (tensor.Shape, error) { return margin(in,
 func (o crop) derive(in []*Node, out, grad *Node) []*Node { return []*Node{Pad(grad, o.width, 0)} }
 
 func (o crop) onRows(_ []rowOperand, _ []tensor.Shape, out tensor.Shape) rowRun {
-	k := kernel.NewCrop(rowsOf(out), out[2], out[3], o.width)
+	k := kernel.NewCrop(out[2], out[3], o.width)
 	return func(rows int, out []float32, in [3][]float32) { k.Maps(rows, in[0], out) }
 }
 
-func (o crop) bind(in []tensor.Shape, out tensor.Shape) run {
-	k := kernel.NewCrop(out[0]*out[1], out[2], out[3], o.width)
-	return func(p *kernel.Pool, in [][]float32, out []float32) { k.Run(p, in[0], out) }
-}
+func (o crop) bind(in []tensor.Shape, out tensor.Shape) run { return onAllRows(o, in, out) }
 
 func (o crop) reference(in []Array, out Array) {
 	eachInner(out.Shape, o.width, func(inner, outer int) { out.Data[inner] = in[0].Data[outer] })

@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"gorgonia.org/tensor"
-
-	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
 // Mean-pooling is linear: its derivative spreads each value over its window,
@@ -56,11 +54,7 @@ func (o meanPool) onRows(_ []rowOperand, shapes []tensor.Shape, _ tensor.Shape) 
 	return func(rows int, out []float32, in [3][]float32) { w.Mean(rows, in[0], out) }
 }
 
-func (o meanPool) bind(in []tensor.Shape, out tensor.Shape) run {
-	w, _ := windows(in[0], o.size, o.size) // shape has accepted it before
-	k := kernel.NewMeanPool(w)
-	return func(p *kernel.Pool, in [][]float32, out []float32) { k.Run(p, in[0], out) }
-}
+func (o meanPool) bind(in []tensor.Shape, out tensor.Shape) run { return onAllRows(o, in, out) }
 
 func (o meanPool) reference(in []Array, out Array) {
 	eachWindowed(in[0].Shape, out.Shape, o.size, func(place, window int) {
@@ -104,11 +98,7 @@ func (o meanSpread) onRows([]rowOperand, []tensor.Shape, tensor.Shape) rowRun {
 	return func(rows int, out []float32, in [3][]float32) { w.Spread(rows, in[0], out) }
 }
 
-func (o meanSpread) bind(in []tensor.Shape, out tensor.Shape) run {
-	w, _ := windows(o.to, o.size, o.size)
-	k := kernel.NewMeanSpread(w)
-	return func(p *kernel.Pool, in [][]float32, out []float32) { k.Run(p, in[0], out) }
-}
+func (o meanSpread) bind(in []tensor.Shape, out tensor.Shape) run { return onAllRows(o, in, out) }
 
 func (o meanSpread) reference(in []Array, out Array) {
 	eachWindowed(out.Shape, in[0].Shape, o.size, func(place, window int) {

@@ -29,7 +29,7 @@ func windows(in tensor.Shape, size, stride int) (kernel.Windows, error) {
 	if len(in) != 4 || size < 1 || stride < 1 || in[2] < size || in[3] < size {
 		return kernel.Windows{}, fmt.Errorf("windows of %d, %d apart, on %v", size, stride, in)
 	}
-	return kernel.Windows{Maps: in[0] * in[1], H: in[2], W: in[3], Size: size, Stride: stride}, nil
+	return kernel.Windows{H: in[2], W: in[3], Size: size, Stride: stride}, nil
 }
 
 func (o pick) String() string { return attributes("pool-pick", o.size, o.stride) }
@@ -56,11 +56,7 @@ func (o pick) onRows(in []rowOperand, shapes []tensor.Shape, _ tensor.Shape) row
 	return func(rows int, out []float32, in [3][]float32) { w.Pick(rows, in[0], in[1], out) }
 }
 
-func (o pick) bind(in []tensor.Shape, out tensor.Shape) run {
-	w, _ := windows(in[0], o.size, o.stride) // shape has accepted it before
-	k := kernel.NewPick(w)
-	return func(p *kernel.Pool, in [][]float32, out []float32) { k.Run(p, in[0], in[1], out) }
-}
+func (o pick) bind(in []tensor.Shape, out tensor.Shape) run { return onAllRows(o, in, out) }
 
 func (o pick) reference(in []Array, out Array) {
 	eachMaximum(in[0], out.Shape, o.size, o.stride, func(window, at int) { out.Data[window] = in[1].Data[at] })
@@ -108,11 +104,7 @@ func (o scatter) onRows(in []rowOperand, shapes []tensor.Shape, _ tensor.Shape) 
 	return func(rows int, out []float32, in [3][]float32) { w.Scatter(rows, in[0], in[1], out) }
 }
 
-func (o scatter) bind(in []tensor.Shape, out tensor.Shape) run {
-	w, _ := windows(in[0], o.size, o.stride) // shape has accepted it before
-	k := kernel.NewScatter(w)
-	return func(p *kernel.Pool, in [][]float32, out []float32) { k.Run(p, in[0], in[1], out) }
-}
+func (o scatter) bind(in []tensor.Shape, out tensor.Shape) run { return onAllRows(o, in, out) }
 
 func (o scatter) reference(in []Array, out Array) {
 	eachMaximum(in[0], in[1].Shape, o.size, o.stride, func(window, at int) { out.Data[at] += in[1].Data[window] })

@@ -3,6 +3,8 @@ package graph
 import (
 	"slices"
 
+	"gorgonia.org/tensor"
+
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
@@ -197,4 +199,19 @@ func (k *rowProgram) view(registers []float32, at place, first, rows int) []floa
 		return data
 	}
 	return data[first*at.size : (first+rows)*at.size]
+}
+
+// onAllRows runs a row's kernel on whole arrays, for machines that know no row
+// programs.
+func onAllRows(o rowwise, in []tensor.Shape, out tensor.Shape) run {
+	operands := make([]rowOperand, len(in))
+	for i, s := range in {
+		operands[i] = operandOf(s, out)
+	}
+	f, rows := o.onRows(operands, in, out), rowsOf(out)
+	return func(_ *kernel.Pool, in [][]float32, out []float32) {
+		var views [3][]float32
+		copy(views[:], in)
+		f(rows, out, views)
+	}
 }

@@ -173,22 +173,20 @@ func TestFunctionsAreAccurate(t *testing.T) {
 func TestPoolingInVectorsIsThePlainLoop(t *testing.T) {
 	forEachSet(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(6, 6))
-		pool := NewPool(2)
-		defer pool.Close()
 		for h := 3; h < 8; h++ {
 			for w := 3; w < 40; w++ {
-				for _, g := range []Windows{{3, h, w, 2, 2}, {3, h, w, 3, 2}} {
-					x := make([]float32, g.Maps*h*w)
+				for _, g := range []Windows{{h, w, 2, 2}, {h, w, 3, 2}} {
+					x := make([]float32, maps*h*w)
 					for i := range x {
 						x[i] = float32(rng.IntN(4)) // many ties
 						if rng.IntN(9) == 0 {
 							x[i] = float32(math.NaN())
 						}
 					}
-					values := random(rng, g.Maps*g.P()*g.Q())
+					values := random(rng, maps*g.P()*g.Q())
 					picked, scattered := make([]float32, len(values)), random(rng, len(x))
-					NewPick(g).Run(pool, x, x, picked)
-					NewScatter(g).Run(pool, x, values, scattered)
+					g.Pick(maps, x, x, picked)
+					g.Scatter(maps, x, values, scattered)
 					checkWindows(t, g, x, values, picked, scattered)
 				}
 			}
@@ -201,8 +199,8 @@ func TestMeanPoolingMatchesFloat64(t *testing.T) {
 		rng := rand.New(rand.NewPCG(6, 7))
 		for h := 2; h < 7; h++ {
 			for w := 2; w < 40; w++ {
-				g := Windows{Maps: 2, H: h, W: w, Size: 2, Stride: 2}
-				x, v := random(rng, g.Maps*h*w), random(rng, g.Maps*g.P()*g.Q())
+				g := Windows{H: h, W: w, Size: 2, Stride: 2}
+				x, v := random(rng, maps*h*w), random(rng, maps*g.P()*g.Q())
 				means, spread := make([]float32, len(v)), random(rng, len(x))
 				wantMeans, wantSpread := make([]float64, len(v)), make([]float64, len(x))
 				for i := range x {
@@ -213,19 +211,22 @@ func TestMeanPoolingMatchesFloat64(t *testing.T) {
 						wantSpread[i] = float64(v[window]) / 4
 					}
 				}
-				g.Mean(g.Maps, x, means)
+				g.Mean(maps, x, means)
 				near(t, "mean", means, wantMeans)
-				g.Spread(g.Maps, v, spread)
+				g.Spread(maps, v, spread)
 				near(t, "spread", spread, wantSpread)
 			}
 		}
 	})
 }
 
+// maps is how many maps pooling is tried on.
+const maps = 3
+
 func checkWindows(t *testing.T, g Windows, x, values, picked, scattered []float32) {
 	t.Helper()
 	want := make([]float64, len(x))
-	for m := range g.Maps {
+	for m := range maps {
 		for i := range g.P() {
 			for j := range g.Q() {
 				at, window := g.maximum(x[m*g.H*g.W:], 2*i*g.W+2*j)+m*g.H*g.W, (m*g.P()+i)*g.Q()+j

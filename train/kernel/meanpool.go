@@ -1,31 +1,7 @@
 package kernel
 
-// MeanPool averages windows of Size x Size that lie side by side (Stride is
-// Size); what does not fill a window is left out.
-type MeanPool struct {
-	w      Windows
-	x, out []float32
-}
-
-// NewMeanPool prepares the operation.
-func NewMeanPool(w Windows) *MeanPool { return &MeanPool{w: w} }
-
-// Run fills out, Maps x P x Q, from x, Maps x H x W.
-func (k *MeanPool) Run(p *Pool, x, out []float32) {
-	k.x, k.out = x, out
-	p.Run(ceilDiv(k.w.Maps, k.w.perPart()), k)
-	k.x, k.out = nil, nil
-}
-
-// Part implements Task: several maps.
-func (k *MeanPool) Part(_ *Scratch, part int) {
-	w := k.w
-	area, small, first := w.H*w.W, w.P()*w.Q(), part*w.perPart()
-	last := min(w.Maps, first+w.perPart())
-	w.Mean(last-first, k.x[first*area:last*area], k.out[first*small:last*small])
-}
-
-// Mean fills out, maps x P x Q, from x, maps x H x W, on the caller's goroutine.
+// Mean averages windows that lie side by side: out, maps x P x Q, from x, maps x
+// H x W. What does not fill a window is left out.
 func (w Windows) Mean(maps int, x, out []float32) {
 	area, rows, cols := w.H*w.W, w.P(), w.Q()
 	share := 1 / float32(w.Size*w.Size)
@@ -72,33 +48,9 @@ func (w Windows) meanRow(dst, x []float32, share float32) {
 	}
 }
 
-// MeanSpread is the adjoint of MeanPool: each value goes to all places of its
-// window, divided by their number; places outside all windows get zero.
-type MeanSpread struct {
-	w      Windows
-	g, out []float32
-}
-
-// NewMeanSpread prepares the operation.
-func NewMeanSpread(w Windows) *MeanSpread { return &MeanSpread{w: w} }
-
-// Run fills out, Maps x H x W, from g, Maps x P x Q.
-func (k *MeanSpread) Run(p *Pool, g, out []float32) {
-	k.g, k.out = g, out
-	p.Run(ceilDiv(k.w.Maps, k.w.perPart()), k)
-	k.g, k.out = nil, nil
-}
-
-// Part implements Task: several maps.
-func (k *MeanSpread) Part(_ *Scratch, part int) {
-	w := k.w
-	area, small, first := w.H*w.W, w.P()*w.Q(), part*w.perPart()
-	last := min(w.Maps, first+w.perPart())
-	w.Spread(last-first, k.g[first*small:last*small], k.out[first*area:last*area])
-}
-
-// Spread fills out, maps x H x W, from g, maps x P x Q, on the caller's
-// goroutine.
+// Spread is the adjoint of Mean: each value of g, maps x P x Q, goes to all
+// places of its window, divided by their number; places outside all windows get
+// zero.
 func (w Windows) Spread(maps int, g, out []float32) {
 	area, rows, cols := w.H*w.W, w.P(), w.Q()
 	fast := w.pairs() && active.vectors != nil

@@ -1,8 +1,9 @@
 package kernel
 
-// Windows is the geometry of pooling: Maps images of H x W values, windows of
-// Size x Size whose corners lie Stride apart.
-type Windows struct{ Maps, H, W, Size, Stride int }
+// Windows is the geometry of pooling: maps of H x W values, windows of
+// Size x Size whose corners lie Stride apart. Its methods work on the caller's
+// goroutine.
+type Windows struct{ H, W, Size, Stride int }
 
 // P is the number of windows down.
 func (w Windows) P() int { return (w.H-w.Size)/w.Stride + 1 }
@@ -10,38 +11,10 @@ func (w Windows) P() int { return (w.H-w.Size)/w.Stride + 1 }
 // Q is the number of windows across.
 func (w Windows) Q() int { return (w.W-w.Size)/w.Stride + 1 }
 
-// perPart is the number of maps in one part of a task.
-func (w Windows) perPart() int { return max(1, grain/max(1, w.H*w.W)) }
-
-// Pick takes from one array the value at the place of each window's maximum in
-// another. Of equal values the first in row-major order counts; NaN never wins
-// over what precedes it, and loses to nothing that follows.
-type Pick struct {
-	w         Windows
-	x, v, out []float32
-}
-
-// NewPick prepares the operation.
-func NewPick(w Windows) *Pick { return &Pick{w: w} }
-
-// Run fills out, Maps x P x Q, from x and v, each Maps x H x W. With v = x it is
-// max-pooling.
-func (k *Pick) Run(p *Pool, x, v, out []float32) {
-	k.x, k.v, k.out = x, v, out
-	p.Run(ceilDiv(k.w.Maps, k.w.perPart()), k)
-	k.x, k.v, k.out = nil, nil, nil
-}
-
-// Part implements Task: several maps.
-func (k *Pick) Part(_ *Scratch, part int) {
-	w := k.w
-	area, small, first := w.H*w.W, w.P()*w.Q(), part*w.perPart()
-	last := min(w.Maps, first+w.perPart())
-	w.Pick(last-first, k.x[first*area:last*area], k.v[first*area:last*area], k.out[first*small:last*small])
-}
-
-// Pick fills out, maps x P x Q, from x and v, each maps x H x W, on the caller's
-// goroutine.
+// Pick takes from v the value at the place of each window's maximum in x: out,
+// maps x P x Q, from x and v, each maps x H x W. With v = x it is max-pooling. Of
+// equal values the first in row-major order counts; NaN never wins over what
+// precedes it, and loses to nothing that follows.
 func (w Windows) Pick(maps int, x, v, out []float32) {
 	area, small := w.H*w.W, w.P()*w.Q()
 	fast := w.pairs() && active.vectors != nil && maps > 0 && &x[0] == &v[0]
@@ -149,33 +122,9 @@ func (w Windows) maximum(x []float32, corner int) int {
 	return at
 }
 
-// Scatter puts values back to the places that Pick takes them from; where
-// windows overlap, values add up in the windows' order.
-type Scatter struct {
-	w         Windows
-	x, g, out []float32
-}
-
-// NewScatter prepares the operation.
-func NewScatter(w Windows) *Scatter { return &Scatter{w: w} }
-
-// Run fills out, Maps x H x W, from x of that shape and g, Maps x P x Q.
-func (k *Scatter) Run(p *Pool, x, g, out []float32) {
-	k.x, k.g, k.out = x, g, out
-	p.Run(ceilDiv(k.w.Maps, k.w.perPart()), k)
-	k.x, k.g, k.out = nil, nil, nil
-}
-
-// Part implements Task: several maps.
-func (k *Scatter) Part(_ *Scratch, part int) {
-	w := k.w
-	area, small, first := w.H*w.W, w.P()*w.Q(), part*w.perPart()
-	last := min(w.Maps, first+w.perPart())
-	w.Scatter(last-first, k.x[first*area:last*area], k.g[first*small:last*small], k.out[first*area:last*area])
-}
-
-// Scatter fills out, maps x H x W, from x of that shape and g, maps x P x Q, on
-// the caller's goroutine.
+// Scatter puts values back to the places that Pick takes them from, and adds
+// where windows overlap: out, maps x H x W, from x of that shape and g, maps x
+// P x Q.
 func (w Windows) Scatter(maps int, x, g, out []float32) {
 	area, small := w.H*w.W, w.P()*w.Q()
 	fast := w.pairs() && active.vectors != nil
