@@ -5,53 +5,22 @@ import (
 	_ "embed"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 
+	"github.com/distillmesh/distillmesh/test/peer"
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
 //go:embed peer_torch.py
 var peerScript []byte
 
-// peer runs the same work in PyTorch.
-type peer struct{ python, script string }
-
-// findPeer is the first Python that imports torch, or nil.
-func findPeer(ctx context.Context, python string) *peer {
-	candidates := []string{"python3", "/usr/bin/python3"}
-	if python != "" {
-		candidates = []string{python}
-	}
-	for _, p := range candidates {
-		if exec.CommandContext(ctx, p, "-c", "import torch").Run() == nil {
-			script := filepath.Join(os.TempDir(), fmt.Sprintf("peer_torch_%d.py", os.Getpid()))
-			if os.WriteFile(script, peerScript, 0o600) == nil {
-				return &peer{p, script}
-			}
-		}
-	}
-	return nil
-}
-
 // best is the faster of one thread and two: a busy core makes PyTorch's threads
 // wait for each other.
-func (p *peer) best(ctx context.Context, workload string) (best Row, err error) {
+func best(ctx context.Context, torch *peer.Script, workload string) (best Row, err error) {
 	for _, threads := range []int{1, 2} {
-		cmd := exec.CommandContext(ctx, p.python, p.script, workload)
-		// A library that was told to take the processor for an older one would
-		// not show what it can do.
-		for _, v := range os.Environ() {
-			if name, _, _ := strings.Cut(v, "="); name != "OPENBLAS_CORETYPE" && name != "OPENBLAS_L2_SIZE" {
-				cmd.Env = append(cmd.Env, v)
-			}
-		}
-		cmd.Env = append(cmd.Env, "THREADS="+strconv.Itoa(threads))
-		row, err := read(cmd)
-		if err != nil {
+		var row Row
+		if err := torch.Run(ctx, &row, []string{"THREADS=" + strconv.Itoa(threads)}, workload); err != nil {
 			return best, err
 		}
 		if row.Rate > best.Rate {
@@ -62,11 +31,11 @@ func (p *peer) best(ctx context.Context, workload string) (best Row, err error) 
 }
 
 // compare prints both sides in turn, and the medians of the rounds.
-func compare(ctx context.Context, names []string, rounds int, p *peer) error {
-	if p == nil {
+func compare(ctx context.Context, names []string, rounds int, torch *peer.Script) error {
+	if torch == nil {
 		fmt.Println("no Python with torch here: our side alone")
 	} else {
-		defer os.Remove(p.script)
+		defer torch.Close()
 	}
 	limit := kernel.PeakFlops(0)
 	fmt.Printf("engine %s, multiply-add peak of all cores %.0f GFLOP/s\n", kernel.Name(), limit/1e9)
@@ -81,10 +50,10 @@ func compare(ctx context.Context, names []string, rounds int, p *peer) error {
 				return err
 			}
 			ours = append(ours, last.Rate)
-			if p == nil {
+			if torch == nil {
 				continue
 			}
-			if other, err = p.best(ctx, n); err != nil {
+			if other, err = best(ctx, torch, n); err != nil {
 				return err
 			}
 			theirs, ratios = append(theirs, other.Rate), append(ratios, last.Rate/other.Rate)
@@ -93,7 +62,7 @@ func compare(ctx context.Context, names []string, rounds int, p *peer) error {
 		if f := workloads[n].flops; f > 0 {
 			share = fmt.Sprintf("%.0f %%", 100*f*rate/workloads[n].work/limit)
 		}
-		if p == nil {
+		if torch == nil {
 			fmt.Fprintf(w, "%s\t%.4g\t-\t%s\t-\t%s\t%.0f\t-\t\n", n, rate, last.Unit, share, last.PeakRSS)
 			continue
 		}

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/distillmesh/distillmesh/test/peer"
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
@@ -90,7 +91,7 @@ func run(ctx context.Context, names []string, alone, once bool, rounds int, pyth
 		}
 		return nil
 	}
-	return compare(ctx, names, rounds, findPeer(ctx, python))
+	return compare(ctx, names, rounds, peer.Find(ctx, python, peerScript, "torch"))
 }
 
 // apart measures a workload in a process of its own.
@@ -99,17 +100,9 @@ func apart(ctx context.Context, name string) (Row, error) {
 	if err != nil {
 		return Row{}, err
 	}
-	return read(exec.CommandContext(ctx, self, "-once", name))
-}
-
-// read runs a command that prints one row.
-func read(cmd *exec.Cmd) (row Row, err error) {
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return row, fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
-	}
-	return row, json.Unmarshal(out, &row)
+	var row Row
+	err = peer.Decode(exec.CommandContext(ctx, self, "-once", name), &row)
+	return row, err
 }
 
 // measure runs a workload in this process: the median of its rounds.

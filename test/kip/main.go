@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"flag"
 	"fmt"
 	"math"
@@ -21,10 +22,14 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/kip"
+	"github.com/distillmesh/distillmesh/test/peer"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
 )
+
+//go:embed peer_kip.py
+var peerScript []byte
 
 // folders are where the data sets lie under DISTILLMESH_DATA.
 var folders = map[string]string{"mnist": "mnist", "fashion-mnist": "fashion-mnist", "cifar-10": "cifar-10-batches-bin"}
@@ -68,7 +73,11 @@ func main() {
 		}
 		return
 	}
-	fmt.Println("data           ipc  accuracy in %    published  steps/s   F16    U8     PNG")
+	numpy := peer.Find(context.Background(), "", peerScript, "numpy", "scipy")
+	if numpy != nil {
+		defer numpy.Close()
+	}
+	fmt.Println("data           ipc  accuracy in %    published  steps/s   numpy   ratio  F16    U8     PNG")
 	real, err := kip.Default().With(map[string]string{"start": kip.Real})
 	if err == nil {
 		real, err = withOptions(real, *options)
@@ -87,7 +96,7 @@ func main() {
 			if err != nil {
 				fail(err)
 			}
-			ok, err := b.measure(real, ipc, *seeds, *options == "")
+			ok, err := b.measure(real, ipc, *seeds, *options == "", numpy)
 			if err != nil {
 				fail(err)
 			}
@@ -117,6 +126,7 @@ func fail(err error) {
 
 // bench is one data set in task space.
 type bench struct {
+	dir         string
 	task        *data.Task
 	train, test *data.Samples
 }
@@ -126,7 +136,7 @@ func open(dir string) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{task: ds.Task}
+	b := &bench{dir: dir, task: ds.Task}
 	if b.train, err = data.Load(ds.Task, ds.Train, nil); err != nil {
 		return nil, err
 	}
@@ -136,7 +146,7 @@ func open(dir string) (*bench, error) {
 
 // measure prints one line; it reports whether the mean agrees with what is
 // published, if it has to.
-func (b *bench) measure(method distill.Method, ipc, seeds int, compare bool) (bool, error) {
+func (b *bench) measure(method distill.Method, ipc, seeds int, compare bool, numpy *peer.Script) (bool, error) {
 	var scores []float64
 	var steps int
 	var took time.Duration
@@ -168,9 +178,29 @@ func (b *bench) measure(method distill.Method, ipc, seeds int, compare bool) (bo
 	}
 	mean, std := meanStd(scores)
 	want, known := published[b.task.Name][ipc]
-	fmt.Printf("%-14s %-4d %.2f +-%.2f    %-9.1f  %-8.1f  %.2f  %.2f  %.2f\n", b.task.Name, ipc, mean, std, want, float64(steps)/took.Seconds(),
+	rate, theirs, err := float64(steps)/took.Seconds(), 0.0, error(nil)
+	if numpy != nil {
+		if theirs, err = b.peerRate(numpy, ipc, steps/seeds); err != nil {
+			return false, err
+		}
+	}
+	fmt.Printf("%-14s %-4d %.2f +-%.2f    %-9.1f  %-8.1f  %-6.1f  %-5.1f  %.2f  %.2f  %.2f\n", b.task.Name, ipc, mean, std, want, rate, theirs, rate/theirs,
 		trips["F16"]/float64(seeds), trips["U8"]/float64(seeds), trips["PNG"]/float64(seeds))
 	return !known || !compare || math.Abs(mean-want) <= within, nil
+}
+
+// peerRate is the steps a second of the same algorithm in numpy, of as many
+// steps as one of our runs took.
+func (b *bench) peerRate(numpy *peer.Script, ipc, steps int) (float64, error) {
+	kind := "mnist"
+	if b.task.Shape.C == 3 {
+		kind = "cifar"
+	}
+	var row struct {
+		Rate float64 `json:"steps_per_s"`
+	}
+	err := numpy.Run(context.Background(), &row, nil, b.dir, kind, strconv.Itoa(ipc), strconv.Itoa(steps))
+	return row.Rate, err
 }
 
 // score is the test accuracy in % of the depth-1 NTK predictor.
