@@ -63,7 +63,7 @@ func split() data.Split { return data.Split{Kind: data.Ring, Clients: clients, P
 
 // control queues the trainings on random real images: each draw takes from
 // every client as many stored images as it publishes, rounded the same way, and
-// trains by the same recipe. The slow consumers go first.
+// trains by the same recipe.
 func (l *lab) control(ctx context.Context, work *errgroup.Group) {
 	l.each(ctx, work, fromRandom, func(seed uint64) (*data.Samples, error) { return l.randomReal(ctx, formation, seed) })
 	l.each(ctx, work, fromPlain, func(seed uint64) (*data.Samples, error) { return l.randomReal(ctx, data.NewFormation(1), seed) })
