@@ -4061,86 +4061,104 @@ done:
 	RET
 
 // func transposeAVX512(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
-// Requires: AVX, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512F, BMI2, CMOV, MMX+
 TEXT ·transposeAVX512(SB), NOSPLIT|NOFRAME, $0-48
-	MOVQ      rows+0(FP), AX
-	MOVQ      cols+8(FP), CX
-	MOVQ      src+16(FP), DX
-	MOVQ      srcStride+24(FP), BX
-	MOVQ      dst+32(FP), SI
-	MOVQ      dstStride+40(FP), DI
-	MOVQ      CX, R8
-	MOVQ      $0x00000010, R9
-	CMPQ      R8, R9
-	CMOVQGT   R9, R8
-	MOVQ      $0xffffffff, R9
-	BZHIQ     R8, R9, R8
-	KMOVW     R8, K1
-	MOVQ      AX, R8
-	VMOVUPS.Z (DX), K1, Z0
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z1
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z2
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z3
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z4
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z5
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z6
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z7
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z8
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z9
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z10
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z11
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z12
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z13
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z14
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
-	VMOVUPS.Z (DX), K1, Z15
-	ADDQ      BX, DX
-	DECQ      R8
-	JZ        loaded
+	MOVQ       rows+0(FP), AX
+	MOVQ       cols+8(FP), CX
+	MOVQ       src+16(FP), DX
+	MOVQ       srcStride+24(FP), BX
+	MOVQ       dst+32(FP), SI
+	MOVQ       dstStride+40(FP), DI
+	MOVQ       CX, R8
+	MOVQ       $0x00000010, R9
+	CMPQ       R8, R9
+	CMOVQGT    R9, R8
+	MOVQ       $0xffffffff, R9
+	BZHIQ      R8, R9, R8
+	KMOVW      R8, K1
+	MOVQ       BX, R8
+	SHLQ       $0x04, R8
+	MOVQ       AX, R9
+	VMOVUPS.Z  (DX), K1, Z0
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z1
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z2
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z3
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z4
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z5
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z6
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z7
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z8
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z9
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z10
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z11
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z12
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z13
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z14
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
+	VMOVUPS.Z  (DX), K1, Z15
+	PREFETCHT0 (DX)(R8*1)
+	ADDQ       BX, DX
+	DECQ       R9
+	JZ         loaded
 
 loaded:
 	VUNPCKLPS  Z1, Z0, Z16
@@ -4213,67 +4231,85 @@ loaded:
 	MOVQ       $0xffffffff, DX
 	BZHIQ      AX, DX, AX
 	KMOVW      AX, K1
+	MOVQ       DI, R8
+	SHLQ       $0x04, R8
 	VMOVUPS    Z11, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z14, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z13, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z16, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z0, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z2, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z1, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z4, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z3, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z6, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z5, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z8, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z9, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z12, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z10, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMOVUPS    Z15, K1, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
@@ -10277,7 +10313,7 @@ done:
 	RET
 
 // func transposeAVX2(rows int, cols int, src *float32, srcStride int, dst *float32, dstStride int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·transposeAVX2(SB), NOSPLIT|NOFRAME, $0-48
 	MOVQ       rows+0(FP), AX
 	MOVQ       cols+8(FP), CX
@@ -10293,38 +10329,48 @@ TEXT ·transposeAVX2(SB), NOSPLIT|NOFRAME, $0-48
 	MOVQ       $0x00000008, R10
 	SUBQ       R8, R10
 	VMOVUPS    (R9)(R10*4), Y8
-	MOVQ       AX, R8
+	MOVQ       BX, R8
+	SHLQ       $0x03, R8
+	MOVQ       AX, R9
 	VMASKMOVPS (DX), Y8, Y0
+	PREFETCHT0 (DX)(R8*1)
 	ADDQ       BX, DX
-	DECQ       R8
+	DECQ       R9
 	JZ         loaded
 	VMASKMOVPS (DX), Y8, Y1
+	PREFETCHT0 (DX)(R8*1)
 	ADDQ       BX, DX
-	DECQ       R8
+	DECQ       R9
 	JZ         loaded
 	VMASKMOVPS (DX), Y8, Y2
+	PREFETCHT0 (DX)(R8*1)
 	ADDQ       BX, DX
-	DECQ       R8
+	DECQ       R9
 	JZ         loaded
 	VMASKMOVPS (DX), Y8, Y3
+	PREFETCHT0 (DX)(R8*1)
 	ADDQ       BX, DX
-	DECQ       R8
+	DECQ       R9
 	JZ         loaded
 	VMASKMOVPS (DX), Y8, Y4
+	PREFETCHT0 (DX)(R8*1)
 	ADDQ       BX, DX
-	DECQ       R8
+	DECQ       R9
 	JZ         loaded
 	VMASKMOVPS (DX), Y8, Y5
+	PREFETCHT0 (DX)(R8*1)
 	ADDQ       BX, DX
-	DECQ       R8
+	DECQ       R9
 	JZ         loaded
 	VMASKMOVPS (DX), Y8, Y6
+	PREFETCHT0 (DX)(R8*1)
 	ADDQ       BX, DX
-	DECQ       R8
+	DECQ       R9
 	JZ         loaded
 	VMASKMOVPS (DX), Y8, Y7
+	PREFETCHT0 (DX)(R8*1)
 	ADDQ       BX, DX
-	DECQ       R8
+	DECQ       R9
 	JZ         loaded
 
 loaded:
@@ -10359,35 +10405,45 @@ loaded:
 	MOVQ       $0x00000008, BX
 	SUBQ       AX, BX
 	VMOVUPS    (DX)(BX*4), Y3
+	MOVQ       DI, R8
+	SHLQ       $0x03, R8
 	VMASKMOVPS Y5, Y3, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMASKMOVPS Y8, Y3, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMASKMOVPS Y6, Y3, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMASKMOVPS Y0, Y3, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMASKMOVPS Y1, Y3, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMASKMOVPS Y4, Y3, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMASKMOVPS Y2, Y3, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored
 	VMASKMOVPS Y7, Y3, (SI)
+	PREFETCHT0 (SI)(R8*1)
 	ADDQ       DI, SI
 	DECQ       CX
 	JZ         stored

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -23,10 +24,15 @@ func transpose(s isa) {
 		block[i] = s.vector()
 	}
 	mask := s.mask(cols)
+	// The rows of the next block are far away: they are asked for early.
+	ahead := GP64()
+	MOVQ(srcStride, ahead)
+	SHLQ(Imm(uint64(bits.Len(uint(n))-1)), ahead)
 	left := GP64()
 	MOVQ(rows, left)
 	for _, r := range block {
 		mask.load(Mem{Base: src}, r)
+		PREFETCHT0(Mem{Base: src, Index: ahead, Scale: 1})
 		ADDQ(srcStride, src)
 		DECQ(left)
 		JZ(LabelRef("loaded"))
@@ -38,8 +44,11 @@ func transpose(s isa) {
 		block = transpose8(block)
 	}
 	mask = s.mask(rows)
+	MOVQ(dstStride, ahead)
+	SHLQ(Imm(uint64(bits.Len(uint(n))-1)), ahead)
 	for _, r := range block {
 		mask.store(r, Mem{Base: dst})
+		PREFETCHT0(Mem{Base: dst, Index: ahead, Scale: 1})
 		ADDQ(dstStride, dst)
 		DECQ(cols)
 		JZ(LabelRef("stored"))
