@@ -47,9 +47,6 @@ func (m *machine) distilled(part string, args ...string) made {
 // The recipe of dm's sets, for those that recommend another.
 var likeDM = []string{"--augment", "affine", "--max-steps", "1500"}
 
-// How ConvNetD3 trains on them (federated-recipes.md 2, step 7).
-var convNet = []string{"--augment", "affine", "--min-steps", "300", "--max-steps", "300"}
-
 // What dm and kip bring through a real mesh, beside their controls: MNIST, ten
 // edges with two classes each, twenty stored images. Sets of random real images
 // stay on the machine that made them. It takes minutes, so it runs when asked
@@ -135,7 +132,7 @@ func study(t *testing.T, rows map[string]*studyRow, name string, m *machine, set
 		args = append(args, "--set", s.CID)
 		row.nearest, row.seconds = min(row.nearest, s.nearest), max(row.seconds, s.seconds)
 	}
-	for model, recipe := range map[string][]string{"lenet": likeDM, "convnet3:64": convNet, "ntk:1": nil} {
+	for model, recipe := range map[string][]string{"lenet": likeDM, "convnet3:64": likeDM, "ntk:1": nil} {
 		var r trained
 		m.document(&r, append(append([]string{"train", "--task", "mnist", "--model", model}, recipe...), args...)...)
 		row.accuracy[model] = append(row.accuracy[model], 100*r.fraction())

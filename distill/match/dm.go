@@ -44,9 +44,12 @@ type DM struct {
 	Networks   uint64 // seed of the networks, public
 }
 
-// DefaultDM has the settings of the measured recipe.
+// DefaultDM has the settings of the measured recipe, with four times the
+// iterations at half the rate: on held-out training images of MNIST, ten clients
+// of two classes, twenty stored images, LeNet then reads 91.2 +-0.5 instead of
+// 86.7 +-2.6 and ConvNetD3 94.9 instead of 92.8.
 func DefaultDM() DM {
-	return DM{Iterations: 150, Rate: 0.1, Beta1: 0.9, Beta2: 0.99, Width: 16, Batch: 64, Start: Centroids, Formation: 2, Augment: augment.Affine}
+	return DM{Iterations: 600, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Width: 16, Batch: 64, Start: Centroids, Formation: 2, Augment: augment.Affine}
 }
 
 // Name implements distill.Method.

@@ -174,7 +174,7 @@ func (m *mesh) distil(ctx context.Context, path string, report node.Report) erro
 			if _, err := node.SplitData(ctx, e.conn, entry.Name, s, i); err != nil {
 				return err
 			}
-			set, err := node.Distill(ctx, e.conn, node.DistillOptions{Data: s.PartName(entry.Name, i), Method: method.Name(), IPC: ipc, Formation: formation.Factor, Workers: 1, Pixels: artifact.U8}, nil)
+			set, err := node.Distill(ctx, e.conn, node.DistillOptions{Data: s.PartName(entry.Name, i), Method: method.Name(), Options: method.Settings(), IPC: ipc, Formation: formation.Factor, Workers: 1, Pixels: artifact.U8}, nil)
 			if err != nil {
 				return err
 			}
