@@ -11,26 +11,35 @@ const grain = 1 << 13
 type Arithmetic struct {
 	vectors func(v *vectorSet) (both, right, left rowFunc2) // nil: portable loops alone
 	plain   func(a, b float32) float32
-	swaps   bool // a and b may change places
+	swaps   bool                      // a and b may change places
+	loop    func(dst, a, b []float32) // plain on runs, for the commonest operations
 }
 
 // The operations for NewBinary. Gate is a where b > 0, else 0; First is a.
 var (
 	Add = Arithmetic{func(v *vectorSet) (both, right, left rowFunc2) { return v.add, v.addValue, nil },
-		func(a, b float32) float32 { return a + b }, true}
+		func(a, b float32) float32 { return a + b }, true, func(dst, a, b []float32) {
+			for i := range dst {
+				dst[i] = a[i] + b[i]
+			}
+		}}
 	Sub = Arithmetic{func(v *vectorSet) (both, right, left rowFunc2) { return v.sub, v.subValue, v.subFrom },
-		func(a, b float32) float32 { return a - b }, false}
+		func(a, b float32) float32 { return a - b }, false, nil}
 	Mul = Arithmetic{func(v *vectorSet) (both, right, left rowFunc2) { return v.mul, v.mulValue, nil },
-		func(a, b float32) float32 { return a * b }, true}
+		func(a, b float32) float32 { return a * b }, true, func(dst, a, b []float32) {
+			for i := range dst {
+				dst[i] = a[i] * b[i]
+			}
+		}}
 	Div = Arithmetic{func(v *vectorSet) (both, right, left rowFunc2) { return v.div, v.divValue, v.divFrom },
-		func(a, b float32) float32 { return a / b }, false}
+		func(a, b float32) float32 { return a / b }, false, nil}
 	Gate = Arithmetic{func(v *vectorSet) (both, right, left rowFunc2) { return v.gate, nil, nil },
 		func(a, b float32) float32 {
 			if b > 0 {
 				return a
 			}
 			return 0
-		}, false}
+		}, false, nil}
 	First = Arithmetic{plain: func(a, _ float32) float32 { return a }}
 )
 
@@ -53,6 +62,10 @@ func (o Arithmetic) Both(n int, dst, a, b []float32) {
 		if both, _, _ := o.vectors(v); run2(both, 1, n, &dst[0], &a[0], &b[0]) {
 			return
 		}
+	}
+	if o.loop != nil {
+		o.loop(dst, a, b)
+		return
 	}
 	for i := range dst {
 		dst[i] = o.plain(a[i], b[i])
