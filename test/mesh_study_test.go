@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"gonum.org/v1/gonum/stat"
@@ -75,19 +76,18 @@ func TestStudyThroughTheMesh(t *testing.T) {
 	rows := make(map[string]*studyRow)
 	for seed := range seeds {
 		for _, method := range []string{"dm", "kip"} {
-			var sets []made
-			for i, m := range devices {
-				s := m.distilled(part(i), "--method", method, "--seed", strconv.Itoa(seed*edges+i))
-				m.verb("publish", s.CID)
-				sets = append(sets, s)
-			}
+			sets := inPairs(func(i int) made {
+				s := devices[i].distilled(part(i), "--method", method, "--seed", strconv.Itoa(seed*edges+i))
+				devices[i].verb("publish", s.CID)
+				return s
+			})
 			eventually(t, "the trainer has every set of "+method, func() bool { return trainer.holds(sets) })
 			study(t, rows, method, trainer, sets, seed)
 		}
 		for name, args := range map[string][]string{
 			"random, same formation": {"--method", "random", "--formation", "2"}, "random": {"--method", "random"}, "gmm": {"--method", "gmm"},
 		} {
-			var sets []made
+			var sets []made // one home has one lock
 			for i := range edges {
 				sets = append(sets, alone.distilled(part(i), append(args, "--seed", strconv.Itoa(seed*edges+i))...))
 			}
@@ -95,6 +95,21 @@ func TestStudyThroughTheMesh(t *testing.T) {
 		}
 	}
 	report(t, rows)
+}
+
+// inPairs makes every device's set, two at a time.
+func inPairs(one func(i int) made) []made {
+	sets, slots := make([]made, edges), make(chan struct{}, 2)
+	var all sync.WaitGroup
+	for i := range sets {
+		all.Go(func() {
+			slots <- struct{}{}
+			sets[i] = one(i)
+			<-slots
+		})
+	}
+	all.Wait()
+	return sets
 }
 
 // studyRow is the accuracies of one kind of sets, in percent, by model.
@@ -136,6 +151,7 @@ func study(t *testing.T, rows map[string]*studyRow, name string, m *machine, set
 		var r trained
 		m.document(&r, append(append([]string{"train", "--task", "mnist", "--model", model}, recipe...), args...)...)
 		row.accuracy[model] = append(row.accuracy[model], 100*r.fraction())
+		t.Logf("seed %d, %s: %s %.2f", seed, name, model, 100*r.fraction())
 	}
 }
 
