@@ -175,7 +175,9 @@ func TestTwoNodesAnnounceAndFetch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if res.Bytes != set.Bytes || res.Blocks != set.Blocks || res.Duplicates != 0 || last != set.Bytes {
+			// Bitswap asks again when an answer is slow, so on a busy machine a
+			// block may come twice. It is counted apart.
+			if res.Bytes != set.Bytes || res.Blocks != set.Blocks || res.Duplicates >= int64(set.Blocks) || last != set.Bytes {
 				t.Errorf("fetched %+v (total %d), announced %d bytes in %d blocks", res, last, set.Bytes, set.Blocks)
 			}
 			if !slices.Equal(res.Providers, []peer.ID{edge.ID()}) {
