@@ -34,7 +34,7 @@ const (
 
 // The method, what its images hold, and how networks train on them. The
 // controls are stored and trained on in the same way. Half of the method's
-// iterations at twice their rate keep the demonstration within its minute.
+// iterations keep the demonstration within its minute.
 var (
 	method    = quick(match.DefaultDM())
 	formation = data.NewFormation(method.Formation)
@@ -42,7 +42,7 @@ var (
 )
 
 func quick(m match.DM) match.DM {
-	m.Iterations, m.Rate = 300, 0.1
+	m.Iterations /= 2
 	return m
 }
 
@@ -60,7 +60,7 @@ type consumer struct {
 // consumers in the order of the table; the first is published.
 var consumers = []consumer{
 	{model: "lenet", seeds: 3, plain: 3, bound: 2},
-	{model: "convnet3:64", steps: 300, seeds: 3},
+	{model: "convnet3:64", steps: 300, seeds: 2},
 	{model: "ntk:1", seeds: 5, plain: 5, bound: 3, samples: 3000},
 }
 
