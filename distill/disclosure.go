@@ -13,6 +13,10 @@ import (
 // as a real one.
 const RealThreshold = 0.5
 
+// LeastGroup is the fewest samples that a published image may start from or be
+// the mean of: it must not be one person's.
+const LeastGroup = 10
+
 // neighbourSample is how many samples of a class estimate the median distance
 // to the nearest neighbour; each is compared with all the others.
 const neighbourSample = 256

@@ -8,14 +8,11 @@ import (
 
 	"github.com/ipfs/go-cid"
 
+	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
 )
-
-// minGroup is the fewest samples averaged into an image that may be published
-// without the owner's word.
-const minGroup = 10
 
 // Files is a small directory on its way through the API: name to content.
 type Files map[string][]byte
@@ -177,8 +174,8 @@ func mayLeave(m artifact.Manifest) error {
 	switch {
 	case m.ContainsReal:
 		return Fail(CodeRefused, hint, "the set holds real samples (nearest_real %.3f is below 0.5)", m.NearestReal)
-	case m.SmallestGroup > 0 && m.SmallestGroup < minGroup:
-		return Fail(CodeRefused, hint, "an image of the set averages %d real samples, fewer than %d", m.SmallestGroup, minGroup)
+	case m.SmallestGroup > 0 && m.SmallestGroup < distill.LeastGroup:
+		return Fail(CodeRefused, hint, "an image of the set averages %d real samples, fewer than %d", m.SmallestGroup, distill.LeastGroup)
 	}
 	return nil
 }

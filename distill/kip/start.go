@@ -10,9 +10,6 @@ import (
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// leastGroup is the fewest samples that a start averages into one image.
-const leastGroup = 10
-
 // Of k-means: rounds, and how many samples a class a centre looks at. The start
 // need not be good, only anonymous and spread out.
 const (
@@ -43,7 +40,7 @@ func (k KIP) start(ctx context.Context, req distill.Request, images []float32) {
 				copy(out[j*size/req.IPC:], req.Samples.Row(members[class][order[j]]))
 			}
 			return
-		case k.Start == Noise || len(members[class]) < leastGroup:
+		case k.Start == Noise || len(members[class]) < distill.LeastGroup:
 			for j := range out {
 				out[j] = float32(rng.NormFloat64())
 			}
@@ -64,11 +61,11 @@ func (k KIP) start(ctx context.Context, req distill.Request, images []float32) {
 	})
 }
 
-// centres are at most n means of groups of x, each of at least leastGroup: of
+// centres are at most n means of groups of x, each of at least distill.LeastGroup: of
 // what k-means finds, the smallest group joins its members' nearest others until
 // none is too small.
 func centres(x [][]float32, n int, cluster func(x [][]float32, n int) []int) [][]float64 {
-	n = min(n, len(x)/leastGroup)
+	n = min(n, len(x)/distill.LeastGroup)
 	if n <= 1 {
 		return [][]float64{coreset.Mean(x)}
 	}
@@ -84,7 +81,7 @@ func centres(x [][]float32, n int, cluster func(x [][]float32, n int) []int) [][
 				least = g
 			}
 		}
-		if len(groups) == 1 || len(groups[least]) >= leastGroup {
+		if len(groups) == 1 || len(groups[least]) >= distill.LeastGroup {
 			break
 		}
 		orphans := groups[least]

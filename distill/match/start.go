@@ -10,11 +10,6 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// smallestGroup is the fewest samples that a tile may start from the mean of:
-// a published image must not be one person's (architecture, "What leaves the
-// device").
-const smallestGroup = 10
-
 // startMost is how many samples of a class are grouped, startRounds how often
 // centroids move.
 const (
@@ -53,10 +48,10 @@ func (r *run) start() ([]float32, error) {
 // enough, and noise for the rest.
 func (r *run) startClass(out []float32, rows [][]float32, rng *rand.Rand) []float32 {
 	n := r.perClass
-	if r.method.Start == Centroids && len(rows) >= smallestGroup && len(rows) >= n {
+	if r.method.Start == Centroids && len(rows) >= distill.LeastGroup && len(rows) >= n {
 		means, sizes := coreset.Centroids(rows, n, startRounds, rng)
 		for k, mean := range means {
-			if sizes[k] < smallestGroup {
+			if sizes[k] < distill.LeastGroup {
 				continue
 			}
 			for _, v := range mean {
@@ -78,7 +73,7 @@ func (r *run) startClass(out []float32, rows [][]float32, rng *rand.Rand) []floa
 // may be averaged, those of task space itself, 0 and 1.
 func around(rows [][]float32, size int) (mean, deviation []float64) {
 	mean, deviation = make([]float64, size), make([]float64, size)
-	if len(rows) < smallestGroup {
+	if len(rows) < distill.LeastGroup {
 		for j := range deviation {
 			deviation[j] = 1
 		}
