@@ -4,7 +4,7 @@ import "fmt"
 
 const (
 	gemmDepth   = 512     // steps of k summed in registers before C is touched; fixes the order of the sum
-	gemmColumns = 512    // columns of B kept packed at once: 1 MiB at gemmDepth, read a panel at a time
+	gemmColumns = 512     // columns of B kept packed at once: 1 MiB at gemmDepth, read a panel at a time
 	gemmRows    = 12      // tiles of A kept packed at once: 120 KiB at gemmDepth
 	gemmSerial  = 1 << 16 // multiply-adds below which waking a worker costs more than it gains
 	sizeOfFloat = 4

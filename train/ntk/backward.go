@@ -21,24 +21,30 @@ func (r *Regression) imageGradient() {
 	for j := range n {
 		r.shift[j] = float32(float64(r.Depth+1) * (ridge - float64(r.own[j*n+j])))
 	}
-	r.run(n, (*Regression).weighPart)
+	r.run(r.pairs.across(), (*Regression).weighPart)
+	for i, v := range r.shifts {
+		r.shift[i%n] += v
+	}
 	r.pool.Gemm(false, false, n, d, stride, float32(weightVariance/float64(d)), r.weight, stride, r.all, d, 0, r.ImagesGrad, d)
 	r.run(n, (*Regression).shiftPart)
 }
 
-// weighPart multiplies the derivatives of one support's kernel values by what
-// comes from above: dL/dc into weight, dL/db summed into shift.
-func (r *Regression) weighPart(_ *kernel.Scratch, j int) {
-	n, stride := r.Supports, r.pairs.m
-	row := r.weight[j*stride : (j+1)*stride]
-	off := row[stride-n:] // the pairs with other supports
-	column(off, r.own[j:], n)
-	for i, v := range r.own[j*n : (j+1)*n] {
-		off[i] = -off[i] - v
+// weighPart multiplies the derivatives of a block of kernel values by what comes
+// from above: dL/dc into weight, dL/db summed into shifts.
+func (r *Regression) weighPart(_ *kernel.Scratch, at int) {
+	n, m, stride := r.Supports, r.Problem.Targets, r.pairs.m
+	lo, hi := r.pairs.span(at)
+	for j := range n {
+		row := r.weight[j*stride : (j+1)*stride]
+		for i := max(lo, m); i < hi; i++ { // the pairs with other supports
+			row[i] = -r.own[(i-m)*n+j] - r.own[j*n+i-m]
+			if i-m == j {
+				row[i] = 0
+			}
+		}
+		r.shifts[at*n+j] = kernel.Dot(row[lo:hi], r.pairs.db[j*stride+lo:j*stride+hi])
+		kernel.Mul.Both(hi-lo, row[lo:], row[lo:], r.pairs.dc[j*stride+lo:])
 	}
-	off[j] = 0
-	r.shift[j] += kernel.Dot(row, r.pairs.db[j*stride:(j+1)*stride])
-	kernel.Mul.Both(stride, row, row, r.pairs.dc[j*stride:])
 }
 
 // shiftPart adds 4/d shift s to one support's gradient.

@@ -101,12 +101,3 @@ func (p *pairs) block(s *kernel.Scratch, j, at int, square float32) {
 
 // sinFloor is qFloor in terms of sin th = sqrt(ab - c^2) / sqrt(ab).
 const sinFloor = 1e-3
-
-// column is every stride-th value of x.
-func column(dst, x []float32, stride int) {
-	at := 0
-	for i := range dst {
-		dst[i] = x[at]
-		at += stride
-	}
-}

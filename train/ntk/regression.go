@@ -48,11 +48,18 @@ type Regression struct {
 	coef     []float32 // n x C: A = M Y_s, M = (K_ss + ridge)^-1
 	back     []float32 // n x C: K_ts' G
 	residual []float32 // C x m: P - Y_t, then G = (P - Y_t) / (m C)
-	losses   []float64 // a class: sum of squares
+	tallies  []tally   // a block of columns
 	weight   []float32 // n x (m+n): dL/dK, then times dK/dc
 	own      []float32 // n x n: B A', B = M K_ts' G
 	shift    []float32 // n: what multiplies 4/d s
+	shifts   []float32 // across x n: what each block of columns adds to it
 	now      job
+}
+
+// tally is what a block of columns knows of the prediction.
+type tally struct {
+	squares float64 // sum of (P - Y_t)^2
+	correct int
 }
 
 // job is a kernel.Task that runs a part of one stage of a step.
@@ -71,8 +78,8 @@ func NewRegression(pool *kernel.Pool, p Problem) *Regression {
 		Labels: make([]float32, n*classes), LabelsGrad: make([]float32, n*classes), ImagesGrad: make([]float32, n*d),
 		all: make([]float32, (m+n)*d), squares: make([]float32, m+n), pairs: newPairs(p.Depth, n, m+n),
 		chol: newCholesky(pool, n, classes), coef: make([]float32, n*classes), back: make([]float32, n*classes),
-		residual: make([]float32, classes*m), losses: make([]float64, classes),
-		weight: make([]float32, n*(m+n)), own: make([]float32, n*n), shift: make([]float32, n)}
+		residual: make([]float32, classes*m), weight: make([]float32, n*(m+n)), own: make([]float32, n*n), shift: make([]float32, n)}
+	r.tallies, r.shifts = make([]tally, r.pairs.across()), make([]float32, r.pairs.across()*n)
 	r.Targets, r.Images, r.Squares = r.all[:m*d:m*d], r.all[m*d:], r.squares[:m:m]
 	r.now.r = r
 	return r
@@ -95,10 +102,11 @@ func (r *Regression) Step() (loss float64, err error) {
 	}
 	r.solve(r.Labels, r.coef)
 	r.pool.Gemm(true, false, classes, m, n, 1, r.coef, classes, r.pairs.k, stride, 0, r.residual, m)
-	r.countCorrect()
-	r.run(classes, (*Regression).residualPart)
-	for _, l := range r.losses {
-		loss += l
+	r.run(r.pairs.across(), (*Regression).residualPart)
+	r.Correct = 0
+	for _, t := range r.tallies {
+		loss += t.squares
+		r.Correct += t.correct
 	}
 	r.pool.Gemm(false, true, n, classes, m, 1, r.pairs.k, stride, r.residual, m, 0, r.back, classes)
 	r.solve(r.back, r.LabelsGrad)
@@ -107,7 +115,8 @@ func (r *Regression) Step() (loss float64, err error) {
 }
 
 // kernels computes K and its derivatives, of the supports with the targets and
-// among themselves.
+// among themselves. Here and below each stage goes through the columns block by
+// block, so that a worker finds in its cache what it wrote in the stage before.
 func (r *Regression) kernels() {
 	n, m, d := r.Supports, r.pairs.m, r.Values
 	r.run(n, func(r *Regression, _ *kernel.Scratch, j int) {
@@ -116,8 +125,8 @@ func (r *Regression) kernels() {
 	r.run(r.pairs.across(), func(r *Regression, _ *kernel.Scratch, at int) { r.pairs.columns(at, r.squares) })
 	r.pool.Gemm(false, true, n, m, d, float32(weightVariance/float64(d)), r.Images, d, r.all, d, 0, r.pairs.product, m)
 	r.run(n*r.pairs.across(), func(r *Regression, s *kernel.Scratch, part int) {
-		j := part / r.pairs.across()
-		r.pairs.block(s, j, part%r.pairs.across(), r.squares[r.Problem.Targets+j])
+		j := part % r.Supports
+		r.pairs.block(s, j, part/r.Supports, r.squares[r.Problem.Targets+j])
 	})
 }
 
@@ -165,37 +174,36 @@ func (r *Regression) solve(right, out []float32) {
 	}
 }
 
-// countCorrect counts the targets whose largest prediction is their class.
-func (r *Regression) countCorrect() {
+// residualPart turns the prediction of a block of targets into
+// G = (P - Y_t) / (m C), and tallies it.
+func (r *Regression) residualPart(_ *kernel.Scratch, at int) {
 	m := r.Problem.Targets
-	r.Correct = 0
-	for i, y := range r.Truth {
+	lo, hi := r.pairs.span(at)
+	hi = min(hi, m)
+	sum := tally{}
+	rest, hit := float32(-1/float64(r.Classes)), float32(1-1/float64(r.Classes))
+	inv := float32(1 / float64(m*r.Classes))
+	for i := lo; i < hi; i++ {
 		best := 0
 		for c := 1; c < r.Classes; c++ {
 			if r.residual[c*m+i] > r.residual[best*m+i] {
 				best = c
 			}
 		}
-		if best == y {
-			r.Correct++
+		if best == r.Truth[i] {
+			sum.correct++
 		}
 	}
-}
-
-// residualPart turns the prediction of one class into G = (P - Y_t) / (m C).
-func (r *Regression) residualPart(_ *kernel.Scratch, class int) {
-	m := r.Problem.Targets
-	row, sum := r.residual[class*m:(class+1)*m], 0.
-	rest, hit := float32(-1/float64(r.Classes)), float32(1-1/float64(r.Classes))
-	inv := float32(1 / float64(m*r.Classes))
-	for i, p := range row {
-		want := rest
-		if r.Truth[i] == class {
-			want = hit
+	for c := range r.Classes {
+		for i := lo; i < hi; i++ {
+			want := rest
+			if r.Truth[i] == c {
+				want = hit
+			}
+			e := r.residual[c*m+i] - want
+			sum.squares += float64(e) * float64(e)
+			r.residual[c*m+i] = e * inv
 		}
-		e := p - want
-		sum += float64(e) * float64(e)
-		row[i] = e * inv
 	}
-	r.losses[class] = sum
+	r.tallies[at] = sum
 }
