@@ -2,13 +2,13 @@ package node
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ipfs/go-cid"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/registry"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -74,22 +74,13 @@ func MakeSet(ctx context.Context, task *data.Task, method distill.Method, sample
 	if err != nil {
 		return artifact.SetDraft{}, err
 	}
-	rounded, err := artifact.RoundTrip(result.Images, opt.Pixels)
-	if err != nil {
-		return artifact.SetDraft{}, Fail(CodeUsage, "choose U8, F16 or F32 with --pixels", "%w", err)
-	}
 	report.say(Progress{Stage: "compare with real samples"})
-	disclosure, err := distill.Disclose(ctx, rounded, samples, data.NewFormation(result.Formation.Factor))
-	if err != nil {
-		return artifact.SetDraft{}, err
+	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: task, Method: method, IPC: opt.IPC, Seed: opt.Seed, Result: result,
+		Pixels: opt.Pixels, Licence: opt.Licence}, samples)
+	if errors.Is(err, artifact.ErrPixels) {
+		return draft, Fail(CodeUsage, "choose U8, F16 or F32 with --pixels", "%w", err)
 	}
-	recipe := result.Recipe
-	if recipe == nil {
-		usual := train.DefaultRecipe()
-		recipe = &usual
-	}
-	return artifact.SetDraft{Task: task, Method: method, IPC: opt.IPC, Seed: opt.Seed, Result: result, Disclosure: disclosure,
-		Pixels: opt.Pixels, Recipe: recipe, Licence: opt.Licence}, nil
+	return draft, err
 }
 
 // Leaving is what publish --dry-run shows: the images that would leave, each
@@ -159,37 +150,4 @@ func ReadSets(ctx context.Context, c Conn, roots []string) (sets []*artifact.Set
 		sets = append(sets, set)
 	}
 	return sets, nil
-}
-
-// MergeSets concatenates what sets hold to train on.
-func MergeSets(sets []*artifact.Set) (*data.Samples, error) {
-	var batches []*data.Samples
-	for _, s := range sets {
-		batches = append(batches, s.TrainingSamples())
-	}
-	return data.Merge(batches...)
-}
-
-// Limits of a recipe that is followed without being asked for: it may come from
-// strangers, and costs the time of this device.
-const (
-	recommendedSteps = 5000
-	recommendedBatch = 512
-)
-
-// RecommendedRecipe is the recipe that all sets recommend for n samples, or nil
-// when they do not agree, or ask for more than this device gives unasked.
-func RecommendedRecipe(sets []*artifact.Set, n int) *train.Recipe {
-	var out *train.Recipe
-	for _, s := range sets {
-		r := s.Manifest.Recipe
-		if r == nil || out != nil && *r != *out {
-			return nil
-		}
-		out = r
-	}
-	if out == nil || out.Steps(n) > recommendedSteps || out.Batch > recommendedBatch {
-		return nil
-	}
-	return out
 }

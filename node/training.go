@@ -66,7 +66,7 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	if err != nil {
 		return TrainResult{}, err
 	}
-	samples, err := MergeSets(sets)
+	samples, err := artifact.Merge(sets)
 	if err != nil {
 		return TrainResult{}, err
 	}
@@ -113,7 +113,7 @@ func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, samples *
 		return false
 	}
 	usual := train.DefaultRecipe()
-	if opt.Recipe = RecommendedRecipe(sets, samples.Len()); opt.Recipe == nil {
+	if opt.Recipe = artifact.RecommendedRecipe(sets, samples.Len()); opt.Recipe == nil {
 		opt.Recipe = &usual
 	}
 	return *opt.Recipe != usual

@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -11,6 +12,9 @@ import (
 
 // PixelType is how images are written on the wire.
 type PixelType string
+
+// ErrPixels means that no pixel type has the name.
+var ErrPixels = errors.New("unknown pixel type")
 
 // The pixel types. U8 keeps a range an image, because clipping to a common
 // range costs distilled images up to 27 points of accuracy, a range of their
@@ -43,7 +47,7 @@ func encodeSamples(s *data.Samples, pixels PixelType) ([]checkpoint.Tensor, erro
 	case F32:
 		tensors = append(tensors, checkpoint.F32(imagesTensor, shape, s.X))
 	default:
-		return nil, fmt.Errorf("encode samples: pixel type %q, want U8, F16 or F32", pixels)
+		return nil, fmt.Errorf("encode samples: %w %q, want U8, F16 or F32", ErrPixels, pixels)
 	}
 	return tensors, nil
 }

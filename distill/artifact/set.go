@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -37,6 +38,25 @@ type SetDraft struct {
 	Pixels     PixelType
 	Recipe     *train.Recipe // recommended training, or nil
 	Licence    string
+}
+
+// Draft completes a draft for the samples that its result was distilled from:
+// what the images disclose, as they will be read back, and the usual recipe
+// where the method recommends none. It fails with ErrPixels on a pixel type
+// that does not exist.
+func Draft(ctx context.Context, d SetDraft, local *data.Samples) (SetDraft, error) {
+	rounded, err := RoundTrip(d.Result.Images, d.Pixels)
+	if err != nil {
+		return d, err
+	}
+	if d.Disclosure, err = distill.Disclose(ctx, rounded, local, data.NewFormation(d.Result.Formation.Factor)); err != nil {
+		return d, err
+	}
+	if d.Recipe = d.Result.Recipe; d.Recipe == nil {
+		usual := train.DefaultRecipe()
+		d.Recipe = &usual
+	}
+	return d, nil
 }
 
 // WriteSet lays a set out as files.

@@ -145,7 +145,7 @@ func (l *lab) gather(ctx context.Context, trainer node.Conn, sets []node.SetInfo
 	if l.stored, err = data.Merge(stored...); err != nil {
 		return err
 	}
-	l.gathered, err = node.MergeSets(here)
+	l.gathered, err = artifact.Merge(here)
 	return err
 }
 

@@ -1,0 +1,39 @@
+package artifact
+
+import (
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// Merge concatenates what sets hold to train on, in the order given.
+func Merge(sets []*Set) (*data.Samples, error) {
+	var batches []*data.Samples
+	for _, s := range sets {
+		batches = append(batches, s.TrainingSamples())
+	}
+	return data.Merge(batches...)
+}
+
+// Limits of a recipe that is followed without being asked for: it may come from
+// strangers, and costs the time of this device.
+const (
+	recommendedSteps = 5000
+	recommendedBatch = 512
+)
+
+// RecommendedRecipe is the recipe that all sets recommend for n samples, or nil
+// when they do not agree, or ask for more than a device gives unasked.
+func RecommendedRecipe(sets []*Set, n int) *train.Recipe {
+	var out *train.Recipe
+	for _, s := range sets {
+		r := s.Manifest.Recipe
+		if r == nil || out != nil && *r != *out {
+			return nil
+		}
+		out = r
+	}
+	if out == nil || out.Steps(n) > recommendedSteps || out.Batch > recommendedBatch {
+		return nil
+	}
+	return out
+}
