@@ -6,9 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
 )
@@ -69,7 +67,7 @@ func Fit(ctx context.Context, net *nn.Network, s *data.Samples, r Recipe, opt Op
 	if err != nil {
 		return nil, fmt.Errorf("train %s: %w", net.Name, err)
 	}
-	defer l.pool.Close()
+	defer l.stepper.Close()
 	for l.state.Step < l.steps {
 		if err := ctx.Err(); err != nil {
 			return nil, &Interrupted{l.state.clone(), err}
@@ -87,36 +85,27 @@ func Fit(ctx context.Context, net *nn.Network, s *data.Samples, r Recipe, opt Op
 
 // loop is one run of Fit.
 type loop struct {
-	net      *nn.Network
-	samples  *data.Samples
-	recipe   Recipe
-	opt      Options
-	steps    int
-	start    time.Time
-	pool     *kernel.Pool
-	programs map[int]*stepProgram // by batch size
-	augment  augment.Strategy     // of the recipe, where it has one
-	pcg      rand.PCG             // of a step's augmentation
-	rng      *rand.Rand
-	epoch    int // whose order is in force
-	order    []int
-	state    State
+	samples *data.Samples
+	recipe  Recipe
+	opt     Options
+	steps   int
+	start   time.Time
+	stepper *Stepper
+	order   *Order
+	pcg     rand.PCG // of a step's augmentation
+	rng     *rand.Rand
+	state   State
 }
 
 func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	if err := suits(net, s); err != nil {
+	if err := CheckSamples(net, s); err != nil {
 		return nil, err
 	}
 	if s.Len() == 0 {
 		return nil, fmt.Errorf("%w: there are none", ErrSamples)
-	}
-	for i, y := range s.Y {
-		if y < 0 || y >= s.Classes {
-			return nil, fmt.Errorf("%w: label %d of sample %d, %d classes", ErrSamples, y, i, s.Classes)
-		}
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
@@ -131,108 +120,37 @@ func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, er
 			return nil, err
 		}
 	}
-	l := &loop{net: net, samples: s, recipe: r, opt: opt, steps: r.Steps(s.Len()), start: opt.Now(), pool: kernel.NewPool(opt.Workers),
-		programs: make(map[int]*stepProgram), augment: strategy, epoch: -1, order: make([]int, s.Len()), state: state}
+	l := &loop{samples: s, recipe: r, opt: opt, steps: r.Steps(s.Len()), start: opt.Now(),
+		stepper: NewStepper(net, state.params, opt.Workers), order: NewOrder(opt.Seed, s.Len(), r.Batch), state: state}
+	l.stepper.augment = strategy
 	l.rng = rand.New(&l.pcg)
 	return l, nil
 }
 
 // step trains on one batch and returns its loss.
 func (l *loop) step() (float64, error) {
-	batch := l.batch()
-	p, err := l.program(len(batch))
+	batch := l.order.Batch(l.state.Step)
+	p, err := l.stepper.load(l.samples, batch)
 	if err != nil {
 		return 0, err
 	}
-	l.fill(p, batch)
-	p.Run()
+	if l.recipe.Augment != "" {
+		// A stream of the step's own, so that a resumed run draws the same.
+		data.Restart(&l.pcg, l.opt.Seed, "augment", uint64(l.state.Step))
+		l.stepper.augment.Draw(l.rng, len(batch), l.samples.Shape, false, p.draws)
+	}
+	loss := l.stepper.compute(p)
 	l.state.Step++
-	l.update(p)
-	return float64(p.Output(0)[0]), nil
+	l.update()
+	return loss, nil
 }
 
-// batch is the samples of the next step.
-func (l *loop) batch() []int {
-	perEpoch := l.recipe.perEpoch(len(l.order))
-	epoch, at := l.state.Step/perEpoch, l.state.Step%perEpoch*l.recipe.Batch
-	if epoch != l.epoch {
-		l.epoch = epoch
-		for i := range l.order {
-			l.order[i] = i
-		}
-		data.Stream(l.opt.Seed, "shuffle", uint64(epoch)).Shuffle(len(l.order), func(i, j int) {
-			l.order[i], l.order[j] = l.order[j], l.order[i]
-		})
-	}
-	return l.order[at:min(len(l.order), at+l.recipe.Batch)]
-}
-
-// stepProgram is the program of one step with its inputs for the augmentation.
-type stepProgram struct {
-	*graph.Program
-	draws [][]float32
-}
-
-// program is the loss and its gradients for batches of n samples, on the
-// state's parameters.
-func (l *loop) program(n int) (*stepProgram, error) {
-	if p := l.programs[n]; p != nil {
-		return p, nil
-	}
-	compiled, err := compileStep(l.pool, l.net, l.augment, n)
-	if err != nil {
-		return nil, err
-	}
-	p := &stepProgram{Program: compiled}
-	for i := range l.augment.Shapes(n, l.samples.Shape) {
-		p.draws = append(p.draws, p.Input(2+len(l.net.Params)+i))
-	}
-	for i, values := range l.state.params {
-		if err := p.Bind(i+2, values); err != nil {
-			return nil, err
-		}
-	}
-	l.programs[n] = p
-	return p, nil
-}
-
-// compileStep is a program from samples, label rows, parameters and draws of
-// the augmentation to the loss and the gradient of each parameter.
-func compileStep(pool *kernel.Pool, net *nn.Network, a augment.Strategy, n int) (p *graph.Program, err error) {
-	defer graph.Catch(&err)
-	g, s := graph.New(), net.Shape
-	x, t := graph.Input(g, "x", n, s.C, s.H, s.W), graph.Input(g, "target", n, net.Classes)
-	params, draws := net.Inputs(g), a.Inputs(g, "augment ", n, s)
-	loss := graph.CrossEntropy(net.Logits(g, a.Apply(x, draws), params), t)
-	grads, err := graph.Grad(loss, params...)
-	if err != nil {
-		return nil, err
-	}
-	inputs := append(append([]*graph.Node{x, t}, params...), draws...)
-	return graph.Compile(pool, inputs, append([]*graph.Node{loss}, grads...))
-}
-
-// fill copies a batch into a program's inputs and draws its augmentation, from
-// a stream of the step's own, so that a resumed run draws the same.
-func (l *loop) fill(p *stepProgram, batch []int) {
-	x, t, size, classes := p.Input(0), p.Input(1), l.samples.Shape.Size(), l.samples.Classes
-	for i, from := range batch {
-		copy(x[i*size:(i+1)*size], l.samples.Row(from))
-		l.samples.Probabilities(from, t[i*classes:(i+1)*classes])
-	}
-	if l.recipe.Augment == "" {
-		return
-	}
-	data.Restart(&l.pcg, l.opt.Seed, "augment", uint64(l.state.Step))
-	l.augment.Draw(l.rng, len(batch), l.samples.Shape, false, p.draws)
-}
-
-// update moves the parameters by the gradients that the program has computed.
-func (l *loop) update(p *stepProgram) {
+// update moves the parameters by the gradients that the step has computed.
+func (l *loop) update() {
 	r := l.recipe
 	adam := kernel.NewAdamStep(l.state.Step, r.LR, r.WeightDecay)
 	for i, values := range l.state.params {
-		grad := p.Output(i + 1)
+		grad := l.stepper.Gradient(i)
 		if r.Optimizer == SGD {
 			kernel.Momentum(values, grad, l.state.first[i], float32(r.LR), float32(r.Momentum), float32(r.WeightDecay))
 			continue

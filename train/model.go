@@ -99,6 +99,20 @@ func suits(n *nn.Network, s *data.Samples) error {
 	return nil
 }
 
+// CheckSamples fails with ErrSamples unless the network can be trained on the
+// samples: their shape and classes are its own, and every label is a class.
+func CheckSamples(n *nn.Network, s *data.Samples) error {
+	if err := suits(n, s); err != nil {
+		return err
+	}
+	for i, y := range s.Y {
+		if y < 0 || y >= s.Classes {
+			return fmt.Errorf("%w: label %d of sample %d, %d classes", ErrSamples, y, i, s.Classes)
+		}
+	}
+	return nil
+}
+
 // Tensors are the model's values, named after the network's parameters.
 func (m *Model) Tensors() []checkpoint.Tensor {
 	tensors := make([]checkpoint.Tensor, len(m.Params))

@@ -31,7 +31,7 @@ type State struct {
 
 // newState is a run's state before its first step.
 func newState(net *nn.Network, s *data.Samples, r Recipe, seed uint64) State {
-	st := State{Run: runID(net, s, r, seed), params: net.Init(seed)}
+	st := State{Run: RunID(net, r, seed, s), params: net.Init(seed)}
 	for i, p := range net.Params {
 		st.names, st.shapes = append(st.names, p.Name), append(st.shapes, p.Shape)
 		st.first = append(st.first, make([]float32, len(st.params[i])))
@@ -42,25 +42,30 @@ func newState(net *nn.Network, s *data.Samples, r Recipe, seed uint64) State {
 	return st
 }
 
-// runID is a hash of all that a run's result depends on.
-func runID(net *nn.Network, s *data.Samples, r Recipe, seed uint64) string {
+// RunID is a hash of all that the result of a run depends on: the network, the
+// run's settings (which must be plain values that JSON can hold), its seed and
+// its sets of samples, in order. A state that carries it resumes no other run.
+func RunID(net *nn.Network, settings any, seed uint64, sets ...*data.Samples) string {
 	h := sha256.New()
-	recipe, err := json.Marshal(r)
+	text, err := json.Marshal(settings)
 	if err != nil {
-		panic(err) // numbers and strings; Validate refuses NaN
+		panic(err) // numbers and strings; what validates settings refuses NaN
 	}
-	fmt.Fprintf(h, "%s %v %d %s %d %v\n", net.Name, net.Shape, net.Classes, recipe, seed, s.Y)
+	fmt.Fprintf(h, "%s %v %d %s %d", net.Name, net.Shape, net.Classes, text, seed)
 	var word []byte
-	for _, values := range [][]float32{s.X, s.Soft} {
-		for _, v := range values {
-			word = binary.LittleEndian.AppendUint32(word, math.Float32bits(v))
-			if len(word) == 1<<12 {
-				h.Write(word)
-				word = word[:0]
+	for _, s := range sets {
+		fmt.Fprintf(h, " %v\n", s.Y)
+		for _, values := range [][]float32{s.X, s.Soft} {
+			for _, v := range values {
+				word = binary.LittleEndian.AppendUint32(word, math.Float32bits(v))
+				if len(word) == 1<<12 {
+					h.Write(word)
+					word = word[:0]
+				}
 			}
+			h.Write(append(word, '\n'))
+			word = word[:0]
 		}
-		h.Write(append(word, '\n'))
-		word = word[:0]
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
