@@ -38,6 +38,7 @@ type Progress struct {
 	Step, Steps int           // done, and in all
 	Loss        float64       // mean cross-entropy of the step's batch, before its update
 	Elapsed     time.Duration // since Fit was called
+	Model       *Model        // as it stands: later steps go on changing its values
 }
 
 // Interrupted is the error of a run that its context ended. The state resumes it.
@@ -80,7 +81,7 @@ func Fit(ctx context.Context, net *nn.Network, s *data.Samples, r Recipe, opt Op
 			return nil, fmt.Errorf("train %s: step %d: %w", net.Name, l.state.Step, err)
 		}
 	}
-	return &Model{net, l.state.params}, nil
+	return l.model(), nil
 }
 
 // loop is one run of Fit.
@@ -127,6 +128,8 @@ func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, er
 	return l, nil
 }
 
+func (l *loop) model() *Model { return &Model{l.stepper.net, l.state.params} }
+
 // step trains on one batch and returns its loss.
 func (l *loop) step() (float64, error) {
 	batch := l.order.Batch(l.state.Step)
@@ -163,7 +166,7 @@ func (l *loop) update() {
 func (l *loop) report(loss float64) error {
 	step := l.state.Step
 	if l.opt.Hook != nil && (step%max(1, l.opt.HookEvery) == 0 || step == l.steps) {
-		if err := l.opt.Hook(Progress{step, l.steps, loss, l.opt.Now().Sub(l.start)}); err != nil {
+		if err := l.opt.Hook(Progress{step, l.steps, loss, l.opt.Now().Sub(l.start), l.model()}); err != nil {
 			return err
 		}
 	}

@@ -64,7 +64,7 @@ func (a *app) rootCommand() *cobra.Command {
 		return node.Fail(node.CodeUsage, fmt.Sprintf("see '%s --help'", cmd.CommandPath()), "%w", err)
 	})
 	root.AddCommand(
-		a.demoCommand(), a.initCommand(), a.runCommand(), a.dataCommand(), a.taskCommand(), a.distillCommand(), a.publishCommand(),
+		a.demoCommand(), a.simulateCommand(), a.initCommand(), a.runCommand(), a.dataCommand(), a.taskCommand(), a.distillCommand(), a.publishCommand(),
 		a.lsCommand(), a.showCommand(), a.getCommand(), a.rmCommand(), a.gatherCommand(), a.trainCommand(), a.modelsCommand(),
 		a.peersCommand(), a.statusCommand(), a.costCommand(), a.configCommand(), a.versionCommand(),
 	)

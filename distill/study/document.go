@@ -1,0 +1,207 @@
+package study
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/federated"
+)
+
+// SchemaVersion is the version of the document.
+const SchemaVersion = 1
+
+// Document is a study's result.
+type Document struct {
+	SchemaVersion int        `json:"schema_version"`
+	Data          string     `json:"data"`
+	Task          string     `json:"task"` // CID
+	Split         data.Split `json:"split"`
+	IPC           int        `json:"ipc"`
+	Pixels        string     `json:"pixels"`
+	Seeds         int        `json:"seeds"`
+	Engine        string     `json:"engine"` // instruction set: results may differ between them
+	Rows          []Row      `json:"rows"`
+	Summary       []Summary  `json:"summary"`
+}
+
+// Row is one run: one method, one consumer, one seed. All but seconds and
+// memory is the same whenever the study is run again.
+type Row struct {
+	Method   string            `json:"method"`
+	Consumer string            `json:"consumer"`
+	Seed     int               `json:"seed"`
+	Clients  int               `json:"clients"`
+	Images   int               `json:"images"`            // stored, of all clients; with All the samples
+	Samples  int               `json:"samples,omitempty"` // trained on, when a stored image holds several
+	Bytes    federated.Traffic `json:"bytes"`             // moved: whole written sets, or models and what goes with them
+	Payload  *Payload          `json:"payload,omitempty"` // of sets
+	// Control is the method of the rows that this one is to be compared with:
+	// random real images of the same number, bytes, formation, labels and recipe.
+	Control string `json:"control,omitempty"`
+	// DistillSteps is the median over clients of the steps a method took.
+	DistillSteps int     `json:"distill_steps,omitempty"`
+	NearestReal  float64 `json:"nearest_real,omitempty"` // the smallest of all sets
+	Seconds      float64 `json:"seconds"`                // distilling, all clients one after the other, and training
+	Training
+}
+
+// Training is what one training gave.
+type Training struct {
+	Steps    int64   `json:"steps,omitempty"` // of a federated run the local steps of all clients
+	Accuracy float64 `json:"accuracy"`        // of the last iterate, a fraction
+	// BestAccuracy is the best of the curve: chosen on the test set, so good for
+	// nothing but a comparison with curves that were chosen so too.
+	BestAccuracy float64 `json:"best_accuracy"`
+	Curve        []Point `json:"curve,omitempty"`
+	TrainSeconds float64 `json:"train_seconds"`
+	PeakRSS      float64 `json:"peak_rss_mib"` // of the process during the run; runs beside it count too
+}
+
+// Payload is what the images of sets weigh by three accounts, in bytes.
+type Payload struct {
+	Data      int64 `json:"data"`        // the tensors as written
+	Images8   int64 `json:"images_8bit"` // one byte a value, as fedd3 2.3 counts
+	ImagesF32 int64 `json:"images_fp32"` // four
+}
+
+// Point is the test accuracy after some steps, or some rounds.
+type Point struct {
+	Step     int     `json:"step"`
+	Accuracy float64 `json:"accuracy"`
+}
+
+// Summary is the runs of one method and one consumer.
+type Summary struct {
+	Method       string    `json:"method"`
+	Consumer     string    `json:"consumer"`
+	Accuracy     Spread    `json:"accuracy"`
+	BestAccuracy Spread    `json:"best_accuracy"`
+	MinusRandom  *Interval `json:"minus_random"` // null where nothing is comparable
+	Control      string    `json:"control,omitempty"`
+	Images       int       `json:"images"`
+	BytesUp      int64     `json:"bytes_up"` // mean
+	BytesDown    int64     `json:"bytes_down"`
+	Payload      *Payload  `json:"payload,omitempty"` // mean
+	GCE          *float64  `json:"gce_proposal"`      // null at accuracy 1
+	Seconds      float64   `json:"seconds"`           // mean
+	PeakRSS      float64   `json:"peak_rss_mib"`      // largest
+}
+
+// Spread is a mean over seeds with the sample deviation; std is 0 of one.
+type Spread struct {
+	Mean float64 `json:"mean"`
+	Std  float64 `json:"std"`
+	N    int     `json:"n"`
+}
+
+// Interval is a mean difference, paired by seed, with its 95 % confidence
+// interval by Student's t; without bounds when there is one pair.
+type Interval struct {
+	Mean float64  `json:"mean"`
+	Low  *float64 `json:"low"`
+	High *float64 `json:"high"`
+	N    int      `json:"n"`
+}
+
+func spread(x []float64) Spread {
+	s := Spread{N: len(x)}
+	s.Mean = stat.Mean(x, nil)
+	if len(x) > 1 {
+		s.Std = stat.StdDev(x, nil)
+	}
+	return s
+}
+
+// paired is the interval of differences.
+func paired(d []float64) *Interval {
+	if len(d) == 0 {
+		return nil
+	}
+	s := spread(d)
+	out := &Interval{Mean: s.Mean, N: s.N}
+	if s.N > 1 {
+		half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(s.N - 1)}.Quantile(0.975) * s.Std / math.Sqrt(float64(s.N))
+		low, high := s.Mean-half, s.Mean+half
+		out.Low, out.High = &low, &high
+	}
+	return out
+}
+
+// GCE is our proposal for the trade of accuracy against volume (fedd3 2.3, not
+// checked against the paper):
+//
+//	1 / ((1 - accuracy)^gamma log2(V + 1)), V uplink bits
+//
+// nil at accuracy 1.
+func GCE(accuracy float64, bytesUp int64, gamma float64) *float64 {
+	if accuracy >= 1 || bytesUp <= 0 {
+		return nil
+	}
+	v := 1 / (math.Pow(1-accuracy, gamma) * math.Log2(8*float64(bytesUp)+1))
+	return &v
+}
+
+// gceGamma is the exponent in documents.
+const gceGamma = 1
+
+// summarise puts the rows of each method and consumer together, in the order of
+// their first rows.
+func summarise(rows []Row) []Summary {
+	type key struct{ method, consumer string }
+	groups, order := map[key][]Row{}, []key{}
+	for _, r := range rows {
+		k := key{r.Method, r.Consumer}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], r)
+	}
+	out := []Summary{}
+	for _, k := range order {
+		group := groups[k]
+		s := Summary{Method: k.method, Consumer: k.consumer, Images: group[0].Images, Control: group[0].Control}
+		var accuracy, best, difference []float64
+		var payload Payload
+		for _, r := range group {
+			accuracy, best = append(accuracy, r.Accuracy), append(best, r.BestAccuracy)
+			s.BytesUp, s.BytesDown = s.BytesUp+r.Bytes.Up, s.BytesDown+r.Bytes.Down
+			s.Seconds, s.PeakRSS = s.Seconds+r.Seconds, math.Max(s.PeakRSS, r.PeakRSS)
+			if r.Payload != nil {
+				payload.Data, payload.Images8, payload.ImagesF32 = payload.Data+r.Payload.Data, payload.Images8+r.Payload.Images8, payload.ImagesF32+r.Payload.ImagesF32
+			}
+			control := groups[key{r.Control, r.Consumer}]
+			if i := slices.IndexFunc(control, func(c Row) bool { return c.Seed == r.Seed }); r.Control != "" && i >= 0 {
+				difference = append(difference, r.Accuracy-control[i].Accuracy)
+			}
+		}
+		n := int64(len(group))
+		s.Accuracy, s.BestAccuracy, s.MinusRandom = spread(accuracy), spread(best), paired(difference)
+		s.BytesUp, s.BytesDown, s.Seconds = s.BytesUp/n, s.BytesDown/n, s.Seconds/float64(n)
+		if group[0].Payload != nil {
+			s.Payload = &Payload{payload.Data / n, payload.Images8 / n, payload.ImagesF32 / n}
+		}
+		s.GCE = GCE(s.Accuracy.Mean, s.BytesUp, gceGamma)
+		out = append(out, s)
+	}
+	return out
+}
+
+// WithoutTimes is the document with every field cleared that may differ when
+// the same study is run again.
+func (d Document) WithoutTimes() Document {
+	d.Rows, d.Summary = slices.Clone(d.Rows), slices.Clone(d.Summary)
+	for i := range d.Rows {
+		d.Rows[i].Seconds, d.Rows[i].TrainSeconds, d.Rows[i].PeakRSS = 0, 0, 0
+	}
+	for i := range d.Summary {
+		d.Summary[i].Seconds, d.Summary[i].PeakRSS = 0, 0
+	}
+	return d
+}
+
+func since(t time.Time) float64 { return time.Since(t).Seconds() }

@@ -1,0 +1,272 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing/fstest"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/federated"
+)
+
+// gathered is what a trainer has after it gathered the sets of all clients.
+type gathered struct {
+	label   string
+	samples *data.Samples // to train on, merged
+	recipe  train.Recipe
+	row     Row // what all its runs share
+	treatment
+}
+
+// treatment is what a control must share with a method, beside the number of
+// images and their bytes.
+type treatment struct {
+	Formation int
+	Soft      bool
+	Recipe    train.Recipe
+}
+
+// clientFile notes beside a set what the set itself must not hold.
+const clientFile = "client.json"
+
+type clientNote struct {
+	Seconds float64 `json:"seconds"`
+	Steps   int     `json:"steps"`
+	PeakRSS float64 `json:"peak_rss_mib"`
+}
+
+// gather distils all clients' parts, or reads what was distilled before, and
+// merges what the written sets hold. A formation of 0 is the method's own.
+func (r *runner) gather(ctx context.Context, label string, m distill.Method, formation, seed int) (*gathered, error) {
+	id, err := hash(r.identity, r.plan.splitOf(seed), r.plan.IPC, r.plan.Pixels, m.Name(), m.Version(), m.Settings(), formation, seed)
+	if err != nil {
+		return nil, err
+	}
+	folder := name(id, label, fmt.Sprintf("s%d", seed))
+	sets, notes := make([]*artifact.Set, len(r.parts)), make([]clientNote, len(r.parts))
+	sizes := make([]int64, len(r.parts))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.workers)
+	stage := r.stage(fmt.Sprintf("distil %s, seed %d", label, seed), len(r.parts), "clients")
+	for i, part := range r.parts {
+		group.Go(func() error {
+			defer stage.step()
+			local := r.local(part)
+			if local.Len() == 0 {
+				return ctx.Err()
+			}
+			req := distill.Request{Samples: local, IPC: r.plan.IPC, Seed: clientSeed(seed, i), Formation: formation, Workers: max(1, r.workers/len(r.parts))}
+			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: r.plan.Pixels, peak: r.peak}
+			if err := c.make(ctx); err != nil {
+				return fmt.Errorf("client %d of %d: %w", i+1, len(r.parts), err)
+			}
+			sets[i], sizes[i], notes[i] = c.set, c.bytes, c.note
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("%s, seed %d: %w", label, seed, err)
+	}
+	return r.merge(label, seed, sets, sizes, notes)
+}
+
+// clientSeed is the seed of one client's distillation: two clients must not pick
+// the same positions of their parts.
+func clientSeed(seed, client int) uint64 {
+	return data.Stream(uint64(seed), "study-client", uint64(client)).Uint64()
+}
+
+// client is the distillation of one part.
+type client struct {
+	dir    string
+	task   *data.Task
+	method distill.Method
+	req    distill.Request
+	pixels artifact.PixelType
+	peak   *peaks
+	set    *artifact.Set
+	bytes  int64
+	note   clientNote
+}
+
+// make reads the set, or distils, writes and reads it.
+func (c *client) make(ctx context.Context) error {
+	if c.read() == nil {
+		return nil
+	}
+	statePath := c.dir + ".state"
+	state, err := readIfThere(statePath)
+	if err != nil {
+		return err
+	}
+	watch := c.peak.watch()
+	defer watch.stop()
+	began := time.Now()
+	c.req.Progress = func(p distill.Progress) { c.note.Steps = p.Done }
+	c.req.Resume, c.req.Checkpoint = state, func(state []byte) error { return writeFile(statePath, state) }
+	result, err := c.method.Distill(ctx, c.req)
+	if err != nil {
+		return err
+	}
+	c.note.Seconds, c.note.PeakRSS = since(began), watch.mib()
+	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: c.task, Method: c.method, IPC: c.req.IPC, Seed: c.req.Seed, Result: result, Pixels: c.pixels}, c.req.Samples)
+	if err != nil {
+		return err
+	}
+	files, err := artifact.WriteSet(draft)
+	if err != nil {
+		return err
+	}
+	if err := writeFolder(c.dir, files); err != nil {
+		return err
+	}
+	// Without the note the set is made again.
+	if err := writeJSON(filepath.Join(c.dir, clientFile), c.note); err != nil {
+		return err
+	}
+	os.Remove(statePath) // what stays is found again and does no harm
+	return c.read()
+}
+
+// read finds the set of an earlier run, verified.
+func (c *client) read() error {
+	if !readJSON(filepath.Join(c.dir, clientFile), &c.note) {
+		return fs.ErrNotExist
+	}
+	files, err := filesOf(c.dir)
+	if err != nil {
+		return err
+	}
+	if c.set, err = artifact.ReadSet(files, c.task, artifact.Limits{}); err != nil {
+		return err
+	}
+	c.bytes = 0
+	for _, f := range files {
+		c.bytes += int64(len(f.Data))
+	}
+	return nil
+}
+
+// filesOf are the files of a set in a folder, our note left out.
+func filesOf(dir string) (fstest.MapFS, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	out := fstest.MapFS{}
+	for _, e := range entries {
+		if e.Name() == clientFile {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		out[e.Name()] = &fstest.MapFile{Data: content}
+	}
+	return out, nil
+}
+
+// merge puts the clients' sets together, as a trainer does.
+func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int64, notes []clientNote) (*gathered, error) {
+	g := &gathered{label: label, row: Row{Method: label, Seed: seed, Clients: len(r.parts), Payload: &Payload{}}}
+	present := slices.DeleteFunc(slices.Clone(sets), func(s *artifact.Set) bool { return s == nil })
+	if len(present) == 0 {
+		return nil, fmt.Errorf("%s, seed %d: %w", label, seed, distill.ErrNoSamples)
+	}
+	var steps []int
+	for i, s := range sets {
+		if s == nil {
+			continue
+		}
+		m, size := s.Manifest, int64(s.Samples.Shape.Size())
+		g.row.Images += m.Images.Count
+		g.row.Bytes.Up += sizes[i]
+		g.row.Payload.Data += m.Files[artifact.DataFile].Bytes
+		g.row.Payload.Images8 += size * int64(m.Images.Count)
+		g.row.Payload.ImagesF32 += 4 * size * int64(m.Images.Count)
+		g.row.Seconds += notes[i].Seconds
+		g.row.PeakRSS = max(g.row.PeakRSS, notes[i].PeakRSS)
+		steps = append(steps, notes[i].Steps)
+	}
+	slices.Sort(steps)
+	g.row.DistillSteps = steps[len(steps)/2]
+	g.row.NearestReal = slices.MinFunc(present, func(a, b *artifact.Set) int {
+		return int(1e4 * (a.Manifest.NearestReal - b.Manifest.NearestReal))
+	}).Manifest.NearestReal
+	var err error
+	if g.samples, err = artifact.Merge(present); err != nil {
+		return nil, err
+	}
+	if n := g.samples.Len(); n != g.row.Images {
+		g.row.Samples = n
+	}
+	recipe := train.DefaultRecipe()
+	if own := artifact.RecommendedRecipe(present, g.samples.Len()); own != nil {
+		recipe = *own
+	}
+	g.recipe = r.plan.recipe(recipe)
+	g.treatment = treatment{Formation: present[0].Manifest.Formation.Factor, Soft: g.samples.Soft != nil, Recipe: g.recipe}
+	return g, nil
+}
+
+// controls gathers the random real images that each method is to be compared
+// with, one for each treatment, and notes them in the methods' rows.
+func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([]*gathered, error) {
+	plain := treatment{Formation: 1, Recipe: r.plan.recipe(train.DefaultRecipe())}
+	names := map[treatment]string{}
+	for _, g := range methods {
+		if g.label == Random {
+			names[g.treatment] = Random
+		}
+	}
+	var out []*gathered
+	for _, g := range methods {
+		if g.label == Random {
+			continue
+		}
+		if known, ok := names[g.treatment]; ok {
+			g.row.Control = known
+			continue
+		}
+		label := Random
+		if g.treatment != plain {
+			label += ":as=" + g.label
+		}
+		c, err := r.control(ctx, label, g.treatment, seed)
+		if err != nil {
+			return nil, err
+		}
+		names[g.treatment], g.row.Control = label, label
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// control gathers random real images under a treatment.
+func (r *runner) control(ctx context.Context, label string, t treatment, seed int) (*gathered, error) {
+	var m distill.Method = coreset.Random{}
+	c, err := r.gather(ctx, label, m, t.Formation, seed)
+	if err != nil {
+		return nil, err
+	}
+	c.treatment, c.recipe = t, t.Recipe
+	return c, nil
+}
+
+// moved is what a row's bytes are when all data are sent: a byte a value, and a
+// label.
+func moved(samples *data.Samples) federated.Traffic {
+	return federated.Traffic{Up: int64(samples.Len()) * int64(samples.Shape.Size()+1)}
+}

@@ -1,0 +1,171 @@
+// Package study answers what a group of devices would gain: it distils the parts
+// of a split data set by any method, merges what the written sets hold, trains
+// any model on it, and puts the result beside random real images of the same
+// treatment, federated learning and all the data. It runs the code that nodes
+// run, in one process, without a network.
+package study
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/federated"
+	"github.com/distillmesh/distillmesh/train/model"
+)
+
+// ErrPlan is wrapped by every refusal of a plan.
+var ErrPlan = errors.New("plan refused")
+
+// Names of what every study holds beside its methods.
+const (
+	// Random is the control: real samples picked at random.
+	Random = "random"
+	// All is the bound: training on all data, as if it lay in one place.
+	All = "all"
+)
+
+// Plan is what a study compares. Every combination of a method, a consumer and
+// a seed is one run. A seed decides the split, the distillation, the network's
+// first values and the order of its batches.
+type Plan struct {
+	Data  *data.Dataset // with a test part
+	Split data.Split    // its seed is the run's
+	IPC   int           // stored images per class and client
+	// Methods are names of distillation methods and federated strategies, with
+	// settings: "dm", "kip:official=true", "fedavg:rounds=5:steps=20".
+	Methods   []string
+	Consumers []string // names of models: lenet, convnet3:64, ntk:1
+	Seeds     int
+	Pixels    artifact.PixelType
+	Formation int // tiles along a side of a stored image; 0 for what a method does by itself
+	// Steps, when not 0, is how many steps a network trains, whatever the sets
+	// recommend; it holds for methods and controls.
+	Steps int
+	// Curve is how many times during a training the test set is looked at, the
+	// last included; at least 1.
+	Curve int
+	// NoBound leaves out the training on all data.
+	NoBound bool
+}
+
+// entry is one line of a plan: a method, a federated strategy, or All.
+type entry struct {
+	label  string
+	method distill.Method    // nil for the others
+	fed    *federated.Config // nil for the others
+}
+
+// entries reads the plan's methods and checks all that can be checked before
+// work begins.
+func (p *Plan) entries() ([]entry, error) {
+	refuse := func(format string, args ...any) ([]entry, error) {
+		return nil, fmt.Errorf("%w: "+format, append([]any{ErrPlan}, args...)...)
+	}
+	switch {
+	case p.Data == nil || p.Data.Test == nil:
+		return refuse("the data have no test part")
+	case len(p.Methods) == 0 || len(p.Consumers) == 0:
+		return refuse("at least one method and one model are needed")
+	case p.Seeds < 1 || p.IPC < 1 || p.Curve < 1 || p.Steps < 0:
+		return refuse("seeds is %d, ipc %d, curve %d, steps %d: want at least 1, 1, 1 and 0", p.Seeds, p.IPC, p.Curve, p.Steps)
+	}
+	if err := p.Split.Validate(len(p.Data.Task.Classes)); err != nil {
+		return refuse("%w", err)
+	}
+	for i, name := range p.Consumers {
+		if _, err := p.spec(name); err != nil {
+			return refuse("%w", err)
+		}
+		if slices.Contains(p.Consumers[:i], name) {
+			return refuse("model %s stands twice", name)
+		}
+	}
+	var out []entry
+	for i, label := range p.Methods {
+		if slices.Contains(p.Methods[:i], label) {
+			return refuse("method %s stands twice", label)
+		}
+		e, err := parseEntry(label)
+		if err != nil {
+			return refuse("%w", err)
+		}
+		out = append(out, e)
+	}
+	if !p.NoBound {
+		out = append(out, entry{label: All})
+	}
+	return out, nil
+}
+
+// spec is a consumer bound to the task.
+func (p *Plan) spec(consumer string) (*model.Spec, error) {
+	return model.Parse(consumer, p.Data.Task.Shape, len(p.Data.Task.Classes))
+}
+
+// recipe is how networks train on sets that recommend r.
+func (p *Plan) recipe(r train.Recipe) train.Recipe {
+	if p.Steps > 0 {
+		r.MinSteps, r.MaxSteps = p.Steps, p.Steps
+	}
+	return r
+}
+
+// parseEntry reads NAME:SETTING=VALUE:...
+func parseEntry(label string) (entry, error) {
+	words := strings.Split(label, ":")
+	settings := map[string]string{}
+	for _, w := range words[1:] {
+		name, value, ok := strings.Cut(w, "=")
+		if _, twice := settings[name]; !ok || twice {
+			return entry{}, fmt.Errorf("method %q: write NAME:SETTING=VALUE:..., each setting once", label)
+		}
+		settings[name] = value
+	}
+	name := words[0]
+	if _, err := federated.Lookup(name); err == nil {
+		c, err := federatedConfig(name, settings)
+		return entry{label: label, fed: &c}, err
+	}
+	m, err := registry.Method(name)
+	if err != nil {
+		var strategies []string
+		for _, s := range federated.Strategies() {
+			strategies = append(strategies, s.Name)
+		}
+		return entry{}, fmt.Errorf("%w, %s", err, strings.Join(strategies, ", "))
+	}
+	m, err = m.With(settings)
+	return entry{label: label, method: m}, err
+}
+
+// federatedConfig is a strategy with settings: one-shot unless rounds says
+// otherwise.
+func federatedConfig(name string, settings map[string]string) (federated.Config, error) {
+	c := federated.DefaultConfig(name)
+	c.Rounds = 1
+	if _, ok := settings["steps"]; ok {
+		c.Epochs = 0
+	}
+	controls := "zeros"
+	options := distill.Options{distill.Int("rounds", &c.Rounds, 1, 1e6), distill.Int("epochs", &c.Epochs, 0, 1e6), distill.Int("steps", &c.Steps, 0, 1e6),
+		distill.Int("batch", &c.Batch, 1, 1<<16), distill.Float("lr", &c.LR, 1e-9, 1e3), distill.Float("momentum", &c.Momentum, 0, 0.9999),
+		distill.Float("fraction", &c.Fraction, 1e-6, 1)}
+	switch name {
+	case federated.FedProx:
+		options = append(options, distill.Float("mu", &c.Mu, 0, 1e3))
+	case federated.SCAFFOLD:
+		options = append(options, distill.Choice("controls", &controls, "zeros", "official"))
+	}
+	if err := options.Set(name, settings); err != nil {
+		return c, err
+	}
+	c.RandomControls = controls == "official"
+	return c, c.Validate()
+}

@@ -1,0 +1,416 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/federated"
+	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/nn"
+)
+
+// Options are what a study needs beside its plan. None changes the result.
+type Options struct {
+	// Dir is the folder that holds what is done; the same plan goes on from
+	// there.
+	Dir     string
+	Workers int // processor cores to use; 0 for all
+	// Report, when not nil, is called as work goes on.
+	Report func(Progress)
+}
+
+// Progress says what a study is doing.
+type Progress struct {
+	Stage       string
+	Done, Total int64
+	Unit        string
+}
+
+// Run does the plan's runs that the folder does not hold yet, and returns the
+// whole document. The document does not depend on how often the study was
+// interrupted, but for times and memory. It fails with ErrPlan before anything
+// is computed when the plan makes no sense.
+func Run(ctx context.Context, p Plan, opt Options) (*Document, error) {
+	r, err := newRunner(p, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer r.peak.stop()
+	for seed := range p.Seeds {
+		if err := r.seed(ctx, seed); err != nil {
+			return nil, err
+		}
+	}
+	return r.document()
+}
+
+// runner is one call of Run.
+type runner struct {
+	plan        Plan
+	entries     []entry
+	workers     int
+	store       store
+	report      func(Progress)
+	train, test *data.Samples
+	identity    []any   // of task, data and engine
+	parts       [][]int // of the present seed
+	peak        *peaks
+	mu          sync.Mutex
+	rows        []Row
+}
+
+func newRunner(p Plan, opt Options) (*runner, error) {
+	entries, err := p.entries()
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{plan: p, entries: entries, workers: opt.Workers, store: store{opt.Dir}, report: opt.Report}
+	if r.workers < 1 {
+		r.workers = runtime.GOMAXPROCS(0)
+	}
+	if r.train, err = data.Load(p.Data.Task, p.Data.Train, nil); err != nil {
+		return nil, err
+	}
+	if r.test, err = data.Load(p.Data.Task, p.Data.Test, nil); err != nil {
+		return nil, err
+	}
+	task, err := artifact.TaskCID(p.Data.Task)
+	if err != nil {
+		return nil, err
+	}
+	r.identity = []any{task.String(), fingerprint(r.train), fingerprint(r.test), kernel.Name()}
+	r.peak = newPeaks()
+	return r, nil
+}
+
+// splitOf is the split of one seed.
+func (p *Plan) splitOf(seed int) data.Split {
+	s := p.Split
+	s.Seed += uint64(seed)
+	return s
+}
+
+// leastTiles is how many samples of a class a stored image may need.
+const leastTiles = 4
+
+// local is a client's part, without classes of which it has too few samples for
+// the budget: no method could publish an image of those, in any formation.
+func (r *runner) local(part []int) *data.Samples {
+	s := r.train.Subset(part)
+	need := r.plan.IPC * max(leastTiles, r.plan.Formation*r.plan.Formation)
+	if s.Len() == 0 {
+		return s
+	}
+	members := s.ByClass()
+	var keep []int
+	for i, y := range s.Y {
+		if len(members[y]) >= need {
+			keep = append(keep, i)
+		}
+	}
+	if len(keep) == s.Len() {
+		return s
+	}
+	return s.Subset(keep)
+}
+
+// seed does all runs of one seed: it distils everything, then trains.
+func (r *runner) seed(ctx context.Context, seed int) (err error) {
+	if r.parts, err = r.plan.splitOf(seed).Parts(r.train.Y, r.train.Classes); err != nil {
+		return err
+	}
+	var methods []*gathered
+	for _, e := range r.entries {
+		if e.method == nil {
+			continue
+		}
+		formation := r.plan.Formation
+		if e.label == Random && formation == 0 {
+			formation = 1
+		}
+		g, err := r.gather(ctx, e.label, e.method, formation, seed)
+		if err != nil {
+			return err
+		}
+		methods = append(methods, g)
+	}
+	controls, err := r.controls(ctx, methods, seed)
+	if err != nil {
+		return err
+	}
+	if err := r.trainings(ctx, append(methods, controls...), seed); err != nil {
+		return err
+	}
+	for _, e := range r.entries {
+		for _, consumer := range r.plan.Consumers {
+			if e.fed == nil {
+				continue
+			}
+			if err := r.federate(ctx, e, consumer, seed); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// trainings trains every consumer on every gathered set, and on all data, as
+// many at a time as there are workers, one core each.
+func (r *runner) trainings(ctx context.Context, sets []*gathered, seed int) error {
+	if i := slices.IndexFunc(r.entries, func(e entry) bool { return e.label == All }); i >= 0 {
+		sets = append(sets, &gathered{label: All})
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.workers)
+	stage := r.stage(fmt.Sprintf("train, seed %d", seed), len(sets)*len(r.plan.Consumers), "models")
+	for _, g := range sets {
+		for _, consumer := range r.plan.Consumers {
+			group.Go(func() error {
+				defer stage.step()
+				if g.label == All {
+					return r.bound(ctx, consumer, seed)
+				}
+				return r.fit(ctx, g, consumer, seed)
+			})
+		}
+	}
+	return group.Wait()
+}
+
+// ntkBound is how many random samples the NTK predictor takes in place of all:
+// its matrix grows with their square.
+const ntkBound = 3000
+
+// bound trains on all data.
+func (r *runner) bound(ctx context.Context, consumer string, seed int) error {
+	spec, err := r.plan.spec(consumer)
+	if err != nil {
+		return err
+	}
+	samples := r.train
+	if !spec.Iterative() && samples.Len() > ntkBound {
+		samples = samples.Subset(data.Stream(uint64(seed), "study-bound").Perm(samples.Len())[:ntkBound])
+	}
+	g := &gathered{label: All, samples: samples, recipe: train.FullDataRecipe(),
+		row: Row{Method: All, Seed: seed, Clients: len(r.parts), Images: samples.Len(), Bytes: moved(samples)}}
+	return r.fit(ctx, g, consumer, seed)
+}
+
+// fit is one run: it trains a consumer and looks at the test set along a curve.
+func (r *runner) fit(ctx context.Context, g *gathered, consumer string, seed int) error {
+	spec, err := r.plan.spec(consumer)
+	if err != nil {
+		return err
+	}
+	id, err := hash(r.identity, fingerprint(g.samples), consumer, g.recipe, r.plan.Curve, seed)
+	if err != nil {
+		return err
+	}
+	path := r.store.run(name(id, g.label, consumer, fmt.Sprintf("s%d", seed)))
+	var t Training
+	if readJSON(path, &t) {
+		return r.add(g.row, consumer, t)
+	}
+	watch := r.peak.watch()
+	defer watch.stop()
+	began := time.Now()
+	steps := g.recipe.Steps(g.samples.Len())
+	look := func(step int, m train.Classifier) error {
+		a, err := train.Evaluate(ctx, m, r.test)
+		t.Curve = append(t.Curve, Point{step, a.Fraction()})
+		return err
+	}
+	hook := func(p train.Progress) error {
+		if p.Step < steps && p.Step*r.plan.Curve/steps > (p.Step-1)*r.plan.Curve/steps {
+			return look(p.Step, p.Model)
+		}
+		return nil
+	}
+	trained, err := spec.Fit(ctx, g.samples, g.recipe, train.Options{Seed: uint64(seed), Workers: 1, Hook: hook})
+	if err != nil {
+		return fmt.Errorf("%s on %s, seed %d: %w", consumer, g.label, seed, err)
+	}
+	if spec.Iterative() {
+		t.Steps = int64(steps)
+	}
+	if err := look(int(t.Steps), trained); err != nil {
+		return err
+	}
+	t.finish(began, watch)
+	if err := writeJSON(path, t); err != nil {
+		return err
+	}
+	return r.add(g.row, consumer, t)
+}
+
+// finish fills in what the curve and the clock say.
+func (t *Training) finish(began time.Time, watch *watched) {
+	t.Accuracy = t.Curve[len(t.Curve)-1].Accuracy
+	for _, p := range t.Curve {
+		t.BestAccuracy = max(t.BestAccuracy, p.Accuracy)
+	}
+	t.TrainSeconds, t.PeakRSS = since(began), watch.mib()
+}
+
+// federatedRun is a federated run as the folder keeps it, whole or under way.
+type federatedRun struct {
+	Training
+	Bytes federated.Traffic
+	State []byte `json:",omitempty"`
+}
+
+// federate is one federated run; closed-form consumers have no gradients to
+// average and are passed over.
+func (r *runner) federate(ctx context.Context, e entry, consumer string, seed int) error {
+	spec, err := r.plan.spec(consumer)
+	if err != nil || !spec.Iterative() {
+		return err
+	}
+	config := *e.fed
+	config.Seed = uint64(seed)
+	id, err := hash(r.identity, r.plan.splitOf(seed), config, consumer, seed)
+	if err != nil {
+		return err
+	}
+	file := name(id, e.label, consumer, fmt.Sprintf("s%d", seed))
+	row := Row{Method: e.label, Seed: seed, Clients: len(r.parts)}
+	var t federatedRun
+	if readJSON(r.store.run(file), &t) {
+		row.Bytes = t.Bytes
+		return r.add(row, consumer, t.Training)
+	}
+	net, err := nn.Parse(consumer, r.train.Shape, r.train.Classes)
+	if err != nil {
+		return err
+	}
+	watch := r.peak.watch()
+	defer watch.stop()
+	began := time.Now()
+	opt := federated.Options{Workers: r.workers}
+	if readJSON(r.store.state(file), &t) {
+		state, err := federated.DecodeState(t.State)
+		if err != nil {
+			return fmt.Errorf("%s is damaged: %w; delete it to begin this run again", r.store.state(file), err)
+		}
+		opt.Resume = &state
+		began = began.Add(-time.Duration(t.TrainSeconds * float64(time.Second)))
+	}
+	opt.Round = func(round federated.Round) error {
+		a, err := train.Evaluate(ctx, round.Model, r.test)
+		t.Curve = append(t.Curve, Point{round.Round, a.Fraction()})
+		t.Bytes, t.Steps, t.TrainSeconds = round.TotalBytes, round.TotalSteps, since(began)
+		return err
+	}
+	opt.Checkpoint = func(s federated.State) (err error) {
+		if s.Round == config.Rounds {
+			return nil
+		}
+		if t.State, err = s.Encode(); err != nil {
+			return err
+		}
+		return writeJSON(r.store.state(file), t)
+	}
+	stage := r.stage(fmt.Sprintf("%s on %s, seed %d", e.label, consumer, seed), config.Rounds*len(r.parts), "clients")
+	opt.Client = func(done, clients int) { stage.step() }
+	if _, err := federated.Run(ctx, net, r.clients(), config, opt); err != nil {
+		return fmt.Errorf("%s on %s, seed %d: %w", e.label, consumer, seed, err)
+	}
+	t.finish(began, watch)
+	t.State, row.Bytes = nil, t.Bytes
+	if err := writeJSON(r.store.run(file), t); err != nil {
+		return err
+	}
+	if err := removeIfThere(r.store.state(file)); err != nil {
+		return err
+	}
+	return r.add(row, consumer, t.Training)
+}
+
+// clients are all parts of the present seed.
+func (r *runner) clients() []*data.Samples {
+	out := make([]*data.Samples, len(r.parts))
+	for i, part := range r.parts {
+		out[i] = r.train.Subset(part)
+	}
+	return out
+}
+
+// add notes a row; it is safe to call from several goroutines.
+func (r *runner) add(row Row, consumer string, t Training) error {
+	row.Consumer = consumer
+	row.Seconds += t.TrainSeconds
+	t.PeakRSS = max(t.PeakRSS, row.PeakRSS)
+	row.Training = t
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows = append(r.rows, row)
+	return nil
+}
+
+// document sorts the rows: methods as the plan has them, each control behind
+// the first method it belongs to, then consumers and seeds.
+func (r *runner) document() (*Document, error) {
+	rank := map[string]int{}
+	for i, e := range r.entries {
+		rank[e.label] = 2 * i
+	}
+	for _, row := range r.rows {
+		if at, known := rank[row.Control]; row.Control != "" && (!known || at%2 == 1 && at > rank[row.Method]) {
+			rank[row.Control] = rank[row.Method] + 1
+		}
+	}
+	consumer := map[string]int{}
+	for i, c := range r.plan.Consumers {
+		consumer[c] = i
+	}
+	slices.SortFunc(r.rows, func(a, b Row) int {
+		if d := rank[a.Method] - rank[b.Method]; d != 0 {
+			return d
+		}
+		if d := consumer[a.Consumer] - consumer[b.Consumer]; d != 0 {
+			return d
+		}
+		return a.Seed - b.Seed
+	})
+	task, err := artifact.TaskCID(r.plan.Data.Task)
+	if err != nil {
+		return nil, err
+	}
+	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(), Split: r.plan.Split, IPC: r.plan.IPC,
+		Pixels: string(r.plan.Pixels), Seeds: r.plan.Seeds, Engine: kernel.Name(), Rows: r.rows, Summary: summarise(r.rows)}, nil
+}
+
+// stage counts the steps of one stage for the report.
+type stage struct {
+	r   *runner
+	mu  sync.Mutex
+	now Progress
+}
+
+func (r *runner) stage(what string, total int, unit string) *stage {
+	s := &stage{r: r, now: Progress{Stage: what, Total: int64(total), Unit: unit}}
+	s.tell()
+	return s
+}
+
+func (s *stage) step() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now.Done++
+	s.tell()
+}
+
+func (s *stage) tell() {
+	if s.r.report != nil {
+		s.r.report(s.now)
+	}
+}

@@ -1,0 +1,131 @@
+package study
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing/fstest"
+
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// store is the folder of a study: what is done lies there under the hash of all
+// that it depends on, so that a study that was ended goes on, and one with more
+// methods or seeds begins with what there is.
+//
+//	runs/NAME.HASH.json    one row
+//	runs/NAME.HASH.part    rounds of a federated run that is under way
+//	sets/NAME.HASH/0003/   the set of one client, and client.json
+type store struct{ dir string }
+
+// version rises whenever the same plan would give other rows.
+const version = 1
+
+// hash is what a run or a set is known by.
+func hash(parts ...any) (string, error) {
+	doc, err := json.Marshal(append([]any{version}, parts...))
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(doc)
+	return hex.EncodeToString(sum[:6]), nil
+}
+
+var unsafeInNames = regexp.MustCompile(`[^A-Za-z0-9.=-]+`)
+
+// name is a file name for people to recognise: words and a hash.
+func name(id string, words ...any) string {
+	out := ""
+	for _, w := range words {
+		out += unsafeInNames.ReplaceAllString(fmt.Sprint(w), "-") + "."
+	}
+	return out + id
+}
+
+func (s store) run(name string) string   { return filepath.Join(s.dir, "runs", name+".json") }
+func (s store) state(name string) string { return filepath.Join(s.dir, "runs", name+".part") }
+func (s store) set(name string, client int) string {
+	return filepath.Join(s.dir, "sets", name, fmt.Sprintf("%04d", client))
+}
+
+// readJSON reports whether the file is there; one that is damaged is not.
+func readJSON(path string, v any) bool {
+	doc, err := os.ReadFile(path)
+	return err == nil && json.Unmarshal(doc, v) == nil
+}
+
+func writeJSON(path string, v any) error {
+	doc, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return writeFile(path, doc)
+}
+
+// writeFile leaves the whole file or none.
+func writeFile(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return checkpoint.WriteFile(path, content)
+}
+
+// readIfThere is nil when there is no file.
+func readIfThere(path string) ([]byte, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return content, err
+}
+
+// removeIfThere does not mind when there is nothing.
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// writeFolder leaves the whole folder or none.
+func writeFolder(path string, files fstest.MapFS) error {
+	partial := path + ".partial"
+	if err := errors.Join(os.RemoveAll(partial), os.RemoveAll(path), os.MkdirAll(partial, 0o755)); err != nil {
+		return err
+	}
+	for name, f := range files {
+		if err := os.WriteFile(filepath.Join(partial, name), f.Data, 0o644); err != nil {
+			return err
+		}
+	}
+	return os.Rename(partial, path)
+}
+
+// fingerprint is a hash of samples.
+func fingerprint(s *data.Samples) string {
+	h := sha256.New()
+	fmt.Fprint(h, s.Shape, s.Classes)
+	buf := make([]byte, 0, 1<<16)
+	flush := func() { h.Write(buf); buf = buf[:0] } // a hash never fails
+	for _, v := range s.X {
+		if buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v)); len(buf) == cap(buf) {
+			flush()
+		}
+	}
+	for _, y := range s.Y {
+		if buf = binary.LittleEndian.AppendUint32(buf, uint32(y)); len(buf) == cap(buf) {
+			flush()
+		}
+	}
+	flush()
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
