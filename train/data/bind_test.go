@@ -159,6 +159,7 @@ func TestTasksAreDerived(t *testing.T) {
 		"t.csv":       []byte("a,b,c,kind\n1,5,1000000000,y\n3,5,1000001000,x\n1,5,1000000000,x\n3,5,1000001000,y\n"),
 		"n.csv":       []byte("1,10\n2,9\n3,10\n4,9\n"),
 		"n.npz":       npz("(4, 1, 2)", []byte{0, 255, 0, 255, 255, 0, 255, 0}, 2, 2, 5, 5),
+		"s.csv":       []byte("3,1,red,green,blue\n1,1\n2,0\n3,0\n"),
 		"p/b/1.png":   greyPNG(2, 255),
 		"p/a/1.png":   greyPNG(2, 0),
 		"p/a/2.png":   greyPNG(2, 0),
@@ -175,6 +176,7 @@ func TestTasksAreDerived(t *testing.T) {
 		mean     []float64
 	}{
 		"a table":            {"t.csv", Task{}, Shape{1, 1, 3}, "x y", true, nil},
+		"classes as listed":  {"s.csv", Task{}, Shape{1, 1, 1}, "red green blue", true, nil},
 		"classes by size":    {"n.csv", constant, Shape{1, 1, 1}, "9 10", false, []float64{.5}},
 		"arrays":             {"n.npz", Task{}, Shape{1, 1, 2}, "2 5", true, nil},
 		"pictures":           {"p", constant, Shape{1, 2, 2}, "a b", false, []float64{.5}},

@@ -10,8 +10,8 @@ import (
 )
 
 // Derive makes a task of the user's own data at path, and opens them by it.
-// What draft leaves open is filled in: the classes are the labels there are,
-// numbers by size and names by letter; the shape is that of a sample; Mean and
+// What draft leaves open is filled in: the classes are those that the file
+// lists, else the labels there are, numbers by size and names by letter; the shape is that of a sample; Mean and
 // Std are measured on the samples to train on (without a test part: on what
 // DefaultHoldout leaves), so that the task then holds statistics of these data.
 // measured tells whether they were.
@@ -28,17 +28,20 @@ func (r Reading) Derive(path string, draft Task) (ds *Dataset, measured bool, er
 		return nil, false, err
 	}
 	task := draft
-	task.Version = TaskVersion
 	if task.Shape == (Shape{}) {
 		task.Shape = shapeOf(c.train, Shape{})
 	}
 	if task.Classes == nil {
 		task.Classes = classesOf(c.train, c.test)
 	}
-	n := task.constants()
-	task.Mean, measured = fillConstants(task.Mean, n, measured)
-	task.Std, measured = fillConstants(task.Std, n, measured)
-	if err := task.Validate(); err != nil { // all but what is measured
+	if measured = task.Mean == nil || task.Std == nil; task.Mean == nil {
+		task.Mean = []float64{0} // until it is measured
+	}
+	if task.Std == nil {
+		task.Std = []float64{1}
+	}
+	task = *task.Filled()
+	if err := task.Validate(); err != nil {
 		return nil, false, err
 	}
 	if ds, err = c.bind(&task, r); err != nil || !measured {
@@ -58,20 +61,11 @@ func (r Reading) Derive(path string, draft Task) (ds *Dataset, measured bool, er
 	return ds, measured, task.Validate()
 }
 
-// fillConstants gives every channel or feature a constant: a single one is
-// meant for all of them, and none is to be measured.
-func fillConstants(v []float64, n int, measured bool) ([]float64, bool) {
-	switch len(v) {
-	case 0:
-		return slices.Repeat([]float64{1}, n), true
-	case 1:
-		return slices.Repeat(v, n), measured
-	}
-	return v, measured
-}
-
-// classesOf names the classes that the labels show.
+// classesOf names the classes that the file lists, else that the labels show.
 func classesOf(parts ...*files.Part) []string {
+	if listed := parts[0].Classes; listed != nil {
+		return listed
+	}
 	var names []string
 	for _, p := range parts {
 		if p == nil {

@@ -34,6 +34,8 @@ type Part struct {
 	// Labels are indices into Names, or plain class numbers when Names is nil.
 	Labels []int
 	Names  []string
+	// Classes are all classes in order, when the file lists them.
+	Classes []string
 	// Where is the place of a sample, as an Error without its cause.
 	Where func(sample int) Error
 	// How says to people how the file was understood; may be empty.

@@ -196,7 +196,7 @@ func (t *table) finish(separator rune) (*Part, error) {
 	if len(t.lines) == 0 {
 		return nil, &Error{Place: whole, Err: fmt.Errorf("%w: no row after the header", ErrTruncated)}
 	}
-	t.part.Dims = []int{len(t.features)}
+	t.part.Dims, t.part.Classes = []int{len(t.features)}, t.classes
 	t.part.Where = func(i int) Error { return Error{Line: t.lines[i]} }
 	t.part.How = t.how()
 	if separator != ',' {
