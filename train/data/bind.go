@@ -41,7 +41,7 @@ func (c *contents) source(p *files.Part, task *Task, r Reading) (Source, error) 
 }
 
 func (c *contents) whole(err error, hint string) error {
-	return &files.Error{Path: c.path, Place: "-", Err: err, Hint: hint}
+	return &files.Error{Path: c.path, Place: files.Whole, Err: err, Hint: hint}
 }
 
 // shapeOf is the shape of the samples of a part: the one wanted when they can

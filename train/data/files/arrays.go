@@ -57,7 +57,7 @@ func Arrays(path string) (train, test *Part, err error) {
 	for _, names := range arrayNames {
 		known = append(known, names[0]+" and "+names[1])
 	}
-	return nil, nil, &Error{Path: path, Place: whole, Err: fmt.Errorf("%w: no samples and labels among the arrays %s", ErrFormat, joined(store.names)),
+	return nil, nil, &Error{Path: path, Place: Whole, Err: fmt.Errorf("%w: no samples and labels among the arrays %s", ErrFormat, joined(store.names)),
 		Hint: "save them as one of: " + strings.Join(known, "; ")}
 }
 
@@ -111,7 +111,7 @@ func openArchive(f io.ReaderAt, size int64) (*arrayStore, error) {
 	}
 	z, err := zip.NewReader(f, size)
 	if err != nil {
-		return nil, &Error{Place: whole, Err: fmt.Errorf("%w: %w", ErrFormat, err)}
+		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: %w", ErrFormat, err)}
 	}
 	store := &arrayStore{close: func() error { return nil }}
 	entries := map[string]*zip.File{}
@@ -121,7 +121,7 @@ func openArchive(f io.ReaderAt, size int64) (*arrayStore, error) {
 			continue
 		}
 		if entries[name] != nil {
-			return nil, &Error{Place: whole, Err: fmt.Errorf("%w: array %s is there twice", ErrFormat, quoted(name))}
+			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: array %s is there twice", ErrFormat, quoted(name))}
 		}
 		entries[name] = e
 		store.names = append(store.names, name)
@@ -188,13 +188,13 @@ func (s *arrayStore) inside(name string, err error) error {
 	}
 	var inner *Error
 	if !errors.As(err, &inner) {
-		inner = &Error{Place: whole, Err: err}
+		inner = &Error{Place: Whole, Err: err}
 	}
 	out := *inner
 	switch out.Place {
 	case "":
 		out.Place = fmt.Sprintf("array %s, byte %d", name, out.Offset)
-	case whole:
+	case Whole:
 		out.Place = "array " + name
 	default:
 		out.Place = "array " + name + ", " + out.Place
@@ -215,11 +215,11 @@ func (s *arrayStore) part(x, y string) (*Part, error) {
 	n := samples.dims[0]
 	p := &Part{Dims: samples.dims[1:], Bytes: samples.bytes, Values: samples.values, How: fmt.Sprintf("arrays %s %v and %s", x, samples.dims, y)}
 	if len(p.Dims) == 0 || p.Size() > maxSide {
-		return nil, s.inside(x, &Error{Place: whole, Err: fmt.Errorf("%w: samples of %v", ErrFormat, samples.dims), Hint: "the first dimension counts samples: want N,F or N,H,W or N,H,W,C or N,C,H,W"})
+		return nil, s.inside(x, &Error{Place: Whole, Err: fmt.Errorf("%w: samples of %v", ErrFormat, samples.dims), Hint: "the first dimension counts samples: want N,F or N,H,W or N,H,W,C or N,C,H,W"})
 	}
 	count := len(labels.bytes) + len(labels.values)
 	if count != n || labels.dims[0] != n {
-		return nil, s.inside(y, &Error{Place: whole, Err: fmt.Errorf("%w: labels of %v for %d samples", ErrFormat, labels.dims, n), Hint: "want one whole number a sample; of one-hot rows save the arg-max"})
+		return nil, s.inside(y, &Error{Place: Whole, Err: fmt.Errorf("%w: labels of %v for %d samples", ErrFormat, labels.dims, n), Hint: "want one whole number a sample; of one-hot rows save the arg-max"})
 	}
 	if err := p.label(labels); err != nil {
 		return nil, s.inside(y, err)

@@ -41,10 +41,10 @@ func (c *columns) understand(first, second []string, opt TableOptions) error {
 	case opt.Header == "yes" || opt.Header == "" && second != nil && isHeader(first, second):
 		c.headed, c.header = true, trimmed(first)
 		if values = second; values == nil {
-			return &Error{Place: whole, Err: fmt.Errorf("%w: no row after the header", ErrTruncated)}
+			return &Error{Place: Whole, Err: fmt.Errorf("%w: no row after the header", ErrTruncated)}
 		}
 	case opt.Header != "" && opt.Header != "no":
-		return &Error{Place: whole, Err: fmt.Errorf("header is %q, want yes or no", opt.Header), Hint: "leave --header out to guess"}
+		return &Error{Place: Whole, Err: fmt.Errorf("header is %q, want yes or no", opt.Header), Hint: "leave --header out to guess"}
 	}
 	c.count = len(values)
 	if c.header != nil && len(c.header) != c.count {

@@ -26,7 +26,7 @@ type Error struct {
 	Offset int64  // in the decompressed content, when no other place is set
 	Line   int    // of a table, from 1
 	Column int    // of a table, from 1; 0 for the whole line
-	Place  string // any other place: "sample 7 of x_train"; "-" for the whole file
+	Place  string // any other place: "sample 7 of x_train"; Whole for all of it
 	Err    error
 	Hint   string
 }
@@ -38,7 +38,7 @@ func (e *Error) Error() string {
 		place = fmt.Sprintf("line %d, column %d: ", e.Line, e.Column)
 	case e.Line > 0:
 		place = fmt.Sprintf("line %d: ", e.Line)
-	case e.Place == whole:
+	case e.Place == Whole:
 		place = ""
 	case e.Place != "":
 		place = e.Place + ": "
@@ -48,8 +48,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// whole is the Place of what concerns the whole file.
-const whole = "-"
+// Whole is the Place of what concerns the whole file.
+const Whole = "-"
 
 // Because fills in what is wrong at a place, and what to do about it.
 func (e Error) Because(cause error, hint string) *Error {

@@ -33,7 +33,7 @@ func decodeNumPy(r io.Reader) (*array, error) {
 	header := reader.Header.Descr
 	n, size, err := numPySize(header.Shape, header.Type)
 	if err != nil {
-		return nil, at(0, err)
+		return nil, &Error{Err: err, Hint: "save integers or floats: of labels in words the indices that np.unique(y, return_inverse=True) gives"}
 	}
 	a := &array{dims: header.Shape}
 	if err := a.fill(reader, b, header.Type, n); err != nil {

@@ -63,11 +63,11 @@ func decodeConfig(head []byte, r io.Reader) (image.Config, error) {
 	c, err := f.config(r)
 	switch {
 	case err != nil:
-		return c, &Error{Place: whole, Err: fmt.Errorf("%w: %w", ErrFormat, orTruncated(err))}
+		return c, &Error{Place: Whole, Err: fmt.Errorf("%w: %w", ErrFormat, orTruncated(err))}
 	case c.Width < 1 || c.Height < 1:
-		return c, &Error{Place: whole, Err: fmt.Errorf("%w: no pixels", ErrFormat)}
+		return c, &Error{Place: Whole, Err: fmt.Errorf("%w: no pixels", ErrFormat)}
 	case int64(c.Width)*int64(c.Height) > maxPixels:
-		return c, &Error{Place: whole, Err: fmt.Errorf("%w: %d x %d pixels", ErrTooLarge, c.Height, c.Width), Hint: "make it smaller"}
+		return c, &Error{Place: Whole, Err: fmt.Errorf("%w: %d x %d pixels", ErrTooLarge, c.Height, c.Width), Hint: "make it smaller"}
 	}
 	return c, nil
 }
@@ -93,7 +93,7 @@ func (o *PictureOptions) decode(to, content []byte) ([]byte, error) {
 		return nil, err
 	}
 	if !o.Resize && (c.Height != o.Height || c.Width != o.Width) {
-		return nil, &Error{Place: whole, Err: fmt.Errorf("%w: %d x %d pixels, want %d x %d", ErrFormat, c.Height, c.Width, o.Height, o.Width)}
+		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: %d x %d pixels, want %d x %d", ErrFormat, c.Height, c.Width, o.Height, o.Width)}
 	}
 	f, err := formatOf(content)
 	if err != nil {
@@ -101,7 +101,7 @@ func (o *PictureOptions) decode(to, content []byte) ([]byte, error) {
 	}
 	img, err := f.decode(bytes.NewReader(content))
 	if err != nil {
-		return nil, &Error{Place: whole, Err: fmt.Errorf("%w: %w", ErrFormat, orTruncated(err))}
+		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: %w", ErrFormat, orTruncated(err))}
 	}
 	frame := image.Rect(0, 0, o.Width, o.Height)
 	if o.Channels == 1 {

@@ -125,15 +125,15 @@ func classFolders(dir string) (names []string, found []picture, err error) {
 			}
 		}
 		if len(found) == before {
-			return nil, nil, &Error{Path: filepath.Join(dir, name), Place: whole, Err: fmt.Errorf("%w: no PNG or JPEG file in it", ErrFormat),
+			return nil, nil, &Error{Path: filepath.Join(dir, name), Place: Whole, Err: fmt.Errorf("%w: no PNG or JPEG file in it", ErrFormat),
 				Hint: "a folder is a class: remove the empty one, or put its pictures there"}
 		}
 		if names = append(names, name); len(names) > maxClasses || len(found) > maxPictures {
-			return nil, nil, &Error{Path: dir, Place: whole, Err: fmt.Errorf("%w: more than %d classes or %d pictures", ErrTooLarge, maxClasses, maxPictures), Hint: "a folder is a class"}
+			return nil, nil, &Error{Path: dir, Place: Whole, Err: fmt.Errorf("%w: more than %d classes or %d pictures", ErrTooLarge, maxClasses, maxPictures), Hint: "a folder is a class"}
 		}
 	}
 	if len(found) == 0 {
-		return nil, nil, &Error{Path: dir, Place: whole, Err: fmt.Errorf("%w: no folders with pictures", ErrFormat), Hint: "put the pictures of each class into a folder of its name"}
+		return nil, nil, &Error{Path: dir, Place: Whole, Err: fmt.Errorf("%w: no folders with pictures", ErrFormat), Hint: "put the pictures of each class into a folder of its name"}
 	}
 	return names, found, nil
 }
@@ -159,7 +159,7 @@ func (o *PictureOptions) settle(all []picture) error {
 			o.Height, o.Width = c.Height, c.Width
 		}
 		if !o.Resize && (c.Height != o.Height || c.Width != o.Width) {
-			return &Error{Path: p.path, Place: whole, Err: fmt.Errorf("%w: %d x %d pixels (height x width), want %d x %d", ErrFormat, c.Height, c.Width, o.Height, o.Width),
+			return &Error{Path: p.path, Place: Whole, Err: fmt.Errorf("%w: %d x %d pixels (height x width), want %d x %d", ErrFormat, c.Height, c.Width, o.Height, o.Width),
 				Hint: "resample every picture to the size of the task with --resize (for 'task new' with --shape CxHxW)"}
 		}
 	}
@@ -167,7 +167,7 @@ func (o *PictureOptions) settle(all []picture) error {
 		o.Channels = channels
 	}
 	if size := int64(o.Channels) * int64(o.Height) * int64(o.Width); size > maxSide || size*int64(len(all)) > maxBytes {
-		return &Error{Path: all[0].path, Place: whole, Err: fmt.Errorf("%w: %d pictures of %d x %d x %d", ErrTooLarge, len(all), o.Channels, o.Height, o.Width),
+		return &Error{Path: all[0].path, Place: Whole, Err: fmt.Errorf("%w: %d pictures of %d x %d x %d", ErrTooLarge, len(all), o.Channels, o.Height, o.Width),
 			Hint: "resample them to a smaller size with --resize"}
 	}
 	return nil
@@ -184,6 +184,6 @@ func (o *PictureOptions) readAll(names []string, found []picture) (*Part, error)
 		}
 		p.Labels = append(p.Labels, f.class)
 	}
-	p.Where = func(i int) Error { return Error{Path: found[i].path, Place: whole} }
+	p.Where = func(i int) Error { return Error{Path: found[i].path, Place: Whole} }
 	return p, nil
 }

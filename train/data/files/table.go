@@ -64,7 +64,7 @@ func decodeTable(r io.Reader, opt TableOptions) (*Part, error) {
 		return nil, err
 	}
 	if first == nil {
-		return nil, &Error{Place: whole, Err: fmt.Errorf("%w: no line with values", ErrTruncated)}
+		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: no line with values", ErrTruncated)}
 	}
 	first = slices.Clone(first)
 	line, _ := t.csv.FieldPos(0)
@@ -191,10 +191,10 @@ func (t *table) labelOf(text string) (int, error) {
 // finish checks the whole.
 func (t *table) finish(separator rune) (*Part, error) {
 	if t.rows >= 0 && t.rows != len(t.lines) {
-		return nil, &Error{Place: whole, Err: fmt.Errorf("%w: %d rows, the first line announces %d", ErrTruncated, len(t.lines), t.rows)}
+		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: %d rows, the first line announces %d", ErrTruncated, len(t.lines), t.rows)}
 	}
 	if len(t.lines) == 0 {
-		return nil, &Error{Place: whole, Err: fmt.Errorf("%w: no row after the header", ErrTruncated)}
+		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: no row after the header", ErrTruncated)}
 	}
 	t.part.Dims, t.part.Classes = []int{len(t.features)}, t.classes
 	t.part.Where = func(i int) Error { return Error{Line: t.lines[i]} }
