@@ -42,37 +42,61 @@ type DataRegistration struct {
 	TaskDocument []byte `json:"task_document"`
 }
 
+// AddOptions say how data are registered.
+type AddOptions struct {
+	Task    string       // name or CID; may be empty for data that is recognised
+	Name    string       // to register under; empty for the task's
+	Reading data.Reading // what the files leave open
+	Holdout float64      // share of each class to test with, of data without a test part; 0 for none
+}
+
 // AddData opens the data at path, which reads and checks it, and registers it.
-// taskName may be empty for data that is recognised; name may be empty.
-func AddData(ctx context.Context, c Conn, path, taskName, name string) (DataEntry, error) {
+// How it was understood is reported.
+func AddData(ctx context.Context, c Conn, path string, opt AddOptions, report Report) (DataEntry, error) {
 	var task *data.Task
-	if taskName != "" {
-		info, err := ShowTask.Do(ctx, c, TaskRequest{taskName}, nil)
+	if opt.Task != "" {
+		info, err := ShowTask.Do(ctx, c, TaskRequest{opt.Task}, nil)
 		if err != nil {
 			return DataEntry{}, err
 		}
 		task = info.Task()
 	}
-	if path != data.GlyphPath {
-		abs, err := filepath.Abs(path)
-		if err != nil {
-			return DataEntry{}, err
-		}
-		path = abs
-	}
-	ds, err := data.Open(path, task)
+	path, err := absolute(path)
 	if err != nil {
 		return DataEntry{}, err
 	}
-	if name == "" {
-		name = ds.Name
-	}
-	e, err := entryOf(ds, path)
+	e := DataEntry{Name: opt.Name, Path: path, Reading: opt.Reading, Holdout: opt.Holdout}
+	ds, err := e.open(task)
 	if err != nil {
-		return e, err
+		return DataEntry{}, err
 	}
-	e.Name = name
+	if err := e.describe(ds); err != nil {
+		return DataEntry{}, err
+	}
+	for _, r := range ds.Remarks {
+		report.say(Progress{Note: r})
+	}
 	return e, register(ctx, c, ds.Task, e)
+}
+
+// absolute is a path that holds wherever a verb is run; GlyphPath is one.
+func absolute(path string) (string, error) {
+	if path == data.GlyphPath {
+		return path, nil
+	}
+	return filepath.Abs(path)
+}
+
+// open opens the files behind an entry.
+func (e DataEntry) open(task *data.Task) (*data.Dataset, error) {
+	ds, err := e.Reading.Open(e.Path, task)
+	if err != nil {
+		return nil, err
+	}
+	if ds, err = ds.Holdout(e.Holdout, 0); err != nil {
+		return nil, Fail(CodeUsage, "choose a fraction such as 0.2 with --holdout, or 0 to test on other data", "%w", err)
+	}
+	return ds, nil
 }
 
 // SplitData registers parts of a registered data set as data sets of their
@@ -112,19 +136,25 @@ func SplitData(ctx context.Context, c Conn, name string, split data.Split, part 
 	return all, register(ctx, c, ds.Task, chosen...)
 }
 
-func entryOf(ds *data.Dataset, path string) (DataEntry, error) {
+// describe fills in what the data are.
+func (e *DataEntry) describe(ds *data.Dataset) error {
 	c, err := artifact.TaskCID(ds.Task)
 	if err != nil {
-		return DataEntry{}, err
+		return err
 	}
-	e := DataEntry{Path: path, Task: c.String(), Classes: ds.Task.Classes, Counts: make([]int, len(ds.Task.Classes))}
+	if e.Name == "" {
+		e.Name = ds.Name
+	}
+	e.Task, e.Classes, e.Counts = c.String(), ds.Task.Classes, make([]int, len(ds.Task.Classes))
 	for _, y := range ds.Train.Labels() {
 		e.Counts[y]++
 	}
-	if ds.Test != nil {
-		e.Test = len(ds.Test.Labels())
+	if ds.Test == nil {
+		e.Holdout = 0
+		return nil
 	}
-	return e, nil
+	e.Test = len(ds.Test.Labels())
+	return nil
 }
 
 func register(ctx context.Context, c Conn, t *data.Task, entries ...DataEntry) error {
@@ -152,13 +182,13 @@ func findData(ctx context.Context, c Conn, name string) (DataEntry, error) {
 	return DataEntry{}, Fail(CodeUsage, "list them with 'distillmesh data ls', register one with 'distillmesh data add PATH'", "no data set %q", name)
 }
 
-// openEntry opens the files behind an entry.
+// openEntry opens the files behind an entry by its task.
 func openEntry(ctx context.Context, c Conn, e DataEntry) (*data.Dataset, error) {
 	info, err := ShowTask.Do(ctx, c, TaskRequest{e.Task}, nil)
 	if err != nil {
 		return nil, err
 	}
-	return data.Open(e.Path, info.Task())
+	return e.open(info.Task())
 }
 
 // OpenData is a registered data set, ready to load.

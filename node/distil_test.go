@@ -23,7 +23,7 @@ func offline(t *testing.T) (Home, Conn, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	if _, err := AddData(context.Background(), c, data.GlyphPath, "", ""); err != nil {
+	if _, err := AddData(context.Background(), c, data.GlyphPath, AddOptions{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	split := data.Split{Kind: data.Ring, Clients: 100, PerClient: 2}

@@ -12,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/p2p"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // Code is a stable name of a kind of failure.
@@ -84,8 +85,8 @@ var known = []struct {
 	{p2p.ErrUnreachable, CodeNotFound, "check the address, and that the other node runs"},
 	{blocks.ErrNotFound, CodeNotFound, "list what is here with 'distillmesh ls', on the mesh with 'distillmesh ls --remote'"},
 	{blocks.ErrLocked, CodeBusy, "another process uses this home; stop it, or set DISTILLMESH_PATH to another folder"},
-	{data.ErrUnknownData, CodeUsage, "name its task: 'distillmesh data add PATH --task NAME'; 'distillmesh task ls' lists them"},
-	{data.ErrNoData, CodeUsage, "give a folder with IDX or CIFAR binary files, or builtin:glyph-digits"},
+	{data.ErrUnknownData, CodeUsage, "name its task with --task ('distillmesh task ls' lists them), or make one of it: 'distillmesh task new NAME --from PATH'"},
+	{data.ErrNoData, CodeUsage, "give one of: " + data.Formats + "; or " + data.GlyphPath},
 	{data.ErrInvalidTask, CodeUsage, "see docs/formats.md for what a task holds"},
 	{configs.ErrInvalid, CodeUsage, "edit config.toml in the node's home"},
 	{distill.ErrOption, CodeUsage, "'distillmesh distill --help' lists the options of each method"},
@@ -106,7 +107,7 @@ func Describe(err error) *Error {
 		}
 		return &Error{Code: e.Code, Message: err.Error(), Hint: e.Hint, cause: err}
 	}
-	var file *data.FileError
+	var file *files.Error
 	if errors.As(err, &file) {
 		return &Error{Code: CodeUsage, Message: err.Error(), Hint: file.Hint, cause: err}
 	}

@@ -25,6 +25,10 @@ type DataEntry struct {
 	Classes []string    `json:"classes"`
 	Counts  []int       `json:"counts"` // training samples a class
 	Test    int         `json:"test"`   // test samples
+	// Reading is how the files are read, and Holdout the share of each class
+	// that is held out of them for testing; 0 when they have a test part.
+	Reading data.Reading `json:"reading,omitzero"`
+	Holdout float64      `json:"holdout,omitempty"`
 }
 
 // Samples is how many training samples the entry has.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -18,21 +17,41 @@ func (a *app) dataCommand() *cobra.Command {
 }
 
 func (a *app) dataAddCommand() *cobra.Command {
-	var task, name string
+	opt := node.AddOptions{Holdout: data.DefaultHoldout}
 	c := &cobra.Command{Use: "add PATH", Short: "Register local data; nothing is copied and nothing leaves", Args: args(1, 1),
-		Long: "Register a folder of IDX files (gzip or not), or " + data.GlyphPath + ", the digits that come with the program.\nWell-known files are recognised by their content; other data need --task.",
+		Long: "Register " + data.Formats + ", gzip or not; or " + data.GlyphPath + ", the digits that come with the\nprogram. Well-known files are recognised by their content; other data need --task, and 'task new' makes one of them.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			return a.with(cmd.Context(), func(conn node.Conn) error {
-				e, err := node.AddData(cmd.Context(), conn, argv[0], task, name)
+				e, err := node.AddData(cmd.Context(), conn, argv[0], opt, a.report)
 				if err != nil {
 					return err
 				}
 				return a.showData([]node.DataEntry{e})
 			})
 		}}
-	c.Flags().StringVar(&task, "task", "", "the task the data belong to, by name or CID")
-	c.Flags().StringVar(&name, "name", "", "the name to register it under (default: the task's)")
+	c.Flags().StringVar(&opt.Task, "task", "", "the task the data belong to, by name or CID")
+	c.Flags().StringVar(&opt.Name, "name", "", "the name to register it under (default: the task's)")
+	c.Flags().Float64Var(&opt.Holdout, "holdout", opt.Holdout, "share of each class to hold out for testing, of data without a test part; 0 for none")
+	addReadingFlags(c, &opt.Reading)
 	return a.readFlags(c, true)
+}
+
+// readingHelp is how data are laid out.
+const readingHelp = `
+A table has numbers for features and one column of labels: the one that --label names, else one called label, class,
+target, species, category or y, else the only one of text, else the last. Arrays are called x_train and y_train (x_test,
+y_test), images and labels, X and y, or data and target. A folder of pictures has a folder a class, alone or inside train
+and test. Rows of pixels become images when the task is of images of as many pixels. Labels are names of the task's
+classes, or their numbers from 0 when no class is called by a number.`
+
+// addReadingFlags adds what the files of a user may leave open.
+func addReadingFlags(c *cobra.Command, r *data.Reading) {
+	f := c.Flags()
+	f.StringVar(&r.Label, "label", "", "the column of labels of a table: name, number from 1, or last (default: guess)")
+	f.StringArrayVar(&r.Drop, "drop", nil, "leave out a column of a table, by name or number; may be repeated")
+	f.StringVar(&r.Header, "header", "", "whether the first line of a table names its columns: yes or no (default: guess)")
+	f.Float64Var(&r.Scale, "scale", 0, "the value of white in images from tables and arrays (default: 255, or 1 for fractions)")
+	f.BoolVar(&r.Resize, "resize", false, "resample pictures to the size of the task")
 }
 
 func (a *app) dataListCommand() *cobra.Command {
@@ -122,54 +141,6 @@ func (a *app) showData(all []node.DataEntry) error {
 	a.table(header, rows)
 	return nil
 }
-
-func (a *app) taskCommand() *cobra.Command {
-	return group("task", "Tasks: what sets must share to be trained together", a.taskListCommand(), a.taskShowCommand())
-}
-
-func (a *app) taskListCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "ls", Short: "List the tasks this node knows", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			all, err := node.Tasks.Do(cmd.Context(), conn, node.None{}, nil)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.document(map[string]any{"tasks": nonNil(all)})
-			}
-			var rows [][]string
-			for _, t := range all {
-				if a.quiet {
-					a.print("%s", t.CID)
-				}
-				rows = append(rows, []string{t.Name, short(t.CID), strconv.Itoa(len(t.Classes)), shapeOf(t.Shape), yes(t.BuiltIn), yes(t.Joined), strconv.Itoa(t.Sets), strconv.Itoa(t.Trainers)})
-			}
-			if !a.quiet {
-				a.table("NAME CID CLASSES SHAPE BUILT-IN JOINED SETS TRAINERS", rows)
-			}
-			return nil
-		})
-	}}, true)
-}
-
-func (a *app) taskShowCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "show NAME|CID", Short: "Show one task", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			t, err := node.ShowTask.Do(cmd.Context(), conn, node.TaskRequest{Name: argv[0]}, nil)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.document(t)
-			}
-			a.print("name     %s\ncid      %s\nshape    %s\nclasses  %s\nmean     %v\nstd      %v\njoined   %s\nsets     %d announced\ntrainers %d",
-				t.Name, t.CID, shapeOf(t.Shape), strings.Join(t.Classes, ", "), t.Mean, t.Std, yes(t.Joined), t.Sets, t.Trainers)
-			return nil
-		})
-	}}, false)
-}
-
-func shapeOf(s [3]int) string { return fmt.Sprintf("%dx%dx%d", s[0], s[1], s[2]) }
 
 // nonNil makes JSON print an empty list as [].
 func nonNil[T any](list []T) []T {

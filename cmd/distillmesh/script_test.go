@@ -43,6 +43,10 @@ const loopback = "[mesh]\nname = \"script\"\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]
 //	occupy NAME         take a free port; its number goes into a variable
 //	idx FOLDER N        IDX files of 10 images of 28x28, where the images end
 //	                    after N bytes
+//	own FOLDER          own.npz, the same as pictures/, and mixed/ with
+//	                    pictures of two sizes
+//
+// The condition [data] holds where DISTILLMESH_DATA names the real data sets.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata",
@@ -50,13 +54,20 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			home := filepath.Join(e.WorkDir, "home")
 			e.Setenv("DISTILLMESH_PATH", home)
+			e.Setenv("DISTILLMESH_DATA", os.Getenv("DISTILLMESH_DATA"))
 			if err := os.Mkdir(home, 0o700); err != nil {
 				return err
 			}
 			return os.WriteFile(filepath.Join(home, "config.toml"), []byte(loopback), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "json": wantJSON, "keep": keep, "node": awaitNode, "idx": writeIDX, "occupy": occupy, "await": await, "until": until,
+			"fails": fails, "json": wantJSON, "keep": keep, "node": awaitNode, "idx": writeIDX, "occupy": occupy, "await": await, "until": until, "own": writeOwn,
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "data" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return os.Getenv("DISTILLMESH_DATA") != "", nil
 		},
 	})
 }

@@ -166,7 +166,7 @@ func (m *mesh) distil(ctx context.Context, path string, report node.Report) erro
 	finished := make(chan int, clients)
 	for i, e := range m.edges {
 		group.Go(func() error {
-			entry, err := node.AddData(ctx, e.conn, path, "", "")
+			entry, err := node.AddData(ctx, e.conn, path, node.AddOptions{}, nil)
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // cifarFile is one record a row of labels; every pixel is the record's number.
@@ -69,15 +71,15 @@ func TestBadCIFARFilesNameFileByteAndHint(t *testing.T) {
 		want  error
 		text  string
 	}{
-		"empty":             {[]byte{}, ErrTruncated, "byte 0"},
-		"truncated":         {good[:3100], ErrTruncated, "byte 3100"},
-		"trailing":          {append(slices.Clone(good), 1), ErrTruncated, "byte 6147"},
-		"truncated gzip":    {gz(good)[:20], ErrTruncated, "data_batch_1"},
-		"label too large":   {cifarFile([]byte{1}, []byte{10}), ErrFormat, "byte 3073"},
-		"records of others": {cifarFile([]byte{1, 200}), ErrTruncated, "byte 3074"},
+		"empty":             {[]byte{}, files.ErrTruncated, "byte 0"},
+		"truncated":         {good[:3100], files.ErrTruncated, "byte 3100"},
+		"trailing":          {append(slices.Clone(good), 1), files.ErrTruncated, "byte 6147"},
+		"truncated gzip":    {gz(good)[:20], files.ErrTruncated, "data_batch_1"},
+		"label too large":   {cifarFile([]byte{1}, []byte{10}), files.ErrFormat, "byte 3073"},
+		"records of others": {cifarFile([]byte{1, 200}), files.ErrTruncated, "byte 3074"},
 	} {
 		_, err := Open(folder(t, cifar10(c.first)), WellKnownTask("cifar-10"))
-		var fe *FileError
+		var fe *files.Error
 		if !errors.Is(err, c.want) || !errors.As(err, &fe) || fe.Hint == "" || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: got %v, want %v with %q", name, err, c.want, c.text)
 		}
@@ -87,17 +89,6 @@ func TestBadCIFARFilesNameFileByteAndHint(t *testing.T) {
 	}
 	if _, err := Open(folder(t, cifar10(nil)), WellKnownTask("mnist")); err == nil {
 		t.Error("images of another shape accepted")
-	}
-}
-
-// zeros never ends.
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-
-func TestEndlessCIFARFileIsRefused(t *testing.T) {
-	if _, _, err := cifarLayouts[0].decode(zeros{}, nil, nil); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("got %v, want ErrTooLarge", err)
 	}
 }
 
@@ -134,20 +125,4 @@ func index(n int) []int {
 		out[i] = i
 	}
 	return out
-}
-
-func FuzzCIFAR(f *testing.F) {
-	f.Add(cifarFile([]byte{1}, []byte{2}), false)
-	f.Add(cifarFile([]byte{1, 99}), true)
-	f.Add([]byte("short"), true)
-	f.Fuzz(func(t *testing.T, b []byte, hundred bool) {
-		l := cifarLayouts[0]
-		if hundred {
-			l = cifarLayouts[1]
-		}
-		pixels, labels, err := l.decode(bytes.NewReader(b), nil, nil)
-		if err == nil && (len(pixels)+len(labels)*len(l.labels) != len(b) || len(pixels) != 3072*len(labels)) {
-			t.Errorf("%d pixels and %d labels from %d bytes", len(pixels), len(labels), len(b))
-		}
-	})
 }

@@ -2,12 +2,15 @@ package data
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // Errors of Open.
@@ -15,6 +18,9 @@ var (
 	ErrNoData      = errors.New("no data set found")
 	ErrUnknownData = errors.New("not a data set this program recognises")
 )
+
+// Formats are the kinds of data that Open reads, as help texts list them.
+const Formats = "IDX or CIFAR binary files, a CSV table, .npz or .npy arrays, a folder of PNG or JPEG files for each class"
 
 // known names the task of a training image file, or of all five of CIFAR-10 one
 // after the other, by the SHA-256 of the decompressed content.
@@ -27,78 +33,184 @@ var known = map[string]string{
 // GlyphPath is the path that stands for the built-in digits.
 const GlyphPath = "builtin:glyph-digits"
 
-// Open reads the data set at path: GlyphPath, or a folder of IDX files or of
-// CIFAR's binary files (or one of those files). Its task is recognised from the content of well-known
-// files; any other data needs a task, since a shape alone decides nothing.
-// task may be nil.
-func Open(path string, task *Task) (*Dataset, error) {
+// Reading says how a user's own data are read, where they leave it open; its
+// zero value reads what needs no saying.
+type Reading struct {
+	Label  string   `json:"label,omitempty"`  // of a table: the column of labels, by name or number from 1; empty to guess
+	Drop   []string `json:"drop,omitempty"`   // of a table: columns to leave out
+	Header string   `json:"header,omitempty"` // of a table: "yes", "no" or empty to guess
+	// Scale is the value of white in images from tables and arrays, at least
+	// every value; 0 for 1 when no float is above 1, else 255.
+	Scale  float64 `json:"scale,omitempty"`
+	Resize bool    `json:"resize,omitempty"` // resample pictures of another size
+}
+
+// Open reads the data set at path: GlyphPath, or data in one of the Formats,
+// gzip or not. Its task is recognised from the content of well-known files; any
+// other data needs a task, since a shape alone decides nothing. task may be nil.
+func Open(path string, task *Task) (*Dataset, error) { return Reading{}.Open(path, task) }
+
+// Open reads the data set at path like the function Open, as r says.
+func (r Reading) Open(path string, task *Task) (*Dataset, error) {
 	if path == GlyphPath {
 		return GlyphDigits(), nil
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
+	var want Shape
+	if task != nil {
+		want = task.Shape
 	}
-	dir := path
-	if !info.IsDir() {
-		dir = filepath.Dir(path)
-	}
-	if _, _, err := pair(dir, "train"); err == nil {
-		return openIDX(dir, task)
-	}
-	for _, l := range cifarLayouts {
-		if l.find(dir, l.train) != nil {
-			return l.open(dir, task)
-		}
-	}
-	return openIDX(dir, task) // which says what is missing
-}
-
-func openIDX(dir string, task *Task) (*Dataset, error) {
-	images, labels, err := pair(dir, "train")
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, err)
-	}
-	train, err := readPair(images, labels)
+	c, err := r.find(path, want)
 	if err != nil {
 		return nil, err
 	}
 	if task == nil {
-		if task = WellKnownTask(known[train.fingerprint()]); task == nil {
-			return nil, fmt.Errorf("open %s: %w", dir, ErrUnknownData)
+		if task = c.known; task == nil {
+			return nil, fmt.Errorf("open %s: %w", path, ErrUnknownData)
 		}
 	}
-	ds := &Dataset{Name: task.Name, Task: task, Train: train}
-	if images, labels, err = pair(dir, "t10k"); err == nil {
-		test, err := readPair(images, labels)
-		if err != nil {
-			return nil, err
-		}
-		ds.Test = test
-	}
-	return ds, ds.check(dir)
+	return c.bind(task, r)
 }
 
-// check tells early, and by file, what Load would refuse later.
-func (d *Dataset) check(dir string) error {
-	for part, src := range map[string]Source{"training": d.Train, "test": d.Test} {
-		if b, ok := src.(*Bytes); !ok || b == nil {
+// contents is what a path holds, before a task gives it meaning.
+type contents struct {
+	path        string
+	train, test *files.Part
+	known       *Task // when recognised
+}
+
+// find recognises the format of a path and reads it. want is the shape that
+// pictures are brought to; its zero value leaves them as they are.
+func (r Reading) find(path string, want Shape) (*contents, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		switch kindOf(path) {
+		case "table":
+			return r.table(path, "")
+		case "archive":
+			return arrays(path)
+		case "array":
+			return arrays(filepath.Dir(path))
+		case "picture":
+			return nil, fmt.Errorf("open %s: %w: give the folder that has a folder a class", path, ErrNoData)
+		}
+		path = filepath.Dir(path)
+	}
+	return r.folder(path, want)
+}
+
+func (r Reading) folder(dir string, want Shape) (*contents, error) {
+	if images, labels := idxPair(dir, "train"); labels != "" {
+		return openIDX(dir, images, labels)
+	}
+	for _, l := range cifarLayouts {
+		if l.find(dir, l.train) != nil {
+			return l.open(dir)
+		}
+	}
+	if files.HasArrays(dir) {
+		return arrays(dir)
+	}
+	if files.HasPictures(dir) {
+		return pictures(dir, files.PictureOptions{Channels: want.C, Height: want.H, Width: want.W, Resize: r.Resize && want != Shape{}})
+	}
+	return r.loose(dir)
+}
+
+// loose opens the only table or archive of a folder, or train.csv beside test.csv.
+func (r Reading) loose(dir string) (*contents, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	parts := map[string]string{}
+	var found []string
+	for _, e := range entries {
+		kind := kindOf(e.Name())
+		if kind != "table" && kind != "archive" || strings.EqualFold(filepath.Ext(e.Name()), ".txt") {
 			continue
 		}
-		if src.Shape() != d.Task.Shape {
-			return fmt.Errorf("open %s: %s images are %v, task %s wants %v", dir, part, src.Shape(), d.Task.Name, d.Task.Shape)
-		}
-		for i, y := range src.Labels() {
-			if y >= len(d.Task.Classes) {
-				return fmt.Errorf("open %s: %s label %d is %d, task %s has %d classes", dir, part, i, y, d.Task.Name, len(d.Task.Classes))
-			}
+		found = append(found, e.Name())
+		stem, _, _ := strings.Cut(e.Name(), ".")
+		if kind == "table" {
+			parts[strings.ToLower(stem)] = filepath.Join(dir, e.Name())
 		}
 	}
-	return nil
+	switch {
+	case parts["train"] != "":
+		return r.table(parts["train"], parts["test"])
+	case len(found) == 1:
+		return r.find(filepath.Join(dir, found[0]), Shape{})
+	case len(found) > 1:
+		return nil, fmt.Errorf("open %s: %w: it holds %s: name one of them", dir, ErrNoData, strings.Join(found[:min(len(found), 5)], ", "))
+	}
+	return nil, fmt.Errorf("open %s: %w: want %s", dir, ErrNoData, Formats)
 }
 
-// pair finds the image and label file of one part.
-func pair(dir, part string) (images, labels string, err error) {
+// kindOf tells by its name which reader a file is for.
+func kindOf(path string) string {
+	switch ext := strings.ToLower(filepath.Ext(strings.TrimSuffix(path, ".gz"))); {
+	case slices.Contains([]string{".csv", ".tsv", ".data", ".txt"}, ext):
+		return "table"
+	case ext == ".npz":
+		return "archive"
+	case ext == ".npy":
+		return "array"
+	case slices.Contains([]string{".png", ".jpg", ".jpeg"}, ext):
+		return "picture"
+	}
+	return ""
+}
+
+// table reads one table a part; test may be empty.
+func (r Reading) table(train, test string) (c *contents, err error) {
+	opt := files.TableOptions{Label: r.Label, Drop: r.Drop, Header: r.Header}
+	c = &contents{path: train}
+	if c.train, err = files.Table(train, opt); err == nil && test != "" {
+		c.test, err = files.Table(test, opt)
+	}
+	return c, err
+}
+
+func arrays(path string) (c *contents, err error) {
+	c = &contents{path: path}
+	c.train, c.test, err = files.Arrays(path)
+	return c, err
+}
+
+func pictures(dir string, opt files.PictureOptions) (c *contents, err error) {
+	if opt.Channels != 1 && opt.Channels != 3 {
+		opt.Channels = 0 // no picture has as many; a task checks it later
+	}
+	if !opt.Resize {
+		opt.Height, opt.Width = 0, 0 // any size that all of them have; a task checks it later
+	}
+	c = &contents{path: dir}
+	c.train, c.test, err = files.Pictures(dir, opt)
+	return c, err
+}
+
+func openIDX(dir, images, labels string) (*contents, error) {
+	train, err := files.IDX(images, labels)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	if err := train.WriteIDXImages(sum); err != nil {
+		return nil, err
+	}
+	c := &contents{path: dir, train: train, known: WellKnownTask(known[hex.EncodeToString(sum.Sum(nil))])}
+	if images, labels = idxPair(dir, "t10k"); labels != "" {
+		c.test, err = files.IDX(images, labels)
+	}
+	return c, err
+}
+
+// idxPair finds the image and label file of one part; empty unless both are
+// there.
+func idxPair(dir, part string) (images, labels string) {
 	find := func(kind string) string {
 		for _, sep := range []string{"-", "."} {
 			for _, end := range []string{"", ".gz"} {
@@ -112,34 +224,7 @@ func pair(dir, part string) (images, labels string, err error) {
 	}
 	images, labels = find("imagesidx3"), find("labelsidx1")
 	if images == "" || labels == "" {
-		return "", "", fmt.Errorf("%w: want %s-images-idx3-ubyte and %s-labels-idx1-ubyte, gzip or not, or CIFAR's .bin files", ErrNoData, part, part)
+		return "", ""
 	}
-	return images, labels, nil
-}
-
-func readPair(images, labels string) (*Bytes, error) {
-	shape, pixels, err := readIDXImages(images)
-	if err != nil {
-		return nil, err
-	}
-	y, err := readIDXLabels(labels)
-	if err != nil {
-		return nil, err
-	}
-	if n := len(pixels) / shape.Size(); n != len(y) {
-		return nil, &FileError{Path: labels, Offset: 4, Err: fmt.Errorf("%w: %d labels for %d images", ErrFormat, len(y), n),
-			Hint: "the label file belongs to other images"}
-	}
-	return NewBytes(shape, pixels, y)
-}
-
-// fingerprint is the SHA-256 of the decompressed IDX image file that b was
-// read from.
-func (b *Bytes) fingerprint() string {
-	h := sha256.New()
-	for _, v := range []int{idxImages, len(b.labels), b.shape.H, b.shape.W} {
-		binary.Write(h, binary.BigEndian, uint32(v)) // a hash never fails
-	}
-	h.Write(b.pixels)
-	return hex.EncodeToString(h.Sum(nil))
+	return images, labels
 }

@@ -17,6 +17,9 @@ type Dataset struct {
 	Task  *Task
 	Train Source
 	Test  Source
+	// Remarks say to people how the data were understood: which column holds
+	// the labels, what was held out.
+	Remarks []string
 }
 
 // Load reads the given samples of a source into task space; all of them when
@@ -72,4 +75,32 @@ func (b *Bytes) Read(i int, dst []float32) {
 	for j, p := range b.pixels[i*d : (i+1)*d] {
 		dst[j] = float32(p) / 255
 	}
+}
+
+// Floats is a Source of one float32 a value: features as they are, or pixels
+// in [0, 1].
+type Floats struct {
+	shape  Shape
+	values []float32
+	labels []int
+}
+
+// NewFloats wraps values (len(labels) x shape.Size()) as a Source.
+func NewFloats(shape Shape, values []float32, labels []int) (*Floats, error) {
+	if len(values) != len(labels)*shape.Size() {
+		return nil, fmt.Errorf("wrap values: %d for %d samples of %v", len(values), len(labels), shape)
+	}
+	return &Floats{shape: shape, values: values, labels: labels}, nil
+}
+
+// Shape implements Source.
+func (f *Floats) Shape() Shape { return f.shape }
+
+// Labels implements Source.
+func (f *Floats) Labels() []int { return f.labels }
+
+// Read implements Source.
+func (f *Floats) Read(i int, dst []float32) {
+	d := f.shape.Size()
+	copy(dst, f.values[i*d:(i+1)*d])
 }

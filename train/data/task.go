@@ -50,6 +50,21 @@ func (t *Task) constants() int {
 	return t.Shape.C
 }
 
+// Filled is the task as this version writes it; a single mean or deviation
+// stands for all channels or features.
+func (t Task) Filled() *Task {
+	t.Version = TaskVersion
+	if n := t.constants(); t.Shape.check() == nil {
+		if len(t.Mean) == 1 {
+			t.Mean = slices.Repeat(t.Mean, n)
+		}
+		if len(t.Std) == 1 {
+			t.Std = slices.Repeat(t.Std, n)
+		}
+	}
+	return &t
+}
+
 // Validate checks a task from outside: bounded sizes, names that print, finite
 // constants with positive deviations.
 func (t *Task) Validate() error {

@@ -1,4 +1,4 @@
-package data
+package files
 
 import (
 	"bytes"
@@ -35,34 +35,18 @@ func folder(t *testing.T, files map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, b := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return dir
 }
 
-func TestIDXIsReadPlainAndCompressed(t *testing.T) {
-	labels := idx([]uint32{idxLabels, 4}, []byte{0, 1, 9, 3})
-	for name, dir := range map[string]string{
-		"plain":      folder(t, map[string][]byte{"train-images-idx3-ubyte": images(4, 28, 28), "train-labels-idx1-ubyte": labels}),
-		"compressed": folder(t, map[string][]byte{"train-images-idx3-ubyte.gz": gz(images(4, 28, 28)), "train-labels-idx1-ubyte.gz": gz(labels)}),
-	} {
-		ds, err := Open(dir, WellKnownTask("mnist"))
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		s, err := Load(ds.Task, ds.Train, []int{2})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s.Y[0] != 9 || s.X[0] != float32((1-.1307)*(1/.3081)) && (s.X[0] < 2.8 || s.X[0] > 2.83) || ds.Test != nil {
-			t.Errorf("%s: label %d, first value %v", name, s.Y[0], s.X[0])
-		}
-	}
-}
-
-func TestBadFilesNameFileByteAndHint(t *testing.T) {
+func TestBadIDXFilesNameFileByteAndHint(t *testing.T) {
 	good := idx([]uint32{idxLabels, 4}, []byte{0, 1, 9, 3})
 	for name, c := range map[string]struct {
 		images, labels []byte
@@ -79,39 +63,12 @@ func TestBadFilesNameFileByteAndHint(t *testing.T) {
 		"too few labels":     {images(4, 28, 28), idx([]uint32{idxLabels, 3}, []byte{1, 2, 3}), ErrFormat, "3 labels for 4 images"},
 		"a lying body count": {idx([]uint32{idxImages, 1 << 20, 28, 28}, []byte("short")), good, ErrTruncated, "byte 21"},
 	} {
-		dir := folder(t, map[string][]byte{"train-images-idx3-ubyte": c.images, "train-labels-idx1-ubyte": c.labels})
-		_, err := Open(dir, WellKnownTask("mnist"))
-		var fe *FileError
+		dir := folder(t, map[string][]byte{"train-images": c.images, "train-labels": c.labels})
+		_, err := IDX(filepath.Join(dir, "train-images"), filepath.Join(dir, "train-labels"))
+		var fe *Error
 		if !errors.Is(err, c.want) || !errors.As(err, &fe) || fe.Hint == "" || fe.Path == "" || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: got %v, want %v with %q", name, err, c.want, c.text)
 		}
-	}
-}
-
-func TestDataMustFitTheTask(t *testing.T) {
-	dir := folder(t, map[string][]byte{"train-images-idx3-ubyte": images(2, 28, 28), "train-labels-idx1-ubyte": idx([]uint32{idxLabels, 2}, []byte{0, 10})})
-	if _, err := Open(dir, WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(), "label 1 is 10") {
-		t.Errorf("label out of range: %v", err)
-	}
-	if _, err := Open(dir, WellKnownTask("cifar-10")); err == nil {
-		t.Error("images of another shape accepted")
-	}
-	if _, err := Open(dir, nil); !errors.Is(err, ErrUnknownData) {
-		t.Errorf("unknown data without a task: %v", err)
-	}
-	if _, err := Open(t.TempDir(), nil); !errors.Is(err, ErrNoData) {
-		t.Errorf("empty folder: %v", err)
-	}
-}
-
-func TestWellKnownTasksAreValid(t *testing.T) {
-	for _, task := range WellKnownTasks() {
-		if err := task.Validate(); err != nil {
-			t.Errorf("%s: %v", task.Name, err)
-		}
-	}
-	if n := len(WellKnownTask("cifar-100").Classes); n != 100 {
-		t.Errorf("cifar-100 has %d classes", n)
 	}
 }
 
@@ -119,8 +76,8 @@ func FuzzIDXImages(f *testing.F) {
 	f.Add(images(2, 4, 4))
 	f.Add(idx([]uint32{idxImages, 1 << 30, 1, 1}, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if shape, pixels, err := decodeIDXImages(bytes.NewReader(b)); err == nil && len(pixels)%shape.Size() != 0 {
-			t.Errorf("%d pixels of %v", len(pixels), shape)
+		if dims, pixels, err := decodeIDXImages(bytes.NewReader(b)); err == nil && len(pixels)%(dims[0]*dims[1]) != 0 {
+			t.Errorf("%d pixels of %v", len(pixels), dims)
 		}
 	})
 }

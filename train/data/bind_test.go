@@ -1,0 +1,306 @@
+package data
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
+)
+
+// tableTask is a task of two features and three classes.
+func tableTask(classes ...string) *Task {
+	return &Task{Version: TaskVersion, Name: "t", Classes: classes, Shape: Shape{1, 1, 2}, Mean: []float64{0, 0}, Std: []float64{1, 1}}
+}
+
+// npz is an archive of uint8 arrays x and y.
+func npz(dims string, x []byte, y ...byte) []byte {
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	add := func(name, dims string, values []byte) {
+		w, _ := z.Create(name + ".npy")
+		head := fmt.Sprintf("{'descr': '|u1', 'fortran_order': False, 'shape': %s, }\n", dims)
+		w.Write([]byte("\x93NUMPY\x01\x00"))
+		binary.Write(w, binary.LittleEndian, uint16(len(head)))
+		w.Write([]byte(head))
+		w.Write(values)
+	}
+	add("x", dims, x)
+	add("y", fmt.Sprintf("(%d,)", len(y)), y)
+	z.Close()
+	return out.Bytes()
+}
+
+func greyPNG(side int, v byte) []byte {
+	m := image.NewGray(image.Rect(0, 0, side, side))
+	for i := range m.Pix {
+		m.Pix[i] = v
+	}
+	var b bytes.Buffer
+	png.Encode(&b, m)
+	return b.Bytes()
+}
+
+func TestLabelsMeetTheClassesOfTheTask(t *testing.T) {
+	for name, c := range map[string]struct {
+		table   string
+		classes []string
+		want    []int // nil when refused
+	}{
+		"by name, in the task's order":          {"1,2,b\n3,4,a\n", []string{"a", "b"}, []int{1, 0}},
+		"a device that holds some classes":      {"1,2,c\n3,4,c\n", []string{"a", "b", "c"}, []int{2, 2}},
+		"numbers that are names":                {"1,2,3\n3,4,1\n", []string{"1", "2", "3"}, []int{2, 0}},
+		"numbers of classes that have names":    {"1,2,1\n3,4,0\n", []string{"a", "b"}, []int{1, 0}},
+		"a number beyond the classes":           {"1,2,2\n3,4,0\n", []string{"a", "b"}, nil},
+		"a number that is no name among others": {"1,2,0\n3,4,1\n", []string{"1", "2"}, nil},
+		"a name that is none":                   {"1,2,a\n3,4,z\n", []string{"a", "b"}, nil},
+	} {
+		ds, err := Open(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte(c.table)}), "d.csv"), tableTask(c.classes...))
+		if c.want == nil {
+			if !errors.Is(err, files.ErrLabel) || !strings.Contains(err.Error(), "line ") {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err != nil || !slices.Equal(ds.Train.Labels(), c.want) || len(ds.Remarks) == 0 {
+			t.Errorf("%s: %+v, %v", name, ds, err)
+		}
+	}
+}
+
+func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
+	grey := &Task{Version: TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: Shape{1, 2, 2}, Mean: []float64{0}, Std: []float64{1}}
+	colour := &Task{Version: TaskVersion, Name: "c", Classes: []string{"0", "1"}, Shape: Shape{3, 1, 2}, Mean: make([]float64, 3), Std: []float64{1, 1, 1}}
+	for name, c := range map[string]struct {
+		file    string
+		content []byte
+		task    *Task
+		r       Reading
+		want    []float32
+	}{
+		"a row of pixels":            {"d.csv", []byte("0,255,0,255,1\n"), grey, Reading{}, []float32{0, 1, 0, 1}},
+		"a row of 16 shades":         {"d.csv", []byte("0,4,8,16,1\n"), grey, Reading{Scale: 16}, []float32{0, .25, .5, 1}},
+		"a row of fractions":         {"d.csv", []byte("0,.25,.5,1,1\n"), grey, Reading{}, []float32{0, .25, .5, 1}},
+		"a row of coloured pixels":   {"d.csv", []byte("0,51,102,153,204,255,1\n"), colour, Reading{}, []float32{0, .2, .4, .6, .8, 1}},
+		"an array of rows":           {"d.npz", npz("(1, 4)", []byte{0, 51, 102, 255}, 1), grey, Reading{}, []float32{0, .2, .4, 1}},
+		"an array of grey images":    {"d.npz", npz("(1, 2, 2)", []byte{0, 51, 102, 255}, 1), grey, Reading{}, []float32{0, .2, .4, 1}},
+		"one channel, last":          {"d.npz", npz("(1, 2, 2, 1)", []byte{0, 51, 102, 255}, 1), grey, Reading{}, []float32{0, .2, .4, 1}},
+		"one channel, first":         {"d.npz", npz("(1, 1, 2, 2)", []byte{0, 51, 102, 255}, 1), grey, Reading{}, []float32{0, .2, .4, 1}},
+		"channels last":              {"d.npz", npz("(1, 1, 2, 3)", []byte{0, 51, 102, 153, 204, 255}, 1), colour, Reading{}, []float32{0, .6, .2, .8, .4, 1}},
+		"channels first":             {"d.npz", npz("(1, 3, 1, 2)", []byte{0, 51, 102, 153, 204, 255}, 1), colour, Reading{}, []float32{0, .2, .4, .6, .8, 1}},
+		"an array of 16 shades":      {"d.npz", npz("(1, 2, 2)", []byte{0, 4, 8, 16}, 1), grey, Reading{Scale: 16}, []float32{0, .25, .5, 1}},
+		"features are left as found": {"d.npz", npz("(1, 2)", []byte{7, 255}, 1), tableTask("0", "1"), Reading{}, []float32{7, 255}},
+	} {
+		ds, err := c.r.Open(filepath.Join(folder(t, map[string][]byte{c.file: c.content}), c.file), c.task)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := make([]float32, c.task.Shape.Size())
+		ds.Train.Read(0, got)
+		if !slices.EqualFunc(got, c.want, func(a, b float32) bool { return a-b < 1e-6 && b-a < 1e-6 }) || ds.Train.Labels()[0] != 1 {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	for name, table := range map[string]string{"above white": "0,256,0,0,1\n", "below black": "0,-1,0,0,1\n"} {
+		_, err := Open(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte(table)}), "d.csv"), grey)
+		if !errors.Is(err, files.ErrValue) || !strings.Contains(err.Error(), "line 1") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDataAreFoundInFolders(t *testing.T) {
+	table, pixels := []byte("1,2,a\n3,4,b\n"), Task{Version: TaskVersion, Name: "p", Classes: []string{"a", "b"}, Shape: Shape{1, 3, 3}, Mean: []float64{0}, Std: []float64{1}}
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		task  *Task
+		test  bool
+		err   error
+	}{
+		"the only table":    {map[string][]byte{"some.csv.gz": gz(table), "notes.txt": []byte("x")}, tableTask("a", "b"), false, nil},
+		"train and test":    {map[string][]byte{"train.csv": table, "test.csv": table, "more.csv": table}, tableTask("a", "b"), true, nil},
+		"the only archive":  {map[string][]byte{"some.npz": npz("(1, 2)", []byte{1, 2}, 0)}, tableTask("a", "b"), false, nil},
+		"pictures":          {map[string][]byte{"train/a/1.png": greyPNG(3, 9), "test/b/1.png": greyPNG(3, 9)}, &pixels, true, nil},
+		"several tables":    {map[string][]byte{"a.csv": table, "b.csv": table}, tableTask("a", "b"), false, ErrNoData},
+		"nothing":           {map[string][]byte{"a.doc": table}, tableTask("a", "b"), false, ErrNoData},
+		"pictures, no task": {map[string][]byte{"a/1.png": greyPNG(3, 9)}, nil, false, ErrUnknownData},
+		"another size":      {map[string][]byte{"a/1.png": greyPNG(4, 9)}, &pixels, false, files.ErrFormat},
+		"another shape":     {map[string][]byte{"a.csv": []byte("1,a\n2,b\n")}, tableTask("a", "b"), false, files.ErrFormat},
+	} {
+		ds, err := Open(folder(t, c.files), c.task)
+		if !errors.Is(err, c.err) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil && (ds.Test != nil) != c.test {
+			t.Errorf("%s: test part %v", name, ds.Test != nil)
+		}
+	}
+	dir := folder(t, map[string][]byte{"a/1.png": greyPNG(4, 9)})
+	if _, err := Open(filepath.Join(dir, "a", "1.png"), &pixels); !errors.Is(err, ErrNoData) {
+		t.Errorf("a single picture: %v", err)
+	}
+	if ds, err := (Reading{Resize: true}).Open(dir, &pixels); err != nil || ds.Train.Shape() != pixels.Shape {
+		t.Errorf("resampled: %v", err)
+	}
+}
+
+func TestTasksAreDerived(t *testing.T) {
+	dir := folder(t, map[string][]byte{
+		"t.csv":       []byte("a,b,c,kind\n1,5,1000000000,y\n3,5,1000001000,x\n1,5,1000000000,x\n3,5,1000001000,y\n"),
+		"n.csv":       []byte("1,10\n2,9\n3,10\n4,9\n"),
+		"n.npz":       npz("(4, 1, 2)", []byte{0, 255, 0, 255, 255, 0, 255, 0}, 2, 2, 5, 5),
+		"s.csv":       []byte("3,1,red,green,blue\n1,1\n2,0\n3,0\n"),
+		"p/b/1.png":   greyPNG(2, 255),
+		"p/a/1.png":   greyPNG(2, 0),
+		"p/a/2.png":   greyPNG(2, 0),
+		"p/b/2.png":   greyPNG(2, 255),
+		"bad/a/1.png": greyPNG(2, 255),
+	})
+	constant := Task{Mean: []float64{.5}, Std: []float64{.25}}
+	for name, c := range map[string]struct {
+		path     string
+		draft    Task
+		shape    Shape
+		classes  string
+		measured bool
+		mean     []float64
+	}{
+		"a table":            {"t.csv", Task{}, Shape{1, 1, 3}, "x y", true, nil},
+		"classes as listed":  {"s.csv", Task{}, Shape{1, 1, 1}, "red green blue", true, nil},
+		"classes by size":    {"n.csv", constant, Shape{1, 1, 1}, "9 10", false, []float64{.5}},
+		"arrays":             {"n.npz", Task{}, Shape{1, 1, 2}, "2 5", true, nil},
+		"pictures":           {"p", constant, Shape{1, 2, 2}, "a b", false, []float64{.5}},
+		"one constant a row": {"t.csv", constant, Shape{1, 1, 3}, "x y", false, []float64{.5, .5, .5}},
+		"names asked for":    {"n.npz", Task{Classes: strings.Fields("a b c d e f"), Mean: []float64{1}}, Shape{1, 1, 2}, "a b c d e f", true, []float64{1, 1}},
+	} {
+		c.draft.Name = "d"
+		ds, measured, err := Reading{}.Derive(filepath.Join(dir, c.path), c.draft)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if ds.Task.Shape != c.shape || strings.Join(ds.Task.Classes, " ") != c.classes || measured != c.measured || c.mean != nil && !slices.Equal(ds.Task.Mean, c.mean) {
+			t.Errorf("%s: %+v, measured %t", name, ds.Task, measured)
+		}
+	}
+	ds, _, err := Reading{}.Derive(filepath.Join(dir, "t.csv"), Task{Name: "d"})
+	if err != nil || !slices.Equal(ds.Task.Std, []float64{1, 1, 500}) && ds.Task.Std[1] != 1 {
+		t.Errorf("deviations %v, %v", ds.Task.Std, err)
+	}
+	if m := ds.Task.Mean[2]; m < 1e9 || m > 1e9+1000 {
+		t.Errorf("a mean of large values is %v", m)
+	}
+	for name, path := range map[string]string{"one class": "bad", "built-in": GlyphPath} {
+		if path != GlyphPath {
+			path = filepath.Join(dir, path)
+		}
+		if _, _, err := (Reading{}).Derive(path, Task{Name: "d"}); !errors.Is(err, ErrInvalidTask) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestConstantsAreRoundedToTheDeviation(t *testing.T) {
+	src, err := NewFloats(Shape{1, 1, 3}, []float32{0.1, 1234.5678, 7e5, 0.1, 1334.5678, 9e5}, []int{0, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mean, std := measure(&Task{Shape: src.Shape()}, src)
+	if !slices.Equal(mean, []float64{.1, 1284.57, 8e5}) || !slices.Equal(std, []float64{1, 50, 1e5}) {
+		t.Errorf("mean %v, std %v", mean, std)
+	}
+}
+
+func TestHoldoutIsStratifiedAndTheSameEverywhere(t *testing.T) {
+	labels := append(labelsOf(50, 3), 3, 3, 4)
+	train, test := Holdout(labels, 6, .2, 0)
+	counts := ClassTable(labels, 6, [][]int{train, test})
+	if !slices.Equal(counts[0], []int{40, 40, 40, 1, 1, 0}) || !slices.Equal(counts[1], []int{10, 10, 10, 1, 0, 0}) {
+		t.Errorf("%v", counts)
+	}
+	if !slices.Equal(test[:4], []int{0, 4, 5, 7}) {
+		t.Errorf("the split has changed: %v; devices must agree for ever", test[:4])
+	}
+	if _, other := Holdout(labels, 6, .2, 1); slices.Equal(test, other) {
+		t.Error("another seed, the same split")
+	}
+	if all, none := Holdout(labels, 6, 0, 0); len(all) != len(labels) || none != nil {
+		t.Error("a fraction of 0 holds something out")
+	}
+}
+
+func TestHoldoutOfADataSet(t *testing.T) {
+	ds, err := Open(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte("1,2,a\n3,4,b\n5,6,a\n7,8,b\n")}), "d.csv"), tableTask("a", "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	half, err := ds.Holdout(.5, 0)
+	if err != nil || len(half.Train.Labels()) != 2 || len(half.Test.Labels()) != 2 || ds.Test != nil || len(half.Remarks) != 2 {
+		t.Fatalf("%+v, %v", half, err)
+	}
+	s, err := Load(half.Task, half.Test, nil)
+	if err != nil || s.X[1] != s.X[0]+1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if again, err := half.Holdout(.5, 0); again != half || err != nil {
+		t.Error("a data set with a test part was split again")
+	}
+	for _, f := range []float64{-1, 1, 2} {
+		if _, err := ds.Holdout(f, 0); err == nil {
+			t.Errorf("fraction %g accepted", f)
+		}
+	}
+}
+
+func TestRealTablesMakeTasksAndSplits(t *testing.T) {
+	dir := os.Getenv("DISTILLMESH_DATA")
+	if dir == "" {
+		t.Skip("needs real data: set DISTILLMESH_DATA")
+	}
+	for _, c := range []struct {
+		path  string
+		draft Task
+		r     Reading
+	}{
+		{"tabular/iris.csv", Task{}, Reading{}}, {"tabular/wine_data.csv", Task{}, Reading{}}, {"tabular/breast_cancer.csv", Task{}, Reading{}},
+		{"digits", Task{Shape: Shape{1, 8, 8}}, Reading{Scale: 16}}, {"digits", Task{}, Reading{}},
+		{"mnist", Task{}, Reading{}},
+	} {
+		c.draft.Name = "d"
+		ds, measured, err := c.r.Derive(filepath.Join(dir, filepath.FromSlash(c.path)), c.draft)
+		if err != nil || !measured {
+			t.Fatalf("%s: %v, measured %t", c.path, err, measured)
+		}
+		s, err := Load(ds.Task, ds.Train, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, squares := 0., 0.
+		for _, v := range s.X {
+			sum, squares = sum+float64(v), squares+float64(v*v)
+		}
+		n := float64(len(s.X))
+		if mean, square := sum/n, squares/n; mean < -.05 || mean > .05 || square < .7 || square > 2 { // pixels that are nearly always 0 stand out
+			t.Errorf("%s: mean %.3f and mean square %.3f in task space", c.path, mean, square)
+		}
+		for _, split := range []Split{{Kind: Ring, Clients: 4, PerClient: 2}, {Kind: IID, Clients: 4}} {
+			parts, err := split.Parts(ds.Train.Labels(), len(ds.Task.Classes))
+			if err != nil || slices.ContainsFunc(parts, func(p []int) bool { return len(p) == 0 }) {
+				t.Errorf("%s, %s: an empty part, %v", c.path, split, err)
+			}
+		}
+		if c.path == "mnist" && (ds.Task.Mean[0] != .1307 || ds.Task.Std[0] != .3081) {
+			t.Errorf("MNIST has mean %v, std %v", ds.Task.Mean, ds.Task.Std)
+		}
+	}
+}

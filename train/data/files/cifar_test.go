@@ -1,0 +1,44 @@
+package files
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+)
+
+// cifarFile is one record a row of labels; every pixel is the record's number.
+func cifarFile(rows ...[]byte) []byte {
+	var out []byte
+	for i, labels := range rows {
+		out = append(append(out, labels...), bytes.Repeat([]byte{byte(i)}, 3072)...)
+	}
+	return out
+}
+
+// zeros never ends.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func TestEndlessCIFARFileIsRefused(t *testing.T) {
+	if err := decodeCIFAR(zeros{}, []int{10}, &Part{}); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("got %v, want ErrTooLarge", err)
+	}
+}
+
+func FuzzCIFAR(f *testing.F) {
+	f.Add(cifarFile([]byte{1}, []byte{2}), false)
+	f.Add(cifarFile([]byte{1, 99}), true)
+	f.Add([]byte("short"), true)
+	f.Fuzz(func(t *testing.T, b []byte, hundred bool) {
+		values := []int{10}
+		if hundred {
+			values = []int{20, 100}
+		}
+		var p Part
+		err := decodeCIFAR(bytes.NewReader(b), values, &p)
+		if err == nil && (len(p.Bytes)+len(p.Labels)*len(values) != len(b) || len(p.Bytes) != 3072*len(p.Labels)) {
+			t.Errorf("%d pixels and %d labels from %d bytes", len(p.Bytes), len(p.Labels), len(b))
+		}
+	})
+}

@@ -1,0 +1,158 @@
+package files
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// greyPNG is a picture whose pixel i is i.
+func greyPNG(h, w int) []byte {
+	m := image.NewGray(image.Rect(0, 0, w, h))
+	for i := range m.Pix {
+		m.Pix[i] = byte(i)
+	}
+	return encodePNG(m)
+}
+
+// colourPNG is one colour.
+func colourPNG(h, w int, c color.NRGBA) []byte {
+	m := image.NewNRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			m.SetNRGBA(x, y, c)
+		}
+	}
+	return encodePNG(m)
+}
+
+func encodePNG(m image.Image) []byte {
+	var b bytes.Buffer
+	png.Encode(&b, m)
+	return b.Bytes()
+}
+
+func greyJPEG(h, w int, v byte) []byte {
+	m := image.NewGray(image.Rect(0, 0, w, h))
+	for i := range m.Pix {
+		m.Pix[i] = v
+	}
+	var b bytes.Buffer
+	jpeg.Encode(&b, m, nil)
+	return b.Bytes()
+}
+
+func TestPicturesAreReadByFolder(t *testing.T) {
+	red := colourPNG(2, 2, color.NRGBA{200, 100, 50, 255})
+	dir := folder(t, map[string][]byte{
+		"grey/cat/1.png": greyPNG(2, 3), "grey/cat/2.PNG.gz": gz(greyPNG(2, 3)), "grey/ant/x.jpg": greyJPEG(2, 3, 77),
+		"grey/ant/.hidden.png": []byte("x"), "grey/ant/readme.txt": []byte("x"), "grey/.git/a.png": []byte("x"),
+		"parts/train/b/1.png": red, "parts/train/a/1.png": greyPNG(2, 2), "parts/val/a/2.png": greyPNG(2, 2),
+		"half/a/1.png": colourPNG(1, 1, color.NRGBA{200, 100, 50, 128}),
+	})
+	p, test, err := Pictures(filepath.Join(dir, "grey"), PictureOptions{})
+	if err != nil || test != nil {
+		t.Fatal(test, err)
+	}
+	checkPart(t, p)
+	want := append(bytes.Repeat([]byte{77}, 6), 0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5)
+	if !slices.Equal(p.Dims, []int{1, 2, 3}) || !slices.Equal(p.Names, []string{"ant", "cat"}) || !bytes.Equal(p.Bytes, want) {
+		t.Errorf("%v %q %v", p.Dims, p.Names, p.Bytes)
+	}
+	if p, test, err = Pictures(filepath.Join(dir, "parts"), PictureOptions{}); err != nil || test == nil {
+		t.Fatal(test, err)
+	}
+	want = append(bytes.Repeat([]byte{0, 1, 2, 3}, 3), 200, 200, 200, 200, 100, 100, 100, 100, 50, 50, 50, 50)
+	if !slices.Equal(p.Dims, []int{3, 2, 2}) || !bytes.Equal(p.Bytes, want) || !slices.Equal(test.Names, []string{"a"}) {
+		t.Errorf("%v %v, test %q", p.Dims, p.Bytes, test.Names)
+	}
+	if p, _, err = Pictures(filepath.Join(dir, "parts"), PictureOptions{Channels: 1}); err != nil || len(p.Bytes) != 8 || p.Bytes[4] != 124 {
+		t.Errorf("colours as grey: %v, %v", p, err)
+	}
+	if p, _, err = Pictures(filepath.Join(dir, "half"), PictureOptions{}); err != nil || !bytes.Equal(p.Bytes, []byte{100, 50, 25}) {
+		t.Errorf("transparent over black: %v, %v", p.Bytes, err)
+	}
+	if !HasPictures(dir+"/grey") || !HasPictures(dir+"/parts") || HasPictures(dir) {
+		t.Error("HasPictures")
+	}
+}
+
+func TestPicturesOfOtherSizesAreResampledOnRequest(t *testing.T) {
+	dir := folder(t, map[string][]byte{"a/1.jpg": greyJPEG(64, 48, 100), "a/2.png": greyPNG(8, 8), "b/1.png": colourPNG(5, 9, color.NRGBA{9, 9, 9, 255})})
+	_, _, err := Pictures(dir, PictureOptions{})
+	if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "8 x 8 pixels (height x width), want 64 x 48") {
+		t.Errorf("two sizes: %v", err)
+	}
+	p, _, err := Pictures(dir, PictureOptions{Channels: 1, Height: 8, Width: 8, Resize: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPart(t, p)
+	if p.Bytes[0] != 100 || p.Bytes[63] != 100 || p.Bytes[64] != 0 || p.Bytes[127] != 63 || p.Bytes[128] != 9 || p.Bytes[191] != 9 {
+		t.Errorf("%v", p.Bytes)
+	}
+	if p, _, err = Pictures(dir, PictureOptions{Channels: 3, Height: 4, Width: 4, Resize: true}); err != nil || p.Bytes[95] < 8 || p.Bytes[95] > 10 && p.Bytes[95] < 50 {
+		t.Errorf("%v, %v", p, err)
+	}
+}
+
+// liar is a PNG whose header announces a size that it does not have.
+func liar(h, w uint32) []byte {
+	b := greyPNG(2, 2)
+	binary.BigEndian.PutUint32(b[16:], w)
+	binary.BigEndian.PutUint32(b[20:], h)
+	binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
+	return b
+}
+
+func TestBadPicturesNameFileAndHint(t *testing.T) {
+	good := greyPNG(2, 2)
+	for name, c := range map[string]struct {
+		bad  []byte
+		want error
+	}{
+		"empty": {nil, ErrTruncated}, "cut": {good[:len(good)-20], ErrFormat}, "cut header": {good[:20], ErrFormat}, "not a picture": {[]byte("hello, world"), ErrFormat},
+		"announces too much": {liar(1<<20, 1<<20), ErrTooLarge}, "announces what does not come": {liar(3000, 3000), ErrFormat}, "cut JPEG": {greyJPEG(2, 2, 1)[:30], ErrFormat},
+		"another size": {greyPNG(3, 2), ErrFormat},
+	} {
+		dir := folder(t, map[string][]byte{"a/0.png": good, "b/x.png": c.bad})
+		_, _, err := Pictures(dir, PictureOptions{Height: 2, Width: 2, Resize: name == "announces what does not come"})
+		var fe *Error
+		if !errors.Is(err, c.want) || !errors.As(err, &fe) || fe.Hint == "" || fe.Path != filepath.Join(dir, "b", "x.png") {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	for name, dir := range map[string]string{"no folder": folder(t, map[string][]byte{"1.png": good}), "an empty class": folder(t, map[string][]byte{"a/1.png": good, "b/x": nil})} {
+		if _, _, err := Pictures(dir, PictureOptions{}); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzImage(f *testing.F) {
+	f.Add(greyPNG(4, 4), false)
+	f.Add(colourPNG(4, 4, color.NRGBA{1, 2, 3, 4}), true)
+	f.Add(greyJPEG(9, 5, 7), false)
+	f.Add(liar(1<<14, 1<<14), true)
+	f.Fuzz(func(t *testing.T, b []byte, colour bool) {
+		if c, err := decodeConfig(b, bytes.NewReader(b)); err != nil || c.Width*c.Height > 1<<16 {
+			return // slow, not wrong
+		}
+		o := PictureOptions{Channels: 1, Height: 4, Width: 4, Resize: true}
+		if colour {
+			o.Channels = 3
+		}
+		if out, err := o.decode(nil, b); err == nil && len(out) != 16*o.Channels {
+			t.Errorf("%d values", len(out))
+		}
+	})
+}
