@@ -22,11 +22,11 @@ const spread = 0.1
 
 // start fills images, class after class, IPC a class held. Once ctx ends it
 // leaves them as they are.
-func (k KIP) start(ctx context.Context, req distill.Request, images []float32) {
+func (k KIP) start(ctx context.Context, pool *kernel.Pool, req distill.Request, images []float32) {
 	members := req.Samples.ByClass()
 	size := req.Samples.Shape.Size() * req.IPC
 	held := req.Samples.Held()
-	kernel.Each(len(held), func(i int) {
+	pool.Each(len(held), func(i int) {
 		if ctx.Err() != nil {
 			return
 		}
