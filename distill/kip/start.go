@@ -50,7 +50,13 @@ func (k KIP) start(ctx context.Context, pool *kernel.Pool, req distill.Request, 
 		for j, at := range rng.Perm(len(x)) {
 			x[j] = req.Samples.Row(members[class][at])
 		}
-		centre := centres(x, req.IPC, func(x [][]float32, n int) []int { return coreset.KMeans(x, n, kmeansRounds, rng) })
+		centre := centres(x, req.IPC, func(x [][]float32, n int) []int {
+			groups, err := coreset.KMeans(ctx, x, n, kmeansRounds, rng)
+			if err != nil {
+				return make([]int, len(x)) // ctx ended: nobody will use them
+			}
+			return groups
+		})
 		for j := range out {
 			at := j / (size / req.IPC)
 			out[j] = float32(centre[at%len(centre)][j%(size/req.IPC)])

@@ -111,7 +111,7 @@ func (m DM) Distill(ctx context.Context, req distill.Request) (*distill.Result, 
 	}
 	pool := kernel.NewPool(req.Cores())
 	defer pool.Close()
-	r, err := m.newRun(pool, req)
+	r, err := m.newRun(ctx, pool, req)
 	if err != nil {
 		return nil, fmt.Errorf("dm: %w", err)
 	}
