@@ -15,7 +15,7 @@ import (
 // Methods lists every method with its default settings, in the order in which
 // they are shown.
 func Methods() []distill.Method {
-	return []distill.Method{match.DefaultDM(), kip.Default(), coreset.DefaultGMM(), coreset.Random{}}
+	return []distill.Method{match.DefaultDM(), kip.Default(), coreset.DefaultClusters(), coreset.DefaultGMM(), coreset.Herding{}, coreset.KCenter{}, coreset.Random{}}
 }
 
 // Method finds one by name.
