@@ -67,22 +67,33 @@ func TestRealSamplesAreDeclared(t *testing.T) {
 	}
 }
 
-// 38 samples in one blob and two far away: the smallest cluster has two.
-func TestSmallestClusterIsMeasured(t *testing.T) {
+// 38 samples in one blob and two far away: the smallest cluster has two, and is
+// filled up with its nearest others unless that is not wanted.
+func TestSmallClustersAreFilledUp(t *testing.T) {
 	local := distilltest.Samples(data.Shape{C: 1, H: 2, W: 2}, 1, []int{0}, 40)
 	for i := range 2 {
 		for j := range local.Row(i) {
 			local.Row(i)[j] += 100
 		}
 	}
-	r, err := DefaultClusters().Distill(context.Background(), distill.Request{Samples: local, IPC: 2})
-	if err != nil || r.SmallestGroup != 2 {
-		t.Errorf("smallest group %d, error %v, want 2", r.SmallestGroup, err)
+	for _, least := range []int{1, 10, 1000} {
+		m := DefaultClusters()
+		m.LeastGroup = least
+		r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		far := max(r.Images.X[0], r.Images.X[4])
+		want, group := map[int]float32{1: 100, 10: 20, 1000: 5}[least], max(2, min(least, 40))
+		if r.SmallestGroup != group || far < want-3 || far > want+3 {
+			t.Errorf("least_group=%d: smallest group %d, far centroid at %.1f; want %d at about %.0f", least, r.SmallestGroup, far, group, want)
+		}
 	}
-	if _, err := (Herding{}).Distill(context.Background(), distill.Request{Samples: local, IPC: 30, Formation: 1}); err != nil {
-		t.Error(err)
-	}
-	if _, err := (Herding{}).Distill(context.Background(), distill.Request{Samples: distilltest.Samples(data.Shape{C: 1, H: 4, W: 4}, 1, []int{0}, 40), IPC: 11, Formation: 2}); !errors.Is(err, distill.ErrTooFew) {
+}
+
+func TestTilesNeedAsManySamples(t *testing.T) {
+	local := distilltest.Samples(data.Shape{C: 1, H: 4, W: 4}, 1, []int{0}, 40)
+	if _, err := (Herding{}).Distill(context.Background(), distill.Request{Samples: local, IPC: 11, Formation: 2}); !errors.Is(err, distill.ErrTooFew) {
 		t.Errorf("44 tiles of 40 samples: %v", err)
 	}
 }
