@@ -63,22 +63,22 @@ type labeller struct {
 	pool    *kernel.Pool
 	rows    int // labels, n / Repeat
 	classes int
-	support []float64 // <s,s>/d
-	chol    *cholesky // of K_ss and its ridge; its x is a block of K_ts, then of B before R
-	sides   []float64 // memory of chol.x
-	product []float32 // a block of K_ts
-	weight  []float64 // rows x labelBlock: B', by targets
-	rest    []float64 // C x labelBlock: (Y_t - B Start)'
-	normal  []float64 // rows x rows: B'B, lower triangle
-	right   []float64 // C x rows: (B' (Y_t - B Start))'
+	support []float64        // <s,s>/d
+	chol    *kernel.Cholesky // of K_ss and its ridge; its x is a block of K_ts, then of B before R
+	sides   []float64        // memory of chol.X
+	product []float32        // a block of K_ts
+	weight  []float64        // rows x labelBlock: B', by targets
+	rest    []float64        // C x labelBlock: (Y_t - B Start)'
+	normal  []float64        // rows x rows: B'B, lower triangle
+	right   []float64        // C x rows: (B' (Y_t - B Start))'
 }
 
 func newLabeller(pool *kernel.Pool, p Labelling) *labeller {
 	n, rows, c := p.Support.M, p.Support.M/p.Repeat, p.Targets.Classes
-	l := &labeller{Labelling: p, pool: pool, rows: rows, classes: c, support: squares(p.Support), chol: newCholesky(pool, n, labelBlock),
+	l := &labeller{Labelling: p, pool: pool, rows: rows, classes: c, support: squares(p.Support), chol: kernel.NewCholesky(pool, n, labelBlock),
 		product: make([]float32, labelBlock*n), weight: make([]float64, rows*labelBlock), rest: make([]float64, c*labelBlock),
 		normal: make([]float64, rows*rows), right: make([]float64, c*rows)}
-	l.sides = l.chol.x
+	l.sides = l.chol.X
 	return l
 }
 
@@ -103,7 +103,7 @@ func (l *labeller) factor() error {
 			m := min(labelBlock, n-from)
 			l.kernels(Rows{l.Support.X[from*d : (from+m)*d], m, d})
 			for i := range m {
-				row := l.chol.l[(from+i)*n : (from+i+1)*n]
+				row := l.chol.L[(from+i)*n : (from+i+1)*n]
 				for j, v := range l.product[i*n : (i+1)*n] {
 					row[j] = float64(v)
 				}
@@ -111,7 +111,7 @@ func (l *labeller) factor() error {
 				row[from+i] = Pair(l.Depth, s, s, s) + ridge
 			}
 		}
-		if l.chol.factor() {
+		if l.chol.Factor() {
 			return nil
 		}
 		ridge *= 10
@@ -123,11 +123,11 @@ func (l *labeller) factor() error {
 func (l *labeller) add(from, m int) {
 	n, d := l.Support.M, l.Support.D
 	l.kernels(Rows{l.Targets.X[from*d : (from+m)*d], m, d})
-	l.chol.x = l.sides[:m*n]
+	l.chol.X = l.sides[:m*n]
 	for i, v := range l.product[:m*n] {
-		l.chol.x[i] = float64(v)
+		l.chol.X[i] = float64(v)
 	}
-	l.chol.solve()
+	l.chol.Solve()
 	l.pool.Each(m, func(i int) { l.residual(from+i, i) })
 	l.pool.Each(l.rows, func(i int) {
 		b := l.weight[i*labelBlock : i*labelBlock+m]
@@ -149,7 +149,7 @@ func (l *labeller) residual(target, column int) {
 	for c, v := range want {
 		rest[c] = float64(v)
 	}
-	b := l.chol.x[column*n : (column+1)*n]
+	b := l.chol.X[column*n : (column+1)*n]
 	for i := range l.rows {
 		w := floats.Sum(b[i*l.Repeat : (i+1)*l.Repeat])
 		l.weight[i*labelBlock+column] = w
@@ -169,18 +169,18 @@ func (l *labeller) solve() ([]float32, error) {
 		trace += l.normal[i*l.rows+i]
 	}
 	ridge := labelRidge * trace / float64(l.rows)
-	chol := newCholesky(l.pool, l.rows, l.classes)
+	chol := kernel.NewCholesky(l.pool, l.rows, l.classes)
 	for range 4 {
-		copy(chol.l, l.normal)
+		copy(chol.L, l.normal)
 		for i := range l.rows {
-			chol.l[i*l.rows+i] += ridge
+			chol.L[i*l.rows+i] += ridge
 		}
-		if chol.factor() {
-			copy(chol.x, l.right)
-			chol.solve()
+		if chol.Factor() {
+			copy(chol.X, l.right)
+			chol.Solve()
 			out := make([]float32, l.rows*l.classes)
 			for i := range out {
-				out[i] = float32(float64(l.Start[i]) + chol.x[i%l.classes*l.rows+i/l.classes])
+				out[i] = float32(float64(l.Start[i]) + chol.X[i%l.classes*l.rows+i/l.classes])
 			}
 			return out, nil
 		}
