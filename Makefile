@@ -1,7 +1,7 @@
 # One set of build flags everywhere, so that the build cache is shared.
 export CGO_ENABLED = 0
 
-.PHONY: build test ci bench benchmarks fuzz race demo kip study
+.PHONY: build test ci bench benchmarks fuzz race demo kip coresets study
 
 build: ## the program, stripped, in bin/
 	go build -trimpath -ldflags "-s -w" -o bin/distillmesh ./cmd/distillmesh
@@ -26,6 +26,9 @@ study: ## dm and kip through a real mesh, beside their controls (minutes; needs 
 
 kip: ## kip on real data beside the published figures (minutes; needs DISTILLMESH_DATA)
 	go run ./test/kip
+
+coresets: ## the cheap methods on real data beside the published figures (minutes; needs DISTILLMESH_DATA)
+	go run ./test/coresets
 
 FUZZTIME ?= 20s
 fuzz: ## each decoder of foreign bytes for a while

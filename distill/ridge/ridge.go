@@ -143,7 +143,18 @@ func (r Ridge) distil(ctx context.Context, pool *kernel.Pool, sums *linear.Stati
 	return &distill.Result{Images: images, Consumer: r.consumer(), SmallestGroup: smallest}, ctx.Err()
 }
 
-// choose sums up all samples, and picks lambda where it is not given.
+// Choose gives the statistics of all samples of a request and the lambda that
+// Distill solves them with.
+func (r Ridge) Choose(ctx context.Context, req distill.Request) (*linear.Statistics, float64, error) {
+	if err := req.Check(); err != nil {
+		return nil, 0, err
+	}
+	pool := kernel.NewPool(req.Cores())
+	defer pool.Close()
+	return r.choose(ctx, pool, req)
+}
+
+// choose is Choose on a pool.
 func (r Ridge) choose(ctx context.Context, pool *kernel.Pool, req distill.Request) (*linear.Statistics, float64, error) {
 	s := req.Samples
 	sums := linear.NewStatistics(s.Shape, s.Classes)

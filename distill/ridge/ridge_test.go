@@ -249,10 +249,8 @@ func TestMergeChoosesLambdaAndRefuses(t *testing.T) {
 // Validation prefers a ridge that smooths where samples are few and noisy, and
 // manages with a sample a class.
 func TestLambdaIsChosen(t *testing.T) {
-	pool := kernel.NewPool(1)
-	defer pool.Close()
 	local := overlap(120, 9, 0, 1, 2, 3)
-	_, lambda, err := Default().choose(context.Background(), pool, distill.Request{Samples: local, IPC: 1})
+	_, lambda, err := Default().Choose(context.Background(), distill.Request{Samples: local, IPC: 1})
 	if err != nil || !slices.Contains(grid(), lambda) {
 		t.Errorf("chose %g, error %v", lambda, err)
 	}
