@@ -89,8 +89,6 @@ const copyRows = 64
 
 // Part implements kernel.Task: it copies some of the targets.
 func (b *batch) Part(_ *kernel.Scratch, part int) {
-	d := b.samples.Shape.Size()
-	for i := part * copyRows; i < min(len(b.pick), (part+1)*copyRows); i++ {
-		copy(b.to.Targets[i*d:(i+1)*d], b.samples.Row(b.pick[i]))
-	}
+	d, lo, hi := b.samples.Shape.Size(), part*copyRows, min(len(b.pick), (part+1)*copyRows)
+	kernel.Gather(b.to.Targets[lo*d:hi*d], b.samples.X, b.pick[lo:hi], d)
 }
