@@ -22,7 +22,7 @@ func TestAKilledStudyGoesOnToTheSameDocument(t *testing.T) {
 	dir := t.TempDir()
 	command := func(folder string) *exec.Cmd {
 		cmd := exec.Command(program, "simulate", "--json", "-o", filepath.Join(dir, folder), "--seeds", "1", "--clients", "4", "--ring", "3",
-			"--method", "gmm,dm:iterations=20,fedavg:rounds=4:steps=5", "--model", "lenet,ntk:1", "--steps", "60", "--curve", "3", "--no-bound")
+			"--method", "gmm,dm:iterations=5,fedavg:rounds=4:steps=5", "--model", "lenet,ntk:1", "--steps", "60", "--curve", "3", "--no-bound")
 		cmd.Env = append(os.Environ(), "DISTILLMESH_PATH="+filepath.Join(dir, "home"))
 		return cmd
 	}
@@ -46,7 +46,7 @@ func TestAKilledStudyGoesOnToTheSameDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	killed := 0
-	for wait := 100 * time.Millisecond; ; wait += wait / 2 {
+	for wait := 300 * time.Millisecond; ; wait *= 2 {
 		cmd := command("killed")
 		var out bytes.Buffer
 		cmd.Stdout = &out
