@@ -100,18 +100,20 @@ func (p *Plan) splitOf(seed int) data.Split {
 // leastTiles is how many samples of a class a stored image may need.
 const leastTiles = 4
 
+// need is how many samples of a class a client must have to publish it.
+func (r *runner) need() int { return r.plan.IPC * max(leastTiles, r.plan.Formation*r.plan.Formation) }
+
 // local is a client's part, without classes of which it has too few samples for
 // the budget: no method could publish an image of those, in any formation.
 func (r *runner) local(part []int) *data.Samples {
 	s := r.train.Subset(part)
-	need := r.plan.IPC * max(leastTiles, r.plan.Formation*r.plan.Formation)
 	if s.Len() == 0 {
 		return s
 	}
 	members := s.ByClass()
 	var keep []int
 	for i, y := range s.Y {
-		if len(members[y]) >= need {
+		if len(members[y]) >= r.need() {
 			keep = append(keep, i)
 		}
 	}

@@ -210,6 +210,8 @@ func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 		"unknown model":     func(p *Plan) { p.Consumers = []string{"transformer"} },
 		"no model":          func(p *Plan) { p.Consumers = nil },
 		"no seeds":          func(p *Plan) { p.Seeds = 0 },
+		"pixels":            func(p *Plan) { p.Pixels = "U9" },
+		"a huge budget":     func(p *Plan) { p.IPC = 1000 },
 		"five of three":     func(p *Plan) { p.Split.PerClient = 5 },
 	} {
 		p := smallPlan(t)
