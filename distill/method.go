@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -104,6 +105,14 @@ func (r Request) Check() error {
 		}
 	}
 	return nil
+}
+
+// Cores is the number of processor cores to use, at least 1.
+func (r Request) Cores() int {
+	if r.Workers < 1 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return r.Workers
 }
 
 // Plain refuses a formation, for methods that make plain images alone.

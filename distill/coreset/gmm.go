@@ -89,7 +89,10 @@ func (g GMM) fitClass(ctx context.Context, req distill.Request, members []int, c
 	if req.IPC == 1 {
 		return &mixture{mean: [][]float64{Mean(x)}, weight: []float64{float64(len(x))}}, nil
 	}
-	start := KMeans(x, req.IPC, g.MaxIterations, data.Stream(req.Seed, "coreset-gmm", uint64(class)))
+	start, err := KMeans(ctx, x, req.IPC, g.MaxIterations, data.Stream(req.Seed, "coreset-gmm", uint64(class)))
+	if err != nil {
+		return nil, err
+	}
 	return g.em(ctx, x, start)
 }
 

@@ -1,15 +1,27 @@
 package coreset
 
-import "math/rand/v2"
+import (
+	"context"
+	"math/rand/v2"
+)
 
 // KMeans assigns each row to one of k clusters: k-means++ seeding, then Lloyd
 // rounds until nothing moves. An emptied cluster takes the row farthest from
-// its centre.
-func KMeans(x [][]float32, k, rounds int, rng *rand.Rand) []int {
-	centre := plusPlus(x, k, rng)
+// its centre. There must be at least k rows; no cluster stays empty. It works on
+// one core and fails with ctx's error alone.
+func KMeans(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand) ([]int, error) {
+	centre, err := plusPlus(ctx, x, k, rng)
+	if err != nil {
+		return nil, err
+	}
 	assign := make([]int, len(x))
+	a := newAssigner(x, k)
+	defer a.close()
 	for round := range rounds {
-		moved := nearestCentres(x, centre, assign)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		moved := a.nearest(centre, assign)
 		refill(x, centre, assign)
 		if moved == 0 && round > 0 {
 			break
@@ -18,15 +30,18 @@ func KMeans(x [][]float32, k, rounds int, rng *rand.Rand) []int {
 			centre[c] = Mean(clusterRows(x, assign, c))
 		}
 	}
-	return assign
+	return assign, nil
 }
 
 // plusPlus draws centres with probability proportional to the squared distance
 // to the nearest centre so far (Arthur and Vassilvitskii 2007).
-func plusPlus(x [][]float32, k int, rng *rand.Rand) [][]float64 {
+func plusPlus(ctx context.Context, x [][]float32, k int, rng *rand.Rand) ([][]float64, error) {
 	centre := [][]float64{Mean(x[rng.IntN(len(x)):][:1])}
 	dist := make([]float64, len(x))
 	for len(centre) < k {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		total := 0.0
 		for i, row := range x {
 			if d := Distance2(row, centre[len(centre)-1]); len(centre) == 1 || d < dist[i] {
@@ -43,23 +58,7 @@ func plusPlus(x [][]float32, k int, rng *rand.Rand) [][]float64 {
 		}
 		centre = append(centre, Mean(x[pick:pick+1]))
 	}
-	return centre
-}
-
-func nearestCentres(x [][]float32, centre [][]float64, assign []int) (moved int) {
-	for i, row := range x {
-		best, at := Distance2(row, centre[0]), 0
-		for c := 1; c < len(centre); c++ {
-			if d := Distance2(row, centre[c]); d < best {
-				best, at = d, c
-			}
-		}
-		if assign[i] != at {
-			assign[i] = at
-			moved++
-		}
-	}
-	return moved
+	return centre, nil
 }
 
 func refill(x [][]float32, centre [][]float64, assign []int) {
@@ -102,14 +101,16 @@ func Distance2(row []float32, centre []float64) float64 {
 	return sum
 }
 
-// Centroids groups rows by k-means of at most the given rounds and returns the
-// mean and the size of each of the k groups, none empty. There must be at least
-// k rows.
-func Centroids(x [][]float32, k, rounds int, rng *rand.Rand) (mean [][]float64, size []int) {
-	assign := KMeans(x, k, rounds, rng)
+// Centroids groups rows by KMeans and returns the mean and the size of each of
+// the k groups.
+func Centroids(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand) (mean [][]float64, size []int, err error) {
+	assign, err := KMeans(ctx, x, k, rounds, rng)
+	if err != nil {
+		return nil, nil, err
+	}
 	for c := range k {
 		rows := clusterRows(x, assign, c)
 		mean, size = append(mean, Mean(rows)), append(size, len(rows))
 	}
-	return mean, size
+	return mean, size, nil
 }

@@ -1,6 +1,7 @@
-// Package coreset holds the cheap methods: real samples picked at random (the
-// control beside every other method) and Gaussian mixtures, whose means are
-// averages of real samples.
+// Package coreset holds the cheap methods: real samples, picked at random (the
+// control beside every other method), by herding, k-center or k-means, and
+// averages of real samples, by k-means and Gaussian mixtures. docs/methods.md
+// compares them.
 package coreset
 
 import (

@@ -66,6 +66,18 @@ func Run(t *testing.T, m distill.Method) {
 			t.Error("other bits with one processor")
 		}
 	})
+	t.Run("gives the same bits for any number of workers", func(t *testing.T) {
+		want := do(t, 2, 5).Images
+		for _, workers := range []int{1, 3} {
+			r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Seed: 5, Workers: workers})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(r.Images.X, want.X) || !slices.Equal(r.Images.Soft, want.Soft) {
+				t.Errorf("other bits with %d workers", workers)
+			}
+		}
+	})
 	t.Run("leaves its input alone", func(t *testing.T) {
 		before := slices.Clone(local.X)
 		do(t, 2, 3)

@@ -24,7 +24,7 @@ type batch struct {
 	to      *ntk.Regression
 }
 
-func newBatch(s *data.Samples, most int, seed uint64) *batch {
+func newBatch(pool *kernel.Pool, s *data.Samples, most int, seed uint64) *batch {
 	b := &batch{samples: s, seed: seed, same: true, squares: make([]float32, s.Len())}
 	for _, index := range s.ByClass() {
 		if len(index) > 0 {
@@ -40,7 +40,7 @@ func newBatch(s *data.Samples, most int, seed uint64) *batch {
 		total += n
 	}
 	b.pick, b.swaps = make([]int, 0, total), make([]int, 0, share)
-	kernel.Each(s.Len(), func(i int) { b.squares[i] = ntk.Square(s.Row(i)) })
+	pool.Each(s.Len(), func(i int) { b.squares[i] = ntk.Square(s.Row(i)) })
 	return b
 }
 

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/ntk"
 )
 
@@ -106,7 +108,7 @@ func TestStartIsNeverASingleSampleUnlessAsked(t *testing.T) {
 		k.Start = start
 		req := distill.Request{Samples: local, IPC: 5}
 		images := &data.Samples{Shape: local.Shape, Classes: 3, X: make([]float32, 15*25), Y: []int{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2}}
-		k.start(context.Background(), req, images.X)
+		fill(k, req, images.X)
 		d, err := distill.Disclose(context.Background(), images, local, data.NewFormation(1))
 		if err != nil {
 			t.Fatal(err)
@@ -159,11 +161,45 @@ func TestImagesLearnToPredict(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := &data.Samples{Shape: local.Shape, Classes: 2, X: make([]float32, len(r.Images.X)), Y: []int{0, 0, 1, 1}}
-	k.start(context.Background(), distill.Request{Samples: local, IPC: 2}, start.X)
+	fill(k, distill.Request{Samples: local, IPC: 2}, start.X)
 	before, after := score(start), score(r.Images)
 	t.Logf("noise %.3f, kip %.3f", before, after)
 	if after < .9 || before > .75 {
 		t.Errorf("noise %.3f, kip %.3f: want about half, and at least 0.9", before, after)
+	}
+}
+
+// fill makes the start of a request on one core.
+func fill(k KIP, req distill.Request, images []float32) {
+	pool := kernel.NewPool(1)
+	defer pool.Close()
+	k.start(context.Background(), pool, req, images)
+}
+
+// The pool is as large as was asked for, and its size does not show.
+func TestWorkersAreThoseAskedFor(t *testing.T) {
+	var want []float32
+	for _, workers := range []int{1, 3} {
+		k, req := Default(), distill.Request{Samples: hard(200, 1), IPC: 3, Workers: workers}
+		k.Steps = 20
+		r, err := newRun(context.Background(), k.resolved(req.Samples, req.IPC), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.close()
+		if r.pool.Workers() != workers {
+			t.Errorf("%d workers, asked for %d", r.pool.Workers(), workers)
+		}
+		if err := r.all(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		got := r.result().X
+		if want == nil {
+			want = got
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("other bits with %d workers", workers)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -27,12 +26,12 @@ type run struct {
 }
 
 func newRun(ctx context.Context, k KIP, req distill.Request) (*run, error) {
-	r := &run{KIP: k, req: req, pool: kernel.NewPool(runtime.GOMAXPROCS(0))}
+	r := &run{KIP: k, req: req, pool: kernel.NewPool(req.Cores())}
 	s := req.Samples
 	for _, c := range s.Held() {
 		r.classes = append(r.classes, slices.Repeat([]int{c}, req.IPC)...)
 	}
-	r.batch = newBatch(s, k.Targets, req.Seed)
+	r.batch = newBatch(r.pool, s, k.Targets, req.Seed)
 	r.ntk = ntk.NewRegression(r.pool, ntk.Problem{Depth: k.Depth, Targets: r.batch.len(), Supports: len(r.classes), Values: s.Shape.Size(),
 		Classes: s.Classes, Lambda: k.Lambda})
 	for i, at := range [][]float32{r.ntk.Images, r.ntk.Images, r.ntk.Labels, r.ntk.Labels} {
@@ -48,7 +47,7 @@ func newRun(ctx context.Context, k KIP, req distill.Request) (*run, error) {
 		}
 		return r, nil
 	}
-	k.start(ctx, req, r.ntk.Images)
+	k.start(ctx, r.pool, req, r.ntk.Images)
 	if err := ctx.Err(); err != nil {
 		r.close()
 		return nil, err

@@ -22,11 +22,11 @@ const spread = 0.1
 
 // start fills images, class after class, IPC a class held. Once ctx ends it
 // leaves them as they are.
-func (k KIP) start(ctx context.Context, req distill.Request, images []float32) {
+func (k KIP) start(ctx context.Context, pool *kernel.Pool, req distill.Request, images []float32) {
 	members := req.Samples.ByClass()
 	size := req.Samples.Shape.Size() * req.IPC
 	held := req.Samples.Held()
-	kernel.Each(len(held), func(i int) {
+	pool.Each(len(held), func(i int) {
 		if ctx.Err() != nil {
 			return
 		}
@@ -50,7 +50,13 @@ func (k KIP) start(ctx context.Context, req distill.Request, images []float32) {
 		for j, at := range rng.Perm(len(x)) {
 			x[j] = req.Samples.Row(members[class][at])
 		}
-		centre := centres(x, req.IPC, func(x [][]float32, n int) []int { return coreset.KMeans(x, n, kmeansRounds, rng) })
+		centre := centres(x, req.IPC, func(x [][]float32, n int) []int {
+			groups, err := coreset.KMeans(ctx, x, n, kmeansRounds, rng)
+			if err != nil {
+				return make([]int, len(x)) // ctx ended: nobody will use them
+			}
+			return groups
+		})
 		for j := range out {
 			at := j / (size / req.IPC)
 			out[j] = float32(centre[at%len(centre)][j%(size/req.IPC)])

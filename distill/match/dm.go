@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train"
@@ -110,13 +109,9 @@ func (m DM) Distill(ctx context.Context, req distill.Request) (*distill.Result, 
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
-	workers := req.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	pool := kernel.NewPool(workers)
+	pool := kernel.NewPool(req.Cores())
 	defer pool.Close()
-	r, err := m.newRun(pool, req)
+	r, err := m.newRun(ctx, pool, req)
 	if err != nil {
 		return nil, fmt.Errorf("dm: %w", err)
 	}

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -30,7 +31,7 @@ type run struct {
 	rng       *rand.Rand
 }
 
-func (m DM) newRun(pool *kernel.Pool, req distill.Request) (*run, error) {
+func (m DM) newRun(ctx context.Context, pool *kernel.Pool, req distill.Request) (*run, error) {
 	if m.Iterations < 1 || m.Batch < 1 || m.Start != Centroids && m.Start != Noise && m.Start != Real {
 		return nil, fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 1, and centroids, noise or real", m.Iterations, m.Batch, m.Start)
 	}
@@ -56,7 +57,7 @@ func (m DM) newRun(pool *kernel.Pool, req distill.Request) (*run, error) {
 		return r, err
 	}
 	r.state = state{first: make([]float32, values), second: make([]float32, values)}
-	r.state.tiles, err = r.start()
+	r.state.tiles, err = r.start(ctx)
 	return r, err
 }
 

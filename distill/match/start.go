@@ -1,6 +1,7 @@
 package match
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -18,7 +19,7 @@ const (
 )
 
 // start makes the first tiles, class after class.
-func (r *run) start() ([]float32, error) {
+func (r *run) start(ctx context.Context) ([]float32, error) {
 	var out []float32
 	for _, class := range r.held {
 		rng := data.Stream(r.req.Seed, "dm-start", uint64(class))
@@ -39,17 +40,23 @@ func (r *run) start() ([]float32, error) {
 		for i := range rows {
 			rows[i] = small.Row(i)
 		}
-		out = r.startClass(out, rows, rng)
+		var err error
+		if out, err = r.startClass(ctx, out, rows, rng); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
 
 // startClass appends a class's tiles: centroids of groups that are large
 // enough, and noise for the rest.
-func (r *run) startClass(out []float32, rows [][]float32, rng *rand.Rand) []float32 {
+func (r *run) startClass(ctx context.Context, out []float32, rows [][]float32, rng *rand.Rand) ([]float32, error) {
 	n := r.perClass
 	if r.method.Start == Centroids && len(rows) >= distill.LeastGroup && len(rows) >= n {
-		means, sizes := coreset.Centroids(rows, n, startRounds, rng)
+		means, sizes, err := coreset.Centroids(ctx, rows, n, startRounds, rng)
+		if err != nil {
+			return nil, err
+		}
 		for k, mean := range means {
 			if sizes[k] < distill.LeastGroup {
 				continue
@@ -66,7 +73,7 @@ func (r *run) startClass(out []float32, rows [][]float32, rng *rand.Rand) []floa
 			out = append(out, float32(mean[j]+deviation[j]*rng.NormFloat64()))
 		}
 	}
-	return out
+	return out, nil
 }
 
 // around is the mean and deviation of each value over rows; of fewer rows than

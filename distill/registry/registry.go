@@ -9,13 +9,16 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/kip"
+	"github.com/distillmesh/distillmesh/distill/labelsolve"
 	"github.com/distillmesh/distillmesh/distill/match"
+	"github.com/distillmesh/distillmesh/distill/ridge"
 )
 
 // Methods lists every method with its default settings, in the order in which
 // they are shown.
 func Methods() []distill.Method {
-	return []distill.Method{match.DefaultDM(), kip.Default(), coreset.DefaultGMM(), coreset.Random{}}
+	return []distill.Method{match.DefaultDM(), kip.Default(), labelsolve.Default(), ridge.Default(),
+		coreset.DefaultClusters(), coreset.DefaultGMM(), coreset.Herding{}, coreset.KCenter{}, coreset.Random{}}
 }
 
 // Method finds one by name.

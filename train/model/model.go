@@ -1,36 +1,40 @@
 // Package model is every model that the program can train, by the name under
 // which it is asked for everywhere: networks trained by gradient steps (mlp,
-// lenet, alexnet, convnet3:WIDTH, resnet18) and the closed-form NTK predictor
-// (ntk:DEPTH).
+// lenet, alexnet, convnet3:WIDTH, resnet18), and two in closed form: the NTK
+// predictor (ntk:DEPTH) and the ridge classifier (ridge, ridge:LAMBDA).
 package model
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/nn"
-	"github.com/distillmesh/distillmesh/train/ntk"
 )
 
 // ErrUnknown is wrapped when a name or its tensors make no model.
 var ErrUnknown = errors.New("unknown model")
 
 // Names are the models as help texts list them.
-const Names = "mlp, lenet, alexnet, convnet3:WIDTH, resnet18 or ntk:DEPTH"
+const Names = "mlp, lenet, alexnet, convnet3:WIDTH, resnet18, ntk:DEPTH, ridge or ridge:LAMBDA"
 
 // Spec is a model bound to a shape and a number of classes, untrained.
 type Spec struct {
 	Name    string
 	Shape   data.Shape
 	Classes int
-	network *nn.Network // nil for the NTK predictor
-	depth   int
+	network *nn.Network // nil for models in closed form
+	closed  closedForm
+}
+
+// closedForm is a model that is solved for.
+type closedForm interface {
+	fit(ctx context.Context, s *data.Samples) (Trained, error)
+	load(shape data.Shape, classes int, tensors []checkpoint.Tensor) (Trained, error)
+	params(shape data.Shape, classes int) int
 }
 
 // Trained is a model that predicts and can be written down.
@@ -43,12 +47,11 @@ type Trained interface {
 // Parse finds a model by name.
 func Parse(name string, shape data.Shape, classes int) (*Spec, error) {
 	s := &Spec{Name: name, Shape: shape, Classes: classes}
-	if depth, ok := strings.CutPrefix(name, "ntk:"); ok {
-		d, err := strconv.Atoi(depth)
-		if err != nil || d < 1 || d > ntk.MaxDepth {
-			return nil, fmt.Errorf("%w: %q: want ntk:1 to ntk:%d", ErrUnknown, name, ntk.MaxDepth)
+	var err error
+	if s.closed, err = parseClosed(name); s.closed != nil || err != nil {
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnknown, err)
 		}
-		s.depth = d
 		return s, nil
 	}
 	network, err := nn.Parse(name, shape, classes)
@@ -67,20 +70,16 @@ func (s *Spec) Iterative() bool { return s.network != nil }
 // on the support set and is 0 here.
 func (s *Spec) NumParams() int {
 	if s.network == nil {
-		return 0
+		return s.closed.params(s.Shape, s.Classes)
 	}
 	return s.network.NumParams()
 }
 
-// Fit trains the model: a network by the recipe, the NTK predictor in closed
-// form (recipe and seed are not used).
+// Fit trains the model: a network by the recipe, others in closed form (recipe
+// and seed are not used).
 func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r train.Recipe, opt train.Options) (Trained, error) {
 	if s.network == nil {
-		p, err := ntk.Fit(ctx, s.depth, samples)
-		if err != nil {
-			return nil, err
-		}
-		return p, nil
+		return s.closed.fit(ctx, samples)
 	}
 	m, err := train.Fit(ctx, s.network, samples, r, opt)
 	if err != nil {
@@ -92,11 +91,7 @@ func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r train.Recipe, o
 // Load makes a trained model from its tensors, checking every shape.
 func (s *Spec) Load(tensors []checkpoint.Tensor) (Trained, error) {
 	if s.network == nil {
-		p, err := ntk.FromTensors(s.depth, s.Shape, s.Classes, tensors)
-		if err != nil {
-			return nil, err
-		}
-		return p, nil
+		return s.closed.load(s.Shape, s.Classes, tensors)
 	}
 	m, err := train.FromTensors(s.network, tensors)
 	if err != nil {

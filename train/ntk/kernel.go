@@ -53,19 +53,20 @@ type Rows struct {
 // products are taken in float32, the recursion in float64.
 func Matrix(depth int, x, y Rows) []float32 {
 	out := make([]float32, x.M*y.M)
-	if len(out) == 0 {
-		return out
+	if len(out) > 0 {
+		kernel.Gemm(false, true, x.M, y.M, x.D, 1, x.X, x.D, y.X, y.D, 0, out, y.M)
+		xx, yy := squares(x), squares(y)
+		kernel.Each(x.M, func(i int) { pairRow(depth, x.D, out[i*y.M:(i+1)*y.M], xx[i], yy) })
 	}
-	inv := 1 / float64(x.D)
-	kernel.Gemm(false, true, x.M, y.M, x.D, 1, x.X, x.D, y.X, y.D, 0, out, y.M)
-	xx, yy := squares(x), squares(y)
-	kernel.Each(x.M, func(i int) {
-		row := out[i*y.M : (i+1)*y.M]
-		for j, v := range row {
-			row[j] = float32(Pair(depth, xx[i], yy[j], float64(v)*inv))
-		}
-	})
 	return out
+}
+
+// pairRow turns the products of one input with others into kernels.
+func pairRow(depth, values int, row []float32, xx float64, yy []float64) {
+	inv := 1 / float64(values)
+	for j, v := range row {
+		row[j] = float32(Pair(depth, xx, yy[j], float64(v)*inv))
+	}
 }
 
 // Gram is the symmetric kernel of x with itself. Its diagonal is taken from

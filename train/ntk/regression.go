@@ -44,7 +44,7 @@ type Regression struct {
 	all      []float32 // (m+n) x d: Targets, then Images
 	squares  []float32 // m+n: Squares, then those of the images
 	pairs    pairs     // n rows, m+n columns
-	chol     *cholesky
+	chol     *kernel.Cholesky
 	coef     []float32 // n x C: A = M Y_s, M = (K_ss + ridge)^-1
 	back     []float32 // n x C: K_ts' G
 	residual []float32 // C x m: P - Y_t, then G = (P - Y_t) / (m C)
@@ -77,7 +77,7 @@ func NewRegression(pool *kernel.Pool, p Problem) *Regression {
 	r := &Regression{Problem: p, pool: pool, Truth: make([]int, m),
 		Labels: make([]float32, n*classes), LabelsGrad: make([]float32, n*classes), ImagesGrad: make([]float32, n*d),
 		all: make([]float32, (m+n)*d), squares: make([]float32, m+n), pairs: newPairs(p.Depth, n, m+n),
-		chol: newCholesky(pool, n, classes), coef: make([]float32, n*classes), back: make([]float32, n*classes),
+		chol: kernel.NewCholesky(pool, n, classes), coef: make([]float32, n*classes), back: make([]float32, n*classes),
 		residual: make([]float32, classes*m), weight: make([]float32, n*(m+n)), own: make([]float32, n*n), shift: make([]float32, n)}
 	r.tallies, r.shifts = make([]tally, r.pairs.across()), make([]float32, r.pairs.across()*n)
 	r.Targets, r.Images, r.Squares = r.all[:m*d:m*d], r.all[m*d:], r.squares[:m:m]
@@ -150,11 +150,11 @@ func (r *Regression) factor() error {
 		for i := range n {
 			from := i*r.pairs.m + r.Problem.Targets
 			for j, v := range r.pairs.k[from : from+i] {
-				r.chol.l[i*n+j] = float64(v)
+				r.chol.L[i*n+j] = float64(v)
 			}
-			r.chol.l[i*n+i] = r.diagonal(i) + ridge
+			r.chol.L[i*n+i] = r.diagonal(i) + ridge
 		}
-		if r.chol.factor() {
+		if r.chol.Factor() {
 			return nil
 		}
 		ridge *= 10
@@ -166,11 +166,11 @@ func (r *Regression) factor() error {
 func (r *Regression) solve(right, out []float32) {
 	n, classes := r.Supports, r.Classes
 	for i, v := range right {
-		r.chol.x[i%classes*n+i/classes] = float64(v)
+		r.chol.X[i%classes*n+i/classes] = float64(v)
 	}
-	r.chol.solve()
+	r.chol.Solve()
 	for i := range out {
-		out[i] = float32(r.chol.x[i%classes*n+i/classes])
+		out[i] = float32(r.chol.X[i%classes*n+i/classes])
 	}
 }
 

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"gonum.org/v1/gonum/mat"
 
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -185,42 +182,5 @@ func TestStepPredictsAsThePredictorDoes(t *testing.T) {
 	}
 	if r.Correct != right {
 		t.Errorf("step counts %d right, predictor has %d", r.Correct, right)
-	}
-}
-
-func TestCholeskySolves(t *testing.T) {
-	rng := rand.New(rand.NewPCG(4, 4))
-	for _, n := range []int{1, 7, 32, 33, 100, 131} {
-		half := mat.NewDense(n, n+3, nil)
-		for i := range half.RawMatrix().Data {
-			half.RawMatrix().Data[i] = rng.NormFloat64()
-		}
-		var k mat.SymDense
-		k.SymOuterK(1, half)
-		pool := kernel.NewPool(2)
-		c := newCholesky(pool, n, 2)
-		want := make([]float64, 2*n)
-		for i := range want {
-			want[i] = rng.NormFloat64()
-		}
-		for i := range n {
-			for j := range n {
-				c.l[i*n+j] = k.At(i, j)
-				c.x[i] += k.At(i, j) * want[j]
-				c.x[n+i] += k.At(i, j) * want[n+j]
-			}
-		}
-		ok := c.factor()
-		c.solve()
-		for i, w := range want {
-			if !ok || math.Abs(c.x[i]-w) > 1e-7 {
-				t.Fatalf("n = %d: value %d is %.10f, want %.10f (factored: %t)", n, i, c.x[i], w, ok)
-			}
-		}
-		c.l[0] = -1
-		if c.factor() {
-			t.Errorf("n = %d: a matrix that is not positive definite was factored", n)
-		}
-		pool.Close()
 	}
 }

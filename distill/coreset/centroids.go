@@ -1,0 +1,102 @@
+package coreset
+
+import (
+	"context"
+	"math"
+
+	"github.com/distillmesh/distillmesh/distill"
+)
+
+// Clusters groups the samples of a class by k-means, as many groups as images
+// (k-means++ and Lloyd, edge-distillers 1.10), and publishes the centroids, or
+// of each group the real sample nearest to its centroid. A centroid of fewer than
+// LeastGroup samples would give them away (of 5,000 CIFAR-10 samples in 50 groups
+// some are alone): its nearest other samples are averaged in until it has as
+// many, or all that the class has. Cost: rounds x images x samples x values.
+type Clusters struct {
+	Publish       string // PublishCentroids or PublishNearest
+	MaxIterations int    // rounds of Lloyd's
+	LeastGroup    int    // fewest samples averaged into a centroid
+}
+
+// What Clusters publishes.
+const (
+	PublishCentroids = "centroids"
+	PublishNearest   = "nearest"
+)
+
+// DefaultClusters publishes centroids.
+func DefaultClusters() Clusters {
+	return Clusters{Publish: PublishCentroids, MaxIterations: 100, LeastGroup: distill.LeastGroup}
+}
+
+// Name implements distill.Method.
+func (Clusters) Name() string { return "k-means" }
+
+// Version implements distill.Method.
+func (Clusters) Version() int { return 1 }
+
+// Summary implements distill.Method.
+func (Clusters) Summary() string {
+	return "k-means centroids a class (one image a class: the class mean), or the real samples nearest to them"
+}
+
+// options are the settings and their ranges.
+func (k *Clusters) options() distill.Options {
+	return distill.Options{
+		distill.Choice("publish", &k.Publish, PublishCentroids, PublishNearest),
+		distill.Int("max_iterations", &k.MaxIterations, 1, 1_000_000),
+		distill.Int("least_group", &k.LeastGroup, 1, 1_000_000),
+	}
+}
+
+// Settings implements distill.Method.
+func (k Clusters) Settings() map[string]string { return k.options().Settings() }
+
+// With implements distill.Method.
+func (k Clusters) With(settings map[string]string) (distill.Method, error) {
+	err := k.options().Set(k.Name(), settings)
+	return k, err
+}
+
+// Distill implements distill.Method.
+func (k Clusters) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
+	return byClass(ctx, req, "coreset-k-means", k.build)
+}
+
+// build implements builder.
+func (k Clusters) build(ctx context.Context, c class) (tiles [][]float32, group int, err error) {
+	assign, err := KMeans(ctx, c.rows, c.n, k.MaxIterations, c.rng)
+	if err != nil {
+		return nil, 0, err
+	}
+	group = math.MaxInt
+	for g := range c.n {
+		rows := clusterRows(c.rows, assign, g)
+		mean := Mean(rows)
+		if k.Publish == PublishNearest {
+			tiles, group = append(tiles, rows[nearestOf(rows, mean, make([]bool, len(rows)))]), 1
+			continue
+		}
+		if need := min(k.LeastGroup, len(c.rows)); len(rows) < need {
+			rows = nearestRows(c.rows, mean, need)
+			mean = Mean(rows)
+		}
+		tile := make([]float32, len(mean))
+		for j, v := range mean {
+			tile[j] = float32(v)
+		}
+		tiles, group = append(tiles, tile), min(group, len(rows))
+	}
+	return tiles, group, nil
+}
+
+// nearestRows are the n rows nearest to a point.
+func nearestRows(x [][]float32, to []float64, n int) [][]float32 {
+	taken, out := make([]bool, len(x)), make([][]float32, n)
+	for i := range out {
+		at := nearestOf(x, to, taken)
+		taken[at], out[i] = true, x[at]
+	}
+	return out
+}

@@ -1,0 +1,68 @@
+package coreset
+
+import (
+	"context"
+	"math"
+
+	"github.com/distillmesh/distillmesh/distill"
+)
+
+// KCenter picks the real sample nearest to the class mean, then again and again
+// the one farthest from all that it has (Gonzalez 1985; the greedy
+// 2-approximation of the k-center problem, edge-distillers 1.10). It draws
+// nothing, and a larger budget adds to what a smaller one picks. It publishes
+// raw data, and of that the outliers: beyond one image a class random samples
+// train better (docs/methods.md). Cost: images x samples x values.
+type KCenter struct{}
+
+// Name implements distill.Method.
+func (KCenter) Name() string { return "k-center" }
+
+// Version implements distill.Method.
+func (KCenter) Version() int { return 1 }
+
+// Summary implements distill.Method.
+func (KCenter) Summary() string {
+	return "real samples far from one another (publishes raw data; mostly worse than random)"
+}
+
+// Settings implements distill.Method.
+func (KCenter) Settings() map[string]string { return map[string]string{} }
+
+// With implements distill.Method: there is nothing to set.
+func (k KCenter) With(settings map[string]string) (distill.Method, error) {
+	return k, distill.Options{}.Set(k.Name(), settings)
+}
+
+// Distill implements distill.Method.
+func (k KCenter) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
+	return byClass(ctx, req, "coreset-k-center", real(farthestFirst))
+}
+
+// farthestFirst picks n rows.
+func farthestFirst(ctx context.Context, x [][]float32, n int) ([]int, error) {
+	picked, dist := make([]bool, len(x)), make([]float64, len(x))
+	for i := range dist {
+		dist[i] = math.Inf(1)
+	}
+	at := nearestOf(x, Mean(x), picked)
+	out := []int{at}
+	for picked[at] = true; len(out) < n; picked[at] = true {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		last := Mean(x[at : at+1])
+		far := -1.
+		for i, row := range x {
+			if picked[i] {
+				continue
+			}
+			dist[i] = math.Min(dist[i], Distance2(row, last))
+			if dist[i] > far {
+				far, at = dist[i], i
+			}
+		}
+		out = append(out, at)
+	}
+	return out, ctx.Err()
+}

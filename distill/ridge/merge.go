@@ -1,0 +1,130 @@
+package ridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/linear"
+)
+
+// Statistics are what a device publishes in place of a set so that devices merge
+// exactly: f f', Y f' and counts (linear.Statistics; Encode gives the bytes).
+// Workers 0 is all cores.
+//
+// They are large, 1.3 MB for 784 inputs and 10 classes where ten images take 8
+// kB, and they disclose more: the sum of each class, the second moments of all
+// pixels and, where a device has fewer samples than inputs, the space that these
+// span. One sample alone is disclosed whole.
+func Statistics(ctx context.Context, s *data.Samples, workers int) (*linear.Statistics, error) {
+	if s == nil || s.Len() == 0 {
+		return nil, distill.ErrNoSamples
+	}
+	pool := kernel.NewPool(distill.Request{Workers: workers}.Cores())
+	defer pool.Close()
+	out := linear.NewStatistics(s.Shape, s.Classes)
+	if err := out.Add(ctx, pool, s); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// folds is into how many groups Merge parts the devices to choose lambda.
+const folds = 3
+
+// Merge makes the set of all devices' samples from their statistics: the same as
+// Distill would make of the samples in one place with the same lambda, to
+// rounding. Of the request IPC, Seed, Workers and Progress count.
+//
+// Without a lambda it takes that of the grid with the least squared error when
+// each third of the devices is predicted from the others; of fewer than three
+// devices, the mean diagonal of f f'. Nothing but statistics is needed for that.
+func (r Ridge) Merge(ctx context.Context, parts []*linear.Statistics, req distill.Request) (*distill.Result, error) {
+	switch {
+	case len(parts) == 0:
+		return nil, distill.ErrNoSamples
+	case req.IPC < 1:
+		return nil, fmt.Errorf("%w: %d images per class, want at least 1", distill.ErrBudget, req.IPC)
+	}
+	pool := kernel.NewPool(req.Cores())
+	defer pool.Close()
+	sums, err := sum(parts)
+	if err != nil {
+		return nil, fmt.Errorf("ridge: %w", err)
+	}
+	lambda := r.Lambda
+	if lambda == 0 {
+		if lambda, err = chooseByParts(ctx, pool, parts, sums, req); err != nil {
+			return nil, fmt.Errorf("ridge: %w", err)
+		}
+	}
+	if sums.Len() == 0 {
+		return nil, distill.ErrNoSamples
+	}
+	out, err := r.distil(ctx, pool, sums, lambda, req.IPC, req.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("ridge: %w", err)
+	}
+	return out, nil
+}
+
+// sum adds statistics up, in their order.
+func sum(parts []*linear.Statistics) (*linear.Statistics, error) {
+	out := linear.NewStatistics(parts[0].Shape, parts[0].Classes)
+	for _, p := range parts {
+		if err := out.Merge(p); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// chooseByParts is Merge's choice of lambda.
+func chooseByParts(ctx context.Context, pool *kernel.Pool, parts []*linear.Statistics, all *linear.Statistics, req distill.Request) (float64, error) {
+	if len(parts) < folds {
+		return meanSquare(all), nil
+	}
+	candidates := grid()
+	miss := make([]float64, len(candidates))
+	for fold := range folds {
+		var inside, outside []*linear.Statistics
+		for i, p := range parts {
+			if i%folds == fold {
+				inside = append(inside, p)
+			} else {
+				outside = append(outside, p)
+			}
+		}
+		held, err := sum(inside)
+		if err != nil {
+			return 0, err
+		}
+		rest, err := sum(outside)
+		if err != nil {
+			return 0, err
+		}
+		for i, lambda := range candidates {
+			w, err := rest.Solve(ctx, pool, lambda)
+			switch {
+			case errors.Is(err, linear.ErrSingular):
+				miss[i] = math.Inf(1)
+			case err != nil:
+				return 0, err
+			default:
+				miss[i] += held.SquaredError(w)
+			}
+			req.Report(distill.Progress{Done: fold*len(candidates) + i + 1, Total: folds * len(candidates), Loss: miss[i] / float64(all.Len())})
+		}
+	}
+	best := len(candidates) - 1
+	for i, m := range miss {
+		if m < miss[best] {
+			best = i
+		}
+	}
+	return candidates[best], nil
+}

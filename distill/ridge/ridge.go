@@ -1,0 +1,196 @@
+// Package ridge distils by closed-form ridge regression: one image a class that
+// carries the whole linear model of a device, or of many devices whose
+// statistics add up (Chen et al. 2024, "Provable and efficient dataset
+// distillation for kernel ridge regression", linear kernel; edge-distillers 1.8).
+package ridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/linear"
+)
+
+// Ridge solves for the weights of all local samples f and their labels Y,
+//
+//	W = Y f' (f f' + lambda I)^-1,
+//
+// and makes images on which a student, the model "ridge" or "ridge:STUDENT",
+// learns that same W. Images and labels are all it needs to publish: for one
+// device that is everything, at an image a class. The union of two devices' sets
+// is NOT the pooled model: the student then passes through both devices' images,
+// whose weights were solved apart. Devices that want the pooled model to the last
+// digit publish Statistics instead, hundreds of times larger, and Merge them.
+//
+// More images a class carry nothing more; noise tells them apart. The images mean
+// nothing to other models.
+type Ridge struct {
+	// Lambda is the ridge of W. 0: of the half decades from 1e-3 to 10^5.5 the one
+	// whose weights, solved for 95 % of the samples, are right most often on the
+	// other 5 % (of equal ones the one of least squared error); W is then solved
+	// for all samples.
+	Lambda float64
+	// Student is the lambda that students train with. It cannot exceed
+	// 1/(4 s^2), s being the largest singular value of D (Images).
+	Student float64
+}
+
+// Default chooses lambda by validation, for students of least norm.
+func Default() Ridge { return Ridge{} }
+
+// Name implements distill.Method.
+func (Ridge) Name() string { return "ridge" }
+
+// Version implements distill.Method.
+func (Ridge) Version() int { return 1 }
+
+// Summary implements distill.Method.
+func (Ridge) Summary() string {
+	return "one image a class carries the whole linear model (ridge); for no other model"
+}
+
+// options are the settings and their ranges.
+func (r *Ridge) options() distill.Options {
+	return distill.Options{
+		distill.Auto(distill.Float("lambda", &r.Lambda, 0, linear.MaxLambda)),
+		distill.Float("student", &r.Student, 0, linear.MaxLambda),
+	}
+}
+
+// Settings implements distill.Method.
+func (r Ridge) Settings() map[string]string { return r.options().Settings() }
+
+// With implements distill.Method.
+func (r Ridge) With(settings map[string]string) (distill.Method, error) {
+	err := r.options().Set(r.Name(), settings)
+	return r, err
+}
+
+// consumer is the student's name.
+func (r Ridge) consumer() string {
+	if r.Student == 0 {
+		return "ridge"
+	}
+	return "ridge:" + strconv.FormatFloat(r.Student, 'g', -1, 64)
+}
+
+// grid are the lambdas to choose from: half decades from 1e-3 to 10^5.5.
+func grid() []float64 {
+	var out []float64
+	for half := -6; half <= 11; half++ {
+		out = append(out, math.Pow(10, float64(half)/2))
+	}
+	return out
+}
+
+// validationShare of the samples choose lambda.
+const validationShare = 0.05
+
+// Distill implements distill.Method.
+func (r Ridge) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
+	if err := errors.Join(req.Check(), req.Plain()); err != nil {
+		return nil, err
+	}
+	pool := kernel.NewPool(req.Cores())
+	defer pool.Close()
+	sums, lambda, err := r.choose(ctx, pool, req)
+	if err != nil {
+		return nil, fmt.Errorf("ridge: %w", err)
+	}
+	out, err := r.distil(ctx, pool, sums, lambda, req.IPC, req.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("ridge: %w", err)
+	}
+	total := len(grid()) + 1
+	req.Report(distill.Progress{Done: total, Total: total, Loss: math.NaN()})
+	return out, nil
+}
+
+// distil makes the set of summed statistics. SmallestGroup is the smallest class:
+// an image is a sum over the samples of all classes, but of a class's own with the
+// largest weights.
+func (r Ridge) distil(ctx context.Context, pool *kernel.Pool, sums *linear.Statistics, lambda float64, perClass int, seed uint64) (*distill.Result, error) {
+	w, err := sums.Solve(ctx, pool, lambda)
+	if err != nil {
+		return nil, err
+	}
+	images := &data.Samples{Shape: sums.Shape, Classes: sums.Classes}
+	d, smallest := sums.Shape.Size(), math.MaxInt
+	var held []float64
+	for c, n := range sums.Counts {
+		if n == 0 {
+			continue
+		}
+		held, smallest = append(held, w[c*d:(c+1)*d]...), min(smallest, n)
+		for range perClass {
+			images.Y = append(images.Y, c)
+		}
+	}
+	x, err := Images(held, d, perClass, r.Student, data.Stream(seed, "ridge-images"))
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range x {
+		images.X = append(images.X, float32(v))
+	}
+	return &distill.Result{Images: images, Consumer: r.consumer(), SmallestGroup: smallest}, ctx.Err()
+}
+
+// choose sums up all samples, and picks lambda where it is not given.
+func (r Ridge) choose(ctx context.Context, pool *kernel.Pool, req distill.Request) (*linear.Statistics, float64, error) {
+	s := req.Samples
+	sums := linear.NewStatistics(s.Shape, s.Classes)
+	fit, check := data.Holdout(s.Y, s.Classes, validationShare, req.Seed)
+	if r.Lambda > 0 || len(check) == 0 {
+		lambda := r.Lambda
+		err := sums.Add(ctx, pool, s)
+		if lambda == 0 { // a sample a class: nothing to choose by
+			lambda = meanSquare(sums)
+		}
+		return sums, lambda, err
+	}
+	held := s.Subset(check)
+	rest := linear.NewStatistics(s.Shape, s.Classes)
+	if err := errors.Join(sums.Add(ctx, pool, s.Subset(fit)), rest.Add(ctx, pool, held)); err != nil {
+		return nil, 0, err
+	}
+	best, most, least := 0., -1, math.Inf(1)
+	for i, lambda := range grid() {
+		w, err := sums.Solve(ctx, pool, lambda)
+		if errors.Is(err, linear.ErrSingular) {
+			continue // too small a ridge for these samples
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		a, err := train.Evaluate(ctx, linear.Of(s.Shape, s.Classes, w), held)
+		if err != nil {
+			return nil, 0, err
+		}
+		miss := rest.SquaredError(w)
+		if a.Correct > most || a.Correct == most && miss < least {
+			best, most, least = lambda, a.Correct, miss
+		}
+		req.Report(distill.Progress{Done: i + 1, Total: len(grid()) + 1, Loss: miss / float64(rest.Len())})
+	}
+	if best == 0 {
+		return nil, 0, linear.ErrSingular
+	}
+	return sums, best, sums.Merge(rest)
+}
+
+// meanSquare is the mean diagonal of f f', the ridge where nothing chooses one.
+func meanSquare(s *linear.Statistics) float64 {
+	d, sum := s.Shape.Size(), 0.
+	for i := range d {
+		sum += s.Squares[i*d+i]
+	}
+	return math.Max(sum/float64(d), grid()[0])
+}
