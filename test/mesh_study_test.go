@@ -82,7 +82,7 @@ func TestStudyThroughTheMesh(t *testing.T) {
 				return s
 			})
 			eventually(t, "the trainer has every set of "+method, func() bool { return trainer.holds(sets) })
-			study(t, rows, method, trainer, sets, seed)
+			trainOn(t, rows, method, trainer, sets, seed)
 		}
 		for name, args := range map[string][]string{
 			"random, same formation": {"--method", "random", "--formation", "2"}, "random": {"--method", "random"}, "gmm": {"--method", "gmm"},
@@ -91,7 +91,7 @@ func TestStudyThroughTheMesh(t *testing.T) {
 			for i := range edges {
 				sets = append(sets, alone.distilled(part(i), append(args, "--seed", strconv.Itoa(seed*edges+i))...))
 			}
-			study(t, rows, name, alone, sets, seed)
+			trainOn(t, rows, name, alone, sets, seed)
 		}
 	}
 	report(t, rows)
@@ -134,8 +134,8 @@ func (m *machine) holds(sets []made) bool {
 	return true
 }
 
-// study trains on sets that the machine has and notes the accuracies.
-func study(t *testing.T, rows map[string]*studyRow, name string, m *machine, sets []made, seed int) {
+// trainOn trains on sets that the machine has and notes the accuracies.
+func trainOn(t *testing.T, rows map[string]*studyRow, name string, m *machine, sets []made, seed int) {
 	t.Helper()
 	row := rows[name]
 	if row == nil {

@@ -19,6 +19,7 @@ type Stepper struct {
 	pool     *kernel.Pool
 	programs map[int]*stepProgram // by batch size
 	bytes    int                  // held by the programs
+	most     int                  // bytes beyond which programs are dropped
 	last     *stepProgram
 }
 
@@ -32,7 +33,7 @@ type stepProgram struct {
 // the given number of workers, the caller included. The number does not change
 // any result. Close ends the workers.
 func NewStepper(net *nn.Network, params [][]float32, workers int) *Stepper {
-	return &Stepper{net: net, params: params, pool: kernel.NewPool(workers), programs: make(map[int]*stepProgram)}
+	return &Stepper{net: net, params: params, pool: kernel.NewPool(workers), programs: make(map[int]*stepProgram), most: programBytes}
 }
 
 // Close ends the stepper's workers.
@@ -88,7 +89,7 @@ func (s *Stepper) program(n int) (*stepProgram, error) {
 	if p := s.programs[n]; p != nil {
 		return p, nil
 	}
-	if len(s.programs) >= fewPrograms && s.bytes > programBytes {
+	if len(s.programs) >= fewPrograms && s.bytes > s.most {
 		clear(s.programs)
 		s.bytes = 0
 	}

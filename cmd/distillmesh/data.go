@@ -67,27 +67,17 @@ func (a *app) dataListCommand() *cobra.Command {
 }
 
 func (a *app) dataSplitCommand() *cobra.Command {
-	var ring int
-	var alpha float64
-	var iid bool
-	var clients, part int
-	var seed uint64
+	var flags splitFlags
+	var part int
 	c := &cobra.Command{Use: "split NAME", Short: "Register parts of a data set as data sets of their own", Args: args(1, 1),
 		Long: "Split training data over clients: --ring K gives client i the classes i..i+K-1 (FedD3), --iid equal random shares,\n--dirichlet ALPHA skewed shares. Every device that splits the same data with the same options gets the same parts.",
 		RunE: func(cmd *cobra.Command, argv []string) error {
-			split := data.Split{Clients: clients, Seed: seed}
-			chosen := 0
-			if ring != 0 {
-				split.Kind, split.PerClient, chosen = data.Ring, ring, chosen+1
+			split, err := flags.parse(0)
+			if err != nil {
+				return err
 			}
-			if alpha != 0 {
-				split.Kind, split.Alpha, chosen = data.Dirichlet, alpha, chosen+1
-			}
-			if iid {
-				split.Kind, chosen = data.IID, chosen+1
-			}
-			if chosen != 1 || part < 0 {
-				return node.Fail(node.CodeUsage, "see 'distillmesh data split --help'", "want one of --ring K, --iid, --dirichlet ALPHA, and --part from 1 (or none for all)")
+			if part < 0 {
+				return node.Fail(node.CodeUsage, "leave it out for all parts", "--part counts from 1")
 			}
 			return a.with(cmd.Context(), func(conn node.Conn) error {
 				all, err := node.SplitData(cmd.Context(), conn, argv[0], split, part-1)
@@ -100,12 +90,9 @@ func (a *app) dataSplitCommand() *cobra.Command {
 				return a.showData(all)
 			})
 		}}
-	c.Flags().IntVar(&clients, "clients", 10, "number of parts")
-	c.Flags().IntVar(&ring, "ring", 0, "classes a client, as a ring")
-	c.Flags().Float64Var(&alpha, "dirichlet", 0, "concentration of a Dirichlet split")
-	c.Flags().BoolVar(&iid, "iid", false, "equal random shares")
+	flags.add(c)
 	c.Flags().IntVar(&part, "part", 0, "register this part alone, from 1 (default: all)")
-	c.Flags().Uint64Var(&seed, "seed", 0, "seed of the split")
+	c.Flags().Uint64Var(&flags.Seed, "seed", 0, "seed of the split")
 	return a.readFlags(c, true)
 }
 

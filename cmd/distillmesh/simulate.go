@@ -18,33 +18,41 @@ import (
 
 // What simulate compares unless told otherwise.
 var (
-	usualMethods     = []string{"random", "gmm", "kip", "dm", "fedavg"}
-	usualImageModels = []string{"lenet", "convnet3:64", "ntk:1"}
-	usualTableModels = []string{"mlp", "ntk:1"}
+	usualMethods      = []string{"random", "gmm", "kip", "dm", "fedavg:epochs=5"}
+	usualTableMethods = []string{"random", "gmm", "kip", "fedavg:epochs=5"}
+	usualImageModels  = []string{"lenet", "convnet3:64", "ntk:1"}
+	usualTableModels  = []string{"mlp", "ntk:1"}
 )
 
 func (a *app) simulateCommand() *cobra.Command {
-	p := study.Plan{IPC: 1, Seeds: 3, Curve: 20, Pixels: artifact.U8, Methods: usualMethods}
-	split := splitFlags{clients: 10}
+	p := study.Plan{IPC: 1, Seeds: 3, Curve: 20, Pixels: artifact.U8}
+	var split splitFlags
 	var opt study.Options
-	path, task, pixels := data.GlyphPath, "", string(artifact.U8)
+	var reading data.Reading
+	from, task, pixels := data.GlyphPath, "", string(artifact.U8)
 	c := &cobra.Command{Use: "simulate", Short: "What would my devices gain? Any split, method and model beside the baselines", Args: args(0, 0),
 		Long: "Split data over clients, distil each part, merge what is written, train, and compare with random real images of the same\n" +
 			"bytes and treatment, with federated learning and with all the data. No network is used; the code is the nodes' own.\n" +
 			"The folder of -o keeps what is done: the same command goes on after Ctrl-C, and more methods or seeds add to it.\n\n" +
 			"Methods take settings, as in kip:official=true or fedavg:rounds=5:epochs=1:fraction=0.5.",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if p.Split, err = split.parse(data.Ring, 2); err != nil {
+			if p.Split, err = split.parse(2); err != nil {
 				return err
 			}
 			p.Pixels = artifact.PixelType(strings.ToUpper(pixels))
-			if p.Data, err = a.openStudyData(cmd, path, task); err != nil {
+			if p.Data, err = a.openStudyData(cmd, from, task, reading); err != nil {
 				return err
 			}
 			if len(p.Consumers) == 0 {
 				p.Consumers = usualImageModels
 				if p.Data.Task.IsTable() {
 					p.Consumers = usualTableModels
+				}
+			}
+			if len(p.Methods) == 0 {
+				p.Methods = usualMethods
+				if p.Data.Task.IsTable() {
+					p.Methods = usualTableMethods
 				}
 			}
 			if opt.Dir == "" {
@@ -63,11 +71,12 @@ func (a *app) simulateCommand() *cobra.Command {
 			return a.showStudy(doc, opt.Dir)
 		}}
 	f := c.Flags()
-	f.StringVar(&path, "data", path, "what to split: a path as for 'data add'")
-	f.StringVar(&task, "task", "", "the task of data that are not well known")
+	f.StringVar(&from, "data", from, "what to split: a path as for 'data add', or registered data by name")
+	f.StringVar(&task, "task", "", "a built-in task that the data at a path belong to (default: recognised, else made of the data)")
+	addReadingFlags(c, &reading)
 	split.add(c)
 	f.IntVar(&p.IPC, "ipc", p.IPC, "stored images per class and client")
-	f.StringSliceVar(&p.Methods, "method", p.Methods, "methods and federated strategies, with settings after colons")
+	f.StringSliceVar(&p.Methods, "method", nil, "methods and federated strategies, with settings after colons (default: "+strings.Join(usualMethods, ",")+")")
 	f.StringSliceVar(&p.Consumers, "model", nil, "models to train (default: "+strings.Join(usualImageModels, ",")+"; of tables "+strings.Join(usualTableModels, ",")+")")
 	f.IntVar(&p.Seeds, "seeds", p.Seeds, "runs of each combination")
 	f.StringVar(&pixels, "pixels", pixels, "how pixels are stored: U8 (with a range an image), F16 or F32")
@@ -80,12 +89,39 @@ func (a *app) simulateCommand() *cobra.Command {
 	return a.readFlags(c, false)
 }
 
-func (a *app) openStudyData(cmd *cobra.Command, path, task string) (*data.Dataset, error) {
+// openStudyData opens registered data by name, or a path: well-known data as
+// their task, other data as a task of their own. Without a test part some of
+// each class is held out.
+func (a *app) openStudyData(cmd *cobra.Command, from, task string, reading data.Reading) (ds *data.Dataset, err error) {
 	known := data.WellKnownTask(task)
 	if task != "" && known == nil {
-		return nil, node.Fail(node.CodeUsage, "see 'distillmesh task ls'", "unknown task %q", task)
+		return nil, node.Fail(node.CodeUsage, "leave out --task: one is made of the data", "%q is no built-in task", task)
 	}
-	return data.Open(path, known)
+	if _, missing := os.Stat(from); missing != nil && from != data.GlyphPath {
+		err = a.with(cmd.Context(), func(conn node.Conn) error {
+			open, err := node.OpenLocal(cmd.Context(), conn, from)
+			if err == nil {
+				ds = open.Dataset
+			}
+			return err
+		})
+		if err != nil {
+			return nil, node.Fail(node.CodeUsage, "give a path, or a name that 'distillmesh data ls' lists", "no file %s, and no registered data: %w", from, err)
+		}
+	} else if ds, err = reading.Open(from, known); errors.Is(err, data.ErrUnknownData) {
+		draft := data.Task{Version: data.TaskVersion, Name: strings.ToLower(strings.TrimSuffix(filepath.Base(from), filepath.Ext(from)))}
+		ds, _, err = reading.Derive(from, draft)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if ds, err = ds.Holdout(data.DefaultHoldout, 0); err != nil {
+		return nil, err
+	}
+	for _, remark := range ds.Remarks {
+		a.tell("%s: %s", ds.Name, remark)
+	}
+	return ds, nil
 }
 
 // showStudy writes the document beside what was done and prints it.
@@ -118,42 +154,4 @@ func (a *app) showStudy(doc *study.Document, dir string) error {
 	}
 	a.tell("everything is in %s", dir)
 	return nil
-}
-
-// splitFlags are the flags that say how data are handed to clients.
-type splitFlags struct {
-	ring    int
-	alpha   float64
-	iid     bool
-	clients int
-	seed    uint64
-}
-
-func (s *splitFlags) add(c *cobra.Command) {
-	c.Flags().IntVar(&s.clients, "clients", s.clients, "how many clients")
-	c.Flags().IntVar(&s.ring, "ring", 0, "classes per client, in a ring")
-	c.Flags().Float64Var(&s.alpha, "dirichlet", 0, "shares of each class drawn from Dir(ALPHA)")
-	c.Flags().BoolVar(&s.iid, "iid", false, "equal random shares")
-	c.Flags().Uint64Var(&s.seed, "split-seed", 0, "seed of the split")
-}
-
-// parse is the split asked for; without any of the flags, kind and perClient.
-func (s *splitFlags) parse(kind data.SplitKind, perClient int) (data.Split, error) {
-	split, chosen := data.Split{Clients: s.clients, Seed: s.seed}, 0
-	if s.ring != 0 {
-		split.Kind, split.PerClient, chosen = data.Ring, s.ring, chosen+1
-	}
-	if s.alpha != 0 {
-		split.Kind, split.Alpha, chosen = data.Dirichlet, s.alpha, chosen+1
-	}
-	if s.iid {
-		split.Kind, chosen = data.IID, chosen+1
-	}
-	if chosen == 0 && kind != "" {
-		split.Kind, split.PerClient, chosen = kind, perClient, 1
-	}
-	if chosen != 1 {
-		return split, node.Fail(node.CodeUsage, "see '--help'", "want one of --ring K, --iid, --dirichlet ALPHA")
-	}
-	return split, nil
 }

@@ -19,13 +19,15 @@ type batch struct {
 	same    bool    // every sample is a target of every step
 	filled  bool
 	pick    []int // samples of the step
+	next    []int // of the step after it, drawn while those are copied
+	step    int   // that next is of, or -1
 	swaps   []int
 	squares []float32 // <x,x>/d of every sample
 	to      *ntk.Regression
 }
 
 func newBatch(pool *kernel.Pool, s *data.Samples, most int, seed uint64) *batch {
-	b := &batch{samples: s, seed: seed, same: true, squares: make([]float32, s.Len())}
+	b := &batch{samples: s, seed: seed, same: true, step: -1, squares: make([]float32, s.Len())}
 	for _, index := range s.ByClass() {
 		if len(index) > 0 {
 			b.members = append(b.members, index)
@@ -39,7 +41,7 @@ func newBatch(pool *kernel.Pool, s *data.Samples, most int, seed uint64) *batch 
 		b.same = b.same && n == len(index)
 		total += n
 	}
-	b.pick, b.swaps = make([]int, 0, total), make([]int, 0, share)
+	b.pick, b.next, b.swaps = make([]int, 0, total), make([]int, 0, total), make([]int, 0, share)
 	pool.Each(s.Len(), func(i int) { b.squares[i] = ntk.Square(s.Row(i)) })
 	return b
 }
@@ -51,24 +53,29 @@ func (b *batch) fill(pool *kernel.Pool, to *ntk.Regression, step int) {
 	if b.same && b.filled {
 		return
 	}
-	rng := data.Stream(b.seed, "kip-targets", uint64(step))
-	b.pick = b.pick[:0]
-	for c, index := range b.members {
-		b.draw(rng, index, b.take[c])
+	if b.step != step {
+		b.draw(step)
 	}
-	for i, j := range b.pick {
-		to.Squares[i], to.Truth[i] = b.squares[j], b.samples.Y[j]
-	}
-	b.to = to
-	pool.Run((len(b.pick)+copyRows-1)/copyRows, b)
+	b.pick, b.next = b.next, b.pick
+	b.step, b.to = step+1, to
+	pool.Run(1+(len(b.pick)+copyRows-1)/copyRows, b)
 	b.to, b.filled = nil, true
 }
 
-// draw appends n of index, by the first n swaps of a shuffle, and then undoes
-// the swaps.
-func (b *batch) draw(rng *rand.Rand, index []int, n int) {
+// draw picks the targets of a step into next.
+func (b *batch) draw(step int) {
+	rng := data.Stream(b.seed, "kip-targets", uint64(step))
+	b.next = b.next[:0]
+	for c, index := range b.members {
+		b.some(rng, index, b.take[c])
+	}
+}
+
+// some appends n of index to next, by the first n swaps of a shuffle, and then
+// undoes the swaps.
+func (b *batch) some(rng *rand.Rand, index []int, n int) {
 	if n == len(index) {
-		b.pick = append(b.pick, index...)
+		b.next = append(b.next, index...)
 		return
 	}
 	b.swaps = b.swaps[:0]
@@ -77,7 +84,7 @@ func (b *batch) draw(rng *rand.Rand, index []int, n int) {
 		index[i], index[j] = index[j], index[i]
 		b.swaps = append(b.swaps, j)
 	}
-	b.pick = append(b.pick, index[:n]...)
+	b.next = append(b.next, index[:n]...)
 	for i := n - 1; i >= 0; i-- {
 		j := b.swaps[i]
 		index[i], index[j] = index[j], index[i]
@@ -87,10 +94,18 @@ func (b *batch) draw(rng *rand.Rand, index []int, n int) {
 // copyRows is how many targets one part copies.
 const copyRows = 64
 
-// Part implements kernel.Task: it copies some of the targets.
+// Part implements kernel.Task: the first draws the next step's targets, the
+// others copy some of this one's.
 func (b *batch) Part(_ *kernel.Scratch, part int) {
-	d := b.samples.Shape.Size()
-	for i := part * copyRows; i < min(len(b.pick), (part+1)*copyRows); i++ {
-		copy(b.to.Targets[i*d:(i+1)*d], b.samples.Row(b.pick[i]))
+	if part == 0 {
+		if !b.same {
+			b.draw(b.step)
+		}
+		return
 	}
+	d, lo, hi := b.samples.Shape.Size(), (part-1)*copyRows, min(len(b.pick), part*copyRows)
+	for i, j := range b.pick[lo:hi] {
+		b.to.Squares[lo+i], b.to.Truth[lo+i] = b.squares[j], b.samples.Y[j]
+	}
+	kernel.Gather(b.to.Targets[lo*d:hi*d], b.samples.X, b.pick[lo:hi], d)
 }

@@ -13,9 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/federated"
 	"github.com/distillmesh/distillmesh/train/kernel"
-	"github.com/distillmesh/distillmesh/train/nn"
 )
 
 // Options are what a study needs beside its plan. None changes the result.
@@ -102,18 +100,20 @@ func (p *Plan) splitOf(seed int) data.Split {
 // leastTiles is how many samples of a class a stored image may need.
 const leastTiles = 4
 
+// need is how many samples of a class a client must have to publish it.
+func (r *runner) need() int { return r.plan.IPC * max(leastTiles, r.plan.Formation*r.plan.Formation) }
+
 // local is a client's part, without classes of which it has too few samples for
 // the budget: no method could publish an image of those, in any formation.
 func (r *runner) local(part []int) *data.Samples {
 	s := r.train.Subset(part)
-	need := r.plan.IPC * max(leastTiles, r.plan.Formation*r.plan.Formation)
 	if s.Len() == 0 {
 		return s
 	}
 	members := s.ByClass()
 	var keep []int
 	for i, y := range s.Y {
-		if len(members[y]) >= need {
+		if len(members[y]) >= r.need() {
 			keep = append(keep, i)
 		}
 	}
@@ -259,89 +259,6 @@ func (t *Training) finish(began time.Time, watch *watched) {
 		t.BestAccuracy = max(t.BestAccuracy, p.Accuracy)
 	}
 	t.TrainSeconds, t.PeakRSS = since(began), watch.mib()
-}
-
-// federatedRun is a federated run as the folder keeps it, whole or under way.
-type federatedRun struct {
-	Training
-	Bytes federated.Traffic
-	State []byte `json:",omitempty"`
-}
-
-// federate is one federated run; closed-form consumers have no gradients to
-// average and are passed over.
-func (r *runner) federate(ctx context.Context, e entry, consumer string, seed int) error {
-	spec, err := r.plan.spec(consumer)
-	if err != nil || !spec.Iterative() {
-		return err
-	}
-	config := *e.fed
-	config.Seed = uint64(seed)
-	id, err := hash(r.identity, r.plan.splitOf(seed), config, consumer, seed)
-	if err != nil {
-		return err
-	}
-	file := name(id, e.label, consumer, fmt.Sprintf("s%d", seed))
-	row := Row{Method: e.label, Seed: seed, Clients: len(r.parts)}
-	var t federatedRun
-	if readJSON(r.store.run(file), &t) {
-		row.Bytes = t.Bytes
-		return r.add(row, consumer, t.Training)
-	}
-	net, err := nn.Parse(consumer, r.train.Shape, r.train.Classes)
-	if err != nil {
-		return err
-	}
-	watch := r.peak.watch()
-	defer watch.stop()
-	began := time.Now()
-	opt := federated.Options{Workers: r.workers}
-	if readJSON(r.store.state(file), &t) {
-		state, err := federated.DecodeState(t.State)
-		if err != nil {
-			return fmt.Errorf("%s is damaged: %w; delete it to begin this run again", r.store.state(file), err)
-		}
-		opt.Resume = &state
-		began = began.Add(-time.Duration(t.TrainSeconds * float64(time.Second)))
-	}
-	opt.Round = func(round federated.Round) error {
-		a, err := train.Evaluate(ctx, round.Model, r.test)
-		t.Curve = append(t.Curve, Point{round.Round, a.Fraction()})
-		t.Bytes, t.Steps, t.TrainSeconds = round.TotalBytes, round.TotalSteps, since(began)
-		return err
-	}
-	opt.Checkpoint = func(s federated.State) (err error) {
-		if s.Round == config.Rounds {
-			return nil
-		}
-		if t.State, err = s.Encode(); err != nil {
-			return err
-		}
-		return writeJSON(r.store.state(file), t)
-	}
-	stage := r.stage(fmt.Sprintf("%s on %s, seed %d", e.label, consumer, seed), config.Rounds*len(r.parts), "clients")
-	opt.Client = func(done, clients int) { stage.step() }
-	if _, err := federated.Run(ctx, net, r.clients(), config, opt); err != nil {
-		return fmt.Errorf("%s on %s, seed %d: %w", e.label, consumer, seed, err)
-	}
-	t.finish(began, watch)
-	t.State, row.Bytes = nil, t.Bytes
-	if err := writeJSON(r.store.run(file), t); err != nil {
-		return err
-	}
-	if err := removeIfThere(r.store.state(file)); err != nil {
-		return err
-	}
-	return r.add(row, consumer, t.Training)
-}
-
-// clients are all parts of the present seed.
-func (r *runner) clients() []*data.Samples {
-	out := make([]*data.Samples, len(r.parts))
-	for i, part := range r.parts {
-		out[i] = r.train.Subset(part)
-	}
-	return out
 }
 
 // add notes a row; it is safe to call from several goroutines.

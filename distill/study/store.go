@@ -16,6 +16,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/federated"
 )
 
 // store is the folder of a study: what is done lies there under the hash of all
@@ -23,7 +24,8 @@ import (
 // methods or seeds begins with what there is.
 //
 //	runs/NAME.HASH.json    one row
-//	runs/NAME.HASH.part    rounds of a federated run that is under way
+//	runs/NAME.HASH.part    rounds of a federated run that is under way, and
+//	runs/NAME.HASH.5.state  what the last of them resumes from
 //	sets/NAME.HASH/0003/   the set of one client, and client.json
 type store struct{ dir string }
 
@@ -51,8 +53,11 @@ func name(id string, words ...any) string {
 	return out + id
 }
 
-func (s store) run(name string) string   { return filepath.Join(s.dir, "runs", name+".json") }
-func (s store) state(name string) string { return filepath.Join(s.dir, "runs", name+".part") }
+func (s store) run(name string) string  { return filepath.Join(s.dir, "runs", name+".json") }
+func (s store) part(name string) string { return filepath.Join(s.dir, "runs", name+".part") }
+func (s store) state(name string, round int) string {
+	return filepath.Join(s.dir, "runs", fmt.Sprintf("%s.%d.state", name, round))
+}
 func (s store) set(name string, client int) string {
 	return filepath.Join(s.dir, "sets", name, fmt.Sprintf("%04d", client))
 }
@@ -86,6 +91,27 @@ func readIfThere(path string) ([]byte, error) {
 		return nil, nil
 	}
 	return content, err
+}
+
+// writeState keeps what a federated run resumes from after a round.
+func (s store) writeState(name string, state federated.State) error {
+	content, err := state.Encode()
+	if err != nil {
+		return err
+	}
+	return writeFile(s.state(name, state.Round), content)
+}
+
+func (s store) readState(name string, round int) (*federated.State, error) {
+	content, err := os.ReadFile(s.state(name, round))
+	if err != nil {
+		return nil, err
+	}
+	state, err := federated.DecodeState(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.state(name, round), err)
+	}
+	return &state, nil
 }
 
 // removeIfThere does not mind when there is nothing.

@@ -43,6 +43,7 @@ func main() {
 	profile := flag.String("cpuprofile", "", "with -once: where to write a profile")
 	rounds := flag.Int("rounds", 3, "how often both sides run, in turn")
 	python := flag.String("python", "", "the Python that has torch (default: the first of python3 and /usr/bin/python3)")
+	configured := flag.Bool("as-configured", false, "let the peer keep this machine's OPENBLAS settings, which may make it slower")
 	flag.Parse()
 	if *profile != "" {
 		file, err := os.Create(*profile)
@@ -57,13 +58,13 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, flag.Args(), *alone, *once, *rounds, *python); err != nil {
+	if err := run(ctx, flag.Args(), *alone, *once, *configured, *rounds, *python); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, names []string, alone, once bool, rounds int, python string) error {
+func run(ctx context.Context, names []string, alone, once, configured bool, rounds int, python string) error {
 	for _, n := range names {
 		if _, ok := workloads[n]; !ok {
 			return fmt.Errorf("workload %q: have %s", n, strings.Join(order, ", "))
@@ -91,7 +92,11 @@ func run(ctx context.Context, names []string, alone, once bool, rounds int, pyth
 		}
 		return nil
 	}
-	return compare(ctx, names, rounds, peer.Find(ctx, python, peerScript, "torch"))
+	torch := peer.Find(ctx, python, peerScript, "torch")
+	if torch != nil {
+		torch.AsConfigured = configured
+	}
+	return compare(ctx, names, rounds, torch)
 }
 
 // apart measures a workload in a process of its own.

@@ -50,6 +50,7 @@ func main() {
 	sizes := flag.String("ipc", "1,10,50", "images a class")
 	seeds := flag.Int("seeds", 3, "runs of each")
 	options := flag.String("options", "", "NAME=VALUE,... of the method beside start=real (with -clients: beside the defaults)")
+	configured := flag.Bool("as-configured", false, "let numpy keep this machine's OPENBLAS settings, which may make it slower")
 	clients := flag.Bool("clients", false, "measure ten clients that distil apart instead")
 	flag.Parse()
 	root := os.Getenv("DISTILLMESH_DATA")
@@ -75,6 +76,7 @@ func main() {
 	}
 	numpy := peer.Find(context.Background(), "", peerScript, "numpy", "scipy")
 	if numpy != nil {
+		numpy.AsConfigured = *configured
 		defer numpy.Close()
 	}
 	fmt.Println("data           ipc  accuracy in %    published  steps/s   numpy   ratio  F16    U8     PNG")

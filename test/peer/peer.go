@@ -12,7 +12,13 @@ import (
 )
 
 // Script is a Python script with an interpreter that has what it imports.
-type Script struct{ python, path string }
+type Script struct {
+	// AsConfigured keeps the settings of this machine that make a library take
+	// the processor for an older one: what a user here would see, not what the
+	// library can do.
+	AsConfigured bool
+	python, path string
+}
 
 // Find writes the script to a temporary file for the first interpreter that
 // imports modules: the named one, or python3 of the path, or the system's. It
@@ -32,7 +38,7 @@ func Find(ctx context.Context, python string, script []byte, modules ...string) 
 		}
 		_, err = file.Write(script)
 		if file.Close() == nil && err == nil {
-			return &Script{p, file.Name()}
+			return &Script{python: p, path: file.Name()}
 		}
 	}
 	return nil
@@ -41,13 +47,13 @@ func Find(ctx context.Context, python string, script []byte, modules ...string) 
 // Close removes the script's file.
 func (s *Script) Close() error { return os.Remove(s.path) }
 
-// Run runs the script and decodes the JSON that it prints into out. Settings
-// that make a library take the processor for an older one are left out: it
-// would not show what it can do.
+// Run runs the script and decodes the JSON that it prints into out. Unless
+// AsConfigured, settings that make a library take the processor for an older one
+// are left out.
 func (s *Script) Run(ctx context.Context, out any, env []string, args ...string) error {
 	cmd := exec.CommandContext(ctx, s.python, append([]string{s.path}, args...)...)
 	for _, v := range append(os.Environ(), env...) {
-		if name, _, _ := strings.Cut(v, "="); name != "OPENBLAS_CORETYPE" && name != "OPENBLAS_L2_SIZE" {
+		if name, _, _ := strings.Cut(v, "="); s.AsConfigured || name != "OPENBLAS_CORETYPE" && name != "OPENBLAS_L2_SIZE" {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -209,17 +210,18 @@ func slope(t *testing.T, net *nn.Network, clients []*data.Samples, c Config, m *
 	return math.Sqrt(sum)
 }
 
+// variants are all strategies, with all clients and with some in each round.
 func variants() map[string]Config {
-	out := map[string]Config{}
+	out := map[string]Config{"scaffold from random": quick(SCAFFOLD)}
 	for _, s := range Strategies() {
 		out[s.Name] = quick(s.Name)
 	}
-	random := quick(SCAFFOLD)
-	random.RandomControls = true
-	out["scaffold from random"] = random
-	some := quick(SCAFFOLD)
-	some.Fraction = 0.5
-	out["some of scaffold"] = some
+	for name, c := range maps.Clone(out) {
+		c.RandomControls = name == "scaffold from random"
+		out[name] = c
+		c.Fraction = 0.6
+		out["some of "+name] = c
+	}
 	return out
 }
 

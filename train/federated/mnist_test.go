@@ -11,11 +11,11 @@ import (
 )
 
 func TestMNISTIsLearned(t *testing.T) {
-	dir := os.Getenv("DISTILLMESH_DATA")
-	if dir == "" {
-		t.Skip("needs real data: set DISTILLMESH_DATA")
+	dir := filepath.Join(os.Getenv("DISTILLMESH_DATA"), "mnist")
+	if _, err := os.Stat(dir); err != nil || os.Getenv("DISTILLMESH_DATA") == "" {
+		t.Skip("needs real data: set DISTILLMESH_DATA to a folder with mnist in it")
 	}
-	clients, test := digits(t, filepath.Join(dir, "mnist"), data.Split{Kind: data.Ring, Clients: 500, PerClient: 10})
+	clients, test := digits(t, dir, data.Split{Kind: data.Ring, Clients: 500, PerClient: 10})
 	clients, net := clients[:20], network(t, "lenet", data.Shape{C: 1, H: 28, W: 28}, 10)
 	for _, s := range Strategies() {
 		c := DefaultConfig(s.Name)

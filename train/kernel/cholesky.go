@@ -69,8 +69,18 @@ func (c *Cholesky) row(i, end int) {
 // each.
 func (c *Cholesky) Solve() {
 	c.solves = true
-	c.pool.Run(len(c.X)/max(1, c.n), c)
+	sides := len(c.X) / max(1, c.n)
+	if len(c.X)*c.n < solveSerial {
+		for i := range sides {
+			c.solveOne(c.X[i*c.n : (i+1)*c.n])
+		}
+		return
+	}
+	c.pool.Run(sides, c)
 }
+
+// solveSerial is how many multiply-adds are done sooner than a worker is woken.
+const solveSerial = 1 << 18
 
 // Part implements Task.
 func (c *Cholesky) Part(_ *Scratch, part int) {

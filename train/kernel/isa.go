@@ -33,6 +33,7 @@ type instructionSet struct {
 	vectors    *vectorSet // nil: portable loops
 	transpose  transposeFunc
 	packRow    func(panels int, src, dst *float32, stride int) // nil: portable copies
+	copyAhead  func(pairs int, src, dst, ahead *float32)       // nil: portable copies
 	winograd   *winogradSet                                    // nil: convolutions are never filtered by points
 	peak       func(n int)                                     // n rounds of peakChains independent multiply-adds; nil: unknown
 }

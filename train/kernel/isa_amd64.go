@@ -24,7 +24,7 @@ var avx512 = instructionSet{
 	lanes: 16, dotColumns: 5,
 	vectors:   &vectorsAVX512,
 	dotTiles:  []dotTileFunc{nil, dotTile1AVX512, dotTile2AVX512, dotTile3AVX512, dotTile4AVX512, dotTile5AVX512},
-	transpose: transposeAVX512, packRow: packRowAVX512, winograd: &winogradAVX512, peak: peakAVX512,
+	transpose: transposeAVX512, packRow: packRowAVX512, copyAhead: copyAheadAVX512, winograd: &winogradAVX512, peak: peakAVX512,
 }
 
 var avx2 = instructionSet{
@@ -35,7 +35,7 @@ var avx2 = instructionSet{
 	lanes: 8, dotColumns: 3,
 	vectors:   &vectorsAVX2,
 	dotTiles:  []dotTileFunc{nil, dotTile1AVX2, dotTile2AVX2, dotTile3AVX2},
-	transpose: transposeAVX2, packRow: packRowAVX2, winograd: &winogradAVX2, peak: peakAVX2,
+	transpose: transposeAVX2, packRow: packRowAVX2, copyAhead: copyAheadAVX2, winograd: &winogradAVX2, peak: peakAVX2,
 }
 
 var vectorsAVX512 = vectorSet{

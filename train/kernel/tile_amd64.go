@@ -154,6 +154,11 @@ func dotTile5AVX512(images int, steps int, a *float32, rs int, nextA int, b *flo
 //go:noescape
 func packRowAVX512(panels int, src *float32, dst *float32, stride int)
 
+// copyAheadAVX512 copies runs of 32 values and asks memory for as many from ahead.
+//
+//go:noescape
+func copyAheadAVX512(pairs int, src *float32, dst *float32, ahead *float32)
+
 // peakAVX512 does n rounds of independent multiply-adds.
 //
 //go:noescape
@@ -433,6 +438,11 @@ func dotTile3AVX2(images int, steps int, a *float32, rs int, nextA int, b *float
 //
 //go:noescape
 func packRowAVX2(panels int, src *float32, dst *float32, stride int)
+
+// copyAheadAVX2 copies runs of 16 values and asks memory for as many from ahead.
+//
+//go:noescape
+func copyAheadAVX2(pairs int, src *float32, dst *float32, ahead *float32)
 
 // peakAVX2 does n rounds of independent multiply-adds.
 //

@@ -4021,6 +4021,33 @@ done:
 	VZEROUPPER
 	RET
 
+// func copyAheadAVX512(pairs int, src *float32, dst *float32, ahead *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·copyAheadAVX512(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ  pairs+0(FP), AX
+	MOVQ  src+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  ahead+24(FP), BX
+	TESTQ AX, AX
+	JZ    done
+
+loop:
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	VMOVUPS    (CX), Z0
+	VMOVUPS    64(CX), Z1
+	VMOVUPS    Z0, (DX)
+	VMOVUPS    Z1, 64(DX)
+	ADDQ       $0x00000080, CX
+	ADDQ       $0x00000080, DX
+	ADDQ       $0x00000080, BX
+	DECQ       AX
+	JNZ        loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func peakAVX512(n int)
 // Requires: AVX, AVX512F
 TEXT ·peakAVX512(SB), NOSPLIT|NOFRAME, $0-8
@@ -10268,6 +10295,32 @@ loop:
 	ADDQ    BX, DX
 	DECQ    AX
 	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func copyAheadAVX2(pairs int, src *float32, dst *float32, ahead *float32)
+// Requires: AVX, MMX+
+TEXT ·copyAheadAVX2(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ  pairs+0(FP), AX
+	MOVQ  src+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  ahead+24(FP), BX
+	TESTQ AX, AX
+	JZ    done
+
+loop:
+	PREFETCHT0 (BX)
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y1, 32(DX)
+	ADDQ       $0x00000040, CX
+	ADDQ       $0x00000040, DX
+	ADDQ       $0x00000040, BX
+	DECQ       AX
+	JNZ        loop
 
 done:
 	VZEROUPPER

@@ -26,7 +26,7 @@ func (r *Regression) imageGradient() {
 		r.shift[i%n] += v
 	}
 	r.pool.Gemm(false, false, n, d, stride, float32(weightVariance/float64(d)), r.weight, stride, r.all, d, 0, r.ImagesGrad, d)
-	r.run(n, (*Regression).shiftPart)
+	r.eachImage((*Regression).shiftPart)
 }
 
 // weighPart multiplies the derivatives of a block of kernel values by what comes

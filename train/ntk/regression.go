@@ -90,6 +90,21 @@ func (r *Regression) run(parts int, do func(r *Regression, s *kernel.Scratch, pa
 	r.pool.Run(parts, &r.now)
 }
 
+// eachImage calls do for every support; when all of it is done sooner than a
+// worker is woken, by itself.
+func (r *Regression) eachImage(do func(r *Regression, s *kernel.Scratch, j int)) {
+	if r.Supports*r.Values >= imagesSerial {
+		r.run(r.Supports, do)
+		return
+	}
+	for j := range r.Supports {
+		do(r, nil, j)
+	}
+}
+
+// imagesSerial is how many values one pass goes through alone.
+const imagesSerial = 1 << 17
+
 // Step computes the loss and its gradients. It fails with ErrSingular when the
 // kernel of the images is not positive definite, even with a thousandfold
 // ridge, which NaN makes of it too. Cost: two products of 2 n (m + n) d
@@ -119,7 +134,7 @@ func (r *Regression) Step() (loss float64, err error) {
 // block, so that a worker finds in its cache what it wrote in the stage before.
 func (r *Regression) kernels() {
 	n, m, d := r.Supports, r.pairs.m, r.Values
-	r.run(n, func(r *Regression, _ *kernel.Scratch, j int) {
+	r.eachImage(func(r *Regression, _ *kernel.Scratch, j int) {
 		r.squares[r.Problem.Targets+j] = Square(r.Images[j*r.Values : (j+1)*r.Values])
 	})
 	r.run(r.pairs.across(), func(r *Regression, _ *kernel.Scratch, at int) { r.pairs.columns(at, r.squares) })

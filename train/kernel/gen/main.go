@@ -44,6 +44,7 @@ func main() {
 			dotTile(s, rows, s.dot[1])
 		}
 		packRow(s)
+		copyAhead(s)
 		peak(s)
 		transpose(s)
 		winograd(s)

@@ -1,0 +1,100 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/federated"
+	"github.com/distillmesh/distillmesh/train/nn"
+)
+
+// federatedRun is a federated run as the folder keeps it, whole or under way.
+type federatedRun struct {
+	Training
+	Bytes federated.Traffic
+	Round int // done, when it is under way: the state of that round lies beside it
+}
+
+// federate is one federated run; closed-form consumers have no gradients to
+// average and are passed over.
+func (r *runner) federate(ctx context.Context, e entry, consumer string, seed int) error {
+	spec, err := r.plan.spec(consumer)
+	if err != nil || !spec.Iterative() {
+		return err
+	}
+	config := *e.fed
+	config.Seed = uint64(seed)
+	id, err := hash(r.identity, r.plan.splitOf(seed), config, consumer, seed)
+	if err != nil {
+		return err
+	}
+	file := name(id, e.label, consumer, fmt.Sprintf("s%d", seed))
+	row := Row{Method: e.label, Seed: seed, Clients: len(r.parts)}
+	var t federatedRun
+	if readJSON(r.store.run(file), &t) {
+		row.Bytes = t.Bytes
+		return r.add(row, consumer, t.Training)
+	}
+	net, err := nn.Parse(consumer, r.train.Shape, r.train.Classes)
+	if err != nil {
+		return err
+	}
+	watch := r.peak.watch()
+	defer watch.stop()
+	began := time.Now()
+	opt := federated.Options{Workers: r.workers}
+	if readJSON(r.store.part(file), &t) {
+		state, err := r.store.readState(file, t.Round)
+		if err != nil {
+			return fmt.Errorf("%w; delete %s to begin this run again", err, r.store.part(file))
+		}
+		opt.Resume = state
+		began = began.Add(-time.Duration(t.TrainSeconds * float64(time.Second)))
+	}
+	opt.Round = func(round federated.Round) error {
+		a, err := train.Evaluate(ctx, round.Model, r.test)
+		t.Curve = append(t.Curve, Point{round.Round, a.Fraction()})
+		t.Bytes, t.Steps, t.TrainSeconds = round.TotalBytes, round.TotalSteps, since(began)
+		return err
+	}
+	opt.Checkpoint = func(s federated.State) error {
+		if s.Round == config.Rounds {
+			return nil
+		}
+		if err := r.store.writeState(file, s); err != nil {
+			return err
+		}
+		t.Round = s.Round
+		if err := writeJSON(r.store.part(file), t); err != nil {
+			return err
+		}
+		return removeIfThere(r.store.state(file, s.Round-1))
+	}
+	stage := r.stage(fmt.Sprintf("%s on %s, seed %d", e.label, consumer, seed), config.Rounds*len(r.parts), "clients")
+	opt.Client = func(done, clients int) { stage.step() }
+	if _, err := federated.Run(ctx, net, r.clients(), config, opt); err != nil {
+		return fmt.Errorf("%s on %s, seed %d: %w", e.label, consumer, seed, err)
+	}
+	t.finish(began, watch)
+	t.Round, row.Bytes = 0, t.Bytes
+	if err := writeJSON(r.store.run(file), t); err != nil {
+		return err
+	}
+	if err := errors.Join(removeIfThere(r.store.part(file)), removeIfThere(r.store.state(file, config.Rounds-1))); err != nil {
+		return err
+	}
+	return r.add(row, consumer, t.Training)
+}
+
+// clients are all parts of the present seed.
+func (r *runner) clients() []*data.Samples {
+	out := make([]*data.Samples, len(r.parts))
+	for i, part := range r.parts {
+		out[i] = r.train.Subset(part)
+	}
+	return out
+}

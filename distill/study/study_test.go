@@ -1,0 +1,240 @@
+package study
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// blobs is a task of 12 x 12 images, three classes, each a bright corner.
+func blobs(t *testing.T) *data.Dataset {
+	t.Helper()
+	shape := data.Shape{C: 1, H: 12, W: 12}
+	part := func(n int, seed uint64) data.Source {
+		rng := data.Stream(seed, "blobs")
+		values, labels := make([]float32, n*shape.Size()), make([]int, n)
+		for i := range n {
+			labels[i] = i % 3
+			for j := range shape.Size() {
+				v := 0.2 * rng.Float64()
+				if y, x := j/12, j%12; y/6*2+x/6 == labels[i] {
+					v += 0.5
+				}
+				values[i*shape.Size()+j] = float32(v)
+			}
+		}
+		src, err := data.NewFloats(shape, values, labels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return src
+	}
+	task := &data.Task{Version: data.TaskVersion, Name: "blobs", Classes: []string{"a", "b", "c"}, Shape: shape, Mean: []float64{0.3}, Std: []float64{0.3}}
+	return &data.Dataset{Name: "blobs", Task: task, Train: part(240, 1), Test: part(60, 2)}
+}
+
+func smallPlan(t *testing.T) Plan {
+	return Plan{Data: blobs(t), Split: data.Split{Kind: data.Ring, Clients: 3, PerClient: 2}, IPC: 1, Seeds: 2, Pixels: artifact.U8, Curve: 4, Steps: 20,
+		Methods:   []string{"dm:iterations=3:width=4", "gmm", "random", "fedavg:rounds=3:steps=4", "kip:steps=30"},
+		Consumers: []string{"mlp", "ntk:1"}}
+}
+
+func run(t *testing.T, ctx context.Context, p Plan, opt Options) Document {
+	t.Helper()
+	doc, err := Run(ctx, p, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc.WithoutTimes()
+}
+
+func asJSON(t *testing.T, d Document) string {
+	t.Helper()
+	doc, err := json.MarshalIndent(d, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(doc)
+}
+
+func TestTheDocumentDoesNotDependOnWorkersOrInterruptions(t *testing.T) {
+	p := smallPlan(t)
+	want := asJSON(t, run(t, t.Context(), p, Options{Dir: t.TempDir(), Workers: 1}))
+	if got := asJSON(t, run(t, t.Context(), p, Options{Dir: t.TempDir(), Workers: 3})); got != want {
+		t.Errorf("three workers: %s\nwant %s", got, want)
+	}
+	dir := t.TempDir()
+	interruptions := 0
+	for limit := 3; ; limit += 5 {
+		ctx, cancel := context.WithCancel(t.Context())
+		reports := 0
+		doc, err := Run(ctx, p, Options{Dir: dir, Workers: 2, Report: func(Progress) {
+			if reports++; reports > limit {
+				cancel()
+			}
+		}})
+		cancel()
+		if err == nil {
+			if got := asJSON(t, doc.WithoutTimes()); got != want {
+				t.Errorf("after %d interruptions: %s\nwant %s", interruptions, got, want)
+			}
+			break
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		interruptions++
+	}
+	if interruptions < 5 {
+		t.Errorf("%d interruptions tell little", interruptions)
+	}
+}
+
+func TestDamagedRemainsAreMadeAgain(t *testing.T) {
+	p, dir := smallPlan(t), t.TempDir()
+	p.Methods, p.Seeds = []string{"gmm"}, 1
+	want := asJSON(t, run(t, t.Context(), p, Options{Dir: dir}))
+	for _, pattern := range []string{"runs/*.json", "sets/*/0001/data.safetensors", "sets/*/0002/client.json"} {
+		paths, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, paths, err)
+		}
+		for _, path := range paths {
+			if err := os.WriteFile(path, []byte("{"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := asJSON(t, run(t, t.Context(), p, Options{Dir: dir})); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+func TestEveryMethodHasAControlOfItsTreatment(t *testing.T) {
+	p := smallPlan(t)
+	doc := run(t, t.Context(), p, Options{Dir: t.TempDir()})
+	find := func(method, consumer string, seed int) Row {
+		i := slices.IndexFunc(doc.Rows, func(r Row) bool { return r.Method == method && r.Consumer == consumer && r.Seed == seed })
+		if i < 0 {
+			t.Fatalf("no row of %s on %s, seed %d", method, consumer, seed)
+		}
+		return doc.Rows[i]
+	}
+	dm, control := find(p.Methods[0], "mlp", 0), find("random:as="+p.Methods[0], "mlp", 0)
+	if dm.Control != control.Method || dm.Images != control.Images || dm.Samples != control.Samples || dm.Samples != 4*dm.Images || dm.Steps != control.Steps ||
+		dm.Payload.Data != control.Payload.Data {
+		t.Errorf("dm %+v\nits control %+v", dm, control)
+	}
+	if got := find("gmm", "mlp", 1).Control; got != Random {
+		t.Errorf("gmm is compared with %q", got)
+	}
+	for _, s := range doc.Summary {
+		rows := func(method string) (out []float64) {
+			for seed := range p.Seeds {
+				out = append(out, find(method, s.Consumer, seed).Accuracy)
+			}
+			return out
+		}
+		mine := rows(s.Method)
+		if got, want := s.Accuracy.Mean, (mine[0]+mine[1])/2; math.Abs(got-want) > 1e-12 || s.Accuracy.N != 2 {
+			t.Errorf("%s on %s: %+v, want mean %v", s.Method, s.Consumer, s.Accuracy, want)
+		}
+		if s.Control == "" {
+			if s.MinusRandom != nil {
+				t.Errorf("%s on %s is compared with nothing: %+v", s.Method, s.Consumer, s.MinusRandom)
+			}
+			continue
+		}
+		other := rows(s.Control)
+		a, b := mine[0]-other[0], mine[1]-other[1]
+		// Two pairs: half the interval is t(1) |a-b|/2, t(1) = 12.706.
+		half := 12.7062 * math.Abs(a-b) / 2
+		d := s.MinusRandom
+		if math.Abs(d.Mean-(a+b)/2) > 1e-12 || math.Abs(*d.High-(d.Mean+half)) > 1e-3 || math.Abs(*d.Low-(d.Mean-half)) > 1e-3 {
+			t.Errorf("%s on %s: %+v [%v %v], pairs %v %v", s.Method, s.Consumer, d, *d.Low, *d.High, a, b)
+		}
+	}
+	spec, err := p.spec("mlp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	models := int64(3 * 3 * 4 * spec.NumParams()) // rounds, clients, bytes
+	if fed := find(p.Methods[3], "mlp", 0); fed.Steps != 3*3*4 || len(fed.Curve) != 3 || fed.Bytes.Up != models || fed.Bytes.Down != models {
+		t.Errorf("federated %+v, want %d bytes each way", fed, models)
+	}
+	if all := find(All, "mlp", 0); all.Images != 240 || all.Bytes.Up != 240*145 || all.Accuracy < 0.9 {
+		t.Errorf("bound %+v", all)
+	}
+	if slices.ContainsFunc(doc.Rows, func(r Row) bool { return r.Method == p.Methods[3] && r.Consumer == "ntk:1" }) {
+		t.Error("a closed-form consumer took part in federated averaging")
+	}
+}
+
+func TestCurvesEndWithTheLastIterate(t *testing.T) {
+	p := smallPlan(t)
+	p.Methods, p.Seeds = []string{"gmm"}, 1
+	for _, row := range run(t, t.Context(), p, Options{Dir: t.TempDir()}).Rows {
+		last := row.Curve[len(row.Curve)-1]
+		if last.Accuracy != row.Accuracy || int64(last.Step) != row.Steps {
+			t.Errorf("%s on %s ends with %+v: %+v", row.Method, row.Consumer, last, row)
+		}
+		if row.Consumer == "mlp" && len(row.Curve) != p.Curve {
+			t.Errorf("%s: %d points, want %d: %+v", row.Method, len(row.Curve), p.Curve, row.Curve)
+		}
+		for _, point := range row.Curve {
+			if point.Accuracy > row.BestAccuracy {
+				t.Errorf("%s: %+v is above the best, %v", row.Method, point, row.BestAccuracy)
+			}
+		}
+	}
+}
+
+func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
+	for name, change := range map[string]func(*Plan){
+		"no test part":      func(p *Plan) { p.Data.Test = nil },
+		"unknown method":    func(p *Plan) { p.Methods = []string{"magic"} },
+		"unknown setting":   func(p *Plan) { p.Methods = []string{"dm:steps=3"} },
+		"setting no number": func(p *Plan) { p.Methods = []string{"fedavg:rounds=many"} },
+		"foreign setting":   func(p *Plan) { p.Methods = []string{"fedavg:mu=1"} },
+		"twice":             func(p *Plan) { p.Methods = []string{"gmm", "gmm"} },
+		"half a setting":    func(p *Plan) { p.Methods = []string{"gmm:x"} },
+		"unknown model":     func(p *Plan) { p.Consumers = []string{"transformer"} },
+		"no model":          func(p *Plan) { p.Consumers = nil },
+		"no seeds":          func(p *Plan) { p.Seeds = 0 },
+		"pixels":            func(p *Plan) { p.Pixels = "U9" },
+		"a huge budget":     func(p *Plan) { p.IPC = 1000 },
+		"five of three":     func(p *Plan) { p.Split.PerClient = 5 },
+	} {
+		p := smallPlan(t)
+		change(&p)
+		if _, err := Run(t.Context(), p, Options{Dir: t.TempDir()}); !errors.Is(err, ErrPlan) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	p := smallPlan(t)
+	p.Methods = []string{"magic"}
+	if _, err := Run(t.Context(), p, Options{}); err == nil || !strings.Contains(err.Error(), "scaffold") || !strings.Contains(err.Error(), "gmm") {
+		t.Errorf("the refusal lists no methods: %v", err)
+	}
+}
+
+func TestGCE(t *testing.T) {
+	if got := GCE(0.5, 1, 0); math.Abs(*got-1/math.Log2(9)) > 1e-12 {
+		t.Errorf("%v", *got)
+	}
+	if got := GCE(0.5, 1, 2); math.Abs(*got-4/math.Log2(9)) > 1e-12 {
+		t.Errorf("%v", *got)
+	}
+	if GCE(1, 100, 1) != nil {
+		t.Error("defined at accuracy 1")
+	}
+}
