@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing/fstest"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/labelsolve"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/federated"
@@ -33,7 +35,7 @@ type gathered struct {
 // images and their bytes.
 type treatment struct {
 	Formation int
-	Soft      bool
+	Labels    string // depth of the kernel whose predictor learned labels serve; empty for classes
 	Recipe    train.Recipe
 }
 
@@ -217,7 +219,13 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 		recipe = *own
 	}
 	g.recipe = r.plan.recipe(recipe)
-	g.treatment = treatment{Formation: present[0].Manifest.Formation.Factor, Soft: g.samples.Soft != nil, Recipe: g.recipe}
+	g.treatment = treatment{Formation: present[0].Manifest.Formation.Factor, Recipe: g.recipe}
+	if g.samples.Soft != nil {
+		g.treatment.Labels = "1"
+		if depth, ok := strings.CutPrefix(present[0].Manifest.Consumer, "ntk:"); ok {
+			g.treatment.Labels = depth
+		}
+	}
 	return g, nil
 }
 
@@ -254,9 +262,17 @@ func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([
 	return out, nil
 }
 
-// control gathers random real images under a treatment.
+// control gathers random real images under a treatment: where a method learns
+// labels, the control's are solved for the same predictor.
 func (r *runner) control(ctx context.Context, label string, t treatment, seed int) (*gathered, error) {
 	var m distill.Method = coreset.Random{}
+	if t.Labels != "" {
+		var err error
+		settings := map[string]string{"start": m.Name(), "labels": labelsolve.Solved, "depth": t.Labels}
+		if m, err = labelsolve.Default().With(settings); err != nil {
+			return nil, err
+		}
+	}
 	c, err := r.gather(ctx, label, m, t.Formation, seed)
 	if err != nil {
 		return nil, err
