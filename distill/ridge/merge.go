@@ -2,9 +2,9 @@ package ridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
+
+	"gonum.org/v1/gonum/floats"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -88,8 +88,7 @@ func chooseByParts(ctx context.Context, pool *kernel.Pool, parts []*linear.Stati
 	if len(parts) < folds {
 		return meanSquare(all), nil
 	}
-	candidates := grid()
-	miss := make([]float64, len(candidates))
+	total := make([]float64, len(grid()))
 	for fold := range folds {
 		var inside, outside []*linear.Statistics
 		for i, p := range parts {
@@ -103,28 +102,17 @@ func chooseByParts(ctx context.Context, pool *kernel.Pool, parts []*linear.Stati
 		if err != nil {
 			return 0, err
 		}
-		rest, err := sum(outside)
+		others, err := sum(outside)
 		if err != nil {
 			return 0, err
 		}
-		for i, lambda := range candidates {
-			w, err := rest.Solve(ctx, pool, lambda)
-			switch {
-			case errors.Is(err, linear.ErrSingular):
-				miss[i] = math.Inf(1)
-			case err != nil:
-				return 0, err
-			default:
-				miss[i] += held.SquaredError(w)
-			}
-			req.Report(distill.Progress{Done: fold*len(candidates) + i + 1, Total: folds * len(candidates), Loss: miss[i] / float64(all.Len())})
+		miss, err := misses(ctx, pool, others, held, func(done int, miss float64) {
+			req.Report(distill.Progress{Done: fold*len(total) + done, Total: folds * len(total), Loss: miss / float64(held.Len())})
+		})
+		if err != nil {
+			return 0, err
 		}
+		floats.Add(total, miss)
 	}
-	best := len(candidates) - 1
-	for i, m := range miss {
-		if m < miss[best] {
-			best = i
-		}
-	}
-	return candidates[best], nil
+	return grid()[leastOf(total)], nil
 }

@@ -12,7 +12,6 @@ import (
 	"strconv"
 
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/linear"
@@ -33,9 +32,10 @@ import (
 // nothing to other models.
 type Ridge struct {
 	// Lambda is the ridge of W. 0: of the half decades from 1e-3 to 10^5.5 the one
-	// whose weights, solved for 95 % of the samples, are right most often on the
-	// other 5 % (of equal ones the one of least squared error); W is then solved
-	// for all samples.
+	// whose weights, solved for 95 % of the samples, have the least squared error
+	// on the other 5 %; W is then solved for all samples. (Accuracy on so few ties
+	// over decades, and small lambdas suffer when images are rounded to bytes: of
+	// MNIST 84.6 in place of 86.0 % at 0.3, nothing from 10 on.)
 	Lambda float64
 	// Student is the lambda that students train with. It cannot exceed
 	// 1/(4 s^2), s being the largest singular value of D (Images).
@@ -167,34 +167,48 @@ func (r Ridge) choose(ctx context.Context, pool *kernel.Pool, req distill.Reques
 		}
 		return sums, lambda, err
 	}
-	held := s.Subset(check)
 	rest := linear.NewStatistics(s.Shape, s.Classes)
-	if err := errors.Join(sums.Add(ctx, pool, s.Subset(fit)), rest.Add(ctx, pool, held)); err != nil {
+	if err := errors.Join(sums.Add(ctx, pool, s.Subset(fit)), rest.Add(ctx, pool, s.Subset(check))); err != nil {
 		return nil, 0, err
 	}
-	best, most, least := 0., -1, math.Inf(1)
+	miss, err := misses(ctx, pool, sums, rest, func(done int, miss float64) {
+		req.Report(distill.Progress{Done: done, Total: len(grid()) + 1, Loss: miss / float64(rest.Len())})
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	return sums, grid()[leastOf(miss)], sums.Merge(rest)
+}
+
+// misses are the squared errors on held samples of the weights of others, for
+// each lambda of the grid; infinite where a lambda is too small for the weights to
+// exist.
+func misses(ctx context.Context, pool *kernel.Pool, others, held *linear.Statistics, report func(done int, miss float64)) ([]float64, error) {
+	var out []float64
 	for i, lambda := range grid() {
-		w, err := sums.Solve(ctx, pool, lambda)
-		if errors.Is(err, linear.ErrSingular) {
-			continue // too small a ridge for these samples
+		miss := math.Inf(1)
+		w, err := others.Solve(ctx, pool, lambda)
+		switch {
+		case err == nil:
+			miss = held.SquaredError(w)
+		case !errors.Is(err, linear.ErrSingular):
+			return nil, err
 		}
-		if err != nil {
-			return nil, 0, err
-		}
-		a, err := train.Evaluate(ctx, linear.Of(s.Shape, s.Classes, w), held)
-		if err != nil {
-			return nil, 0, err
-		}
-		miss := rest.SquaredError(w)
-		if a.Correct > most || a.Correct == most && miss < least {
-			best, most, least = lambda, a.Correct, miss
-		}
-		req.Report(distill.Progress{Done: i + 1, Total: len(grid()) + 1, Loss: miss / float64(rest.Len())})
+		out = append(out, miss)
+		report(i+1, miss)
 	}
-	if best == 0 {
-		return nil, 0, linear.ErrSingular
+	return out, nil
+}
+
+// leastOf is the place of the least error; of equal ones the largest lambda's.
+func leastOf(miss []float64) int {
+	best := len(miss) - 1
+	for i := best; i >= 0; i-- {
+		if miss[i] < miss[best] {
+			best = i
+		}
 	}
-	return sums, best, sums.Merge(rest)
+	return best
 }
 
 // meanSquare is the mean diagonal of f f', the ridge where nothing chooses one.
