@@ -59,8 +59,11 @@ func (s store) state(name string, round int) string {
 	return filepath.Join(s.dir, "runs", fmt.Sprintf("%s.%d.state", name, round))
 }
 func (s store) set(name string, client int) string {
-	return filepath.Join(s.dir, "sets", name, fmt.Sprintf("%04d", client))
+	return filepath.Join(s.dir, setsFolder, name, fmt.Sprintf("%04d", client))
 }
+
+// setsFolder holds all sets in the study's folder.
+const setsFolder = "sets"
 
 // readJSON reports whether the file is there; one that is damaged is not.
 func readJSON(path string, v any) bool {
