@@ -26,15 +26,15 @@ type Document struct {
 	Test          int        `json:"test_samples"`
 	Split         data.Split `json:"split"` // of seed 0; seed n adds n to its seed
 	// Holdings is how many samples of each class each client holds, at seed 0.
-	Holdings  [][]int `json:"clients_hold"`
-	IPC       int     `json:"ipc"`
-	Pixels    string  `json:"pixels"`
-	Formation int     `json:"formation,omitempty"` // asked for; 0 for each method's own
-	Steps     int     `json:"steps,omitempty"`     // asked for; 0 for what sets recommend
-	Seeds     int     `json:"seeds"`
-	Engine    string  `json:"engine"` // instruction set: results may differ between them
-	Rows          []Row      `json:"rows"`
-	Summary       []Summary  `json:"summary"`
+	Holdings  [][]int   `json:"clients_hold"`
+	IPC       int       `json:"ipc"`
+	Pixels    string    `json:"pixels"`
+	Formation int       `json:"formation,omitempty"` // asked for; 0 for each method's own
+	Steps     int       `json:"steps,omitempty"`     // asked for; 0 for what sets recommend
+	Seeds     int       `json:"seeds"`
+	Engine    string    `json:"engine"` // instruction set: results may differ between them
+	Rows      []Row     `json:"rows"`
+	Summary   []Summary `json:"summary"`
 }
 
 // Row is one run: one method, one consumer, one seed. All but seconds and
@@ -55,8 +55,8 @@ type Row struct {
 	DistillSteps int     `json:"distill_steps,omitempty"`
 	NearestReal  float64 `json:"nearest_real,omitempty"` // the smallest of all sets
 	// Sets is the folder in the study's own that holds a folder a client.
-	Sets string `json:"sets,omitempty"`
-	Seconds      float64 `json:"seconds"`                // distilling, all clients one after the other, and training
+	Sets    string  `json:"sets,omitempty"`
+	Seconds float64 `json:"seconds"` // distilling, all clients one after the other, and training
 	Training
 }
 

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"testing/fstest"
 
+	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/federated"
@@ -64,6 +65,15 @@ func (s store) set(name string, client int) string {
 
 // setsFolder holds all sets in the study's folder.
 const setsFolder = "sets"
+
+// ReadSet reads the set of one client in a study's folder, verified.
+func ReadSet(dir string, task *data.Task) (*artifact.Set, error) {
+	files, err := filesOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	return artifact.ReadSet(files, task, artifact.Limits{})
+}
 
 // readJSON reports whether the file is there; one that is damaged is not.
 func readJSON(path string, v any) bool {
