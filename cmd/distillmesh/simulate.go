@@ -142,7 +142,7 @@ func (a *app) showStudy(doc *study.Document, dir string, opt report.Options) err
 	}
 	a.studyTable(doc)
 	for _, sentence := range report.Answer(doc) {
-		a.print("%s", strings.NewReplacer("±", "+-", "−", "-").Replace(printable(sentence)))
+		a.print("%s", wrap(strings.NewReplacer("±", "+-", "−", "-").Replace(printable(sentence)), studyWidth))
 	}
 	if here, err := os.Getwd(); err == nil {
 		if rel, err := filepath.Rel(here, dir); err == nil {
@@ -208,6 +208,23 @@ func studyLine(s study.Summary) []string {
 	}
 	return []string{"  " + printable(s.Method), fmt.Sprintf("%.1f +-%.1f [%d]", 100*s.Accuracy.Mean, 100*s.Accuracy.Std, s.Accuracy.N), difference,
 		images, size(s.BytesUp), size(s.BytesDown), fmt.Sprintf("%.1f", s.Seconds)}
+}
+
+// wrap breaks a sentence into lines, those after the first set in.
+func wrap(s string, most int) string {
+	out, column := "", 0
+	for _, word := range strings.Fields(s) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case out == "":
+		case column+1+n > most:
+			out, column = out+"\n  ", 2
+		default:
+			out, column = out+" ", column+1
+		}
+		out, column = out+word, column+n
+	}
+	return out
 }
 
 // middle leaves out the middle of what is longer than so many runes.

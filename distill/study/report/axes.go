@@ -62,7 +62,7 @@ type tick struct {
 	label string
 }
 
-// logTicks marks round values, as many as fit under so many labels.
+// logTicks marks round values of at least 1, as many as fit under so many labels.
 func logTicks(s scale, most int, label func(float64) string) []tick {
 	for _, digits := range [][]float64{{1, 2, 5}, {1, 3}, {1}} {
 		if out := decades(s, digits, 1, label); len(out) <= most && len(out) > 1 {
@@ -78,7 +78,7 @@ func logTicks(s scale, most int, label func(float64) string) []tick {
 }
 
 func decades(s scale, digits []float64, every int, label func(float64) string) (out []tick) {
-	for e := int(math.Floor(math.Log10(s.lo))); e <= int(math.Ceil(math.Log10(s.hi))); e++ {
+	for e := max(int(math.Floor(math.Log10(s.lo))), 0); e <= int(math.Ceil(math.Log10(s.hi))); e++ {
 		if e%every != 0 {
 			continue
 		}

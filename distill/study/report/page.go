@@ -87,7 +87,7 @@ func page(dir string, doc *study.Document, opt Options, accuracy, curves, split 
 	}
 	var out bytes.Buffer
 	err = pageTemplate.Execute(&out, v)
-	return out.Bytes(), err
+	return bytes.ToValidUTF8(out.Bytes(), []byte("?")), err
 }
 
 // style is the style sheet with the inks of figures for both schemes.
