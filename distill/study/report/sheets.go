@@ -18,7 +18,8 @@ import (
 const (
 	sheetImages   = 120
 	sheetPerClass = 10
-	sheetWidth    = 900 // pixels; the page shows it smaller, so that pixels stay sharp
+	sheetWidth    = 920 // pixels; the page shows it half as wide, so that it stays sharp
+	sheetScale    = 8
 )
 
 // sheet is what one method's clients wrote at seed 0, as a picture.
@@ -26,6 +27,7 @@ type sheet struct {
 	Method  string
 	Glyph   template.HTML
 	PNG     template.URL
+	Width   int // in the page, in pixels
 	Note    string
 	Nearest string
 	Real    bool
@@ -61,7 +63,9 @@ func drawSheet(dir string, row study.Row, task *data.Task) (s sheet, err error) 
 		return s, err
 	}
 	s.Real = real
-	scale := max(1, sheetWidth/artifact.Sheet(task, images, 1).Rect.Dx())
+	plain := artifact.Sheet(task, images, 1).Rect.Dx()
+	scale := min(max(1, sheetWidth/plain), sheetScale)
+	s.Width = min(plain*scale, sheetWidth) / 2
 	png, err := artifact.EncodePNG(artifact.Sheet(task, images, scale))
 	if err != nil {
 		return s, err
