@@ -16,6 +16,7 @@ import (
 // app is what every verb shares.
 type app struct {
 	*screen
+	args     []string // as given
 	home     node.Home
 	json     bool
 	quiet    bool
@@ -25,7 +26,7 @@ type app struct {
 
 // execute runs the verb that args name.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	a := &app{screen: newScreen(stdout, stderr)}
+	a := &app{screen: newScreen(stdout, stderr), args: args}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetOut(stdout)

@@ -1,6 +1,7 @@
 package study
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"time"
@@ -20,13 +21,20 @@ type Document struct {
 	SchemaVersion int        `json:"schema_version"`
 	Data          string     `json:"data"`
 	Task          string     `json:"task"` // CID
-	Split         data.Split `json:"split"`
-	IPC           int        `json:"ipc"`
-	Pixels        string     `json:"pixels"`
-	Seeds         int        `json:"seeds"`
-	Engine        string     `json:"engine"` // instruction set: results may differ between them
-	Rows          []Row      `json:"rows"`
-	Summary       []Summary  `json:"summary"`
+	Classes       []string   `json:"classes"`
+	Train         int        `json:"train_samples"` // of all clients
+	Test          int        `json:"test_samples"`
+	Split         data.Split `json:"split"` // of seed 0; seed n adds n to its seed
+	// Holdings is how many samples of each class each client holds, at seed 0.
+	Holdings  [][]int   `json:"clients_hold"`
+	IPC       int       `json:"ipc"`
+	Pixels    string    `json:"pixels"`
+	Formation int       `json:"formation,omitempty"` // asked for; 0 for each method's own
+	Steps     int       `json:"steps,omitempty"`     // asked for; 0 for what sets recommend
+	Seeds     int       `json:"seeds"`
+	Engine    string    `json:"engine"` // instruction set: results may differ between them
+	Rows      []Row     `json:"rows"`
+	Summary   []Summary `json:"summary"`
 }
 
 // Row is one run: one method, one consumer, one seed. All but seconds and
@@ -46,7 +54,9 @@ type Row struct {
 	// DistillSteps is the median over clients of the steps a method took.
 	DistillSteps int     `json:"distill_steps,omitempty"`
 	NearestReal  float64 `json:"nearest_real,omitempty"` // the smallest of all sets
-	Seconds      float64 `json:"seconds"`                // distilling, all clients one after the other, and training
+	// Sets is the folder in the study's own that holds a folder a client.
+	Sets    string  `json:"sets,omitempty"`
+	Seconds float64 `json:"seconds"` // distilling, all clients one after the other, and training
 	Training
 }
 
@@ -189,6 +199,29 @@ func summarise(rows []Row) []Summary {
 		out = append(out, s)
 	}
 	return out
+}
+
+// JSON is the document as the study's folder keeps it and --json prints it.
+func (d *Document) JSON() ([]byte, error) {
+	doc, err := json.MarshalIndent(d, "", "  ")
+	return append(doc, '\n'), err
+}
+
+// Minus is the accuracy of one method less that of another on the same
+// consumer, paired by seed; nil when they share none.
+func (d *Document) Minus(consumer, method, other string) *Interval {
+	var difference []float64
+	for _, r := range d.Rows {
+		if r.Method != method || r.Consumer != consumer {
+			continue
+		}
+		for _, o := range d.Rows {
+			if o.Method == other && o.Consumer == consumer && o.Seed == r.Seed {
+				difference = append(difference, r.Accuracy-o.Accuracy)
+			}
+		}
+	}
+	return paired(difference)
 }
 
 // WithoutTimes is the document with every field cleared that may differ when

@@ -80,7 +80,12 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("%s, seed %d: %w", label, seed, err)
 	}
-	return r.merge(label, seed, sets, sizes, notes)
+	g, err := r.merge(label, seed, sets, sizes, notes)
+	if err != nil {
+		return nil, err
+	}
+	g.row.Sets = setsFolder + "/" + folder
+	return g, nil
 }
 
 // clientSeed is the seed of one client's distillation: two clients must not pick

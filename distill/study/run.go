@@ -302,8 +302,29 @@ func (r *runner) document() (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(), Split: r.plan.Split, IPC: r.plan.IPC,
-		Pixels: string(r.plan.Pixels), Seeds: r.plan.Seeds, Engine: kernel.Name(), Rows: r.rows, Summary: summarise(r.rows)}, nil
+	holdings, err := r.holdings()
+	if err != nil {
+		return nil, err
+	}
+	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(), Classes: r.plan.Data.Task.Classes, Train: r.train.Len(), Test: r.test.Len(),
+		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Pixels: string(r.plan.Pixels), Formation: r.plan.Formation, Steps: r.plan.Steps,
+		Seeds: r.plan.Seeds, Engine: kernel.Name(), Rows: r.rows, Summary: summarise(r.rows)}, nil
+}
+
+// holdings counts the classes of each client's part at seed 0.
+func (r *runner) holdings() ([][]int, error) {
+	parts, err := r.plan.splitOf(0).Parts(r.train.Y, r.train.Classes)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]int, len(parts))
+	for i, part := range parts {
+		out[i] = make([]int, r.train.Classes)
+		for _, j := range part {
+			out[i][r.train.Y[j]]++
+		}
+	}
+	return out, nil
 }
 
 // stage counts the steps of one stage for the report.

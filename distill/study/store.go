@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"testing/fstest"
 
+	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/federated"
@@ -59,7 +60,19 @@ func (s store) state(name string, round int) string {
 	return filepath.Join(s.dir, "runs", fmt.Sprintf("%s.%d.state", name, round))
 }
 func (s store) set(name string, client int) string {
-	return filepath.Join(s.dir, "sets", name, fmt.Sprintf("%04d", client))
+	return filepath.Join(s.dir, setsFolder, name, fmt.Sprintf("%04d", client))
+}
+
+// setsFolder holds all sets in the study's folder.
+const setsFolder = "sets"
+
+// ReadSet reads the set of one client in a study's folder, verified.
+func ReadSet(dir string, task *data.Task) (*artifact.Set, error) {
+	files, err := filesOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	return artifact.ReadSet(files, task, artifact.Limits{})
 }
 
 // readJSON reports whether the file is there; one that is damaged is not.

@@ -1,0 +1,182 @@
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/distill/study"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"breakable": breakable}).Parse(pageHTML))
+
+// breakable lets a long name of a method go on in the next line after a colon.
+func breakable(name string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(name), ":", ":<wbr>")) // escaped but for our own tags
+}
+
+// view is what the page's template sees.
+type view struct {
+	Style    template.CSS
+	Question string
+	Answer   []string
+	Findings []finding
+	Groups   []group
+	Controls bool
+	Accuracy template.HTML
+	Curves   template.HTML // empty for none
+	Split    template.HTML // empty for none
+	Says     string        // of the split
+	Sheets   []sheet
+	Real     bool // some sheet shows real samples
+	Facts    []fact
+	Command  string
+	Tests    string
+}
+
+type fact struct{ Name, Value string }
+
+// group is the table's lines of one consumer.
+type group struct {
+	Consumer string
+	Lines    []line
+}
+
+// line is one line of the table, ready to print.
+type line struct {
+	Glyph                                                template.HTML
+	Method, Accuracy, Minus, Control                     string
+	Images, Up, Down, Bytes8, Bytes32, GCE, Seconds, MiB string
+	Best                                                 bool
+}
+
+// page writes the whole page.
+func page(dir string, doc *study.Document, opt Options, accuracy, curves, split *figure) ([]byte, error) {
+	v := view{Style: style(), Question: question(doc), Answer: Answer(doc), Findings: findings(doc), Facts: facts(doc), Command: opt.Command, Tests: count(doc.Test)}
+	for part, f := range map[*template.HTML]*figure{&v.Accuracy: accuracy, &v.Curves: curves, &v.Split: split} {
+		if f == nil {
+			continue
+		}
+		var err error
+		if *part, err = f.inline(); err != nil {
+			return nil, err
+		}
+	}
+	if split != nil {
+		v.Says = split.says
+	}
+	glyphs, err := glyphsOf(doc)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range consumersOf(doc) {
+		v.Groups = append(v.Groups, groupOf(doc, c, glyphs))
+	}
+	v.Sheets = sheetsOf(dir, doc, opt.Task)
+	for i := range v.Sheets {
+		v.Sheets[i].Glyph = glyphs[v.Sheets[i].Method]
+		v.Real = v.Real || v.Sheets[i].Real
+	}
+	var out bytes.Buffer
+	err = pageTemplate.Execute(&out, v)
+	return bytes.ToValidUTF8(out.Bytes(), []byte("?")), err
+}
+
+// style is the style sheet with the inks of figures for both schemes.
+func style() template.CSS {
+	var light, dark strings.Builder
+	for _, i := range inks() {
+		fmt.Fprintf(&light, "--%s:%s;", i.name, i.light)
+		fmt.Fprintf(&dark, "--%s:%s;", i.name, i.dark)
+	}
+	return template.CSS(fmt.Sprintf(":root{%s}\n@media screen and (prefers-color-scheme:dark){:root{%s}}\n%s", light.String(), dark.String(), pageCSS)) // all ours
+}
+
+func question(doc *study.Document) string {
+	return fmt.Sprintf("What would %s gain by sending distilled %s?", plural(doc.Split.Clients, "device"), doc.Data)
+}
+
+// glyphsOf are the points of the figures, for the table.
+func glyphsOf(doc *study.Document) (map[string]template.HTML, error) {
+	out := map[string]template.HTML{}
+	for method, l := range looksOf(doc) {
+		const side = 3.2 * glyphRadius
+		f := figure{w: side, h: side, draw: func(p *pen) { p.glyph(l, side/2, side/2, glyphRadius) }, bare: true}
+		drawn, err := f.inline()
+		if err != nil {
+			return nil, err
+		}
+		out[method] = drawn
+	}
+	return out, nil
+}
+
+func groupOf(doc *study.Document, consumer string, glyphs map[string]template.HTML) group {
+	out := group{Consumer: consumer}
+	lines := summaryOf(doc, consumer)
+	best := bestOf(lines, distilled)
+	for _, s := range lines {
+		l := lineOf(s)
+		l.Glyph, l.Best = glyphs[s.Method], best != nil && best.Method == s.Method
+		out.Lines = append(out.Lines, l)
+	}
+	return out
+}
+
+func lineOf(s study.Summary) line {
+	l := line{Method: s.Method, Accuracy: strings.Replace(spreadText(s.Accuracy), " %", "", 1), Minus: "–", Control: s.Control, Images: "–",
+		Up: sizeOf(float64(s.BytesUp)), Down: sizeOf(float64(s.BytesDown)), Bytes8: "–", Bytes32: "–", GCE: "–",
+		Seconds: fmt.Sprintf("%.1f", s.Seconds), MiB: fmt.Sprintf("%.0f", s.PeakRSS)}
+	if s.Images > 0 {
+		l.Images = count(s.Images)
+	}
+	if s.MinusRandom != nil {
+		l.Minus = intervalText(s.MinusRandom)
+	}
+	if s.Payload != nil {
+		l.Bytes8, l.Bytes32 = sizeOf(float64(s.Payload.Images8)), sizeOf(float64(s.Payload.ImagesF32))
+	}
+	if s.GCE != nil {
+		l.GCE = fmt.Sprintf("%.3f", *s.GCE)
+	}
+	return l
+}
+
+// facts are the plan.
+func facts(doc *study.Document) []fact {
+	formation := "each method's own"
+	if doc.Formation > 0 {
+		formation = fmt.Sprintf("%d × %d", doc.Formation, doc.Formation)
+	}
+	steps := "as the sets recommend"
+	if doc.Steps > 0 {
+		steps = count(doc.Steps)
+	}
+	return []fact{
+		{"Data", fmt.Sprintf("%s: %s to train, %s to test, %s", doc.Data, count(doc.Train), count(doc.Test), pluralClasses(len(doc.Classes)))},
+		{"Task", doc.Task},
+		{"Split", fmt.Sprintf("%s, seed %d", splitText(doc.Split), doc.Split.Seed)},
+		{"Stored images", fmt.Sprintf("%d a class and client, pixels as %s", doc.IPC, doc.Pixels)},
+		{"Tiles a stored image", formation},
+		{"Training steps", steps},
+		{"Methods", strings.Join(methodsOf(doc), ", ")},
+		{"Models", strings.Join(consumersOf(doc), ", ")},
+		{"Seeds", fmt.Sprintf("%d; each decides the split, the distillation, the first weights and the order of batches", doc.Seeds)},
+		{"Processor", doc.Engine},
+	}
+}
+
+func pluralClasses(n int) string {
+	if n == 1 {
+		return "1 class"
+	}
+	return count(n) + " classes"
+}

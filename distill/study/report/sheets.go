@@ -1,0 +1,119 @@
+package report
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// What a contact sheet shows at most.
+const (
+	sheetImages   = 120
+	sheetPerClass = 10
+	sheetWidth    = 920 // pixels; the page shows it half as wide, so that it stays sharp
+	sheetScale    = 8
+)
+
+// sheet is what one method's clients wrote at seed 0, as a picture.
+type sheet struct {
+	Method  string
+	Glyph   template.HTML
+	PNG     template.URL
+	Width   int // in the page, in pixels
+	Note    string
+	Nearest string
+	Real    bool
+}
+
+// sheetsOf draws a sheet a method. What cannot be read is said in its place: a
+// report without a picture is better than none.
+func sheetsOf(dir string, doc *study.Document, task *data.Task) (out []sheet) {
+	if task == nil || task.IsTable() {
+		return nil
+	}
+	for _, method := range methodsOf(doc) {
+		i := slices.IndexFunc(doc.Rows, func(r study.Row) bool { return r.Method == method && r.Seed == 0 && r.Sets != "" })
+		if i < 0 {
+			continue
+		}
+		s, err := drawSheet(dir, doc.Rows[i], task)
+		if err != nil {
+			s.Note = "No picture: " + err.Error() + "."
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func drawSheet(dir string, row study.Row, task *data.Task) (s sheet, err error) {
+	s = sheet{Method: row.Method, Nearest: fmt.Sprintf("%.2f", row.NearestReal)}
+	if !filepath.IsLocal(filepath.FromSlash(row.Sets)) {
+		return s, fmt.Errorf("the sets lie outside the study, in %q", row.Sets)
+	}
+	images, real, err := readImages(filepath.Join(dir, filepath.FromSlash(row.Sets)), task)
+	if err != nil {
+		return s, err
+	}
+	s.Real = real
+	plain := artifact.Sheet(task, images, 1).Rect.Dx()
+	scale := min(max(1, sheetWidth/plain), sheetScale)
+	s.Width = min(plain*scale, sheetWidth) / 2
+	png, err := artifact.EncodePNG(artifact.Sheet(task, images, scale))
+	if err != nil {
+		return s, err
+	}
+	s.PNG = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(png)) // base64 cannot leave its attribute
+	s.Note = fmt.Sprintf("%s of %s", count(images.Len()), plural(row.Images, "stored image"))
+	if images.Len() == row.Images {
+		s.Note = "all " + plural(row.Images, "stored image")
+	}
+	if row.Samples > row.Images && row.Images > 0 {
+		s.Note += fmt.Sprintf(", %d tiles each", row.Samples/row.Images)
+	}
+	return s, nil
+}
+
+// readImages reads stored images, client by client, until there are enough of
+// each class for a sheet; real says whether they hold real samples.
+func readImages(folder string, task *data.Task) (images *data.Samples, real bool, err error) {
+	clients, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, false, err
+	}
+	most := min(max(sheetImages/len(task.Classes), 1), sheetPerClass)
+	taken := make([]int, len(task.Classes))
+	var batches []*data.Samples
+	total := 0
+	for _, c := range clients {
+		if !c.IsDir() || filepath.Ext(c.Name()) != "" || total >= sheetImages || slices.Min(taken) == most {
+			continue
+		}
+		set, err := study.ReadSet(filepath.Join(folder, c.Name()), task)
+		if err != nil {
+			return nil, false, fmt.Errorf("%s: %w", c.Name(), err)
+		}
+		var keep []int
+		for i, y := range set.Samples.Y {
+			if taken[y] < most && total < sheetImages {
+				taken[y], total, keep = taken[y]+1, total+1, append(keep, i)
+			}
+		}
+		real = real || set.Manifest.ContainsReal
+		if len(keep) > 0 {
+			batches = append(batches, set.Samples.Subset(keep))
+		}
+	}
+	if len(batches) == 0 {
+		return nil, false, errors.New("the folder holds no sets")
+	}
+	images, err = data.Merge(batches...)
+	return images, real, err
+}
