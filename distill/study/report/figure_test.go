@@ -28,7 +28,7 @@ func TestLabelsNeverCoverAnything(t *testing.T) {
 			if !l.placed {
 				continue
 			}
-			if !l.box.inside(area) || !l.box.free(append(boxes, points...)) {
+			if !l.box.inside(area) || !l.box.free(append(boxes, points...)) || !l.clear(l.box, append(boxes, points...)) {
 				t.Fatalf("%+v covers something", l)
 			}
 			boxes = append(boxes, l.box)

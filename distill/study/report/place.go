@@ -47,13 +47,32 @@ func place(labels []label, obstacles []box, area box) {
 		for _, distance := range []float64{glyphRadius + 3, glyphRadius + 11, glyphRadius + 22, glyphRadius + 34, glyphRadius + 48} {
 			for _, d := range directions {
 				b := l.beside(d, distance)
-				if !l.placed && b.inside(area) && b.free(obstacles) {
+				if !l.placed && b.inside(area) && b.free(obstacles) && l.clear(b, obstacles) {
 					l.placed, l.box, l.far = true, b, distance > glyphRadius+4
 					obstacles = append(obstacles, b)
 				}
 			}
 		}
 	}
+}
+
+// clear reports whether the line from a box to the label's point leaves alone
+// all that does not hold the point itself.
+func (l *label) clear(b box, obstacles []box) bool {
+	at := *l
+	at.box = b
+	x, y := at.foot()
+	const steps = 16
+	for i := range steps {
+		t := float64(i) / steps
+		spot := box{x + t*(l.x-x), y + t*(l.y-y), x + t*(l.x-x), y + t*(l.y-y)}.grow(0.5)
+		for _, o := range obstacles {
+			if own := (box{l.x, l.y, l.x, l.y}).grow(0.1); spot.overlaps(o) && !own.overlaps(o) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // beside is the label's box at a distance from its point in a direction.
