@@ -46,7 +46,7 @@ func BenchmarkDMIteration(b *testing.B) {
 		b.Run(map[int]string{1: "workers=1", 2: "workers=2"}[workers], func(b *testing.B) {
 			pool := kernel.NewPool(workers)
 			defer pool.Close()
-			r, err := DefaultDM().newRun(context.Background(), pool, distill.Request{Samples: local, IPC: 1})
+			r, err := newRun(context.Background(), pool, DefaultDM(), distill.Request{Samples: local, IPC: 1})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -172,14 +172,14 @@ func TestMatchingLowersTheDistance(t *testing.T) {
 func TestTheGradientOfTheTilesIsThatOfTheLoss(t *testing.T) {
 	pool := kernel.NewPool(1)
 	defer pool.Close()
-	r, err := quick().newRun(context.Background(), pool, distill.Request{Samples: small(), IPC: 1})
+	r, err := newRun(context.Background(), pool, quick(), distill.Request{Samples: small(), IPC: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.embed.renew(5)
+	r.pair.renew(5)
 	at := func() (float64, []float32) {
 		data.Restart(&r.pcg, 1, "test")
-		loss, grad, err := r.embed.match(r.rng, r.req.Samples, r.members[1], 20, r.state.tiles[:64], 4)
+		loss, grad, err := r.pair.match(r.rng, r.req.Samples, 1, r.members[1], 20, r.state.tiles[:64], 4)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +217,7 @@ func TestStartsHoldNoRealSample(t *testing.T) {
 	}{{Centroids, false}, {Noise, false}, {Real, true}} {
 		m := quick()
 		m.Start = c.start
-		r, err := m.newRun(context.Background(), pool, distill.Request{Samples: local, IPC: 1})
+		r, err := newRun(context.Background(), pool, m, distill.Request{Samples: local, IPC: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +255,7 @@ func TestDMRefusesImagesThatAreTooSmall(t *testing.T) {
 func TestASteadyIterationAllocatesLittle(t *testing.T) {
 	pool := kernel.NewPool(1)
 	defer pool.Close()
-	r, err := quick().newRun(context.Background(), pool, distill.Request{Samples: small(), IPC: 1})
+	r, err := newRun(context.Background(), pool, quick(), distill.Request{Samples: small(), IPC: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,12 +2,10 @@ package match
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
 
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
@@ -15,7 +13,8 @@ import (
 
 // run is one distillation.
 type run struct {
-	method    DM
+	Matching
+	method    matcher
 	req       distill.Request
 	formation data.Formation
 	tile      data.Shape
@@ -23,35 +22,33 @@ type run struct {
 	members   [][]int // samples of each class
 	perClass  int     // tiles
 	low, high []float32
-	embed     *embedder
+	pair      *siamese
+	trainer   *trainer // nil: networks stay fresh
 	state     state
 	grad      []float32
 	id        string // of the request, once asked for
+	streams   struct{ network, inner, draw string }
 	pcg       rand.PCG
 	rng       *rand.Rand
 }
 
-func (m DM) newRun(ctx context.Context, pool *kernel.Pool, req distill.Request) (*run, error) {
-	if m.Iterations < 1 || m.Batch < 1 || m.Start != Centroids && m.Start != Noise && m.Start != Real {
-		return nil, fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 1, and centroids, noise or real", m.Iterations, m.Batch, m.Start)
+func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.Request) (*run, error) {
+	m := method.matching()
+	if err := m.check(); err != nil {
+		return nil, err
 	}
-	r := &run{method: m, req: req, formation: m.formation(req), held: req.Samples.Held(), members: req.Samples.ByClass()}
+	r := &run{Matching: m, method: method, req: req, formation: m.formation(req), held: req.Samples.Held(), members: req.Samples.ByClass()}
 	r.rng = rand.New(&r.pcg)
+	name := method.Name()
+	r.streams.network, r.streams.inner, r.streams.draw = name+"-network", name+"-inner", name+"-draw"
 	r.tile, r.perClass = r.formation.TileShape(req.Samples.Shape), req.IPC*r.formation.Tiles()
-	strategy, err := augment.Parse(m.Augment)
-	if err != nil {
-		return nil, err
-	}
-	net, err := nn.ConvNet3(req.Samples.Shape, req.Samples.Classes, m.Width, 1)
-	if err != nil {
-		return nil, err
-	}
-	if r.embed, err = newEmbedder(pool, net, strategy, r.formation, r.perClass, m.Batch); err != nil {
+	if err := r.compile(pool); err != nil {
 		return nil, err
 	}
 	r.bounds()
 	values := len(r.held) * r.perClass * r.tile.Size()
 	r.grad = make([]float32, values)
+	var err error
 	if req.Resume != nil {
 		r.state, err = decodeState(req.Resume, r.identity(), m.Iterations, values)
 		return r, err
@@ -59,6 +56,23 @@ func (m DM) newRun(ctx context.Context, pool *kernel.Pool, req distill.Request) 
 	r.state = state{first: make([]float32, values), second: make([]float32, values)}
 	r.state.tiles, err = r.start(ctx)
 	return r, err
+}
+
+// compile makes the programs.
+func (r *run) compile(pool *kernel.Pool) error {
+	strategy, err := r.strategy()
+	if err != nil {
+		return err
+	}
+	net, err := nn.ConvNet3(r.req.Samples.Shape, r.req.Samples.Classes, r.Width, 1)
+	if err != nil {
+		return err
+	}
+	if r.pair, err = newSiamese(pool, r.method.objective(), net, strategy, r.formation, r.perClass, r.Batch); err != nil {
+		return err
+	}
+	r.trainer, err = newTrainer(pool, r.method.inner(), r.pair, r.held, r.perClass)
+	return err
 }
 
 // bounds finds the least and greatest real value of each channel.
@@ -77,19 +91,18 @@ func (r *run) bounds() {
 // iterate does one step on all tiles and returns the loss before it.
 func (r *run) iterate() float64 {
 	step := uint64(r.state.step)
-	data.Restart(&r.pcg, r.method.Networks, "dm-network", step)
-	r.embed.renew(r.rng.Uint64())
+	r.network(step)
 	loss, size := 0.0, r.perClass*r.tile.Size()
 	for k, class := range r.held {
-		data.Restart(&r.pcg, r.req.Seed, "dm-draw", step, uint64(class))
-		l, grad, err := r.embed.match(r.rng, r.req.Samples, r.members[class], r.method.Batch, r.state.tiles[k*size:(k+1)*size], r.perClass)
+		data.Restart(&r.pcg, r.req.Seed, r.streams.draw, step, uint64(class))
+		l, grad, err := r.pair.match(r.rng, r.req.Samples, class, r.members[class], r.Batch, r.state.tiles[k*size:(k+1)*size], r.perClass)
 		if err != nil {
 			panic(err) // sizes are the run's own
 		}
 		loss += float64(l)
 		copy(r.grad[k*size:], grad)
 	}
-	r.method.adam(r.state.step).Apply(r.state.tiles, r.grad, r.state.first, r.state.second)
+	r.adam(r.state.step).Apply(r.state.tiles, r.grad, r.state.first, r.state.second)
 	area := r.tile.H * r.tile.W
 	for i, v := range r.state.tiles {
 		c := i / area % r.tile.C
@@ -97,6 +110,20 @@ func (r *run) iterate() float64 {
 	}
 	r.state.step++
 	return loss
+}
+
+// network makes the network of a step: another one from the public seed, then
+// its inner training, if any.
+func (r *run) network(step uint64) {
+	data.Restart(&r.pcg, r.Networks, r.streams.network, step)
+	r.pair.renew(r.rng.Uint64())
+	if r.trainer == nil {
+		return
+	}
+	data.Restart(&r.pcg, r.req.Seed, r.streams.inner, step)
+	if err := r.trainer.train(r.rng, r.req.Samples.Shape, r.state.tiles); err != nil {
+		panic(err) // sizes are the run's own
+	}
 }
 
 // tiles are the present tiles with their labels.

@@ -22,9 +22,9 @@ const (
 func (r *run) start(ctx context.Context) ([]float32, error) {
 	var out []float32
 	for _, class := range r.held {
-		rng := data.Stream(r.req.Seed, "dm-start", uint64(class))
+		rng := data.Stream(r.req.Seed, r.method.Name()+"-start", uint64(class))
 		members := r.members[class]
-		if r.method.Start == Real {
+		if r.Matching.Start == Real {
 			if len(members) < r.perClass {
 				return nil, fmt.Errorf("%w: class %d has %d, the start asks for %d", distill.ErrTooFew, class, len(members), r.perClass)
 			}
@@ -52,7 +52,7 @@ func (r *run) start(ctx context.Context) ([]float32, error) {
 // enough, and noise for the rest.
 func (r *run) startClass(ctx context.Context, out []float32, rows [][]float32, rng *rand.Rand) ([]float32, error) {
 	n := r.perClass
-	if r.method.Start == Centroids && len(rows) >= distill.LeastGroup && len(rows) >= n {
+	if r.Matching.Start == Centroids && len(rows) >= distill.LeastGroup && len(rows) >= n {
 		means, sizes, err := coreset.Centroids(ctx, rows, n, startRounds, rng)
 		if err != nil {
 			return nil, err

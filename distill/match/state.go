@@ -38,7 +38,7 @@ func (r *run) save() error {
 		checkpoint.F32(tilesTensor, shape, r.state.tiles), checkpoint.F32(firstTensor, shape, r.state.first), checkpoint.F32(secondTensor, shape, r.state.second),
 	}, map[string]string{"request": r.identity(), "step": strconv.Itoa(r.state.step)})
 	if err != nil {
-		return fmt.Errorf("dm: encode state: %w", err)
+		return fmt.Errorf("%s: encode state: %w", r.method.Name(), err)
 	}
 	return r.req.Checkpoint(file)
 }
@@ -77,7 +77,7 @@ func (r *run) identity() string {
 		panic(err) // strings
 	}
 	s := r.req.Samples
-	fmt.Fprintf(h, "dm %d %s %v %d %d %d %+v %v\n", r.method.Version(), settings, s.Shape, s.Classes, r.req.IPC, r.req.Seed, r.formation, s.Y)
+	fmt.Fprintf(h, "%s %d %s %v %d %d %d %+v %v\n", r.method.Name(), r.method.Version(), settings, s.Shape, s.Classes, r.req.IPC, r.req.Seed, r.formation, s.Y)
 	word := make([]byte, 0, 4*s.Shape.Size())
 	for i := range s.Len() {
 		word = word[:0]

@@ -9,7 +9,7 @@ import (
 )
 
 // quick are settings under which a long method shows the same in less time.
-var quick = map[string]map[string]string{"dm": {"iterations": "60"}}
+var quick = map[string]map[string]string{"dm": {"iterations": "60"}, "dc": {"iterations": "30"}, "dsa": {"iterations": "30"}}
 
 func TestEveryMethodConforms(t *testing.T) {
 	for _, m := range Methods() {

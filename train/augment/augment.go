@@ -40,7 +40,7 @@ const (
 )
 
 // Strategy is a choice of families. Each draw takes one of them for the whole
-// mini-batch.
+// mini-batch. The zero Strategy changes nothing.
 type Strategy struct{ families []string }
 
 // Parse reads a strategy: affine, dsa, dsa-noflip, or DSA families joined by

@@ -27,6 +27,9 @@ const (
 // one family, and for each image a draw of its own, or one for all when shared.
 // What the family does not touch stays as it is. It allocates nothing.
 func (s Strategy) Draw(rng *rand.Rand, n int, shape data.Shape, shared bool, draws [][]float32) {
+	if len(s.families) == 0 {
+		return
+	}
 	family := s.families[rng.IntN(len(s.families))]
 	at := 0
 	if s.has(Color) {

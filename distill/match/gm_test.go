@@ -1,0 +1,301 @@
+package match
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/train/augment"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/graph"
+	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/nn"
+)
+
+// quickGM is a few iterations in narrow networks.
+func quickGM(siamese bool) GM {
+	m := DefaultDC()
+	if siamese {
+		m = DefaultDSA()
+	}
+	m.Iterations, m.Batch, m.Width = 12, 20, 4
+	return m
+}
+
+func started(t *testing.T, m matcher, local *data.Samples) *run {
+	t.Helper()
+	pool := kernel.NewPool(1)
+	t.Cleanup(pool.Close)
+	r, err := newRun(context.Background(), pool, m, distill.Request{Samples: local, IPC: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestTheCosineDistanceComparesRowByRow(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		shape []int
+		a, b  []float64
+		want  float64
+	}{
+		{"equal rows", []int{2, 2}, []float64{1, 2, 3, -4}, []float64{1, 2, 3, -4}, 0},
+		{"rows of other lengths", []int{2, 2}, []float64{1, 2, 3, -4}, []float64{5, 10, .3, -.4}, 0},
+		{"one row turned round", []int{2, 2}, []float64{1, 2, 3, -4}, []float64{1, 2, -3, 4}, 2},
+		{"one row at a right angle", []int{2, 1, 1, 2}, []float64{1, 0, 3, -4}, []float64{0, 1, 3, -4}, 1},
+		{"a vector is one row", []int{4}, []float64{1, 0, 0, 1}, []float64{1, 0, 0, -1}, 1},
+		{"a row of zeros counts as one", []int{2, 2}, []float64{0, 0, 1, 1}, []float64{0, 0, 1, 1}, 1},
+	} {
+		g := graph.New()
+		a, b := graph.Input(g, "a", c.shape...), graph.Input(g, "b", c.shape...)
+		d := cosineDistance(a, b)
+		grads, err := graph.Grad(d, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := graph.Reference(map[*graph.Node][]float64{a: c.a, b: c.b}, d, grads[0])
+		if err != nil || math.Abs(out[0][0]-c.want) > 1e-9 {
+			t.Errorf("%s: %v (%v), want %v", c.name, out[0], err, c.want)
+		}
+		if slices.ContainsFunc(out[1], func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) {
+			t.Errorf("%s: gradient %v", c.name, out[1])
+		}
+	}
+}
+
+// In float64, every value of the gradient in the tiles: a second derivative of
+// the network through decoding and augmentation. The compiled program must give
+// the same in float32.
+func TestTheSecondOrderGradientIsThatOfTheLoss(t *testing.T) {
+	for _, augmentation := range []string{None, augment.Affine, augment.DSA} {
+		m := quickGM(false)
+		m.Width, m.Augment = 2, augmentation
+		local := distilltest.Samples(data.Shape{C: 1, H: 8, W: 8}, 3, []int{0, 2}, 20)
+		r := started(t, m, local)
+		r.pair.renew(4)
+		tiles := r.state.tiles[:r.perClass*r.tile.Size()]
+		loss, grad, err := r.pair.match(r.rng, local, 2, r.members[2], 20, tiles, r.perClass)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := r.pair.compare(r.perClass)
+		if err != nil {
+			t.Fatal(err)
+		}
+		feeds := map[*graph.Node][]float64{}
+		for i, in := range c.inputs() {
+			for _, v := range r.pair.tiles.Input(i) {
+				feeds[in] = append(feeds[in], float64(v))
+			}
+		}
+		evaluate := func(n *graph.Node) []float64 {
+			out, err := graph.Reference(feeds, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out[0]
+		}
+		if want := evaluate(c.loss)[0]; math.Abs(float64(loss)-want) > 1e-4*want {
+			t.Errorf("%s: the program's loss is %v, want %v", augmentation, loss, want)
+		}
+		exact, most := evaluate(c.grad), 0.0
+		for _, v := range exact {
+			most = max(most, math.Abs(v))
+		}
+		const h = 1e-6
+		for i := range exact {
+			at := feeds[c.tiles][i]
+			feeds[c.tiles][i] = at + h
+			up := evaluate(c.loss)[0]
+			feeds[c.tiles][i] = at - h
+			down := evaluate(c.loss)[0]
+			feeds[c.tiles][i] = at
+			if want := (up - down) / (2 * h); math.Abs(exact[i]-want) > 1e-6*most {
+				t.Errorf("%s: derivative %d is %v, by differences %v", augmentation, i, exact[i], want)
+			}
+			if math.Abs(float64(grad[i])-exact[i]) > 1e-3*most {
+				t.Errorf("%s: derivative %d of the program is %v, want %v", augmentation, i, grad[i], exact[i])
+			}
+		}
+		if most < 1e-4 {
+			t.Errorf("%s: no gradient to check", augmentation)
+		}
+	}
+}
+
+// A tile that is the only real sample of its class is matched already, whatever
+// is drawn: if both sides are given the same draw.
+func TestBothSidesGetTheSameDraw(t *testing.T) {
+	for _, augmentation := range []string{augment.Affine, augment.DSA} {
+		m := quickGM(true)
+		m.Formation, m.Augment = 1, augmentation
+		local := small().Subset([]int{0, 45})
+		r := started(t, m, local)
+		copy(r.state.tiles, local.X)
+		for seed := range uint64(12) {
+			r.pair.renew(seed)
+			data.Restart(&r.pcg, seed, "test")
+			loss, _, err := r.pair.match(r.rng, local, 1, r.members[1], 20, r.state.tiles[:64], 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dead := 0 // rows of zeros count 1 each
+			for i, p := range matchedParams(r.pair.net.Params) {
+				dead += zeroRows(r.pair.targets[i], p.Shape)
+			}
+			if math.Abs(float64(loss)-float64(dead)) > 1e-3 {
+				t.Errorf("%s, draw %d: loss %v, want %d", augmentation, seed, loss, dead)
+			}
+		}
+	}
+}
+
+// matchedParams are those whose gradients are compared.
+func matchedParams(all []nn.Param) (out []nn.Param) {
+	for _, p := range all {
+		if !strings.HasSuffix(p.Name, ".conv.bias") {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// zeroRows counts the rows of zeros of an array.
+func zeroRows(values []float32, shape []int) (n int) {
+	size := len(values) / shape[0]
+	if len(shape) == 1 {
+		size = len(values)
+	}
+	for row := range slices.Chunk(values, size) {
+		if !slices.ContainsFunc(row, func(v float32) bool { return v != 0 }) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestGradientMatchingResumesToTheSameBits(t *testing.T) {
+	local, m := small(), quickGM(true)
+	m.Inner, m.InnerRate = 2, 0.1
+	req := distill.Request{Samples: local, IPC: 1, Seed: 3}
+	whole, err := m.Distill(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []byte
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stopped := req
+	stopped.Checkpoint = func(state []byte) error { kept = bytes.Clone(state); return nil }
+	stopped.Progress = func(p distill.Progress) {
+		if p.Done == 5 {
+			cancel()
+		}
+	}
+	if _, err = m.Distill(ctx, stopped); !errors.Is(err, context.Canceled) || kept == nil {
+		t.Fatalf("interrupted run: %v, state of %d bytes", err, len(kept))
+	}
+	req.Resume, req.Workers = kept, 3
+	rest, err := m.Distill(context.Background(), req)
+	if err != nil || !slices.Equal(rest.Images.X, whole.Images.X) {
+		t.Errorf("resumed: other bits (%v)", err)
+	}
+	plain := quickGM(false)
+	plain.Inner, plain.InnerRate, plain.Augment = m.Inner, m.InnerRate, m.Augment
+	if _, err := plain.Distill(context.Background(), req); !errors.Is(err, distill.ErrState) {
+		t.Errorf("dc on a state of dsa: %v", err)
+	}
+}
+
+// A class's tiles are the same whatever other classes the device holds.
+func TestAClassNeedsNothingOfTheOthers(t *testing.T) {
+	local := small()
+	var alone []int
+	for i, y := range local.Y {
+		if y == 3 {
+			alone = append(alone, i)
+		}
+	}
+	for _, m := range []matcher{quickGM(true), quick()} {
+		both, one := started(t, m, local), started(t, m, local.Subset(alone))
+		one.low, one.high = both.low, both.high // the range is the device's
+		for range 3 {
+			both.iterate()
+			one.iterate()
+		}
+		if !slices.Equal(both.state.tiles[len(one.state.tiles):], one.state.tiles) {
+			t.Errorf("%s: other tiles of a class alone", m.Name())
+		}
+	}
+}
+
+func TestGradientMatchingLowersTheDistance(t *testing.T) {
+	m := quickGM(false)
+	m.Iterations, m.Start, m.Batch, m.Width = 60, Noise, 40, 8
+	local := digits(t, 40)
+	for _, inner := range []int{0, 3} {
+		m.Inner, m.InnerRate = inner, 0.05
+		var first, last float64
+		r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Progress: func(p distill.Progress) {
+			switch {
+			case p.Done <= 10:
+				first += p.Loss
+			case p.Done > 50:
+				last += p.Loss
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !(last < 0.9*first) {
+			t.Errorf("%d inner steps: the distance goes from %v to %v", inner, first/10, last/10)
+		}
+		if low, high := slices.Min(local.X), slices.Max(local.X); slices.Min(r.Images.X) < low || slices.Max(r.Images.X) > high {
+			t.Errorf("values outside the real range %v to %v", low, high)
+		}
+	}
+}
+
+func TestInnerTrainingLowersTheLossOnTheTiles(t *testing.T) {
+	m := quickGM(false)
+	m.Inner, m.InnerRate = 1, 0.05
+	r := started(t, m, small())
+	r.pair.renew(2)
+	length := func() (sum float64) { // of the gradient of the head's bias: mean of p - y
+		out := r.trainer.program.Output(len(r.pair.params) - 1)
+		for _, v := range out {
+			sum += math.Abs(float64(v))
+		}
+		return sum
+	}
+	var lengths []float64
+	for range 60 {
+		if err := r.trainer.train(r.rng, r.req.Samples.Shape, r.state.tiles); err != nil {
+			t.Fatal(err)
+		}
+		lengths = append(lengths, length())
+	}
+	if !(lengths[59] < 0.5*lengths[0]) {
+		t.Errorf("the error of the network on the tiles goes from %v to %v", lengths[0], lengths[59])
+	}
+}
+
+func BenchmarkDSAIteration(b *testing.B) {
+	pool := kernel.NewPool(1)
+	defer pool.Close()
+	r, err := newRun(context.Background(), pool, DefaultDSA(), distill.Request{Samples: client(b), IPC: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.iterate()
+	}
+}

@@ -1,0 +1,155 @@
+package match
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/augment"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/kernel"
+)
+
+// What tiles start from.
+const (
+	Centroids = "centroids" // k-means centroids of at least ten samples, else noise
+	Noise     = "noise"     // around the class mean
+	Real      = "real"      // random real samples; they may stay recognisable
+)
+
+// None is the augmentation that changes nothing.
+const None = "none"
+
+// Matching is what the methods of this package share: tiles of a class are
+// moved by Adam so that a random ConvNet sees them as it sees a real batch of
+// the class. A class needs nothing from the others, and the networks come from
+// a seed that all devices share.
+type Matching struct {
+	Iterations int     // of one step on all tiles
+	Rate       float64 // of Adam, to zero along a cosine
+	Beta1      float64
+	Beta2      float64
+	Width      int    // of the ConvNet
+	Batch      int    // real samples a class and iteration, with replacement
+	Start      string // Centroids, Noise or Real
+	Formation  int    // tiles along a side where the request leaves it open
+	Augment    string // one draw a class and iteration, for real batch and tiles
+	Networks   uint64 // seed of the networks, public
+}
+
+// options are the settings and their ranges.
+func (m *Matching) options(augmentations ...string) distill.Options {
+	return distill.Options{
+		distill.Int("iterations", &m.Iterations, 1, 10_000_000),
+		distill.Float("rate", &m.Rate, 1e-9, 100),
+		distill.Float("beta1", &m.Beta1, 0, 0.9999),
+		distill.Float("beta2", &m.Beta2, 0, 0.999999),
+		distill.Int("width", &m.Width, 1, 4096),
+		distill.Int("batch", &m.Batch, 1, 100_000),
+		distill.Choice("start", &m.Start, Centroids, Noise, Real),
+		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
+		distill.Choice("augment", &m.Augment, augmentations...),
+		distill.Seed("networks", &m.Networks),
+	}
+}
+
+// Recipe is how networks train on the tiles (federated-recipes.md 2, step 7).
+func (Matching) Recipe() train.Recipe {
+	return train.Recipe{Optimizer: train.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: augment.Affine}
+}
+
+// check refuses what no run can do.
+func (m Matching) check() error {
+	if m.Iterations < 1 || m.Batch < 1 || m.Start != Centroids && m.Start != Noise && m.Start != Real {
+		return fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 1, and centroids, noise or real", m.Iterations, m.Batch, m.Start)
+	}
+	return nil
+}
+
+// strategy is the augmentation.
+func (m Matching) strategy() (augment.Strategy, error) {
+	if m.Augment == None {
+		return augment.Strategy{}, nil
+	}
+	return augment.Parse(m.Augment)
+}
+
+// formation is what the request asks for, or the method's own where that suits
+// the images.
+func (m Matching) formation(req distill.Request) data.Formation {
+	if req.Formation > 0 {
+		return data.NewFormation(req.Formation)
+	}
+	if f := data.NewFormation(m.Formation); f.Validate(req.Samples.Shape) == nil {
+		return f
+	}
+	return data.NewFormation(1)
+}
+
+// adam is the constants of the step after step, its rate along half a cosine.
+func (m Matching) adam(step int) kernel.AdamStep {
+	rate := m.Rate * 0.5 * (1 + math.Cos(math.Pi*float64(step)/float64(m.Iterations)))
+	t := float64(step + 1)
+	return kernel.AdamStep{
+		Rate: float32(rate / (1 - math.Pow(m.Beta1, t))), Root: float32(1 / math.Sqrt(1-math.Pow(m.Beta2, t))),
+		Beta1: float32(m.Beta1), Beta2: float32(m.Beta2), Epsilon: 1e-8,
+	}
+}
+
+// checkpointEvery is how many iterations lie between two checkpoints.
+const checkpointEvery = 50
+
+// matcher is a method of this package.
+type matcher interface {
+	distill.Method
+	matching() Matching
+	objective() objective
+	// inner is how the network of an iteration is trained before it is used.
+	inner() inner
+}
+
+// distilBy distils by a method of this package.
+func distilBy(ctx context.Context, method matcher, req distill.Request) (*distill.Result, error) {
+	if err := req.Check(); err != nil {
+		return nil, err
+	}
+	pool := kernel.NewPool(req.Cores())
+	defer pool.Close()
+	r, err := newRun(ctx, pool, method, req)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", method.Name(), err)
+	}
+	if err := r.iterateAll(ctx); err != nil {
+		return nil, err
+	}
+	images, err := r.formation.Pack(r.tiles())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", method.Name(), err)
+	}
+	recipe := r.Recipe()
+	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe}
+	if r.Matching.Start == Real {
+		out.SmallestGroup = 1
+	}
+	return out, nil
+}
+
+// iterateAll does what is left to do, and saves the state when interrupted.
+func (r *run) iterateAll(ctx context.Context) error {
+	for r.state.step < r.Iterations {
+		if err := ctx.Err(); err != nil {
+			return errors.Join(err, r.save())
+		}
+		loss := r.iterate()
+		r.req.Report(distill.Progress{Done: r.state.step, Total: r.Iterations, Loss: loss})
+		if r.state.step%checkpointEvery == 0 {
+			if err := r.save(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
