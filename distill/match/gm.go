@@ -25,7 +25,7 @@ import (
 type GM struct {
 	Matching
 	Siamese   bool    // named dsa, and augmented
-	Inner     int     // SGD steps of a network on all tiles before it is used; 0: fresh networks
+	Inner     int     // SGD steps of a network on the tiles of all classes held before it is used; 0: fresh networks
 	InnerRate float64 // of these steps
 }
 

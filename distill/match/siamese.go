@@ -1,6 +1,7 @@
 package match
 
 import (
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/distillmesh/distillmesh/train/augment"
@@ -107,7 +108,7 @@ func (e *siamese) compare(count int) (c comparison, err error) {
 	}
 	for i := range means {
 		means[i] = graph.Scale(means[i], 1/float64(count))
-		c.targets = append(c.targets, graph.Input(g, "target "+string(rune('a'+i)), means[i].Shape()...))
+		c.targets = append(c.targets, graph.Input(g, fmt.Sprint("target ", i), means[i].Shape()...))
 	}
 	c.loss = e.distance(means, c.targets)
 	grads, err := graph.Grad(c.loss, c.tiles)

@@ -301,3 +301,13 @@ func TestDrawingAndRunningAllocateNothing(t *testing.T) {
 		t.Errorf("%v allocations a step", n)
 	}
 }
+
+func TestTheZeroStrategyChangesNothing(t *testing.T) {
+	var s Strategy
+	shape := data.Shape{C: 1, H: 4, W: 4}
+	s.Draw(rand.New(rand.NewPCG(1, 2)), 3, shape, true, nil)
+	x := graph.Input(graph.New(), "x", 3, 1, 4, 4)
+	if n := len(s.Shapes(3, shape)); n != 0 || s.Apply(x, nil) != x {
+		t.Errorf("%d draws, another expression", n)
+	}
+}
