@@ -27,7 +27,7 @@ study: ## dm and kip through a real mesh, beside their controls (minutes; needs 
 kip: ## kip on real data beside the published figures (minutes; needs DISTILLMESH_DATA)
 	go run ./test/kip
 
-coresets: ## the cheap methods on real data beside the published figures (minutes; needs DISTILLMESH_DATA)
+coresets: ## the cheap methods on real data beside the published figures (half an hour; needs DISTILLMESH_DATA)
 	go run ./test/coresets
 
 FUZZTIME ?= 20s

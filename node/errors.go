@@ -11,6 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/p2p"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
+	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
@@ -92,6 +93,7 @@ var known = []struct {
 	{distill.ErrOption, CodeUsage, "'distillmesh distill --help' lists the options of each method"},
 	{distill.ErrUnknown, CodeUsage, "choose one of those with --method"},
 	{distill.ErrTooFew, CodeUsage, "ask for fewer images per class with --ipc"},
+	{train.ErrDiverged, CodeFailed, "a smaller --lr may help"},
 	{distill.ErrBudget, CodeUsage, "ask for at least one image per class with --ipc"},
 	{data.ErrFormation, CodeUsage, "ask for --formation 1, or for a factor that divides the sides of the images"},
 	{distill.ErrNoSamples, CodeUsage, "list the data sets with 'distillmesh data ls'"},

@@ -199,6 +199,9 @@ func (r *run) fit(ctx context.Context, spec *model.Spec, samples *data.Samples, 
 	if r.path != "" && errors.As(err, &stopped) {
 		err = errors.Join(err, writeState(r.path, stopped.State))
 	}
+	if errors.Is(err, train.ErrDiverged) {
+		r.forget() // no state of it leads anywhere else
+	}
 	return trained, err
 }
 

@@ -81,6 +81,9 @@ func Fit(ctx context.Context, net *nn.Network, s *data.Samples, r Recipe, opt Op
 			return nil, fmt.Errorf("train %s: step %d: %w", net.Name, l.state.Step, err)
 		}
 	}
+	if !l.model().finite() {
+		return nil, fmt.Errorf("train %s: %w after %d steps", net.Name, ErrDiverged, l.state.Step)
+	}
 	return l.model(), nil
 }
 
@@ -114,6 +117,9 @@ func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, er
 	strategy, err := r.strategy()
 	if err != nil {
 		return nil, err
+	}
+	if r.Augment != "" && !Augments(s.Shape) {
+		return nil, fmt.Errorf("%w: augmentation %s moves pixels about, %v are no images", ErrSamples, r.Augment, s.Shape)
 	}
 	state := newState(net, s, r, opt.Seed)
 	if opt.Resume != nil {

@@ -386,3 +386,19 @@ func FuzzDecodeState(f *testing.F) {
 		}
 	})
 }
+
+func TestDivergedTrainingFails(t *testing.T) {
+	net, err := nn.Parse("mlp", data.Shape{C: 1, H: 1, W: 4}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &data.Samples{Shape: net.Shape, Classes: 2, X: []float32{3, -2, 5, 1, -4, 2, 1, -1}, Y: []int{0, 1}}
+	r := Recipe{Optimizer: SGD, LR: 1000, WeightDecay: 1, Batch: 2, Epochs: 200}
+	if _, err := Fit(t.Context(), net, s, r, Options{}); !errors.Is(err, ErrDiverged) {
+		t.Errorf("%v", err)
+	}
+	r.Augment, r.LR = "dsa", 0.001
+	if _, err := Fit(t.Context(), net, s, r, Options{}); !errors.Is(err, ErrSamples) {
+		t.Errorf("a table was augmented: %v", err)
+	}
+}

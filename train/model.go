@@ -20,6 +20,8 @@ var (
 	ErrSamples = errors.New("samples do not suit the network")
 	// ErrTensors means that tensors are not the network's parameters.
 	ErrTensors = errors.New("tensors are not the network's parameters")
+	// ErrDiverged means that a training left the finite numbers.
+	ErrDiverged = errors.New("training diverged")
 	// ErrState means that a state belongs to another run.
 	ErrState = errors.New("state of another run")
 )
@@ -160,6 +162,18 @@ func paramsFrom(n *nn.Network, prefix string, tensors []checkpoint.Tensor) ([][]
 		params[i] = values
 	}
 	return params, nil
+}
+
+// finite reports whether every value is a finite number.
+func (m *Model) finite() bool {
+	for _, values := range m.Params {
+		for _, v := range values {
+			if v-v != 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Accuracy counts right answers.

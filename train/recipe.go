@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/distillmesh/distillmesh/train/augment"
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // The optimisers a recipe may name.
@@ -68,6 +69,8 @@ func (r Recipe) Validate() error {
 		return fail("batch", r.Batch, fmt.Sprintf("1 to %d", maxBatch))
 	case r.Epochs < 0 || r.Epochs > maxSteps:
 		return fail("epochs", r.Epochs, fmt.Sprintf("0 to %d", maxSteps))
+	case r.Epochs == 0 && r.MinSteps == 0:
+		return fail("epochs", r.Epochs, "at least 1, or min_steps above 0: it would train nothing")
 	case r.MinSteps < 0 || r.MinSteps > maxSteps:
 		return fail("min_steps", r.MinSteps, fmt.Sprintf("0 to %d", maxSteps))
 	case r.MaxSteps < 0 || r.MaxSteps > maxSteps || r.MaxSteps != 0 && r.MaxSteps < r.MinSteps:
@@ -87,6 +90,10 @@ func (r Recipe) strategy() (augment.Strategy, error) {
 	}
 	return augment.Parse(r.Augment)
 }
+
+// Augments reports whether samples of a shape can be augmented: images can, rows
+// of a table cannot.
+func Augments(s data.Shape) bool { return s.H > 1 && s.W > 1 }
 
 // perEpoch is the number of steps in one pass over n samples; the last step of
 // a pass may be a smaller batch.

@@ -61,7 +61,7 @@ func (a *app) distillCommand() *cobra.Command {
 }
 
 func methodList() string {
-	text := "Make a distilled set of a registered data set. Methods that keep a state (kip) resume after Ctrl-C when the same\ncommand runs again. Methods, with the settings that --option changes:\n"
+	text := "Make a distilled set of a registered data set. Methods that keep a state (dm, kip) resume after Ctrl-C when the same\ncommand runs again. Methods, with the settings that --option changes:\n"
 	for _, m := range registry.Methods() {
 		text += "  " + m.Name() + ": " + m.Summary() + "\n"
 		settings := m.Settings()

@@ -16,6 +16,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/study/report"
 	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/model"
 )
 
 // What simulate compares unless told otherwise.
@@ -46,10 +47,7 @@ func (a *app) simulateCommand() *cobra.Command {
 				return err
 			}
 			if len(p.Consumers) == 0 {
-				p.Consumers = usualImageModels
-				if p.Data.Task.IsTable() {
-					p.Consumers = usualTableModels
-				}
+				p.Consumers = usualModels(p.Data.Task)
 			}
 			if len(p.Methods) == 0 {
 				p.Methods = usualMethods
@@ -62,6 +60,9 @@ func (a *app) simulateCommand() *cobra.Command {
 			}
 			opt.Report = func(s study.Progress) {
 				a.report(node.Progress{Stage: s.Stage, Done: s.Done, Total: s.Total, Unit: s.Unit})
+			}
+			if missing := unheld(p); missing != "" {
+				a.tell("%s: no client of this split holds %s, so no method can learn them; more clients or classes per client would", p.Data.Name, missing)
 			}
 			doc, err := study.Run(cmd.Context(), p, opt)
 			if errors.Is(err, study.ErrPlan) {
@@ -79,7 +80,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	split.add(c)
 	f.IntVar(&p.IPC, "ipc", p.IPC, "stored images per class and client")
 	f.StringSliceVar(&p.Methods, "method", nil, "methods and federated strategies, with settings after colons (default: "+strings.Join(usualMethods, ",")+")")
-	f.StringSliceVar(&p.Consumers, "model", nil, "models to train (default: "+strings.Join(usualImageModels, ",")+"; of tables "+strings.Join(usualTableModels, ",")+")")
+	f.StringSliceVar(&p.Consumers, "model", nil, "models to train (default: those of "+strings.Join(usualImageModels, ",")+" that fit, else "+strings.Join(usualTableModels, ",")+")")
 	f.IntVar(&p.Seeds, "seeds", p.Seeds, "runs of each combination")
 	f.StringVar(&pixels, "pixels", pixels, "how pixels are stored: U8 (with a range an image), F16 or F32")
 	f.IntVar(&p.Formation, "formation", 0, "tiles along a side of a stored image (default: the method's own)")
@@ -89,6 +90,38 @@ func (a *app) simulateCommand() *cobra.Command {
 	f.IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
 	f.StringVarP(&opt.Dir, "output", "o", "", "folder of what is done and of the report (default: study-DATA.SPLIT.CLIENTS)")
 	return a.readFlags(c, false)
+}
+
+// usualModels are the models for images that suit a task, or those for tables
+// when no network among them does.
+func usualModels(t *data.Task) (out []string) {
+	networks := 0
+	for _, name := range usualImageModels {
+		spec, err := model.Parse(name, t.Shape, len(t.Classes))
+		if err != nil {
+			continue
+		}
+		out = append(out, name)
+		if spec.Iterative() {
+			networks++
+		}
+	}
+	if networks == 0 {
+		return usualTableModels
+	}
+	return out
+}
+
+// unheld names the classes that a ring leaves without a holder.
+func unheld(p study.Plan) string {
+	if p.Split.Kind != data.Ring {
+		return ""
+	}
+	var names []string
+	for at := p.Split.Clients + p.Split.PerClient - 1; at < len(p.Data.Task.Classes); at++ {
+		names = append(names, p.Data.Task.Classes[at])
+	}
+	return strings.Join(names, ", ")
 }
 
 // openStudyData opens registered data by name, or a path: well-known data as
@@ -143,11 +176,6 @@ func (a *app) showStudy(doc *study.Document, dir string, opt report.Options) err
 	a.studyTable(doc)
 	for _, sentence := range report.Answer(doc) {
 		a.print("%s", wrap(strings.NewReplacer("±", "+-", "−", "-").Replace(printable(sentence)), studyWidth))
-	}
-	if here, err := os.Getwd(); err == nil {
-		if rel, err := filepath.Rel(here, dir); err == nil {
-			dir = rel
-		}
 	}
 	a.tell("everything is in %s; open %s", dir, filepath.Join(dir, report.PageFile))
 	return nil

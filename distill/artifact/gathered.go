@@ -14,11 +14,18 @@ func Merge(sets []*Set) (*data.Samples, error) {
 	return data.Merge(batches...)
 }
 
+func shapeOf(m Manifest) data.Shape {
+	return data.Shape{C: m.Images.Shape[0], H: m.Images.Shape[1], W: m.Images.Shape[2]}
+}
+
 // Limits of a recipe that is followed without being asked for: it may come from
 // strangers, and costs the time of this device.
 const (
 	recommendedSteps = 5000
 	recommendedBatch = 512
+	// A rate outside of these learns nothing or diverges, with either optimiser.
+	slowest, fastest = 1e-5, 0.1
+	heaviest         = 0.1 // weight decay
 )
 
 // RecommendedRecipe is the recipe that all sets recommend for n samples, or nil
@@ -27,12 +34,13 @@ func RecommendedRecipe(sets []*Set, n int) *train.Recipe {
 	var out *train.Recipe
 	for _, s := range sets {
 		r := s.Manifest.Recipe
-		if r == nil || out != nil && *r != *out {
+		if r == nil || out != nil && *r != *out || r.Augment != "" && !train.Augments(shapeOf(s.Manifest)) {
 			return nil
 		}
 		out = r
 	}
-	if out == nil || out.Steps(n) > recommendedSteps || out.Batch > recommendedBatch {
+	if out == nil || out.Validate() != nil || out.Steps(n) > recommendedSteps || out.Batch > recommendedBatch ||
+		out.LR < slowest || out.LR > fastest || out.WeightDecay > heaviest {
 		return nil
 	}
 	return out

@@ -52,11 +52,25 @@ func Draft(ctx context.Context, d SetDraft, local *data.Samples) (SetDraft, erro
 	if d.Disclosure, err = distill.Disclose(ctx, rounded, local, data.NewFormation(d.Result.Formation.Factor)); err != nil {
 		return d, err
 	}
+	d.Result = fewest(d.Result, local)
 	if d.Recipe = d.Result.Recipe; d.Recipe == nil {
 		usual := train.DefaultRecipe()
 		d.Recipe = &usual
 	}
 	return d, nil
+}
+
+// fewest is the result with a smallest group no larger than the samples of any
+// class, where those are too few to hide in: whatever a method makes of three
+// samples shows the three.
+func fewest(r *distill.Result, local *data.Samples) *distill.Result {
+	out := *r
+	for _, members := range local.ByClass() {
+		if n := len(members); n > 0 && n < distill.LeastGroup && (out.SmallestGroup == 0 || n < out.SmallestGroup) {
+			out.SmallestGroup = n
+		}
+	}
+	return &out
 }
 
 // WriteSet lays a set out as files.

@@ -27,7 +27,7 @@ type KIP struct {
 	// colour.
 	LR float64
 	// Targets is the most samples predicted in a step, shared by the classes
-	// held; a class that has fewer gives all it has.
+	// held, at least one each; a class that has fewer gives all it has.
 	Targets int
 	// Labels is Learned, Fixed or Auto: learned where the samples hold every
 	// class of the task. A device that sees few classes would learn what tells

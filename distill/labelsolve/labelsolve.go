@@ -34,10 +34,10 @@ type LabelSolve struct {
 	// Labels is Solved, Fixed or Auto: solved where the samples hold every class
 	// of the task, for the reason that kip has. Labels that tell apart the few
 	// classes of a device say nothing about the others: of ten clients with two
-	// MNIST classes, a random image each, the predictor makes 56.0 % with solved
-	// labels and 57.7 % with classes, of centroids 78.6 and 79.8 %. Even with
+	// MNIST classes, a random image each, the predictor makes 55.9 % with solved
+	// labels and 57.7 % with classes, of centroids 78.4 and 79.8 %. Even with
 	// all classes at hand solving pays only while a set is small: ten such
-	// clients give 81.0 against 75.0 % with an image a class and 92.4 against
+	// clients give 80.8 against 75.0 % with an image a class and 92.5 against
 	// 92.8 % with ten (go run ./test/coresets -clients).
 	Labels string
 }

@@ -25,8 +25,10 @@ import (
 // learns that same W. Images and labels are all it needs to publish: for one
 // device that is everything, at an image a class. The union of two devices' sets
 // is NOT the pooled model: the student then passes through both devices' images,
-// whose weights were solved apart. Devices that want the pooled model to the last
-// digit publish Statistics instead, hundreds of times larger, and Merge them.
+// whose weights were solved apart; one with a ridge of its own, "ridge:100", bears
+// that better (ten devices of MNIST: 85 in place of 69 %, docs/methods.md). Devices
+// that want the pooled model to the last digit publish Statistics instead,
+// hundreds of times larger, and Merge them.
 //
 // More images a class carry nothing more; noise tells them apart. The images mean
 // nothing to other models.

@@ -17,7 +17,7 @@ const clientCount = 10
 // with labels solved and not, through the NTK predictor, and ridge by the union
 // of sets and by statistics.
 func (b *bench) clients() error {
-	fmt.Println("data           classes  method                            ipc  accuracy in %")
+	fmt.Println("data           classes  method                                 model      ipc  accuracy in %")
 	for _, classes := range []int{2, 5, 10} {
 		parts, err := data.Split{Kind: data.Ring, Clients: clientCount, PerClient: classes}.Parts(b.train.Y, b.train.Classes)
 		if err != nil {
@@ -33,8 +33,12 @@ func (b *bench) clients() error {
 				}
 			}
 		}
-		if err := b.union(parts, classes, "ridge", "ridge", 1); err != nil {
-			return err
+		for _, method := range []string{"ridge", "ridge:lambda=10000"} {
+			for _, student := range []string{"ridge", "ridge:100"} {
+				if err := b.union(parts, classes, method, student, 1); err != nil {
+					return err
+				}
+			}
 		}
 		if err := b.merged(parts, classes); err != nil {
 			return err
@@ -43,8 +47,8 @@ func (b *bench) clients() error {
 	return nil
 }
 
-func (b *bench) line(classes int, method string, ipc int, score float64, more string) {
-	fmt.Printf("%-14s %-8d %-36s %-4d %.2f %s\n", b.task.Name, classes, method, ipc, score, more)
+func (b *bench) line(classes int, method, consumer string, ipc int, score float64, more string) {
+	fmt.Printf("%-14s %-8d %-38s %-10s %-4d %.2f %s\n", b.task.Name, classes, method, consumer, ipc, score, more)
 }
 
 // union trains on all clients' sets together.
@@ -66,7 +70,7 @@ func (b *bench) union(parts [][]int, classes int, label, consumer string, ipc in
 		return err
 	}
 	score, err := b.score(consumer, all)
-	b.line(classes, label, ipc, score, "")
+	b.line(classes, label, consumer, ipc, score, "")
 	return err
 }
 
@@ -93,6 +97,6 @@ func (b *bench) merged(parts [][]int, classes int) error {
 		return err
 	}
 	score, err := b.score(r.Consumer, r.Images)
-	b.line(classes, "ridge by statistics", 1, score, fmt.Sprintf("(%d bytes a client)", size))
+	b.line(classes, "ridge by statistics", r.Consumer, 1, score, fmt.Sprintf("(%d bytes a client)", size))
 	return err
 }

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"os"
+	"strings"
 )
 
 // tileFunc computes C = alpha A B, or C += alpha A B when add is set, for a
@@ -107,5 +108,9 @@ func choose(forced string) *instructionSet {
 			return s
 		}
 	}
-	panic(fmt.Sprintf("kernel: %s=%s: this processor has no such kernels", Variable, forced))
+	var names []string
+	for _, s := range have {
+		names = append(names, s.name)
+	}
+	panic(fmt.Sprintf("%s=%q: this processor has the kernels %s", Variable, forced, strings.Join(names, ", ")))
 }

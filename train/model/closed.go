@@ -18,7 +18,7 @@ func parseClosed(name string) (closedForm, error) {
 	switch {
 	case word == "ntk":
 		depth, err := strconv.Atoi(value)
-		if err != nil || depth < 1 || depth > ntk.MaxDepth {
+		if err != nil || depth < 1 || depth > ntk.MaxDepth || strconv.Itoa(depth) != value {
 			return nil, fmt.Errorf("%q: want ntk:1 to ntk:%d", name, ntk.MaxDepth)
 		}
 		return ntkForm(depth), nil

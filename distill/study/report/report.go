@@ -4,6 +4,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,7 +43,8 @@ func Write(dir string, doc *study.Document, opt Options) error {
 		return fmt.Errorf("write report: %w", err)
 	}
 	for name, content := range files {
-		if err := checkpoint.WriteFile(filepath.Join(dir, name), content); err != nil {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(checkpoint.WriteFile(path, content), os.Chmod(path, 0o644)); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}
 	}
