@@ -77,16 +77,22 @@ func (m Matching) strategy() (augment.Strategy, error) {
 	return augment.Parse(m.Augment)
 }
 
-// formation is what the request asks for, or the method's own where that suits
-// the images.
-func (m Matching) formation(req distill.Request) data.Formation {
+// usualFormation is the default's tiles along a side.
+const usualFormation = 2
+
+// formation is what the request asks for, else the method's own. The default
+// gives way where it does not suit the images; one that was asked for does not:
+// it fails with data.ErrFormation.
+func (m Matching) formation(req distill.Request) (data.Formation, error) {
 	if req.Formation > 0 {
-		return data.NewFormation(req.Formation)
+		return data.NewFormation(req.Formation), nil
 	}
-	if f := data.NewFormation(m.Formation); f.Validate(req.Samples.Shape) == nil {
-		return f
+	f := data.NewFormation(m.Formation)
+	err := f.Validate(req.Samples.Shape)
+	if err != nil && m.Formation == usualFormation {
+		return data.NewFormation(1), nil
 	}
-	return data.NewFormation(1)
+	return f, err
 }
 
 // adam is the constants of the step after step, its rate along half a cosine.

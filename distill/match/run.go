@@ -37,7 +37,11 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	r := &run{Matching: m, method: method, req: req, formation: m.formation(req), held: req.Samples.Held(), members: req.Samples.ByClass()}
+	formation, err := m.formation(req)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{Matching: m, method: method, req: req, formation: formation, held: req.Samples.Held(), members: req.Samples.ByClass()}
 	r.rng = rand.New(&r.pcg)
 	name := method.Name()
 	r.streams.network, r.streams.inner, r.streams.draw = name+"-network", name+"-inner", name+"-draw"
@@ -48,7 +52,7 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 	r.bounds()
 	values := len(r.held) * r.perClass * r.tile.Size()
 	r.grad = make([]float32, values)
-	var err error
+
 	if req.Resume != nil {
 		r.state, err = decodeState(req.Resume, r.identity(), m.Iterations, values)
 		return r, err
