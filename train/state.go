@@ -2,11 +2,9 @@ package train
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 
@@ -52,20 +50,8 @@ func RunID(net *nn.Network, settings any, seed uint64, sets ...*data.Samples) st
 		panic(err) // numbers and strings; what validates settings refuses NaN
 	}
 	fmt.Fprintf(h, "%s %v %d %s %d", net.Name, net.Shape, net.Classes, text, seed)
-	var word []byte
 	for _, s := range sets {
-		fmt.Fprintf(h, " %v\n", s.Y)
-		for _, values := range [][]float32{s.X, s.Soft} {
-			for _, v := range values {
-				word = binary.LittleEndian.AppendUint32(word, math.Float32bits(v))
-				if len(word) == 1<<12 {
-					h.Write(word)
-					word = word[:0]
-				}
-			}
-			h.Write(append(word, '\n'))
-			word = word[:0]
-		}
+		s.Digest(h)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -143,10 +129,7 @@ func decodeState(file []byte) (s State, err error) {
 		return s, fmt.Errorf("%w: parameter order %q", ErrState, meta["order"])
 	}
 	s.Run = meta["run"]
-	find := make(map[string]checkpoint.Tensor, len(tensors))
-	for _, t := range tensors {
-		find[t.Name] = t
-	}
+	find := checkpoint.ByName(tensors)
 	take := func(prefix string) ([][]float32, error) {
 		out := make([][]float32, len(s.names))
 		for i, name := range s.names {

@@ -14,10 +14,6 @@ func Merge(sets []*Set) (*data.Samples, error) {
 	return data.Merge(batches...)
 }
 
-func shapeOf(m Manifest) data.Shape {
-	return data.Shape{C: m.Images.Shape[0], H: m.Images.Shape[1], W: m.Images.Shape[2]}
-}
-
 // Limits of a recipe that is followed without being asked for: it may come from
 // strangers, and costs the time of this device.
 const (
@@ -34,7 +30,7 @@ func RecommendedRecipe(sets []*Set, n int) *train.Recipe {
 	var out *train.Recipe
 	for _, s := range sets {
 		r := s.Manifest.Recipe
-		if r == nil || out != nil && *r != *out || r.Augment != "" && !train.Augments(shapeOf(s.Manifest)) {
+		if r == nil || out != nil && *r != *out || r.Augment != "" && !train.Augments(s.Manifest.Images.shape()) {
 			return nil
 		}
 		out = r

@@ -62,6 +62,10 @@ type ImagesInfo struct {
 	ByteOrder string    `json:"byte_order"`
 }
 
+func (i ImagesInfo) shape() data.Shape {
+	return data.Shape{C: i.Shape[0], H: i.Shape[1], W: i.Shape[2]}
+}
+
 // Privacy is a differential-privacy guarantee.
 type Privacy struct {
 	Epsilon float64 `json:"epsilon"`

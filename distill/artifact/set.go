@@ -215,7 +215,7 @@ func (m *Manifest) check() error {
 	case m.ContainsReal != (m.NearestReal < distill.RealThreshold):
 		return invalid(ManifestFile, "contains_real is %t beside nearest_real %g", m.ContainsReal, m.NearestReal)
 	}
-	shape := data.Shape{C: m.Images.Shape[0], H: m.Images.Shape[1], W: m.Images.Shape[2]}
+	shape := m.Images.shape()
 	if err := m.Formation.Validate(shape); err != nil {
 		return invalid(ManifestFile, "formation: %w", err)
 	}

@@ -2,11 +2,9 @@ package kip
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 
@@ -81,14 +79,7 @@ func requestHash(k KIP, req distill.Request) string {
 	if err != nil {
 		panic(err) // a map of strings
 	}
-	s := req.Samples
-	fmt.Fprintf(h, "%s %d %s %d %d %v %d %v\n", k.Name(), k.Version(), settings, req.IPC, req.Seed, s.Shape, s.Classes, s.Y)
-	row := make([]byte, 4*s.Shape.Size())
-	for i := range s.Len() {
-		for j, v := range s.Row(i) {
-			binary.LittleEndian.PutUint32(row[4*j:], math.Float32bits(v))
-		}
-		h.Write(row)
-	}
+	fmt.Fprintf(h, "%s %d %s %d %d\n", k.Name(), k.Version(), settings, req.IPC, req.Seed)
+	req.Samples.Digest(h)
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -2,11 +2,9 @@ package match
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -76,16 +74,8 @@ func (r *run) identity() string {
 	if err != nil {
 		panic(err) // strings
 	}
-	s := r.req.Samples
-	fmt.Fprintf(h, "%s %d %s %v %d %d %d %+v %v\n", r.method.Name(), r.method.Version(), settings, s.Shape, s.Classes, r.req.IPC, r.req.Seed, r.formation, s.Y)
-	word := make([]byte, 0, 4*s.Shape.Size())
-	for i := range s.Len() {
-		word = word[:0]
-		for _, v := range s.Row(i) {
-			word = binary.LittleEndian.AppendUint32(word, math.Float32bits(v))
-		}
-		h.Write(word)
-	}
+	fmt.Fprintf(h, "%s %d %s %d %d %+v\n", r.method.Name(), r.method.Version(), settings, r.req.IPC, r.req.Seed, r.formation)
+	r.req.Samples.Digest(h)
 	r.id = hex.EncodeToString(h.Sum(nil))
 	return r.id
 }

@@ -34,10 +34,11 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	}
 	file := name(id, e.label, consumer, fmt.Sprintf("s%d", seed))
 	row := Row{Method: e.label, Seed: seed, Clients: len(r.parts)}
-	var t federatedRun
-	if readJSON(r.store.run(file), &t) {
+	t, done := readJSON[federatedRun](r.store.run(file))
+	if done {
 		row.Bytes = t.Bytes
-		return r.add(row, consumer, t.Training)
+		r.add(row, consumer, t.Training)
+		return nil
 	}
 	net, err := nn.Parse(consumer, r.train.Shape, r.train.Classes)
 	if err != nil {
@@ -47,7 +48,8 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	defer watch.stop()
 	began := time.Now()
 	opt := federated.Options{Workers: r.workers}
-	if readJSON(r.store.part(file), &t) {
+	if part, underWay := readJSON[federatedRun](r.store.part(file)); underWay {
+		t = part
 		state, err := r.store.readState(file, t.Round)
 		if err != nil {
 			return fmt.Errorf("%w; delete %s to begin this run again", err, r.store.part(file))
@@ -87,7 +89,8 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	if err := errors.Join(removeIfThere(r.store.part(file)), removeIfThere(r.store.state(file, config.Rounds-1))); err != nil {
 		return err
 	}
-	return r.add(row, consumer, t.Training)
+	r.add(row, consumer, t.Training)
+	return nil
 }
 
 // clients are all parts of the present seed.

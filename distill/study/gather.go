@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +27,7 @@ import (
 type gathered struct {
 	label   string
 	samples *data.Samples // to train on, merged
+	print   string        // fingerprint of the samples
 	recipe  train.Recipe
 	row     Row // what all its runs share
 	treatment
@@ -148,9 +150,11 @@ func (c *client) make(ctx context.Context) error {
 
 // read finds the set of an earlier run, verified.
 func (c *client) read() error {
-	if !readJSON(filepath.Join(c.dir, clientFile), &c.note) {
+	note, ok := readJSON[clientNote](filepath.Join(c.dir, clientFile))
+	if !ok {
 		return fs.ErrNotExist
 	}
+	c.note = note
 	files, err := filesOf(c.dir)
 	if err != nil {
 		return err
@@ -192,6 +196,7 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 	if len(present) == 0 {
 		return nil, fmt.Errorf("%w: %s, seed %d: no client has the %d samples of a class that %d images of it need", ErrPlan, label, seed, r.need(), r.plan.IPC)
 	}
+	g.row.NearestReal = math.Inf(1)
 	var steps []int
 	for i, s := range sets {
 		if s == nil {
@@ -205,17 +210,16 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 		g.row.Payload.ImagesF32 += 4 * size * int64(m.Images.Count)
 		g.row.Seconds += notes[i].Seconds
 		g.row.PeakRSS = max(g.row.PeakRSS, notes[i].PeakRSS)
+		g.row.NearestReal = min(g.row.NearestReal, m.NearestReal)
 		steps = append(steps, notes[i].Steps)
 	}
 	slices.Sort(steps)
 	g.row.DistillSteps = steps[len(steps)/2]
-	g.row.NearestReal = slices.MinFunc(present, func(a, b *artifact.Set) int {
-		return int(1e4 * (a.Manifest.NearestReal - b.Manifest.NearestReal))
-	}).Manifest.NearestReal
 	var err error
 	if g.samples, err = artifact.Merge(present); err != nil {
 		return nil, err
 	}
+	g.print = fingerprint(g.samples)
 	if n := g.samples.Len(); n != g.row.Images {
 		g.row.Samples = n
 	}

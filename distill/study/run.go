@@ -59,6 +59,7 @@ type runner struct {
 	store       store
 	report      func(Progress)
 	train, test *data.Samples
+	print       string  // fingerprint of train
 	identity    []any   // of task, data and engine
 	parts       [][]int // of the present seed
 	peak        *peaks
@@ -85,7 +86,8 @@ func newRunner(p Plan, opt Options) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.identity = []any{task.String(), fingerprint(r.train), fingerprint(r.test), kernel.Name()}
+	r.print = fingerprint(r.train)
+	r.identity = []any{task.String(), r.print, fingerprint(r.test), kernel.Name()}
 	r.peak = newPeaks()
 	return r, nil
 }
@@ -196,11 +198,12 @@ func (r *runner) bound(ctx context.Context, consumer string, seed int) error {
 	if err != nil {
 		return err
 	}
-	samples := r.train
+	samples, print := r.train, r.print
 	if !spec.Iterative() && samples.Len() > ntkBound {
 		samples = samples.Subset(data.Stream(uint64(seed), "study-bound").Perm(samples.Len())[:ntkBound])
+		print = fingerprint(samples)
 	}
-	g := &gathered{label: All, samples: samples, recipe: train.FullDataRecipe(),
+	g := &gathered{label: All, samples: samples, print: print, recipe: train.FullDataRecipe(),
 		row: Row{Method: All, Seed: seed, Clients: len(r.parts), Images: samples.Len(), Bytes: moved(samples)}}
 	return r.fit(ctx, g, consumer, seed)
 }
@@ -211,14 +214,15 @@ func (r *runner) fit(ctx context.Context, g *gathered, consumer string, seed int
 	if err != nil {
 		return err
 	}
-	id, err := hash(r.identity, fingerprint(g.samples), consumer, g.recipe, r.plan.Curve, seed)
+	id, err := hash(r.identity, g.print, consumer, g.recipe, r.plan.Curve, seed)
 	if err != nil {
 		return err
 	}
 	path := r.store.run(name(id, g.label, consumer, fmt.Sprintf("s%d", seed)))
-	var t Training
-	if readJSON(path, &t) {
-		return r.add(g.row, consumer, t)
+	t, done := readJSON[Training](path)
+	if done {
+		r.add(g.row, consumer, t)
+		return nil
 	}
 	watch := r.peak.watch()
 	defer watch.stop()
@@ -249,7 +253,8 @@ func (r *runner) fit(ctx context.Context, g *gathered, consumer string, seed int
 	if err := writeJSON(path, t); err != nil {
 		return err
 	}
-	return r.add(g.row, consumer, t)
+	r.add(g.row, consumer, t)
+	return nil
 }
 
 // finish fills in what the curve and the clock say.
@@ -262,7 +267,7 @@ func (t *Training) finish(began time.Time, watch *watched) {
 }
 
 // add notes a row; it is safe to call from several goroutines.
-func (r *runner) add(row Row, consumer string, t Training) error {
+func (r *runner) add(row Row, consumer string, t Training) {
 	row.Consumer = consumer
 	row.Seconds += t.TrainSeconds
 	t.PeakRSS = max(t.PeakRSS, row.PeakRSS)
@@ -270,7 +275,6 @@ func (r *runner) add(row Row, consumer string, t Training) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rows = append(r.rows, row)
-	return nil
 }
 
 // document sorts the rows: methods as the plan has them, each control behind
@@ -317,14 +321,7 @@ func (r *runner) holdings() ([][]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([][]int, len(parts))
-	for i, part := range parts {
-		out[i] = make([]int, r.train.Classes)
-		for _, j := range part {
-			out[i][r.train.Y[j]]++
-		}
-	}
-	return out, nil
+	return data.ClassTable(r.train.Y, r.train.Classes, parts), nil
 }
 
 // stage counts the steps of one stage for the report.

@@ -2,13 +2,11 @@ package study
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -75,10 +73,15 @@ func ReadSet(dir string, task *data.Task) (*artifact.Set, error) {
 	return artifact.ReadSet(files, task, artifact.Limits{})
 }
 
-// readJSON reports whether the file is there; one that is damaged is not.
-func readJSON(path string, v any) bool {
+// readJSON is what a file holds, and whether it is there; one that is damaged is
+// not.
+func readJSON[T any](path string) (v T, ok bool) {
 	doc, err := os.ReadFile(path)
-	return err == nil && json.Unmarshal(doc, v) == nil
+	if err != nil || json.Unmarshal(doc, &v) != nil {
+		var none T
+		return none, false
+	}
+	return v, true
 }
 
 func writeJSON(path string, v any) error {
@@ -152,19 +155,6 @@ func writeFolder(path string, files fstest.MapFS) error {
 // fingerprint is a hash of samples.
 func fingerprint(s *data.Samples) string {
 	h := sha256.New()
-	fmt.Fprint(h, s.Shape, s.Classes)
-	buf := make([]byte, 0, 1<<16)
-	flush := func() { h.Write(buf); buf = buf[:0] } // a hash never fails
-	for _, v := range s.X {
-		if buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v)); len(buf) == cap(buf) {
-			flush()
-		}
-	}
-	for _, y := range s.Y {
-		if buf = binary.LittleEndian.AppendUint32(buf, uint32(y)); len(buf) == cap(buf) {
-			flush()
-		}
-	}
-	flush()
+	s.Digest(h)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

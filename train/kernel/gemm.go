@@ -5,7 +5,7 @@ import "fmt"
 const (
 	gemmDepth   = 512     // steps of k summed in registers before C is touched; fixes the order of the sum
 	gemmColumns = 512     // columns of B kept packed at once: 1 MiB at gemmDepth, read a panel at a time
-	gemmRows    = 12      // tiles of A kept packed at once: 120 KiB at gemmDepth
+	gemmRows    = 12      // tiles of A kept packed at once: 290 KiB at gemmDepth
 	gemmSerial  = 1 << 16 // multiply-adds below which waking a worker costs more than it gains
 	sizeOfFloat = 4
 	cacheLine   = 16 // values
@@ -123,9 +123,9 @@ func (t *gemmTask) scale(i0, i1, j0, j1 int) {
 	}
 }
 
-// block adds the steps l0 to l1 of k to C[i0:i1, j0:j1]. Panels of B stay in
-// the first-level cache while the tiles of A pass; packed rows of A stay in the
-// second.
+// block adds the steps l0 to l1 of k to C[i0:i1, j0:j1]. Packed panels of B
+// and rows of A stay in the second-level cache; each panel meets all the tiles
+// of A before the next.
 func (t *gemmTask) block(s *Scratch, i0, i1, j0, j1, l0, l1 int, add bool) {
 	width, depth := t.set.width, l1-l0
 	panels := s.floats(0, ceilDiv(j1-j0, width)*width*depth)
