@@ -32,3 +32,18 @@ func Method(name string) (distill.Method, error) {
 	}
 	return nil, fmt.Errorf("method %q: %w, have %s", name, distill.ErrUnknown, strings.Join(names, ", "))
 }
+
+// Split reads NAME:SETTING=VALUE:..., each setting once, as people write a method
+// with settings in one word.
+func Split(label string) (name string, settings map[string]string, err error) {
+	words := strings.Split(label, ":")
+	settings = map[string]string{}
+	for _, w := range words[1:] {
+		setting, value, ok := strings.Cut(w, "=")
+		if _, twice := settings[setting]; !ok || twice {
+			return "", nil, fmt.Errorf("method %q: write NAME:SETTING=VALUE:..., each setting once", label)
+		}
+		settings[setting] = value
+	}
+	return words[0], settings, nil
+}

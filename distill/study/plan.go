@@ -122,16 +122,10 @@ func (p *Plan) recipe(r train.Recipe) train.Recipe {
 
 // parseEntry reads NAME:SETTING=VALUE:...
 func parseEntry(label string) (entry, error) {
-	words := strings.Split(label, ":")
-	settings := map[string]string{}
-	for _, w := range words[1:] {
-		name, value, ok := strings.Cut(w, "=")
-		if _, twice := settings[name]; !ok || twice {
-			return entry{}, fmt.Errorf("method %q: write NAME:SETTING=VALUE:..., each setting once", label)
-		}
-		settings[name] = value
+	name, settings, err := registry.Split(label)
+	if err != nil {
+		return entry{}, err
 	}
-	name := words[0]
 	if _, err := federated.Lookup(name); err == nil {
 		c, err := federatedConfig(name, settings)
 		return entry{label: label, fed: &c}, err

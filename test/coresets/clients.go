@@ -19,7 +19,7 @@ const clientCount = 10
 func (b *bench) clients() error {
 	fmt.Println("data           classes  method                                 model      ipc  accuracy in %")
 	for _, classes := range []int{2, 5, 10} {
-		parts, err := data.Split{Kind: data.Ring, Clients: clientCount, PerClient: classes}.Parts(b.train.Y, b.train.Classes)
+		parts, err := data.Split{Kind: data.Ring, Clients: clientCount, PerClient: classes}.Parts(b.Train.Y, b.Train.Classes)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (b *bench) clients() error {
 }
 
 func (b *bench) line(classes int, method, consumer string, ipc int, score float64, more string) {
-	fmt.Printf("%-14s %-8d %-38s %-10s %-4d %.2f %s\n", b.task.Name, classes, method, consumer, ipc, score, more)
+	fmt.Printf("%-14s %-8d %-38s %-10s %-4d %.2f %s\n", b.Task.Name, classes, method, consumer, ipc, score, more)
 }
 
 // union trains on all clients' sets together.
@@ -59,7 +59,7 @@ func (b *bench) union(parts [][]int, classes int, label, consumer string, ipc in
 	}
 	var sets []*data.Samples
 	for i, part := range parts {
-		r, err := m.Distill(context.Background(), distill.Request{Samples: b.train.Subset(part), IPC: ipc, Seed: uint64(i)})
+		r, err := m.Distill(context.Background(), distill.Request{Samples: b.Train.Subset(part), IPC: ipc, Seed: uint64(i)})
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (b *bench) union(parts [][]int, classes int, label, consumer string, ipc in
 	if err != nil {
 		return err
 	}
-	score, err := b.score(consumer, all)
+	score, err := b.Score(consumer, all)
 	b.line(classes, label, consumer, ipc, score, "")
 	return err
 }
@@ -79,7 +79,7 @@ func (b *bench) merged(parts [][]int, classes int) error {
 	var sent []*linear.Statistics
 	size := 0
 	for _, part := range parts {
-		s, err := ridge.Statistics(context.Background(), b.train.Subset(part), 0)
+		s, err := ridge.Statistics(context.Background(), b.Train.Subset(part), 0)
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (b *bench) merged(parts [][]int, classes int) error {
 	if err != nil {
 		return err
 	}
-	score, err := b.score(r.Consumer, r.Images)
+	score, err := b.Score(r.Consumer, r.Images)
 	b.line(classes, "ridge by statistics", r.Consumer, 1, score, fmt.Sprintf("(%d bytes a client)", size))
 	return err
 }

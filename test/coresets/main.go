@@ -15,23 +15,15 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/registry"
-	"github.com/distillmesh/distillmesh/train"
-	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/test/real"
 )
-
-// folders are where the data sets lie under DISTILLMESH_DATA.
-var folders = map[string]string{"mnist": "mnist", "fashion-mnist": "fashion-mnist", "cifar-10": "cifar-10-batches-bin"}
 
 // figure is an accuracy in % and its deviation over three seeds, 0 where none
 // was given.
@@ -81,7 +73,8 @@ func main() {
 	}
 	good := true
 	for name := range strings.SplitSeq(*sets, ",") {
-		b, err := open(filepath.Join(root, folders[name]))
+		set, err := real.Open(root, name)
+		b := &bench{set}
 		if err == nil && *clients {
 			err = b.clients()
 		} else if err == nil {
@@ -132,24 +125,8 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// bench is one data set in task space.
-type bench struct {
-	task        *data.Task
-	train, test *data.Samples
-}
-
-func open(dir string) (*bench, error) {
-	ds, err := data.Open(dir, nil)
-	if err != nil {
-		return nil, err
-	}
-	b := &bench{task: ds.Task}
-	if b.train, err = data.Load(ds.Task, ds.Train, nil); err != nil {
-		return nil, err
-	}
-	b.test, err = data.Load(ds.Task, ds.Test, nil)
-	return b, err
-}
+// bench is one data set.
+type bench struct{ *real.Data }
 
 // all prints one line a method and budget; it reports whether all agree with
 // what is published.
@@ -178,13 +155,11 @@ func (b *bench) all(rows []row, ipcs []int, seeds int) (bool, error) {
 
 // methodOf reads NAME:SETTING=VALUE:...
 func methodOf(label string) (distill.Method, error) {
-	words := strings.Split(label, ":")
-	settings := map[string]string{}
-	for _, w := range words[1:] {
-		name, value, _ := strings.Cut(w, "=")
-		settings[name] = value
+	name, settings, err := registry.Split(label)
+	if err != nil {
+		return nil, err
 	}
-	m, err := registry.Method(words[0])
+	m, err := registry.Method(name)
 	if err != nil {
 		return nil, err
 	}
@@ -205,47 +180,26 @@ func (b *bench) measure(r row, ipc, seeds int) (bool, error) {
 	group := math.MaxInt
 	for seed := range uint64(seeds) {
 		began := time.Now()
-		result, err := m.Distill(context.Background(), distill.Request{Samples: b.train, IPC: ipc, Seed: seed})
+		result, err := m.Distill(context.Background(), distill.Request{Samples: b.Train, IPC: ipc, Seed: seed})
 		if err != nil {
-			return false, fmt.Errorf("%s, %s, %d images a class: %w", b.task.Name, r.method, ipc, err)
+			return false, fmt.Errorf("%s, %s, %d images a class: %w", b.Task.Name, r.method, ipc, err)
 		}
 		took += time.Since(began)
-		score, err := b.score("ntk:1", result.Images)
+		score, err := b.Score("ntk:1", result.Images)
 		if err != nil {
 			return false, err
 		}
 		scores, group = append(scores, score), min(group, result.SmallestGroup)
 	}
-	mean, std := stat.Mean(scores, nil), 0.
-	if seeds > 1 {
-		std = stat.StdDev(scores, nil)
-	}
+	mean, std := real.Spread(scores)
 	known, ok := "-", true
 	if at := slices.Index(columns, ipc); at >= 0 && r.published != nil {
-		want := r.published[b.task.Name][at]
+		want := r.published[b.Task.Name][at]
 		known = fmt.Sprintf("%.1f", want.mean)
 		if slack := within + 3*math.Hypot(std, want.std)/math.Sqrt(float64(seeds)); math.Abs(mean-want.mean) > slack {
 			known, ok = known+" *", false
 		}
 	}
-	fmt.Printf("%-14s %-38s %-4d %5.2f +-%-8.2f %-12s %-8.1f %d\n", b.task.Name, r.method, ipc, mean, std, known, took.Seconds()/float64(seeds), group)
+	fmt.Printf("%-14s %-38s %-4d %5.2f +-%-8.2f %-12s %-8.1f %d\n", b.Task.Name, r.method, ipc, mean, std, known, took.Seconds()/float64(seeds), group)
 	return ok, nil
-}
-
-// score is the test accuracy in % of a model in closed form.
-func (b *bench) score(name string, s *data.Samples) (float64, error) {
-	spec, err := model.Parse(name, s.Shape, s.Classes)
-	if err != nil {
-		return 0, err
-	}
-	fitted, err := spec.Fit(context.Background(), s, train.Recipe{}, train.Options{})
-	if err != nil {
-		return 0, err
-	}
-	return b.accuracy(fitted)
-}
-
-func (b *bench) accuracy(c train.Classifier) (float64, error) {
-	a, err := train.Evaluate(context.Background(), c, b.test)
-	return 100 * a.Fraction(), err
 }

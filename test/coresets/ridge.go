@@ -23,16 +23,16 @@ var publishedRidge = map[string]struct{ lambda, full, bytes float64 }{
 // published one: the model of all samples, and of the ten images.
 func (b *bench) ridge() (bool, error) {
 	began := time.Now()
-	sums, lambda, err := ridge.Default().Choose(context.Background(), distill.Request{Samples: b.train, IPC: 1})
+	sums, lambda, err := ridge.Default().Choose(context.Background(), distill.Request{Samples: b.Train, IPC: 1})
 	if err != nil {
 		return false, err
 	}
-	fmt.Printf("%-14s ridge: chose lambda %.3g in %.1f s\n", b.task.Name, lambda, time.Since(began).Seconds())
+	fmt.Printf("%-14s ridge: chose lambda %.3g in %.1f s\n", b.Task.Name, lambda, time.Since(began).Seconds())
 	good, err := b.ridgeOf(sums, lambda, within)
 	if err != nil {
 		return false, err
 	}
-	same, err := b.ridgeOf(sums, publishedRidge[b.task.Name].lambda, .1)
+	same, err := b.ridgeOf(sums, publishedRidge[b.Task.Name].lambda, .1)
 	return good && same, err
 }
 
@@ -50,7 +50,7 @@ func (b *bench) ridgeOf(sums *linear.Statistics, lambda, within float64) (bool, 
 	if err != nil {
 		return false, err
 	}
-	full, err := b.accuracy(linear.Of(sums.Shape, sums.Classes, w))
+	full, err := b.Accuracy(linear.Of(sums.Shape, sums.Classes, w))
 	if err != nil {
 		return false, err
 	}
@@ -58,7 +58,7 @@ func (b *bench) ridgeOf(sums *linear.Statistics, lambda, within float64) (bool, 
 	if err != nil {
 		return false, err
 	}
-	ten, err := b.accuracy(student)
+	ten, err := b.Accuracy(student)
 	if err != nil {
 		return false, err
 	}
@@ -70,16 +70,16 @@ func (b *bench) ridgeOf(sums *linear.Statistics, lambda, within float64) (bool, 
 	if err != nil {
 		return false, err
 	}
-	rounded, err := b.score("ridge", bytes)
+	rounded, err := b.Score("ridge", bytes)
 	if err != nil {
 		return false, err
 	}
-	d, err := distill.Disclose(ctx, bytes, b.train, data.NewFormation(1))
+	d, err := distill.Disclose(ctx, bytes, b.Train, data.NewFormation(1))
 	if err != nil {
 		return false, err
 	}
-	want := publishedRidge[b.task.Name]
+	want := publishedRidge[b.Task.Name]
 	fmt.Printf("%-14s ridge, lambda %.3g: all samples %.2f, ten images %.2f (weights apart by %.1e of the largest), as bytes %.2f; published %.2f and %.2f; nearest_real %.2f\n",
-		b.task.Name, lambda, full, ten, apart/scale, rounded, want.full, want.bytes, d.NearestReal())
+		b.Task.Name, lambda, full, ten, apart/scale, rounded, want.full, want.bytes, d.NearestReal())
 	return math.Abs(full-want.full) <= within && math.Abs(ten-full) < .05 && math.Abs(rounded-want.bytes) <= within, nil
 }

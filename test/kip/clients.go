@@ -35,7 +35,7 @@ func (b *bench) clients(given distill.Method) error {
 	}
 	fmt.Println("data           classes  images  variant   median stop  moved   lenet  ntk     random real: lenet  ntk")
 	for _, classes := range []int{2, 10} {
-		parts, err := data.Split{Kind: data.Ring, Clients: clientCount, PerClient: classes}.Parts(b.train.Y, b.train.Classes)
+		parts, err := data.Split{Kind: data.Ring, Clients: clientCount, PerClient: classes}.Parts(b.Train.Y, b.Train.Classes)
 		if err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (b *bench) clients(given distill.Method) error {
 			var moved float64
 			var sets, controls []*data.Samples
 			for _, part := range parts {
-				local := b.train.Subset(part)
+				local := b.Train.Subset(part)
 				set, stop, far, err := oneClient(m.method, local)
 				if err != nil {
 					return err
@@ -65,7 +65,7 @@ func (b *bench) clients(given distill.Method) error {
 			if err != nil {
 				return err
 			}
-			fmt.Printf("%-14s %-8d %-7d %-9s %-12d %4.0f%%   %-6.1f %-6.1f  %18.1f  %.1f\n", b.task.Name, classes, images, m.name,
+			fmt.Printf("%-14s %-8d %-7d %-9s %-12d %4.0f%%   %-6.1f %-6.1f  %18.1f  %.1f\n", b.Task.Name, classes, images, m.name,
 				stops[len(stops)/2], 100*moved, lenet, ntk, controlLenet, controlNTK)
 		}
 	}
@@ -115,7 +115,7 @@ func (b *bench) both(sets []*data.Samples, depth string) (lenet, ntk float64, im
 		if err != nil {
 			return 0, 0, 0, err
 		}
-		a, err := train.Evaluate(context.Background(), fitted, b.test)
+		a, err := train.Evaluate(context.Background(), fitted, b.Test)
 		if err != nil {
 			return 0, 0, 0, err
 		}

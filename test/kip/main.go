@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -23,16 +22,12 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/kip"
 	"github.com/distillmesh/distillmesh/test/peer"
-	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/test/real"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/model"
 )
 
 //go:embed peer_kip.py
 var peerScript []byte
-
-// folders are where the data sets lie under DISTILLMESH_DATA.
-var folders = map[string]string{"mnist": "mnist", "fashion-mnist": "fashion-mnist", "cifar-10": "cifar-10-batches-bin"}
 
 // published is the accuracy in % with learned labels at 1, 10 and 50 images a
 // class (edge-distillers 3.1).
@@ -64,8 +59,9 @@ func main() {
 			fail(err)
 		}
 		for name := range strings.SplitSeq(*sets, ",") {
-			b, err := open(filepath.Join(root, folders[name]))
+			set, err := real.Open(root, name)
 			if err == nil {
+				b := &bench{set}
 				err = b.clients(method)
 			}
 			if err != nil {
@@ -80,25 +76,26 @@ func main() {
 		defer numpy.Close()
 	}
 	fmt.Println("data           ipc  accuracy in %    published  steps/s   numpy   ratio  F16    U8     PNG")
-	real, err := kip.Default().With(map[string]string{"start": kip.Real})
+	fromReal, err := kip.Default().With(map[string]string{"start": kip.Real})
 	if err == nil {
-		real, err = withOptions(real, *options)
+		fromReal, err = withOptions(fromReal, *options)
 	}
 	if err != nil {
 		fail(err)
 	}
 	good := true
 	for name := range strings.SplitSeq(*sets, ",") {
-		b, err := open(filepath.Join(root, folders[name]))
+		set, err := real.Open(root, name)
 		if err != nil {
 			fail(err)
 		}
+		b := &bench{set}
 		for word := range strings.SplitSeq(*sizes, ",") {
 			ipc, err := strconv.Atoi(word)
 			if err != nil {
 				fail(err)
 			}
-			ok, err := b.measure(real, ipc, *seeds, *options == "", numpy)
+			ok, err := b.measure(fromReal, ipc, *seeds, *options == "", numpy)
 			if err != nil {
 				fail(err)
 			}
@@ -126,25 +123,8 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// bench is one data set in task space.
-type bench struct {
-	dir         string
-	task        *data.Task
-	train, test *data.Samples
-}
-
-func open(dir string) (*bench, error) {
-	ds, err := data.Open(dir, nil)
-	if err != nil {
-		return nil, err
-	}
-	b := &bench{dir: dir, task: ds.Task}
-	if b.train, err = data.Load(ds.Task, ds.Train, nil); err != nil {
-		return nil, err
-	}
-	b.test, err = data.Load(ds.Task, ds.Test, nil)
-	return b, err
-}
+// bench is one data set.
+type bench struct{ *real.Data }
 
 // measure prints one line; it reports whether the mean agrees with what is
 // published, if it has to.
@@ -157,7 +137,7 @@ func (b *bench) measure(method distill.Method, ipc, seeds int, compare bool, num
 		began := time.Now()
 		var first time.Time // the first steps are behind us: the start is not timed
 		done := 0
-		result, err := method.Distill(context.Background(), distill.Request{Samples: b.train, IPC: ipc, Seed: seed, Progress: func(p distill.Progress) {
+		result, err := method.Distill(context.Background(), distill.Request{Samples: b.Train, IPC: ipc, Seed: seed, Progress: func(p distill.Progress) {
 			if done == 0 {
 				began, first = time.Now(), time.Now()
 				steps -= p.Done
@@ -165,11 +145,11 @@ func (b *bench) measure(method distill.Method, ipc, seeds int, compare bool, num
 			done = p.Done
 		}})
 		if err != nil || first.IsZero() {
-			return false, fmt.Errorf("%s, %d images a class: %w", b.task.Name, ipc, err)
+			return false, fmt.Errorf("%s, %d images a class: %w", b.Task.Name, ipc, err)
 		}
 		took += time.Since(began)
 		steps += done
-		score, err := b.score(result.Images)
+		score, err := b.Score("ntk:1", result.Images)
 		if err != nil {
 			return false, err
 		}
@@ -178,15 +158,15 @@ func (b *bench) measure(method distill.Method, ipc, seeds int, compare bool, num
 			return false, err
 		}
 	}
-	mean, std := meanStd(scores)
-	want, known := published[b.task.Name][ipc]
+	mean, std := real.Spread(scores)
+	want, known := published[b.Task.Name][ipc]
 	rate, theirs, err := float64(steps)/took.Seconds(), 0.0, error(nil)
 	if numpy != nil {
 		if theirs, err = b.peerRate(numpy, ipc, steps/seeds); err != nil {
 			return false, err
 		}
 	}
-	fmt.Printf("%-14s %-4d %.2f +-%.2f    %-9.1f  %-8.1f  %-6.1f  %-5.1f  %.2f  %.2f  %.2f\n", b.task.Name, ipc, mean, std, want, rate, theirs, rate/theirs,
+	fmt.Printf("%-14s %-4d %.2f +-%.2f    %-9.1f  %-8.1f  %-6.1f  %-5.1f  %.2f  %.2f  %.2f\n", b.Task.Name, ipc, mean, std, want, rate, theirs, rate/theirs,
 		trips["F16"]/float64(seeds), trips["U8"]/float64(seeds), trips["PNG"]/float64(seeds))
 	return !known || !compare || math.Abs(mean-want) <= within, nil
 }
@@ -195,28 +175,14 @@ func (b *bench) measure(method distill.Method, ipc, seeds int, compare bool, num
 // steps as one of our runs took.
 func (b *bench) peerRate(numpy *peer.Script, ipc, steps int) (float64, error) {
 	kind := "mnist"
-	if b.task.Shape.C == 3 {
+	if b.Task.Shape.C == 3 {
 		kind = "cifar"
 	}
 	var row struct {
 		Rate float64 `json:"steps_per_s"`
 	}
-	err := numpy.Run(context.Background(), &row, nil, b.dir, kind, strconv.Itoa(ipc), strconv.Itoa(steps))
+	err := numpy.Run(context.Background(), &row, nil, b.Dir, kind, strconv.Itoa(ipc), strconv.Itoa(steps))
 	return row.Rate, err
-}
-
-// score is the test accuracy in % of the depth-1 NTK predictor.
-func (b *bench) score(s *data.Samples) (float64, error) {
-	spec, err := model.Parse("ntk:1", s.Shape, s.Classes)
-	if err != nil {
-		return 0, err
-	}
-	fitted, err := spec.Fit(context.Background(), s, train.Recipe{}, train.Options{})
-	if err != nil {
-		return 0, err
-	}
-	a, err := train.Evaluate(context.Background(), fitted, b.test)
-	return 100 * a.Fraction(), err
 }
 
 // roundTrips adds the accuracy after each way of writing pixels down: halves,
@@ -232,7 +198,7 @@ func (b *bench) roundTrips(s *data.Samples, sum map[string]float64) error {
 		return err
 	}
 	for name, back := range map[string]*data.Samples{"F16": half, "U8": bytes, "PNG": b.clipped(s)} {
-		score, err := b.score(back)
+		score, err := b.Score("ntk:1", back)
 		if err != nil {
 			return err
 		}
@@ -247,21 +213,11 @@ func (b *bench) clipped(s *data.Samples) *data.Samples {
 	out.X = append([]float32(nil), s.X...)
 	for i := range out.Len() {
 		row := out.Row(i)
-		b.task.Restore(row)
+		b.Task.Restore(row)
 		for j, v := range row {
 			row[j] = float32(math.Round(255*math.Min(math.Max(float64(v), 0), 1))) / 255
 		}
-		b.task.Standardise(row)
+		b.Task.Standardise(row)
 	}
 	return &out
-}
-
-func meanStd(x []float64) (mean, std float64) {
-	for _, v := range x {
-		mean += v / float64(len(x))
-	}
-	for _, v := range x {
-		std += (v - mean) * (v - mean)
-	}
-	return mean, math.Sqrt(std / math.Max(1, float64(len(x)-1)))
 }

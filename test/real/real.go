@@ -1,0 +1,68 @@
+// Package real opens the real data sets that measuring commands need, and scores
+// models on them.
+package real
+
+import (
+	"context"
+	"math"
+	"path/filepath"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/model"
+)
+
+// folders are where the data sets lie under DISTILLMESH_DATA.
+var folders = map[string]string{"mnist": "mnist", "fashion-mnist": "fashion-mnist", "cifar-10": "cifar-10-batches-bin"}
+
+// Data is one data set in task space.
+type Data struct {
+	Dir         string
+	Task        *data.Task
+	Train, Test *data.Samples
+}
+
+// Open reads the data set called mnist, fashion-mnist or cifar-10 under root.
+func Open(root, name string) (*Data, error) {
+	dir := filepath.Join(root, folders[name])
+	ds, err := data.Open(dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	d := &Data{Dir: dir, Task: ds.Task}
+	if d.Train, err = data.Load(ds.Task, ds.Train, nil); err != nil {
+		return nil, err
+	}
+	d.Test, err = data.Load(ds.Task, ds.Test, nil)
+	return d, err
+}
+
+// Score fits a model in closed form and returns its test accuracy in %.
+func (d *Data) Score(name string, s *data.Samples) (float64, error) {
+	spec, err := model.Parse(name, s.Shape, s.Classes)
+	if err != nil {
+		return 0, err
+	}
+	fitted, err := spec.Fit(context.Background(), s, train.Recipe{}, train.Options{})
+	if err != nil {
+		return 0, err
+	}
+	return d.Accuracy(fitted)
+}
+
+// Accuracy is the test accuracy in %.
+func (d *Data) Accuracy(c train.Classifier) (float64, error) {
+	a, err := train.Evaluate(context.Background(), c, d.Test)
+	return 100 * a.Fraction(), err
+}
+
+// Spread is the mean and the sample deviation, 0 of one value.
+func Spread(x []float64) (mean, std float64) {
+	mean, std = stat.MeanStdDev(x, nil)
+	if math.IsNaN(std) {
+		std = 0
+	}
+	return mean, std
+}
