@@ -13,6 +13,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
@@ -143,7 +144,7 @@ func TestWorkersDoNotChangeTheBits(t *testing.T) {
 
 func TestMatchingLowersTheDistance(t *testing.T) {
 	m := quick()
-	m.Iterations, m.Start, m.Batch = 60, Noise, 60
+	m.Iterations, m.Start, m.Batch = 60, tiling.Noise, 60
 	local := digits(t, 40)
 	var losses []float64
 	r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Progress: func(p distill.Progress) { losses = append(losses, p.Loss) }})
@@ -214,7 +215,7 @@ func TestStartsHoldNoRealSample(t *testing.T) {
 	for _, c := range []struct {
 		start string
 		real  bool
-	}{{Centroids, false}, {Noise, false}, {Real, true}} {
+	}{{tiling.Centroids, false}, {tiling.Noise, false}, {tiling.Real, true}} {
 		m := quick()
 		m.Start = c.start
 		r, err := newRun(context.Background(), pool, m, distill.Request{Samples: local, IPC: 1})
@@ -237,13 +238,6 @@ func TestStartsHoldNoRealSample(t *testing.T) {
 
 // A class of fewer than ten samples must not show in its tiles before they are
 // optimised: they start from noise that knows nothing of it.
-func TestASmallClassStartsFromPlainNoise(t *testing.T) {
-	rows := [][]float32{{5, 5, 5, 5}, {5, 5, 5, 6}}
-	mean, deviation := around(rows, 4)
-	if !slices.Equal(mean, []float64{0, 0, 0, 0}) || !slices.Equal(deviation, []float64{1, 1, 1, 1}) {
-		t.Errorf("mean %v, deviation %v", mean, deviation)
-	}
-}
 
 func TestDMRefusesImagesThatAreTooSmall(t *testing.T) {
 	local := distilltest.Samples(data.Shape{C: 1, H: 1, W: 30}, 3, []int{0, 1}, 20)

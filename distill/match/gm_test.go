@@ -11,6 +11,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
@@ -225,7 +226,7 @@ func TestAClassNeedsNothingOfTheOthers(t *testing.T) {
 	}
 	for _, m := range []matcher{quickGM(true), quick()} {
 		both, one := started(t, m, local), started(t, m, local.Subset(alone))
-		one.low, one.high = both.low, both.high // the range is the device's
+		one.real = both.real // the range is the device's
 		for range 3 {
 			both.iterate()
 			one.iterate()
@@ -238,7 +239,7 @@ func TestAClassNeedsNothingOfTheOthers(t *testing.T) {
 
 func TestGradientMatchingLowersTheDistance(t *testing.T) {
 	m := quickGM(false)
-	m.Iterations, m.Start, m.Batch, m.Width = 60, Noise, 40, 8
+	m.Iterations, m.Start, m.Batch, m.Width = 60, tiling.Noise, 40, 8
 	local := digits(t, 40)
 	for _, inner := range []int{0, 3} {
 		m.Inner, m.InnerRate = inner, 0.05

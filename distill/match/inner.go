@@ -3,6 +3,7 @@ package match
 import (
 	"math/rand/v2"
 
+	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -34,10 +35,10 @@ func newTrainer(pool *kernel.Pool, in inner, e *siamese, classes []int, perClass
 	}
 	t = &trainer{inner: in, siamese: e, count: len(classes) * perClass}
 	g, s, small := graph.New(), e.net.Shape, e.form.TileShape(e.net.Shape)
-	tiles, identity := graph.Input(g, "tiles", t.count, small.C, small.H, small.W), graph.Input(g, "identity", t.count, 6)
+	tiles, identity := graph.Input(g, "tiles", t.count, small.C, small.H, small.W), tiling.Identity(g, t.count)
 	labels := graph.Input(g, "labels", t.count, e.net.Classes)
 	draws, params := e.augment.Inputs(g, "augment ", t.count, s), e.net.Inputs(g)
-	x := e.augment.Apply(decoded(tiles, identity, e.form, s), draws)
+	x := e.augment.Apply(tiling.Decode(tiles, identity, e.form, s), draws)
 	loss := graph.Scale(crossEntropySum(e.net, x, labels, params), 1/float64(t.count))
 	grads, err := graph.Grad(loss, params...)
 	if err != nil {
@@ -47,7 +48,7 @@ func newTrainer(pool *kernel.Pool, in inner, e *siamese, classes []int, perClass
 	if t.program, err = graph.Compile(pool, inputs, grads); err != nil {
 		return nil, err
 	}
-	stayPut(t.program.Input(1))
+	tiling.StayPut(t.program.Input(1))
 	for i := range t.count {
 		t.program.Input(2)[i*e.net.Classes+classes[i/perClass]] = 1
 	}

@@ -7,17 +7,11 @@ import (
 	"math"
 
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
-)
-
-// What tiles start from.
-const (
-	Centroids = "centroids" // k-means centroids of at least ten samples, else noise
-	Noise     = "noise"     // around the class mean
-	Real      = "real"      // random real samples; they may stay recognisable
 )
 
 // None is the augmentation that changes nothing.
@@ -34,7 +28,7 @@ type Matching struct {
 	Beta2      float64
 	Width      int    // of the ConvNet
 	Batch      int    // real samples a class and iteration, with replacement
-	Start      string // Centroids, Noise or Real
+	Start      string // tiling.Centroids, Noise or Real
 	Formation  int    // tiles along a side where the request leaves it open
 	Augment    string // one draw a class and iteration, for real batch and tiles
 	Networks   uint64 // seed of the networks, public
@@ -49,7 +43,7 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 		distill.Float("beta2", &m.Beta2, 0, 0.999999),
 		distill.Int("width", &m.Width, 1, 4096),
 		distill.Int("batch", &m.Batch, 1, 100_000),
-		distill.Choice("start", &m.Start, Centroids, Noise, Real),
+		distill.Choice("start", &m.Start, tiling.Centroids, tiling.Noise, tiling.Real),
 		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
 		distill.Choice("augment", &m.Augment, augmentations...),
 		distill.Seed("networks", &m.Networks),
@@ -63,7 +57,7 @@ func (Matching) Recipe() train.Recipe {
 
 // check refuses what no run can do.
 func (m Matching) check() error {
-	if m.Iterations < 1 || m.Batch < 1 || m.Start != Centroids && m.Start != Noise && m.Start != Real {
+	if m.Iterations < 1 || m.Batch < 1 || m.Start != tiling.Centroids && m.Start != tiling.Noise && m.Start != tiling.Real {
 		return fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 1, and centroids, noise or real", m.Iterations, m.Batch, m.Start)
 	}
 	return nil
@@ -137,7 +131,7 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	}
 	recipe := r.Recipe()
 	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe}
-	if r.Matching.Start == Real {
+	if r.Matching.Start == tiling.Real {
 		out.SmallestGroup = 1
 	}
 	return out, nil

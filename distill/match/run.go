@@ -2,10 +2,10 @@ package match
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
 
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
@@ -21,7 +21,7 @@ type run struct {
 	held      []int   // classes
 	members   [][]int // samples of each class
 	perClass  int     // tiles
-	low, high []float32
+	real      tiling.Range
 	pair      *siamese
 	trainer   *trainer // nil: networks stay fresh
 	state     state
@@ -49,7 +49,7 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 	if err := r.compile(pool); err != nil {
 		return nil, err
 	}
-	r.bounds()
+	r.real = tiling.RangeOf(req.Samples)
 	values := len(r.held) * r.perClass * r.tile.Size()
 	r.grad = make([]float32, values)
 
@@ -58,8 +58,12 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 		return r, err
 	}
 	r.state = state{first: make([]float32, values), second: make([]float32, values)}
-	r.state.tiles, err = r.start(ctx)
-	return r, err
+	first, err := tiling.Start{Samples: req.Samples, Formation: formation, PerClass: r.perClass, Kind: m.Start, Seed: req.Seed, Purpose: name + "-start"}.Tiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.state.tiles = first.X
+	return r, nil
 }
 
 // compile makes the programs.
@@ -79,19 +83,6 @@ func (r *run) compile(pool *kernel.Pool) error {
 	return err
 }
 
-// bounds finds the least and greatest real value of each channel.
-func (r *run) bounds() {
-	s := r.req.Samples.Shape
-	area := s.H * s.W
-	for range s.C {
-		r.low, r.high = append(r.low, float32(math.Inf(1))), append(r.high, float32(math.Inf(-1)))
-	}
-	for i, v := range r.req.Samples.X {
-		c := i / area % s.C
-		r.low[c], r.high[c] = min(r.low[c], v), max(r.high[c], v)
-	}
-}
-
 // iterate does one step on all tiles and returns the loss before it.
 func (r *run) iterate() float64 {
 	step := uint64(r.state.step)
@@ -107,11 +98,7 @@ func (r *run) iterate() float64 {
 		copy(r.grad[k*size:], grad)
 	}
 	r.adam(r.state.step).Apply(r.state.tiles, r.grad, r.state.first, r.state.second)
-	area := r.tile.H * r.tile.W
-	for i, v := range r.state.tiles {
-		c := i / area % r.tile.C
-		r.state.tiles[i] = min(max(v, r.low[c]), r.high[c])
-	}
+	r.real.Clamp(r.state.tiles, r.tile)
 	r.state.step++
 	return loss
 }

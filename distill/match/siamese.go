@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
@@ -98,10 +99,10 @@ func (c comparison) inputs() []*graph.Node {
 // *graph.ShapeError.
 func (e *siamese) compare(count int) (c comparison, err error) {
 	g, small := graph.New(), e.form.TileShape(e.net.Shape)
-	c.tiles, c.identity = graph.Input(g, "tiles", count, small.C, small.H, small.W), graph.Input(g, "identity", count, 6)
+	c.tiles, c.identity = graph.Input(g, "tiles", count, small.C, small.H, small.W), tiling.Identity(g, count)
 	c.label = graph.Input(g, "label", 1, e.net.Classes)
 	c.draws, c.params = e.augment.Inputs(g, "augment ", count, e.net.Shape), e.net.Inputs(g)
-	x := e.augment.Apply(decoded(c.tiles, c.identity, e.form, e.net.Shape), c.draws)
+	x := e.augment.Apply(tiling.Decode(c.tiles, c.identity, e.form, e.net.Shape), c.draws)
 	means, err := e.sums(e.net, x, c.label, c.params)
 	if err != nil {
 		return c, err
@@ -119,21 +120,6 @@ func (e *siamese) compare(count int) (c comparison, err error) {
 	return c, nil
 }
 
-// decoded are tiles as whole images.
-func decoded(tiles, identity *graph.Node, f data.Formation, s data.Shape) *graph.Node {
-	if f.Factor <= 1 {
-		return tiles
-	}
-	return graph.Warp(tiles, identity, graph.Sampling{H: s.H, W: s.W, Border: true})
-}
-
-// stayPut fills matrices that move nothing.
-func stayPut(matrices []float32) {
-	for i := 0; i < len(matrices); i += 6 {
-		copy(matrices[i:], []float32{1, 0, 0, 0, 1, 0})
-	}
-}
-
 func (e *siamese) compileTiles(pool *kernel.Pool, count int) error {
 	c, err := e.compare(count)
 	if err != nil {
@@ -142,7 +128,7 @@ func (e *siamese) compileTiles(pool *kernel.Pool, count int) error {
 	if e.tiles, err = graph.Compile(pool, c.inputs(), []*graph.Node{c.loss, c.grad}); err != nil {
 		return err
 	}
-	stayPut(e.tiles.Input(1))
+	tiling.StayPut(e.tiles.Input(1))
 	for i, target := range e.targets {
 		if err := e.tiles.Bind(2+i, target); err != nil {
 			return err

@@ -22,6 +22,8 @@ type Problem struct {
 	X      []int   // of a step's images
 	Labels []int
 	Draws  [][]int // of further inputs of a step without derivatives, such as augmentation draws
+	// LearnLabels asks for the derivatives with respect to labels too.
+	LearnLabels bool
 	// Loss builds the loss of a step, one value, on inputs of these shapes.
 	Loss func(params []*graph.Node, x, labels *graph.Node, draws []*graph.Node) *graph.Node
 }
@@ -30,8 +32,28 @@ type Problem struct {
 type Step struct {
 	X, Labels []float32
 	Draws     [][]float32
-	// Grad, when not nil, gets the derivative with respect to X added.
-	Grad []float32
+	// Grad and LabelGrad, when not nil, get the derivatives with respect to X
+	// and Labels added. LabelGrad needs Problem.LearnLabels.
+	Grad, LabelGrad []float32
+	// Load, when not nil, is called before each use of the step, forward and
+	// back, and fills what the step reads, the same each time: steps that share
+	// memory and draw again from a seed keep memory flat.
+	Load func()
+	// Store, when not nil, is called after Grad and LabelGrad were added to.
+	Store func()
+}
+
+// finish hands the derivatives on: given ones are added, times -alpha.
+func (s *Step) finish(dX, dLabels []float32, alpha float32) {
+	if s.Grad != nil {
+		kernel.ScaleAdd(s.Grad, dX, s.Grad, -alpha)
+	}
+	if s.LabelGrad != nil {
+		kernel.ScaleAdd(s.LabelGrad, dLabels, s.LabelGrad, -alpha)
+	}
+	if s.Store != nil {
+		s.Store()
+	}
 }
 
 // Walk computes theta_t = theta_(t-1) - alpha dl(theta_(t-1), step t) and the
@@ -41,7 +63,8 @@ type Walk struct {
 	problem  Problem
 	sizes    []int
 	forward  *graph.Program // params, x, labels, draws -> loss, gradients
-	backward *graph.Program // the same and u -> <u, g>, d<u, g>/dx, H u
+	backward *graph.Program // the same and u -> <u, g>, d<u, g>/dx, d<u, g>/dlabels if learned, H u
+	hessian  int            // the output of backward at which H u begins
 	thetas   [][]float32    // theta_0 .. theta_n
 	steps    []Step
 	alpha    float32
@@ -76,8 +99,12 @@ func New(pool *kernel.Pool, p Problem) (w *Walk, err error) {
 	if w.forward, err = graph.Compile(pool, read, append([]*graph.Node{loss}, grads...)); err != nil {
 		return nil, fmt.Errorf("unroll: %w", err)
 	}
-	dot := dotProduct(grads, u)
-	second, err := graph.Grad(dot, append([]*graph.Node{x}, params...)...)
+	dot, learned := dotProduct(grads, u), []*graph.Node{x}
+	if p.LearnLabels {
+		learned = append(learned, labels)
+	}
+	w.hessian = 1 + len(learned)
+	second, err := graph.Grad(dot, append(learned, params...)...)
 	if err != nil {
 		return nil, fmt.Errorf("unroll: %w", err)
 	}
@@ -135,45 +162,65 @@ func (w *Walk) Size() int { return len(w.u) }
 // until the next call. visit, when not nil, is told each step's loss, before
 // its update, and the parameters after it, which it must not change.
 func (w *Walk) Forward(theta0 []float32, steps []Step, alpha float32, visit func(step int, loss float32, theta []float32)) error {
+	return w.forwards(theta0, steps, alpha, len(steps)+1, visit)
+}
+
+// forwards is Forward that keeps the last few vectors.
+func (w *Walk) forwards(theta0 []float32, steps []Step, alpha float32, keep int, visit func(step int, loss float32, theta []float32)) error {
 	if len(theta0) != len(w.u) {
 		return fmt.Errorf("unroll: %w: %d parameters, want %d", ErrSize, len(theta0), len(w.u))
 	}
-	for len(w.thetas) < len(steps)+1 {
+	for len(w.thetas) < keep {
 		w.thetas = append(w.thetas, make([]float32, len(w.u)))
 	}
 	w.steps, w.alpha = steps, alpha
 	copy(w.thetas[0], theta0)
 	for t := range steps {
-		if err := w.feed(w.forward, t); err != nil {
+		before, after := w.thetas[t%keep], w.thetas[(t+1)%keep]
+		loss, err := w.advance(t, before, after)
+		if err != nil {
 			w.steps = nil
 			return fmt.Errorf("unroll: step %d: %w", t, err)
 		}
-		w.forward.Run()
-		before, after := w.thetas[t], w.thetas[t+1]
-		for i, n := range w.sizes {
-			kernel.ScaleAdd(after[:n], w.forward.Output(1+i), before, -alpha)
-			before, after = before[n:], after[n:]
-		}
 		if visit != nil {
-			visit(t, w.forward.Output(0)[0], w.thetas[t+1])
+			visit(t, loss, after)
 		}
 	}
 	return nil
 }
 
-// feed gives a program what step t reads.
-func (w *Walk) feed(p *graph.Program, t int) error {
-	flat, s := w.thetas[t], &w.steps[t]
+// advance does step t from one vector into another and returns its loss.
+func (w *Walk) advance(t int, before, after []float32) (loss float32, err error) {
+	if err := w.feed(w.forward, before, t); err != nil {
+		return 0, err
+	}
+	w.forward.Run()
+	for i, n := range w.sizes {
+		kernel.ScaleAdd(after[:n], w.forward.Output(1+i), before, -w.alpha)
+		before, after = before[n:], after[n:]
+	}
+	return w.forward.Output(0)[0], nil
+}
+
+// feed gives a program the parameters and what step t reads.
+func (w *Walk) feed(p *graph.Program, flat []float32, t int) error {
+	s := &w.steps[t]
+	if s.Load != nil {
+		s.Load()
+	}
 	for i, n := range w.sizes {
 		if err := p.Bind(i, flat[:n:n]); err != nil {
 			return fmt.Errorf("%w: %w", ErrSize, err)
 		}
 		flat = flat[n:]
 	}
-	at := len(w.sizes)
 	if len(s.Draws) != len(w.problem.Draws) || s.Grad != nil && len(s.Grad) != len(s.X) {
 		return fmt.Errorf("%w: %d draws, gradient of %d for %d values", ErrSize, len(s.Draws), len(s.Grad), len(s.X))
 	}
+	if s.LabelGrad != nil && (!w.problem.LearnLabels || len(s.LabelGrad) != len(s.Labels)) {
+		return fmt.Errorf("%w: gradient of %d for %d labels, learned: %t", ErrSize, len(s.LabelGrad), len(s.Labels), w.problem.LearnLabels)
+	}
+	at := len(w.sizes)
 	if err := errors.Join(p.Bind(at, s.X), p.Bind(at+1, s.Labels)); err != nil {
 		return fmt.Errorf("%w: %w", ErrSize, err)
 	}
@@ -199,21 +246,33 @@ func (w *Walk) Backward(u []float32, n int) (dAlpha float64, dTheta []float32, e
 	}
 	copy(w.u, u)
 	for t := n - 1; t >= 0; t-- {
-		if err := w.feed(w.backward, t); err != nil {
-			return 0, nil, fmt.Errorf("unroll: step %d: %w", t, err)
+		dot, err := w.differentiate(w.thetas[t], t)
+		if err != nil {
+			return 0, nil, err
 		}
-		w.backward.Run()
-		dAlpha -= float64(w.backward.Output(0)[0])
-		if grad := w.steps[t].Grad; grad != nil {
-			kernel.ScaleAdd(grad, w.backward.Output(1), grad, -w.alpha)
-		}
+		dAlpha -= dot
 		rest := w.u
 		for i, n := range w.sizes {
-			kernel.ScaleAdd(rest[:n], w.backward.Output(2+i), rest, -w.alpha)
+			kernel.ScaleAdd(rest[:n], w.backward.Output(w.hessian+i), rest, -w.alpha)
 			rest = rest[n:]
 		}
 	}
 	return dAlpha, w.u, nil
+}
+
+// differentiate runs the backward program at step t, adds to its gradients and
+// returns <u, g>.
+func (w *Walk) differentiate(theta []float32, t int) (dot float64, err error) {
+	if err := w.feed(w.backward, theta, t); err != nil {
+		return 0, fmt.Errorf("unroll: step %d: %w", t, err)
+	}
+	w.backward.Run()
+	var dLabels []float32
+	if w.problem.LearnLabels {
+		dLabels = w.backward.Output(2)
+	}
+	w.steps[t].finish(w.backward.Output(1), dLabels, w.alpha)
+	return float64(w.backward.Output(0)[0]), nil
 }
 
 // Bytes is the memory that the walk holds, the steps' own aside.

@@ -1,0 +1,131 @@
+// Package tiling is what the methods that optimise tiles of images share: what
+// tiles start from, how they become whole images in an expression, and the
+// range of real values. A stored image in a formation holds several tiles; one
+// in none is a single tile.
+package tiling
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// What tiles start from.
+const (
+	Centroids = "centroids" // k-means centroids of at least ten samples, else noise
+	Noise     = "noise"     // around the class mean
+	Real      = "real"      // random real samples; they may stay recognisable
+)
+
+// startMost is how many samples of a class are grouped, startRounds how often
+// centroids move.
+const (
+	startMost   = 600
+	startRounds = 15
+)
+
+// Start is what tiles of the classes held begin with.
+type Start struct {
+	Samples   *data.Samples
+	Formation data.Formation
+	PerClass  int    // tiles
+	Kind      string // Centroids, Noise or Real
+	Seed      uint64
+	Purpose   string // names the stream of random numbers
+}
+
+// Tiles makes them, class after class. It fails with distill.ErrTooFew when a
+// class has fewer samples than real tiles are asked for.
+func (s Start) Tiles(ctx context.Context) (*data.Samples, error) {
+	out := &data.Samples{Shape: s.Formation.TileShape(s.Samples.Shape), Classes: s.Samples.Classes}
+	for class, members := range s.Samples.ByClass() {
+		if len(members) == 0 {
+			continue
+		}
+		rng := data.Stream(s.Seed, s.Purpose, uint64(class))
+		if s.Kind == Real {
+			if len(members) < s.PerClass {
+				return nil, fmt.Errorf("%w: class %d has %d, the start asks for %d", distill.ErrTooFew, class, len(members), s.PerClass)
+			}
+			index := make([]int, s.PerClass)
+			for i, j := range rng.Perm(len(members))[:s.PerClass] {
+				index[i] = members[j]
+			}
+			out.X = append(out.X, s.Formation.Down(s.Samples.Subset(index)).X...)
+		} else {
+			small := s.Formation.Down(s.Samples.Subset(members[:min(len(members), startMost)]))
+			rows := make([][]float32, small.Len())
+			for i := range rows {
+				rows[i] = small.Row(i)
+			}
+			var err error
+			if out.X, err = s.class(ctx, out.X, rows, rng); err != nil {
+				return nil, err
+			}
+		}
+		for range s.PerClass {
+			out.Y = append(out.Y, class)
+		}
+	}
+	return out, nil
+}
+
+// class appends a class's tiles: centroids of groups that are large enough, and
+// noise for the rest.
+func (s Start) class(ctx context.Context, out []float32, rows [][]float32, rng *rand.Rand) ([]float32, error) {
+	n := s.PerClass
+	if s.Kind == Centroids && len(rows) >= distill.LeastGroup && len(rows) >= n {
+		means, sizes, err := coreset.Centroids(ctx, rows, n, startRounds, rng)
+		if err != nil {
+			return nil, err
+		}
+		for k, mean := range means {
+			if sizes[k] < distill.LeastGroup {
+				continue
+			}
+			for _, v := range mean {
+				out = append(out, float32(v))
+			}
+			n--
+		}
+	}
+	mean, deviation := around(rows, len(rows[0]))
+	for range n {
+		for j := range mean {
+			out = append(out, float32(mean[j]+deviation[j]*rng.NormFloat64()))
+		}
+	}
+	return out, nil
+}
+
+// around is the mean and deviation of each value over rows; of fewer rows than
+// may be averaged, those of task space itself, 0 and 1.
+func around(rows [][]float32, size int) (mean, deviation []float64) {
+	mean, deviation = make([]float64, size), make([]float64, size)
+	if len(rows) < distill.LeastGroup {
+		for j := range deviation {
+			deviation[j] = 1
+		}
+		return mean, deviation
+	}
+	n := float64(len(rows))
+	for _, row := range rows {
+		for j, v := range row {
+			mean[j] += float64(v) / n
+		}
+	}
+	for _, row := range rows {
+		for j, v := range row {
+			deviation[j] += (float64(v) - mean[j]) * (float64(v) - mean[j]) / n
+		}
+	}
+	for j, v := range deviation {
+		deviation[j] = math.Sqrt(v)
+	}
+	return mean, deviation
+}
