@@ -5,6 +5,9 @@ package distill
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -52,6 +55,10 @@ type Request struct {
 	// Workers is the number of processor cores to use; 0 for all. It does not
 	// change the result.
 	Workers int
+	// Cache is a folder for what a method may want again in other requests, such
+	// as networks trained on the samples; empty: nothing is kept. It does not
+	// change the result.
+	Cache string
 	// Progress, when not nil, is called from the method's goroutine.
 	Progress func(Progress)
 	// Checkpoint, when not nil, is given a state now and then, and once more
@@ -82,6 +89,8 @@ type Result struct {
 	SmallestGroup int
 	// Recipe is how to train on the images, nil for the default.
 	Recipe *train.Recipe
+	// Warnings say what the user should know about how it went.
+	Warnings []string
 }
 
 // Check refuses a request that no method can serve.
@@ -105,6 +114,18 @@ func (r Request) Check() error {
 		}
 	}
 	return nil
+}
+
+// ID is a hash of all that the result of a method in a formation depends on.
+func (r Request) ID(m Method, f data.Formation) string {
+	h := sha256.New()
+	settings, err := json.Marshal(m.Settings())
+	if err != nil {
+		panic(err) // strings
+	}
+	fmt.Fprintf(h, "%s %d %s %d %d %+v\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f)
+	r.Samples.Digest(h)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Cores is the number of processor cores to use, at least 1.

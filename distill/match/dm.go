@@ -26,7 +26,7 @@ type DM struct{ Matching }
 // of two classes, twenty stored images, LeNet then reads 91.2 +-0.5 instead of
 // 86.7 +-2.6 and ConvNetD3 94.9 instead of 92.8.
 func DefaultDM() DM {
-	return DM{Matching{Iterations: 600, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Width: 16, Batch: 64, Start: tiling.Centroids, Formation: usualFormation, Augment: augment.Affine}}
+	return DM{Matching{Iterations: 600, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Width: 16, Batch: 64, Start: tiling.Centroids, Formation: tiling.UsualFormation, Augment: augment.Affine}}
 }
 
 // Name implements distill.Method.

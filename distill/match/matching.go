@@ -8,7 +8,6 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/tiling"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -50,11 +49,6 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 	}
 }
 
-// Recipe is how networks train on the tiles (federated-recipes.md 2, step 7).
-func (Matching) Recipe() train.Recipe {
-	return train.Recipe{Optimizer: train.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: augment.Affine}
-}
-
 // check refuses what no run can do.
 func (m Matching) check() error {
 	if m.Iterations < 1 || m.Batch < 1 || m.Start != tiling.Centroids && m.Start != tiling.Noise && m.Start != tiling.Real {
@@ -69,24 +63,6 @@ func (m Matching) strategy() (augment.Strategy, error) {
 		return augment.Strategy{}, nil
 	}
 	return augment.Parse(m.Augment)
-}
-
-// usualFormation is the default's tiles along a side.
-const usualFormation = 2
-
-// formation is what the request asks for, else the method's own. The default
-// gives way where it does not suit the images; one that was asked for does not:
-// it fails with data.ErrFormation.
-func (m Matching) formation(req distill.Request) (data.Formation, error) {
-	if req.Formation > 0 {
-		return data.NewFormation(req.Formation), nil
-	}
-	f := data.NewFormation(m.Formation)
-	err := f.Validate(req.Samples.Shape)
-	if err != nil && m.Formation == usualFormation {
-		return data.NewFormation(1), nil
-	}
-	return f, err
 }
 
 // adam is the constants of the step after step, its rate along half a cosine.
@@ -129,7 +105,7 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}
-	recipe := r.Recipe()
+	recipe := tiling.Recipe()
 	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe}
 	if r.Matching.Start == tiling.Real {
 		out.SmallestGroup = 1

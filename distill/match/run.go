@@ -37,7 +37,7 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	formation, err := m.formation(req)
+	formation, err := tiling.FormationFor(req, m.Formation)
 	if err != nil {
 		return nil, err
 	}
@@ -53,11 +53,10 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 	values := len(r.held) * r.perClass * r.tile.Size()
 	r.grad = make([]float32, values)
 
+	r.state = state{tiles: make([]float32, values), first: make([]float32, values), second: make([]float32, values)}
 	if req.Resume != nil {
-		r.state, err = decodeState(req.Resume, r.identity(), m.Iterations, values)
-		return r, err
+		return r, r.restore(req.Resume)
 	}
-	r.state = state{first: make([]float32, values), second: make([]float32, values)}
 	first, err := tiling.Start{Samples: req.Samples, Formation: formation, PerClass: r.perClass, Kind: m.Start, Seed: req.Seed, Purpose: name + "-start"}.Tiles(ctx)
 	if err != nil {
 		return nil, err

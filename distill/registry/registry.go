@@ -12,12 +12,13 @@ import (
 	"github.com/distillmesh/distillmesh/distill/labelsolve"
 	"github.com/distillmesh/distillmesh/distill/match"
 	"github.com/distillmesh/distillmesh/distill/ridge"
+	"github.com/distillmesh/distillmesh/distill/trajectory"
 )
 
 // Methods lists every method with its default settings, in the order in which
 // they are shown.
 func Methods() []distill.Method {
-	return []distill.Method{match.DefaultDM(), match.DefaultDSA(), match.DefaultDC(), kip.Default(), labelsolve.Default(), ridge.Default(),
+	return []distill.Method{match.DefaultDM(), match.DefaultDSA(), match.DefaultDC(), trajectory.DefaultATT(), trajectory.DefaultMTT(), trajectory.DefaultTESLA(), kip.Default(), labelsolve.Default(), ridge.Default(),
 		coreset.DefaultClusters(), coreset.DefaultGMM(), coreset.Herding{}, coreset.KCenter{}, coreset.Random{}}
 }
 

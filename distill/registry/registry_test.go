@@ -9,7 +9,10 @@ import (
 )
 
 // quick are settings under which a long method shows the same in less time.
-var quick = map[string]map[string]string{"dm": {"iterations": "60"}, "dc": {"iterations": "30"}, "dsa": {"iterations": "30"}}
+var quick = map[string]map[string]string{"dm": {"iterations": "60"}, "dc": {"iterations": "30"}, "dsa": {"iterations": "30"},
+	"att":   {"iterations": "6", "cap": "3", "experts": "2", "max-start": "2", "span": "1", "width": "4"},
+	"mtt":   {"iterations": "6", "cap": "3", "experts": "2", "max-start": "2", "span": "1", "width": "4"},
+	"tesla": {"iterations": "6", "cap": "3", "experts": "2", "max-start": "2", "span": "1", "width": "4"}}
 
 func TestEveryMethodConforms(t *testing.T) {
 	for _, m := range Methods() {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/match"
+	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -38,7 +39,7 @@ const (
 var (
 	method    = quick(match.DefaultDM())
 	formation = data.NewFormation(method.Formation)
-	recipe    = method.Recipe()
+	recipe    = tiling.Recipe()
 )
 
 func quick(m match.DM) match.DM {

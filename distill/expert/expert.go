@@ -1,0 +1,161 @@
+// Package expert holds expert trajectories: the parameters of networks while
+// they were trained on a device's real samples, epoch after epoch. Trajectory
+// matching moves images so that training on them goes the same way.
+package expert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/nn"
+)
+
+// Plan says how experts are trained: the network from a start of its own each,
+// by the recipe, whose Epochs are those of a trajectory.
+type Plan struct {
+	Network *nn.Network
+	Recipe  train.Recipe
+	Samples *data.Samples
+	Seed    uint64
+}
+
+// Trajectory is one expert: all its parameters as one vector, at the start and
+// after each epoch.
+type Trajectory [][]float32
+
+// recipe is the plan's with the limits on steps left out.
+func (p Plan) recipe() train.Recipe {
+	r := p.Recipe
+	r.MinSteps, r.MaxSteps = 0, 0
+	return r
+}
+
+// seed is the seed of one expert.
+func (p Plan) seed(number int) uint64 {
+	return data.Stream(p.Seed, "expert", uint64(number)).Uint64()
+}
+
+// id addresses one expert by what it was trained on and how.
+func (p Plan) id(number int) string {
+	return train.RunID(p.Network, p.recipe(), p.seed(number), p.Samples)
+}
+
+// Gather reads the experts 0 to count-1 from the files of a folder, and trains
+// and writes those that are missing, one a worker at a time. Without a folder
+// they stay in memory alone. done, when not nil, is called as experts become
+// ready, from one goroutine at a time. The result does not depend on workers.
+func Gather(ctx context.Context, p Plan, count int, dir string, workers int, done func(ready int)) ([]Trajectory, error) {
+	out := make([]Trajectory, count)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, workers))
+	var mu sync.Mutex
+	ready := 0
+	for i := range out {
+		group.Go(func() (err error) {
+			if out[i], err = p.one(ctx, i, dir); err != nil {
+				return fmt.Errorf("expert %d of %d: %w", i+1, count, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if ready++; done != nil {
+				done(ready)
+			}
+			return nil
+		})
+	}
+	return out, group.Wait()
+}
+
+// one reads or trains one expert.
+func (p Plan) one(ctx context.Context, number int, dir string) (Trajectory, error) {
+	if dir == "" {
+		return p.train(ctx, number)
+	}
+	id := p.id(number)
+	path := filepath.Join(dir, id[:2], id+".safetensors")
+	if t, err := p.read(path); err == nil {
+		return t, nil // else it is missing, or damaged, and is made again
+	}
+	t, err := p.train(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	return t, p.write(path, id, t)
+}
+
+// train makes one expert on the caller's goroutine.
+func (p Plan) train(ctx context.Context, number int) (Trajectory, error) {
+	r, seed := p.recipe(), p.seed(number)
+	t := Trajectory{flat(p.Network.Init(seed))}
+	perEpoch := r.Steps(p.Samples.Len()) / r.Epochs
+	_, err := train.Fit(ctx, p.Network, p.Samples, r, train.Options{Seed: seed, HookEvery: perEpoch, Hook: func(at train.Progress) error {
+		t = append(t, flat(at.Model.Params))
+		return nil
+	}})
+	var stopped *train.Interrupted
+	if errors.As(err, &stopped) {
+		return nil, stopped.Cause
+	}
+	return t, err
+}
+
+// flat is all values as one vector.
+func flat(params [][]float32) (out []float32) {
+	for _, p := range params {
+		out = append(out, p...)
+	}
+	return out
+}
+
+// Names in a file: a tensor an epoch, and what the file is.
+const epochTensor = "epoch."
+
+func (p Plan) write(path, id string, t Trajectory) error {
+	tensors := make([]checkpoint.Tensor, len(t))
+	for e, theta := range t {
+		tensors[e] = checkpoint.F32(epochTensor+strconv.Itoa(e), []int{len(theta)}, theta)
+	}
+	file, err := checkpoint.Encode(tensors, map[string]string{"expert": id, "network": p.Network.Name})
+	if err != nil {
+		return fmt.Errorf("write expert: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("write expert: %w", err)
+	}
+	return checkpoint.WriteFile(path, file)
+}
+
+// read reads what write wrote for this plan; the name of the file says what it
+// must hold.
+func (p Plan) read(path string) (Trajectory, error) {
+	snapshots, size := p.Recipe.Epochs+1, p.Network.NumParams()
+	tensors, meta, err := checkpoint.ReadFile(path, checkpoint.Limits{DataBytes: 4 * snapshots * size, Tensors: snapshots, Rank: 1})
+	if err != nil {
+		return nil, err
+	}
+	refuse := func(why string) (Trajectory, error) { return nil, fmt.Errorf("read expert %s: %s", path, why) }
+	if meta["expert"]+".safetensors" != filepath.Base(path) {
+		return refuse("it holds another one")
+	}
+	t, by := make(Trajectory, snapshots), checkpoint.ByName(tensors)
+	for e := range t {
+		name := epochTensor + strconv.Itoa(e)
+		if t[e], err = by[name].Float32s(); err != nil || len(t[e]) != size {
+			return refuse(fmt.Sprintf("%s holds %d values, want %d", name, len(t[e]), size))
+		}
+		if err := checkpoint.CheckFinite(name, t[e]); err != nil {
+			return refuse(err.Error())
+		}
+	}
+	return t, nil
+}

@@ -1,0 +1,182 @@
+package trajectory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/expert"
+	"github.com/distillmesh/distillmesh/distill/tiling"
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/augment"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/nn"
+)
+
+// run is one distillation.
+type run struct {
+	Method
+	req       distill.Request
+	formation data.Formation
+	tile      data.Shape
+	perClass  int
+	y         []int // class of each tile
+	net       *nn.Network
+	strategy  augment.Strategy
+	pool      *kernel.Pool
+	experts   []expert.Trajectory
+	student   *student
+	state     state
+	id        string
+	pcg       rand.PCG
+	rng       *rand.Rand
+}
+
+func newRun(m Method, req distill.Request) (*run, error) {
+	r := &run{Method: m, req: req}
+	var err error
+	if r.formation, err = tiling.FormationFor(req, m.Formation); err != nil {
+		return nil, err
+	}
+	if m.Augment != None {
+		if r.strategy, err = augment.Parse(m.Augment); err != nil {
+			return nil, err
+		}
+	}
+	if r.net, err = nn.ConvNet3(req.Samples.Shape, req.Samples.Classes, m.Width, 1); err != nil {
+		return nil, err
+	}
+	r.rng = rand.New(&r.pcg)
+	r.tile, r.perClass = r.formation.TileShape(req.Samples.Shape), req.IPC*r.formation.Tiles()
+	for _, class := range req.Samples.Held() {
+		for range r.perClass {
+			r.y = append(r.y, class)
+		}
+	}
+	r.pool = kernel.NewPool(req.Cores())
+	if r.student, err = newStudent(r); err != nil {
+		r.pool.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// begin gathers the experts and makes or restores the state.
+func (r *run) begin(ctx context.Context) (err error) {
+	p := expert.Plan{Network: r.net, Samples: r.req.Samples, Seed: r.req.Seed,
+		Recipe: train.Recipe{Optimizer: train.SGD, LR: r.ExpertRate, Batch: r.ExpertBatch, Epochs: r.MaxStart - 1 + r.Span}}
+	if r.Augment != None {
+		p.Recipe.Augment = r.Augment
+	}
+	total := r.Experts + r.Iterations
+	r.experts, err = expert.Gather(ctx, p, r.Experts, r.req.Cache, r.req.Cores(), func(ready int) {
+		r.req.Report(distill.Progress{Done: ready, Total: total, Loss: none})
+	})
+	if err != nil {
+		return err
+	}
+	r.state = newState(r)
+	if r.req.Resume != nil {
+		return r.restore(r.req.Resume)
+	}
+	first, err := tiling.Start{Samples: r.req.Samples, Formation: r.formation, PerClass: r.perClass, Kind: r.Start, Seed: r.req.Seed, Purpose: r.name + "-start"}.Tiles(ctx)
+	if err != nil {
+		return err
+	}
+	copy(r.state.tiles.values, first.X)
+	if r.Labels == Learned {
+		if err := r.startLabels(ctx, first); err != nil {
+			return err
+		}
+	}
+	r.state.tiles.follow(0)
+	r.state.labels.follow(0)
+	return nil
+}
+
+// startLabels are the logits of the first expert's last epoch.
+func (r *run) startLabels(ctx context.Context, tiles *data.Samples) error {
+	m, last := &train.Model{Network: r.net}, r.experts[0][len(r.experts[0])-1]
+	for _, p := range r.net.Params {
+		m.Params, last = append(m.Params, last[:p.Len()]), last[p.Len():]
+	}
+	packed, err := r.formation.Pack(tiles)
+	if err != nil {
+		return err
+	}
+	logits, err := m.Logits(ctx, r.formation.Decode(packed))
+	copy(r.state.labels.values, logits)
+	return err
+}
+
+// checkpointEvery is how many iterations lie between two checkpoints.
+const checkpointEvery = 20
+
+// iterateAll does what is left to do, and saves the state when interrupted.
+func (r *run) iterateAll(ctx context.Context) error {
+	for r.state.step < r.Iterations {
+		if err := ctx.Err(); err != nil {
+			return errors.Join(err, r.save())
+		}
+		record, err := r.iterate()
+		if err != nil {
+			return fmt.Errorf("%s: iteration %d: %w", r.name, r.state.step, err)
+		}
+		if r.Watch != nil {
+			r.Watch(record)
+		}
+		r.req.Report(distill.Progress{Done: r.Experts + r.state.step, Total: r.Experts + r.Iterations, Loss: record.Loss})
+		if r.state.step%checkpointEvery == 0 {
+			if err := r.save(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// result packs the tiles.
+func (r *run) result() (*distill.Result, error) {
+	x, labels := r.state.tiles.values, r.state.labels.values
+	if r.Publish == Average {
+		x, labels = r.state.tiles.average, r.state.labels.average
+	}
+	tiles := &data.Samples{Shape: r.tile, Classes: r.req.Samples.Classes, X: x, Y: r.y}
+	if r.Labels == Learned {
+		tiles.Soft = softmaxRows(labels, tiles.Classes)
+	}
+	images, err := r.formation.Pack(tiles)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.name, err)
+	}
+	recipe := tiling.Recipe()
+	if r.Augment != None {
+		recipe.Augment = r.Augment
+	}
+	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe, Warnings: r.warnings()}
+	if r.Start == tiling.Real {
+		out.SmallestGroup = 1
+	}
+	return out, nil
+}
+
+// warnings say what the counts of the run mean.
+func (r *run) warnings() (out []string) {
+	n, share := float64(r.Iterations), 0.95
+	if r.state.skipped > 0 {
+		out = append(out, fmt.Sprintf("%.0f of %d iterations were not finite and left out: lower rate or step-size", r.state.skipped, r.Iterations))
+	}
+	if r.state.clamped > 0 {
+		out = append(out, fmt.Sprintf("the step size met its bound %.0f times: lower step-rate", r.state.clamped))
+	}
+	if r.Choice == Closest && r.Cap > 1 && r.state.capped > share*n {
+		out = append(out, "the nearest step was nearly always the last: raise cap or step-size")
+	}
+	if r.Choice == Closest && r.Cap > 1 && r.state.first > share*n {
+		out = append(out, "the nearest step was nearly always the first: lower step-size")
+	}
+	return out
+}
