@@ -52,6 +52,9 @@ func (d *distilling) run(ctx context.Context, samples *data.Samples, report Repo
 		}
 		report.say(Progress{Stage: "distil", Done: int64(p.Done), Total: int64(p.Total), Unit: unit})
 	}}
+	if d.opt.Home.Path != "" {
+		req.Cache = d.opt.Home.file("experts")
+	}
 	if d.path != "" {
 		state, err := readBounded(d.path)
 		if err != nil {
@@ -66,7 +69,13 @@ func (d *distilling) run(ctx context.Context, samples *data.Samples, report Repo
 	if errors.Is(err, distill.ErrState) {
 		return nil, Fail(CodeFailed, "the data have changed, or the file is damaged: delete it to start from the beginning", "resume from %s: %w", d.path, err)
 	}
-	return result, err
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range result.Warnings {
+		report.say(Progress{Note: d.method.Name() + ": " + w})
+	}
+	return result, nil
 }
 
 // keep writes a state; a crash leaves the last one or this one.

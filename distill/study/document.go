@@ -54,6 +54,8 @@ type Row struct {
 	// DistillSteps is the median over clients of the steps a method took.
 	DistillSteps int     `json:"distill_steps,omitempty"`
 	NearestReal  float64 `json:"nearest_real,omitempty"` // the smallest of all sets
+	// Warnings are what the method said of its distillations, each once.
+	Warnings []string `json:"warnings,omitempty"`
 	// Sets is the folder in the study's own that holds a folder a client.
 	Sets    string  `json:"sets,omitempty"`
 	Seconds float64 `json:"seconds"` // distilling, all clients one after the other, and training

@@ -48,6 +48,8 @@ type clientNote struct {
 	Seconds float64 `json:"seconds"`
 	Steps   int     `json:"steps"`
 	PeakRSS float64 `json:"peak_rss_mib"`
+	// Warnings are those of the method.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // gather distils all clients' parts, or reads what was distilled before, and
@@ -70,7 +72,7 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 			if local.Len() == 0 {
 				return ctx.Err()
 			}
-			req := distill.Request{Samples: local, IPC: r.plan.IPC, Seed: clientSeed(seed, i), Formation: formation, Workers: max(1, r.workers/len(r.parts))}
+			req := distill.Request{Samples: local, IPC: r.plan.IPC, Seed: clientSeed(seed, i), Formation: formation, Workers: max(1, r.workers/len(r.parts)), Cache: r.store.experts()}
 			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: r.plan.Pixels, peak: r.peak}
 			if err := c.make(ctx); err != nil {
 				return fmt.Errorf("client %d of %d: %w", i+1, len(r.parts), err)
@@ -128,7 +130,7 @@ func (c *client) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.note.Seconds, c.note.PeakRSS = since(began), watch.mib()
+	c.note.Seconds, c.note.PeakRSS, c.note.Warnings = since(began), watch.mib(), result.Warnings
 	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: c.task, Method: c.method, IPC: c.req.IPC, Seed: c.req.Seed, Result: result, Pixels: c.pixels}, c.req.Samples)
 	if err != nil {
 		return err
@@ -209,11 +211,14 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 		g.row.Payload.Images8 += size * int64(m.Images.Count)
 		g.row.Payload.ImagesF32 += 4 * size * int64(m.Images.Count)
 		g.row.Seconds += notes[i].Seconds
+		g.row.Warnings = append(g.row.Warnings, notes[i].Warnings...)
 		g.row.PeakRSS = max(g.row.PeakRSS, notes[i].PeakRSS)
 		g.row.NearestReal = min(g.row.NearestReal, m.NearestReal)
 		steps = append(steps, notes[i].Steps)
 	}
 	slices.Sort(steps)
+	slices.Sort(g.row.Warnings)
+	g.row.Warnings = slices.Compact(g.row.Warnings)
 	g.row.DistillSteps = steps[len(steps)/2]
 	var err error
 	if g.samples, err = artifact.Merge(present); err != nil {

@@ -26,6 +26,7 @@ import (
 //	runs/NAME.HASH.part    rounds of a federated run that is under way, and
 //	runs/NAME.HASH.5.state  what the last of them resumes from
 //	sets/NAME.HASH/0003/   the set of one client, and client.json
+//	experts/               what trajectory matching trains on the parts
 type store struct{ dir string }
 
 // version rises whenever the same plan would give other rows.
@@ -60,6 +61,9 @@ func (s store) state(name string, round int) string {
 func (s store) set(name string, client int) string {
 	return filepath.Join(s.dir, setsFolder, name, fmt.Sprintf("%04d", client))
 }
+
+// experts is where methods keep what other distillations of a part may use.
+func (s store) experts() string { return filepath.Join(s.dir, "experts") }
 
 // setsFolder holds all sets in the study's folder.
 const setsFolder = "sets"

@@ -106,9 +106,9 @@ func (r *run) identity() string {
 // once, in an order of its own, before one comes again.
 func (r *run) pick(iteration int) (expert.Trajectory, int) {
 	n := len(r.experts)
-	data.Restart(&r.pcg, r.req.Seed, r.name+"-order", uint64(iteration/n))
+	data.Restart(&r.pcg, r.req.Seed, "trajectory-order", uint64(iteration/n))
 	order := r.rng.Perm(n)
-	data.Restart(&r.pcg, r.req.Seed, r.name+"-epoch", uint64(iteration))
+	data.Restart(&r.pcg, r.req.Seed, "trajectory-epoch", uint64(iteration))
 	return r.experts[order[iteration%n]], r.rng.IntN(r.MaxStart)
 }
 

@@ -82,7 +82,7 @@ func (r *run) begin(ctx context.Context) (err error) {
 	if r.req.Resume != nil {
 		return r.restore(r.req.Resume)
 	}
-	first, err := tiling.Start{Samples: r.req.Samples, Formation: r.formation, PerClass: r.perClass, Kind: r.Start, Seed: r.req.Seed, Purpose: r.name + "-start"}.Tiles(ctx)
+	first, err := tiling.Start{Samples: r.req.Samples, Formation: r.formation, PerClass: r.perClass, Kind: r.Start, Seed: r.req.Seed, Purpose: "trajectory-start"}.Tiles(ctx)
 	if err != nil {
 		return err
 	}

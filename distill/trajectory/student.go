@@ -89,7 +89,7 @@ func (s *student) addSteps(r *run) {
 
 // load fills what a step reads.
 func (s *student) load(r *run, t int) {
-	data.Restart(&r.pcg, r.req.Seed, r.name+"-draw", s.iteration, uint64(t))
+	data.Restart(&r.pcg, r.req.Seed, "trajectory-draw", s.iteration, uint64(t))
 	r.strategy.Draw(r.rng, s.batch, r.net.Shape, false, s.draws[1:])
 	if s.batches == nil {
 		return
@@ -127,7 +127,7 @@ func (s *student) renew(r *run, iteration int) {
 	clear(s.tileGrad)
 	clear(s.labelGrad)
 	if s.batches != nil {
-		data.Restart(&r.pcg, r.req.Seed, r.name+"-batch", s.iteration)
+		data.Restart(&r.pcg, r.req.Seed, "trajectory-batch", s.iteration)
 		s.draw(r)
 	}
 	for t := range s.steps {
