@@ -156,12 +156,12 @@ func (l *loop) step() (float64, error) {
 
 // update moves the parameters by the gradients that the step has computed.
 func (l *loop) update() {
-	r := l.recipe
-	adam := kernel.NewAdamStep(l.state.Step, r.LR, r.WeightDecay)
+	r, rate := l.recipe, l.recipe.Rate(l.state.Step-1, l.steps)
+	adam := kernel.NewAdamStep(l.state.Step, rate, r.WeightDecay)
 	for i, values := range l.state.params {
 		grad := l.stepper.Gradient(i)
 		if r.Optimizer == SGD {
-			kernel.Momentum(values, grad, l.state.first[i], float32(r.LR), float32(r.Momentum), float32(r.WeightDecay))
+			kernel.Momentum(values, grad, l.state.first[i], float32(rate), float32(r.Momentum), float32(r.WeightDecay))
 			continue
 		}
 		adam.Apply(values, grad, l.state.first[i], l.state.second[i])

@@ -263,12 +263,25 @@ func TestRecipeCountsSteps(t *testing.T) {
 		func(r *Recipe) { r.Optimizer = "lion" }, func(r *Recipe) { r.LR = math.NaN() }, func(r *Recipe) { r.LR = 0 },
 		func(r *Recipe) { r.Momentum = 0.9 }, func(r *Recipe) { r.WeightDecay = -1 }, func(r *Recipe) { r.Batch = 0 },
 		func(r *Recipe) { r.Epochs = -1 }, func(r *Recipe) { r.MinSteps = 9999 }, func(r *Recipe) { r.MaxSteps = -1 },
-		func(r *Recipe) { r.Augment = "flop" },
+		func(r *Recipe) { r.Augment = "flop" }, func(r *Recipe) { r.Schedule = "steps" },
 	} {
 		r := DefaultRecipe()
 		spoil(&r)
 		if r.Validate() == nil {
 			t.Errorf("accepted %+v", r)
+		}
+	}
+}
+
+func TestTheRateFallsAsHalfACosine(t *testing.T) {
+	r := Recipe{LR: 0.5}
+	if r.Rate(3, 4) != 0.5 {
+		t.Error("without a schedule the rate is not constant")
+	}
+	r.Schedule = Cosine
+	for step, want := range []float64{0.5, 0.4267767, 0.25, 0.0732233, 0} {
+		if got := r.Rate(step, 4); math.Abs(got-want) > 1e-7 {
+			t.Errorf("rate of step %d of 4 is %v, want %v", step, got, want)
 		}
 	}
 }

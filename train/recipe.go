@@ -8,17 +8,20 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// The optimisers a recipe may name.
+// The optimisers a recipe may name, and the schedule that lets the learning rate
+// fall to 0 as half a cosine; without one it is constant.
 const (
-	Adam = "adam"
-	SGD  = "sgd"
+	Adam   = "adam"
+	SGD    = "sgd"
+	Cosine = "cosine"
 )
 
 // Recipe says how a network is trained. It counts steps: one step is one
 // mini-batch. A recipe travels with a distilled set as a recommendation.
 type Recipe struct {
 	Optimizer   string  `json:"optimizer"`          // Adam or SGD
-	LR          float64 `json:"lr"`                 // learning rate, constant
+	LR          float64 `json:"lr"`                 // learning rate
+	Schedule    string  `json:"schedule,omitempty"` // of the learning rate: Cosine, or none
 	Momentum    float64 `json:"momentum,omitempty"` // SGD only
 	WeightDecay float64 `json:"weight_decay"`       // added to the gradient, times the values
 	Batch       int     `json:"batch"`              // samples a step; smaller sets give their size
@@ -61,6 +64,8 @@ func (r Recipe) Validate() error {
 		return fail("optimizer", fmt.Sprintf("%q", r.Optimizer), "adam or sgd")
 	case !within(r.LR, math.SmallestNonzeroFloat64, 1e3):
 		return fail("lr", r.LR, "above 0 and at most 1000")
+	case r.Schedule != "" && r.Schedule != Cosine:
+		return fail("schedule", fmt.Sprintf("%q", r.Schedule), "cosine, or nothing")
 	case !within(r.Momentum, 0, 1) || r.Momentum == 1 || r.Momentum != 0 && r.Optimizer != SGD:
 		return fail("momentum", r.Momentum, "at least 0 and below 1, with sgd only")
 	case !within(r.WeightDecay, 0, 1e3):
@@ -107,4 +112,15 @@ func (r Recipe) Steps(n int) int {
 		steps = min(steps, r.MaxSteps)
 	}
 	return steps
+}
+
+// Rate is the learning rate of one of so many steps, the first being 0. By
+// Cosine it is
+//
+//	LR (1 + cos(pi step / steps)) / 2
+func (r Recipe) Rate(step, steps int) float64 {
+	if r.Schedule != Cosine {
+		return r.LR
+	}
+	return r.LR * (1 + math.Cos(math.Pi*float64(step)/float64(steps))) / 2
 }
