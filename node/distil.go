@@ -3,26 +3,29 @@ package node
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ipfs/go-cid"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // DistillOptions say what to make of a data set.
 type DistillOptions struct {
-	Data    string // name of a registered data set
-	Method  string
+	Data    string            // name of a registered data set
+	Method  string            // auto.Name chooses for the data
 	Options map[string]string // settings of the method that differ from its defaults
 	IPC     int               // stored images per class held
 	Seed    uint64
 	// Formation is the number of tiles along a side of a stored image; 0 for
 	// what the method does by itself.
 	Formation int
-	Workers   int // processor cores to use; 0 for all
+	Workers   int           // processor cores to use; 0 for all
+	Time      time.Duration // that the distillation may take, for auto; 0 for what the method chosen does
 	Pixels    artifact.PixelType
 	Licence   string
 	Home      Home // where an interrupted distillation is kept; its zero value keeps none
@@ -32,11 +35,8 @@ type DistillOptions struct {
 // which verifies and keeps it. Nothing is announced. An interrupted distillation
 // is resumed by the same request, when its method keeps a state.
 func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (SetInfo, error) {
-	method, err := registry.Method(opt.Method)
+	method, err := opt.named()
 	if err != nil {
-		return SetInfo{}, err
-	}
-	if method, err = method.With(opt.Options); err != nil {
 		return SetInfo{}, err
 	}
 	local, err := OpenLocal(ctx, c, opt.Data)
@@ -47,6 +47,11 @@ func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (Se
 	samples, err := local.Samples()
 	if err != nil {
 		return SetInfo{}, err
+	}
+	if method == nil {
+		if method, err = opt.choose(ctx, samples, report); err != nil {
+			return SetInfo{}, err
+		}
 	}
 	draft, err := MakeSet(ctx, local.Task, method, samples, opt, report)
 	if err != nil {
@@ -65,6 +70,47 @@ func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (Se
 		newDistilling(local.Task, method, opt).forget()
 	}
 	return info, err
+}
+
+// named is the method that the options name, with their settings; nil for
+// auto.Name, whose choice depends on the samples.
+func (opt DistillOptions) named() (distill.Method, error) {
+	if opt.Method == auto.Name {
+		if len(opt.Options) > 0 {
+			return nil, Fail(CodeUsage, "name the method too, as in --method dm", "settings belong to a method, and auto chooses one")
+		}
+		return nil, nil
+	}
+	if opt.Time != 0 {
+		return nil, Fail(CodeUsage, "leave out --method, or give its settings", "a time is for --method auto to keep, %s was named", opt.Method)
+	}
+	method, err := registry.Method(opt.Method)
+	if err != nil {
+		return nil, err
+	}
+	return method.With(opt.Options)
+}
+
+// choose lets auto choose and says what and why.
+func (opt DistillOptions) choose(ctx context.Context, samples *data.Samples, report Report) (distill.Method, error) {
+	if opt.Time > 0 {
+		report.say(Progress{Stage: "measure this device"})
+	}
+	a, err := auto.Choose(ctx, auto.Question{Request: opt.request(samples), Time: opt.Time})
+	if err != nil {
+		return nil, err
+	}
+	report.say(Progress{Note: a.Method.Name() + ": " + a.Why})
+	return a.Method, nil
+}
+
+// request is what a method is asked.
+func (opt DistillOptions) request(samples *data.Samples) distill.Request {
+	req := distill.Request{Samples: samples, IPC: opt.IPC, Seed: opt.Seed, Formation: opt.Formation, Workers: opt.Workers}
+	if opt.Home.Path != "" {
+		req.Cache = opt.Home.file("experts")
+	}
+	return req
 }
 
 // MakeSet distils samples and measures, on the images as they will be read

@@ -45,15 +45,13 @@ func newDistilling(task *data.Task, method distill.Method, opt DistillOptions) *
 
 // run distils, from the state that is there, and keeps one while it goes.
 func (d *distilling) run(ctx context.Context, samples *data.Samples, report Report) (*distill.Result, error) {
-	req := distill.Request{Samples: samples, IPC: d.opt.IPC, Seed: d.opt.Seed, Formation: d.opt.Formation, Workers: d.opt.Workers, Progress: func(p distill.Progress) {
+	req := d.opt.request(samples)
+	req.Progress = func(p distill.Progress) {
 		unit := "steps"
 		if p.Loss == p.Loss { // not NaN
 			unit = fmt.Sprintf("steps, loss %.5f", p.Loss)
 		}
 		report.say(Progress{Stage: "distil", Done: int64(p.Done), Total: int64(p.Total), Unit: unit})
-	}}
-	if d.opt.Home.Path != "" {
-		req.Cache = d.opt.Home.file("experts")
 	}
 	if d.path != "" {
 		state, err := readBounded(d.path)

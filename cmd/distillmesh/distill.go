@@ -11,12 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/node"
 )
 
 func (a *app) distillCommand() *cobra.Command {
-	opt := node.DistillOptions{Method: "gmm", IPC: 1}
+	opt := node.DistillOptions{Method: auto.Name, IPC: 1}
 	pixels, out := string(artifact.U8), ""
 	var options []string
 	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published", Args: args(1, 1), Long: methodList(),
@@ -50,6 +51,7 @@ func (a *app) distillCommand() *cobra.Command {
 			})
 		}}
 	c.Flags().StringVar(&opt.Method, "method", opt.Method, "how to distil")
+	c.Flags().DurationVar(&opt.Time, "time", 0, "how long the distillation may take, such as 5m, for --method auto (default: what the method chosen does)")
 	c.Flags().StringArrayVar(&options, "option", nil, "NAME=VALUE, a setting of the method; may be repeated")
 	c.Flags().IntVar(&opt.IPC, "ipc", opt.IPC, "stored images per class held")
 	c.Flags().IntVar(&opt.Formation, "formation", 0, "tiles along a side of a stored image, each one training image (default: the method's own)")
@@ -61,7 +63,7 @@ func (a *app) distillCommand() *cobra.Command {
 }
 
 func methodList() string {
-	text := "Make a distilled set of a registered data set. Methods that keep a state (dm, kip) resume after Ctrl-C when the same\ncommand runs again. Methods, with the settings that --option changes:\n"
+	text := "Make a distilled set of a registered data set. Methods that optimise images resume after Ctrl-C when the same command\nruns again. Methods, with the settings that --option changes:\n  " + auto.Name + ": " + auto.Summary + "\n"
 	for _, m := range registry.Methods() {
 		text += "  " + m.Name() + ": " + m.Summary() + "\n"
 		settings := m.Settings()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/tiling"
@@ -42,7 +43,7 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 		distill.Float("beta2", &m.Beta2, 0, 0.999999),
 		distill.Int("width", &m.Width, 1, 4096),
 		distill.Int("batch", &m.Batch, 1, 100_000),
-		distill.Choice("start", &m.Start, tiling.Centroids, tiling.Noise, tiling.Real),
+		distill.Choice("start", &m.Start, tiling.Starts...),
 		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
 		distill.Choice("augment", &m.Augment, augmentations...),
 		distill.Seed("networks", &m.Networks),
@@ -51,8 +52,8 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 
 // check refuses what no run can do.
 func (m Matching) check() error {
-	if m.Iterations < 1 || m.Batch < 1 || m.Start != tiling.Centroids && m.Start != tiling.Noise && m.Start != tiling.Real {
-		return fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 1, and centroids, noise or real", m.Iterations, m.Batch, m.Start)
+	if m.Iterations < 1 || m.Batch < 1 || !slices.Contains(tiling.Starts, m.Start) {
+		return fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 1, and one of %v", m.Iterations, m.Batch, m.Start, tiling.Starts)
 	}
 	return nil
 }

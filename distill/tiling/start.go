@@ -5,10 +5,12 @@
 package tiling
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
@@ -17,10 +19,14 @@ import (
 
 // What tiles start from.
 const (
-	Centroids = "centroids" // k-means centroids of at least ten samples, else noise
-	Noise     = "noise"     // around the class mean
-	Real      = "real"      // random real samples; they may stay recognisable
+	Centroids  = "centroids"  // k-means centroids of at least ten samples, else noise
+	Neighbours = "neighbours" // means of a random sample and its nine nearest, else noise
+	Noise      = "noise"      // around the class mean
+	Real       = "real"       // random real samples; they may stay recognisable
 )
+
+// Starts are all of them.
+var Starts = []string{Centroids, Neighbours, Noise, Real}
 
 // startMost is how many samples of a class are grouped, startRounds how often
 // centroids move.
@@ -34,7 +40,7 @@ type Start struct {
 	Samples   *data.Samples
 	Formation data.Formation
 	PerClass  int    // tiles
-	Kind      string // Centroids, Noise or Real
+	Kind      string // Centroids, Neighbours, Noise or Real
 	Seed      uint64
 	Purpose   string // names the stream of random numbers
 }
@@ -94,6 +100,12 @@ func (s Start) class(ctx context.Context, out []float32, rows [][]float32, rng *
 			n--
 		}
 	}
+	if s.Kind == Neighbours && len(rows) >= distill.LeastGroup && len(rows) >= n {
+		for _, at := range rng.Perm(len(rows))[:n] {
+			out = appendNeighbours(out, rows, at)
+		}
+		return out, nil
+	}
 	mean, deviation := around(rows, len(rows[0]))
 	for range n {
 		for j := range mean {
@@ -101,6 +113,32 @@ func (s Start) class(ctx context.Context, out []float32, rows [][]float32, rng *
 		}
 	}
 	return out, nil
+}
+
+// appendNeighbours appends the mean of a row and of those nearest to it.
+func appendNeighbours(out []float32, rows [][]float32, at int) []float32 {
+	apart := make([]float64, len(rows))
+	for i, row := range rows {
+		for j, v := range row {
+			d := float64(v) - float64(rows[at][j])
+			apart[i] += d * d
+		}
+	}
+	nearest := make([]int, len(rows))
+	for i := range nearest {
+		nearest[i] = i
+	}
+	slices.SortStableFunc(nearest, func(a, b int) int { return cmp.Compare(apart[a], apart[b]) })
+	mean := make([]float64, len(rows[at]))
+	for _, i := range nearest[:distill.LeastGroup] {
+		for j, v := range rows[i] {
+			mean[j] += float64(v) / distill.LeastGroup
+		}
+	}
+	for _, v := range mean {
+		out = append(out, float32(v))
+	}
+	return out
 }
 
 // around is the mean and deviation of each value over rows; of fewer rows than

@@ -146,7 +146,7 @@ func (m *Method) options() distill.Options {
 		distill.Float("label-rate", &m.LabelRate, 0, 1e6),
 		distill.Float("decay", &m.Decay, 0, 0.999999),
 		distill.Choice("publish", &m.Publish, Last, Average),
-		distill.Choice("start", &m.Start, tiling.Centroids, tiling.Noise, tiling.Real),
+		distill.Choice("start", &m.Start, tiling.Starts...),
 		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
 		distill.Choice("augment", &m.Augment, None, augment.Affine, augment.DSA, augment.DSANoFlip),
 		distill.Int("experts", &m.Experts, 1, 10_000),

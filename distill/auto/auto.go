@@ -1,0 +1,139 @@
+// Package auto chooses how to distil: the method and its settings that gave the
+// most accuracy per byte on held-out training samples, for the data a device
+// holds, the model that will learn from it, and the time there is. docs/methods.md
+// has the measurements behind the rules.
+package auto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/match"
+)
+
+// Name stands where the name of a method would.
+const Name = "auto"
+
+// Summary is one line for lists of methods.
+const Summary = "chooses one of those below for the data, and for --time, and says which and why; the default"
+
+// Question is what a choice depends on: the request, and how long its
+// distillation may take, or 0 for as long as the method's own settings do.
+type Question struct {
+	Request distill.Request
+	Time    time.Duration
+}
+
+// Answer is a method with its settings, and why.
+type Answer struct {
+	Method distill.Method
+	Why    string
+}
+
+// leastSide is the smallest side of an image that matching methods learn.
+const leastSide = 8
+
+// Choose answers. Without a time the answer depends on the request alone; with
+// one, a short trial measures the device, and the answer may differ on another.
+func Choose(ctx context.Context, q Question) (Answer, error) {
+	if err := q.Request.Check(); err != nil {
+		return Answer{}, err
+	}
+	switch s := q.Request.Samples.Shape; {
+	case s.H == 1 && s.W == 1 || s.C == 1 && s.H == 1:
+		return Answer{coreset.DefaultGMM(), "rows of a table have no pixels to optimise; " + clusters(q.Request.IPC)}, nil
+	case min(s.H, s.W) < leastSide:
+		return Answer{coreset.DefaultGMM(), fmt.Sprintf("images of %d x %d are too small to optimise; %s", s.H, s.W, clusters(q.Request.IPC))}, nil
+	}
+	m, why := match.DefaultDM(), "images that random networks see as they see the real ones: learned by any network, cheap, and a class needs no other"
+	if q.Time == 0 {
+		return Answer{m, why}, nil
+	}
+	return inTime(ctx, q, m, why)
+}
+
+// clusters says what gmm gives.
+func clusters(ipc int) string {
+	if ipc == 1 {
+		return "the mean of each class"
+	}
+	return "the means of a mixture of each class"
+}
+
+// ladder holds the numbers of iterations that a time is rounded down to: few, so
+// that small differences in speed change nothing.
+func ladder(usual int) []int {
+	return []int{usual / 20, usual / 10, usual / 5, usual / 2, usual, 2 * usual, 4 * usual}
+}
+
+// inTime fits the number of iterations to the time.
+func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, error) {
+	p, err := measure(ctx, q.Request, m)
+	if err != nil {
+		return Answer{}, err
+	}
+	left := (q.Time - p.before).Seconds()
+	fit := 0
+	if left > 0 {
+		fit = int(math.Min(left/max(p.step.Seconds(), 1e-9), math.MaxInt32))
+	}
+	steps := ladder(m.Iterations)
+	at, found := slices.BinarySearch(steps, fit)
+	if !found {
+		at--
+	}
+	if at < 0 {
+		return Answer{coreset.DefaultGMM(), fmt.Sprintf("%s is too short to optimise images here (%s for %d iterations); %s",
+			q.Time, rounded(p.before+time.Duration(steps[0])*p.step), steps[0], clusters(q.Request.IPC))}, nil
+	}
+	chosen, err := m.With(map[string]string{"iterations": strconv.Itoa(steps[at])})
+	return Answer{chosen, fmt.Sprintf("%s; %d iterations take about %s here, of %s", why, steps[at], rounded(p.before+time.Duration(steps[at])*p.step), q.Time)}, err
+}
+
+// rounded is a time for people.
+func rounded(d time.Duration) time.Duration {
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Second)
+}
+
+// pace is how long a method takes: before its first step, and each step.
+type pace struct{ before, step time.Duration }
+
+// A trial ends after so many steps, or this long after the first.
+const (
+	trialSteps = 8
+	trialTime  = 2 * time.Second
+)
+
+// measure runs the beginning of a distillation.
+func measure(ctx context.Context, req distill.Request, m distill.Method) (pace, error) {
+	trial, cancel := context.WithCancel(ctx)
+	defer cancel()
+	began, first, last, steps := time.Now(), time.Time{}, time.Time{}, 0
+	req.Resume, req.Checkpoint = nil, nil
+	req.Progress = func(distill.Progress) {
+		last, steps = time.Now(), steps+1
+		if steps == 1 {
+			first = last
+		}
+		if steps > trialSteps || last.Sub(first) > trialTime {
+			cancel()
+		}
+	}
+	if _, err := m.Distill(trial, req); err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() == nil) {
+		return pace{}, err
+	}
+	if steps < 2 {
+		return pace{before: last.Sub(began)}, nil
+	}
+	return pace{before: first.Sub(began), step: last.Sub(first) / time.Duration(steps-1)}, nil
+}
