@@ -54,7 +54,7 @@ func (d Disclosure) ContainsReal() bool { return d.NearestReal() < RealThreshold
 // median of a tight class a hundred times too small. Cost: (images + 256 a
 // class) x samples of the class x values.
 func Disclose(ctx context.Context, images, local *data.Samples, f data.Formation) (Disclosure, error) {
-	if err := f.Validate(images.Shape); err != nil {
+	if err := f.Validate(f.FullShape(images.Shape)); err != nil {
 		return Disclosure{}, err
 	}
 	images, local = f.Cut(images), f.Down(local)

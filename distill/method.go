@@ -52,6 +52,9 @@ type Request struct {
 	// plain images, 0 for what the method does by itself. A method that cannot
 	// do it fails with data.ErrFormation.
 	Formation int
+	// Single asks for stored images of one tile each, at a tile's resolution; it
+	// changes nothing for plain images.
+	Single bool
 	// Workers is the number of processor cores to use; 0 for all. It does not
 	// change the result.
 	Workers int
@@ -102,7 +105,7 @@ func (r Request) Check() error {
 		return fmt.Errorf("%w: %d images per class, want at least 1", ErrBudget, r.IPC)
 	}
 	if r.Formation != 0 {
-		f := data.NewFormation(r.Formation)
+		f := r.StoredAs(r.Formation)
 		f.Factor = r.Formation // a negative one is to be refused
 		if err := f.Validate(r.Samples.Shape); err != nil {
 			return err
@@ -114,6 +117,16 @@ func (r Request) Check() error {
 		}
 	}
 	return nil
+}
+
+// StoredAs is the formation of a factor, of single tiles where the request asks
+// for them.
+func (r Request) StoredAs(factor int) data.Formation {
+	f := data.NewFormation(factor)
+	if r.Single {
+		f = f.Alone()
+	}
+	return f
 }
 
 // ID is a hash of all that the result of a method in a formation depends on.

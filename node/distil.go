@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -26,9 +27,14 @@ type DistillOptions struct {
 	Formation int
 	Workers   int           // processor cores to use; 0 for all
 	Time      time.Duration // that the distillation may take, for auto; 0 for what the method chosen does
-	Pixels    artifact.PixelType
-	Licence   string
-	Home      Home // where an interrupted distillation is kept; its zero value keeps none
+	// Budget is how many bytes the set may weigh as it travels; 0 for no limit.
+	// It decides IPC, and the formation where that is left open.
+	Budget  int64
+	single  bool // stored images are single tiles
+	bare    bool // no preview, no card
+	Pixels  artifact.PixelType
+	Licence string
+	Home    Home // where an interrupted distillation is kept; its zero value keeps none
 }
 
 // Distill makes a set of local data in this process and hands it to the node,
@@ -47,6 +53,11 @@ func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (Se
 	samples, err := local.Samples()
 	if err != nil {
 		return SetInfo{}, err
+	}
+	if opt.Budget > 0 {
+		if opt, err = opt.spend(ctx, local.Task, method, samples, report); err != nil {
+			return SetInfo{}, err
+		}
 	}
 	if method == nil {
 		if method, err = opt.choose(ctx, samples, report); err != nil {
@@ -91,6 +102,25 @@ func (opt DistillOptions) named() (distill.Method, error) {
 	return method.With(opt.Options)
 }
 
+// spend is the options with what the budget decides.
+func (opt DistillOptions) spend(ctx context.Context, task *data.Task, method distill.Method, samples *data.Samples, report Report) (DistillOptions, error) {
+	opt.IPC = 1
+	if method == nil {
+		a, err := auto.Choose(ctx, auto.Question{Request: opt.request(samples)})
+		if err != nil {
+			return opt, err
+		}
+		method = a.Method
+	}
+	s, err := auto.Spend(task, method, opt.request(samples), opt.Pixels, opt.Budget)
+	if err != nil {
+		return opt, err
+	}
+	opt.IPC, opt.Formation, opt.single, opt.bare = s.IPC, s.Formation, s.Single, s.Bare
+	report.say(Progress{Note: fmt.Sprintf("%d bytes: %s", opt.Budget, s.Why)})
+	return opt, nil
+}
+
 // choose lets auto choose and says what and why.
 func (opt DistillOptions) choose(ctx context.Context, samples *data.Samples, report Report) (distill.Method, error) {
 	if opt.Time > 0 {
@@ -106,7 +136,7 @@ func (opt DistillOptions) choose(ctx context.Context, samples *data.Samples, rep
 
 // request is what a method is asked.
 func (opt DistillOptions) request(samples *data.Samples) distill.Request {
-	req := distill.Request{Samples: samples, IPC: opt.IPC, Seed: opt.Seed, Formation: opt.Formation, Workers: opt.Workers}
+	req := distill.Request{Samples: samples, IPC: opt.IPC, Seed: opt.Seed, Formation: opt.Formation, Single: opt.single, Workers: opt.Workers}
 	if opt.Home.Path != "" {
 		req.Cache = opt.Home.file("experts")
 	}
@@ -122,7 +152,7 @@ func MakeSet(ctx context.Context, task *data.Task, method distill.Method, sample
 	}
 	report.say(Progress{Stage: "compare with real samples"})
 	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: task, Method: method, IPC: opt.IPC, Seed: opt.Seed, Result: result,
-		Pixels: opt.Pixels, Licence: opt.Licence}, samples)
+		Pixels: opt.Pixels, Licence: opt.Licence, Bare: opt.bare}, samples)
 	if errors.Is(err, artifact.ErrPixels) {
 		return draft, Fail(CodeUsage, "choose U8, F16 or F32 with --pixels", "%w", err)
 	}

@@ -33,7 +33,7 @@ func newDistilling(task *data.Task, method distill.Method, opt DistillOptions) *
 	if opt.Home.Path == "" || err != nil {
 		return d
 	}
-	key, err := json.Marshal([]any{taskCID.String(), opt.Data, method.Name(), method.Version(), method.Settings(), opt.IPC, opt.Formation, opt.Seed})
+	key, err := json.Marshal([]any{taskCID.String(), opt.Data, method.Name(), method.Version(), method.Settings(), opt.IPC, opt.Formation, opt.single, opt.Seed})
 	if err != nil {
 		return d
 	}

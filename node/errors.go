@@ -94,7 +94,7 @@ var known = []struct {
 	{distill.ErrUnknown, CodeUsage, "choose one of those with --method"},
 	{distill.ErrTooFew, CodeUsage, "ask for fewer images per class with --ipc"},
 	{train.ErrDiverged, CodeFailed, "a smaller --lr may help"},
-	{distill.ErrBudget, CodeUsage, "ask for at least one image per class with --ipc"},
+	{distill.ErrBudget, CodeUsage, "ask for at least one image per class with --ipc, or for a larger --budget"},
 	{data.ErrFormation, CodeUsage, "ask for --formation 1, or for a factor that divides the sides of the images"},
 	{distill.ErrNoSamples, CodeUsage, "list the data sets with 'distillmesh data ls'"},
 	{fs.ErrNotExist, CodeUsage, "check the path"},

@@ -18,7 +18,7 @@ import (
 
 func (a *app) distillCommand() *cobra.Command {
 	opt := node.DistillOptions{Method: auto.Name, IPC: 1}
-	pixels, out := string(artifact.U8), ""
+	pixels, out, budget := string(artifact.U8), "", ""
 	var options []string
 	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published", Args: args(1, 1), Long: methodList(),
 		RunE: func(cmd *cobra.Command, argv []string) error {
@@ -30,6 +30,12 @@ func (a *app) distillCommand() *cobra.Command {
 			opt.Home, opt.Licence = a.home, cfg.Publish.Licence
 			if opt.Options, err = parseOptions(options); err != nil {
 				return err
+			}
+			if opt.Budget, err = parseBudget(budget); err != nil {
+				return err
+			}
+			if opt.Budget > 0 && cmd.Flags().Changed("ipc") {
+				return node.Fail(node.CodeUsage, "give one of them", "--budget decides how many images there are, and so does --ipc")
 			}
 			return a.with(cmd.Context(), func(conn node.Conn) error {
 				info, err := node.Distill(cmd.Context(), conn, opt, a.report)
@@ -54,6 +60,7 @@ func (a *app) distillCommand() *cobra.Command {
 	c.Flags().DurationVar(&opt.Time, "time", 0, "how long the distillation may take, such as 5m, for --method auto (default: what the method chosen does)")
 	c.Flags().StringArrayVar(&options, "option", nil, "NAME=VALUE, a setting of the method; may be repeated")
 	c.Flags().IntVar(&opt.IPC, "ipc", opt.IPC, "stored images per class held")
+	c.Flags().StringVar(&budget, "budget", "", "how many bytes the set may weigh, such as 20KB: decides the images, and what they hold")
 	c.Flags().IntVar(&opt.Formation, "formation", 0, "tiles along a side of a stored image, each one training image (default: the method's own)")
 	c.Flags().IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
 	c.Flags().Uint64Var(&opt.Seed, "seed", 0, "seed of every random draw")

@@ -99,19 +99,20 @@ func dequantise(values []uint8, ranges []float32, size int) []float32 {
 }
 
 // decodeSamples reads back what encodeSamples wrote, checking every tensor
-// against the task: names, types, shapes, finite values, label range.
-func decodeSamples(tensors []checkpoint.Tensor, task *data.Task) (*data.Samples, PixelType, error) {
+// against the task and the formation: names, types, shapes, finite values, label range.
+func decodeSamples(tensors []checkpoint.Tensor, task *data.Task, f data.Formation) (*data.Samples, PixelType, error) {
 	byName := checkpoint.ByName(tensors)
 	images, ok := byName[imagesTensor]
 	labels, ok2 := byName[labelsTensor]
 	if !ok || !ok2 {
 		return nil, "", fmt.Errorf("holds no %q or no %q", imagesTensor, labelsTensor)
 	}
-	want := []int{task.Shape.C, task.Shape.H, task.Shape.W}
+	stored := f.StoredShape(task.Shape)
+	want := []int{stored.C, stored.H, stored.W}
 	if len(images.Shape) != 4 || !slices.Equal(images.Shape[1:], want) || images.Shape[0] < 1 {
-		return nil, "", fmt.Errorf("images are %v, task %s wants N x %v", images.Shape, task.Name, task.Shape)
+		return nil, "", fmt.Errorf("images are %v, task %s wants N x %v", images.Shape, task.Name, stored)
 	}
-	s := &data.Samples{Shape: task.Shape, Classes: len(task.Classes)}
+	s := &data.Samples{Shape: stored, Classes: len(task.Classes)}
 	known := 2
 	if images.DType == checkpoint.DTypeU8 {
 		known = 3

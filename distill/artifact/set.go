@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -38,6 +39,8 @@ type SetDraft struct {
 	Pixels     PixelType
 	Recipe     *train.Recipe // recommended training, or nil
 	Licence    string
+	// Bare leaves out what is for eyes: the preview and the card.
+	Bare bool
 }
 
 // Draft completes a draft for the samples that its result was distilled from:
@@ -49,7 +52,7 @@ func Draft(ctx context.Context, d SetDraft, local *data.Samples) (SetDraft, erro
 	if err != nil {
 		return d, err
 	}
-	if d.Disclosure, err = distill.Disclose(ctx, rounded, local, data.NewFormation(d.Result.Formation.Factor)); err != nil {
+	if d.Disclosure, err = distill.Disclose(ctx, rounded, local, d.Result.Formation.Set()); err != nil {
 		return d, err
 	}
 	d.Result = fewest(d.Result, local)
@@ -87,15 +90,15 @@ func WriteSet(d SetDraft) (fstest.MapFS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write set: %w", err)
 	}
-	preview, err := encodePreview(Sheet(d.Task, d.Result.Images, 1))
-	if err != nil {
-		return nil, fmt.Errorf("write set: %w", err)
-	}
 	m := d.manifest(taskCID)
-	files := fstest.MapFS{
-		DataFile:    {Data: content, Mode: 0o644},
-		PreviewFile: {Data: preview, Mode: 0o644},
-		CardFile:    {Data: setCard(d.Task, m), Mode: 0o644},
+	files := fstest.MapFS{DataFile: {Data: content, Mode: 0o644}}
+	if !d.Bare {
+		preview, err := encodePreview(Sheet(d.Task, d.Result.Images, 1))
+		if err != nil {
+			return nil, fmt.Errorf("write set: %w", err)
+		}
+		files[PreviewFile] = &fstest.MapFile{Data: preview, Mode: 0o644}
+		files[CardFile] = &fstest.MapFile{Data: setCard(d.Task, m), Mode: 0o644}
 	}
 	m.Files = fileTable(files)
 	doc, err := canonicalJSON(m)
@@ -124,7 +127,7 @@ func (d SetDraft) manifest(task cid.Cid) Manifest {
 		Counts:        countLabels(images),
 		Consumer:      d.Result.Consumer,
 		Recipe:        d.Recipe,
-		Formation:     data.NewFormation(d.Result.Formation.Factor),
+		Formation:     d.Result.Formation.Set(),
 		ContainsReal:  d.Disclosure.ContainsReal(),
 		NearestReal:   math.Round(math.Min(d.Disclosure.NearestReal(), 1e6)*1e4) / 1e4,
 		SmallestGroup: d.Result.SmallestGroup,
@@ -153,16 +156,19 @@ func ReadSet(fsys fs.FS, task *data.Task, limits Limits) (*Set, error) {
 	if err != nil {
 		return nil, invalid("set", "%w", err)
 	}
-	for _, name := range []string{DataFile, PreviewFile, CardFile} {
-		if _, ok := files[name]; !ok {
-			return nil, invalid("set", "%s is missing", name)
+	if _, ok := files[DataFile]; !ok {
+		return nil, invalid("set", "%s is missing", DataFile)
+	}
+	for name := range files {
+		if name != DataFile && name != PreviewFile && name != CardFile {
+			return nil, invalid("set", "%s has no place in a set", name)
 		}
 	}
 	tensors, _, err := checkpoint.Decode(files[DataFile], checkpoint.Limits{Tensors: 16, Rank: 4})
 	if err != nil {
 		return nil, invalid("set", "%s: %w", DataFile, err)
 	}
-	samples, pixels, err := decodeSamples(tensors, task)
+	samples, pixels, err := decodeSamples(tensors, task, m.Formation)
 	if err != nil {
 		return nil, invalid("set", "%s: %w", DataFile, err)
 	}
@@ -216,7 +222,7 @@ func (m *Manifest) check() error {
 		return invalid(ManifestFile, "contains_real is %t beside nearest_real %g", m.ContainsReal, m.NearestReal)
 	}
 	shape := m.Images.shape()
-	if err := m.Formation.Validate(shape); err != nil {
+	if err := m.Formation.Validate(m.Formation.FullShape(shape)); err != nil {
 		return invalid(ManifestFile, "formation: %w", err)
 	}
 	if m.Recipe != nil {
@@ -244,4 +250,20 @@ func (m *Manifest) agrees(s *data.Samples, pixels PixelType) error {
 		return fmt.Errorf("says %v images a class, the data hold %v", m.Counts, countLabels(s))
 	}
 	return nil
+}
+
+// Bytes is what a set or a model weighs as it travels: its files and the block
+// of the directory that names them, which is a dag-pb node with a link a file.
+// Files of more than one chunk add a block of links each, left out here.
+func Bytes(files fstest.MapFS) int64 {
+	const (
+		header = 4                  // the node's own UnixFS data, a directory
+		link   = 2 + 2 + 36 + 2 + 1 // frames, the CID, the tags of name and size
+	)
+	total := int64(header)
+	for name, f := range files {
+		size := int64(len(f.Data))
+		total += size + link + int64(len(name)) + int64(len(binary.AppendUvarint(nil, uint64(size))))
+	}
+	return total
 }

@@ -90,8 +90,8 @@ func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, er
 		at--
 	}
 	if at < 0 {
-		return Answer{coreset.DefaultGMM(), fmt.Sprintf("%s is too short to optimise images here (%s for %d iterations); %s",
-			q.Time, rounded(p.before+time.Duration(steps[0])*p.step), steps[0], clusters(q.Request.IPC))}, nil
+		return Answer{coreset.DefaultClusters(), fmt.Sprintf("%s is too short to optimise images here (%s for %d iterations); centroids of each class",
+			q.Time, rounded(p.before+time.Duration(steps[0])*p.step), steps[0])}, nil
 	}
 	chosen, err := m.With(map[string]string{"iterations": strconv.Itoa(steps[at])})
 	return Answer{chosen, fmt.Sprintf("%s; %d iterations take about %s here, of %s", why, steps[at], rounded(p.before+time.Duration(steps[at])*p.step), q.Time)}, err

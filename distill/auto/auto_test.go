@@ -27,7 +27,7 @@ func TestTheChoiceSuitsTheDataAndTheTime(t *testing.T) {
 		"tiny images":                {question(small, time.Hour), "gmm", "4 x 4"},
 		"images":                     {question(image, 0), "dm", "networks"},
 		"images and much time":       {question(image, time.Hour), "dm", "of 1h0m0s"},
-		"images and hardly a moment": {question(image, time.Nanosecond), "gmm", "too short"},
+		"images and hardly a moment": {question(image, time.Nanosecond), "k-means", "too short"},
 	} {
 		a, err := Choose(context.Background(), c.q)
 		if err != nil {

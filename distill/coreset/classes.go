@@ -29,7 +29,7 @@ func byClass(ctx context.Context, req distill.Request, purpose string, build bui
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
-	f, members, held := data.NewFormation(req.Formation), req.Samples.ByClass(), req.Samples.Held()
+	f, members, held := req.StoredAs(req.Formation), req.Samples.ByClass(), req.Samples.Held()
 	for _, c := range held {
 		if n := req.IPC * f.Tiles(); len(members[c]) < n {
 			return nil, fmt.Errorf("%w: class %d has %d, the formation asks for %d", distill.ErrTooFew, c, len(members[c]), n)

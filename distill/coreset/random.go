@@ -42,7 +42,7 @@ func (Random) Distill(ctx context.Context, req distill.Request) (*distill.Result
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
-	f := data.NewFormation(req.Formation)
+	f := req.StoredAs(req.Formation)
 	var pick []int
 	for class, index := range req.Samples.ByClass() {
 		if len(index) == 0 {

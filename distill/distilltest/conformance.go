@@ -104,7 +104,7 @@ func Run(t *testing.T, m distill.Method) {
 	t.Run("makes the formation asked for, or refuses it", func(t *testing.T) { checkFormations(t, m, local) })
 	t.Run("tells the truth about averaging", func(t *testing.T) {
 		r := do(t, 1, 1)
-		d, err := distill.Disclose(context.Background(), r.Images, local, data.NewFormation(r.Formation.Factor))
+		d, err := distill.Disclose(context.Background(), r.Images, local, r.Formation.Set())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,12 +218,21 @@ func checkFormations(t *testing.T, m distill.Method, local *data.Samples) {
 			t.Fatal(err)
 		}
 		checkImages(t, r, local, 2)
-		f := data.NewFormation(r.Formation.Factor)
+		f := r.Formation.Set()
 		if f.Factor != factor {
 			t.Errorf("formation %+v, asked for factor %d", r.Formation, factor)
 		}
 		if got, want := f.Decode(r.Images).Len(), 2*3*factor*factor; got != want {
 			t.Errorf("%d training images, want %d", got, want)
+		}
+		if factor == 1 {
+			continue
+		}
+		if r, err = m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Seed: 1, Formation: factor, Single: true}); err != nil {
+			t.Fatal(err)
+		}
+		if f = f.Alone(); r.Formation != f || r.Images.Shape != f.StoredShape(local.Shape) || r.Images.Len() != 2*3 {
+			t.Errorf("single tiles: %d of %v as %+v", r.Images.Len(), r.Images.Shape, r.Formation)
 		}
 	}
 	for _, factor := range []int{-1, 3, 9} {

@@ -15,9 +15,9 @@ const UsualFormation = 2
 // for does not: it fails with data.ErrFormation.
 func FormationFor(req distill.Request, own int) (data.Formation, error) {
 	if req.Formation > 0 {
-		return data.NewFormation(req.Formation), nil
+		return req.StoredAs(req.Formation), nil
 	}
-	f := data.NewFormation(own)
+	f := req.StoredAs(own)
 	err := f.Validate(req.Samples.Shape)
 	if err != nil && own == UsualFormation {
 		return data.NewFormation(1), nil

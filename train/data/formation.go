@@ -18,10 +18,12 @@ const Bilinear = "bilinear"
 
 // Formation says how many training images one stored image holds: Factor x
 // Factor tiles in row-major order, each a training image down-sampled by
-// Factor (multi-formation, Kim et al. 2022). Factor 1 is a plain image.
+// Factor (multi-formation, Kim et al. 2022). Factor 1 is a plain image. Where
+// few bytes must do, a stored image is a Single tile.
 type Formation struct {
 	Factor     int    `json:"factor"`
 	Upsampling string `json:"upsampling,omitempty"` // how tiles become training images; for factors above 1
+	Single     bool   `json:"single,omitempty"`     // a stored image is one tile; for factors above 1
 }
 
 // NewFormation is the formation of a factor with bilinear up-sampling; 0 and 1
@@ -33,14 +35,32 @@ func NewFormation(factor int) Formation {
 	return Formation{Factor: factor, Upsampling: Bilinear}
 }
 
+// Alone is the formation with one tile a stored image.
+func (f Formation) Alone() Formation {
+	f.Single = f.Factor > 1
+	return f
+}
+
+// Set is the formation, or that of plain images for the zero value.
+func (f Formation) Set() Formation {
+	if f.Factor == 0 {
+		return NewFormation(1)
+	}
+	return f
+}
+
 // Validate fails with ErrFormation unless images of the shape can be stored so:
 // the factor divides both sides, and a tile is at least 2 x 2.
 func (f Formation) Validate(s Shape) error {
+	usual := NewFormation(f.Factor)
+	if f.Single {
+		usual = usual.Alone()
+	}
 	switch {
 	case f.Factor < 1 || f.Factor > MaxFormation:
 		return fmt.Errorf("%w: factor %d, want 1 to %d", ErrFormation, f.Factor, MaxFormation)
-	case f != NewFormation(f.Factor):
-		return fmt.Errorf("%w: factor %d with up-sampling %q, want %q", ErrFormation, f.Factor, f.Upsampling, NewFormation(f.Factor).Upsampling)
+	case f != usual:
+		return fmt.Errorf("%w: factor %d with up-sampling %q, single %t, want %q, %t", ErrFormation, f.Factor, f.Upsampling, f.Single, usual.Upsampling, usual.Single)
 	case f.Factor > 1 && (s.H%f.Factor != 0 || s.W%f.Factor != 0 || s.H < 2*f.Factor || s.W < 2*f.Factor):
 		return fmt.Errorf("%w: %d x %d tiles in images of %v", ErrFormation, f.Factor, f.Factor, s)
 	}
@@ -48,15 +68,36 @@ func (f Formation) Validate(s Shape) error {
 }
 
 // Tiles is the number of training images in a stored one.
-func (f Formation) Tiles() int { return f.Factor * f.Factor }
+func (f Formation) Tiles() int {
+	if f.Single {
+		return 1
+	}
+	return f.Factor * f.Factor
+}
 
-// TileShape is the shape of a tile of images of a shape.
+// TileShape is the shape of a tile of training images of a shape.
 func (f Formation) TileShape(s Shape) Shape { return Shape{s.C, s.H / f.Factor, s.W / f.Factor} }
+
+// StoredShape is the shape of a stored image of training images of a shape.
+func (f Formation) StoredShape(s Shape) Shape {
+	if f.Single {
+		return f.TileShape(s)
+	}
+	return s
+}
+
+// FullShape is the shape of training images of which stored ones have a shape.
+func (f Formation) FullShape(stored Shape) Shape {
+	if f.Single {
+		return Shape{stored.C, stored.H * f.Factor, stored.W * f.Factor}
+	}
+	return stored
+}
 
 // Cut takes the tiles out of stored images, at their own resolution, image
 // after image. Labels are repeated a tile.
 func (f Formation) Cut(s *Samples) *Samples {
-	if f.Factor == 1 {
+	if f.Factor == 1 || f.Single {
 		return s
 	}
 	tile := f.TileShape(s.Shape)
@@ -97,7 +138,7 @@ func (f Formation) eachRow(image, tile []float32, number int, shape Shape, pair 
 // Pack is the reverse of Cut: each Tiles() tiles in a row, of one class, make a
 // stored image, whose label, soft or hard, is that of the first.
 func (f Formation) Pack(tiles *Samples) (*Samples, error) {
-	if f.Factor == 1 {
+	if f.Factor == 1 || f.Single {
 		return tiles, nil
 	}
 	n := f.Tiles()
@@ -130,7 +171,7 @@ func (f Formation) Down(s *Samples) *Samples {
 	}
 	tile := f.TileShape(s.Shape)
 	out := &Samples{Shape: tile, Classes: s.Classes, X: make([]float32, s.Len()*tile.Size()), Y: s.Y, Soft: s.Soft}
-	share := 1 / float32(f.Tiles())
+	share := 1 / float32(f.Factor*f.Factor)
 	for i := range s.Len() {
 		x, to := s.Row(i), out.Row(i)
 		for j, v := range x {
@@ -141,25 +182,25 @@ func (f Formation) Down(s *Samples) *Samples {
 	return out
 }
 
-// Decode gives the training images of stored ones: each tile up-sampled to the
-// size of the stored image, with its label. Samples come back as they are when
+// Decode gives the training images of stored ones: each tile up-sampled by
+// Factor, with its label. Samples come back as they are when
 // they are plain.
 func (f Formation) Decode(s *Samples) *Samples {
 	if f.Factor == 1 {
 		return s
 	}
-	tiles := f.Cut(s)
-	out := f.spread(s, s.Shape)
+	tiles, full := f.Cut(s), f.FullShape(s.Shape)
+	out := f.spread(s, full)
 	rows, cols := enlarge(tiles.Shape.H, f.Factor), enlarge(tiles.Shape.W, f.Factor)
-	small, large := tiles.Shape.H*tiles.Shape.W, s.Shape.H*s.Shape.W
-	for plane := range tiles.Len() * s.Shape.C {
+	small, large := tiles.Shape.H*tiles.Shape.W, full.H*full.W
+	for plane := range tiles.Len() * full.C {
 		from, to := tiles.X[plane*small:(plane+1)*small], out.X[plane*large:(plane+1)*large]
 		for y, r := range rows {
 			above, below := from[r.first*tiles.Shape.W:], from[r.second*tiles.Shape.W:]
 			for x, c := range cols {
 				up := above[c.first]*(1-c.weight) + above[c.second]*c.weight
 				low := below[c.first]*(1-c.weight) + below[c.second]*c.weight
-				to[y*s.Shape.W+x] = up*(1-r.weight) + low*r.weight
+				to[y*full.W+x] = up*(1-r.weight) + low*r.weight
 			}
 		}
 	}

@@ -43,6 +43,25 @@ func TestPackIsTheReverseOfCut(t *testing.T) {
 	}
 }
 
+// A tile stored alone is trained on as the same tile of a whole image.
+func TestSingleTilesAreStoredAsTheyAre(t *testing.T) {
+	whole, f := ramp(Shape{2, 4, 6}, 3), NewFormation(2)
+	alone, tiles := f.Alone(), f.Cut(whole)
+	if alone.Tiles() != 1 || alone.StoredShape(whole.Shape) != tiles.Shape || alone.FullShape(tiles.Shape) != whole.Shape || NewFormation(1).Alone() != NewFormation(1) {
+		t.Errorf("%d tiles of %v in %v", alone.Tiles(), alone.StoredShape(whole.Shape), alone.FullShape(tiles.Shape))
+	}
+	if err := alone.Validate(whole.Shape); err != nil {
+		t.Error(err)
+	}
+	want, got := f.Decode(whole), alone.Decode(tiles)
+	if got.Shape != want.Shape || !slices.Equal(got.X, want.X) || !slices.Equal(got.Y, want.Y) || !slices.Equal(got.Soft, want.Soft) {
+		t.Errorf("decoded %v of %v, want %v of %v", got.Y, got.Shape, want.Y, want.Shape)
+	}
+	if !slices.Equal(alone.Down(whole).X, f.Down(whole).X) {
+		t.Error("samples are made small in another way")
+	}
+}
+
 // Doubling [0, 4, 8] with half-pixel centres gives 0, 1, 3, 5, 7, 8.
 func TestDecodeUpSamplesEachTile(t *testing.T) {
 	stored := &Samples{Shape: Shape{1, 4, 6}, Classes: 2, Y: []int{1}, X: []float32{
@@ -97,7 +116,8 @@ func TestFormationsThatDoNotSuitAreRefused(t *testing.T) {
 	}{
 		{Formation{}, digit}, {Formation{Factor: -2}, digit}, {Formation{Factor: 1 << 40, Upsampling: Bilinear}, digit},
 		{NewFormation(3), digit}, {NewFormation(8), Shape{1, 8, 8}}, {NewFormation(14), digit}, {NewFormation(2), Shape{1, 1, 30}},
-		{Formation{2, "nearest"}, digit}, {Formation{1, Bilinear}, digit}, {Formation{2, ""}, digit},
+		{Formation{Factor: 2, Upsampling: "nearest"}, digit}, {Formation{Factor: 1, Upsampling: Bilinear}, digit}, {Formation{Factor: 2}, digit},
+		{Formation{Factor: 1, Single: true}, digit},
 	} {
 		if err := c.f.Validate(c.s); !errors.Is(err, ErrFormation) {
 			t.Errorf("%+v of %v: %v", c.f, c.s, err)

@@ -1,0 +1,81 @@
+package auto
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/match"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// A set that is made as a budget is spent weighs no more, and nearly as much.
+func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
+	task := data.WellKnownTask("mnist")
+	ds, err := data.Open(data.GlyphPath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := []int{}
+	for i, y := range ds.Train.Labels() {
+		if y == 3 || y == 7 {
+			index = append(index, i)
+		}
+	}
+	local, err := data.Load(task, ds.Train, index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quick, err := match.DefaultDM().With(map[string]string{"iterations": "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name         string
+		method       distill.Method
+		formation    int
+		bytes        int64
+		single, bare bool
+	}{
+		{"much", quick, 0, 80_000, false, false},
+		{"little", quick, 0, 4_000, true, true},
+		{"hardly anything", quick, 0, 1_400, true, true},
+		{"plain images", coreset.DefaultGMM(), 0, 5_000, false, true},
+		{"a formation of the user's", quick, 4, 5_000, false, true},
+	} {
+		req := distill.Request{Samples: local, IPC: 1, Seed: 1 << 60, Formation: c.formation}
+		s, err := Spend(task, c.method, req, artifact.U8, c.bytes)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if s.Single != c.single || s.Bare != c.bare || c.formation > 0 && s.Formation != c.formation {
+			t.Errorf("%s: %+v, want single %t, bare %t", c.name, s, c.single, c.bare)
+		}
+		req.IPC, req.Formation, req.Single = s.IPC, s.Formation, s.Single
+		result, err := c.method.Distill(context.Background(), req)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		draft, err := artifact.Draft(context.Background(), artifact.SetDraft{Task: task, Method: c.method, IPC: s.IPC, Seed: req.Seed, Result: result, Pixels: artifact.U8, Bare: s.Bare}, local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := artifact.WriteSet(draft)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, image := artifact.Bytes(files), int64(2*(result.Images.Shape.Size()+16))
+		if got > c.bytes || got > s.Bytes || c.bytes-got > image+2*slack+eyesBytes {
+			t.Errorf("%s: %d images of %v weigh %d bytes, %d were planned of %d", c.name, result.Images.Len(), result.Images.Shape, got, s.Bytes, c.bytes)
+		}
+		if back, err := artifact.ReadSet(files, task, artifact.Limits{}); err != nil || back.TrainingSamples().Shape != task.Shape {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if _, err := Spend(task, quick, distill.Request{Samples: local}, artifact.U8, 900); !errors.Is(err, distill.ErrBudget) {
+		t.Errorf("900 bytes: %v", err)
+	}
+}
