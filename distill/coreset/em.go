@@ -22,7 +22,8 @@ type mixture struct {
 //	r_ik = pi_k N(x_i | mu_k, S_k) / sum_j pi_j N(x_i | mu_j, S_j)
 //	mu_k = sum_i r_ik x_i / N_k,  S_k = sum_i r_ik (x_i - mu_k)(x_i - mu_k)' / N_k + floor I
 //
-// Cost of a round: components x (samples x d^2 + d^3/3).
+// Cost of a round: components x (samples x d^2 + d^3/3), or that of span where
+// there are fewer samples than values.
 func (g GMM) em(ctx context.Context, x [][]float32, assign []int) (*mixture, error) {
 	k := 0
 	for _, a := range assign {
@@ -33,6 +34,10 @@ func (g GMM) em(ctx context.Context, x [][]float32, assign []int) (*mixture, err
 		resp.Set(i, a, 1)
 	}
 	all := toDense(x)
+	step := g.round
+	if n, d := all.Dims(); n <= d {
+		step = g.inSpan(all).round
+	}
 	last := math.Inf(-1)
 	var fit *mixture
 	for range g.MaxIterations {
@@ -40,16 +45,25 @@ func (g GMM) em(ctx context.Context, x [][]float32, assign []int) (*mixture, err
 			return nil, err
 		}
 		var err error
-		if fit, err = g.maximise(all, resp); err != nil {
+		likelihood := 0.0
+		if fit, likelihood, err = step(all, resp); err != nil {
 			return nil, err
 		}
-		likelihood := fit.expect(all, resp)
 		if math.Abs(likelihood-last) < g.Tolerance {
 			break
 		}
 		last = likelihood
 	}
 	return fit, nil
+}
+
+// round is an M and an E step.
+func (g GMM) round(x, resp *mat.Dense) (*mixture, float64, error) {
+	fit, err := g.maximise(x, resp)
+	if err != nil {
+		return nil, 0, err
+	}
+	return fit, fit.expect(x, resp), nil
 }
 
 func toDense(x [][]float32) *mat.Dense {
@@ -121,7 +135,13 @@ func (m *mixture) expect(x, resp *mat.Dense) float64 {
 			resp.Set(i, c, base-0.5*sum)
 		}
 	}
-	mean := 0.0
+	return normalise(resp)
+}
+
+// normalise turns joint log-densities into responsibilities, and returns the
+// mean log-likelihood.
+func normalise(resp *mat.Dense) (mean float64) {
+	n, _ := resp.Dims()
 	for i := range n {
 		row := resp.RawRowView(i)
 		norm := floats.LogSumExp(row)

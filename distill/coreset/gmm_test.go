@@ -3,7 +3,11 @@ package coreset
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"testing"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
@@ -62,4 +66,47 @@ func TestComponentsFindSeparateBlobs(t *testing.T) {
 			t.Errorf("no component near blob %d (squared distance %.2f)", c, best)
 		}
 	}
+}
+
+// With fewer samples than values, the rounds in the span of the samples are the
+// textbook's.
+func TestRoundsInTheSpanAreTheTextbooks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const n, d, k = 14, 20, 3
+	x, resp := mat.NewDense(n, d, nil), mat.NewDense(n, k, nil)
+	for i := range n {
+		for j := range d {
+			x.Set(i, j, rng.NormFloat64()+float64(i%k))
+		}
+		for c := range k {
+			resp.Set(i, c, 0.05)
+		}
+		resp.Set(i, i%k, 0.9)
+	}
+	g := GMM{Floor: 0.5}
+	other := mat.DenseCopyOf(resp)
+	for range 3 {
+		a, one, err := g.round(x, resp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, two, err := g.inSpan(x).round(x, other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(one-two) > 1e-9*math.Abs(one) || !mat.EqualApprox(resp, other, 1e-9) {
+			t.Fatalf("log-likelihood %v, want %v; responsibilities differ by at most %v", two, one, mat.Norm(minus(resp, other), math.Inf(1)))
+		}
+		for c := range k {
+			if math.Abs(a.weight[c]-b.weight[c]) > 1e-9 || !floats.EqualApprox(a.mean[c], b.mean[c], 1e-9) {
+				t.Errorf("component %d: weight %v, want %v, or another mean", c, b.weight[c], a.weight[c])
+			}
+		}
+	}
+}
+
+func minus(a, b *mat.Dense) *mat.Dense {
+	var out mat.Dense
+	out.Sub(a, b)
+	return &out
 }

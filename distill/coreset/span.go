@@ -1,0 +1,116 @@
+package coreset
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// span does the same rounds where there are fewer samples than values: a
+// covariance of s samples differs from floor I in s directions alone, so with
+// a_j = sqrt(r_j / N) (x_j - mu) as the columns of A and G = A'A + floor I
+//
+//	log |S| = (d - s) log floor + log |G|
+//	v' S^-1 v = (v'v - (A'v)' G^-1 (A'v)) / floor
+//
+// and all products of samples less the mean come from the samples' Gram matrix.
+// Cost of a round: components x (s^3/3 + samples x s^2), s the samples that a
+// component holds.
+type span struct {
+	floor float64
+	gram  *mat.SymDense
+}
+
+func (g GMM) inSpan(x *mat.Dense) span {
+	n, _ := x.Dims()
+	gram := mat.NewSymDense(n, nil)
+	gram.SymOuterK(1, x)
+	return span{g.Floor, gram}
+}
+
+func (p span) round(x, resp *mat.Dense) (*mixture, float64, error) {
+	n, d := x.Dims()
+	_, k := resp.Dims()
+	fit := &mixture{mean: make([][]float64, k), weight: make([]float64, k)}
+	logs := mat.NewDense(n, k, nil)
+	for c := range k {
+		weights := mat.Col(nil, c, resp)
+		total := floats.Sum(weights) + 1e-12 // keeps an empty component finite
+		floats.Scale(1/total, weights)
+		mean := make([]float64, d)
+		for i, w := range weights {
+			floats.AddScaled(mean, w, x.RawRowView(i))
+		}
+		fit.mean[c], fit.weight[c] = mean, total
+		density, err := p.density(weights, d)
+		if err != nil {
+			return nil, 0, fmt.Errorf("gmm: component %d: %w", c, err)
+		}
+		floats.AddConst(math.Log(total), density)
+		logs.SetCol(c, density)
+	}
+	share := math.Log(floats.Sum(fit.weight))
+	logs.Apply(func(_, _ int, v float64) float64 { return v - share }, logs)
+	likelihood := normalise(logs)
+	resp.Copy(logs)
+	return fit, likelihood, nil
+}
+
+// density is the logarithm of a component's density at each sample, of samples
+// weighing so much in it.
+func (p span) density(weights []float64, d int) ([]float64, error) {
+	n := len(weights)
+	against := make([]float64, n) // of each sample with the mean
+	var product mat.VecDense
+	product.MulVec(p.gram, mat.NewVecDense(n, weights))
+	copy(against, product.RawVector().Data)
+	norm := floats.Dot(weights, against)
+	centred := func(i, j int) float64 { return p.gram.At(i, j) - against[i] - against[j] + norm }
+	var held []int
+	for i, w := range weights {
+		if w > 0 {
+			held = append(held, i)
+		}
+	}
+	out := make([]float64, n)
+	s := len(held)
+	logDet := float64(d-s) * math.Log(p.floor)
+	inside := make([]float64, n)
+	if s > 0 {
+		small, all := mat.NewSymDense(s, nil), mat.NewDense(s, n, nil)
+		for a, i := range held {
+			root := math.Sqrt(weights[i])
+			row := all.RawRowView(a)
+			for j := range n {
+				row[j] = root * centred(i, j)
+			}
+			for b := a; b < s; b++ {
+				small.SetSym(a, b, math.Sqrt(weights[held[b]])*row[held[b]])
+			}
+			small.SetSym(a, a, small.At(a, a)+p.floor)
+		}
+		var chol mat.Cholesky
+		if !chol.Factorize(small) {
+			return nil, fmt.Errorf("the covariance is not positive definite")
+		}
+		logDet += chol.LogDet()
+		var lower mat.TriDense
+		chol.LTo(&lower)
+		var white mat.Dense
+		if err := white.Solve(&lower, all); err != nil && white.IsEmpty() {
+			return nil, err
+		}
+		for a := range s {
+			for j, v := range white.RawRowView(a) {
+				inside[j] += v * v
+			}
+		}
+	}
+	for i := range n {
+		distance := max(0, centred(i, i)-inside[i]) / p.floor
+		out[i] = -0.5 * (distance + logDet + float64(d)*math.Log(2*math.Pi))
+	}
+	return out, nil
+}
