@@ -1,0 +1,202 @@
+// Command att measures whether matching the nearest step of a student (ATT)
+// is less sensitive to the number of its steps than matching the last one (MTT):
+// pooled data, one image a class, the accuracy of fresh networks over the cap of
+// steps, which step was the nearest, and other architectures (att.md 2, check 6).
+// Without DISTILLMESH_DATA it says so and does nothing.
+//
+//	go run ./test/att [-data mnist] [-caps 5,10,20,40] [-seeds 3] [-o FOLDER] [-options iterations=300,...]
+//
+// The folder keeps what is done, so that a run that was ended goes on; it gets
+// att.svg and experts too.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/distill/tiling"
+	"github.com/distillmesh/distillmesh/distill/trajectory"
+	"github.com/distillmesh/distillmesh/test/real"
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/model"
+)
+
+// Run is what one distillation gave.
+type Run struct {
+	Method   string             `json:"method"`
+	Cap      int                `json:"cap"` // 0 for the control
+	Seed     uint64             `json:"seed"`
+	Accuracy map[string]float64 `json:"accuracy"` // in %, by architecture
+	Nearest  []int              `json:"nearest"`  // how often each step was compared
+	Seconds  float64            `json:"seconds"`
+}
+
+// bench is the measurement.
+type bench struct {
+	data    *real.Data
+	dir     string
+	options map[string]string
+	models  []string // at every cap
+	others  []string // at the cap in the middle
+}
+
+func main() {
+	set := flag.String("data", "mnist", "data set")
+	caps := flag.String("caps", "5,10,20,40", "steps of a student, at most")
+	seeds := flag.Uint64("seeds", 3, "runs of each")
+	methods := flag.String("methods", "mtt,att,tesla", "methods")
+	dir := flag.String("o", "att", "folder of what is done")
+	options := flag.String("options", "formation=1", "NAME=VALUE,... of all methods")
+	models := flag.String("models", "convnet3:16,lenet,mlp", "architectures at every cap, the distilling one first")
+	others := flag.String("others", "convnet3:64,alexnet,resnet18", "architectures at the third cap")
+	flag.Parse()
+	root := os.Getenv("DISTILLMESH_DATA")
+	if root == "" {
+		fmt.Println("needs real data: set DISTILLMESH_DATA")
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := measure(ctx, root, *set, *dir, *caps, *methods, *options, *models, *others, *seeds); err != nil {
+		fmt.Fprintln(os.Stderr, "att:", err)
+		os.Exit(1)
+	}
+}
+
+func measure(ctx context.Context, root, set, dir, caps, methods, options, models, others string, seeds uint64) error {
+	b := &bench{dir: dir, models: words(models), others: words(others), options: map[string]string{}}
+	for _, w := range words(options) {
+		name, value, _ := strings.Cut(w, "=")
+		b.options[name] = value
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	var err error
+	if b.data, err = real.Open(root, set); err != nil {
+		return err
+	}
+	var runs []Run
+	var steps []int
+	for _, w := range words(caps) {
+		n, err := strconv.Atoi(w)
+		if err != nil {
+			return err
+		}
+		steps = append(steps, n)
+	}
+	for seed := range seeds {
+		control, err := b.run(ctx, "random", 0, seed, true)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, control)
+		for i, n := range steps {
+			for _, method := range words(methods) {
+				r, err := b.run(ctx, method, n, seed, i == min(2, len(steps)-1))
+				if err != nil {
+					return err
+				}
+				runs = append(runs, r)
+			}
+		}
+	}
+	b.report(runs, steps, words(methods))
+	return plotCaps(filepath.Join(dir, "att.svg"), runs, steps, words(methods), b.models[0])
+}
+
+func words(s string) (out []string) {
+	for w := range strings.SplitSeq(s, ",") {
+		if w != "" {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// run does one distillation and its trainings, or reads what they gave.
+func (b *bench) run(ctx context.Context, method string, most int, seed uint64, more bool) (r Run, err error) {
+	path := filepath.Join(b.dir, fmt.Sprintf("%s.%d.%d.json", method, most, seed))
+	doc, err := os.ReadFile(path)
+	if err == nil && json.Unmarshal(doc, &r) == nil {
+		return r, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return r, err
+	}
+	r = Run{Method: method, Cap: most, Seed: seed, Accuracy: map[string]float64{}, Nearest: make([]int, most+1)}
+	began := time.Now()
+	result, err := b.distil(ctx, &r)
+	if err != nil {
+		return r, err
+	}
+	r.Seconds = time.Since(began).Seconds()
+	names := b.models
+	if more {
+		names = append(names[:len(names):len(names)], b.others...)
+	}
+	for _, name := range names {
+		if r.Accuracy[name], err = b.accuracy(ctx, name, result, seed); err != nil {
+			return r, err
+		}
+	}
+	fmt.Printf("%s cap %d seed %d: %v, %.0f s\n", method, most, seed, r.Accuracy, r.Seconds)
+	if doc, err = json.Marshal(r); err != nil {
+		return r, err
+	}
+	return r, os.WriteFile(path, doc, 0o644)
+}
+
+// distil makes the images, counting which steps were compared.
+func (b *bench) distil(ctx context.Context, r *Run) (*distill.Result, error) {
+	req := distill.Request{Samples: b.data.Train, IPC: 1, Seed: r.Seed, Cache: filepath.Join(b.dir, "experts")}
+	if r.Method == "random" {
+		return coreset.Random{}.Distill(ctx, req)
+	}
+	found, err := registry.Method(r.Method)
+	if err != nil {
+		return nil, err
+	}
+	if found, err = found.With(b.options); err != nil {
+		return nil, err
+	}
+	if found, err = found.With(map[string]string{"cap": strconv.Itoa(r.Cap)}); err != nil {
+		return nil, err
+	}
+	m := found.(trajectory.Method)
+	m.Watch = func(record trajectory.Record) { r.Nearest[record.Steps]++ }
+	result, err := m.Distill(ctx, req)
+	if err == nil {
+		for _, w := range result.Warnings {
+			fmt.Printf("%s cap %d seed %d: %s\n", r.Method, r.Cap, r.Seed, w)
+		}
+	}
+	return result, err
+}
+
+// accuracy trains a fresh network on the images.
+func (b *bench) accuracy(ctx context.Context, name string, result *distill.Result, seed uint64) (float64, error) {
+	samples := result.Formation.Set().Decode(result.Images)
+	spec, err := model.Parse(name, samples.Shape, samples.Classes)
+	if err != nil {
+		return 0, err
+	}
+	m, err := spec.Fit(ctx, samples, tiling.Recipe(), train.Options{Seed: seed, Workers: 2})
+	if err != nil {
+		return 0, err
+	}
+	return b.data.Accuracy(m)
+}
