@@ -32,7 +32,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	var split splitFlags
 	var opt study.Options
 	var reading data.Reading
-	from, task, pixels := data.GlyphPath, "", string(artifact.U8)
+	from, task, pixels, validation := data.GlyphPath, "", string(artifact.U8), 0.0
 	c := &cobra.Command{Use: "simulate", Short: "What would my devices gain? Any split, method and model beside the baselines", Args: args(0, 0),
 		Long: "Split data over clients, distil each part, merge what is written, train, and compare with random real images of the same\n" +
 			"bytes and treatment, with federated learning and with all the data. No network is used; the code is the nodes' own.\n" +
@@ -43,7 +43,7 @@ func (a *app) simulateCommand() *cobra.Command {
 				return err
 			}
 			p.Pixels = artifact.PixelType(strings.ToUpper(pixels))
-			if p.Data, err = a.openStudyData(cmd, from, task, reading); err != nil {
+			if p.Data, err = a.openStudyData(cmd, from, task, reading, validation); err != nil {
 				return err
 			}
 			if len(p.Consumers) == 0 {
@@ -86,6 +86,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	f.IntVar(&p.Formation, "formation", 0, "tiles along a side of a stored image (default: the method's own)")
 	f.IntVar(&p.Steps, "steps", 0, "training steps (default: what the sets recommend)")
 	f.IntVar(&p.Curve, "curve", p.Curve, "times that the test set is looked at during a training")
+	f.Float64Var(&validation, "validation", 0, "score on this share of the training samples, held out, and leave the test part alone: for choosing settings")
 	f.BoolVar(&p.NoBound, "no-bound", false, "leave out the training on all data")
 	f.IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
 	f.StringVarP(&opt.Dir, "output", "o", "", "folder of what is done and of the report (default: study-DATA.SPLIT.CLIENTS)")
@@ -126,8 +127,8 @@ func unheld(p study.Plan) string {
 
 // openStudyData opens registered data by name, or a path: well-known data as
 // their task, other data as a task of their own. Without a test part some of
-// each class is held out.
-func (a *app) openStudyData(cmd *cobra.Command, from, task string, reading data.Reading) (ds *data.Dataset, err error) {
+// each class is held out; a validation share stands in for the test part.
+func (a *app) openStudyData(cmd *cobra.Command, from, task string, reading data.Reading, validation float64) (ds *data.Dataset, err error) {
 	known := data.WellKnownTask(task)
 	if task != "" && known == nil {
 		return nil, node.Fail(node.CodeUsage, "leave out --task: one is made of the data", "%q is no built-in task", task)
@@ -149,6 +150,11 @@ func (a *app) openStudyData(cmd *cobra.Command, from, task string, reading data.
 	}
 	if err != nil {
 		return nil, err
+	}
+	if validation != 0 {
+		if ds, err = ds.Validation(validation); err != nil {
+			return nil, node.Fail(node.CodeUsage, "give a share of the training samples, such as --validation 0.1", "%w", err)
+		}
 	}
 	if ds, err = ds.Holdout(data.DefaultHoldout, 0); err != nil {
 		return nil, err

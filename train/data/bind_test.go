@@ -255,7 +255,16 @@ func TestHoldoutOfADataSet(t *testing.T) {
 	if again, err := half.Holdout(.5, 0); again != half || err != nil {
 		t.Error("a data set with a test part was split again")
 	}
+	whole := *ds
+	whole.Test = ds.Train
+	held, err := whole.Validation(.5)
+	if err != nil || held.Name != ds.Name+"-validation" || len(held.Train.Labels()) != 2 || len(held.Test.Labels()) != 2 || len(held.Remarks) != 2 {
+		t.Errorf("%+v, %v", held, err)
+	}
 	for _, f := range []float64{-1, 1, 2} {
+		if _, err := whole.Validation(f); err == nil {
+			t.Errorf("validation share %g accepted", f)
+		}
 		if _, err := ds.Holdout(f, 0); err == nil {
 			t.Errorf("fraction %g accepted", f)
 		}

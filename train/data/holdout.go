@@ -51,6 +51,22 @@ func (d *Dataset) Holdout(fraction float64, seed uint64) (*Dataset, error) {
 	return &out, nil
 }
 
+// Validation is the data set with some of its training part held out in place
+// of the test part, which is left alone: settings chosen by it have not seen
+// the test part.
+func (d *Dataset) Validation(fraction float64) (*Dataset, error) {
+	out := *d
+	out.Test, out.Remarks = nil, nil
+	held, err := out.Holdout(fraction, 0)
+	if err != nil {
+		return nil, err
+	}
+	held.Name += "-validation"
+	held.Remarks = append(slices.Clone(d.Remarks), fmt.Sprintf("the test part is left alone: %g %% of each class held out for validation, %d of %d training samples",
+		100*fraction, len(held.Test.Labels()), len(d.Train.Labels())))
+	return held, nil
+}
+
 // picked is some samples of a source.
 type picked struct {
 	Source
