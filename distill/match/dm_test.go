@@ -173,7 +173,9 @@ func TestMatchingLowersTheDistance(t *testing.T) {
 func TestTheGradientOfTheTilesIsThatOfTheLoss(t *testing.T) {
 	pool := kernel.NewPool(1)
 	defer pool.Close()
-	r, err := newRun(context.Background(), pool, quick(), distill.Request{Samples: small(), IPC: 1})
+	m := quick()
+	m.Start = tiling.Centroids
+	r, err := newRun(context.Background(), pool, m, distill.Request{Samples: small(), IPC: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

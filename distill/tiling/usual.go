@@ -25,7 +25,8 @@ func FormationFor(req distill.Request, own int) (data.Formation, error) {
 	return f, err
 }
 
-// Recipe is how networks train on tiles (federated-recipes.md 2, step 7).
+// Recipe is how networks train on tiles (federated-recipes.md 2, step 7), with a
+// rate that falls to 0.
 func Recipe() train.Recipe {
-	return train.Recipe{Optimizer: train.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: augment.Affine}
+	return train.Recipe{Optimizer: train.Adam, LR: 1e-3, Schedule: train.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: augment.Affine}
 }

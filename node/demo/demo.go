@@ -19,8 +19,6 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
-	"github.com/distillmesh/distillmesh/distill/match"
-	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -33,19 +31,9 @@ const (
 	ipc       = 1 // stored images a class
 )
 
-// The method, what its images hold, and how networks train on them. The
-// controls are stored and trained on in the same way. Half of the method's
-// iterations keep the demonstration within its minute.
-var (
-	method    = quick(match.DefaultDM())
-	formation = data.NewFormation(method.Formation)
-	recipe    = tiling.Recipe()
-)
-
-func quick(m match.DM) match.DM {
-	m.Iterations /= 2
-	return m
-}
+// clientTime is how long a client may distil, of the minute that the
+// demonstration takes.
+const clientTime = 3 * time.Second
 
 // consumer is a model that the sets are judged by.
 type consumer struct {
@@ -66,8 +54,7 @@ var consumers = []consumer{
 }
 
 // recipe is the common recipe with the consumer's number of steps.
-func (c consumer) recipe() train.Recipe {
-	r := recipe
+func (c consumer) recipe(r train.Recipe) train.Recipe {
 	if c.steps > 0 {
 		r.MinSteps, r.MaxSteps = c.steps, c.steps
 	}
@@ -114,7 +101,8 @@ type Result struct {
 	Clients int      `json:"clients"`
 	Images  int      `json:"images"`  // stored
 	Samples int      `json:"samples"` // that a consumer trains on: the tiles
-	Method  string   `json:"method"`
+	Method  string   `json:"method"`  // chosen by auto
+	Why     string   `json:"why"`
 	Results []Row    `json:"results"`
 	Bytes   Bytes    `json:"bytes"`
 	Sets    []string `json:"sets"`
@@ -150,7 +138,10 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Result{Task: ds.Task.Name, Data: path, Clients: clients, Method: method.Name(), Homes: opt.Dir}
+	if err := lab.choose(ctx); err != nil {
+		return nil, err
+	}
+	out := &Result{Task: ds.Task.Name, Data: path, Clients: clients, Method: lab.method.Name(), Why: lab.why, Homes: opt.Dir}
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(max(2, runtime.GOMAXPROCS(0)))
 	// The controls need no mesh: they fill the processors while nodes start.
@@ -185,7 +176,7 @@ func tell(ctx context.Context, opt Options, path string, lab *lab, out *Result) 
 		return err
 	}
 	defer m.stop()
-	if err := m.distil(ctx, path, opt.Report); err != nil {
+	if err := m.distil(ctx, path, lab, opt.Report); err != nil {
 		return err
 	}
 	sets, err := m.await(ctx, lab.task.Name, opt.Report)

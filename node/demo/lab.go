@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,7 +12,9 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -22,11 +25,12 @@ import (
 // random real samples drawn by the same clients, in the same formation and
 // plain, and of all the data. What it draws stays in this process.
 type lab struct {
-	task     *data.Task
-	train    data.Source
-	test     *data.Samples
-	parts    [][]int // training samples of each client
-	report   node.Report
+	task   *data.Task
+	train  data.Source
+	test   *data.Samples
+	parts  [][]int // training samples of each client
+	report node.Report
+	choice
 	stored   *data.Samples // of the gathered sets
 	gathered *data.Samples // what they hold to train on
 	roots    []string
@@ -36,6 +40,35 @@ type lab struct {
 	done, total atomic.Int64 // steps of all trainings
 	mu          sync.Mutex
 	scores      map[string]map[string][]float64 // consumer -> source -> accuracies
+}
+
+// choice is the method, what its images hold, and how networks train on them.
+// The controls are stored and trained on in the same way.
+type choice struct {
+	method    distill.Method
+	why       string
+	formation data.Formation
+	recipe    train.Recipe
+}
+
+// choose lets auto choose for the first client; all others are alike.
+func (l *lab) choose(ctx context.Context) error {
+	first, err := data.Load(l.task, l.train, l.parts[0])
+	if err != nil {
+		return err
+	}
+	req := distill.Request{Samples: first, IPC: ipc, Workers: 1}
+	a, err := auto.Choose(ctx, auto.Question{Request: req, Time: clientTime})
+	if err != nil {
+		return err
+	}
+	l.choice = choice{method: a.Method, why: a.Why, formation: data.NewFormation(1), recipe: train.DefaultRecipe()}
+	if factor, err := strconv.Atoi(a.Method.Settings()["formation"]); err == nil {
+		l.recipe = tiling.Recipe()
+		l.formation, err = tiling.FormationFor(req, factor)
+		return err
+	}
+	return nil
 }
 
 // Sources of training data.
@@ -65,7 +98,7 @@ func split() data.Split { return data.Split{Kind: data.Ring, Clients: clients, P
 // every client as many stored images as it publishes, rounded the same way, and
 // trains by the same recipe.
 func (l *lab) control(ctx context.Context, work *errgroup.Group) {
-	l.each(ctx, work, fromRandom, func(seed uint64) (*data.Samples, error) { return l.randomReal(ctx, formation, seed) })
+	l.each(ctx, work, fromRandom, func(seed uint64) (*data.Samples, error) { return l.randomReal(ctx, l.formation, seed) })
 	l.each(ctx, work, fromPlain, func(seed uint64) (*data.Samples, error) { return l.randomReal(ctx, data.NewFormation(1), seed) })
 }
 
@@ -85,7 +118,7 @@ func (l *lab) each(ctx context.Context, work *errgroup.Group, source string, dra
 				if err != nil {
 					return err
 				}
-				return l.measure(ctx, c.model, source, samples, c.recipe(), seed)
+				return l.measure(ctx, c.model, source, samples, c.recipe(l.recipe), seed)
 			})
 		}
 	}

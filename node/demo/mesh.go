@@ -160,7 +160,7 @@ func (p *process) ready(ctx context.Context, stdout io.Reader, log string) error
 }
 
 // distil lets every edge register its part, distil it and publish the set.
-func (m *mesh) distil(ctx context.Context, path string, report node.Report) error {
+func (m *mesh) distil(ctx context.Context, path string, l *lab, report node.Report) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2)
 	finished := make(chan int, clients)
@@ -174,7 +174,7 @@ func (m *mesh) distil(ctx context.Context, path string, report node.Report) erro
 			if _, err := node.SplitData(ctx, e.conn, entry.Name, s, i); err != nil {
 				return err
 			}
-			set, err := node.Distill(ctx, e.conn, node.DistillOptions{Data: s.PartName(entry.Name, i), Method: method.Name(), Options: method.Settings(), IPC: ipc, Formation: formation.Factor, Workers: 1, Pixels: artifact.U8}, nil)
+			set, err := node.Distill(ctx, e.conn, node.DistillOptions{Data: s.PartName(entry.Name, i), Method: l.method.Name(), Options: l.method.Settings(), IPC: ipc, Formation: l.formation.Factor, Workers: 1, Pixels: artifact.U8}, nil)
 			if err != nil {
 				return err
 			}
@@ -221,8 +221,8 @@ func (m *mesh) await(ctx context.Context, task string, report node.Report) ([]no
 // the sets recommend, and publish it.
 func (m *mesh) train(ctx context.Context, l *lab, report node.Report) (string, error) {
 	got, err := node.Train(ctx, m.trainer, node.TrainOptions{Task: l.task.Name, Model: consumers[0].model, Publish: true, Workers: 1}, report)
-	if err == nil && *got.Recipe != recipe {
-		err = fmt.Errorf("the sets recommend %+v, the controls train by %+v", *got.Recipe, recipe)
+	if err == nil && *got.Recipe != l.recipe {
+		err = fmt.Errorf("the sets recommend %+v, the controls train by %+v", *got.Recipe, l.recipe)
 	}
 	return got.CID, err
 }
