@@ -14,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/distill/ridge"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/federated"
@@ -55,10 +56,12 @@ type Plan struct {
 	NoBound bool
 }
 
-// entry is one line of a plan: a method, a federated strategy, or All.
+// entry is one line of a plan: a method, ridge by statistics, a federated
+// strategy, or All.
 type entry struct {
 	label  string
 	method distill.Method    // nil for the others
+	pooled *ridge.Ridge      // sent as statistics; nil for the others
 	fed    *federated.Config // nil for the others
 }
 
@@ -130,6 +133,20 @@ func parseEntry(label string) (entry, error) {
 		c, err := federatedConfig(name, settings)
 		return entry{label: label, fed: &c}, err
 	}
+	if name == ridge.Default().Name() {
+		merge := mergeImages
+		if err := takeMerge(settings, &merge); err != nil {
+			return entry{}, err
+		}
+		if merge == mergeStatistics {
+			m, err := ridge.Default().With(settings)
+			if err != nil {
+				return entry{}, err
+			}
+			pooled := m.(ridge.Ridge)
+			return entry{label: label, pooled: &pooled}, nil
+		}
+	}
 	m, err := registry.Method(name)
 	if err != nil {
 		var strategies []string
@@ -140,6 +157,24 @@ func parseEntry(label string) (entry, error) {
 	}
 	m, err = m.With(settings)
 	return entry{label: label, method: m}, err
+}
+
+// How what clients send for a ridge is put together: their images side by side,
+// or their statistics added up.
+const (
+	mergeImages     = "images"
+	mergeStatistics = "statistics"
+)
+
+// takeMerge takes the study's own setting out of those of a ridge.
+func takeMerge(settings map[string]string, merge *string) error {
+	own := map[string]string{}
+	if v, ok := settings["merge"]; ok {
+		own["merge"] = v
+		delete(settings, "merge")
+	}
+	options := distill.Options{distill.Choice("merge", merge, mergeImages, mergeStatistics)}
+	return options.Set("ridge", own)
 }
 
 // federatedConfig is a strategy with settings: one-shot unless rounds says

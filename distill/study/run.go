@@ -130,8 +130,15 @@ func (r *runner) seed(ctx context.Context, seed int) (err error) {
 	if r.parts, err = r.plan.splitOf(seed).Parts(r.train.Y, r.train.Classes); err != nil {
 		return err
 	}
-	var methods []*gathered
+	var methods, pooled []*gathered
 	for _, e := range r.entries {
+		if e.pooled != nil {
+			g, err := r.pool(ctx, e, seed)
+			if err != nil {
+				return err
+			}
+			pooled = append(pooled, g)
+		}
 		if e.method == nil {
 			continue
 		}
@@ -149,7 +156,7 @@ func (r *runner) seed(ctx context.Context, seed int) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.trainings(ctx, append(methods, controls...), seed); err != nil {
+	if err := r.trainings(ctx, slices.Concat(methods, controls, pooled), seed); err != nil {
 		return err
 	}
 	for _, e := range r.entries {

@@ -227,6 +227,25 @@ func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 }
 
+// Statistics add up to those of all data, so the split decides nothing but the
+// bytes; images merged side by side do not.
+func TestARidgeByStatisticsIsThatOfAllData(t *testing.T) {
+	p := smallPlan(t)
+	p.Methods, p.Consumers, p.Seeds, p.NoBound = []string{"ridge:merge=statistics:lambda=10"}, []string{"ridge"}, 1, true
+	var accuracies []float64
+	for _, s := range []data.Split{p.Split, {Kind: data.IID, Clients: 1}} {
+		p.Split = s
+		rows := run(t, context.Background(), p, Options{Dir: t.TempDir()}).Rows
+		if len(rows) != 1 || rows[0].Bytes.Up == 0 || rows[0].Control != "" || rows[0].Images != 3 {
+			t.Fatalf("rows %+v", rows)
+		}
+		accuracies = append(accuracies, rows[0].Accuracy)
+	}
+	if accuracies[0] != accuracies[1] || accuracies[0] < 0.9 {
+		t.Errorf("accuracy %v of three clients, %v of one", accuracies[0], accuracies[1])
+	}
+}
+
 func TestGCE(t *testing.T) {
 	if got := GCE(0.5, 1, 0); math.Abs(*got-1/math.Log2(9)) > 1e-12 {
 		t.Errorf("%v", *got)
