@@ -37,7 +37,7 @@ func (a *app) simulateCommand() *cobra.Command {
 		Long: "Split data over clients, distil each part, merge what is written, train, and compare with random real images of the same\n" +
 			"bytes and treatment, with federated learning and with all the data. No network is used; the code is the nodes' own.\n" +
 			"The folder of -o keeps what is done: the same command goes on after Ctrl-C, and more methods or seeds add to it.\n\n" +
-			"Methods take settings, as in kip:official=true or fedavg:rounds=5:epochs=1:fraction=0.5.",
+			"Methods take settings, as in kip:official=true or fedavg:rounds=5:epochs=1:fraction=0.5; auto is what distill would choose.",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if p.Split, err = split.parse(2); err != nil {
 				return err

@@ -16,6 +16,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/match"
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // Name stands where the name of a method would.
@@ -46,17 +47,22 @@ func Choose(ctx context.Context, q Question) (Answer, error) {
 	if err := q.Request.Check(); err != nil {
 		return Answer{}, err
 	}
-	switch s := q.Request.Samples.Shape; {
-	case s.H == 1 && s.W == 1 || s.C == 1 && s.H == 1:
-		return Answer{coreset.DefaultGMM(), "rows of a table have no pixels to optimise; " + clusters(q.Request.IPC)}, nil
+	a := For(q.Request.Samples.Shape, q.Request.IPC)
+	if m, ok := a.Method.(match.DM); ok && q.Time > 0 {
+		return inTime(ctx, q, m, a.Why)
+	}
+	return a, nil
+}
+
+// For is the choice for samples of a shape, when there is all the time.
+func For(s data.Shape, ipc int) Answer {
+	switch {
+	case s.C == 1 && s.H == 1:
+		return Answer{coreset.DefaultGMM(), "rows of a table have no pixels to optimise; " + clusters(ipc)}
 	case min(s.H, s.W) < leastSide:
-		return Answer{coreset.DefaultGMM(), fmt.Sprintf("images of %d x %d are too small to optimise; %s", s.H, s.W, clusters(q.Request.IPC))}, nil
+		return Answer{coreset.DefaultGMM(), fmt.Sprintf("images of %d x %d are too small to optimise; %s", s.H, s.W, clusters(ipc))}
 	}
-	m, why := match.DefaultDM(), "images that random networks see as they see the real ones: learned by any network, cheap, and a class needs no other"
-	if q.Time == 0 {
-		return Answer{m, why}, nil
-	}
-	return inTime(ctx, q, m, why)
+	return Answer{match.DefaultDM(), "images that random networks see as they see the real ones: learned by any network, cheap, and a class needs no other"}
 }
 
 // clusters says what gmm gives.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/ridge"
 	"github.com/distillmesh/distillmesh/train"
@@ -98,7 +99,7 @@ func (p *Plan) entries() ([]entry, error) {
 		if slices.Contains(p.Methods[:i], label) {
 			return refuse("method %s stands twice", label)
 		}
-		e, err := parseEntry(label)
+		e, err := p.parseEntry(label)
 		if err != nil {
 			return refuse("%w", err)
 		}
@@ -124,7 +125,7 @@ func (p *Plan) recipe(r train.Recipe) train.Recipe {
 }
 
 // parseEntry reads NAME:SETTING=VALUE:...
-func parseEntry(label string) (entry, error) {
+func (p *Plan) parseEntry(label string) (entry, error) {
 	name, settings, err := registry.Split(label)
 	if err != nil {
 		return entry{}, err
@@ -132,6 +133,9 @@ func parseEntry(label string) (entry, error) {
 	if _, err := federated.Lookup(name); err == nil {
 		c, err := federatedConfig(name, settings)
 		return entry{label: label, fed: &c}, err
+	}
+	if name == auto.Name && len(settings) == 0 {
+		return entry{label: label, method: auto.For(p.Data.Task.Shape, p.IPC).Method}, nil
 	}
 	if name == ridge.Default().Name() {
 		merge := mergeImages
