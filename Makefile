@@ -1,7 +1,7 @@
 # One set of build flags everywhere, so that the build cache is shared.
 export CGO_ENABLED = 0
 
-.PHONY: build test ci bench benchmarks fuzz race demo kip coresets study
+.PHONY: build test ci bench benchmarks fuzz race demo kip coresets study fedd3 att
 
 build: ## the program, stripped, in bin/
 	go build -trimpath -ldflags "-s -w" -o bin/distillmesh ./cmd/distillmesh
@@ -29,6 +29,20 @@ kip: ## kip on real data beside the published figures (minutes; needs DISTILLMES
 
 coresets: ## the cheap methods on real data beside the published figures (half an hour; needs DISTILLMESH_DATA)
 	go run ./test/coresets
+
+att: ## ATT against MTT over the steps of a student, pooled MNIST (an hour or more; needs DISTILLMESH_DATA; goes on after Ctrl-C)
+	go run ./test/att -o bin/att
+
+SIMULATE = bin/distillmesh simulate --clients 10 --ipc 1 --model lenet,ntk:1,ntk:4 --seeds 10
+CLIENTS500 = bin/distillmesh simulate --data $(DISTILLMESH_DATA)/mnist --clients 500 --seeds 1 --no-bound --model lenet
+EVERY = random,herding,k-center,k-means,k-means:publish=nearest,gmm,label-solve,ridge,kip:official=true,kip,dm
+fedd3: build ## the studies of docs/fedd3.md (hours; needs DISTILLMESH_DATA; goes on after Ctrl-C)
+	for data in mnist fashion-mnist; do for ring in 2 10; do \
+		$(SIMULATE) --data $(DISTILLMESH_DATA)/$$data --ring $$ring --method $(EVERY) -o bin/fedd3/$$data-$$ring || exit; done; done
+	for ring in 2 10; do \
+		$(CLIENTS500) --ring $$ring --method random,kip:official=true -o bin/fedd3/500-$$ring || exit; done
+	$(CLIENTS500) --ring 10 --method fedavg:rounds=18:epochs=5 -o bin/fedd3/fedavg
+	$(CLIENTS500) --ring 2 --method scaffold:rounds=18:epochs=5 -o bin/fedd3/scaffold
 
 FUZZTIME ?= 20s
 fuzz: ## each decoder of foreign bytes for a while
