@@ -60,7 +60,7 @@ func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (Se
 		}
 	}
 	if method == nil {
-		if method, err = opt.choose(ctx, samples, report); err != nil {
+		if method, err = opt.choose(ctx, local.Task, samples, report); err != nil {
 			return SetInfo{}, err
 		}
 	}
@@ -122,11 +122,13 @@ func (opt DistillOptions) spend(ctx context.Context, task *data.Task, method dis
 }
 
 // choose lets auto choose and says what and why.
-func (opt DistillOptions) choose(ctx context.Context, samples *data.Samples, report Report) (distill.Method, error) {
+func (opt DistillOptions) choose(ctx context.Context, task *data.Task, samples *data.Samples, report Report) (distill.Method, error) {
 	if opt.Time > 0 {
 		report.say(Progress{Stage: "measure this device"})
 	}
-	a, err := auto.Choose(ctx, auto.Question{Request: opt.request(samples), Time: opt.Time})
+	a, err := auto.Choose(ctx, auto.Question{Request: opt.request(samples), Time: opt.Time, Begun: func(m distill.Method) bool {
+		return newDistilling(task, m, opt).begun()
+	}})
 	if err != nil {
 		return nil, err
 	}

@@ -84,6 +84,15 @@ func (d *distilling) keep(state []byte) error {
 	return checkpoint.WriteFile(d.path, state)
 }
 
+// begun tells whether there is a state to go on from.
+func (d *distilling) begun() bool {
+	if d.path == "" {
+		return false
+	}
+	_, err := os.Stat(d.path)
+	return err == nil
+}
+
 // forget removes the state of a finished distillation.
 func (d *distilling) forget() {
 	if d.path != "" {

@@ -30,6 +30,10 @@ const Summary = "chooses one of those below for the data, and for --time, and sa
 type Question struct {
 	Request distill.Request
 	Time    time.Duration
+	// Begun, when not nil, tells whether a distillation by a method was
+	// interrupted and can go on: it is then chosen again, however fast the device
+	// is by now.
+	Begun func(distill.Method) bool
 }
 
 // Answer is a method with its settings, and why.
@@ -81,6 +85,16 @@ func ladder(usual int) []int {
 
 // inTime fits the number of iterations to the time.
 func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, error) {
+	steps := ladder(m.Iterations)
+	for _, n := range steps {
+		chosen, err := m.With(map[string]string{"iterations": strconv.Itoa(n)})
+		if err != nil {
+			return Answer{}, err
+		}
+		if q.Begun != nil && q.Begun(chosen) {
+			return Answer{chosen, fmt.Sprintf("%s; %d iterations, as when it began", why, n)}, nil
+		}
+	}
 	p, err := measure(ctx, q.Request, m)
 	if err != nil {
 		return Answer{}, err
@@ -90,7 +104,6 @@ func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, er
 	if left > 0 {
 		fit = int(math.Min(left/max(p.step.Seconds(), 1e-9), math.MaxInt32))
 	}
-	steps := ladder(m.Iterations)
 	at, found := slices.BinarySearch(steps, fit)
 	if !found {
 		at--

@@ -51,6 +51,10 @@ func TestIterationsFitTheTime(t *testing.T) {
 	if got := most.Method.(match.DM).Iterations; got != steps[len(steps)-1] {
 		t.Errorf("%d iterations in an hour, want %d", got, steps[len(steps)-1])
 	}
+	q.Begun = func(m distill.Method) bool { return m.(match.DM).Iterations == steps[1] }
+	if again, err := Choose(context.Background(), q); err != nil || again.Method.(match.DM).Iterations != steps[1] {
+		t.Errorf("%+v, %v: want the %d iterations that were begun", again.Method, err, steps[1])
+	}
 	p, err := measure(context.Background(), q.Request, match.DefaultDM())
 	if err != nil || p.step <= 0 || p.before <= 0 {
 		t.Fatalf("%+v, %v", p, err)
