@@ -55,7 +55,7 @@ func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (Se
 		return SetInfo{}, err
 	}
 	if opt.Budget > 0 {
-		if opt, err = opt.spend(ctx, local.Task, method, samples, report); err != nil {
+		if opt, err = opt.spend(local.Task, method, samples, report); err != nil {
 			return SetInfo{}, err
 		}
 	}
@@ -103,14 +103,10 @@ func (opt DistillOptions) named() (distill.Method, error) {
 }
 
 // spend is the options with what the budget decides.
-func (opt DistillOptions) spend(ctx context.Context, task *data.Task, method distill.Method, samples *data.Samples, report Report) (DistillOptions, error) {
+func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples *data.Samples, report Report) (DistillOptions, error) {
 	opt.IPC = 1
 	if method == nil {
-		a, err := auto.Choose(ctx, auto.Question{Request: opt.request(samples)})
-		if err != nil {
-			return opt, err
-		}
-		method = a.Method
+		method = auto.For(samples.Shape, opt.IPC).Method
 	}
 	s, err := auto.Spend(task, method, opt.request(samples), opt.Pixels, opt.Budget)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -86,13 +85,9 @@ func ladder(usual int) []int {
 // inTime fits the number of iterations to the time.
 func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, error) {
 	steps := ladder(m.Iterations)
-	for _, n := range steps {
-		chosen, err := m.With(map[string]string{"iterations": strconv.Itoa(n)})
-		if err != nil {
-			return Answer{}, err
-		}
-		if q.Begun != nil && q.Begun(chosen) {
-			return Answer{chosen, fmt.Sprintf("%s; %d iterations, as when it began", why, n)}, nil
+	for _, m.Iterations = range steps {
+		if q.Begun != nil && q.Begun(m) {
+			return Answer{m, fmt.Sprintf("%s; %d iterations, as when it began", why, m.Iterations)}, nil
 		}
 	}
 	p, err := measure(ctx, q.Request, m)
@@ -112,8 +107,8 @@ func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, er
 		return Answer{coreset.DefaultClusters(), fmt.Sprintf("%s is too short to optimise images here (%s for %d iterations); centroids of each class",
 			q.Time, rounded(p.before+time.Duration(steps[0])*p.step), steps[0])}, nil
 	}
-	chosen, err := m.With(map[string]string{"iterations": strconv.Itoa(steps[at])})
-	return Answer{chosen, fmt.Sprintf("%s; %d iterations take about %s here, of %s", why, steps[at], rounded(p.before+time.Duration(steps[at])*p.step), q.Time)}, err
+	m.Iterations = steps[at]
+	return Answer{m, fmt.Sprintf("%s; %d iterations take about %s here, of %s", why, steps[at], rounded(p.before+time.Duration(steps[at])*p.step), q.Time)}, nil
 }
 
 // rounded is a time for people.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -96,10 +97,10 @@ func (p Plan) one(ctx context.Context, number int, dir string) (Trajectory, erro
 // train makes one expert on the caller's goroutine.
 func (p Plan) train(ctx context.Context, number int) (Trajectory, error) {
 	r, seed := p.recipe(), p.seed(number)
-	t := Trajectory{flat(p.Network.Init(seed))}
+	t := Trajectory{slices.Concat(p.Network.Init(seed)...)}
 	perEpoch := r.Steps(p.Samples.Len()) / r.Epochs
 	_, err := train.Fit(ctx, p.Network, p.Samples, r, train.Options{Seed: seed, HookEvery: perEpoch, Hook: func(at train.Progress) error {
-		t = append(t, flat(at.Model.Params))
+		t = append(t, slices.Concat(at.Model.Params...))
 		return nil
 	}})
 	var stopped *train.Interrupted
@@ -107,14 +108,6 @@ func (p Plan) train(ctx context.Context, number int) (Trajectory, error) {
 		return nil, stopped.Cause
 	}
 	return t, err
-}
-
-// flat is all values as one vector.
-func flat(params [][]float32) (out []float32) {
-	for _, p := range params {
-		out = append(out, p...)
-	}
-	return out
 }
 
 // Names in a file: a tensor an epoch, and what the file is.

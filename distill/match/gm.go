@@ -32,7 +32,7 @@ type GM struct {
 
 // DefaultDC has the settings of the measured recipe GM2 without augmentation.
 func DefaultDC() GM {
-	return GM{InnerRate: 0.01, Matching: Matching{Iterations: 120, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Width: 16, Batch: 64, Start: tiling.Centroids, Formation: tiling.UsualFormation, Augment: None}}
+	return GM{InnerRate: 0.01, Matching: Matching{Iterations: 120, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Width: 16, Batch: 64, Start: tiling.Centroids, Formation: tiling.UsualFormation, Augment: tiling.None}}
 }
 
 // DefaultDSA has the settings of the measured recipe GM2, whose augmentation is
@@ -67,7 +67,7 @@ func (m GM) Summary() string {
 func (m *GM) options() distill.Options {
 	augmentations := []string{augment.Affine, augment.DSA, augment.DSANoFlip}
 	if !m.Siamese {
-		augmentations = append([]string{None}, augmentations...)
+		augmentations = append([]string{tiling.None}, augmentations...)
 	}
 	return append(m.Matching.options(augmentations...),
 		distill.Int("inner", &m.Inner, 0, 10_000), distill.Float("inner-rate", &m.InnerRate, 1e-9, 100))

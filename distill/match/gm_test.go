@@ -75,7 +75,7 @@ func TestTheCosineDistanceComparesRowByRow(t *testing.T) {
 // the network through decoding and augmentation. The compiled program must give
 // the same in float32.
 func TestTheSecondOrderGradientIsThatOfTheLoss(t *testing.T) {
-	for _, augmentation := range []string{None, augment.Affine, augment.DSA} {
+	for _, augmentation := range []string{tiling.None, augment.Affine, augment.DSA} {
 		m := quickGM(false)
 		m.Width, m.Augment = 2, augmentation
 		local := distilltest.Samples(data.Shape{C: 1, H: 8, W: 8}, 3, []int{0, 2}, 20)

@@ -9,13 +9,10 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/tiling"
-	"github.com/distillmesh/distillmesh/train/augment"
+	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
-
-// None is the augmentation that changes nothing.
-const None = "none"
 
 // Matching is what the methods of this package share: tiles of a class are
 // moved by Adam so that a random ConvNet sees them as it sees a real batch of
@@ -58,17 +55,9 @@ func (m Matching) check() error {
 	return nil
 }
 
-// strategy is the augmentation.
-func (m Matching) strategy() (augment.Strategy, error) {
-	if m.Augment == None {
-		return augment.Strategy{}, nil
-	}
-	return augment.Parse(m.Augment)
-}
-
 // adam is the constants of the step after step, its rate along half a cosine.
 func (m Matching) adam(step int) kernel.AdamStep {
-	rate := m.Rate * 0.5 * (1 + math.Cos(math.Pi*float64(step)/float64(m.Iterations)))
+	rate := train.Recipe{LR: m.Rate, Schedule: train.Cosine}.Rate(step, m.Iterations)
 	t := float64(step + 1)
 	return kernel.AdamStep{
 		Rate: float32(rate / (1 - math.Pow(m.Beta1, t))), Root: float32(1 / math.Sqrt(1-math.Pow(m.Beta2, t))),

@@ -67,7 +67,7 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 
 // compile makes the programs.
 func (r *run) compile(pool *kernel.Pool) error {
-	strategy, err := r.strategy()
+	strategy, err := tiling.Augmentation(r.Augment)
 	if err != nil {
 		return err
 	}

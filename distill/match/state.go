@@ -1,10 +1,6 @@
 package match
 
-import (
-	"fmt"
-
-	"github.com/distillmesh/distillmesh/distill/tiling"
-)
+import "github.com/distillmesh/distillmesh/distill/tiling"
 
 // state is a run after some step.
 type state struct {
@@ -20,14 +16,7 @@ func (s state) file() tiling.State {
 
 // save gives the state to the request's checkpoint function, if there is one.
 func (r *run) save() error {
-	if r.req.Checkpoint == nil {
-		return nil
-	}
-	file, err := r.state.file().Encode(r.identity())
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.method.Name(), err)
-	}
-	return r.req.Checkpoint(file)
+	return r.state.file().Save(r.req, r.identity)
 }
 
 // restore takes over what save gave away.

@@ -172,13 +172,12 @@ const (
 
 // takeMerge takes the study's own setting out of those of a ridge.
 func takeMerge(settings map[string]string, merge *string) error {
-	own := map[string]string{}
-	if v, ok := settings["merge"]; ok {
-		own["merge"] = v
-		delete(settings, "merge")
+	word, ok := settings["merge"]
+	if !ok {
+		return nil
 	}
-	options := distill.Options{distill.Choice("merge", merge, mergeImages, mergeStatistics)}
-	return options.Set("ridge", own)
+	delete(settings, "merge")
+	return distill.Options{distill.Choice("merge", merge, mergeImages, mergeStatistics)}.Set("ridge", map[string]string{"merge": word})
 }
 
 // federatedConfig is a strategy with settings: one-shot unless rounds says

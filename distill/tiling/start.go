@@ -117,16 +117,13 @@ func (s Start) class(ctx context.Context, out []float32, rows [][]float32, rng *
 
 // appendNeighbours appends the mean of a row and of those nearest to it.
 func appendNeighbours(out []float32, rows [][]float32, at int) []float32 {
-	apart := make([]float64, len(rows))
-	for i, row := range rows {
-		for j, v := range row {
-			d := float64(v) - float64(rows[at][j])
-			apart[i] += d * d
-		}
+	centre := make([]float64, len(rows[at]))
+	for j, v := range rows[at] {
+		centre[j] = float64(v)
 	}
-	nearest := make([]int, len(rows))
-	for i := range nearest {
-		nearest[i] = i
+	apart, nearest := make([]float64, len(rows)), make([]int, len(rows))
+	for i, row := range rows {
+		apart[i], nearest[i] = coreset.Distance2(row, centre), i
 	}
 	slices.SortStableFunc(nearest, func(a, b int) int { return cmp.Compare(apart[a], apart[b]) })
 	mean := make([]float64, len(rows[at]))

@@ -39,6 +39,19 @@ func (s State) Encode(identity string) ([]byte, error) {
 	return file, nil
 }
 
+// Save gives the state of a request's run to its checkpoint function, if there
+// is one. identity is called when there is.
+func (s State) Save(req distill.Request, identity func() string) error {
+	if req.Checkpoint == nil {
+		return nil
+	}
+	file, err := s.Encode(identity())
+	if err != nil {
+		return err
+	}
+	return req.Checkpoint(file)
+}
+
 // Decode replaces the values of a state, whose names and sizes it keeps, by
 // those of a file of the run with the identity, after at most a number of
 // steps. It fails with distill.ErrState, and then changes nothing.

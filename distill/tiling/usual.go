@@ -25,6 +25,17 @@ func FormationFor(req distill.Request, own int) (data.Formation, error) {
 	return f, err
 }
 
+// None is the augmentation that changes nothing.
+const None = "none"
+
+// Augmentation is the strategy of a name, or of None.
+func Augmentation(name string) (augment.Strategy, error) {
+	if name == None {
+		return augment.Strategy{}, nil
+	}
+	return augment.Parse(name)
+}
+
 // Recipe is how networks train on tiles (federated-recipes.md 2, step 7), with a
 // rate that falls to 0.
 func Recipe() train.Recipe {

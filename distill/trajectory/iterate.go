@@ -84,14 +84,7 @@ func (r *run) restore(file []byte) error {
 
 // save gives the state to the request's checkpoint function, if there is one.
 func (r *run) save() error {
-	if r.req.Checkpoint == nil {
-		return nil
-	}
-	file, err := r.state.file().Encode(r.identity())
-	if err != nil {
-		return err
-	}
-	return r.req.Checkpoint(file)
+	return r.state.file().Save(r.req, r.identity)
 }
 
 // identity is that of the request, found once.

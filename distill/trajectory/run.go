@@ -41,10 +41,8 @@ func newRun(m Method, req distill.Request) (*run, error) {
 	if r.formation, err = tiling.FormationFor(req, m.Formation); err != nil {
 		return nil, err
 	}
-	if m.Augment != None {
-		if r.strategy, err = augment.Parse(m.Augment); err != nil {
-			return nil, err
-		}
+	if r.strategy, err = tiling.Augmentation(m.Augment); err != nil {
+		return nil, err
 	}
 	if r.net, err = nn.ConvNet3(req.Samples.Shape, req.Samples.Classes, m.Width, 1); err != nil {
 		return nil, err
@@ -68,7 +66,7 @@ func newRun(m Method, req distill.Request) (*run, error) {
 func (r *run) begin(ctx context.Context) (err error) {
 	p := expert.Plan{Network: r.net, Samples: r.req.Samples, Seed: r.req.Seed,
 		Recipe: train.Recipe{Optimizer: train.SGD, LR: r.ExpertRate, Batch: r.ExpertBatch, Epochs: r.MaxStart - 1 + r.Span}}
-	if r.Augment != None {
+	if r.Augment != tiling.None {
 		p.Recipe.Augment = r.Augment
 	}
 	total := r.Experts + r.Iterations
@@ -153,7 +151,7 @@ func (r *run) result() (*distill.Result, error) {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	recipe := tiling.Recipe()
-	if r.Augment != None {
+	if r.Augment != tiling.None {
 		recipe.Augment = r.Augment
 	}
 	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe, Warnings: r.warnings()}

@@ -126,9 +126,6 @@ func (m Method) Summary() string {
 	return text + "; experts are kept in the home; for images of at least 8 x 8, trained on by networks"
 }
 
-// None is the augmentation that changes nothing.
-const None = "none"
-
 func (m *Method) options() distill.Options {
 	return distill.Options{
 		distill.Int("iterations", &m.Iterations, 1, 10_000_000),
@@ -148,7 +145,7 @@ func (m *Method) options() distill.Options {
 		distill.Choice("publish", &m.Publish, Last, Average),
 		distill.Choice("start", &m.Start, tiling.Starts...),
 		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
-		distill.Choice("augment", &m.Augment, None, augment.Affine, augment.DSA, augment.DSANoFlip),
+		distill.Choice("augment", &m.Augment, tiling.None, augment.Affine, augment.DSA, augment.DSANoFlip),
 		distill.Int("experts", &m.Experts, 1, 10_000),
 		distill.Float("expert-rate", &m.ExpertRate, 1e-9, 100),
 		distill.Int("expert-batch", &m.ExpertBatch, 1, 65536),

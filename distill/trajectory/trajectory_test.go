@@ -8,6 +8,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -96,7 +97,7 @@ func lossAt(t *testing.T, r *run, start, target []float32, n int) float64 {
 // one, of all tiles and of minibatches.
 func TestTheGradientMatchesFiniteDifferences(t *testing.T) {
 	for name, change := range map[string]func(*Method){
-		"plain":       func(m *Method) { m.Augment = None },
+		"plain":       func(m *Method) { m.Augment = tiling.None },
 		"augmented":   func(*Method) {},
 		"minibatches": func(m *Method) { m.Batch = 3 },
 		"labels":      func(m *Method) { m.Labels = Learned },
