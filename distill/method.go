@@ -55,6 +55,9 @@ type Request struct {
 	// Single asks for stored images of one tile each, at a tile's resolution; it
 	// changes nothing for plain images.
 	Single bool
+	// Mirror says that images of the task stay what they are when left and right
+	// change (data.Task.Mirrored).
+	Mirror bool
 	// Workers is the number of processor cores to use; 0 for all. It does not
 	// change the result.
 	Workers int
@@ -136,7 +139,7 @@ func (r Request) ID(m Method, f data.Formation) string {
 	if err != nil {
 		panic(err) // strings
 	}
-	fmt.Fprintf(h, "%s %d %s %d %d %+v\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f)
+	fmt.Fprintf(h, "%s %d %s %d %d %+v %t\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f, r.Mirror)
 	r.Samples.Digest(h)
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -108,7 +108,7 @@ func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples 
 	if method == nil {
 		method = auto.For(samples.Shape, opt.IPC).Method
 	}
-	s, err := auto.Spend(task, method, opt.request(samples), opt.Pixels, opt.Budget)
+	s, err := auto.Spend(task, method, opt.request(task, samples), opt.Pixels, opt.Budget)
 	if err != nil {
 		return opt, err
 	}
@@ -122,7 +122,7 @@ func (opt DistillOptions) choose(ctx context.Context, task *data.Task, samples *
 	if opt.Time > 0 {
 		report.say(Progress{Stage: "measure this device"})
 	}
-	a, err := auto.Choose(ctx, auto.Question{Request: opt.request(samples), Time: opt.Time, Begun: func(m distill.Method) bool {
+	a, err := auto.Choose(ctx, auto.Question{Request: opt.request(task, samples), Time: opt.Time, Begun: func(m distill.Method) bool {
 		return newDistilling(task, m, opt).begun()
 	}})
 	if err != nil {
@@ -133,8 +133,8 @@ func (opt DistillOptions) choose(ctx context.Context, task *data.Task, samples *
 }
 
 // request is what a method is asked.
-func (opt DistillOptions) request(samples *data.Samples) distill.Request {
-	req := distill.Request{Samples: samples, IPC: opt.IPC, Seed: opt.Seed, Formation: opt.Formation, Single: opt.single, Workers: opt.Workers}
+func (opt DistillOptions) request(task *data.Task, samples *data.Samples) distill.Request {
+	req := distill.Request{Samples: samples, Mirror: task.Mirrored(), IPC: opt.IPC, Seed: opt.Seed, Formation: opt.Formation, Single: opt.single, Workers: opt.Workers}
 	if opt.Home.Path != "" {
 		req.Cache = opt.Home.file("experts")
 	}

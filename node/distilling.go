@@ -20,6 +20,7 @@ const maxStateBytes = 4 << 30
 // distilling is one distillation with the file in the home that an interrupted
 // one resumes from, for methods that keep a state.
 type distilling struct {
+	task   *data.Task
 	method distill.Method
 	opt    DistillOptions
 	path   string // empty: keep none
@@ -28,7 +29,7 @@ type distilling struct {
 // newDistilling finds the file of the same request: same task, data, method,
 // settings, size and seed.
 func newDistilling(task *data.Task, method distill.Method, opt DistillOptions) *distilling {
-	d := &distilling{method: method, opt: opt}
+	d := &distilling{task: task, method: method, opt: opt}
 	taskCID, err := artifact.TaskCID(task)
 	if opt.Home.Path == "" || err != nil {
 		return d
@@ -45,7 +46,7 @@ func newDistilling(task *data.Task, method distill.Method, opt DistillOptions) *
 
 // run distils, from the state that is there, and keeps one while it goes.
 func (d *distilling) run(ctx context.Context, samples *data.Samples, report Report) (*distill.Result, error) {
-	req := d.opt.request(samples)
+	req := d.opt.request(d.task, samples)
 	req.Progress = func(p distill.Progress) {
 		unit := "steps"
 		if p.Loss == p.Loss { // not NaN

@@ -118,8 +118,8 @@ func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, er
 	if err != nil {
 		return nil, err
 	}
-	if r.Augment != "" && !Augments(s.Shape) {
-		return nil, fmt.Errorf("%w: augmentation %s moves pixels about, %v are no images", ErrSamples, r.Augment, s.Shape)
+	if (r.Augment != "" || r.CutMix > 0) && !Augments(s.Shape) {
+		return nil, fmt.Errorf("%w: augmentation moves pixels about, %v are no images", ErrSamples, s.Shape)
 	}
 	state := newState(net, s, r, opt.Seed)
 	if opt.Resume != nil {
@@ -142,6 +142,12 @@ func (l *loop) step() (float64, error) {
 	p, err := l.stepper.load(l.samples, batch)
 	if err != nil {
 		return 0, err
+	}
+	if l.recipe.CutMix > 0 {
+		data.Restart(&l.pcg, l.opt.Seed, "cutmix", uint64(l.state.Step))
+		if l.rng.Float64() < l.recipe.CutMix {
+			cutMix(l.rng, p.Input(0), p.Input(1), l.samples.Shape, len(batch))
+		}
 	}
 	if l.recipe.Augment != "" {
 		// A stream of the step's own, so that a resumed run draws the same.

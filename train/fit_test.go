@@ -136,6 +136,10 @@ func TestAugmentationChangesTheTraining(t *testing.T) {
 		}
 		first[m.Params[0][0]] = augment
 	}
+	recipe.CutMix = 0.5
+	if m, err := Fit(context.Background(), network(t, "lenet", s), s, recipe, Options{}); err != nil || first[m.Params[0][0]] != "" {
+		t.Errorf("cutmix changes nothing: %v", err)
+	}
 }
 
 func TestResumeGivesTheBitsOfAnUninterruptedRun(t *testing.T) {
@@ -143,6 +147,7 @@ func TestResumeGivesTheBitsOfAnUninterruptedRun(t *testing.T) {
 		"adam":      {Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 16, MinSteps: 30},
 		"sgd":       {Optimizer: SGD, LR: 1e-2, Momentum: 0.9, Batch: 16, MinSteps: 30},
 		"augmented": {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: 30, Augment: "affine"},
+		"mixed":     {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: 30, CutMix: 0.7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := blobs(40, data.Shape{C: 1, H: 12, W: 12}, 4, false)

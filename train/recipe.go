@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -29,6 +30,7 @@ type Recipe struct {
 	MinSteps    int     `json:"min_steps,omitempty"`
 	MaxSteps    int     `json:"max_steps,omitempty"` // zero: no limit
 	Augment     string  `json:"augment,omitempty"`   // how samples are changed at random: a name of package augment, or none
+	CutMix      float64 `json:"cutmix,omitempty"`    // share of the steps whose samples have a rectangle of another sample pasted in
 }
 
 // DefaultRecipe is the recipe for gathered sets and their controls: Adam 1e-3,
@@ -81,8 +83,11 @@ func (r Recipe) Validate() error {
 	case r.MaxSteps < 0 || r.MaxSteps > maxSteps || r.MaxSteps != 0 && r.MaxSteps < r.MinSteps:
 		return fail("max_steps", r.MaxSteps, "0 for no limit, or at least min_steps")
 	}
+	if !within(r.CutMix, 0, 1) {
+		return fail("cutmix", r.CutMix, "0 to 1")
+	}
 	if _, err := r.strategy(); err != nil {
-		return fail("augment", fmt.Sprintf("%q", r.Augment), "affine, dsa, dsa-noflip, or nothing")
+		return fail("augment", fmt.Sprintf("%q", r.Augment), strings.Join(augment.Names, ", ")+", or nothing")
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ func (a *app) taskNewCommand() *cobra.Command {
 	f.StringVar(&shape, "shape", "", "CxHxW of a sample; 1x1xF for a table of F features; brings rows and pictures to that shape")
 	f.Float64SliceVar(&opt.Draft.Mean, "mean", nil, "mean of each channel (of pixel/255) or feature")
 	f.Float64SliceVar(&opt.Draft.Std, "std", nil, "standard deviation of each channel or feature")
+	f.BoolVar(&opt.Draft.Mirror, "mirror", false, "images stay what they are when left and right change: photographs, not writing")
 	f.BoolVar(&opt.Publish, "publish", false, "announce it to the mesh")
 	addReadingFlags(c, &opt.Reading)
 	return a.readFlags(c, true)
@@ -110,8 +111,8 @@ func (a *app) taskShowCommand() *cobra.Command {
 			if a.json {
 				return a.document(t)
 			}
-			a.print("name     %s\ncid      %s\nshape    %s\nclasses  %s\nmean     %v\nstd      %v\njoined   %s\nsets     %d announced\ntrainers %d",
-				t.Name, t.CID, shapeOf(t.Shape), strings.Join(t.Classes, ", "), t.Mean, t.Std, yes(t.Joined), t.Sets, t.Trainers)
+			a.print("name     %s\ncid      %s\nshape    %s\nclasses  %s\nmean     %v\nstd      %v\nmirror   %s\njoined   %s\nsets     %d announced\ntrainers %d",
+				t.Name, t.CID, shapeOf(t.Shape), strings.Join(t.Classes, ", "), t.Mean, t.Std, yes(t.Mirror), yes(t.Joined), t.Sets, t.Trainers)
 			return nil
 		})
 	}}, false)

@@ -12,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/model"
 )
 
@@ -74,7 +75,7 @@ func (a *app) trainCommand() *cobra.Command {
 
 // recipeFlags are the flags that say how to train, in place of what the sets
 // recommend.
-var recipeFlags = []string{"optimizer", "lr", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps", "augment"}
+var recipeFlags = []string{"optimizer", "lr", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps", "augment", "cutmix"}
 
 func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
 	f := c.Flags()
@@ -86,7 +87,8 @@ func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
 	f.IntVar(&r.Epochs, "epochs", r.Epochs, "passes over the samples")
 	f.IntVar(&r.MinSteps, "min-steps", r.MinSteps, "at least this many steps")
 	f.IntVar(&r.MaxSteps, "max-steps", r.MaxSteps, "at most this many steps")
-	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: affine, dsa, or dsa-noflip for digits (default: none)")
+	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: "+strings.Join(augment.Names, ", ")+" (default: none)")
+	f.Float64Var(&r.CutMix, "cutmix", r.CutMix, "share of the steps whose samples have a rectangle of another sample pasted in")
 }
 
 func (a *app) showTrained(got node.TrainResult) error {
@@ -103,10 +105,14 @@ func (a *app) showTrained(got node.TrainResult) error {
 }
 
 func augmented(r *train.Recipe) string {
-	if r.Augment == "" {
-		return ""
+	out := ""
+	if r.Augment != "" {
+		out += ", augmentation " + r.Augment
 	}
-	return ", augmentation " + r.Augment
+	if r.CutMix > 0 {
+		out += fmt.Sprintf(", rectangles mixed in %.0f %% of them", 100*r.CutMix)
+	}
+	return out
 }
 
 func accuracy(m *artifact.Measurement) string {

@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -223,6 +224,31 @@ func TestTasksReadBackAndKeepTheirCIDs(t *testing.T) {
 		}
 		if _, err := DecodeTask(append(doc, 0)); err == nil {
 			t.Errorf("%s: trailing byte accepted", task.Name)
+		}
+	}
+}
+
+func TestATaskSaysWhetherItsImagesMayBeMirrored(t *testing.T) {
+	task := *data.WellKnownTask("mnist")
+	task.Name, task.Mirror = "faces", true
+	doc, err := EncodeTask(&task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := DecodeTask(doc); err != nil || !got.Mirror || !got.Mirrored() {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := DecodeTask(bytes.Replace(doc, []byte("fmirror\xf5"), []byte("fmirror\xf4"), 1)); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a false that is spelled out: %v", err)
+	}
+	task.Mirror = false
+	without, err := EncodeTask(&task)
+	if err != nil || len(without) != len(doc)-len("fmirror\xf5") {
+		t.Errorf("%d bytes without, %d with, %v", len(without), len(doc), err)
+	}
+	for name, want := range map[string]bool{"mnist": false, "glyph-digits": false, "fashion-mnist": true, "cifar-10": true, "cifar-100": true} {
+		if known := data.WellKnownTask(name); known.Mirrored() != want {
+			t.Errorf("%s is mirrored: %t", name, !want)
 		}
 	}
 }

@@ -43,13 +43,16 @@ func EncodeTask(t *data.Task) ([]byte, error) {
 		return list(len(v), func(i int) qp.Assemble { return qp.Float(v[i]) })
 	}
 	sides := []int{t.Shape.C, t.Shape.H, t.Shape.W}
-	node, err := qp.BuildMap(basicnode.Prototype.Any, 6, func(ma datamodel.MapAssembler) {
+	node, err := qp.BuildMap(basicnode.Prototype.Any, 7, func(ma datamodel.MapAssembler) {
 		qp.MapEntry(ma, "version", qp.Int(int64(t.Version)))
 		qp.MapEntry(ma, "name", qp.String(t.Name))
 		qp.MapEntry(ma, "classes", list(len(t.Classes), func(i int) qp.Assemble { return qp.String(t.Classes[i]) }))
 		qp.MapEntry(ma, "shape", list(len(sides), func(i int) qp.Assemble { return qp.Int(int64(sides[i])) }))
 		qp.MapEntry(ma, "mean", floats(t.Mean))
 		qp.MapEntry(ma, "std", floats(t.Std))
+		if t.Mirror {
+			qp.MapEntry(ma, "mirror", qp.Bool(true))
+		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode task %s: %w", t.Name, err)
@@ -124,6 +127,9 @@ func taskOf(n datamodel.Node) (*data.Task, error) {
 	for _, item := range r.items(r.field(n, "std"), MaxTaskBytes) {
 		t.Std = append(t.Std, r.number(item))
 	}
+	if mirror, err := n.LookupByString("mirror"); err == nil { // absent: false
+		t.Mirror = r.truth(mirror)
+	}
 	return t, r.err
 }
 
@@ -188,6 +194,15 @@ func (r *nodeReader) number(n datamodel.Node) float64 {
 		return 0
 	}
 	v, err := n.AsFloat()
+	r.note(err)
+	return v
+}
+
+func (r *nodeReader) truth(n datamodel.Node) bool {
+	if n == nil || r.err != nil {
+		return false
+	}
+	v, err := n.AsBool()
 	r.note(err)
 	return v
 }

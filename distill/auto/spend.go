@@ -136,7 +136,7 @@ func (w weigher) bytes(s Spending, n int) int64 {
 	if labels := w.method.Settings()["labels"]; labels == "learned" {
 		images.Soft = make([]float32, images.Len()*samples.Classes)
 	}
-	recipe := tiling.Recipe()
+	recipe := tiling.Recipe(w.req, tiling.Suitable)
 	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, IPC: n, Seed: w.req.Seed, Pixels: w.pixels, Recipe: &recipe, Bare: true,
 		Result: &distill.Result{Images: images, Formation: form, SmallestGroup: distill.LeastGroup}})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/tiling"
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/nn"
 )
@@ -35,12 +34,11 @@ func DefaultDC() GM {
 	return GM{InnerRate: 0.01, Matching: Matching{Iterations: 120, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Width: 16, Batch: 64, Start: tiling.Centroids, Formation: tiling.UsualFormation, Augment: tiling.None}}
 }
 
-// DefaultDSA has the settings of the measured recipe GM2, whose augmentation is
-// the affine that suits digits; augment=dsa and augment=dsa-noflip are the
-// authors'.
+// DefaultDSA has the settings of the measured recipe GM2, whose augmentation
+// for digits is affine; augment=dsa and augment=dsa-noflip are the authors'.
 func DefaultDSA() GM {
 	m := DefaultDC()
-	m.Siamese, m.Augment = true, augment.Affine
+	m.Siamese, m.Augment = true, tiling.Suitable
 	return m
 }
 
@@ -65,7 +63,7 @@ func (m GM) Summary() string {
 }
 
 func (m *GM) options() distill.Options {
-	augmentations := []string{augment.Affine, augment.DSA, augment.DSANoFlip}
+	augmentations := tiling.Augmentations
 	if !m.Siamese {
 		augmentations = append([]string{tiling.None}, augmentations...)
 	}

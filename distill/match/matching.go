@@ -27,7 +27,7 @@ type Matching struct {
 	Batch      int    // real samples a class and iteration, with replacement
 	Start      string // tiling.Centroids, Noise or Real
 	Formation  int    // tiles along a side where the request leaves it open
-	Augment    string // one draw a class and iteration, for real batch and tiles
+	Augment    string // one draw a class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
 	Networks   uint64 // seed of the networks, public
 }
 
@@ -95,7 +95,7 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}
-	recipe := tiling.Recipe()
+	recipe := tiling.Recipe(req, r.Augment)
 	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe}
 	if r.Matching.Start == tiling.Real {
 		out.SmallestGroup = 1

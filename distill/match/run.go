@@ -41,6 +41,7 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 	if err != nil {
 		return nil, err
 	}
+	m.Augment = tiling.Suited(m.Augment, req)
 	r := &run{Matching: m, method: method, req: req, formation: formation, held: req.Samples.Held(), members: req.Samples.ByClass()}
 	r.rng = rand.New(&r.pcg)
 	name := method.Name()

@@ -25,8 +25,27 @@ func FormationFor(req distill.Request, own int) (data.Formation, error) {
 	return f, err
 }
 
-// None is the augmentation that changes nothing.
-const None = "none"
+// Names of augmentations beside those of package augment: the one that changes
+// nothing, and what suits the images of a request.
+const (
+	None     = "none"
+	Suitable = "auto"
+)
+
+// Augmentations are the names that methods take, but for None.
+var Augmentations = append([]string{Suitable}, augment.Names...)
+
+// Suited is the augmentation of a name for a request: digits keep their sides
+// and may turn a little, photographs have no side and stand upright.
+func Suited(name string, req distill.Request) string {
+	switch {
+	case name != Suitable:
+		return name
+	case req.Mirror:
+		return augment.MildFlip
+	}
+	return augment.Affine
+}
 
 // Augmentation is the strategy of a name, or of None.
 func Augmentation(name string) (augment.Strategy, error) {
@@ -36,8 +55,17 @@ func Augmentation(name string) (augment.Strategy, error) {
 	return augment.Parse(name)
 }
 
-// Recipe is how networks train on tiles (federated-recipes.md 2, step 7), with a
-// rate that falls to 0.
-func Recipe() train.Recipe {
-	return train.Recipe{Optimizer: train.Adam, LR: 1e-3, Schedule: train.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: augment.Affine}
+// Recipe is how networks train on tiles of a request that were learned under an
+// augmentation (federated-recipes.md 2, step 7): under the same, else the one
+// that suits, with a rate that falls to 0. Rectangles are mixed only where images
+// may be mirrored, since half of a digit is another digit.
+func Recipe(req distill.Request, augmentation string) train.Recipe {
+	if augmentation == None {
+		augmentation = Suitable
+	}
+	r := train.Recipe{Optimizer: train.Adam, LR: 1e-3, Schedule: train.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req)}
+	if req.Mirror {
+		r.CutMix = 0.5
+	}
+	return r
 }

@@ -36,6 +36,7 @@ type run struct {
 }
 
 func newRun(m Method, req distill.Request) (*run, error) {
+	m.Augment = tiling.Suited(m.Augment, req)
 	r := &run{Method: m, req: req}
 	var err error
 	if r.formation, err = tiling.FormationFor(req, m.Formation); err != nil {
@@ -150,10 +151,7 @@ func (r *run) result() (*distill.Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
-	recipe := tiling.Recipe()
-	if r.Augment != tiling.None {
-		recipe.Augment = r.Augment
-	}
+	recipe := tiling.Recipe(r.req, r.Augment)
 	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe, Warnings: r.warnings()}
 	if r.Start == tiling.Real {
 		out.SmallestGroup = 1

@@ -21,7 +21,6 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/tiling"
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -88,7 +87,7 @@ type Record struct {
 // DefaultATT has settings for a processor: narrow networks and few experts.
 func DefaultATT() Method {
 	return Method{name: "att", Iterations: 300, Cap: 20, Choice: Closest, Metric: L1, Span: 2, MaxStart: 8, Rate: 100, Momentum: 0.5, StepSize: 0.02, StepRate: 1e-4,
-		Labels: Hard, LabelRate: 5, Decay: 0.99, Publish: Average, Start: tiling.Centroids, Formation: tiling.UsualFormation, Augment: augment.Affine,
+		Labels: Hard, LabelRate: 5, Decay: 0.99, Publish: Average, Start: tiling.Centroids, Formation: tiling.UsualFormation, Augment: tiling.Suitable,
 		Experts: 5, ExpertRate: 0.01, ExpertBatch: 256, Width: 16}
 }
 
@@ -145,7 +144,7 @@ func (m *Method) options() distill.Options {
 		distill.Choice("publish", &m.Publish, Last, Average),
 		distill.Choice("start", &m.Start, tiling.Starts...),
 		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
-		distill.Choice("augment", &m.Augment, tiling.None, augment.Affine, augment.DSA, augment.DSANoFlip),
+		distill.Choice("augment", &m.Augment, append([]string{tiling.None}, tiling.Augmentations...)...),
 		distill.Int("experts", &m.Experts, 1, 10_000),
 		distill.Float("expert-rate", &m.ExpertRate, 1e-9, 100),
 		distill.Int("expert-batch", &m.ExpertBatch, 1, 65536),

@@ -57,14 +57,14 @@ func (l *lab) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	req := distill.Request{Samples: first, IPC: ipc, Workers: 1}
+	req := distill.Request{Samples: first, IPC: ipc, Mirror: l.task.Mirrored(), Workers: 1}
 	a, err := auto.Choose(ctx, auto.Question{Request: req, Time: clientTime})
 	if err != nil {
 		return err
 	}
 	l.choice = choice{method: a.Method, why: a.Why, formation: data.NewFormation(1), recipe: train.DefaultRecipe()}
 	if factor, err := strconv.Atoi(a.Method.Settings()["formation"]); err == nil {
-		l.recipe = tiling.Recipe()
+		l.recipe = tiling.Recipe(req, tiling.Suitable)
 		l.formation, err = tiling.FormationFor(req, factor)
 		return err
 	}

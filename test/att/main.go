@@ -160,9 +160,13 @@ func (b *bench) run(ctx context.Context, method string, most int, seed uint64, m
 	return r, os.WriteFile(path, doc, 0o644)
 }
 
+func (b *bench) request(seed uint64) distill.Request {
+	return distill.Request{Samples: b.data.Train, IPC: 1, Seed: seed, Cache: filepath.Join(b.dir, "experts")}
+}
+
 // distil makes the images, counting which steps were compared.
 func (b *bench) distil(ctx context.Context, r *Run) (*distill.Result, error) {
-	req := distill.Request{Samples: b.data.Train, IPC: 1, Seed: r.Seed, Cache: filepath.Join(b.dir, "experts")}
+	req := b.request(r.Seed)
 	if r.Method == "random" {
 		return coreset.Random{}.Distill(ctx, req)
 	}
@@ -194,7 +198,7 @@ func (b *bench) accuracy(ctx context.Context, name string, result *distill.Resul
 	if err != nil {
 		return 0, err
 	}
-	m, err := spec.Fit(ctx, samples, tiling.Recipe(), train.Options{Seed: seed, Workers: 2})
+	m, err := spec.Fit(ctx, samples, tiling.Recipe(b.request(seed), tiling.Suitable), train.Options{Seed: seed, Workers: 2})
 	if err != nil {
 		return 0, err
 	}

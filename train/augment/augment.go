@@ -27,8 +27,35 @@ const (
 	Flip   = "flip"   // left and right changed, every second time; not for digits
 	Scale  = "scale"  // each side by 1/1.2 to 1.2
 	Rotate = "rotate" // by up to 15 degrees
-	Affine = "affine" // shift, rotation and scale at once, border repeated (federated-recipes.md 2)
 )
+
+// The affine families: shift, rotation and scale at once, border repeated. Each
+// is a strategy by itself.
+const (
+	Affine     = "affine"      // federated-recipes.md 2, for digits
+	AffineFlip = "affine-flip" // and left and right changed, every second time
+	Mild       = "mild"        // two thirds of the shift and of the scale, a third of the rotation
+	MildFlip   = "mild-flip"   // and left and right changed, every second time
+)
+
+// affine is the ranges of an affine family.
+type affine struct {
+	shift       float64 // pixels
+	angle       float64 // either way
+	least, most float64 // scale
+	flip        bool
+}
+
+var affines = map[string]affine{
+	Affine:     {shift: 3, angle: 15 * degree, least: 0.85, most: 1.15},
+	AffineFlip: {shift: 3, angle: 15 * degree, least: 0.85, most: 1.15, flip: true},
+	Mild:       {shift: 2, angle: 5 * degree, least: 0.9, most: 1.1},
+	MildFlip:   {shift: 2, angle: 5 * degree, least: 0.9, most: 1.1, flip: true},
+}
+
+// Names lists the strategies that have one, for flags and messages; DSA's
+// families can also be joined.
+var Names = []string{Affine, AffineFlip, Mild, MildFlip, DSA, DSANoFlip}
 
 // families in the order of the authors' strategy string.
 var families = []string{Color, Crop, Cutout, Flip, Scale, Rotate}
@@ -43,12 +70,13 @@ const (
 // mini-batch. The zero Strategy changes nothing.
 type Strategy struct{ families []string }
 
-// Parse reads a strategy: affine, dsa, dsa-noflip, or DSA families joined by
-// underscores, such as color_crop_cutout_flip_scale_rotate.
+// Parse reads a strategy: one of Names, or DSA families joined by underscores,
+// such as color_crop_cutout_flip_scale_rotate.
 func Parse(name string) (Strategy, error) {
+	if _, ok := affines[name]; ok {
+		return Strategy{[]string{name}}, nil
+	}
 	switch name {
-	case Affine:
-		return Strategy{[]string{Affine}}, nil
 	case DSA:
 		return Strategy{families}, nil
 	case DSANoFlip:
@@ -57,7 +85,7 @@ func Parse(name string) (Strategy, error) {
 	var s Strategy
 	for f := range strings.SplitSeq(name, "_") {
 		if !slices.Contains(families, f) || slices.Contains(s.families, f) {
-			return Strategy{}, fmt.Errorf("%w %q: want affine, dsa, dsa-noflip or some of %s", ErrUnknown, name, strings.Join(families, "_"))
+			return Strategy{}, fmt.Errorf("%w %q: want %s or some of %s", ErrUnknown, name, strings.Join(Names, ", "), strings.Join(families, "_"))
 		}
 		s.families = append(s.families, f)
 	}
@@ -65,6 +93,12 @@ func Parse(name string) (Strategy, error) {
 }
 
 func (s Strategy) has(family string) bool { return slices.Contains(s.families, family) }
+
+// affine tells whether the strategy is an affine family.
+func (s Strategy) affine() bool {
+	_, ok := affines[s.families[0]]
+	return ok
+}
 
 // moves tells whether a family resamples the image.
 func (s Strategy) moves() bool {
@@ -132,8 +166,7 @@ func (s Strategy) Apply(x *graph.Node, draws []*graph.Node) *graph.Node {
 		case partContrast:
 			x = stretch(x, d, []int{shape[0], 1, 1, 1})
 		case partTaps:
-			affine := s.has(Affine)
-			x = graph.Warp(x, d, graph.Sampling{Corners: !affine, Border: affine})
+			x = graph.Warp(x, d, graph.Sampling{Corners: !s.affine(), Border: s.affine()})
 		case partMask:
 			x = graph.Mul(x, d)
 		}

@@ -74,7 +74,7 @@ func (l *lab) reference(t *testing.T, outputs ...*graph.Node) [][]float64 {
 }
 
 func TestParse(t *testing.T) {
-	for name, want := range map[string]int{Affine: 1, DSA: 6, DSANoFlip: 5, "color_crop_cutout_flip_scale_rotate": 6, "crop": 1} {
+	for name, want := range map[string]int{Affine: 1, MildFlip: 1, DSA: 6, DSANoFlip: 5, "color_crop_cutout_flip_scale_rotate": 6, "crop": 1} {
 		if s, err := Parse(name); err != nil || len(s.families) != want {
 			t.Errorf("%s: %v, %v", name, s, err)
 		}
@@ -220,7 +220,7 @@ func TestAFamilyLeavesTheOthersAlone(t *testing.T) {
 }
 
 func TestASharedDrawIsTheSameForEveryImage(t *testing.T) {
-	for _, name := range []string{Affine, Color, Crop, Cutout, Flip, Scale, Rotate} {
+	for _, name := range []string{Affine, MildFlip, Color, Crop, Cutout, Flip, Scale, Rotate} {
 		l := newLab(t, name)
 		for _, shared := range []bool{true, false} {
 			differ := false
@@ -238,25 +238,45 @@ func TestASharedDrawIsTheSameForEveryImage(t *testing.T) {
 	}
 }
 
-// With square pixels the affine keeps angles and lengths, whatever the sides.
-func TestAffineStaysWithinItsRanges(t *testing.T) {
-	s, _ := Parse(Affine)
-	wide := data.Shape{C: 1, H: 8, W: 16}
-	m := make([]float32, 6)
-	for seed := range uint64(200) {
-		s.Draw(data.Stream(seed, "test"), 1, wide, false, [][]float32{m})
-		// In pixels: columns by W/2, rows by H/2.
-		a, b, c, d := float64(m[0]), float64(m[1])*16/8, float64(m[3])*8/16, float64(m[4])
-		scale, angle := 1/math.Sqrt(a*d-b*c), math.Atan2(c, a)*180/math.Pi
-		if math.Abs(a-d) > 1e-6 || math.Abs(b+c) > 1e-6 || scale < 0.849 || scale > 1.151 || math.Abs(angle) > 15.01 ||
-			math.Abs(float64(m[2])*8) > 3.01 || math.Abs(float64(m[5])*4) > 3.01 {
-			t.Fatalf("matrix %v: scale %v, angle %v", m, scale, angle)
+// With square pixels an affine keeps angles and lengths, whatever the sides.
+func TestAffinesStayWithinTheirRanges(t *testing.T) {
+	for name, want := range map[string]struct {
+		scale, angle, shift float64
+		flip                bool
+	}{Affine: {.15, 15, 3, false}, AffineFlip: {.15, 15, 3, true}, Mild: {.1, 5, 2, false}, MildFlip: {.1, 5, 2, true}} {
+		s, err := Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wide := data.Shape{C: 1, H: 8, W: 16}
+		m := make([]float32, 6)
+		flipped, most := 0, 0.0
+		for seed := range uint64(400) {
+			s.Draw(data.Stream(seed, "test"), 1, wide, false, [][]float32{m})
+			// In pixels: columns by W/2, rows by H/2.
+			a, b, c, d := float64(m[0]), float64(m[1])*16/8, float64(m[3])*8/16, float64(m[4])
+			if a < 0 {
+				flipped++
+				a, c = -a, -c
+			}
+			scale, angle := 1/math.Sqrt(a*d-b*c), math.Atan2(c, a)*180/math.Pi
+			if math.Abs(a-d) > 1e-6 || math.Abs(b+c) > 1e-6 || math.Abs(scale-1) > want.scale+1e-3 || math.Abs(angle) > want.angle+.01 ||
+				math.Abs(float64(m[2])*8) > want.shift+.01 || math.Abs(float64(m[5])*4) > want.shift+.01 {
+				t.Fatalf("%s: matrix %v: scale %v, angle %v", name, m, scale, angle)
+			}
+			most = max(most, math.Abs(angle))
+		}
+		if want.flip != (flipped > 0) || want.flip && (flipped < 150 || flipped > 250) {
+			t.Errorf("%s: %d of 400 images flipped", name, flipped)
+		}
+		if most < 0.9*want.angle {
+			t.Errorf("%s: the largest angle is %v", name, most)
 		}
 	}
 }
 
 func TestAugmentationsAreDifferentiable(t *testing.T) {
-	for _, name := range []string{Affine, Color, Crop, Cutout, Flip, Scale, Rotate, DSA} {
+	for _, name := range []string{Affine, AffineFlip, Color, Crop, Cutout, Flip, Scale, Rotate, DSA} {
 		l := newLab(t, name)
 		l.draw(5, false)
 		sum := graph.Sum(graph.Mul(l.out, l.out))

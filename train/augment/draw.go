@@ -7,7 +7,9 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// Ranges of the draws (att.md 1.7 for DSA, federated-recipes.md 2 for affine).
+const degree = math.Pi / 180
+
+// Ranges of DSA's draws (att.md 1.7).
 const (
 	brightness  = 1.0
 	saturation  = 2.0
@@ -15,12 +17,7 @@ const (
 	cropShare   = 0.125 // of the side
 	cutoutShare = 0.5   // of the side
 	scaleMost   = 1.2
-	rotateMost  = 15 * math.Pi / 180
-
-	affineShift = 3.0 // pixels
-	affineAngle = 15 * math.Pi / 180
-	affineLeast = 0.85
-	affineMost  = 1.15
+	rotateMost  = 15 * degree
 )
 
 // Draw fills the draws of n images of a shape, memory of the strategy's Shapes:
@@ -75,8 +72,10 @@ func drawMatrix(rng *rand.Rand, family string, shape data.Shape, m []float32) {
 			m[i] = float32(v)
 		}
 	}
-	within := func(low, high float64) float64 { return low + (high-low)*rng.Float64() }
-	h, w := float64(shape.H), float64(shape.W)
+	if a, ok := affines[family]; ok {
+		a.draw(rng, shape, m)
+		return
+	}
 	switch family {
 	case Crop:
 		set(1, 0, wholeShift(rng, shape.W), 0, 1, wholeShift(rng, shape.H))
@@ -87,21 +86,32 @@ func drawMatrix(rng *rand.Rand, family string, shape data.Shape, m []float32) {
 		}
 		set(1, 0, 0, 0, 1, 0)
 	case Scale:
-		x, y := within(1/scaleMost, scaleMost), within(1/scaleMost, scaleMost)
+		x, y := within(rng, 1/scaleMost, scaleMost), within(rng, 1/scaleMost, scaleMost)
 		set(x, 0, 0, 0, y, 0)
 	case Rotate:
-		sin, cos := math.Sincos(within(-rotateMost, rotateMost))
+		sin, cos := math.Sincos(within(rng, -rotateMost, rotateMost))
 		set(cos, -sin, 0, sin, cos, 0)
-	case Affine:
-		sin, cos := math.Sincos(within(-affineAngle, affineAngle))
-		scale := within(affineLeast, affineMost)
-		right, down := within(-affineShift, affineShift), within(-affineShift, affineShift)
-		// Coordinates run from -1 to 1 along both sides: the ratio of sides
-		// keeps angles.
-		set(cos/scale, -sin/scale*h/w, 2*right/w, sin/scale*w/h, cos/scale, 2*down/h)
 	default:
 		set(1, 0, 0, 0, 1, 0)
 	}
+}
+
+// within is a number between two.
+func within(rng *rand.Rand, low, high float64) float64 { return low + (high-low)*rng.Float64() }
+
+// draw draws a matrix. Coordinates run from -1 to 1 along both sides: the ratio
+// of sides keeps angles.
+func (a affine) draw(rng *rand.Rand, shape data.Shape, m []float32) {
+	h, w := float64(shape.H), float64(shape.W)
+	sin, cos := math.Sincos(within(rng, -a.angle, a.angle))
+	scale := within(rng, a.least, a.most)
+	right, down := within(rng, -a.shift, a.shift), within(rng, -a.shift, a.shift)
+	side := 1.0
+	if a.flip && rng.Float64() < 0.5 {
+		side = -1
+	}
+	m[0], m[1], m[2] = float32(side*cos/scale), float32(-sin/scale*h/w), float32(2*right/w)
+	m[3], m[4], m[5] = float32(side*sin/scale*w/h), float32(cos/scale), float32(2*down/h)
 }
 
 // wholeShift is a shift by whole pixels, in coordinates whose corners are -1

@@ -1,0 +1,40 @@
+package train
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// cutMix pastes into every image x of a batch of n the same rectangle of another
+// image of the batch, and mixes their label rows t by its area (Yun et al.
+// 2019). With lambda uniform between 0 and 1 the sides of the rectangle are
+// those of the image times sqrt(1 - lambda); its centre lies anywhere and what
+// lies outside is cut off.
+func cutMix(rng *rand.Rand, x, t []float32, s data.Shape, n int) {
+	share := math.Sqrt(1 - rng.Float64())
+	top, bottom := cut(rng, s.H, share)
+	left, right := cut(rng, s.W, share)
+	pasted := float32((bottom-top)*(right-left)) / float32(s.H*s.W)
+	from, images, labels := rng.Perm(n), slices.Clone(x), slices.Clone(t)
+	size, classes := s.Size(), len(t)/n
+	for i, j := range from {
+		for row := range s.C * s.H {
+			if y := row % s.H; y >= top && y < bottom {
+				at := row * s.W
+				copy(x[i*size+at+left:i*size+at+right], images[j*size+at+left:])
+			}
+		}
+		for k := range classes {
+			t[i*classes+k] += pasted * (labels[j*classes+k] - labels[i*classes+k])
+		}
+	}
+}
+
+// cut is the part of a side that a rectangle covers.
+func cut(rng *rand.Rand, side int, share float64) (from, to int) {
+	centre, half := rng.Float64()*float64(side), share*float64(side)/2
+	return int(math.Round(max(0, centre-half))), int(math.Round(min(float64(side), centre+half)))
+}
