@@ -55,9 +55,9 @@ type Request struct {
 	// Single asks for stored images of one tile each, at a tile's resolution; it
 	// changes nothing for plain images.
 	Single bool
-	// Mirror says that images of the task stay what they are when left and right
-	// change (data.Task.Mirrored).
-	Mirror bool
+	// Augment is the augmentation that suits the images of the task
+	// (data.Task.Augmentation), or empty when nobody said.
+	Augment string
 	// Workers is the number of processor cores to use; 0 for all. It does not
 	// change the result.
 	Workers int
@@ -139,7 +139,7 @@ func (r Request) ID(m Method, f data.Formation) string {
 	if err != nil {
 		panic(err) // strings
 	}
-	fmt.Fprintf(h, "%s %d %s %d %d %+v %t\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f, r.Mirror)
+	fmt.Fprintf(h, "%s %d %s %d %d %+v %s\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f, r.Augment)
 	r.Samples.Digest(h)
 	return hex.EncodeToString(h.Sum(nil))
 }

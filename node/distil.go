@@ -134,7 +134,7 @@ func (opt DistillOptions) choose(ctx context.Context, task *data.Task, samples *
 
 // request is what a method is asked.
 func (opt DistillOptions) request(task *data.Task, samples *data.Samples) distill.Request {
-	req := distill.Request{Samples: samples, Mirror: task.Mirrored(), IPC: opt.IPC, Seed: opt.Seed, Formation: opt.Formation, Single: opt.single, Workers: opt.Workers}
+	req := distill.Request{Samples: samples, Augment: task.Augmentation(), IPC: opt.IPC, Seed: opt.Seed, Formation: opt.Formation, Single: opt.single, Workers: opt.Workers}
 	if opt.Home.Path != "" {
 		req.Cache = opt.Home.file("experts")
 	}

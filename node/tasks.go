@@ -26,7 +26,7 @@ type TaskInfo struct {
 	Shape    [3]int    `json:"shape"`
 	Mean     []float64 `json:"mean"`
 	Std      []float64 `json:"std"`
-	Mirror   bool      `json:"mirror"` // images may be mirrored
+	Augment  string    `json:"augment,omitempty"` // how images may change
 	BuiltIn  bool      `json:"built_in"`
 	Joined   bool      `json:"joined"`
 	Sets     int       `json:"sets"`     // announced sets known
@@ -194,7 +194,7 @@ func (n *Node) taskInfo(c cid.Cid, t *data.Task) TaskInfo {
 	_, builtIn := wellKnownCIDs[c]
 	return TaskInfo{
 		CID: c.String(), Name: t.Name, Classes: t.Classes, Shape: [3]int{t.Shape.C, t.Shape.H, t.Shape.W},
-		Mean: t.Mean, Std: t.Std, Mirror: t.Mirrored(), BuiltIn: builtIn,
+		Mean: t.Mean, Std: t.Std, Augment: t.Augmentation(), BuiltIn: builtIn,
 		Joined:   slices.ContainsFunc(n.notes.taskCIDs(), c.Equals),
 		Sets:     len(n.announcedRoots(c, announce.SubjectSet)),
 		Trainers: len(n.book.Live(announce.Query{Task: c, Subject: announce.SubjectTrainer})),
@@ -203,8 +203,12 @@ func (n *Node) taskInfo(c cid.Cid, t *data.Task) TaskInfo {
 
 // Task is the document that the info was made from.
 func (i TaskInfo) Task() *data.Task {
-	return &data.Task{Version: data.TaskVersion, Name: i.Name, Classes: i.Classes,
-		Shape: data.Shape{C: i.Shape[0], H: i.Shape[1], W: i.Shape[2]}, Mean: i.Mean, Std: i.Std, Mirror: i.Mirror && !i.BuiltIn}
+	t := &data.Task{Version: data.TaskVersion, Name: i.Name, Classes: i.Classes,
+		Shape: data.Shape{C: i.Shape[0], H: i.Shape[1], W: i.Shape[2]}, Mean: i.Mean, Std: i.Std}
+	if !i.BuiltIn { // documents of built-in tasks do not hold it
+		t.Augment = i.Augment
+	}
+	return t
 }
 
 // hasPrefix reports whether a typed prefix names c; at least four characters.

@@ -32,7 +32,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	var split splitFlags
 	var opt study.Options
 	var reading data.Reading
-	from, task, mirror, pixels, validation := data.GlyphPath, "", false, string(artifact.U8), 0.0
+	from, task, augmentation, pixels, validation := data.GlyphPath, "", "", string(artifact.U8), 0.0
 	c := &cobra.Command{Use: "simulate", Short: "What would my devices gain? Any split, method and model beside the baselines", Args: args(0, 0),
 		Long: "Split data over clients, distil each part, merge what is written, train, and compare with random real images of the same\n" +
 			"bytes and treatment, with federated learning and with all the data. No network is used; the code is the nodes' own.\n" +
@@ -43,7 +43,7 @@ func (a *app) simulateCommand() *cobra.Command {
 				return err
 			}
 			p.Pixels = artifact.PixelType(strings.ToUpper(pixels))
-			if p.Data, err = a.openStudyData(cmd, from, task, mirror, reading, validation); err != nil {
+			if p.Data, err = a.openStudyData(cmd, from, task, augmentation, reading, validation); err != nil {
 				return err
 			}
 			if len(p.Consumers) == 0 {
@@ -76,7 +76,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&from, "data", from, "what to split: a path as for 'data add', or registered data by name")
 	f.StringVar(&task, "task", "", "a built-in task that the data at a path belong to (default: recognised, else made of the data)")
-	f.BoolVar(&mirror, "mirror", false, "images of a task made of the data stay what they are when left and right change (built-in tasks know)")
+	f.StringVar(&augmentation, "augment", "", "of a task made of the data, "+augmentHelp)
 	addReadingFlags(c, &reading)
 	split.add(c)
 	f.IntVar(&p.IPC, "ipc", p.IPC, "stored images per class and client")
@@ -129,7 +129,10 @@ func unheld(p study.Plan) string {
 // openStudyData opens registered data by name, or a path: well-known data as
 // their task, other data as a task of their own. Without a test part some of
 // each class is held out; a validation share stands in for the test part.
-func (a *app) openStudyData(cmd *cobra.Command, from, task string, mirror bool, reading data.Reading, validation float64) (ds *data.Dataset, err error) {
+func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string, reading data.Reading, validation float64) (ds *data.Dataset, err error) {
+	if err := checkAugment(augmentation); err != nil {
+		return nil, err
+	}
 	known := data.WellKnownTask(task)
 	if task != "" && known == nil {
 		return nil, node.Fail(node.CodeUsage, "leave out --task: one is made of the data", "%q is no built-in task", task)
@@ -146,7 +149,7 @@ func (a *app) openStudyData(cmd *cobra.Command, from, task string, mirror bool, 
 			return nil, node.Fail(node.CodeUsage, "give a path, or a name that 'distillmesh data ls' lists", "no file %s, and no registered data: %w", from, err)
 		}
 	} else if ds, err = reading.Open(from, known); errors.Is(err, data.ErrUnknownData) {
-		draft := data.Task{Version: data.TaskVersion, Mirror: mirror, Name: strings.ToLower(strings.TrimSuffix(filepath.Base(from), filepath.Ext(from)))}
+		draft := data.Task{Version: data.TaskVersion, Augment: augmentation, Name: strings.ToLower(strings.TrimSuffix(filepath.Base(from), filepath.Ext(from)))}
 		ds, _, err = reading.Derive(from, draft)
 	}
 	if err != nil {

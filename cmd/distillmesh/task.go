@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -26,6 +28,9 @@ func (a *app) taskNewCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, argv []string) (err error) {
 			opt.Draft.Name = argv[0]
 			if opt.Draft.Shape, err = parseShape(shape); err != nil {
+				return err
+			}
+			if err := checkAugment(opt.Draft.Augment); err != nil {
 				return err
 			}
 			return a.with(cmd.Context(), func(conn node.Conn) error {
@@ -50,10 +55,24 @@ func (a *app) taskNewCommand() *cobra.Command {
 	f.StringVar(&shape, "shape", "", "CxHxW of a sample; 1x1xF for a table of F features; brings rows and pictures to that shape")
 	f.Float64SliceVar(&opt.Draft.Mean, "mean", nil, "mean of each channel (of pixel/255) or feature")
 	f.Float64SliceVar(&opt.Draft.Std, "std", nil, "standard deviation of each channel or feature")
-	f.BoolVar(&opt.Draft.Mirror, "mirror", false, "images stay what they are when left and right change: photographs, not writing")
+	f.StringVar(&opt.Draft.Augment, "augment", "", augmentHelp)
 	f.BoolVar(&opt.Publish, "publish", false, "announce it to the mesh")
 	addReadingFlags(c, &opt.Reading)
 	return a.readFlags(c, true)
+}
+
+// augmentHelp is for the flags that say it of a task.
+var augmentHelp = "how images may change and stay what they are: affine (writing), mild (upright things), mild-flip (seen from either side), or\nanother of " +
+	strings.Join(augment.Names, ", ") + " (default: mild-flip in colour, else affine)"
+
+func checkAugment(name string) error {
+	if name == "" {
+		return nil
+	}
+	if _, err := augment.Parse(name); err != nil {
+		return node.Fail(node.CodeUsage, "write --augment mild-flip", "%w", err)
+	}
+	return nil
 }
 
 // parseShape reads CxHxW; empty is none.
@@ -111,8 +130,8 @@ func (a *app) taskShowCommand() *cobra.Command {
 			if a.json {
 				return a.document(t)
 			}
-			a.print("name     %s\ncid      %s\nshape    %s\nclasses  %s\nmean     %v\nstd      %v\nmirror   %s\njoined   %s\nsets     %d announced\ntrainers %d",
-				t.Name, t.CID, shapeOf(t.Shape), strings.Join(t.Classes, ", "), t.Mean, t.Std, yes(t.Mirror), yes(t.Joined), t.Sets, t.Trainers)
+			a.print("name     %s\ncid      %s\nshape    %s\nclasses  %s\nmean     %v\nstd      %v\naugment  %s\njoined   %s\nsets     %d announced\ntrainers %d",
+				t.Name, t.CID, shapeOf(t.Shape), strings.Join(t.Classes, ", "), t.Mean, t.Std, cmp.Or(t.Augment, "-"), yes(t.Joined), t.Sets, t.Trainers)
 			return nil
 		})
 	}}, false)

@@ -14,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -228,27 +229,27 @@ func TestTasksReadBackAndKeepTheirCIDs(t *testing.T) {
 	}
 }
 
-func TestATaskSaysWhetherItsImagesMayBeMirrored(t *testing.T) {
+func TestATaskSaysHowItsImagesMayChange(t *testing.T) {
 	task := *data.WellKnownTask("mnist")
-	task.Name, task.Mirror = "faces", true
+	task.Name, task.Augment = "faces", augment.MildFlip
 	doc, err := EncodeTask(&task)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := DecodeTask(doc); err != nil || !got.Mirror || !got.Mirrored() {
+	if got, err := DecodeTask(doc); err != nil || got.Augmentation() != augment.MildFlip {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, err := DecodeTask(bytes.Replace(doc, []byte("fmirror\xf5"), []byte("fmirror\xf4"), 1)); !errors.Is(err, ErrInvalid) {
-		t.Errorf("a false that is spelled out: %v", err)
+	spelled := []byte("gaugmenti" + augment.MildFlip)
+	if _, err := DecodeTask(bytes.Replace(doc, spelled, []byte("gaugment`"), 1)); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an empty one that is spelled out: %v", err)
 	}
-	task.Mirror = false
-	without, err := EncodeTask(&task)
-	if err != nil || len(without) != len(doc)-len("fmirror\xf5") {
+	task.Augment = ""
+	if without, err := EncodeTask(&task); err != nil || len(without) != len(doc)-len(spelled) || task.Augmentation() != "" {
 		t.Errorf("%d bytes without, %d with, %v", len(without), len(doc), err)
 	}
-	for name, want := range map[string]bool{"mnist": false, "glyph-digits": false, "fashion-mnist": true, "cifar-10": true, "cifar-100": true} {
-		if known := data.WellKnownTask(name); known.Mirrored() != want {
-			t.Errorf("%s is mirrored: %t", name, !want)
+	for _, known := range data.WellKnownTasks() {
+		if _, err := augment.Parse(known.Augmentation()); err != nil {
+			t.Errorf("%s: %v", known.Name, err)
 		}
 	}
 }

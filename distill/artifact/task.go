@@ -50,8 +50,8 @@ func EncodeTask(t *data.Task) ([]byte, error) {
 		qp.MapEntry(ma, "shape", list(len(sides), func(i int) qp.Assemble { return qp.Int(int64(sides[i])) }))
 		qp.MapEntry(ma, "mean", floats(t.Mean))
 		qp.MapEntry(ma, "std", floats(t.Std))
-		if t.Mirror {
-			qp.MapEntry(ma, "mirror", qp.Bool(true))
+		if t.Augment != "" {
+			qp.MapEntry(ma, "augment", qp.String(t.Augment))
 		}
 	})
 	if err != nil {
@@ -127,8 +127,8 @@ func taskOf(n datamodel.Node) (*data.Task, error) {
 	for _, item := range r.items(r.field(n, "std"), MaxTaskBytes) {
 		t.Std = append(t.Std, r.number(item))
 	}
-	if mirror, err := n.LookupByString("mirror"); err == nil { // absent: false
-		t.Mirror = r.truth(mirror)
+	if augment, err := n.LookupByString("augment"); err == nil {
+		t.Augment = r.text(augment)
 	}
 	return t, r.err
 }
@@ -194,15 +194,6 @@ func (r *nodeReader) number(n datamodel.Node) float64 {
 		return 0
 	}
 	v, err := n.AsFloat()
-	r.note(err)
-	return v
-}
-
-func (r *nodeReader) truth(n datamodel.Node) bool {
-	if n == nil || r.err != nil {
-		return false
-	}
-	v, err := n.AsBool()
 	r.note(err)
 	return v
 }

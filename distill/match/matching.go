@@ -25,6 +25,7 @@ type Matching struct {
 	Beta2      float64
 	Width      int    // of the ConvNet
 	Batch      int    // real samples a class and iteration, with replacement
+	Parts      int    // of a class, each matched by tiles of its own
 	Start      string // tiling.Centroids, Noise or Real
 	Formation  int    // tiles along a side where the request leaves it open
 	Augment    string // one draw a class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
@@ -40,6 +41,7 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 		distill.Float("beta2", &m.Beta2, 0, 0.999999),
 		distill.Int("width", &m.Width, 1, 4096),
 		distill.Int("batch", &m.Batch, 1, 100_000),
+		distill.Int("parts", &m.Parts, 1, 100_000),
 		distill.Choice("start", &m.Start, tiling.Starts...),
 		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
 		distill.Choice("augment", &m.Augment, augmentations...),

@@ -72,7 +72,7 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 			if local.Len() == 0 {
 				return ctx.Err()
 			}
-			req := distill.Request{Samples: local, Mirror: r.plan.Data.Task.Mirrored(), IPC: r.plan.IPC, Seed: clientSeed(seed, i), Formation: formation, Workers: max(1, r.workers/len(r.parts)), Cache: r.store.experts()}
+			req := distill.Request{Samples: local, Augment: r.plan.Data.Task.Augmentation(), IPC: r.plan.IPC, Seed: clientSeed(seed, i), Formation: formation, Workers: max(1, r.workers/len(r.parts)), Cache: r.store.experts()}
 			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: r.plan.Pixels, peak: r.peak}
 			if err := c.make(ctx); err != nil {
 				return fmt.Errorf("client %d of %d: %w", i+1, len(r.parts), err)

@@ -35,13 +35,17 @@ const (
 // Augmentations are the names that methods take, but for None.
 var Augmentations = append([]string{Suitable}, augment.Names...)
 
-// Suited is the augmentation of a name for a request: digits keep their sides
-// and may turn a little, photographs have no side and stand upright.
+// Suited is the augmentation of a name for a request: Suitable is what the task
+// says, else what suits most images in colour, photographs, and most others,
+// writing.
 func Suited(name string, req distill.Request) string {
-	switch {
-	case name != Suitable:
+	if name != Suitable {
 		return name
-	case req.Mirror:
+	}
+	if _, err := augment.Parse(req.Augment); err == nil {
+		return req.Augment
+	}
+	if req.Samples != nil && req.Samples.Shape.C == 3 {
 		return augment.MildFlip
 	}
 	return augment.Affine
@@ -57,14 +61,14 @@ func Augmentation(name string) (augment.Strategy, error) {
 
 // Recipe is how networks train on tiles of a request that were learned under an
 // augmentation (federated-recipes.md 2, step 7): under the same, else the one
-// that suits, with a rate that falls to 0. Rectangles are mixed only where images
-// may be mirrored, since half of a digit is another digit.
+// that suits, with a rate that falls to 0. Rectangles are mixed only of upright
+// things, since half of a digit is another digit.
 func Recipe(req distill.Request, augmentation string) train.Recipe {
 	if augmentation == None {
 		augmentation = Suitable
 	}
 	r := train.Recipe{Optimizer: train.Adam, LR: 1e-3, Schedule: train.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req)}
-	if req.Mirror {
+	if suited := Suited(Suitable, req); suited == augment.Mild || suited == augment.MildFlip {
 		r.CutMix = 0.5
 	}
 	return r

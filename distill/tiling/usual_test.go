@@ -4,11 +4,14 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/train/augment"
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 func TestNetworksTrainUnderWhatTheTilesWereLearnedUnder(t *testing.T) {
-	digits, photographs := distill.Request{}, distill.Request{Mirror: true}
+	digits, photographs := distill.Request{Augment: augment.Affine}, distill.Request{Augment: augment.MildFlip}
+	grey, colour := distilltest.Samples(data.Shape{C: 1, H: 8, W: 8}, 2, []int{0}, 1), distilltest.Samples(data.Shape{C: 3, H: 8, W: 8}, 2, []int{0}, 1)
 	for _, c := range []struct {
 		req         distill.Request
 		asked, want string
@@ -20,10 +23,13 @@ func TestNetworksTrainUnderWhatTheTilesWereLearnedUnder(t *testing.T) {
 		{photographs, Suitable, augment.MildFlip, 0.5},
 		{photographs, None, augment.MildFlip, 0.5},
 		{photographs, augment.Mild, augment.Mild, 0.5},
+		{distill.Request{Samples: grey}, Suitable, augment.Affine, 0},
+		{distill.Request{Samples: colour}, Suitable, augment.MildFlip, 0.5},
+		{distill.Request{Samples: colour, Augment: "of a later version"}, Suitable, augment.MildFlip, 0.5},
 	} {
 		r := Recipe(c.req, c.asked)
 		if r.Augment != c.want || r.CutMix != c.cutMix || r.Validate() != nil {
-			t.Errorf("mirror %t, %s: %s, cutmix %v, %v", c.req.Mirror, c.asked, r.Augment, r.CutMix, r.Validate())
+			t.Errorf("%q, %s: %s, cutmix %v, %v", c.req.Augment, c.asked, r.Augment, r.CutMix, r.Validate())
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (l *lab) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	req := distill.Request{Samples: first, IPC: ipc, Mirror: l.task.Mirrored(), Workers: 1}
+	req := distill.Request{Samples: first, IPC: ipc, Augment: l.task.Augmentation(), Workers: 1}
 	a, err := auto.Choose(ctx, auto.Question{Request: req, Time: clientTime})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -37,17 +38,17 @@ type Task struct {
 	Shape   Shape
 	Mean    []float64 // a channel, or a feature for tables (1x1xF)
 	Std     []float64
-	// Mirror says that images stay what they are when left and right change.
-	Mirror bool
+	// Augment names the changes under which images stay what they are, in the
+	// terms of package augment; empty: not said.
+	Augment string
 }
 
 // IsTable reports whether samples are rows of features rather than images.
 func (t *Task) IsTable() bool { return t.Shape.C == 1 && t.Shape.H == 1 }
 
-// Mirrored tells whether images of the task may be mirrored, left and right
-// changed: a cat stays one, a digit does not. The documents of well-known tasks
-// are older than the question.
-func (t *Task) Mirrored() bool { return t.Mirror || slices.Contains(mirrored, t.Name) }
+// Augmentation is Augment where the task says it, or what is known of a
+// well-known task, whose document is older than the question.
+func (t *Task) Augmentation() string { return cmp.Or(t.Augment, suited[t.Name]) }
 
 // constants is how many values Mean and Std hold.
 func (t *Task) constants() int {
@@ -98,8 +99,10 @@ func (t *Task) Validate() error {
 	if err := t.Shape.check(); err != nil {
 		return fail("shape: %v", err)
 	}
-	if t.Mirror && t.IsTable() {
-		return fail("rows of a table have no left and right to mirror")
+	if t.Augment != "" {
+		if err := checkName(t.Augment); err != nil {
+			return fail("augmentation %q: %v", t.Augment, err)
+		}
 	}
 	if len(t.Mean) != t.constants() || len(t.Std) != t.constants() {
 		return fail("%d means and %d deviations, want %d of each", len(t.Mean), len(t.Std), t.constants())

@@ -23,8 +23,9 @@ var wellKnownTasks = []*Task{
 		Shape{3, 32, 32}, []float64{.5071, .4865, .4409}, []float64{.2673, .2564, .2762}),
 }
 
-// mirrored are those whose images may be.
-var mirrored = []string{"fashion-mnist", "cifar-10", "cifar-100"}
+// suited are their augmentations. A mirrored digit is none, and a cat is; shoes of
+// Fashion-MNIST all point to the left.
+var suited = map[string]string{"glyph-digits": "affine", "mnist": "affine", "fashion-mnist": "mild", "cifar-10": "mild-flip", "cifar-100": "mild-flip"}
 
 const cifar100Names = `apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
 camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
