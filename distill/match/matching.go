@@ -23,9 +23,8 @@ type Matching struct {
 	Rate       float64 // of Adam, to zero along a cosine
 	Beta1      float64
 	Beta2      float64
-	Width      int    // of the ConvNet
+	Width      int    // of the ConvNet; 0 for what suits the request
 	Batch      int    // real samples a class and iteration, with replacement
-	Parts      int    // of a class, each matched by tiles of its own
 	Start      string // tiling.Centroids, Noise or Real
 	Formation  int    // tiles along a side where the request leaves it open
 	Augment    string // one draw a class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
@@ -39,14 +38,32 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 		distill.Float("rate", &m.Rate, 1e-9, 100),
 		distill.Float("beta1", &m.Beta1, 0, 0.9999),
 		distill.Float("beta2", &m.Beta2, 0, 0.999999),
-		distill.Int("width", &m.Width, 1, 4096),
+		distill.Auto(distill.Int("width", &m.Width, 0, 4096)),
 		distill.Int("batch", &m.Batch, 1, 100_000),
-		distill.Int("parts", &m.Parts, 1, 100_000),
 		distill.Choice("start", &m.Start, tiling.Starts...),
 		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
 		distill.Choice("augment", &m.Augment, augmentations...),
 		distill.Seed("networks", &m.Networks),
 	}
+}
+
+// Widths of networks that see enough: on colour the narrow ones do not
+// (docs/methods.md has both).
+const (
+	greyWidth   = 16
+	colourWidth = 64
+)
+
+// suited is the settings with what the request decides.
+func (m Matching) suited(req distill.Request) Matching {
+	m.Augment = tiling.Suited(m.Augment, req)
+	if m.Width == 0 {
+		m.Width = greyWidth
+		if req.Samples.Shape.C > 1 {
+			m.Width = colourWidth
+		}
+	}
+	return m
 }
 
 // check refuses what no run can do.

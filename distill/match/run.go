@@ -14,25 +14,22 @@ import (
 // run is one distillation.
 type run struct {
 	Matching
-	method     matcher
-	req        distill.Request
-	formation  data.Formation
-	tile       data.Shape
-	held       []int   // classes
-	members    [][]int // samples of each class
-	perClass   int     // tiles
-	parts      int     // of a class
-	secs       []section
-	perSection int // tiles
-	real       tiling.Range
-	pair       *siamese
-	trainer    *trainer // nil: networks stay fresh
-	state      state
-	grad       []float32
-	id         string // of the request, once asked for
-	streams    struct{ network, inner, draw string }
-	pcg        rand.PCG
-	rng        *rand.Rand
+	method    matcher
+	req       distill.Request
+	formation data.Formation
+	tile      data.Shape
+	held      []int   // classes
+	members   [][]int // samples of each class
+	perClass  int     // tiles
+	real      tiling.Range
+	pair      *siamese
+	trainer   *trainer // nil: networks stay fresh
+	state     state
+	grad      []float32
+	id        string // of the request, once asked for
+	streams   struct{ network, inner, draw string }
+	pcg       rand.PCG
+	rng       *rand.Rand
 }
 
 func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.Request) (*run, error) {
@@ -44,17 +41,12 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 	if err != nil {
 		return nil, err
 	}
-	m.Augment = tiling.Suited(m.Augment, req)
+	m = m.suited(req)
 	r := &run{Matching: m, method: method, req: req, formation: formation, held: req.Samples.Held(), members: req.Samples.ByClass()}
 	r.rng = rand.New(&r.pcg)
 	name := method.Name()
 	r.streams.network, r.streams.inner, r.streams.draw = name+"-network", name+"-inner", name+"-draw"
 	r.tile, r.perClass = r.formation.TileShape(req.Samples.Shape), req.IPC*r.formation.Tiles()
-	r.parts = r.partsOf()
-	r.perSection = r.perClass / r.parts
-	if r.secs, err = r.sections(ctx); err != nil {
-		return nil, err
-	}
 	if err := r.compile(pool); err != nil {
 		return nil, err
 	}
@@ -66,8 +58,12 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 	if req.Resume != nil {
 		return r, r.restore(req.Resume)
 	}
-	r.state.tiles, err = r.start(ctx)
-	return r, err
+	first, err := tiling.Start{Samples: req.Samples, Formation: formation, PerClass: r.perClass, Kind: m.Start, Seed: req.Seed, Purpose: name + "-start"}.Tiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.state.tiles = first.X
+	return r, nil
 }
 
 // compile makes the programs.
@@ -80,7 +76,7 @@ func (r *run) compile(pool *kernel.Pool) error {
 	if err != nil {
 		return err
 	}
-	if r.pair, err = newSiamese(pool, r.method.objective(), net, strategy, r.formation, r.perSection, r.Batch); err != nil {
+	if r.pair, err = newSiamese(pool, r.method.objective(), net, strategy, r.formation, r.perClass, r.Batch); err != nil {
 		return err
 	}
 	r.trainer, err = newTrainer(pool, r.method.inner(), r.pair, r.held, r.perClass)
@@ -91,10 +87,10 @@ func (r *run) compile(pool *kernel.Pool) error {
 func (r *run) iterate() float64 {
 	step := uint64(r.state.step)
 	r.network(step)
-	loss, size := 0.0, r.perSection*r.tile.Size()
-	for k, s := range r.secs {
-		data.Restart(&r.pcg, r.req.Seed, r.streams.draw, step, uint64(s.class)+uint64(k%r.parts)<<32)
-		l, grad, err := r.pair.match(r.rng, r.req.Samples, s.class, s.members, r.Batch, r.state.tiles[k*size:(k+1)*size], r.perSection)
+	loss, size := 0.0, r.perClass*r.tile.Size()
+	for k, class := range r.held {
+		data.Restart(&r.pcg, r.req.Seed, r.streams.draw, step, uint64(class))
+		l, grad, err := r.pair.match(r.rng, r.req.Samples, class, r.members[class], r.Batch, r.state.tiles[k*size:(k+1)*size], r.perClass)
 		if err != nil {
 			panic(err) // sizes are the run's own
 		}
