@@ -35,7 +35,7 @@ func (a *app) distillCommand() *cobra.Command {
 				return err
 			}
 			if opt.Budget > 0 && cmd.Flags().Changed("ipc") {
-				return node.Fail(node.CodeUsage, "give one of them", "--budget decides how many images there are, and so does --ipc")
+				return errBoth
 			}
 			return a.with(cmd.Context(), func(conn node.Conn) error {
 				info, err := node.Distill(cmd.Context(), conn, opt, a.report)

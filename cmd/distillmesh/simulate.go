@@ -32,7 +32,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	var split splitFlags
 	var opt study.Options
 	var reading data.Reading
-	from, task, augmentation, pixels, validation := data.GlyphPath, "", "", string(artifact.U8), 0.0
+	from, task, augmentation, budget, pixels, validation := data.GlyphPath, "", "", "", string(artifact.U8), 0.0
 	c := &cobra.Command{Use: "simulate", Short: "What would my devices gain? Any split, method and model beside the baselines", Args: args(0, 0),
 		Long: "Split data over clients, distil each part, merge what is written, train, and compare with random real images of the same\n" +
 			"bytes and treatment, with federated learning and with all the data. No network is used; the code is the nodes' own.\n" +
@@ -41,6 +41,12 @@ func (a *app) simulateCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if p.Split, err = split.parse(2); err != nil {
 				return err
+			}
+			if p.Budget, err = parseBudget(budget); err != nil {
+				return err
+			}
+			if p.Budget > 0 && cmd.Flags().Changed("ipc") {
+				return errBoth
 			}
 			p.Pixels = artifact.PixelType(strings.ToUpper(pixels))
 			if p.Data, err = a.openStudyData(cmd, from, task, augmentation, reading, validation); err != nil {
@@ -80,6 +86,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	addReadingFlags(c, &reading)
 	split.add(c)
 	f.IntVar(&p.IPC, "ipc", p.IPC, "stored images per class and client")
+	f.StringVar(&budget, "budget", "", "how many bytes a client's set may weigh, such as 20KB: decides the images, and what they hold")
 	f.StringSliceVar(&p.Methods, "method", nil, "methods and federated strategies, with settings after colons (default: "+strings.Join(usualMethods, ",")+")")
 	f.StringSliceVar(&p.Consumers, "model", nil, "models to train (default: those of "+strings.Join(usualImageModels, ",")+" that fit, else "+strings.Join(usualTableModels, ",")+")")
 	f.IntVar(&p.Seeds, "seeds", p.Seeds, "runs of each combination")

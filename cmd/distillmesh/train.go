@@ -16,6 +16,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/model"
 )
 
+var errBoth = node.Fail(node.CodeUsage, "give one of them", "--budget decides how many images there are, and so does --ipc")
+
 // parseBudget reads a number of bytes; empty is none.
 func parseBudget(s string) (int64, error) {
 	if s == "" {

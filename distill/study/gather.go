@@ -16,6 +16,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/labelsolve"
 	"github.com/distillmesh/distillmesh/train"
@@ -55,7 +56,11 @@ type clientNote struct {
 // gather distils all clients' parts, or reads what was distilled before, and
 // merges what the written sets hold. A formation of 0 is the method's own.
 func (r *runner) gather(ctx context.Context, label string, m distill.Method, formation, seed int) (*gathered, error) {
-	id, err := hash(r.identity, r.plan.splitOf(seed), r.plan.IPC, r.plan.Pixels, m.Name(), m.Version(), m.Settings(), formation, seed)
+	parts := []any{r.identity, r.plan.splitOf(seed), r.plan.IPC, r.plan.Pixels, m.Name(), m.Version(), m.Settings(), formation, seed}
+	if r.plan.Budget > 0 {
+		parts = append(parts, r.plan.Budget)
+	}
+	id, err := hash(parts...)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +79,9 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 			}
 			req := distill.Request{Samples: local, Augment: r.plan.Data.Task.Augmentation(), IPC: r.plan.IPC, Seed: clientSeed(seed, i), Formation: formation, Workers: max(1, r.workers/len(r.parts)), Cache: r.store.experts()}
 			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: r.plan.Pixels, peak: r.peak}
+			if err := c.spend(r.plan.Budget); err != nil {
+				return fmt.Errorf("client %d of %d: %w", i+1, len(r.parts), err)
+			}
 			if err := c.make(ctx); err != nil {
 				return fmt.Errorf("client %d of %d: %w", i+1, len(r.parts), err)
 			}
@@ -105,10 +113,21 @@ type client struct {
 	method distill.Method
 	req    distill.Request
 	pixels artifact.PixelType
+	bare   bool // nothing for eyes
 	peak   *peaks
 	set    *artifact.Set
 	bytes  int64
 	note   clientNote
+}
+
+// spend decides what the set holds by its budget, if there is one.
+func (c *client) spend(budget int64) error {
+	if budget == 0 {
+		return nil
+	}
+	s, err := auto.Spend(c.task, c.method, c.req, c.pixels, budget)
+	c.req.IPC, c.req.Formation, c.req.Single, c.bare = s.IPC, s.Formation, s.Single, s.Bare
+	return err
 }
 
 // make reads the set, or distils, writes and reads it.
@@ -131,7 +150,7 @@ func (c *client) make(ctx context.Context) error {
 		return err
 	}
 	c.note.Seconds, c.note.PeakRSS, c.note.Warnings = since(began), watch.mib(), result.Warnings
-	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: c.task, Method: c.method, IPC: c.req.IPC, Seed: c.req.Seed, Result: result, Pixels: c.pixels}, c.req.Samples)
+	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: c.task, Method: c.method, IPC: c.req.IPC, Seed: c.req.Seed, Result: result, Pixels: c.pixels, Bare: c.bare}, c.req.Samples)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,10 @@ type Plan struct {
 	Data  *data.Dataset // with a test part
 	Split data.Split    // its seed is the run's
 	IPC   int           // stored images per class and client
+	// Budget, when not 0, is how many bytes the set of a client may weigh; it
+	// decides the images and what they hold, of methods and controls, in place of
+	// IPC.
+	Budget int64
 	// Methods are names of distillation methods and federated strategies, with
 	// settings: "dm", "kip:official=true", "fedavg:rounds=5:steps=20".
 	Methods   []string
@@ -77,8 +81,8 @@ func (p *Plan) entries() ([]entry, error) {
 		return refuse("the data have no test part")
 	case len(p.Methods) == 0 || len(p.Consumers) == 0:
 		return refuse("at least one method and one model are needed")
-	case p.Seeds < 1 || p.IPC < 1 || p.Curve < 1 || p.Steps < 0:
-		return refuse("seeds is %d, ipc %d, curve %d, steps %d: want at least 1, 1, 1 and 0", p.Seeds, p.IPC, p.Curve, p.Steps)
+	case p.Seeds < 1 || p.IPC < 1 || p.Curve < 1 || p.Steps < 0 || p.Budget < 0:
+		return refuse("seeds is %d, ipc %d, curve %d, steps %d, budget %d: want at least 1, 1, 1, 0 and 0", p.Seeds, p.IPC, p.Curve, p.Steps, p.Budget)
 	}
 	if !slices.Contains([]artifact.PixelType{artifact.U8, artifact.F16, artifact.F32}, p.Pixels) {
 		return refuse("%w %q, want U8, F16 or F32", artifact.ErrPixels, p.Pixels)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -176,6 +177,25 @@ func TestEveryMethodHasAControlOfItsTreatment(t *testing.T) {
 	}
 	if slices.ContainsFunc(doc.Rows, func(r Row) bool { return r.Method == p.Methods[3] && r.Consumer == "ntk:1" }) {
 		t.Error("a closed-form consumer took part in federated averaging")
+	}
+}
+
+func TestABudgetHoldsForMethodsAndControls(t *testing.T) {
+	p := smallPlan(t)
+	p.Methods, p.Consumers, p.Seeds, p.Budget = []string{"dm:iterations=2:width=4", "random"}, []string{"mlp"}, 1, 2500
+	images := map[string]int{}
+	for _, r := range run(t, t.Context(), p, Options{Dir: t.TempDir()}).Rows {
+		if r.Method != All && (r.Bytes.Up > 3*p.Budget || r.Bytes.Up < 2*p.Budget) {
+			t.Errorf("%s: three sets of at most %d bytes weigh %d", r.Method, p.Budget, r.Bytes.Up)
+		}
+		images[r.Method] = r.Images
+	}
+	if dm, control := images["dm:iterations=2:width=4"], images["random:as=dm:iterations=2:width=4"]; dm < 6*2 || control < dm || control > dm+6*2 {
+		t.Errorf("stored images %v", images)
+	}
+	p.Budget = 900
+	if _, err := Run(t.Context(), p, Options{Dir: t.TempDir()}); !errors.Is(err, distill.ErrBudget) {
+		t.Errorf("a budget that holds nothing: %v", err)
 	}
 }
 

@@ -164,7 +164,7 @@ func facts(doc *study.Document) []fact {
 		{"Data", fmt.Sprintf("%s: %s to train, %s to test, %s", doc.Data, count(doc.Train), count(doc.Test), pluralClasses(len(doc.Classes)))},
 		{"Task", doc.Task},
 		{"Split", fmt.Sprintf("%s, seed %d", splitText(doc.Split), doc.Split.Seed)},
-		{"Stored images", fmt.Sprintf("%d a class and client, pixels as %s", doc.IPC, doc.Pixels)},
+		{"Stored images", stored(doc)},
 		{"Tiles a stored image", formation},
 		{"Training steps", steps},
 		{"Methods", strings.Join(methodsOf(doc), ", ")},
@@ -179,4 +179,12 @@ func pluralClasses(n int) string {
 		return "1 class"
 	}
 	return count(n) + " classes"
+}
+
+// stored says how many images clients send, or what they may weigh.
+func stored(doc *study.Document) string {
+	if doc.Budget > 0 {
+		return fmt.Sprintf("what %d bytes a client hold, pixels as %s", doc.Budget, doc.Pixels)
+	}
+	return fmt.Sprintf("%d a class and client, pixels as %s", doc.IPC, doc.Pixels)
 }
