@@ -17,6 +17,7 @@ import (
 	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/zca"
 )
 
 // What simulate compares unless told otherwise.
@@ -32,6 +33,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	var split splitFlags
 	var opt study.Options
 	var reading data.Reading
+	whiten := false
 	from, task, augmentation, budget, pixels, validation := data.GlyphPath, "", "", "", string(artifact.U8), 0.0
 	c := &cobra.Command{Use: "simulate", Short: "What would my devices gain? Any split, method and model beside the baselines", Args: args(0, 0),
 		Long: "Split data over clients, distil each part, merge what is written, train, and compare with random real images of the same\n" +
@@ -51,6 +53,12 @@ func (a *app) simulateCommand() *cobra.Command {
 			p.Pixels = artifact.PixelType(strings.ToUpper(pixels))
 			if p.Data, err = a.openStudyData(cmd, from, task, augmentation, reading, validation); err != nil {
 				return err
+			}
+			if whiten {
+				a.report(node.Progress{Stage: "whiten"})
+				if p.Data, err = zca.Whiten(cmd.Context(), p.Data, opt.Workers); err != nil {
+					return err
+				}
 			}
 			if len(p.Consumers) == 0 {
 				p.Consumers = usualModels(p.Data.Task)
@@ -95,6 +103,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	f.IntVar(&p.Steps, "steps", 0, "training steps (default: what the sets recommend)")
 	f.IntVar(&p.Curve, "curve", p.Curve, "times that the test set is looked at during a training")
 	f.Float64Var(&validation, "validation", 0, "score on this share of the training samples, held out, and leave the test part alone: for choosing settings")
+	f.BoolVar(&whiten, "zca", false, "whiten images by the statistics of all training samples, as literature on pooled data does; no device of a mesh has them")
 	f.BoolVar(&p.NoBound, "no-bound", false, "leave out the training on all data")
 	f.IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
 	f.StringVarP(&opt.Dir, "output", "o", "", "folder of what is done and of the report (default: study-DATA.SPLIT.CLIENTS)")
