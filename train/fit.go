@@ -118,7 +118,7 @@ func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, er
 	if err != nil {
 		return nil, err
 	}
-	if (r.Augment != "" || r.CutMix > 0) && !Augments(s.Shape) {
+	if !r.Suits(s.Shape) {
 		return nil, fmt.Errorf("%w: augmentation moves pixels about, %v are no images", ErrSamples, s.Shape)
 	}
 	state := newState(net, s, r, opt.Seed)

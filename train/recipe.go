@@ -105,6 +105,10 @@ func (r Recipe) strategy() (augment.Strategy, error) {
 // of a table cannot.
 func Augments(s data.Shape) bool { return s.H > 1 && s.W > 1 }
 
+// Suits tells whether samples of a shape can be trained on by the recipe: what
+// changes or mixes images does not suit rows of a table.
+func (r Recipe) Suits(s data.Shape) bool { return r.Augment == "" && r.CutMix == 0 || Augments(s) }
+
 // perEpoch is the number of steps in one pass over n samples; the last step of
 // a pass may be a smaller batch.
 func (r Recipe) perEpoch(n int) int { return (n + r.Batch - 1) / r.Batch }

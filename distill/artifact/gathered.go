@@ -30,7 +30,7 @@ func RecommendedRecipe(sets []*Set, n int) *train.Recipe {
 	var out *train.Recipe
 	for _, s := range sets {
 		r := s.Manifest.Recipe
-		if r == nil || out != nil && *r != *out || r.Augment != "" && !train.Augments(s.Manifest.Images.shape()) {
+		if r == nil || out != nil && *r != *out || !r.Suits(s.Manifest.Images.shape()) {
 			return nil
 		}
 		out = r

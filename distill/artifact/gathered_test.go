@@ -32,6 +32,8 @@ func TestARecipeIsFollowedOnlyWhenAllSetsAgreeAndItIsModest(t *testing.T) {
 		"a rate of naught": {[]*Set{set(func(r *train.Recipe) { r.LR = 1e-300 })}, false},
 		"all weight":       {[]*Set{set(func(r *train.Recipe) { r.WeightDecay = 1000 })}, false},
 		"an endless batch": {[]*Set{set(func(r *train.Recipe) { r.Batch = 1 << 16 })}, false},
+		"mixed tables":     {[]*Set{{Manifest: Manifest{Recipe: set(func(r *train.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, Images: ImagesInfo{Shape: [3]int{1, 1, 13}}}}}, false},
+		"mixed images":     {[]*Set{set(func(r *train.Recipe) { r.CutMix = 0.5 })}, true},
 	} {
 		if got := RecommendedRecipe(c.sets, 80); (got != nil) != c.want {
 			t.Errorf("%s: %+v", name, got)
