@@ -31,11 +31,8 @@ func (a *app) distillCommand() *cobra.Command {
 			if opt.Options, err = parseOptions(options); err != nil {
 				return err
 			}
-			if opt.Budget, err = parseBudget(budget); err != nil {
+			if opt.Budget, err = imageBudget(cmd, budget); err != nil {
 				return err
-			}
-			if opt.Budget > 0 && cmd.Flags().Changed("ipc") {
-				return errBoth
 			}
 			return a.with(cmd.Context(), func(conn node.Conn) error {
 				info, err := node.Distill(cmd.Context(), conn, opt, a.report)

@@ -44,11 +44,8 @@ func (a *app) simulateCommand() *cobra.Command {
 			if p.Split, err = split.parse(2); err != nil {
 				return err
 			}
-			if p.Budget, err = parseBudget(budget); err != nil {
+			if p.Budget, err = imageBudget(cmd, budget); err != nil {
 				return err
-			}
-			if p.Budget > 0 && cmd.Flags().Changed("ipc") {
-				return errBoth
 			}
 			p.Pixels = artifact.PixelType(strings.ToUpper(pixels))
 			if p.Data, err = a.openStudyData(cmd, from, task, augmentation, reading, validation); err != nil {

@@ -16,8 +16,6 @@ import (
 	"github.com/distillmesh/distillmesh/train/model"
 )
 
-var errBoth = node.Fail(node.CodeUsage, "give one of them", "--budget decides how many images there are, and so does --ipc")
-
 // parseBudget reads a number of bytes; empty is none.
 func parseBudget(s string) (int64, error) {
 	if s == "" {
@@ -30,11 +28,21 @@ func parseBudget(s string) (int64, error) {
 	return int64(n), nil
 }
 
+// imageBudget reads the number of bytes that decides how many images there are,
+// in place of --ipc.
+func imageBudget(c *cobra.Command, s string) (int64, error) {
+	n, err := parseBudget(s)
+	if n > 0 && c.Flags().Changed("ipc") {
+		return 0, node.Fail(node.CodeUsage, "give one of them", "--budget decides how many images there are, and so does --ipc")
+	}
+	return n, err
+}
+
 func (a *app) trainCommand() *cobra.Command {
 	opt, recipe := node.TrainOptions{Model: node.AutoModel}, train.DefaultRecipe()
 	var held bool
 	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0),
-		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. Without a flag of the recipe (optimizer to augment) it is the one that all sets recommend.\nAn interrupted training resumes when the same command runs again.",
+		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. Without a flag of the recipe (optimizer to cutmix) it is the one that all sets recommend.\nAn interrupted training resumes when the same command runs again.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opt.Task == "" {
 				return node.Fail(node.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")

@@ -172,31 +172,29 @@ func Whiten(ctx context.Context, ds *data.Dataset, workers int) (*data.Dataset, 
 	}
 	out := &data.Dataset{Name: ds.Name + "-zca", Task: task.Filled(), Remarks: append(ds.Remarks[:len(ds.Remarks):len(ds.Remarks)],
 		"whitened by the statistics of all training samples, which no device of a mesh has")}
-	train := read(ds.Train)
-	t, err := Fit(ctx, pool, train, task.Shape.Size(), Epsilon)
+	train, err := data.Load(out.Task, ds.Train, nil) // the constants leave values as they are
+	if err != nil {
+		return nil, err
+	}
+	t, err := Fit(ctx, pool, train.X, task.Shape.Size(), Epsilon)
 	if err != nil {
 		return nil, fmt.Errorf("whiten %s: %w", ds.Name, err)
 	}
-	if out.Train, err = t.source(ctx, pool, ds.Train, train); err != nil || ds.Test == nil {
+	if out.Train, err = t.source(ctx, pool, train); err != nil || ds.Test == nil {
 		return out, err
 	}
-	out.Test, err = t.source(ctx, pool, ds.Test, read(ds.Test))
+	test, err := data.Load(out.Task, ds.Test, nil)
+	if err != nil {
+		return nil, err
+	}
+	out.Test, err = t.source(ctx, pool, test)
 	return out, err
 }
 
-// read is all values of a source.
-func read(src data.Source) []float32 {
-	d := src.Shape().Size()
-	out := make([]float32, len(src.Labels())*d)
-	for i := range src.Labels() {
-		src.Read(i, out[i*d:(i+1)*d])
-	}
-	return out
-}
-
-func (t *Transform) source(ctx context.Context, pool *kernel.Pool, src data.Source, values []float32) (data.Source, error) {
-	if err := t.Apply(ctx, pool, values); err != nil {
+// source is samples whitened in place.
+func (t *Transform) source(ctx context.Context, pool *kernel.Pool, s *data.Samples) (data.Source, error) {
+	if err := t.Apply(ctx, pool, s.X); err != nil {
 		return nil, err
 	}
-	return data.NewFloats(src.Shape(), values, src.Labels())
+	return data.NewFloats(s.Shape, s.X, s.Y)
 }
