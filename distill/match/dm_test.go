@@ -260,3 +260,19 @@ func TestASteadyIterationAllocatesLittle(t *testing.T) {
 		t.Errorf("%v allocations an iteration on %s", n, runtime.GOARCH)
 	}
 }
+
+// The mean of a real batch is nearer to the class than that of the tiles, so
+// that these learn the class and not the batch's noise.
+func TestRealBatchesOutnumberTiles(t *testing.T) {
+	for tiles, want := range map[int]int{1: 64, 4: 64, 40: 64, 44: 80, 200: 304} {
+		if got := batchFor(tiles); got != want {
+			t.Errorf("%d tiles: batches of %d, want %d", tiles, got, want)
+		}
+		if m := (Matching{}).suited(distill.Request{Samples: small()}, tiles); m.Batch != want {
+			t.Errorf("%d tiles: suited to %d, want %d", tiles, m.Batch, want)
+		}
+		if m := (Matching{Batch: 20}).suited(distill.Request{Samples: small()}, tiles); m.Batch != 20 {
+			t.Errorf("%d tiles: a batch of 20 that was asked for became %d", tiles, m.Batch)
+		}
+	}
+}

@@ -24,7 +24,7 @@ type Matching struct {
 	Beta1      float64
 	Beta2      float64
 	Width      int    // of the ConvNet; 0 for what suits the request
-	Batch      int    // real samples a class and iteration, with replacement
+	Batch      int    // real samples a class and iteration, with replacement; 0 for what suits the tiles
 	Start      string // tiling.Centroids, Noise or Real
 	Formation  int    // tiles along a side where the request leaves it open
 	Augment    string // one draw a class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
@@ -39,7 +39,7 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 		distill.Float("beta1", &m.Beta1, 0, 0.9999),
 		distill.Float("beta2", &m.Beta2, 0, 0.999999),
 		distill.Auto(distill.Int("width", &m.Width, 0, 4096)),
-		distill.Int("batch", &m.Batch, 1, 100_000),
+		distill.Auto(distill.Int("batch", &m.Batch, 0, 100_000)),
 		distill.Choice("start", &m.Start, tiling.Starts...),
 		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
 		distill.Choice("augment", &m.Augment, augmentations...),
@@ -54,8 +54,18 @@ const (
 	colourWidth = 64
 )
 
-// suited is the settings with what the request decides.
-func (m Matching) suited(req distill.Request) Matching {
+// usualBatch real samples of a class are seen at an iteration, but half as many
+// again as it has tiles: the mean of fewer is further from the class than that of
+// the tiles, which would learn its noise (docs/methods.md).
+const usualBatch = 64
+
+func batchFor(tiles int) int {
+	chunks := (3*tiles/2 + chunkMost - 1) / chunkMost
+	return max(usualBatch, chunks*chunkMost)
+}
+
+// suited is the settings with what the request and its tiles of a class decide.
+func (m Matching) suited(req distill.Request, tiles int) Matching {
 	m.Augment = tiling.Suited(m.Augment, req)
 	if m.Width == 0 {
 		m.Width = greyWidth
@@ -63,13 +73,16 @@ func (m Matching) suited(req distill.Request) Matching {
 			m.Width = colourWidth
 		}
 	}
+	if m.Batch == 0 {
+		m.Batch = batchFor(tiles)
+	}
 	return m
 }
 
 // check refuses what no run can do.
 func (m Matching) check() error {
-	if m.Iterations < 1 || m.Batch < 1 || !slices.Contains(tiling.Starts, m.Start) {
-		return fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 1, and one of %v", m.Iterations, m.Batch, m.Start, tiling.Starts)
+	if m.Iterations < 1 || m.Batch < 0 || !slices.Contains(tiling.Starts, m.Start) {
+		return fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 0, and one of %v", m.Iterations, m.Batch, m.Start, tiling.Starts)
 	}
 	return nil
 }

@@ -41,12 +41,13 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 	if err != nil {
 		return nil, err
 	}
-	m = m.suited(req)
-	r := &run{Matching: m, method: method, req: req, formation: formation, held: req.Samples.Held(), members: req.Samples.ByClass()}
+	perClass := req.IPC * formation.Tiles()
+	m = m.suited(req, perClass)
+	r := &run{Matching: m, perClass: perClass, method: method, req: req, formation: formation, held: req.Samples.Held(), members: req.Samples.ByClass()}
 	r.rng = rand.New(&r.pcg)
 	name := method.Name()
 	r.streams.network, r.streams.inner, r.streams.draw = name+"-network", name+"-inner", name+"-draw"
-	r.tile, r.perClass = r.formation.TileShape(req.Samples.Shape), req.IPC*r.formation.Tiles()
+	r.tile = r.formation.TileShape(req.Samples.Shape)
 	if err := r.compile(pool); err != nil {
 		return nil, err
 	}

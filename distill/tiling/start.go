@@ -28,11 +28,12 @@ const (
 // Starts are all of them.
 var Starts = []string{Centroids, Neighbours, Noise, Real}
 
-// startMost is how many samples of a class are grouped, startRounds how often
-// centroids move.
+// startMost is how many samples of a class are grouped, but startPerTile for each
+// tile where that is more; startRounds is how often centroids move.
 const (
-	startMost   = 600
-	startRounds = 15
+	startMost    = 600
+	startPerTile = 12
+	startRounds  = 15
 )
 
 // Start is what tiles of the classes held begin with.
@@ -64,7 +65,7 @@ func (s Start) Tiles(ctx context.Context) (*data.Samples, error) {
 			}
 			out.X = append(out.X, s.Formation.Down(s.Samples.Subset(index)).X...)
 		} else {
-			small := s.Formation.Down(s.Samples.Subset(members[:min(len(members), startMost)]))
+			small := s.Formation.Down(s.Samples.Subset(members[:min(len(members), max(startMost, startPerTile*s.PerClass))]))
 			rows := make([][]float32, small.Len())
 			for i := range rows {
 				rows[i] = small.Row(i)
