@@ -2,11 +2,14 @@ package checkpoint
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -16,12 +19,15 @@ import (
 var (
 	// ErrFormat means that the bytes are not a well-formed file.
 	ErrFormat = errors.New("malformed safetensors")
+	// ErrDamaged means that the bytes are not those that were written.
+	ErrDamaged = errors.New("damaged safetensors")
 	// ErrTooLarge means that the file claims more than the reader's limits.
 	ErrTooLarge = errors.New("safetensors beyond the limits")
 )
 
 const (
 	metadataKey   = "__metadata__"
+	digestKey     = "sha256"
 	lengthBytes   = 8 // the header's length comes first, little-endian
 	dataAlignment = 8 // the header is padded with spaces so that data starts aligned
 )
@@ -56,7 +62,8 @@ type entry struct {
 
 // Encode writes tensors and metadata as one safetensors file. The bytes are a
 // function of the content alone: widest element type first (so that every
-// tensor is aligned), then by name; metadata keys sorted. It fails on
+// tensor is aligned), then by name; metadata keys sorted. A file with metadata,
+// which is a state of some kind, also carries its own digest. It fails on
 // duplicate or reserved names and on data that does not fill its shape.
 func Encode(tensors []Tensor, meta map[string]string) ([]byte, error) {
 	ordered := slices.Clone(tensors)
@@ -76,14 +83,48 @@ func Encode(tensors []Tensor, meta map[string]string) ([]byte, error) {
 	for _, t := range ordered {
 		out = append(out, t.Data...)
 	}
+	if len(meta) > 0 {
+		sum := digest(out[lengthBytes:])
+		mark := fmt.Appendf(nil, "%q:\"", digestKey)
+		copy(out[bytes.Index(out, slices.Concat(mark, noDigest))+len(mark):], sum)
+	}
 	return out, nil
+}
+
+// noDigest stands where the digest will: the digest is that of the header and
+// data with noDigest in its place.
+var noDigest = bytes.Repeat([]byte("0"), hex.EncodedLen(sha256.Size))
+
+func digest(parts ...[]byte) []byte {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(p)
+	}
+	return hex.AppendEncode(nil, h.Sum(nil))
+}
+
+// verify fails with ErrDamaged unless header and data have the digest that the
+// header says, if it says one.
+func verify(header, data []byte, meta map[string]string) error {
+	said, ok := meta[digestKey]
+	if !ok {
+		return nil
+	}
+	delete(meta, digestKey)
+	before, after, _ := bytes.Cut(header, []byte(said))
+	if len(said) != len(noDigest) || !bytes.Equal(digest(before, noDigest, after, data), []byte(said)) {
+		return fmt.Errorf("%w: its digest is another", ErrDamaged)
+	}
+	return nil
 }
 
 func encodeHeader(ordered []Tensor, meta map[string]string) (header []byte, size int, err error) {
 	var buf bytes.Buffer
 	buf.WriteByte('{')
 	if len(meta) > 0 {
-		if err := writeField(&buf, metadataKey, meta); err != nil {
+		signed := maps.Clone(meta)
+		signed[digestKey] = string(noDigest)
+		if err := writeField(&buf, metadataKey, signed); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -132,8 +173,9 @@ func writeField(buf *bytes.Buffer, key string, value any) error {
 // Decode reads a safetensors file. Tensors come in the order of their bytes,
 // and their Data alias file. It fails with ErrFormat unless the tensors cover
 // the data exactly, without gap or overlap, under distinct names and with
-// known element types; with ErrTooLarge beyond the limits, before anything is
-// allocated for it.
+// known element types; with ErrDamaged when the file carries a digest that is
+// not its own; with ErrTooLarge beyond the limits, before anything is allocated for
+// it.
 func Decode(file []byte, limits Limits) ([]Tensor, map[string]string, error) {
 	limits = limits.orDefault()
 	if len(file) < lengthBytes {
@@ -155,6 +197,9 @@ func Decode(file []byte, limits Limits) ([]Tensor, map[string]string, error) {
 	}
 	entries, meta, err := decodeHeader(header, limits)
 	if err != nil {
+		return nil, nil, fmt.Errorf("decode: %w", err)
+	}
+	if err := verify(header, data, meta); err != nil {
 		return nil, nil, fmt.Errorf("decode: %w", err)
 	}
 	tensors, err := place(entries, data)

@@ -60,6 +60,33 @@ func TestRoundTripKeepsEveryTensorAndIsCanonical(t *testing.T) {
 }
 
 // The layout is that of the format's specification: length, JSON, spaces, data.
+// What a state resumes from is what was written: no flipped bit passes.
+func TestDamageIsNoticed(t *testing.T) {
+	zeros := strings.Repeat("0", 64)
+	file, err := Encode(sample(), map[string]string{"run": zeros, "step": "12"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, meta, err := Decode(file, Limits{}); err != nil || meta["run"] != zeros || len(meta) != 2 {
+		t.Fatalf("whole: metadata %v (%v)", meta, err)
+	}
+	key := bytes.Index(file, []byte(digestKey))
+	for i := range file {
+		if i >= key && i < key+len(digestKey) {
+			continue // without its name it is no digest, and all the rest is whole
+		}
+		file[i] ^= 1
+		if _, _, err := Decode(file, Limits{}); err == nil {
+			t.Fatalf("byte %d of %d damaged, and nothing noticed", i, len(file))
+		}
+		file[i] ^= 1
+	}
+	file[len(file)-1] ^= 0x80
+	if _, _, err := Decode(file, Limits{}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("damaged values: %v", err)
+	}
+}
+
 func TestEncodeWritesTheSpecifiedBytes(t *testing.T) {
 	file, err := Encode([]Tensor{U8("a", []int{2}, []uint8{7, 9})}, nil)
 	if err != nil {
