@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -156,15 +155,18 @@ func (a *app) dryRun(cmd *cobra.Command, conn node.Conn, cid, path string) error
 			return err
 		}
 	}
-	m := l.Manifest
+	m, one, many := l.Manifest, "image", "images"
+	if m.Images.Shape[0] == 1 && m.Images.Shape[1] == 1 {
+		one, many = "row", "rows" // of a table
+	}
 	if a.json {
 		return a.document(map[string]any{"cid": l.Set.CID, "manifest": m, "allowed": refused == nil, "sheet": path})
 	}
 	a.print("set             %s", l.Set.CID)
-	a.print("leaves          %d images and their labels; anyone in the mesh learns which classes this device holds", m.Images.Count)
+	a.print("leaves          %d %s and their labels; anyone in the mesh learns which classes this device holds", m.Images.Count, many)
 	a.print("contains real   %s (nearest_real %.3f; a copy is 0, below 0.5 counts as real)", yes(m.ContainsReal), m.NearestReal)
 	if m.SmallestGroup > 0 {
-		a.print("smallest group  %s samples averaged into one image", strconv.Itoa(m.SmallestGroup))
+		a.print("smallest group  %d samples averaged into one %s", m.SmallestGroup, one)
 	}
 	if refused != nil {
 		a.print("publish         refused: %v", refused)
@@ -172,7 +174,7 @@ func (a *app) dryRun(cmd *cobra.Command, conn node.Conn, cid, path string) error
 		a.print("publish         allowed")
 	}
 	if l.Sheet != nil {
-		a.print("picture         %s: each image beside its nearest real one; it holds raw data, keep it here", path)
+		a.print("picture         %s: each %s beside its nearest real one; it holds raw data, keep it here", path, one)
 	}
 	return nil
 }
