@@ -81,7 +81,7 @@ func Fit(ctx context.Context, net *nn.Network, s *data.Samples, r Recipe, opt Op
 			return nil, fmt.Errorf("train %s: step %d: %w", net.Name, l.state.Step, err)
 		}
 	}
-	if !l.model().finite() {
+	if !l.model().Finite() {
 		return nil, fmt.Errorf("train %s: %w after %d steps", net.Name, ErrDiverged, l.state.Step)
 	}
 	return l.model(), nil

@@ -164,8 +164,9 @@ func paramsFrom(n *nn.Network, prefix string, tensors []checkpoint.Tensor) ([][]
 	return params, nil
 }
 
-// finite reports whether every value is a finite number.
-func (m *Model) finite() bool {
+// Finite reports whether every value is a finite number: training that diverged
+// leaves others.
+func (m *Model) Finite() bool {
 	for _, values := range m.Params {
 		for _, v := range values {
 			if v-v != 0 {

@@ -32,7 +32,7 @@ const slack = 48
 
 // Spend finds what a set of at most so many bytes, counted as it travels, should
 // hold. Pixels are a byte each, since rounding costs no accuracy that we could
-// measure, and labels are classes. Images are stored as four tiles, or as single ones
+// measure, and labels what the method makes of them. Images are stored as four tiles, or as single ones
 // where more of them fit so; where not even one a class fits, smaller ones are
 // tried. It fails with distill.ErrBudget, and what the least would be.
 func Spend(task *data.Task, m distill.Method, req distill.Request, pixels artifact.PixelType, bytes int64) (Spending, error) {
@@ -112,6 +112,18 @@ func (w weigher) tiles() bool {
 	return ok
 }
 
+// soft tells whether the method will write labels as numbers: where it learns or
+// solves them, and by "auto" where the device holds every class.
+func (w weigher) soft() bool {
+	switch w.method.Settings()["labels"] {
+	case "learned", "solved":
+		return true
+	case "auto":
+		return len(w.req.Samples.Held()) == w.req.Samples.Classes
+	}
+	return false
+}
+
 // most is how many images a class the samples allow.
 func (w weigher) most(s Spending) int {
 	n := w.req.Samples.Len()
@@ -133,7 +145,7 @@ func (w weigher) bytes(s Spending, n int) int64 {
 		}
 	}
 	images.X = make([]float32, images.Len()*images.Shape.Size())
-	if labels := w.method.Settings()["labels"]; labels == "learned" {
+	if w.soft() {
 		images.Soft = make([]float32, images.Len()*samples.Classes)
 	}
 	recipe := tiling.Recipe(w.req, tiling.Suitable)

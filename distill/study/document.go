@@ -53,8 +53,8 @@ type Row struct {
 	// random real images of the same number, bytes, formation, labels and recipe.
 	Control string `json:"control,omitempty"`
 	// DistillSteps is the median over clients of the steps a method took.
-	DistillSteps int     `json:"distill_steps,omitempty"`
-	NearestReal  float64 `json:"nearest_real,omitempty"` // the smallest of all sets
+	DistillSteps int      `json:"distill_steps,omitempty"`
+	NearestReal  *float64 `json:"nearest_real,omitempty"` // the smallest of all sets; 0 is a copy
 	// Warnings are what the method said of its distillations, each once.
 	Warnings []string `json:"warnings,omitempty"`
 	// Sets is the folder in the study's own that holds a folder a client.
@@ -96,7 +96,7 @@ type Summary struct {
 	BestAccuracy Spread    `json:"best_accuracy"`
 	MinusRandom  *Interval `json:"minus_random"` // null where nothing is comparable
 	Control      string    `json:"control,omitempty"`
-	Images       int       `json:"images"`
+	Images       int       `json:"images"`   // mean, rounded
 	BytesUp      int64     `json:"bytes_up"` // mean
 	BytesDown    int64     `json:"bytes_down"`
 	Payload      *Payload  `json:"payload,omitempty"` // mean
@@ -177,11 +177,13 @@ func summarise(rows []Row) []Summary {
 	out := []Summary{}
 	for _, k := range order {
 		group := groups[k]
-		s := Summary{Method: k.method, Consumer: k.consumer, Images: group[0].Images, Control: group[0].Control}
+		s := Summary{Method: k.method, Consumer: k.consumer, Control: group[0].Control}
 		var accuracy, best, difference []float64
 		var payload Payload
+		images := 0.0
 		for _, r := range group {
 			accuracy, best = append(accuracy, r.Accuracy), append(best, r.BestAccuracy)
+			images += float64(r.Images) / float64(len(group))
 			s.BytesUp, s.BytesDown = s.BytesUp+r.Bytes.Up, s.BytesDown+r.Bytes.Down
 			s.Seconds, s.PeakRSS = s.Seconds+r.Seconds, math.Max(s.PeakRSS, r.PeakRSS)
 			if r.Payload != nil {
@@ -193,6 +195,7 @@ func summarise(rows []Row) []Summary {
 			}
 		}
 		n := int64(len(group))
+		s.Images = int(math.Round(images))
 		s.Accuracy, s.BestAccuracy, s.MinusRandom = spread(accuracy), spread(best), paired(difference)
 		s.BytesUp, s.BytesDown, s.Seconds = s.BytesUp/n, s.BytesDown/n, s.Seconds/float64(n)
 		if group[0].Payload != nil {

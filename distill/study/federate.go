@@ -15,8 +15,9 @@ import (
 // federatedRun is a federated run as the folder keeps it, whole or under way.
 type federatedRun struct {
 	Training
-	Bytes federated.Traffic
-	Round int // done, when it is under way: the state of that round lies beside it
+	Bytes    federated.Traffic
+	Diverged int `json:",omitempty"` // the first round whose model was no longer finite; 0 for none
+	Round    int // done, when it is under way: the state of that round lies beside it
 }
 
 // federate is one federated run; closed-form consumers have no gradients to
@@ -36,8 +37,7 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	row := Row{Method: e.label, Seed: seed, Clients: len(r.parts)}
 	t, done := readJSON[federatedRun](r.store.run(file))
 	if done {
-		row.Bytes = t.Bytes
-		r.add(row, consumer, t.Training)
+		r.addFederated(row, consumer, t)
 		return nil
 	}
 	net, err := nn.Parse(consumer, r.train.Shape, r.train.Classes)
@@ -60,6 +60,9 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	opt.Round = func(round federated.Round) error {
 		a, err := train.Evaluate(ctx, round.Model, r.test)
 		t.Curve = append(t.Curve, Point{round.Round, a.Fraction()})
+		if t.Diverged == 0 && !round.Model.Finite() {
+			t.Diverged = round.Round
+		}
 		t.Bytes, t.Steps, t.TrainSeconds = round.TotalBytes, round.TotalSteps, since(began)
 		return err
 	}
@@ -82,15 +85,24 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 		return fmt.Errorf("%s on %s, seed %d: %w", e.label, consumer, seed, err)
 	}
 	t.finish(began, watch)
-	t.Round, row.Bytes = 0, t.Bytes
+	t.Round = 0
 	if err := writeJSON(r.store.run(file), t); err != nil {
 		return err
 	}
 	if err := errors.Join(removeIfThere(r.store.part(file)), removeIfThere(r.store.state(file, config.Rounds-1))); err != nil {
 		return err
 	}
-	r.add(row, consumer, t.Training)
+	r.addFederated(row, consumer, t)
 	return nil
+}
+
+// addFederated notes the row of a run.
+func (r *runner) addFederated(row Row, consumer string, t federatedRun) {
+	row.Bytes = t.Bytes
+	if t.Diverged > 0 {
+		row.Warnings = append(row.Warnings, fmt.Sprintf("the model left the finite numbers in round %d; try a smaller lr", t.Diverged))
+	}
+	r.add(row, consumer, t.Training)
 }
 
 // clients are all parts of the present seed.

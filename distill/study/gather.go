@@ -40,7 +40,9 @@ type gathered struct {
 type treatment struct {
 	Formation int
 	Labels    string // depth of the kernel whose predictor learned labels serve; empty for classes
-	Recipe    train.Recipe
+	// Some is whether labels are learned only where a client holds every class.
+	Some   bool
+	Recipe train.Recipe
 }
 
 // clientFile notes beside a set what the set itself must not hold.
@@ -98,7 +100,28 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 		return nil, err
 	}
 	g.row.Sets = setsFolder + "/" + folder
+	g.treatment = r.treat(g, m, sets)
 	return g, nil
+}
+
+// treat is how sets of a method are treated, the same for every seed of a plan.
+func (r *runner) treat(g *gathered, m distill.Method, sets []*artifact.Set) treatment {
+	t := treatment{Recipe: g.recipe}
+	for _, s := range sets {
+		if s == nil {
+			continue
+		}
+		t.Formation = s.Manifest.Formation.Factor
+		t.Some = r.mixed && m.Settings()["labels"] == labelsolve.Auto
+		if g.samples.Soft != nil || t.Some {
+			t.Labels = "1"
+			if depth, ok := strings.CutPrefix(s.Manifest.Consumer, "ntk:"); ok {
+				t.Labels = depth
+			}
+		}
+		break
+	}
+	return t
 }
 
 // clientSeed is the seed of one client's distillation: two clients must not pick
@@ -221,7 +244,7 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 	if len(present) == 0 {
 		return nil, fmt.Errorf("%w: %s, seed %d: no client has the %d samples of a class that %d images of it need", ErrPlan, label, seed, r.need(), r.plan.IPC)
 	}
-	g.row.NearestReal = math.Inf(1)
+	nearest := math.Inf(1)
 	var steps []int
 	for i, s := range sets {
 		if s == nil {
@@ -236,9 +259,10 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 		g.row.Seconds += notes[i].Seconds
 		g.row.Warnings = append(g.row.Warnings, notes[i].Warnings...)
 		g.row.PeakRSS = max(g.row.PeakRSS, notes[i].PeakRSS)
-		g.row.NearestReal = min(g.row.NearestReal, m.NearestReal)
+		nearest = min(nearest, m.NearestReal)
 		steps = append(steps, notes[i].Steps)
 	}
+	g.row.NearestReal = &nearest
 	slices.Sort(steps)
 	slices.Sort(g.row.Warnings)
 	g.row.Warnings = slices.Compact(g.row.Warnings)
@@ -256,13 +280,6 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 		recipe = *own
 	}
 	g.recipe = r.plan.recipe(recipe)
-	g.treatment = treatment{Formation: present[0].Manifest.Formation.Factor, Recipe: g.recipe}
-	if g.samples.Soft != nil {
-		g.treatment.Labels = "1"
-		if depth, ok := strings.CutPrefix(present[0].Manifest.Consumer, "ntk:"); ok {
-			g.treatment.Labels = depth
-		}
-	}
 	return g, nil
 }
 
@@ -300,12 +317,15 @@ func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([
 }
 
 // control gathers random real images under a treatment: where a method learns
-// labels, the control's are solved for the same predictor.
+// labels, the control's are solved for the same predictor, at the same clients.
 func (r *runner) control(ctx context.Context, label string, t treatment, seed int) (*gathered, error) {
 	var m distill.Method = coreset.Random{}
 	if t.Labels != "" {
 		var err error
 		settings := map[string]string{"start": m.Name(), "labels": labelsolve.Solved, "depth": t.Labels}
+		if t.Some {
+			settings["labels"] = labelsolve.Auto
+		}
 		if m, err = labelsolve.Default().With(settings); err != nil {
 			return nil, err
 		}

@@ -112,6 +112,10 @@ func (p *Plan) entries() ([]entry, error) {
 	if !p.NoBound {
 		out = append(out, entry{label: All})
 	}
+	iterative := slices.ContainsFunc(p.Consumers, func(name string) bool { spec, err := p.spec(name); return err == nil && spec.Iterative() })
+	if !iterative && !slices.ContainsFunc(out, func(e entry) bool { return e.fed == nil }) {
+		return refuse("federated learning trains networks, and there is no other method and no network among %s", strings.Join(p.Consumers, ", "))
+	}
 	return out, nil
 }
 

@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -43,6 +45,9 @@ func Run(ctx context.Context, p Plan, opt Options) (*Document, error) {
 		return nil, err
 	}
 	defer r.peak.stop()
+	if err := r.try(ctx); err != nil {
+		return nil, err
+	}
 	for seed := range p.Seeds {
 		if err := r.seed(ctx, seed); err != nil {
 			return nil, err
@@ -62,6 +67,7 @@ type runner struct {
 	print       string  // fingerprint of train
 	identity    []any   // of task, data and engine
 	parts       [][]int // of the present seed
+	mixed       bool    // some clients hold every class, of any seed, and some do not
 	peak        *peaks
 	mu          sync.Mutex
 	rows        []Row
@@ -88,8 +94,70 @@ func newRunner(p Plan, opt Options) (*runner, error) {
 	}
 	r.print = fingerprint(r.train)
 	r.identity = []any{task.String(), r.print, fingerprint(r.test), kernel.Name()}
+	if r.mixed, err = r.someHoldAll(); err != nil {
+		return nil, err
+	}
 	r.peak = newPeaks()
 	return r, nil
+}
+
+// someHoldAll tells whether some clients can publish images of every class and
+// others can not.
+func (r *runner) someHoldAll() (bool, error) {
+	var whole, less bool
+	for seed := range r.plan.Seeds {
+		parts, err := r.plan.splitOf(seed).Parts(r.train.Y, r.train.Classes)
+		if err != nil {
+			return false, err
+		}
+		for _, held := range data.ClassTable(r.train.Y, r.train.Classes, parts) {
+			enough := slices.Min(held) >= r.need()
+			whole, less = whole || enough, less || !enough
+		}
+	}
+	return whole && less, nil
+}
+
+// tried is how many samples of a class a method is tried on, at least.
+const tried = 64
+
+// try begins every method on a little of the first client's part and ends it at
+// once, so that one that cannot work on such data is refused before hours go into
+// the others.
+func (r *runner) try(ctx context.Context) error {
+	parts, err := r.plan.splitOf(0).Parts(r.train.Y, r.train.Classes)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(parts, func(part []int) bool { return r.local(part).Len() > 0 })
+	if i < 0 {
+		return nil // said with the numbers of samples by the first method
+	}
+	local := r.local(parts[i])
+	var keep []int
+	for _, members := range local.ByClass() {
+		keep = append(keep, members[:min(len(members), max(tried, r.need()))]...)
+	}
+	ended, end := context.WithCancel(ctx)
+	end()
+	for _, e := range r.entries {
+		if e.method == nil {
+			continue
+		}
+		req := distill.Request{Samples: local.Subset(keep), IPC: r.plan.IPC, Formation: r.formation(e), Workers: 1, Cache: r.store.experts()}
+		if _, err := e.method.Distill(ended, req); err != nil && !errors.Is(err, context.Canceled) {
+			return fmt.Errorf("%w: %s: %w", ErrPlan, e.label, err)
+		}
+	}
+	return ctx.Err()
+}
+
+// formation is what images of a method are stored in; 0 for its own.
+func (r *runner) formation(e entry) int {
+	if e.label == Random && r.plan.Formation == 0 {
+		return 1
+	}
+	return r.plan.Formation
 }
 
 // splitOf is the split of one seed.
@@ -142,11 +210,7 @@ func (r *runner) seed(ctx context.Context, seed int) (err error) {
 		if e.method == nil {
 			continue
 		}
-		formation := r.plan.Formation
-		if e.label == Random && formation == 0 {
-			formation = 1
-		}
-		g, err := r.gather(ctx, e.label, e.method, formation, seed)
+		g, err := r.gather(ctx, e.label, e.method, r.formation(e), seed)
 		if err != nil {
 			return err
 		}

@@ -199,6 +199,63 @@ func TestABudgetHoldsForMethodsAndControls(t *testing.T) {
 	}
 }
 
+// Learned labels take four bytes a class, and are within the budget too.
+func TestABudgetHoldsWhereLabelsAreLearned(t *testing.T) {
+	p := smallPlan(t)
+	p.Methods, p.Consumers, p.Seeds, p.Budget = []string{"kip:steps=2", "label-solve", "kip:steps=2:labels=fixed"}, []string{"ntk:1"}, 1, 6000
+	p.Split = data.Split{Kind: data.IID, Clients: 1}
+	for _, r := range run(t, t.Context(), p, Options{Dir: t.TempDir()}).Rows {
+		if r.Method != All && (r.Bytes.Up > p.Budget || r.Bytes.Up < p.Budget-700) {
+			t.Errorf("%s: a set of at most %d bytes weighs %d", r.Method, p.Budget, r.Bytes.Up)
+		}
+	}
+}
+
+// Where some clients hold every class and some do not, only the former learn
+// labels, and the control has as many soft labels as the method, at every seed.
+func TestControlsLearnLabelsWhereTheMethodDoes(t *testing.T) {
+	p := smallPlan(t)
+	p.Methods, p.Consumers, p.Seeds = []string{"random", "kip:steps=2"}, []string{"ntk:1"}, 4
+	p.Split = data.Split{Kind: data.Dirichlet, Clients: 4, Alpha: 0.3}
+	doc := run(t, t.Context(), p, Options{Dir: t.TempDir()})
+	payload := map[string][]int64{}
+	for _, r := range doc.Rows {
+		if r.Method != All {
+			payload[r.Method] = append(payload[r.Method], r.Payload.Data)
+		}
+	}
+	kip, control := payload["kip:steps=2"], payload["random:as=kip:steps=2"]
+	if len(control) != p.Seeds || !slices.Equal(kip, control) || slices.Equal(kip, payload[Random]) {
+		t.Errorf("bytes of data of kip %v, of its control %v, of random %v", kip, control, payload[Random])
+	}
+	for _, s := range doc.Summary {
+		if s.Method == "kip:steps=2" && (s.Control != "random:as=kip:steps=2" || s.MinusRandom.N != p.Seeds) {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+func TestDivergenceIsSaid(t *testing.T) {
+	p := smallPlan(t)
+	p.Methods, p.Consumers, p.Seeds, p.NoBound = []string{"fedavg:rounds=3:steps=20:lr=1000"}, []string{"mlp"}, 1, true
+	dir := t.TempDir()
+	for range 2 { // computed, then read
+		doc := run(t, t.Context(), p, Options{Dir: dir})
+		if len(doc.Rows) != 1 || len(doc.Rows[0].Warnings) != 1 || !strings.Contains(doc.Rows[0].Warnings[0], "finite") {
+			t.Errorf("%+v", doc.Rows)
+		}
+	}
+}
+
+func TestACopyIsCalledOne(t *testing.T) {
+	p := smallPlan(t)
+	p.Methods, p.Consumers, p.Seeds, p.NoBound, p.Pixels = []string{"random"}, []string{"ntk:1"}, 1, true, artifact.F32
+	doc := run(t, t.Context(), p, Options{Dir: t.TempDir()})
+	if !strings.Contains(asJSON(t, doc), `"nearest_real": 0,`) {
+		t.Errorf("%+v", doc.Rows)
+	}
+}
+
 func TestCurvesEndWithTheLastIterate(t *testing.T) {
 	p := smallPlan(t)
 	p.Methods, p.Seeds = []string{"gmm"}, 1
@@ -232,6 +289,9 @@ func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 		"no seeds":          func(p *Plan) { p.Seeds = 0 },
 		"pixels":            func(p *Plan) { p.Pixels = "U9" },
 		"a huge budget":     func(p *Plan) { p.IPC = 1000 },
+		"no run":            func(p *Plan) { p.Methods, p.Consumers, p.NoBound = []string{"fedavg"}, []string{"ntk:1"}, true },
+		"odd formation":     func(p *Plan) { p.Formation = 5 },
+		"official of three": func(p *Plan) { p.Methods, p.Split.PerClient = []string{"kip:official=true"}, 3 },
 		"five of three":     func(p *Plan) { p.Split.PerClient = 5 },
 	} {
 		p := smallPlan(t)

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/distillmesh/distillmesh/distill/study"
@@ -14,7 +15,7 @@ import (
 func Answer(doc *study.Document) []string {
 	best := bestOf(doc.Summary, distilled)
 	if best == nil {
-		return answerWithoutMethods(doc)
+		return append(answerWithoutMethods(doc), warnings(doc)...)
 	}
 	out := []string{fmt.Sprintf("Best: %s on %s, %s from %s, %s up in all.", best.Method, best.Consumer, spreadWords(best.Accuracy),
 		plural(best.Images, "stored image"), sizeOf(float64(best.BytesUp)))}
@@ -24,6 +25,18 @@ func Answer(doc *study.Document) []string {
 	}
 	if b := boundOf(doc, best.Consumer); b != nil {
 		out = append(out, fmt.Sprintf("With %s in one place: %s.", boundWords(doc, b), percent(b.Accuracy.Mean)))
+	}
+	return append(out, warnings(doc)...)
+}
+
+// warnings are what was said of a run, each once a method.
+func warnings(doc *study.Document) (out []string) {
+	for _, r := range doc.Rows {
+		for _, w := range r.Warnings {
+			if s := fmt.Sprintf("Mind %s: %s.", r.Method, strings.TrimSuffix(w, ".")); !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/study"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -54,15 +55,17 @@ func sheetsOf(dir string, doc *study.Document, task *data.Task) (out []sheet) {
 }
 
 func drawSheet(dir string, row study.Row, task *data.Task) (s sheet, err error) {
-	s = sheet{Method: row.Method, Nearest: fmt.Sprintf("%.2f", row.NearestReal)}
+	s = sheet{Method: row.Method}
+	if row.NearestReal != nil { // of all sets, also of those that the sheet has no room for
+		s.Nearest, s.Real = fmt.Sprintf("%.2f", *row.NearestReal), *row.NearestReal < distill.RealThreshold
+	}
 	if !filepath.IsLocal(filepath.FromSlash(row.Sets)) {
 		return s, fmt.Errorf("the sets lie outside the study, in %q", row.Sets)
 	}
-	images, real, err := readImages(filepath.Join(dir, filepath.FromSlash(row.Sets)), task)
+	images, err := readImages(filepath.Join(dir, filepath.FromSlash(row.Sets)), task)
 	if err != nil {
 		return s, err
 	}
-	s.Real = real
 	plain := artifact.Sheet(task, images, 1).Rect.Dx()
 	scale := min(max(1, sheetWidth/plain), sheetScale)
 	s.Width = min(plain*scale, sheetWidth) / 2
@@ -82,11 +85,11 @@ func drawSheet(dir string, row study.Row, task *data.Task) (s sheet, err error) 
 }
 
 // readImages reads stored images, client by client, until there are enough of
-// each class for a sheet; real says whether they hold real samples.
-func readImages(folder string, task *data.Task) (images *data.Samples, real bool, err error) {
+// each class for a sheet.
+func readImages(folder string, task *data.Task) (*data.Samples, error) {
 	clients, err := os.ReadDir(folder)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	most := min(max(sheetImages/len(task.Classes), 1), sheetPerClass)
 	taken := make([]int, len(task.Classes))
@@ -98,7 +101,7 @@ func readImages(folder string, task *data.Task) (images *data.Samples, real bool
 		}
 		set, err := study.ReadSet(filepath.Join(folder, c.Name()), task)
 		if err != nil {
-			return nil, false, fmt.Errorf("%s: %w", c.Name(), err)
+			return nil, fmt.Errorf("%s: %w", c.Name(), err)
 		}
 		var keep []int
 		for i, y := range set.Samples.Y {
@@ -106,14 +109,12 @@ func readImages(folder string, task *data.Task) (images *data.Samples, real bool
 				taken[y], total, keep = taken[y]+1, total+1, append(keep, i)
 			}
 		}
-		real = real || set.Manifest.ContainsReal
 		if len(keep) > 0 {
 			batches = append(batches, set.Samples.Subset(keep))
 		}
 	}
 	if len(batches) == 0 {
-		return nil, false, errors.New("the folder holds no sets")
+		return nil, errors.New("the folder holds no sets")
 	}
-	images, err = data.Merge(batches...)
-	return images, real, err
+	return data.Merge(batches...)
 }
