@@ -79,6 +79,9 @@ func (a *app) simulateCommand() *cobra.Command {
 			if errors.Is(err, study.ErrPlan) {
 				return node.Fail(node.CodeUsage, "see 'distillmesh simulate --help'", "%w", err)
 			}
+			if errors.Is(err, study.ErrInUse) {
+				return node.Fail(node.CodeBusy, "wait for it, or give another folder with -o", "%w", err)
+			}
 			if err != nil {
 				return err
 			}

@@ -49,13 +49,11 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	began := time.Now()
 	opt := federated.Options{Workers: r.workers}
 	if part, underWay := readJSON[federatedRun](r.store.part(file)); underWay {
-		t = part
-		state, err := r.store.readState(file, t.Round)
-		if err != nil {
-			return fmt.Errorf("%w; delete %s to begin this run again", err, r.store.part(file))
+		// A state that is damaged or gone means to begin again.
+		if state, err := r.store.readState(file, part.Round); err == nil {
+			t, opt.Resume = part, state
+			began = began.Add(-time.Duration(t.TrainSeconds * float64(time.Second)))
 		}
-		opt.Resume = state
-		began = began.Add(-time.Duration(t.TrainSeconds * float64(time.Second)))
 	}
 	opt.Round = func(round federated.Round) error {
 		a, err := train.Evaluate(ctx, round.Model, r.test)

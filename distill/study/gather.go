@@ -170,8 +170,9 @@ func (c *client) make(ctx context.Context) error {
 	c.req.Progress = func(p distill.Progress) { c.note.Steps = p.Done }
 	c.req.Resume, c.req.Checkpoint = state, func(state []byte) error { return writeFile(statePath, state) }
 	result, err := c.method.Distill(ctx, c.req)
-	if errors.Is(err, distill.ErrState) {
-		return fmt.Errorf("%w; delete %s to begin this set again", err, statePath)
+	if errors.Is(err, distill.ErrState) { // damaged: from the beginning
+		c.req.Resume = nil
+		result, err = c.method.Distill(ctx, c.req)
 	}
 	if err != nil {
 		return err

@@ -45,6 +45,11 @@ func Run(ctx context.Context, p Plan, opt Options) (*Document, error) {
 		return nil, err
 	}
 	defer r.peak.stop()
+	lock, err := r.store.open()
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Unlock()
 	if err := r.try(ctx); err != nil {
 		return nil, err
 	}

@@ -10,7 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing/fstest"
+
+	"github.com/gofrs/flock"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
@@ -27,7 +30,38 @@ import (
 //	runs/NAME.HASH.5.state  what the last of them resumes from
 //	sets/NAME.HASH/0003/   the set of one client, and client.json
 //	experts/               what trajectory matching trains on the parts
+//	.lock                  held by the process that works here
 type store struct{ dir string }
+
+// ErrInUse means that another process works in the study's folder.
+var ErrInUse = errors.New("another process works in this folder")
+
+// open takes the folder for this process and removes what a process that was
+// killed left half written.
+func (s store) open() (*flock.Flock, error) {
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return nil, err
+	}
+	l := flock.New(filepath.Join(s.dir, ".lock"))
+	switch ok, err := l.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("lock %s: %w", s.dir, err)
+	case !ok:
+		return nil, fmt.Errorf("%s: %w", s.dir, ErrInUse)
+	}
+	for _, folder := range []string{"runs", setsFolder, "experts"} { // ours; beside them may be anything
+		err := filepath.WalkDir(filepath.Join(s.dir, folder), func(path string, e fs.DirEntry, err error) error {
+			if err == nil && e.Type().IsRegular() && strings.HasPrefix(e.Name(), ".") {
+				err = os.Remove(path)
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, errors.Join(err, l.Unlock())
+		}
+	}
+	return l, nil
+}
 
 // version rises whenever the same plan would give other rows.
 const version = 1
