@@ -24,13 +24,20 @@ const (
 	Dirichlet SplitKind = "dirichlet"
 )
 
+// Limits of Alpha: below, each class goes to one client; above, all have equal
+// shares.
+const (
+	minAlpha = 1e-9
+	maxAlpha = 1e9
+)
+
 // Split is one rule with its parameters. The same Split of the same labels
 // gives the same parts on every device.
 type Split struct {
 	Kind      SplitKind `json:"kind"`
 	Clients   int       `json:"clients"`
 	PerClient int       `json:"classes_per_client,omitempty"` // Ring: classes a client holds
-	Alpha     float64   `json:"alpha,omitempty"`              // Dirichlet: concentration, smaller is more skewed
+	Alpha     float64   `json:"alpha,omitempty"`              // Dirichlet: concentration, minAlpha..maxAlpha, smaller is more skewed
 	Seed      uint64    `json:"seed"`
 }
 
@@ -62,8 +69,8 @@ func (s Split) Validate(classes int) error {
 		return fmt.Errorf("split: clients is %d, want 1..1000000", s.Clients)
 	case s.Kind == Ring && (s.PerClient < 1 || s.PerClient > classes):
 		return fmt.Errorf("split: classes per client is %d, want 1..%d", s.PerClient, classes)
-	case s.Kind == Dirichlet && !(s.Alpha > 0 && !math.IsInf(s.Alpha, 0)):
-		return fmt.Errorf("split: alpha is %g, want a positive number", s.Alpha)
+	case s.Kind == Dirichlet && !(s.Alpha >= minAlpha && s.Alpha <= maxAlpha):
+		return fmt.Errorf("split: alpha is %g, want %g..%g", s.Alpha, minAlpha, maxAlpha)
 	case !slices.Contains([]SplitKind{Ring, IID, Dirichlet}, s.Kind):
 		return fmt.Errorf("split: kind %q, want ring, iid or dirichlet", s.Kind)
 	}
@@ -144,6 +151,9 @@ func (s Split) dirichletShares(class, n, _ int) []int {
 		weight[i] = draw.Rand()
 		sum += weight[i]
 	}
+	if sum == 0 { // every weight is below what a float holds
+		weight, sum = s.tinyWeights(class)
+	}
 	ends, total := make([]int, s.Clients), 0.0
 	for i := range ends {
 		total += weight[i]
@@ -151,6 +161,24 @@ func (s Split) dirichletShares(class, n, _ int) []int {
 	}
 	ends[s.Clients-1] = n
 	return ends
+}
+
+// tinyWeights draws weights of a Dirichlet whose gamma variates underflow: as
+// logarithms, log Gamma(a) = log Gamma(a+1) + log(U)/a, of which the largest
+// becomes 1.
+func (s Split) tinyWeights(class int) (weight []float64, sum float64) {
+	rng := Stream(s.Seed, "split-dirichlet-tiny", uint64(class))
+	draw := distuv.Gamma{Alpha: s.Alpha + 1, Beta: 1, Src: rng}
+	weight = make([]float64, s.Clients)
+	for i := range weight {
+		weight[i] = math.Log(draw.Rand()) + math.Log(1-rng.Float64())/s.Alpha
+	}
+	most := slices.Max(weight)
+	for i, w := range weight {
+		weight[i] = math.Exp(w - most)
+		sum += weight[i]
+	}
+	return weight, sum
 }
 
 // ClassTable counts the samples of each class in each part: parts x classes.
