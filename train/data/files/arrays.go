@@ -45,13 +45,8 @@ func Arrays(path string) (train, test *Part, err error) {
 		if train, err = store.part(x, y); err != nil {
 			return nil, nil, err
 		}
-		x, y = store.find(names[2]), store.find(names[3])
-		if x != "" && y != "" {
-			if test, err = store.part(x, y); err != nil {
-				return nil, nil, err
-			}
-		}
-		return train, test, nil
+		test, err = store.testPart(names[2], names[3])
+		return train, test, err
 	}
 	var known []string
 	for _, names := range arrayNames {
@@ -65,6 +60,15 @@ func Arrays(path string) (train, test *Part, err error) {
 func HasArrays(dir string) bool {
 	store, err := openFolder(dir)
 	return err == nil && slices.ContainsFunc(arrayNames, func(n [4]string) bool { return store.find(n[0]) != "" && store.find(n[1]) != "" })
+}
+
+// IsArrayName reports whether a path is of an array that Arrays looks for in a
+// folder.
+func IsArrayName(path string) bool {
+	name, ok := strings.CutSuffix(strings.TrimSuffix(filepath.Base(path), ".gz"), ".npy")
+	return ok && slices.ContainsFunc(arrayNames, func(n [4]string) bool {
+		return slices.ContainsFunc(n[:], func(known string) bool { return strings.EqualFold(known, name) })
+	})
 }
 
 // arrayStore is where named arrays lie.
@@ -98,7 +102,7 @@ func openArrays(path string) (*arrayStore, error) {
 // openArchive looks into an .npz archive, which is a zip of .npy files.
 func openArchive(f io.ReaderAt, size int64) (*arrayStore, error) {
 	var head [2]byte
-	if _, err := f.ReadAt(head[:], 0); err == nil && head == [2]byte{0x1f, 0x8b} {
+	if _, err := f.ReadAt(head[:], 0); err == nil && bytes.Equal(head[:], gzipMagic) {
 		r, err := ungzip(io.NewSectionReader(f, 0, size))
 		if err != nil {
 			return nil, err
@@ -200,6 +204,20 @@ func (s *arrayStore) inside(name string, err error) error {
 		out.Place = "array " + name + ", " + out.Place
 	}
 	return named(s.path, &out)
+}
+
+// testPart reads the test part; nil when neither of its arrays is there.
+func (s *arrayStore) testPart(x, y string) (*Part, error) {
+	for _, pair := range [][2]string{{x, y}, {y, x}} {
+		if there := s.find(pair[0]); there != "" && s.find(pair[1]) == "" {
+			return nil, s.inside(there, &Error{Place: Whole, Err: fmt.Errorf("%w: half a test part, there is no array %s", ErrFormat, pair[1]),
+				Hint: "save both, or leave this one out: some of the training samples are held out then"})
+		}
+	}
+	if s.find(x) == "" {
+		return nil, nil
+	}
+	return s.part(s.find(x), s.find(y))
 }
 
 // part reads samples and their labels.

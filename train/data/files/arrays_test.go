@@ -52,6 +52,8 @@ func TestArraysAreReadWhateverTheirTypeAndOrder(t *testing.T) {
 		"int32":             {numPy("<i4", false, "(2, 2)", []int32{1, -2, 3, 4}), []float32{1, -2, 3, 4}},
 		"float32":           {numPy("<f4", false, "(2, 2)", []float32{1, 2, 3, .5}), []float32{1, 2, 3, .5}},
 		"float64":           {numPy("<f8", false, "(2, 2)", []float64{1, 2, 3, .5}), []float32{1, 2, 3, .5}},
+		"float16":           {numPy("<f2", false, "(2, 2)", []uint16{0x3c00, 0xc000, 0x3555, 0x7bff}), []float32{1, -2, .33325195, 65504}},
+		"big-endian halves": {numPy(">f2", false, "(2, 2)", []uint16{0x3c, 0xc0, 0, 0x100}), []float32{1, -2, 0, 1. / (1 << 24)}},
 		"big-endian":        {numPy(">i2", false, "(2, 2)", []int16{0x100, 0x200, 0x300, 0x400}), []float32{1, 2, 3, 4}},
 		"in Fortran order":  {numPy("<f4", true, "(2, 2)", []float32{1, 2, 3, 4}), []float32{1, 3, 2, 4}},
 		"Fortran, of bytes": {numPy("|u1", true, "(2, 1, 2)", []byte{1, 2, 3, 4}), []float32{1, 3, 2, 4}},
@@ -112,33 +114,50 @@ func TestBadArraysNameArrayPlaceAndHint(t *testing.T) {
 		x, y []byte
 		want error
 		says string
+		hint string
 	}{
-		"truncated values":      {x[:len(x)-1], y, ErrTruncated, "array x, values from 0 on"},
-		"truncated bytes":       {x, y[:len(y)-1], ErrTruncated, "array y, byte 1"},
-		"truncated header":      {x[:20], y, ErrTruncated, "array x"},
-		"nothing":               {nil, y, ErrTruncated, "array x"},
-		"trailing bytes":        {append(slices.Clone(x), 1), y, ErrTrailing, "array x"},
-		"not an array":          {[]byte("hello, this is text"), y, ErrFormat, "array x"},
-		"a header of nonsense":  {head, y, ErrFormat, "array x"},
-		"a huge header":         {[]byte("\x93NUMPY\x02\x00\xff\xff\xff\xff{}"), y, ErrTooLarge, "header"},
-		"a lying header":        {numPy("<f8", false, "(2, 134217729)", []byte{}), y, ErrTooLarge, "an array of"},
-		"an overflowing header": {numPy("<f8", false, "(4294967296, 4294967296, 4294967296)", []byte{}), y, ErrTooLarge, "an array of"},
-		"a negative dimension":  {numPy("<f8", false, "(-2, 2)", []byte{}), y, ErrFormat, "array x"},
-		"no samples":            {numPy("<f8", false, "(0, 2)", []byte{}), y, ErrFormat, "array x"},
-		"objects":               {numPy("|O", false, "(2, 2)", []byte{1}), y, ErrFormat, "|O"},
-		"complex numbers":       {numPy("<c8", false, "(2, 2)", make([]byte, 32)), y, ErrFormat, "<c8"},
-		"not a number":          {numPy("<f4", false, "(2, 2)", []float32{1, 2, 3, float32(math.NaN())}), y, ErrValue, "array x, value 3"},
-		"beyond float32":        {numPy("<f8", false, "(2, 2)", []float64{1, 1e99, 3, 4}), y, ErrValue, "array x, value 1"},
-		"no features":           {y, y, ErrFormat, "samples of [2]"},
-		"too few labels":        {x, numPy("|u1", false, "(1,)", []byte{1}), ErrFormat, "labels of [1] for 2 samples"},
-		"one-hot labels":        {x, x, ErrFormat, "labels of [2 2]"},
-		"fractions for labels":  {x, numPy("<f4", false, "(2,)", []float32{1, .5}), ErrLabel, "array y, value 1"},
+		"truncated values":      {x[:len(x)-1], y, ErrTruncated, "array x, values from 0 on", ""},
+		"truncated bytes":       {x, y[:len(y)-1], ErrTruncated, "array y, byte 1", "damaged"},
+		"truncated header":      {x[:20], y, ErrTruncated, "array x", ""},
+		"nothing":               {nil, y, ErrTruncated, "array x", ""},
+		"trailing bytes":        {append(slices.Clone(x), 1), y, ErrTrailing, "array x", ""},
+		"not an array":          {[]byte("hello, this is text"), y, ErrFormat, "array x", ""},
+		"a header of nonsense":  {head, y, ErrFormat, "array x", ""},
+		"a huge header":         {[]byte("\x93NUMPY\x02\x00\xff\xff\xff\xff{}"), y, ErrTooLarge, "header", ""},
+		"a lying header":        {numPy("<f8", false, "(2, 134217729)", []byte{}), y, ErrTooLarge, "an array of", "fewer"},
+		"an overflowing header": {numPy("<f8", false, "(4294967296, 4294967296, 4294967296)", []byte{}), y, ErrTooLarge, "an array of", "fewer"},
+		"a negative dimension":  {numPy("<f8", false, "(-2, 2)", []byte{}), y, ErrFormat, "array x", "no dimension 0"},
+		"no samples":            {numPy("<f8", false, "(0, 2)", []byte{}), y, ErrFormat, "array x", "no dimension 0"},
+		"objects":               {numPy("|O", false, "(2, 2)", []byte{1}), y, ErrFormat, "|O", "np.unique"},
+		"complex numbers":       {numPy("<c8", false, "(2, 2)", make([]byte, 32)), y, ErrFormat, "<c8", "astype"},
+		"not a number":          {numPy("<f4", false, "(2, 2)", []float32{1, 2, 3, float32(math.NaN())}), y, ErrValue, "array x, value 3", ""},
+		"beyond float32":        {numPy("<f8", false, "(2, 2)", []float64{1, 1e99, 3, 4}), y, ErrValue, "array x, value 1", ""},
+		"no features":           {y, y, ErrFormat, "samples of [2]", ""},
+		"too few labels":        {x, numPy("|u1", false, "(1,)", []byte{1}), ErrFormat, "labels of [1] for 2 samples", ""},
+		"one-hot labels":        {x, x, ErrFormat, "labels of [2 2]", "arg-max"},
+		"fractions for labels":  {x, numPy("<f4", false, "(2,)", []float32{1, .5}), ErrLabel, "array y, value 1", ""},
+		"words":                 {x, numPy("<U3", false, "(2,)", make([]byte, 24)), ErrFormat, "<U3", "np.unique"},
+		"five dimensions":       {numPy("|u1", false, "(2, 1, 1, 1, 1)", []byte{1, 2}), y, ErrFormat, "5 dimensions", "N,H,W,C"},
+		"truncated halves":      {numPy("<f2", false, "(2, 2)", []uint16{1, 2, 3}), y, ErrTruncated, "array x, byte 6", "damaged"},
+		"half infinite":         {numPy("<f2", false, "(2, 2)", []uint16{1, 2, 0x7c00, 3}), y, ErrValue, "array x, value 2", "replace"},
 	} {
 		path := filepath.Join(folder(t, map[string][]byte{"d.npz": archive(map[string][]byte{"x": c.x, "y": c.y})}), "d.npz")
 		_, _, err := Arrays(path)
 		var fe *Error
-		if !errors.As(err, &fe) || fe.Hint == "" || fe.Path != path || !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, want %v with %q", name, err, c.want, c.says)
+		if !errors.As(err, &fe) || fe.Hint == "" || fe.Path != path || !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) || !strings.Contains(fe.Hint, c.hint) {
+			t.Errorf("%s: got %v (%+v), want %v with %q, hint %q", name, err, fe, c.want, c.says, c.hint)
+		}
+	}
+}
+
+func TestHalfATestPartIsRefused(t *testing.T) {
+	x, y := numPy("|u1", false, "(1, 2)", []byte{1, 2}), numPy("|u1", false, "(1,)", []byte{0})
+	for there, lacks := range map[string]string{"x_test": "y_test", "Y_test": "x_test"} {
+		path := filepath.Join(folder(t, map[string][]byte{"d.npz": archive(map[string][]byte{"x_train": x, "y_train": y, there: x})}), "d.npz")
+		_, _, err := Arrays(path)
+		var fe *Error
+		if !errors.As(err, &fe) || fe.Path != path || !strings.Contains(err.Error(), "array "+there) || !strings.Contains(err.Error(), "no array "+lacks) {
+			t.Errorf("%s alone: %v", there, err)
 		}
 	}
 }

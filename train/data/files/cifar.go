@@ -19,7 +19,7 @@ const cifarPixels = 3 * 32 * 32
 // byte each, and 3072 bytes of pixels; there is no header. values says how many
 // values each label byte may have; the last one is the class.
 func CIFAR(paths []string, values []int, sum io.Writer) (*Part, error) {
-	p := &Part{Dims: []int{3, 32, 32}, Planar: true, Where: func(i int) Error { return Error{Path: paths[0], Place: fmt.Sprintf("record %d of all", i)} }}
+	p := &Part{Dims: []int{3, 32, 32}, Planar: true, White: 255, Where: func(i int) Error { return Error{Path: paths[0], Place: fmt.Sprintf("record %d of all", i)} }}
 	for i, path := range paths {
 		err := read(path, func(r io.Reader) error { return decodeCIFAR(io.TeeReader(r, sum), values, p) })
 		if err != nil {

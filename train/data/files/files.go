@@ -9,8 +9,10 @@ package files
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 )
@@ -31,6 +33,9 @@ type Part struct {
 	// Bytes are values of one byte each, Values all others; one of them is nil.
 	Bytes  []byte
 	Values []float32
+	// White is the value of white where the format says it, as those of pictures
+	// do; 0 where only the values tell.
+	White float64
 	// Labels are indices into Names, or plain class numbers when Names is nil.
 	Labels []int
 	Names  []string
@@ -40,6 +45,8 @@ type Part struct {
 	Where func(sample int) Error
 	// How says to people how the file was understood; may be empty.
 	How string
+
+	columns *columns // of a table
 }
 
 // Size is the number of values in one sample.
@@ -65,13 +72,49 @@ func read(path string, decode func(io.Reader) error) error {
 	return named(path, err)
 }
 
+var gzipMagic = []byte{0x1f, 0x8b}
+
 // ungzip returns the decompressed content when r starts like gzip, else r.
 func ungzip(r io.Reader) (io.Reader, error) {
 	buffered := bufio.NewReaderSize(r, 1<<16)
-	if head, _ := buffered.Peek(2); len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
-		return gzip.NewReader(buffered)
+	if head, _ := buffered.Peek(len(gzipMagic)); bytes.Equal(head, gzipMagic) {
+		z, err := gzip.NewReader(buffered)
+		if err != nil {
+			return nil, err
+		}
+		z.Multistream(false)
+		return &members{z, buffered}, nil
 	}
 	return buffered, nil
+}
+
+// members is the content of gzip streams that follow each other. Other bytes
+// after a stream are ErrTrailing; the library would take them for a cut header.
+type members struct {
+	z *gzip.Reader
+	b *bufio.Reader
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	for {
+		n, err := m.z.Read(p)
+		switch {
+		case err != io.EOF:
+			return n, err
+		case n > 0:
+			return n, nil // the end comes again
+		}
+		switch head, _ := m.b.Peek(2); {
+		case len(head) == 0:
+			return 0, io.EOF
+		case !bytes.Equal(head, gzipMagic):
+			return 0, fmt.Errorf("%w of the gzip stream", ErrTrailing)
+		}
+		if err := m.z.Reset(m.b); err != nil {
+			return 0, err
+		}
+		m.z.Multistream(false)
+	}
 }
 
 // bounded fails with ErrTooLarge once more than left bytes were read.

@@ -18,7 +18,7 @@ const (
 // count, rows, columns, then a byte a pixel; labels 2049, count, then a byte a
 // label.
 func IDX(images, labels string) (*Part, error) {
-	p := &Part{Where: func(i int) Error { return Error{Path: labels, Offset: int64(8 + i)} }}
+	p := &Part{White: 255, Where: func(i int) Error { return Error{Path: labels, Offset: int64(8 + i)} }}
 	err := read(images, func(r io.Reader) (err error) {
 		p.Dims, p.Bytes, err = decodeIDXImages(r)
 		return err
@@ -33,7 +33,12 @@ func IDX(images, labels string) (*Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := len(p.Bytes) / p.Size(); n != len(p.Labels) {
+	n := len(p.Bytes) / p.Size()
+	if n == 0 {
+		return nil, &Error{Path: images, Offset: 4, Err: fmt.Errorf("%w: no image in it, this part is empty", ErrFormat),
+			Hint: "of a test part remove both files: some of the training samples are held out then"}
+	}
+	if n != len(p.Labels) {
 		return nil, &Error{Path: labels, Offset: 4, Err: fmt.Errorf("%w: %d labels for %d images", ErrFormat, len(p.Labels), n),
 			Hint: "the label file belongs to other images"}
 	}

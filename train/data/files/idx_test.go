@@ -54,6 +54,9 @@ func TestBadIDXFilesNameFileByteAndHint(t *testing.T) {
 		text           string
 	}{
 		"truncated images":   {images(4, 28, 28)[:1000], good, ErrTruncated, "byte 1000"},
+		"no image at all":    {images(0, 28, 28), idx([]uint32{idxLabels, 0}, nil), ErrFormat, "this part is empty"},
+		"bytes after gzip":   {append(gz(images(4, 28, 28)), "garbage"...), good, ErrTrailing, "byte 3152: has bytes after the end of the gzip stream"},
+		"a cut second gzip":  {append(gz(images(3, 28, 28)), gz(images(4, 28, 28))[:5]...), good, ErrTruncated, "train-images"},
 		"truncated gzip":     {gz(images(4, 28, 28))[:40], good, ErrTruncated, "train-images"},
 		"truncated header":   {images(4, 28, 28)[:7], good, ErrTruncated, "byte 7"},
 		"labels for images":  {good, good, ErrFormat, "2049"},
@@ -69,6 +72,16 @@ func TestBadIDXFilesNameFileByteAndHint(t *testing.T) {
 		if !errors.Is(err, c.want) || !errors.As(err, &fe) || fe.Hint == "" || fe.Path == "" || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: got %v, want %v with %q", name, err, c.want, c.text)
 		}
+	}
+}
+
+func TestGzipStreamsThatFollowEachOtherAreOneFile(t *testing.T) {
+	all := images(4, 28, 28)
+	dir := folder(t, map[string][]byte{
+		"train-images": bytes.Join([][]byte{gz(all[:9]), gz(nil), gz(all[9:]), gz(nil)}, nil), "train-labels": gz(idx([]uint32{idxLabels, 4}, []byte{0, 1, 9, 3})),
+	})
+	if p, err := IDX(filepath.Join(dir, "train-images"), filepath.Join(dir, "train-labels")); err != nil || len(p.Bytes) != 4*28*28 {
+		t.Errorf("%v", err)
 	}
 }
 

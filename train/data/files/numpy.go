@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
+	"strings"
 
 	"github.com/sbinet/npyio/npy"
+	"github.com/x448/float16"
 )
 
 // maxNumPyHeader bounds the header of an array; NumPy writes about 128 bytes.
@@ -33,7 +34,7 @@ func decodeNumPy(r io.Reader) (*array, error) {
 	header := reader.Header.Descr
 	n, size, err := numPySize(header.Shape, header.Type)
 	if err != nil {
-		return nil, &Error{Err: err, Hint: "save integers or floats: of labels in words the indices that np.unique(y, return_inverse=True) gives"}
+		return nil, err
 	}
 	a := &array{dims: header.Shape}
 	if err := a.fill(reader, b, header.Type, n); err != nil {
@@ -98,35 +99,52 @@ func numPyHeader(b *bufio.Reader) (r *npy.Reader, err error) {
 
 // numPySize checks what a header announces: how many values of how many bytes.
 func numPySize(dims []int, dtype string) (n, size int, err error) {
-	typ := npy.TypeFrom(dtype)
-	if typ == nil || typ.Size() > 8 || !numeric(dtype) {
-		return 0, 0, fmt.Errorf("%w: values of type %s, want integers or floats", ErrFormat, quoted(dtype))
+	fail := func(hint, format string, args ...any) (int, int, error) {
+		return 0, 0, &Error{Err: fmt.Errorf(format, args...), Hint: hint}
+	}
+	const shapes = "the first dimension counts samples: want N,F or N,H,W or N,H,W,C or N,C,H,W for samples and N for labels, no dimension 0"
+	if size = width(dtype); size == 0 {
+		hint := "save integers or floats, as with x.astype('float32')"
+		if words(dtype) {
+			hint = "save integers or floats: of labels in words the indices that np.unique(y, return_inverse=True) gives"
+		}
+		return fail(hint, "%w: values of type %s, want integers or floats", ErrFormat, quoted(dtype))
 	}
 	if len(dims) == 0 || len(dims) > 4 {
-		return 0, 0, fmt.Errorf("%w: an array of %d dimensions, want 1 to 4", ErrFormat, len(dims))
+		return fail(shapes, "%w: an array of %d dimensions, want 1 to 4", ErrFormat, len(dims))
+	}
+	most := maxValues
+	if strings.HasSuffix(dtype, "u1") {
+		most = maxBytes
 	}
 	n = 1
 	for _, d := range dims {
 		switch {
 		case d < 1:
-			return 0, 0, fmt.Errorf("%w: an array of %v", ErrFormat, dims)
-		case d > maxBytes/n:
-			return 0, 0, fmt.Errorf("%w: an array of %v", ErrTooLarge, dims)
+			return fail(shapes, "%w: an array of %v", ErrFormat, dims)
+		case d > most/n:
+			return fail("save fewer samples, or smaller ones", "%w: an array of %v, want at most %d values", ErrTooLarge, dims, most)
 		}
 		n *= d
-	}
-	if size = int(typ.Size()); dtype[len(dtype)-2:] != "u1" && n > maxValues {
-		return 0, 0, fmt.Errorf("%w: an array of %v", ErrTooLarge, dims)
 	}
 	return n, size, nil
 }
 
-// numeric reports whether a type is of integers or floats.
-func numeric(dtype string) bool {
-	return slices.ContainsFunc([]string{"b1", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"}, func(t string) bool {
-		return dtype == t || len(dtype) == 3 && dtype[1:] == t
-	})
+// width is how many bytes a value of a type of integers or floats has; 0 of any
+// other type.
+func width(dtype string) int {
+	if len(dtype) == 3 {
+		dtype = dtype[1:]
+	}
+	if !slices.Contains([]string{"b1", "u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8"}, dtype) {
+		return 0
+	}
+	return int(dtype[1] - '0')
 }
+
+// words reports whether a type is of text, or of Python's objects, as which
+// words often arrive.
+func words(dtype string) bool { return strings.ContainsAny(dtype, "USO") }
 
 // fill reads the values.
 func (a *array) fill(r *npy.Reader, raw io.Reader, dtype string, n int) error {
@@ -149,6 +167,8 @@ func (a *array) fill(r *npy.Reader, raw io.Reader, dtype string, n int) error {
 		return fillValues[uint64](a, r, n)
 	case "i8":
 		return fillValues[int64](a, r, n)
+	case "f2":
+		return a.fillHalves(raw, n, dtype[0] == '>')
 	case "f4":
 		return fillValues[float32](a, r, n)
 	}
@@ -177,6 +197,36 @@ func (a *array) fillBools(r io.Reader, n int) error {
 	return nil
 }
 
+// fillHalves reads floats of half precision.
+func (a *array) fillHalves(r io.Reader, n int, big bool) error {
+	var order binary.ByteOrder = binary.LittleEndian
+	if big {
+		order = binary.BigEndian
+	}
+	for chunk := make([]byte, min(2*n, 1<<16)); n > 0; n -= len(chunk) / 2 {
+		chunk = chunk[:min(2*n, len(chunk))]
+		if got, err := io.ReadFull(r, chunk); err != nil {
+			return at(int64(2*len(a.values)+got), orTruncated(err))
+		}
+		for i := 0; i < len(chunk); i += 2 {
+			v := float16.Frombits(order.Uint16(chunk[i:])).Float32()
+			if !isFinite(v) {
+				return a.notFinite(v)
+			}
+			a.values = append(a.values, v)
+		}
+	}
+	return nil
+}
+
+// notFinite is the error of the next value.
+func (a *array) notFinite(v any) error {
+	return &Error{Place: fmt.Sprintf("value %d", len(a.values)), Err: fmt.Errorf("%w: %v is no finite number", ErrValue, v),
+		Hint: "remove the samples with such values, or replace the values"}
+}
+
+func isFinite(v float32) bool { return v-v == 0 }
+
 // fillValues reads n values of one type, a few at a time, so that memory grows
 // with what really arrives.
 func fillValues[T int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | float32 | float64](a *array, r *npy.Reader, n int) error {
@@ -187,9 +237,8 @@ func fillValues[T int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | floa
 		}
 		for _, v := range chunk {
 			f := float32(v)
-			if f64 := float64(f); math.IsNaN(f64) || math.IsInf(f64, 0) {
-				return &Error{Place: fmt.Sprintf("value %d", len(a.values)), Err: fmt.Errorf("%w: %v is no finite number", ErrValue, v),
-					Hint: "remove the samples with such values, or replace the values"}
+			if !isFinite(f) {
+				return a.notFinite(v)
 			}
 			a.values = append(a.values, f)
 		}
