@@ -7,14 +7,12 @@ import (
 	"strings"
 )
 
-// labelNames are headers that say by themselves that a column holds labels.
-var labelNames = []string{"label", "labels", "class", "target", "species", "category", "y"}
-
 // columns is what the first lines of a table say of it.
 type columns struct {
 	count    int      // fields a row
 	header   []string // names; nil without
 	headed   bool     // the first line holds no values
+	doubt    int      // column whose word alone makes the first line names; -1 when more does
 	classes  []string // names of the classes; nil when labels name themselves
 	rows     int      // rows announced; -1 when none are
 	label    int
@@ -33,22 +31,19 @@ func (c *columns) name(i int) string {
 // understand decides what the first two rows are, second being nil when there
 // is none, and which columns hold what.
 func (c *columns) understand(first, second []string, opt TableOptions) error {
-	c.rows = -1
+	if err := c.readHeader(first, second, opt); err != nil {
+		return err
+	}
 	values := first
-	switch {
-	case second != nil && opt.Header == "" && c.announce(first, second):
+	if c.headed {
 		values = second
-	case opt.Header == "yes" || opt.Header == "" && second != nil && isHeader(first, second):
-		c.headed, c.header = true, trimmed(first)
-		if values = second; values == nil {
-			return &Error{Place: Whole, Err: fmt.Errorf("%w: no row after the header", ErrTruncated)}
-		}
-	case opt.Header != "" && opt.Header != "no":
-		return &Error{Place: Whole, Err: fmt.Errorf("header is %q, want yes or no", opt.Header), Hint: "leave --header out to guess"}
 	}
 	c.count = len(values)
 	if c.header != nil && len(c.header) != c.count {
 		return &Error{Line: 1, Err: fmt.Errorf("%w: %d names over %d fields", ErrFormat, len(c.header), c.count), Hint: "name every column once"}
+	}
+	if opt.Like != nil {
+		return c.follow(opt.Like.columns)
 	}
 	if err := c.drop(opt.Drop); err != nil {
 		return err
@@ -67,47 +62,48 @@ func (c *columns) understand(first, second []string, opt TableOptions) error {
 	return nil
 }
 
-// announce recognises scikit-learn's first line: rows, features, class names.
-func (c *columns) announce(first, second []string) bool {
-	if len(first) < 4 {
-		return false
+// follow takes the columns of the training table: by name when both have names,
+// else by place.
+func (c *columns) follow(train *columns) error {
+	lacks := func(i int) error {
+		e := &Error{Line: 1, Err: fmt.Errorf("%w: there is no column %d (%s) of the training table", ErrFormat, i+1, train.name(i)), Hint: "give both tables the same columns"}
+		if i == train.label {
+			e.Err = fmt.Errorf("%w: the column of the labels is not there, column %d (%s) of the training table", ErrFormat, i+1, train.name(i))
+			e.Hint = "add the labels; or read the training table alone, by its own path: some of its rows are held out then"
+		}
+		return e
 	}
-	rows, errRows := strconv.Atoi(first[0])
-	features, errFeatures := strconv.Atoi(first[1])
-	if errRows != nil || errFeatures != nil || rows < 1 || features != len(second)-1 {
-		return false
+	if c.header == nil || train.header == nil {
+		switch {
+		case c.count == train.count-1:
+			return lacks(train.label)
+		case c.count != train.count:
+			return &Error{Line: 1, Err: fmt.Errorf("%w: %d fields, the training table has %d", ErrFormat, c.count, train.count), Hint: "give both tables the same columns"}
+		}
+		c.label, c.features, c.dropped = train.label, train.features, train.dropped
+		return nil
 	}
-	names := trimmed(first[2:])
-	for i, n := range names {
-		if n == "" || slices.Contains(names[:i], n) || isNumber(n) && len(first) == len(second) {
-			return false
+	here := map[string]int{}
+	for i, name := range c.header {
+		here[name] = i
+	}
+	var ok bool
+	if c.label, ok = here[train.header[train.label]]; !ok {
+		return lacks(train.label)
+	}
+	for _, i := range train.features {
+		place, ok := here[train.header[i]]
+		if !ok {
+			return lacks(i)
+		}
+		c.features = append(c.features, place)
+	}
+	for i := range c.count {
+		if i != c.label && !slices.Contains(c.features, i) {
+			c.dropped = append(c.dropped, i)
 		}
 	}
-	c.headed, c.rows, c.classes = true, rows, names
-	return true
-}
-
-// isHeader reports whether a first row names columns: most of the columns that
-// hold numbers below have none there, one is called label or the like, or it
-// counts the columns as pandas does.
-func isHeader(first, second []string) bool {
-	if len(first) != len(second) {
-		return false
-	}
-	numbers, words, counted := 0, 0, len(first) > 4
-	for i, s := range first {
-		if isLabelName(s) && !slices.Contains(second, s) {
-			return true
-		}
-		if isNumber(second[i]) {
-			numbers++
-			if !isNumber(s) {
-				words++
-			}
-		}
-		counted = counted && s == strconv.Itoa(i)
-	}
-	return counted || 2*words > numbers
+	return nil
 }
 
 // drop leaves out what was asked for, and pandas' index of rows: a first column
@@ -146,11 +142,17 @@ func (c *columns) findLabel(values []string, asked string) (err error) {
 		}
 		c.label = i // the last one
 	}
+	if len(named) > 1 && slices.ContainsFunc(c.header, func(h string) bool { return strings.EqualFold(h, "x") }) {
+		named = slices.DeleteFunc(named, func(i int) bool { return strings.EqualFold(c.header[i], "y") }) // coordinates
+	}
 	switch {
 	case c.classes != nil:
 		c.label = c.count - 1
 	case len(named) == 1:
 		c.label = named[0]
+	case len(named) > 1:
+		return &Error{Line: 1, Err: fmt.Errorf("%w: columns %d and %d, %s and %s, both look like labels", ErrFormat, named[0]+1, named[1]+1, quoted(c.name(named[0])), quoted(c.name(named[1]))),
+			Hint: "choose one with --label; leave the other out with --drop unless it says what one would know of any sample"}
 	case len(text) == 1:
 		c.label = text[0]
 	case len(text) > 1:
@@ -193,6 +195,9 @@ func (c *columns) how() string {
 	default:
 		text += ", no header"
 	}
+	if c.doubt >= 0 {
+		text += fmt.Sprintf("; the first line taken for names, as %s is no label below (--header no reads it as a row)", quoted(c.header[c.doubt]))
+	}
 	for i, d := range c.dropped {
 		if i == 0 {
 			text += "; left out:"
@@ -209,10 +214,6 @@ func joined(names []string) string {
 		return strings.Join(names[:most], ", ") + ", ..."
 	}
 	return strings.Join(names, ", ")
-}
-
-func isLabelName(s string) bool {
-	return slices.Contains(labelNames, strings.ToLower(strings.TrimSpace(s)))
 }
 
 func isNumber(s string) bool {

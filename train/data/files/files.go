@@ -80,7 +80,7 @@ func ungzip(r io.Reader) (io.Reader, error) {
 	if head, _ := buffered.Peek(len(gzipMagic)); bytes.Equal(head, gzipMagic) {
 		z, err := gzip.NewReader(buffered)
 		if err != nil {
-			return nil, err
+			return nil, orTruncated(err)
 		}
 		z.Multistream(false)
 		return &members{z, buffered}, nil

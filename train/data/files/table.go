@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Limits of a table.
@@ -23,18 +24,26 @@ type TableOptions struct {
 	Label  string   // column of the labels: a name of the header, a number from 1, or "last"; empty to guess
 	Drop   []string // columns to leave out, by name or number
 	Header string   // whether the first line names the columns: "yes", "no", or empty to guess
+	// Like is the table of the training part, whose columns this one has: Label
+	// and Drop are not asked then.
+	Like *Part
 }
 
 // Table reads a CSV file, gzip or not, with numbers for features and one column
 // of labels. Fields are separated by comma, semicolon or tab. The first line may
 // name the columns, or, as in scikit-learn's own files, hold the number of rows,
 // the number of features and the names of the classes, to which the last column
-// is then an index.
+// is then an index. A first line that is known by one word to name the columns is
+// a row after all when the word is a label further down.
 func Table(path string, opt TableOptions) (p *Part, err error) {
-	err = read(path, func(r io.Reader) error {
+	decode := func(r io.Reader) (err error) {
 		p, err = decodeTable(r, opt)
 		return err
-	})
+	}
+	if err = read(path, decode); errors.Is(err, errRow) {
+		opt.Header = "no"
+		err = read(path, decode)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +105,9 @@ func decodeTable(r io.Reader, opt TableOptions) (*Part, error) {
 func (t *table) open() (separator rune, err error) {
 	b := bufio.NewReaderSize(t.guard, 1<<16)
 	head, err := b.Peek(1 << 16)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil && len(head) == 0 && !errors.Is(err, io.EOF) {
 		return 0, orTruncated(err)
-	}
+	} // any other error comes again, after the rows before it
 	if mark := "\ufeff"; strings.HasPrefix(string(head), mark) {
 		b.Discard(len(mark))
 	}
@@ -138,6 +147,9 @@ func (t *table) add(row []string, line int) error {
 	if len(row) != t.count {
 		return &Error{Line: line, Err: fmt.Errorf("%w: %d fields, the first row has %d", ErrFormat, len(row), t.count), Hint: "write every row with the same fields"}
 	}
+	if t.doubt >= 0 && strings.TrimSpace(row[t.doubt]) == t.header[t.doubt] {
+		return &Error{Line: line, Column: t.doubt + 1, Err: errRow, Hint: "say --header no"}
+	}
 	if len(t.part.Values)+len(t.features) > maxValues {
 		return &Error{Line: line, Err: fmt.Errorf("%w: more than %d values", ErrTooLarge, maxValues)}
 	}
@@ -151,18 +163,31 @@ func (t *table) add(row []string, line int) error {
 	}
 	label, err := t.labelOf(row[t.label])
 	if err != nil {
-		return &Error{Line: line, Column: t.label + 1, Err: err, Hint: "name the column of the labels with --label, by its name or number"}
+		e := &Error{Line: line, Column: t.label + 1, Err: err, Hint: "name the column of the labels with --label, by its name or number"}
+		switch {
+		case errors.Is(err, errNoLabel):
+			e.Hint = "remove the row or write its label, and call a class that is named so otherwise"
+		case errors.Is(err, errEncoding):
+			e.Hint = "save the table as UTF-8"
+		}
+		return e
 	}
 	t.part.Labels = append(t.part.Labels, label)
 	t.lines = append(t.lines, line)
 	return nil
 }
 
+// Causes that want a hint of their own.
+var (
+	errNoLabel  = fmt.Errorf("%w: it is missing", ErrLabel)
+	errEncoding = fmt.Errorf("%w: not in UTF-8", ErrLabel)
+)
+
 // labelOf is the index of a label, a new one for a new label.
 func (t *table) labelOf(text string) (int, error) {
 	text = strings.TrimSpace(text)
-	if text == "" || text == "?" {
-		return 0, fmt.Errorf("%w: it is missing", ErrLabel)
+	if slices.Contains([]string{"", "?", "na", "n/a", "nan", "null"}, strings.ToLower(text)) { // none and - can be classes
+		return 0, fmt.Errorf("%w (%s)", errNoLabel, quoted(text))
 	}
 	if v, err := strconv.ParseFloat(text, 64); err == nil {
 		if v != math.Trunc(v) || math.Abs(v) > 1<<53 {
@@ -176,6 +201,9 @@ func (t *table) labelOf(text string) (int, error) {
 			return 0, fmt.Errorf("%w: %s, the first line names %d classes", ErrLabel, quoted(text), len(t.classes))
 		}
 		text = t.classes[v]
+	}
+	if !utf8.ValidString(text) {
+		return 0, fmt.Errorf("%w: %s", errEncoding, quoted(text))
 	}
 	i, ok := t.names[text]
 	if !ok {
@@ -199,6 +227,8 @@ func (t *table) finish(separator rune) (*Part, error) {
 	t.part.Dims, t.part.Classes = []int{len(t.features)}, t.classes
 	t.part.Where = func(i int) Error { return Error{Line: t.lines[i]} }
 	t.part.How = t.how()
+	columns := t.columns
+	t.part.columns = &columns
 	if separator != ',' {
 		t.part.How += fmt.Sprintf("; fields separated by %q", separator)
 	}

@@ -2,7 +2,9 @@ package files
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +15,12 @@ import (
 
 func tableOf(text string, opt TableOptions) (*Part, error) {
 	return decodeTable(strings.NewReader(text), opt)
+}
+
+// tableFile is the table in a file, whose first line may be read again.
+func tableFile(t *testing.T, text string, opt TableOptions) (*Part, error) {
+	t.Helper()
+	return Table(filepath.Join(folder(t, map[string][]byte{"t.csv": []byte(text)}), "t.csv"), opt)
 }
 
 func TestTablesAreUnderstood(t *testing.T) {
@@ -39,9 +47,21 @@ func TestTablesAreUnderstood(t *testing.T) {
 		"semicolons, quotes, a byte mark":     {"\ufeff\"a\";\"y\"\r\n\"1,5\";x\r\n", TableOptions{Label: "1"}, nil, nil, nil},
 		"tabs and blank lines":                {"a\ty\n\n1\tx\n\n2\tz\n", TableOptions{}, []float32{1, 2}, []string{"x", "z"}, []int{0, 1}},
 		"whole numbers in any form":           {"1,1.0\n2,01\n3,1\n4,2e0\n", TableOptions{}, []float32{1, 2, 3, 4}, []string{"1", "2"}, []int{0, 0, 0, 1}},
+		"a first row whose label is y":        {"1,2,y\n3,4,n\n5,6,y\n", TableOptions{}, []float32{1, 2, 3, 4, 5, 6}, []string{"y", "n"}, []int{0, 1, 0}},
+		"a first row whose label is Class":    {"Class,2,1\nx,4,3\nClass,6,5\n", TableOptions{}, []float32{2, 1, 4, 3, 6, 5}, []string{"Class", "x"}, []int{0, 1, 0}},
+		"a first row whose label is kind":     {"1,1,kind\n3,4,rude\n5,6,kind\n", TableOptions{}, []float32{1, 1, 3, 4, 5, 6}, []string{"kind", "rude"}, []int{0, 1, 0}},
+		"a first row of equal numbers":        {"1,1,y\n3,4,n\n", TableOptions{}, []float32{1, 1, 3, 4}, []string{"y", "n"}, []int{0, 1}},
+		"years and a word over words":         {"1990,1991,kind\n1,2,x\n3,4,y\n", TableOptions{}, []float32{1, 2, 3, 4}, []string{"x", "y"}, []int{0, 1}},
+		"years and label over words":          {"1990,1991,label\n1,2,x\n3,4,y\n", TableOptions{}, []float32{1, 2, 3, 4}, []string{"x", "y"}, []int{0, 1}},
+		"a name that the user knows":          {"1990,1991,y\n1,2,n\n3,4,y\n", TableOptions{Label: "y"}, []float32{1, 2, 3, 4}, []string{"n", "y"}, []int{0, 1}},
+		"y is a coordinate beside x":          {"x,y,class\n1,2,a\n3,4,b\n", TableOptions{}, []float32{1, 2, 3, 4}, []string{"a", "b"}, []int{0, 1}},
+		"two label names, one asked for":      {"label,a,class\n1,2,4\n3,4,5\n", TableOptions{Label: "class"}, []float32{1, 2, 3, 4}, []string{"4", "5"}, []int{0, 1}},
+		"two label names, one left out":       {"label,a,class\n1,2,4\n3,4,5\n", TableOptions{Drop: []string{"label"}}, []float32{2, 4}, []string{"4", "5"}, []int{0, 1}},
+		"none and - are classes":              {"1,none\n2,-\n", TableOptions{}, []float32{1, 2}, []string{"none", "-"}, []int{0, 1}},
+		"labels in UTF-8":                     {"1,caf\u00e9\n2,th\u00e9\n", TableOptions{}, []float32{1, 2}, []string{"caf\u00e9", "th\u00e9"}, []int{0, 1}},
 		"one row":                             {"1,x\n", TableOptions{}, []float32{1}, []string{"x"}, []int{0}},
 	} {
-		p, err := tableOf(c.text, c.opt)
+		p, err := tableFile(t, c.text, c.opt)
 		if c.values == nil {
 			if !errors.Is(err, ErrValue) && !errors.Is(err, ErrFormat) {
 				t.Errorf("%s: %+v, %v", name, p, err)
@@ -67,6 +87,12 @@ func TestBadTablesNameLineColumnAndHint(t *testing.T) {
 	}{
 		"empty":                   {"", TableOptions{}, ErrTruncated, "no line"},
 		"header alone":            {"a,b\n", TableOptions{Header: "yes"}, ErrTruncated, "no row"},
+		"names alone":             {"a,b,y\n", TableOptions{}, ErrTruncated, "no row after the header"},
+		"two columns of labels":   {"label,a,class\n1,2,1\n3,4,3\n", TableOptions{}, ErrFormat, `columns 1 and 3, "label" and "class", both look like labels`},
+		"a name twice":            {"a,x,a,kind\n1,2,3,p\n1,2,3,q\n", TableOptions{}, ErrFormat, `line 1: not in the expected format: columns 1 and 3 are both called "a"`},
+		"labels in Latin-1":       {"1,2,a\n1,2,caf\xe9\n", TableOptions{}, ErrLabel, `line 2, column 3: is no label: not in UTF-8: "caf\xe9"`},
+		"classes in Latin-1":      {"2,1,caf\xe9,th\xe9\n1,0\n2,1\n", TableOptions{}, ErrLabel, "line 2, column 2: is no label: not in UTF-8"},
+		"a label that is NA":      {"1,2,a\n1,2,NA\n", TableOptions{}, ErrLabel, `line 2, column 3: is no label: it is missing ("NA")`},
 		"not a number":            {"a,b,y\n1,NaN,x\n", TableOptions{}, ErrValue, `line 2, column 2: is no value to learn from: "NaN" is no finite number (b)`},
 		"infinite":                {"1,2,0\n1,-inf,1\n", TableOptions{}, ErrValue, "line 2, column 2"},
 		"beyond float32":          {"1,2,0\n1e99,2,1\n", TableOptions{}, ErrValue, "line 2, column 1"},
@@ -91,6 +117,96 @@ func TestBadTablesNameLineColumnAndHint(t *testing.T) {
 		var fe *Error
 		if !errors.As(err, &fe) || fe.Hint == "" || fe.Path != path || c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %v (%+v), want %v with %q", name, err, fe, c.want, c.says)
+		}
+	}
+}
+
+func TestErrorsOfTheFirstLinesGiveAHintThatFits(t *testing.T) {
+	for text, hint := range map[string]string{
+		"label,a,class\n1,2,1\n3,4,3\n": "--label", "a,x,a,kind\n1,2,3,p\n": "name every column once", "1,caf\xe9\n2,b\n": "save the table as UTF-8",
+		"1,a\n2,NA\n": "write its label", "a,b,y\n": "--header no",
+	} {
+		_, err := tableOf(text, TableOptions{})
+		var fe *Error
+		if !errors.As(err, &fe) || !strings.Contains(fe.Hint, hint) {
+			t.Errorf("%q: %v, hint %+v, want %q", text, err, fe, hint)
+		}
+	}
+}
+
+func TestAFirstLineTakenForNamesByOneWordIsTold(t *testing.T) {
+	for text, told := range map[string]bool{"1990,1991,kind\n1,2,x\n3,4,y\n": true, "0,1,target\n5,6,0\n7,8,1\n": false, "a,b,kind\n1,2,x\n3,4,y\n": false} {
+		if p, err := tableOf(text, TableOptions{}); err != nil || strings.Contains(p.How, "--header no") != told {
+			t.Errorf("%q: %v, %v", text, p, err)
+		}
+	}
+}
+
+func TestDamagedGzipTablesSayWhere(t *testing.T) {
+	var text strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&text, "%d,%d,%d\n", i*i, 7*i, i%2)
+	}
+	whole := gz([]byte(text.String()))
+	checksum := slices.Clone(whole)
+	checksum[len(checksum)-5] ^= 1
+	for name, c := range map[string]struct {
+		content []byte
+		want    error
+		least   int64
+		most    int64
+	}{
+		"cut in the middle":  {whole[:len(whole)/2], ErrTruncated, 1000, int64(text.Len()) - 1000},
+		"cut at the end":     {whole[:len(whole)-8], ErrTruncated, int64(text.Len()), int64(text.Len())},
+		"a wrong checksum":   {checksum, gzip.ErrChecksum, int64(text.Len()), int64(text.Len())},
+		"bytes after it":     {append(slices.Clone(whole), 7), ErrTrailing, int64(text.Len()), int64(text.Len())},
+		"cut in its header":  {whole[:5], ErrTruncated, 0, 0},
+		"more than the peek": {append(gz([]byte(strings.Repeat("1,2,3\n", 1<<15))), 7), ErrTrailing, 6 << 15, 6 << 15},
+	} {
+		_, err := Table(filepath.Join(folder(t, map[string][]byte{"t.csv.gz": c.content}), "t.csv.gz"), TableOptions{})
+		var fe *Error
+		if !errors.Is(err, c.want) || !errors.As(err, &fe) || fe.Offset < c.least || fe.Offset > c.most || fe.Line != 0 {
+			t.Errorf("%s: %v, want %v at byte %d to %d", name, err, c.want, c.least, c.most)
+		}
+	}
+}
+
+func TestATestTableHasTheColumnsOfTheTrainingTable(t *testing.T) {
+	const named, bare = "id,a,b,kind\n1,10,20,x\n2,11,21,y\n", "10,20,x\n11,21,y\n"
+	for name, c := range map[string]struct {
+		train, test string
+		drop        []string
+		values      []float32 // of the test table, nil when refused
+		says        string
+	}{
+		"the same order":            {named, "id,a,b,kind\n3,12,22,y\n", nil, []float32{3, 12, 22}, ""},
+		"another order":             {named, "kind,b,id,a\ny,22,3,12\nx,23,4,13\n", nil, []float32{3, 12, 22, 4, 13, 23}, ""},
+		"one left out":              {named, "b,id,kind,a\n22,3,y,12\n", []string{"id"}, []float32{12, 22}, ""},
+		"one left out by number":    {named, "b,id,kind,a\n22,3,y,12\n", []string{"1"}, []float32{12, 22}, ""},
+		"one more":                  {named, "b,id,more,kind,a\n22,3,99,y,12\n", nil, []float32{3, 12, 22}, ""},
+		"names that are numbers":    {"1990,1991,sort\n1,2,x\n3,4,y\n", "sort,1991,1990\nx,2,1\n", nil, nil, "line 1, column 1"},
+		"numbers and a usual word":  {"1990,1991,kind\n1,2,x\n3,4,y\n", "kind,1991,1990\nx,2,1\n", nil, []float32{1, 2}, ""},
+		"no labels":                 {named, "id,a,b\n3,12,22\n", nil, nil, "the column of the labels is not there, column 4 (kind)"},
+		"a feature less":            {named, "id,a,kind\n3,12,x\n", nil, nil, "there is no column 3 (b)"},
+		"no names in either":        {bare, "12,22,y\n", nil, []float32{12, 22}, ""},
+		"no names here":             {named, "3,12,22,y\n4,13,23,x\n", nil, []float32{3, 12, 22, 4, 13, 23}, ""},
+		"no names and no labels":    {bare, "12,22\n13,23\n", nil, nil, "the column of the labels is not there, column 3"},
+		"no names and columns more": {bare, "12,22,1,y\n", nil, nil, "4 fields, the training table has 3"},
+	} {
+		train, err := tableFile(t, c.train, TableOptions{Drop: c.drop})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := tableFile(t, c.test, TableOptions{Drop: c.drop, Like: train})
+		if c.values == nil {
+			var fe *Error
+			if !errors.As(err, &fe) || !strings.Contains(err.Error(), c.says) || fe.Hint == "" {
+				t.Errorf("%s: %+v, %v", name, p, err)
+			}
+			continue
+		}
+		if err != nil || !slices.Equal(p.Values, c.values) || !slices.Contains([]string{"x", "y"}, p.Names[p.Labels[0]]) {
+			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}
 }
