@@ -1,8 +1,10 @@
 package files
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +17,7 @@ const maxPictures = 1 << 21
 // PictureOptions say what pictures are brought to.
 type PictureOptions struct {
 	Channels      int // 1 for grey, 3 for red, green and blue; 0 for grey when every picture is
-	Height, Width int // 0 for the size they have
+	Height, Width int // 0 for the size they have; of several sizes, with Resize, the one of most pictures
 	// Resize resamples pictures of another size (Catmull-Rom, the whole picture,
 	// so that its proportions may change); without it they are refused.
 	Resize bool
@@ -72,7 +74,8 @@ func HasPictures(dir string) bool {
 	})
 }
 
-// partFolders finds the parts of a folder; test is empty when there is none.
+// partFolders finds the parts of a folder; test is empty when there is none. A
+// folder train without folders in it, among others, is a class of that name.
 func partFolders(dir string) (train, test string) {
 	first := func(names []string) string {
 		for _, n := range names {
@@ -84,6 +87,15 @@ func partFolders(dir string) (train, test string) {
 	}
 	if train = first(trainFolders); train == "" {
 		return dir, ""
+	}
+	if inside, err := folders(train); err == nil && len(inside) == 0 {
+		beside, err := folders(dir)
+		isPart := func(name string) bool {
+			return slices.Contains(trainFolders, name) || slices.Contains(testFolders, name)
+		}
+		if err == nil && slices.ContainsFunc(beside, func(name string) bool { return !isPart(name) }) {
+			return dir, ""
+		}
 	}
 	return train, first(testFolders)
 }
@@ -147,6 +159,7 @@ func isPicture(name string) bool {
 // pictures, and checks the size of each.
 func (o *PictureOptions) settle(all []picture) error {
 	channels := 1
+	sizes := map[[2]int]int{}
 	for _, p := range all {
 		c, err := readConfig(p.path)
 		if err != nil {
@@ -155,13 +168,16 @@ func (o *PictureOptions) settle(all []picture) error {
 		if !isGrey(c.ColorModel) {
 			channels = 3
 		}
-		if o.Height == 0 {
+		if sizes[[2]int{c.Height, c.Width}]++; o.Height == 0 && !o.Resize {
 			o.Height, o.Width = c.Height, c.Width
 		}
 		if !o.Resize && (c.Height != o.Height || c.Width != o.Width) {
 			return &Error{Path: p.path, Place: Whole, Err: fmt.Errorf("%w: %d x %d pixels (height x width), want %d x %d", ErrFormat, c.Height, c.Width, o.Height, o.Width),
-				Hint: "resample every picture to the size of the task with --resize (for 'task new' with --shape CxHxW)"}
+				Hint: "resample every picture with --resize: to the size of the task, or without a task to the size of most pictures; 'task new' takes another with --shape CxHxW"}
 		}
+	}
+	if o.Height == 0 {
+		o.Height, o.Width = commonest(sizes)
 	}
 	if o.Channels == 0 {
 		o.Channels = channels
@@ -173,10 +189,21 @@ func (o *PictureOptions) settle(all []picture) error {
 	return nil
 }
 
+// commonest is the size of most pictures, among equals the smallest.
+func commonest(sizes map[[2]int]int) (h, w int) {
+	best := slices.MinFunc(slices.Collect(maps.Keys(sizes)), func(a, b [2]int) int {
+		return cmp.Or(cmp.Compare(sizes[b], sizes[a]), cmp.Compare(a[0]*a[1], b[0]*b[1]), cmp.Compare(a[0], b[0]))
+	})
+	return best[0], best[1]
+}
+
 // readAll decodes the pictures of one part.
 func (o *PictureOptions) readAll(names []string, found []picture) (*Part, error) {
-	p := &Part{Dims: []int{o.Channels, o.Height, o.Width}, Planar: true, Names: names,
+	p := &Part{Dims: []int{o.Channels, o.Height, o.Width}, Planar: true, White: 255, Names: names,
 		How: fmt.Sprintf("%d pictures in %d folders", len(found), len(names))}
+	if o.Resize {
+		p.How += fmt.Sprintf(", all brought to %d x %d pixels (height x width)", o.Height, o.Width)
+	}
 	for _, f := range found {
 		var err error
 		if p.Bytes, err = o.appendPicture(p.Bytes, f.path); err != nil {

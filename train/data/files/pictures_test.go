@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -102,6 +103,43 @@ func TestPicturesOfOtherSizesAreResampledOnRequest(t *testing.T) {
 	}
 	if p, _, err = Pictures(dir, PictureOptions{Channels: 3, Height: 4, Width: 4, Resize: true}); err != nil || p.Bytes[95] < 8 || p.Bytes[95] > 10 && p.Bytes[95] < 50 {
 		t.Errorf("%v, %v", p, err)
+	}
+}
+
+func TestPicturesOfNoSizeAskedForAreBroughtToThatOfMost(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		want  []int
+	}{
+		"most":            {map[string][]byte{"a/1.png": greyPNG(9, 9), "a/2.png": greyPNG(4, 6), "b/1.png": greyPNG(4, 6)}, []int{1, 4, 6}},
+		"a tie":           {map[string][]byte{"a/1.png": greyPNG(9, 9), "b/1.png": greyPNG(8, 2), "b/2.png": greyPNG(2, 8)}, []int{1, 2, 8}},
+		"over both parts": {map[string][]byte{"train/a/1.png": greyPNG(9, 9), "test/a/1.png": greyPNG(4, 6), "test/b/1.png": greyPNG(4, 6)}, []int{1, 4, 6}},
+	} {
+		p, _, err := Pictures(folder(t, c.files), PictureOptions{Resize: true})
+		if err != nil || !slices.Equal(p.Dims, c.want) || !strings.Contains(p.How, fmt.Sprintf("brought to %d x %d", c.want[1], c.want[2])) {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+}
+
+func TestAClassMayBeCalledTrain(t *testing.T) {
+	pic := greyPNG(2, 2)
+	for name, c := range map[string]struct {
+		files   map[string][]byte
+		classes []string // nil when these are no pictures in folders of classes
+	}{
+		"among others":         {map[string][]byte{"train/1.png": pic, "car/1.png": pic, "test/1.png": pic}, []string{"car", "test", "train"}},
+		"with folders in it":   {map[string][]byte{"train/a/1.png": pic, "car/1.png": pic}, []string{"a"}},
+		"parts without labels": {map[string][]byte{"train/1.png": pic, "test/1.png": pic}, nil},
+	} {
+		dir := folder(t, c.files)
+		if HasPictures(dir) != (c.classes != nil) {
+			t.Errorf("%s: HasPictures", name)
+		}
+		p, test, err := Pictures(dir, PictureOptions{})
+		if c.classes == nil && !errors.Is(err, ErrFormat) || c.classes != nil && (err != nil || test != nil || !slices.Equal(p.Names, c.classes)) {
+			t.Errorf("%s: %+v, test %v, %v", name, p, test != nil, err)
+		}
 	}
 }
 
