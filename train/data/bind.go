@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,18 +15,22 @@ func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
 	if c.train.How != "" {
 		ds.Remarks = append(ds.Remarks, c.train.How)
 	}
+	if c.test != nil && c.test.How != c.train.How {
+		ds.Remarks = append(ds.Remarks, "test part: "+c.test.How)
+	}
+	white := cmp.Or(r.Scale, whiteOf(c.train))
 	var err error
-	if ds.Train, err = c.source(c.train, task, r); err != nil {
+	if ds.Train, err = c.source(c.train, task, white); err != nil {
 		return nil, err
 	}
 	if c.test != nil {
-		ds.Test, err = c.source(c.test, task, r)
+		ds.Test, err = c.source(c.test, task, white)
 	}
 	return ds, err
 }
 
 // source turns one part into values and class indices of the task.
-func (c *contents) source(p *files.Part, task *Task, r Reading) (Source, error) {
+func (c *contents) source(p *files.Part, task *Task, white float64) (Source, error) {
 	if got := shapeOf(p, task.Shape); got != task.Shape {
 		return nil, c.whole(fmt.Errorf("%w: samples are %v, task %s wants %v", files.ErrFormat, got, task.Name, task.Shape),
 			"choose the task they belong to with --task, or make one of them with 'distillmesh task new NAME --from PATH'; pictures are brought to its size with --resize")
@@ -37,7 +42,7 @@ func (c *contents) source(p *files.Part, task *Task, r Reading) (Source, error) 
 	if task.IsTable() {
 		return NewFloats(task.Shape, features(p), labels)
 	}
-	return images(p, task.Shape, labels, r.Scale)
+	return images(p, task.Shape, labels, white)
 }
 
 func (c *contents) whole(err error, hint string) error {
@@ -134,7 +139,7 @@ func features(p *files.Part) []float32 {
 // images are the values of a part as pixels in [0, 1], plane after plane.
 func images(p *files.Part, shape Shape, labels []int, scale float64) (Source, error) {
 	interleaved := len(p.Dims) == 3 && !p.Planar && shape == Shape{p.Dims[2], p.Dims[0], p.Dims[1]}
-	if p.Bytes != nil && (scale == 0 || scale == 255) {
+	if p.Bytes != nil && scale == 255 {
 		pixels := p.Bytes
 		if interleaved {
 			pixels = planes(pixels, shape)
@@ -142,15 +147,12 @@ func images(p *files.Part, shape Shape, labels []int, scale float64) (Source, er
 		return NewBytes(shape, pixels, labels)
 	}
 	x := features(p)
-	if scale == 0 {
-		scale = whiteOf(x)
-	}
 	white := float32(scale)
 	for i, v := range x {
 		if v < 0 || v > white {
 			place := p.Where(i / shape.Size())
 			return nil, place.Because(fmt.Errorf("%w: a pixel is %g, want 0 to %g", files.ErrValue, v, scale),
-				"say what white is with --scale (16 for scikit-learn's digits); values that were standardised must be taken back first")
+				"say what white is with --scale (16 for scikit-learn's digits; without it 255, or 1 when no value to train on is above 1); values that were standardised must be taken back first")
 		}
 		x[i] = v / white
 	}
@@ -160,10 +162,13 @@ func images(p *files.Part, shape Shape, labels []int, scale float64) (Source, er
 	return NewFloats(shape, x, labels)
 }
 
-// whiteOf is the value of white in pixels that do not say: 1 when none is
-// larger, else 255.
-func whiteOf(x []float32) float64 {
-	if len(x) > 0 && slices.Max(x) > 1 {
+// whiteOf is the value of white in a training part, and so in the test part:
+// what the format says, else 1 when no value is larger, else 255.
+func whiteOf(p *files.Part) float64 {
+	switch {
+	case p.White != 0:
+		return p.White
+	case len(p.Bytes) > 0 && slices.Max(p.Bytes) > 1, len(p.Values) > 0 && slices.Max(p.Values) > 1:
 		return 255
 	}
 	return 1

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -119,6 +120,93 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 	}
 }
 
+func TestWhiteIsThatOfTheTrainingPart(t *testing.T) {
+	task := &Task{Version: TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: Shape{1, 2, 2}, Mean: []float64{0}, Std: []float64{1}}
+	for name, c := range map[string]struct {
+		files       map[string][]byte
+		train, test float32 // the first pixels; test below 0 when it is refused
+	}{
+		"bytes of 0 and 1":          {map[string][]byte{"d.npz": npz("(1, 2, 2)", []byte{1, 0, 0, 1}, 1)}, 1, 0},
+		"rows of 0 and 1":           {map[string][]byte{"d.csv": []byte("1,0,0,1,1\n")}, 1, 0},
+		"dark bytes to test with":   {map[string][]byte{"train.csv": []byte("255,0,0,1,1\n"), "test.csv": []byte("1,0,0,1,1\n")}, 1, 1. / 255},
+		"bright bytes to test with": {map[string][]byte{"train.csv": []byte("1,0,0,1,1\n"), "test.csv": []byte("255,0,0,1,1\n")}, 1, -1},
+		"a dark picture":            {map[string][]byte{"1/1.png": greyPNG(2, 1)}, 1. / 255, 0},
+		"dark IDX": {map[string][]byte{"train-images-idx3-ubyte": idx([]uint32{2051, 1, 2, 2}, []byte{1, 0, 0, 0}), "train-labels-idx1-ubyte": idx([]uint32{2049, 1}, []byte{1})},
+			1. / 255, 0},
+	} {
+		ds, err := Open(folder(t, c.files), task)
+		if c.test < 0 {
+			if !errors.Is(err, files.ErrValue) || !strings.Contains(err.Error(), "test.csv: line 1") {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		row := make([]float32, 4)
+		if ds.Train.Read(0, row); row[0] != c.train {
+			t.Errorf("%s: trains on %v, want %v", name, row[0], c.train)
+		}
+		if ds.Test == nil {
+			continue
+		}
+		if ds.Test.Read(0, row); row[0] != c.test {
+			t.Errorf("%s: tests on %v, want %v", name, row[0], c.test)
+		}
+	}
+	dir := folder(t, map[string][]byte{"d.csv": []byte("1,0,0,1,1\n")})
+	for _, scale := range []float64{-1, math.Inf(1), math.NaN(), 1e-60, 1e60} {
+		if _, err := (Reading{Scale: scale}).Open(dir, task); err == nil || !strings.Contains(err.Error(), "want a number above 0") {
+			t.Errorf("white %g: %v", scale, err)
+		}
+	}
+}
+
+func TestAFileStandsForNoOther(t *testing.T) {
+	table := []byte("1,2,a\n3,4,b\n")
+	pair := map[string][]byte{"train-images-idx3-ubyte": idxImages(2, 1, 2), "train-labels-idx1-ubyte": idx([]uint32{2049, 2}, []byte{0, 1})}
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		path  string
+		says  string // empty when it is read
+	}{
+		"of another kind":       {map[string][]byte{"mine.parquet": table, "other.csv": table}, "mine.parquet", "no reader for .parquet"},
+		"of another kind, gzip": {map[string][]byte{"mine.json.gz": table, "other.csv": table}, "mine.json.gz", "no reader for .json"},
+		"of no kind":            {map[string][]byte{"mine": table, "other.csv": table}, "mine", "no reader for files without an ending"},
+		"one of IDX":            {pair, "train-labels-idx1-ubyte", ""},
+		"one of IDX alone":      {map[string][]byte{"train-images-idx3-ubyte": pair["train-images-idx3-ubyte"], "other.csv": table}, "train-images-idx3-ubyte", "not beside it"},
+		"one of CIFAR alone":    {map[string][]byte{"data_batch_1.bin": cifarFile([]byte{1}), "other.csv": table}, "data_batch_1.bin", "not beside it"},
+		"an array of no part":   {map[string][]byte{"mine.npy": table, "x.npy": table, "y.npy": table}, "mine.npy", "x_train.npy"},
+	} {
+		task := tableTask("a", "b")
+		_, err := Open(filepath.Join(folder(t, c.files), c.path), task)
+		if c.says == "" && err != nil || c.says != "" && (!errors.Is(err, ErrNoData) || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+	}
+	if _, err := Open(filepath.Join(folder(t, cifar10(nil)), "test_batch.bin.gz"), WellKnownTask("cifar-10")); err != nil {
+		t.Errorf("one of CIFAR: %v", err)
+	}
+}
+
+func TestTestTablesFollowTheTrainingTable(t *testing.T) {
+	train := []byte("a,b,kind\n1,10,x\n2,11,y\n")
+	ds, err := Open(folder(t, map[string][]byte{"train.csv": train, "test.csv": []byte("kind,b,a\ny,12,3\n")}), tableTask("x", "y"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := make([]float32, 2)
+	if ds.Test.Read(0, row); !slices.Equal(row, []float32{3, 12}) || ds.Test.Labels()[0] != 1 || !strings.Contains(strings.Join(ds.Remarks, "; "), "test part: 2 features; labels in column 1 of 3") {
+		t.Errorf("%v, labels %v, %q", row, ds.Test.Labels(), ds.Remarks)
+	}
+	_, err = Open(folder(t, map[string][]byte{"train.csv": train, "test.csv": []byte("a,b\n3,12\n")}), tableTask("x", "y"))
+	if !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(), "test.csv: line 1: ") || !strings.Contains(err.Error(), "the column of the labels is not there") {
+		t.Errorf("without labels: %v", err)
+	}
+}
+
 func TestDataAreFoundInFolders(t *testing.T) {
 	table, pixels := []byte("1,2,a\n3,4,b\n"), Task{Version: TaskVersion, Name: "p", Classes: []string{"a", "b"}, Shape: Shape{1, 3, 3}, Mean: []float64{0}, Std: []float64{1}}
 	for name, c := range map[string]struct {
@@ -207,6 +295,39 @@ func TestTasksAreDerived(t *testing.T) {
 		if _, _, err := (Reading{}).Derive(path, Task{Name: "d"}); !errors.Is(err, ErrInvalidTask) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestDataThatMakeNoTaskAreNamedWithAHint(t *testing.T) {
+	dir := folder(t, map[string][]byte{
+		"one.csv": []byte("1,2,a\n3,4,a\n"), "each.csv": []byte("1,2,7\n3,4,8\n"), "latin/caf\xe9/1.png": greyPNG(2, 1), "latin/b/1.png": greyPNG(2, 1),
+	})
+	for path, c := range map[string]struct{ says, hint string }{
+		"one.csv":  {`every sample is of one class, "a"`, "--classes"},
+		"each.csv": {"no class has two", "--label"},
+	} {
+		path = filepath.Join(dir, path)
+		_, _, err := Reading{}.Derive(path, Task{Name: "d"})
+		var fe *files.Error
+		if !errors.As(err, &fe) || fe.Path != path || !strings.Contains(err.Error(), c.says) || !strings.Contains(fe.Hint, c.hint) {
+			t.Errorf("%s: %v (%+v)", path, err, fe)
+		}
+	}
+	if _, _, err := (Reading{}).Derive(filepath.Join(dir, "latin"), Task{Name: "d"}); !errors.Is(err, ErrInvalidTask) || !strings.Contains(err.Error(), "is not in UTF-8") {
+		t.Errorf("a class in Latin-1: %v", err)
+	}
+}
+
+func TestPicturesWithoutATaskAreResampledOnRequest(t *testing.T) {
+	dir := folder(t, map[string][]byte{"a/1.png": greyPNG(9, 9), "a/2.png": greyPNG(4, 9), "b/1.png": greyPNG(4, 9), "b/2.png": greyPNG(4, 9)})
+	if _, _, err := (Reading{}).Derive(dir, Task{Name: "d"}); !errors.Is(err, files.ErrFormat) {
+		t.Errorf("two sizes: %v", err)
+	}
+	if ds, _, err := (Reading{Resize: true}).Derive(dir, Task{Name: "d"}); err != nil || ds.Task.Shape != (Shape{1, 4, 4}) {
+		t.Errorf("%+v, %v", ds, err)
+	}
+	if ds, _, err := (Reading{Resize: true}).Derive(dir, Task{Name: "d", Shape: Shape{1, 2, 2}}); err != nil || ds.Task.Shape != (Shape{1, 2, 2}) {
+		t.Errorf("%+v, %v", ds, err)
 	}
 }
 

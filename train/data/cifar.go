@@ -44,6 +44,12 @@ func (l cifarLayout) find(dir string, names []string) []string {
 	return out
 }
 
+// isCIFARName reports whether a file, gzip aside, is one of a layout.
+func isCIFARName(name string) bool {
+	stem, ok := strings.CutSuffix(name, ".bin")
+	return ok && slices.ContainsFunc(cifarLayouts, func(l cifarLayout) bool { return slices.Contains(l.train, stem) || slices.Contains(l.test, stem) })
+}
+
 // open reads the folder, which holds all training files of the layout. The data
 // are recognised by the SHA-256 of the decompressed training files, one after
 // the other, or by the names of their classes.

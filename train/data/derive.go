@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
@@ -32,7 +33,10 @@ func (r Reading) Derive(path string, draft Task) (ds *Dataset, measured bool, er
 		task.Shape = shapeOf(c.train, Shape{})
 	}
 	if task.Classes == nil {
-		task.Classes = classesOf(c.train, c.test)
+		if task.Classes = classesOf(c.train, c.test); len(task.Classes) < 2 {
+			return nil, false, c.whole(fmt.Errorf("%w: every sample is of one class, %q", ErrInvalidTask, strings.Join(task.Classes, "")),
+				"a task has two classes or more: name them all with --classes A,B; of a table choose the column of labels with --label")
+		}
 	}
 	if measured = task.Mean == nil || task.Std == nil; task.Mean == nil {
 		task.Mean = []float64{0} // until it is measured
@@ -49,7 +53,7 @@ func (r Reading) Derive(path string, draft Task) (ds *Dataset, measured bool, er
 	}
 	part, err := ds.Holdout(DefaultHoldout, 0)
 	if err != nil {
-		return nil, false, err
+		return nil, false, c.whole(err, "add samples or a test part; of a table choose the column of labels with --label, since one of numbers that never repeat is none")
 	}
 	mean, std := measure(&task, part.Train)
 	if draft.Mean == nil {

@@ -1,10 +1,12 @@
 package data
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,9 +42,17 @@ type Reading struct {
 	Drop   []string `json:"drop,omitempty"`   // of a table: columns to leave out
 	Header string   `json:"header,omitempty"` // of a table: "yes", "no" or empty to guess
 	// Scale is the value of white in images from tables and arrays, at least
-	// every value; 0 for 1 when no float is above 1, else 255.
+	// every value; 0 for 1 when no value to train on is above 1, else 255.
 	Scale  float64 `json:"scale,omitempty"`
-	Resize bool    `json:"resize,omitempty"` // resample pictures of another size
+	Resize bool    `json:"resize,omitempty"` // resample pictures of another size; without a task, than that of most
+}
+
+// CheckScale checks a value for white, which 0 is not.
+func CheckScale(white float64) error {
+	if v := float32(white); !(v > 0) || math.IsInf(float64(v), 0) {
+		return fmt.Errorf("white is %g, want a number above 0", white)
+	}
+	return nil
 }
 
 // Open reads the data set at path: GlyphPath, or data in one of the Formats,
@@ -81,6 +91,11 @@ type contents struct {
 // find recognises the format of a path and reads it. want is the shape that
 // pictures are brought to; its zero value leaves them as they are.
 func (r Reading) find(path string, want Shape) (*contents, error) {
+	if r.Scale != 0 {
+		if err := CheckScale(r.Scale); err != nil {
+			return nil, (&contents{path: path}).whole(err, "say what white is with --scale, such as 255, or 16 for scikit-learn's digits")
+		}
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -92,16 +107,33 @@ func (r Reading) find(path string, want Shape) (*contents, error) {
 		case "archive":
 			return arrays(path)
 		case "array":
-			return arrays(filepath.Dir(path))
+			if files.IsArrayName(path) {
+				return arrays(filepath.Dir(path))
+			}
+			return nil, fmt.Errorf("open %s: %w: it is not called like one of samples or labels, such as x_train.npy and y_train.npy", path, ErrNoData)
 		case "picture":
 			return nil, fmt.Errorf("open %s: %w: give the folder that has a folder a class", path, ErrNoData)
 		}
-		path = filepath.Dir(path)
+		return oneOfMany(path)
 	}
 	return r.folder(path, want)
 }
 
-func (r Reading) folder(dir string, want Shape) (*contents, error) {
+// oneOfMany reads the IDX or CIFAR files beside one of them.
+func oneOfMany(path string) (*contents, error) {
+	name := strings.TrimSuffix(filepath.Base(path), ".gz")
+	if !isIDXName(name) && !isCIFARName(name) {
+		return nil, fmt.Errorf("open %s: %w: no reader for %s", path, ErrNoData, cmp.Or(filepath.Ext(name), "files without an ending, but those of IDX"))
+	}
+	c, err := idxOrCIFAR(filepath.Dir(path))
+	if c == nil && err == nil {
+		return nil, fmt.Errorf("open %s: %w: the other files of it are not beside it", path, ErrNoData)
+	}
+	return c, err
+}
+
+// idxOrCIFAR opens the IDX or CIFAR files of a folder; nil when it has none.
+func idxOrCIFAR(dir string) (*contents, error) {
 	if images, labels := idxPair(dir, "train"); labels != "" {
 		return openIDX(dir, images, labels)
 	}
@@ -110,11 +142,18 @@ func (r Reading) folder(dir string, want Shape) (*contents, error) {
 			return l.open(dir)
 		}
 	}
+	return nil, nil
+}
+
+func (r Reading) folder(dir string, want Shape) (*contents, error) {
+	if c, err := idxOrCIFAR(dir); c != nil || err != nil {
+		return c, err
+	}
 	if files.HasArrays(dir) {
 		return arrays(dir)
 	}
 	if files.HasPictures(dir) {
-		return pictures(dir, files.PictureOptions{Channels: want.C, Height: want.H, Width: want.W, Resize: r.Resize && want != Shape{}})
+		return pictures(dir, files.PictureOptions{Channels: want.C, Height: want.H, Width: want.W, Resize: r.Resize})
 	}
 	return r.loose(dir)
 }
@@ -169,6 +208,7 @@ func (r Reading) table(train, test string) (c *contents, err error) {
 	opt := files.TableOptions{Label: r.Label, Drop: r.Drop, Header: r.Header}
 	c = &contents{path: train}
 	if c.train, err = files.Table(train, opt); err == nil && test != "" {
+		opt.Like = c.train
 		c.test, err = files.Table(test, opt)
 	}
 	return c, err
@@ -206,6 +246,17 @@ func openIDX(dir, images, labels string) (*contents, error) {
 		c.test, err = files.IDX(images, labels)
 	}
 	return c, err
+}
+
+// isIDXName reports whether a file, gzip aside, is one that idxPair finds.
+func isIDXName(name string) bool {
+	name = strings.Replace(name, ".idx", "-idx", 1)
+	for _, part := range []string{"train", "t10k"} {
+		if name == part+"-images-idx3-ubyte" || name == part+"-labels-idx1-ubyte" {
+			return true
+		}
+	}
+	return false
 }
 
 // idxPair finds the image and label file of one part; empty unless both are

@@ -82,6 +82,16 @@ func TestDataMustFitTheTask(t *testing.T) {
 	}
 }
 
+func TestAnEmptyTestPartIsRefused(t *testing.T) {
+	dir := folder(t, map[string][]byte{
+		"train-images-idx3-ubyte": idxImages(2, 28, 28), "train-labels-idx1-ubyte": idx([]uint32{2049, 2}, []byte{0, 1}),
+		"t10k-images-idx3-ubyte": idxImages(0, 28, 28), "t10k-labels-idx1-ubyte": idx([]uint32{2049, 0}, nil),
+	})
+	if _, err := Open(dir, WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(), "t10k-images-idx3-ubyte: byte 4: ") || !strings.Contains(err.Error(), "empty") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestWellKnownTasksAreValid(t *testing.T) {
 	for _, task := range WellKnownTasks() {
 		if err := task.Validate(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // TaskVersion is the version of the task document this program writes.
@@ -131,6 +132,8 @@ func checkName(s string) error {
 	switch {
 	case s == "" || len(s) > MaxNameLen:
 		return fmt.Errorf("want 1..%d bytes", MaxNameLen)
+	case !utf8.ValidString(s):
+		return errors.New("is not in UTF-8")
 	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return errors.New("holds a character that does not print")
 	}
