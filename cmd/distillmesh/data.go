@@ -42,7 +42,7 @@ A table has numbers for features and one column of labels: the one that --label 
 target, species, category or y, else the only one of text, else the last. Arrays are called x_train and y_train (x_test,
 y_test), images and labels, X and y, or data and target. A folder of pictures has a folder a class, alone or inside train
 and test. Rows of pixels become images when the task is of images of as many pixels. Labels are names of the task's
-classes, or their numbers from 0 when no class is called by a number.`
+classes, or their numbers from 0 when no class is called by a number. A test.csv has the columns of its train.csv, by name.`
 
 // addReadingFlags adds what the files of a user may leave open.
 func addReadingFlags(c *cobra.Command, r *data.Reading) {
@@ -50,8 +50,22 @@ func addReadingFlags(c *cobra.Command, r *data.Reading) {
 	f.StringVar(&r.Label, "label", "", "the column of labels of a table: name, number from 1, or last (default: guess)")
 	f.StringArrayVar(&r.Drop, "drop", nil, "leave out a column of a table, by name or number; may be repeated")
 	f.StringVar(&r.Header, "header", "", "whether the first line of a table names its columns: yes or no (default: guess)")
-	f.Float64Var(&r.Scale, "scale", 0, "the value of white in images from tables and arrays (default: 255, or 1 for fractions)")
-	f.BoolVar(&r.Resize, "resize", false, "resample pictures to the size of the task")
+	f.Var((*whiteValue)(&r.Scale), "scale", "the value of white in images from tables and arrays (default: 255, or 1 when no value to train on is above 1)")
+	f.BoolVar(&r.Resize, "resize", false, "resample pictures of another size: to that of the task, or without a task to that of most pictures")
+}
+
+// whiteValue is a flag for the value of white, which not every number is.
+type whiteValue float64
+
+func (w *whiteValue) String() string { return strconv.FormatFloat(float64(*w), 'g', -1, 64) }
+func (w *whiteValue) Type() string   { return "float" }
+func (w *whiteValue) Set(s string) error {
+	v, err := strconv.ParseFloat(s, 64)
+	if err == nil {
+		err = data.CheckScale(v)
+	}
+	*w = whiteValue(v)
+	return err
 }
 
 func (a *app) dataListCommand() *cobra.Command {

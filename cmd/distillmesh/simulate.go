@@ -165,7 +165,10 @@ func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string,
 			return nil, node.Fail(node.CodeUsage, "give a path, or a name that 'distillmesh data ls' lists", "no file %s, and no registered data: %w", from, err)
 		}
 	} else if ds, err = reading.Open(from, known); errors.Is(err, data.ErrUnknownData) {
-		draft := data.Task{Version: data.TaskVersion, Augment: augmentation, Name: strings.ToLower(strings.TrimSuffix(filepath.Base(from), filepath.Ext(from)))}
+		draft := data.Task{Version: data.TaskVersion, Augment: augmentation}
+		if draft.Name, err = taskName(from); err != nil {
+			return nil, err
+		}
 		ds, _, err = reading.Derive(from, draft)
 	}
 	if err != nil {
@@ -177,12 +180,30 @@ func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string,
 		}
 	}
 	if ds, err = ds.Holdout(data.DefaultHoldout, 0); err != nil {
-		return nil, err
+		return nil, node.Fail(node.CodeUsage, "add samples or a test part; of a table choose the column of labels with --label", "%s: %w", from, err)
 	}
 	for _, remark := range ds.Remarks {
 		a.tell("%s: %s", ds.Name, remark)
 	}
 	return ds, nil
+}
+
+// taskName names a task after a file without its endings, or after a folder.
+func taskName(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	base := filepath.Base(path)
+	name := strings.TrimSuffix(base, ".gz")
+	if name = strings.TrimSuffix(name, filepath.Ext(name)); name == "" {
+		name = base
+	}
+	name = strings.ToLower(strings.ToValidUTF8(name, "_"))
+	if len(name) > data.MaxNameLen {
+		name = strings.ToValidUTF8(name[:data.MaxNameLen], "")
+	}
+	return name, nil
 }
 
 // showStudy writes the report beside what was done and prints what was found.
