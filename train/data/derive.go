@@ -35,7 +35,7 @@ func (r Reading) Derive(path string, draft Task) (ds *Dataset, measured bool, er
 	if task.Classes == nil {
 		if task.Classes = classesOf(c.train, c.test); len(task.Classes) < 2 {
 			return nil, false, c.whole(fmt.Errorf("%w: every sample is of one class, %q", ErrInvalidTask, strings.Join(task.Classes, "")),
-				"a task has two classes or more: name them all with --classes A,B; of a table choose the column of labels with --label")
+				"a task has two classes or more: 'task new' takes their names with --classes A,B; of a table choose the column of labels with --label")
 		}
 	}
 	if measured = task.Mean == nil || task.Std == nil; task.Mean == nil {

@@ -152,7 +152,7 @@ func (c *columns) findLabel(values []string, asked string) (err error) {
 		c.label = named[0]
 	case len(named) > 1:
 		return &Error{Line: 1, Err: fmt.Errorf("%w: columns %d and %d, %s and %s, both look like labels", ErrFormat, named[0]+1, named[1]+1, quoted(c.name(named[0])), quoted(c.name(named[1]))),
-			Hint: "choose one with --label; leave the other out with --drop unless it says what one would know of any sample"}
+			Hint: "choose one with --label, and leave the other out with --drop where it says the same"}
 	case len(text) == 1:
 		c.label = text[0]
 	case len(text) > 1:
