@@ -44,6 +44,9 @@ y_test), images and labels, X and y, or data and target. A folder of pictures ha
 and test. Rows of pixels become images when the task is of images of as many pixels. Labels are names of the task's
 classes, or their numbers from 0 when no class is called by a number. A test.csv has the columns of its train.csv, by name.`
 
+// readingFlags are the flags of addReadingFlags.
+var readingFlags = []string{"label", "drop", "header", "scale", "resize"}
+
 // addReadingFlags adds what the files of a user may leave open.
 func addReadingFlags(c *cobra.Command, r *data.Reading) {
 	f := c.Flags()

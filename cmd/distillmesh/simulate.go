@@ -153,7 +153,13 @@ func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string,
 	if task != "" && known == nil {
 		return nil, node.Fail(node.CodeUsage, "leave out --task: one is made of the data", "%q is no built-in task", task)
 	}
+	made := false
 	if _, missing := os.Stat(from); missing != nil && from != data.GlyphPath {
+		for _, flag := range append(readingFlags, "task") {
+			if cmd.Flags().Changed(flag) {
+				return nil, node.Fail(node.CodeUsage, "give a path; registered data are read as they were added", "no file %s, and --%s says how to read files", from, flag)
+			}
+		}
 		err = a.with(cmd.Context(), func(conn node.Conn) error {
 			open, err := node.OpenLocal(cmd.Context(), conn, from)
 			if err == nil {
@@ -169,10 +175,14 @@ func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string,
 		if draft.Name, err = taskName(from); err != nil {
 			return nil, err
 		}
+		made = true
 		ds, _, err = reading.Derive(from, draft)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if augmentation != "" && !made {
+		return nil, node.Fail(node.CodeUsage, "leave out --augment", "%s belong to the task %s, which says how its samples may change", from, ds.Task.Name)
 	}
 	if validation != 0 {
 		if ds, err = ds.Validation(validation); err != nil {
