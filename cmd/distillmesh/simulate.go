@@ -281,7 +281,10 @@ func (a *app) studyTable(doc *study.Document) {
 }
 
 func studyLine(s study.Summary) []string {
-	difference, images := "-", "-"
+	accuracy, difference, images := fmt.Sprintf("%.1f", 100*s.Accuracy.Mean), "-", "-"
+	if s.Accuracy.N > 1 {
+		accuracy += fmt.Sprintf(" +-%.1f", 100*s.Accuracy.Std)
+	}
 	if d := s.MinusRandom; d != nil {
 		difference = fmt.Sprintf("%+.1f", 100*d.Mean)
 		if d.Low != nil {
@@ -291,8 +294,8 @@ func studyLine(s study.Summary) []string {
 	if s.Images > 0 {
 		images = fmt.Sprint(s.Images)
 	}
-	return []string{"  " + printable(s.Method), fmt.Sprintf("%.1f +-%.1f [%d]", 100*s.Accuracy.Mean, 100*s.Accuracy.Std, s.Accuracy.N), difference,
-		images, size(s.BytesUp), size(s.BytesDown), fmt.Sprintf("%.1f", s.Seconds)}
+	return []string{"  " + printable(s.Method), fmt.Sprintf("%s [%d]", accuracy, s.Accuracy.N), difference, images,
+		size(s.BytesUp), size(s.BytesDown), fmt.Sprintf("%.1f", s.Seconds)}
 }
 
 // wrap breaks a sentence into lines, those after the first set in.

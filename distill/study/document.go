@@ -33,7 +33,8 @@ type Document struct {
 	Formation int       `json:"formation,omitempty"` // asked for; 0 for each method's own
 	Steps     int       `json:"steps,omitempty"`     // asked for; 0 for what sets recommend
 	Seeds     int       `json:"seeds"`
-	Engine    string    `json:"engine"` // instruction set: results may differ between them
+	Auto      string    `json:"auto_chose,omitempty"` // the method that auto stands for, with why
+	Engine    string    `json:"engine"`               // instruction set: results may differ between them
 	Rows      []Row     `json:"rows"`
 	Summary   []Summary `json:"summary"`
 }

@@ -119,6 +119,15 @@ func (p *Plan) entries() ([]entry, error) {
 	return out, nil
 }
 
+// auto is what the method auto stands for; empty when it takes no part.
+func (p *Plan) auto() string {
+	if !slices.Contains(p.Methods, auto.Name) {
+		return ""
+	}
+	a := auto.For(p.Data.Task.Shape, p.IPC)
+	return a.Method.Name() + ": " + a.Why
+}
+
 // spec is a consumer bound to the task.
 func (p *Plan) spec(consumer string) (*model.Spec, error) {
 	return model.Parse(consumer, p.Data.Task.Shape, len(p.Data.Task.Classes))

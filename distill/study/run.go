@@ -388,7 +388,7 @@ func (r *runner) document() (*Document, error) {
 	}
 	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(), Classes: r.plan.Data.Task.Classes, Train: r.train.Len(), Test: r.test.Len(),
 		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Pixels: string(r.plan.Pixels), Formation: r.plan.Formation, Steps: r.plan.Steps,
-		Seeds: r.plan.Seeds, Engine: kernel.Name(), Rows: r.rows, Summary: summarise(r.rows)}, nil
+		Seeds: r.plan.Seeds, Auto: r.plan.auto(), Engine: kernel.Name(), Rows: r.rows, Summary: summarise(r.rows)}, nil
 }
 
 // holdings counts the classes of each client's part at seed 0.

@@ -17,9 +17,12 @@ func Answer(doc *study.Document) []string {
 	if best == nil {
 		return append(answerWithoutMethods(doc), warnings(doc)...)
 	}
-	out := []string{fmt.Sprintf("Best: %s on %s, %s from %s, %s up in all.", best.Method, best.Consumer, spreadWords(best.Accuracy),
-		plural(best.Images, "stored image"), sizeOf(float64(best.BytesUp)))}
-	out = append(out, againstControl(best))
+	var out []string
+	if doc.Auto != "" {
+		out = append(out, "auto chose "+doc.Auto+".")
+	}
+	out = append(out, fmt.Sprintf("Best: %s on %s, %s from %s, %s up in all.", best.Method, best.Consumer, spreadWords(best.Accuracy),
+		plural(best.Images, "stored image"), sizeOf(float64(best.BytesUp))), againstControl(best))
 	if f := baselineOf(doc, best.Consumer); f != nil {
 		out = append(out, againstFederated(doc, best, f))
 	}
