@@ -78,11 +78,18 @@ func hash(parts ...any) (string, error) {
 
 var unsafeInNames = regexp.MustCompile(`[^A-Za-z0-9.=-]+`)
 
-// name is a file name for people to recognise: words and a hash.
+// longestName leaves room in a file name for what is added to it.
+const longestName = 160
+
+// name is a file name for people to recognise: words, as far as they fit, and a
+// hash.
 func name(id string, words ...any) string {
 	out := ""
 	for _, w := range words {
 		out += unsafeInNames.ReplaceAllString(fmt.Sprint(w), "-") + "."
+	}
+	if len(out) > longestName {
+		out = out[:longestName] + "."
 	}
 	return out + id
 }

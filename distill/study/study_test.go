@@ -304,6 +304,12 @@ func TestACopyIsCalledOne(t *testing.T) {
 	}
 }
 
+func TestLongSettingsFitIntoFileNames(t *testing.T) {
+	p := smallPlan(t)
+	p.Methods, p.Consumers, p.Seeds = []string{"gmm:max_iterations=" + strings.Repeat("0", 300) + "9"}, []string{"ntk:1"}, 1
+	run(t, t.Context(), p, Options{Dir: t.TempDir()})
+}
+
 func TestCurvesEndWithTheLastIterate(t *testing.T) {
 	p := smallPlan(t)
 	p.Methods, p.Seeds = []string{"gmm"}, 1
