@@ -2,7 +2,6 @@ package study
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -11,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -106,96 +104,12 @@ func newRunner(p Plan, opt Options) (*runner, error) {
 	return r, nil
 }
 
-// someHoldAll tells whether some clients can publish images of every class and
-// others can not.
-func (r *runner) someHoldAll() (bool, error) {
-	var whole, less bool
-	for seed := range r.plan.Seeds {
-		parts, err := r.plan.splitOf(seed).Parts(r.train.Y, r.train.Classes)
-		if err != nil {
-			return false, err
-		}
-		for _, held := range data.ClassTable(r.train.Y, r.train.Classes, parts) {
-			enough := slices.Min(held) >= r.need()
-			whole, less = whole || enough, less || !enough
-		}
-	}
-	return whole && less, nil
-}
-
-// tried is how many samples of a class a method is tried on, at least.
-const tried = 64
-
-// try begins every method on a little of the first client's part and ends it at
-// once, so that one that cannot work on such data is refused before hours go into
-// the others.
-func (r *runner) try(ctx context.Context) error {
-	parts, err := r.plan.splitOf(0).Parts(r.train.Y, r.train.Classes)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(parts, func(part []int) bool { return r.local(part).Len() > 0 })
-	if i < 0 {
-		return nil // said with the numbers of samples by the first method
-	}
-	local := r.local(parts[i])
-	var keep []int
-	for _, members := range local.ByClass() {
-		keep = append(keep, members[:min(len(members), max(tried, r.need()))]...)
-	}
-	ended, end := context.WithCancel(ctx)
-	end()
-	for _, e := range r.entries {
-		if e.method == nil {
-			continue
-		}
-		req := distill.Request{Samples: local.Subset(keep), IPC: r.plan.IPC, Formation: r.formation(e), Workers: 1, Cache: r.store.experts()}
-		if _, err := e.method.Distill(ended, req); err != nil && !errors.Is(err, context.Canceled) {
-			return fmt.Errorf("%w: %s: %w", ErrPlan, e.label, err)
-		}
-	}
-	return ctx.Err()
-}
-
 // formation is what images of a method are stored in; 0 for its own.
 func (r *runner) formation(e entry) int {
 	if e.label == Random && r.plan.Formation == 0 {
 		return 1
 	}
 	return r.plan.Formation
-}
-
-// splitOf is the split of one seed.
-func (p *Plan) splitOf(seed int) data.Split {
-	s := p.Split
-	s.Seed += uint64(seed)
-	return s
-}
-
-// leastTiles is how many samples of a class a stored image may need.
-const leastTiles = 4
-
-// need is how many samples of a class a client must have to publish it.
-func (r *runner) need() int { return r.plan.IPC * max(leastTiles, r.plan.Formation*r.plan.Formation) }
-
-// local is a client's part, without classes of which it has too few samples for
-// the budget: no method could publish an image of those, in any formation.
-func (r *runner) local(part []int) *data.Samples {
-	s := r.train.Subset(part)
-	if s.Len() == 0 {
-		return s
-	}
-	members := s.ByClass()
-	var keep []int
-	for i, y := range s.Y {
-		if len(members[y]) >= r.need() {
-			keep = append(keep, i)
-		}
-	}
-	if len(keep) == s.Len() {
-		return s
-	}
-	return s.Subset(keep)
 }
 
 // seed does all runs of one seed: it distils everything, then trains.
@@ -382,22 +296,13 @@ func (r *runner) document() (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	holdings, err := r.holdings()
+	holdings, err := r.holdings(0)
 	if err != nil {
 		return nil, err
 	}
 	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(), Classes: r.plan.Data.Task.Classes, Train: r.train.Len(), Test: r.test.Len(),
 		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Pixels: string(r.plan.Pixels), Formation: r.plan.Formation, Steps: r.plan.Steps,
 		Seeds: r.plan.Seeds, Auto: r.plan.auto(), Engine: kernel.Name(), Rows: r.rows, Summary: summarise(r.rows)}, nil
-}
-
-// holdings counts the classes of each client's part at seed 0.
-func (r *runner) holdings() ([][]int, error) {
-	parts, err := r.plan.splitOf(0).Parts(r.train.Y, r.train.Classes)
-	if err != nil {
-		return nil, err
-	}
-	return data.ClassTable(r.train.Y, r.train.Classes, parts), nil
 }
 
 // stage counts the steps of one stage for the report.

@@ -49,8 +49,8 @@ func (s store) open() (*flock.Flock, error) {
 	case !ok:
 		return nil, fmt.Errorf("%s: %w", s.dir, ErrInUse)
 	}
-	for _, folder := range []string{"runs", setsFolder, "experts"} { // ours; beside them may be anything
-		err := filepath.WalkDir(filepath.Join(s.dir, folder), func(path string, e fs.DirEntry, err error) error {
+	for _, folder := range []string{filepath.Join(s.dir, "runs"), filepath.Join(s.dir, setsFolder), s.experts()} { // ours; beside them may be anything
+		err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
 			if err == nil && e.Type().IsRegular() && strings.HasPrefix(e.Name(), ".") {
 				err = os.Remove(path)
 			}
