@@ -119,7 +119,7 @@ func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, er
 		return nil, err
 	}
 	if !r.Suits(s.Shape) {
-		return nil, fmt.Errorf("%w: augmentation moves pixels about, %v are no images", ErrSamples, s.Shape)
+		return nil, fmt.Errorf("%w: the recipe changes images, and %v are none that it can change", ErrSamples, s.Shape)
 	}
 	state := newState(net, s, r, opt.Seed)
 	if opt.Resume != nil {
@@ -134,7 +134,9 @@ func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, er
 	return l, nil
 }
 
-func (l *loop) model() *Model { return &Model{l.stepper.net, l.state.params} }
+func (l *loop) model() *Model {
+	return &Model{Network: l.stepper.net, Params: l.state.params, Coarse: l.recipe.Coarse}
+}
 
 // step trains on one batch and returns its loss.
 func (l *loop) step() (float64, error) {

@@ -36,6 +36,7 @@ type Classifier interface {
 type Model struct {
 	Network *nn.Network
 	Params  [][]float32 // one slice a parameter of the network, in order
+	Coarse  int         // the factor of the tiles as which it reads samples; 0 and 1 for as they are
 }
 
 var _ Classifier = (*Model)(nil)
@@ -52,7 +53,7 @@ func (m *Model) Logits(ctx context.Context, s *data.Samples) ([]float32, error) 
 	defer pool.Close()
 	out := make([]float32, 0, s.Len()*s.Classes)
 	programs := make(map[int]*graph.Program)
-	size := s.Shape.Size()
+	size, view := s.Shape.Size(), data.NewView(m.Coarse, s.Shape)
 	for at := 0; at < s.Len(); at += predictBatch {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("predict: %w", err)
@@ -66,7 +67,9 @@ func (m *Model) Logits(ctx context.Context, s *data.Samples) ([]float32, error) 
 			}
 			programs[n] = p
 		}
-		copy(p.Input(0), s.X[at*size:(at+n)*size])
+		for i := range n {
+			view.Show(s.Row(at+i), p.Input(0)[i*size:(i+1)*size])
+		}
 		p.Run()
 		out = append(out, p.Output(0)...)
 	}
@@ -135,7 +138,7 @@ func FromTensors(n *nn.Network, tensors []checkpoint.Tensor) (*Model, error) {
 	if len(tensors) != len(n.Params) {
 		return nil, fmt.Errorf("read %s: %w: %d tensors, want %d", n.Name, ErrTensors, len(tensors), len(n.Params))
 	}
-	return &Model{n, params}, nil
+	return &Model{Network: n, Params: params}, nil
 }
 
 // paramsFrom finds each parameter's values under a prefix.

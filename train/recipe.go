@@ -31,6 +31,7 @@ type Recipe struct {
 	MaxSteps    int     `json:"max_steps,omitempty"` // zero: no limit
 	Augment     string  `json:"augment,omitempty"`   // how samples are changed at random: a name of package augment, or none
 	CutMix      float64 `json:"cutmix,omitempty"`    // share of the steps whose samples have a rectangle of another sample pasted in
+	Coarse      int     `json:"coarse,omitempty"`    // a factor: the network then reads what it classifies as the tile of a formation shows it, as samples from tiles are already; 0 for as it is
 }
 
 // DefaultRecipe is the recipe for gathered sets and their controls: Adam 1e-3,
@@ -86,6 +87,9 @@ func (r Recipe) Validate() error {
 	if !within(r.CutMix, 0, 1) {
 		return fail("cutmix", r.CutMix, "0 to 1")
 	}
+	if r.Coarse != 0 && (r.Coarse < 2 || r.Coarse > data.MaxFormation) {
+		return fail("coarse", r.Coarse, fmt.Sprintf("0, or 2 to %d", data.MaxFormation))
+	}
 	if _, err := r.strategy(); err != nil {
 		return fail("augment", fmt.Sprintf("%q", r.Augment), strings.Join(augment.Names, ", ")+", or nothing")
 	}
@@ -106,8 +110,11 @@ func (r Recipe) strategy() (augment.Strategy, error) {
 func Augments(s data.Shape) bool { return s.H > 1 && s.W > 1 }
 
 // Suits tells whether samples of a shape can be trained on by the recipe: what
-// changes or mixes images does not suit rows of a table.
-func (r Recipe) Suits(s data.Shape) bool { return r.Augment == "" && r.CutMix == 0 || Augments(s) }
+// changes or mixes images does not suit rows of a table, and a coarse view takes
+// sides that its factor divides.
+func (r Recipe) Suits(s data.Shape) bool {
+	return (r.Augment == "" && r.CutMix == 0 || Augments(s)) && (r.Coarse == 0 || data.NewFormation(r.Coarse).Validate(s) == nil)
+}
 
 // perEpoch is the number of steps in one pass over n samples; the last step of
 // a pass may be a smaller batch.

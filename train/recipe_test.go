@@ -3,6 +3,8 @@ package train
 import (
 	"math"
 	"testing"
+
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 func TestRecipeCountsSteps(t *testing.T) {
@@ -25,11 +27,22 @@ func TestRecipeCountsSteps(t *testing.T) {
 		func(r *Recipe) { r.Momentum = 0.9 }, func(r *Recipe) { r.WeightDecay = -1 }, func(r *Recipe) { r.Batch = 0 },
 		func(r *Recipe) { r.Epochs = -1 }, func(r *Recipe) { r.MinSteps = 9999 }, func(r *Recipe) { r.MaxSteps = -1 },
 		func(r *Recipe) { r.Augment = "flop" }, func(r *Recipe) { r.Schedule = "steps" }, func(r *Recipe) { r.CutMix = 1.5 }, func(r *Recipe) { r.CutMix = math.NaN() },
+		func(r *Recipe) { r.Coarse = 1 }, func(r *Recipe) { r.Coarse = -2 }, func(r *Recipe) { r.Coarse = data.MaxFormation + 1 },
 	} {
 		r := DefaultRecipe()
 		spoil(&r)
 		if r.Validate() == nil {
 			t.Errorf("accepted %+v", r)
+		}
+	}
+}
+
+func TestACoarseViewSuitsSidesThatItsFactorDivides(t *testing.T) {
+	r := DefaultRecipe()
+	r.Coarse = 2
+	for shape, want := range map[data.Shape]bool{{C: 1, H: 28, W: 28}: true, {C: 3, H: 27, W: 28}: false, {C: 1, H: 1, W: 14}: false} {
+		if r.Suits(shape) != want {
+			t.Errorf("%v suits: %t", shape, !want)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (a *app) trainCommand() *cobra.Command {
 	opt, recipe := node.TrainOptions{Model: node.AutoModel}, train.DefaultRecipe()
 	var held bool
 	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0),
-		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. Without a flag of the recipe (optimizer to cutmix) it is the one that all sets recommend.\nAn interrupted training resumes when the same command runs again.",
+		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. Without a flag of the recipe (optimizer to coarse) it is the one that all sets recommend.\nAn interrupted training resumes when the same command runs again.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opt.Task == "" {
 				return node.Fail(node.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
@@ -85,7 +85,7 @@ func (a *app) trainCommand() *cobra.Command {
 
 // recipeFlags are the flags that say how to train, in place of what the sets
 // recommend.
-var recipeFlags = []string{"optimizer", "lr", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps", "augment", "cutmix"}
+var recipeFlags = []string{"optimizer", "lr", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps", "augment", "cutmix", "coarse"}
 
 func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
 	f := c.Flags()
@@ -99,6 +99,7 @@ func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
 	f.IntVar(&r.MaxSteps, "max-steps", r.MaxSteps, "at most this many steps")
 	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: "+strings.Join(augment.Names, ", ")+" (default: none)")
 	f.Float64Var(&r.CutMix, "cutmix", r.CutMix, "share of the steps whose samples have a rectangle of another sample pasted in")
+	f.IntVar(&r.Coarse, "coarse", r.Coarse, "view what is classified as tiles of this factor show it: averaged, then up-sampled (default: as it is)")
 }
 
 func (a *app) showTrained(got node.TrainResult) error {
@@ -121,6 +122,9 @@ func augmented(r *train.Recipe) string {
 	}
 	if r.CutMix > 0 {
 		out += fmt.Sprintf(", rectangles mixed in %.0f %% of them", 100*r.CutMix)
+	}
+	if r.Coarse > 0 {
+		out += fmt.Sprintf(", images viewed as %d x %d tiles show them", r.Coarse, r.Coarse)
 	}
 	return out
 }

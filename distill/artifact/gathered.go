@@ -29,8 +29,8 @@ const (
 func RecommendedRecipe(sets []*Set, n int) *train.Recipe {
 	var out *train.Recipe
 	for _, s := range sets {
-		r := s.Manifest.Recipe
-		if r == nil || out != nil && *r != *out || !r.Suits(s.Manifest.Images.shape()) {
+		r, form := s.Manifest.Recipe, s.Manifest.Formation
+		if r == nil || out != nil && *r != *out || !r.Suits(form.FullShape(s.Manifest.Images.shape())) || r.Coarse > 0 && r.Coarse != form.Factor {
 			return nil
 		}
 		out = r

@@ -14,6 +14,14 @@ func TestARecipeIsFollowedOnlyWhenAllSetsAgreeAndItIsModest(t *testing.T) {
 		change(&r)
 		return &Set{Manifest: Manifest{Recipe: &r, Images: ImagesInfo{Shape: [3]int{1, 28, 28}}}}
 	}
+	tiles := func(factor, side, coarse int) *Set {
+		s := set(func(r *train.Recipe) { r.Coarse = coarse })
+		s.Manifest.Formation, s.Manifest.Images.Shape = data.NewFormation(factor), [3]int{1, side, side}
+		if side < 28 {
+			s.Manifest.Formation = s.Manifest.Formation.Alone()
+		}
+		return s
+	}
 	plain := set(func(*train.Recipe) {})
 	affine := set(func(r *train.Recipe) { r.Augment = "affine" })
 	again := set(func(r *train.Recipe) { r.Augment = "affine" })
@@ -34,6 +42,10 @@ func TestARecipeIsFollowedOnlyWhenAllSetsAgreeAndItIsModest(t *testing.T) {
 		"an endless batch": {[]*Set{set(func(r *train.Recipe) { r.Batch = 1 << 16 })}, false},
 		"mixed tables":     {[]*Set{{Manifest: Manifest{Recipe: set(func(r *train.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, Images: ImagesInfo{Shape: [3]int{1, 1, 13}}}}}, false},
 		"mixed images":     {[]*Set{set(func(r *train.Recipe) { r.CutMix = 0.5 })}, true},
+		"a coarse view":    {[]*Set{tiles(2, 28, 2)}, true},
+		"of single tiles":  {[]*Set{tiles(2, 14, 2)}, true},
+		"of other tiles":   {[]*Set{tiles(4, 28, 2)}, false},
+		"of plain images":  {[]*Set{tiles(1, 28, 2)}, false},
 	} {
 		if got := RecommendedRecipe(c.sets, 80); (got != nil) != c.want {
 			t.Errorf("%s: %+v", name, got)

@@ -130,7 +130,12 @@ func ReadModel(fsys fs.FS, task *data.Task, limits Limits) (*Model, error) {
 	if err != nil {
 		return nil, invalid("model", "%w", err)
 	}
-	trained, err := spec.Load(tensors)
+	if m.Recipe != nil {
+		if err := m.Recipe.Validate(); err != nil {
+			return nil, invalid("model", "%w", err)
+		}
+	}
+	trained, err := spec.Load(tensors, m.Recipe)
 	if err != nil {
 		return nil, invalid("model", "%s: %w", WeightsFile, err)
 	}

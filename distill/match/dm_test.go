@@ -238,8 +238,42 @@ func TestStartsHoldNoRealSample(t *testing.T) {
 	}
 }
 
-// A class of fewer than ten samples must not show in its tiles before they are
-// optimised: they start from noise that knows nothing of it.
+// What matching sees of real images under ViewTile is what it sees of tiles of
+// them under ViewWhole.
+func TestRealImagesAreSeenAsTheirTiles(t *testing.T) {
+	local := small()
+	seen := func(view string, s *data.Samples) []float32 {
+		m := quick()
+		m.View = view
+		r := started(t, m, s)
+		r.pair.renew(5)
+		data.Restart(&r.pcg, 1, "test")
+		r.pair.look(r.rng, s, r.members[1], r.Batch)
+		return slices.Clone(r.pair.targets[0])
+	}
+	form := data.NewFormation(2).Alone()
+	tiles := form.Decode(form.Down(local))
+	want := seen(ViewWhole, tiles)
+	if got := seen(ViewTile, local); !slices.Equal(got, want) {
+		t.Error("a view of real images differs from their tiles, decoded")
+	}
+	if slices.Equal(seen(ViewWhole, local), want) {
+		t.Error("whole images are seen as tiles")
+	}
+	for view, coarse := range map[string]int{ViewTile: 2, ViewWhole: 0} {
+		m := quick()
+		m.View = view
+		r, err := m.Distill(t.Context(), distill.Request{Samples: local, IPC: 1})
+		if err != nil || r.Recipe.Coarse != coarse {
+			t.Errorf("view %s recommends %+v (%v)", view, r.Recipe, err)
+		}
+	}
+	m := quick()
+	m.View = ViewTile
+	if r, err := m.Distill(t.Context(), distill.Request{Samples: local, IPC: 1, Formation: 1}); err != nil || r.Recipe.Coarse != 0 {
+		t.Errorf("plain images recommend %+v (%v)", r.Recipe, err)
+	}
+}
 
 func TestDMRefusesImagesThatAreTooSmall(t *testing.T) {
 	local := distilltest.Samples(data.Shape{C: 1, H: 1, W: 30}, 3, []int{0, 1}, 20)

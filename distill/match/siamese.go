@@ -35,6 +35,7 @@ type siamese struct {
 	params  [][]float32
 	augment augment.Strategy
 	form    data.Formation
+	view    *data.View // of real images
 	chunk   int
 	real    *graph.Program // images, draws, label, params -> sums
 	tiles   *graph.Program // tiles, identity, targets, draws, label, params -> loss, gradient of the tiles
@@ -45,9 +46,9 @@ type siamese struct {
 
 // newSiamese compiles for count tiles of images of a shape, and real batches
 // of batch samples.
-func newSiamese(pool *kernel.Pool, o objective, net *nn.Network, a augment.Strategy, f data.Formation, count, batch int) (e *siamese, err error) {
+func newSiamese(pool *kernel.Pool, o objective, net *nn.Network, a augment.Strategy, f data.Formation, view *data.View, count, batch int) (e *siamese, err error) {
 	defer graph.Catch(&err)
-	e = &siamese{objective: o, net: net, augment: a, form: f, chunk: min(batch, chunkMost), label: make([]float32, net.Classes)}
+	e = &siamese{objective: o, net: net, augment: a, form: f, view: view, chunk: min(batch, chunkMost), label: make([]float32, net.Classes)}
 	for batch%e.chunk != 0 {
 		e.chunk--
 	}
@@ -190,7 +191,7 @@ func (e *siamese) look(rng *rand.Rand, local *data.Samples, members []int, batch
 	size, x := local.Shape.Size(), e.real.Input(0)
 	for range batch / e.chunk {
 		for i := range e.chunk {
-			copy(x[i*size:], local.Row(members[rng.IntN(len(members))]))
+			e.view.Show(local.Row(members[rng.IntN(len(members))]), x[i*size:(i+1)*size])
 		}
 		e.real.Run()
 		for k, target := range e.targets {

@@ -171,15 +171,19 @@ func (f Formation) Down(s *Samples) *Samples {
 	}
 	tile := f.TileShape(s.Shape)
 	out := &Samples{Shape: tile, Classes: s.Classes, X: make([]float32, s.Len()*tile.Size()), Y: s.Y, Soft: s.Soft}
-	share := 1 / float32(f.Factor*f.Factor)
 	for i := range s.Len() {
-		x, to := s.Row(i), out.Row(i)
-		for j, v := range x {
-			c, y, col := j/(s.Shape.H*s.Shape.W), j/s.Shape.W%s.Shape.H, j%s.Shape.W
-			to[(c*tile.H+y/f.Factor)*tile.W+col/f.Factor] += v * share
-		}
+		f.down(s.Row(i), out.Row(i), s.Shape)
 	}
 	return out
+}
+
+// down adds the averages of an image to a tile of zeros.
+func (f Formation) down(image, tile []float32, shape Shape) {
+	small, share := f.TileShape(shape), 1/float32(f.Factor*f.Factor)
+	for i, v := range image {
+		c, y, x := i/(shape.H*shape.W), i/shape.W%shape.H, i%shape.W
+		tile[(c*small.H+y/f.Factor)*small.W+x/f.Factor] += v * share
+	}
 }
 
 // Decode gives the training images of stored ones: each tile up-sampled by
@@ -189,22 +193,69 @@ func (f Formation) Decode(s *Samples) *Samples {
 	if f.Factor == 1 {
 		return s
 	}
-	tiles, full := f.Cut(s), f.FullShape(s.Shape)
-	out := f.spread(s, full)
-	rows, cols := enlarge(tiles.Shape.H, f.Factor), enlarge(tiles.Shape.W, f.Factor)
-	small, large := tiles.Shape.H*tiles.Shape.W, full.H*full.W
-	for plane := range tiles.Len() * full.C {
-		from, to := tiles.X[plane*small:(plane+1)*small], out.X[plane*large:(plane+1)*large]
-		for y, r := range rows {
-			above, below := from[r.first*tiles.Shape.W:], from[r.second*tiles.Shape.W:]
-			for x, c := range cols {
+	tiles := f.Cut(s)
+	out := f.spread(s, f.FullShape(s.Shape))
+	up := newEnlarger(f.Factor, tiles.Shape)
+	for i := range tiles.Len() {
+		up.enlarge(tiles.Row(i), out.Row(i))
+	}
+	return out
+}
+
+// View shows an image as a tile of a formation does: averaged, then up-sampled.
+// The view of factor 0 or 1 changes nothing. It belongs to one goroutine.
+type View struct {
+	form  Formation
+	shape Shape
+	tile  []float32
+	up    enlarger
+}
+
+// NewView is the view of images of a shape, of which the factor must divide the
+// sides.
+func NewView(factor int, shape Shape) *View {
+	v := &View{form: NewFormation(factor), shape: shape}
+	if v.form.Factor > 1 {
+		tile := v.form.TileShape(shape)
+		v.tile, v.up = make([]float32, tile.Size()), newEnlarger(v.form.Factor, tile)
+	}
+	return v
+}
+
+// Show writes what is seen of an image.
+func (v *View) Show(image, seen []float32) {
+	if v.form.Factor == 1 {
+		copy(seen, image)
+		return
+	}
+	clear(v.tile)
+	v.form.down(image, v.tile, v.shape)
+	v.up.enlarge(v.tile, seen)
+}
+
+// enlarger up-samples tiles.
+type enlarger struct {
+	tile       Shape
+	rows, cols []between
+}
+
+func newEnlarger(factor int, tile Shape) enlarger {
+	return enlarger{tile, enlarge(tile.H, factor), enlarge(tile.W, factor)}
+}
+
+func (e enlarger) enlarge(tile, image []float32) {
+	small, large := e.tile.H*e.tile.W, len(e.rows)*len(e.cols)
+	for plane := range e.tile.C {
+		from, to := tile[plane*small:(plane+1)*small], image[plane*large:(plane+1)*large]
+		for y, r := range e.rows {
+			above, below := from[r.first*e.tile.W:], from[r.second*e.tile.W:]
+			for x, c := range e.cols {
 				up := above[c.first]*(1-c.weight) + above[c.second]*c.weight
 				low := below[c.first]*(1-c.weight) + below[c.second]*c.weight
-				to[y*full.W+x] = up*(1-r.weight) + low*r.weight
+				to[y*len(e.cols)+x] = up*(1-r.weight) + low*r.weight
 			}
 		}
 	}
-	return out
 }
 
 // between is a place between two pixels.

@@ -43,6 +43,24 @@ func TestPackIsTheReverseOfCut(t *testing.T) {
 	}
 }
 
+// A view is what a tile of the image becomes when it is decoded.
+func TestAViewIsTheTileDecoded(t *testing.T) {
+	s := ramp(Shape{2, 8, 12}, 3)
+	for i := range s.X {
+		s.X[i] = float32(math.Sin(float64(i)))
+	}
+	seen := make([]float32, s.Shape.Size())
+	for _, factor := range []int{0, 1, 2, 4} {
+		f, view := NewFormation(factor).Alone(), NewView(factor, s.Shape)
+		want := f.Decode(f.Down(s))
+		for i := range s.Len() {
+			if view.Show(s.Row(i), seen); !slices.Equal(seen, want.Row(i)) {
+				t.Errorf("factor %d, image %d: the view differs", factor, i)
+			}
+		}
+	}
+}
+
 // A tile stored alone is trained on as the same tile of a whole image.
 func TestSingleTilesAreStoredAsTheyAre(t *testing.T) {
 	whole, f := ramp(Shape{2, 4, 6}, 3), NewFormation(2)

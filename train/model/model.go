@@ -88,14 +88,21 @@ func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r train.Recipe, o
 	return m, nil
 }
 
-// Load makes a trained model from its tensors, checking every shape.
-func (s *Spec) Load(tensors []checkpoint.Tensor) (Trained, error) {
+// Load makes a trained model from its tensors, checking every shape, and from
+// the recipe that trained it, nil for none, which says how it views samples.
+func (s *Spec) Load(tensors []checkpoint.Tensor, r *train.Recipe) (Trained, error) {
 	if s.network == nil {
 		return s.closed.load(s.Shape, s.Classes, tensors)
 	}
 	m, err := train.FromTensors(s.network, tensors)
 	if err != nil {
 		return nil, err
+	}
+	if r != nil {
+		if !r.Suits(s.Shape) {
+			return nil, fmt.Errorf("%w: its recipe does not suit %v", train.ErrSamples, s.Shape)
+		}
+		m.Coarse = r.Coarse
 	}
 	return m, nil
 }

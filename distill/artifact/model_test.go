@@ -1,0 +1,57 @@
+package artifact
+
+import (
+	"slices"
+	"testing"
+	"testing/fstest"
+
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/model"
+)
+
+// A model keeps how it views images: what was trained on tiles reads them as
+// tiles wherever it is loaded.
+func TestAModelKeepsItsView(t *testing.T) {
+	own := *data.GlyphDigits().Task
+	task := &own
+	task.Shape = data.Shape{C: 1, H: 8, W: 8}
+	s := &data.Samples{Shape: task.Shape, Classes: len(task.Classes)}
+	for i := range 20 {
+		for j := range s.Shape.Size() {
+			s.X = append(s.X, float32((i*j)%7)-3)
+		}
+		s.Y = append(s.Y, i%10)
+	}
+	spec, err := model.Parse("mlp", task.Shape, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := train.DefaultRecipe()
+	r.Coarse, r.MinSteps, r.MaxSteps = 2, 3, 3
+	trained, err := spec.Fit(t.Context(), s, r, train.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(r *train.Recipe) fstest.MapFS {
+		files, err := WriteModel(ModelDraft{Task: task, Model: "mlp", Trained: trained, Recipe: r, Samples: 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files
+	}
+	back, err := ReadModel(write(&r), task, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := trained.Logits(t.Context(), s)
+	if got, err := back.Trained.Logits(t.Context(), s); err != nil || !slices.Equal(got, want) {
+		t.Errorf("read back it scores otherwise (%v)", err)
+	}
+	for _, factor := range []int{3, -1, 99} {
+		r.Coarse = factor
+		if _, err := ReadModel(write(&r), task, Limits{}); err == nil {
+			t.Errorf("a view of factor %d of 8 x 8 was read", factor)
+		}
+	}
+}
