@@ -80,7 +80,7 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	if err != nil {
 		return TrainResult{}, err
 	}
-	draft := artifact.ModelDraft{Task: task, Model: opt.Model, Trained: trained, Seed: opt.Seed, Sets: opt.Sets, Samples: samples.Len(), Licence: opt.Licence}
+	draft := artifact.ModelDraft{Task: task, Model: opt.Model, Trained: trained, Coarse: opt.Recipe.Coarse, Seed: opt.Seed, Sets: opt.Sets, Samples: samples.Len(), Licence: opt.Licence}
 	if spec.Iterative() {
 		draft.Recipe = opt.Recipe
 	}

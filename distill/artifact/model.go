@@ -25,7 +25,8 @@ type ModelManifest struct {
 	Kind          string              `json:"kind"` // "model"
 	Task          string              `json:"task"` // CID
 	TaskName      string              `json:"task_name"`
-	Model         string              `json:"model"` // lenet, ntk:1
+	Model         string              `json:"model"`            // lenet, ntk:1
+	Coarse        int                 `json:"coarse,omitempty"` // it reads images as tiles of this factor show them
 	Recipe        *train.Recipe       `json:"recipe,omitempty"`
 	Seed          uint64              `json:"seed"`
 	Sets          []string            `json:"sets"` // CIDs of every set used
@@ -40,7 +41,8 @@ type ModelDraft struct {
 	Task     *data.Task
 	Model    string
 	Trained  model.Trained
-	Recipe   *train.Recipe // nil for the NTK predictor
+	Coarse   int           // of the recipe that it was fitted by
+	Recipe   *train.Recipe // nil for models in closed form
 	Seed     uint64
 	Sets     []string
 	Samples  int
@@ -66,7 +68,7 @@ func WriteModel(d ModelDraft) (fstest.MapFS, error) {
 	}
 	m := ModelManifest{
 		SchemaVersion: SchemaVersion, Kind: "model", Task: taskCID.String(), TaskName: d.Task.Name, Model: d.Model,
-		Recipe: d.Recipe, Seed: d.Seed, Sets: d.Sets, Samples: d.Samples, Accuracy: d.Accuracy, Licence: d.Licence,
+		Coarse: d.Coarse, Recipe: d.Recipe, Seed: d.Seed, Sets: d.Sets, Samples: d.Samples, Accuracy: d.Accuracy, Licence: d.Licence,
 	}
 	files := fstest.MapFS{
 		WeightsFile: {Data: weights, Mode: 0o644},
@@ -130,12 +132,7 @@ func ReadModel(fsys fs.FS, task *data.Task, limits Limits) (*Model, error) {
 	if err != nil {
 		return nil, invalid("model", "%w", err)
 	}
-	if m.Recipe != nil {
-		if err := m.Recipe.Validate(); err != nil {
-			return nil, invalid("model", "%w", err)
-		}
-	}
-	trained, err := spec.Load(tensors, m.Recipe)
+	trained, err := spec.Load(tensors, m.Coarse)
 	if err != nil {
 		return nil, invalid("model", "%s: %w", WeightsFile, err)
 	}
@@ -147,6 +144,9 @@ func modelCard(m ModelManifest) []byte {
 	fmt.Fprintf(&b, "# %s for %s\n\nTrained on %d samples of %d distilled sets, seed %d.\n", m.Model, m.TaskName, m.Samples, len(m.Sets), m.Seed)
 	if a := m.Accuracy; a != nil {
 		fmt.Fprintf(&b, "Accuracy on %s: %.2f %% (%d of %d), as its trainer measured it.\n", a.On, 100*float64(a.Correct)/float64(a.Total), a.Correct, a.Total)
+	}
+	if m.Coarse > 0 {
+		fmt.Fprintf(&b, "It reads images averaged over %d x %d pixels and up-sampled again, bilinear with half-pixel centres.\n", m.Coarse, m.Coarse)
 	}
 	if m.Licence != "" {
 		fmt.Fprintf(&b, "Licence: %s\n", m.Licence)

@@ -23,35 +23,43 @@ func TestAModelKeepsItsView(t *testing.T) {
 		}
 		s.Y = append(s.Y, i%10)
 	}
-	spec, err := model.Parse("mlp", task.Shape, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := train.DefaultRecipe()
-	r.Coarse, r.MinSteps, r.MaxSteps = 2, 3, 3
-	trained, err := spec.Fit(t.Context(), s, r, train.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(r *train.Recipe) fstest.MapFS {
-		files, err := WriteModel(ModelDraft{Task: task, Model: "mlp", Trained: trained, Recipe: r, Samples: 20})
+	for _, name := range []string{"mlp", "ntk:1", "ridge:1"} {
+		spec, err := model.Parse(name, task.Shape, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return files
-	}
-	back, err := ReadModel(write(&r), task, Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, _ := trained.Logits(t.Context(), s)
-	if got, err := back.Trained.Logits(t.Context(), s); err != nil || !slices.Equal(got, want) {
-		t.Errorf("read back it scores otherwise (%v)", err)
-	}
-	for _, factor := range []int{3, -1, 99} {
-		r.Coarse = factor
-		if _, err := ReadModel(write(&r), task, Limits{}); err == nil {
-			t.Errorf("a view of factor %d of 8 x 8 was read", factor)
+		r := train.DefaultRecipe()
+		r.Coarse, r.MinSteps, r.MaxSteps = 2, 3, 3
+		trained, err := spec.Fit(t.Context(), s, r, train.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write := func(coarse int) fstest.MapFS {
+			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, Coarse: coarse, Samples: 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return files
+		}
+		back, err := ReadModel(write(2), task, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := trained.Logits(t.Context(), s)
+		if r.Coarse = 0; name != "mlp" {
+			plain, _ := spec.Fit(t.Context(), s, r, train.Options{})
+			tiles := data.NewFormation(2).Alone()
+			if got, _ := plain.Logits(t.Context(), tiles.Decode(tiles.Down(s))); !slices.Equal(got, want) {
+				t.Errorf("%s does not see images as their tiles", name)
+			}
+		}
+		if got, err := back.Trained.Logits(t.Context(), s); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s read back scores otherwise (%v)", name, err)
+		}
+		for _, factor := range []int{3, -1, 99} {
+			if _, err := ReadModel(write(factor), task, Limits{}); err == nil {
+				t.Errorf("a view of factor %d of 8 x 8 was read", factor)
+			}
 		}
 	}
 }

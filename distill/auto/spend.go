@@ -148,7 +148,7 @@ func (w weigher) bytes(s Spending, n int) int64 {
 	if w.soft() {
 		images.Soft = make([]float32, images.Len()*samples.Classes)
 	}
-	recipe := tiling.Recipe(w.req, tiling.Suitable)
+	recipe := tiling.Recipe(w.req, tiling.Suitable, w.method.Settings()["view"], form)
 	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, IPC: n, Seed: w.req.Seed, Pixels: w.pixels, Recipe: &recipe, Bare: true,
 		Result: &distill.Result{Images: images, Formation: form, SmallestGroup: distill.LeastGroup}})
 	if err != nil {

@@ -253,14 +253,14 @@ func TestRealImagesAreSeenAsTheirTiles(t *testing.T) {
 	}
 	form := data.NewFormation(2).Alone()
 	tiles := form.Decode(form.Down(local))
-	want := seen(ViewWhole, tiles)
-	if got := seen(ViewTile, local); !slices.Equal(got, want) {
+	want := seen(tiling.ViewWhole, tiles)
+	if got := seen(tiling.ViewTile, local); !slices.Equal(got, want) {
 		t.Error("a view of real images differs from their tiles, decoded")
 	}
-	if slices.Equal(seen(ViewWhole, local), want) {
+	if slices.Equal(seen(tiling.ViewWhole, local), want) {
 		t.Error("whole images are seen as tiles")
 	}
-	for view, coarse := range map[string]int{ViewTile: 2, ViewWhole: 0} {
+	for view, coarse := range map[string]int{tiling.ViewTile: 2, tiling.ViewWhole: 0} {
 		m := quick()
 		m.View = view
 		r, err := m.Distill(t.Context(), distill.Request{Samples: local, IPC: 1})
@@ -269,7 +269,7 @@ func TestRealImagesAreSeenAsTheirTiles(t *testing.T) {
 		}
 	}
 	m := quick()
-	m.View = ViewTile
+	m.View = tiling.ViewTile
 	if r, err := m.Distill(t.Context(), distill.Request{Samples: local, IPC: 1, Formation: 1}); err != nil || r.Recipe.Coarse != 0 {
 		t.Errorf("plain images recommend %+v (%v)", r.Recipe, err)
 	}

@@ -28,7 +28,7 @@ type Matching struct {
 	Start      string // tiling.Centroids, Noise or Real
 	Formation  int    // tiles along a side where the request leaves it open
 	Augment    string // one draw a class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
-	View       string // what networks see of real images: ViewTile or ViewWhole
+	View       string // what networks see of real images: tiling.ViewTile or ViewWhole
 	Networks   uint64 // seed of the networks, public
 }
 
@@ -44,24 +44,9 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 		distill.Choice("start", &m.Start, tiling.Starts...),
 		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
 		distill.Choice("augment", &m.Augment, augmentations...),
-		distill.Choice("view", &m.View, ViewTile, ViewWhole),
+		distill.Choice("view", &m.View, tiling.ViewTile, tiling.ViewWhole),
 		distill.Seed("networks", &m.Networks),
 	}
-}
-
-// Views: an image as a tile of the formation shows it, in matching and for the
-// network that is trained on the tiles, or the whole image.
-const (
-	ViewTile  = "tile"
-	ViewWhole = "whole"
-)
-
-// coarse is the factor of the view under a formation, 0 for the whole image.
-func (m Matching) coarse(f data.Formation) int {
-	if m.View == ViewTile && f.Factor > 1 {
-		return f.Factor
-	}
-	return 0
 }
 
 // Widths of networks that see enough: on colour the narrow ones do not
@@ -144,8 +129,7 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}
-	recipe := tiling.Recipe(req, r.Augment)
-	recipe.Coarse = r.coarse(r.formation)
+	recipe := tiling.Recipe(req, r.Augment, r.View, r.formation)
 	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe}
 	if r.Matching.Start == tiling.Real {
 		out.SmallestGroup = 1

@@ -59,15 +59,32 @@ func Augmentation(name string) (augment.Strategy, error) {
 	return augment.Parse(name)
 }
 
+// Views: an image as a tile of its formation shows it, averaged and up-sampled
+// again, or the whole of it. Who is trained on tiles meets whole images as another
+// domain, sharper than all that it has seen.
+const (
+	ViewTile  = "tile"
+	ViewWhole = "whole"
+)
+
+// Coarse is the factor of a view, 0 for that of the whole image.
+func Coarse(view string, f data.Formation) int {
+	if view == ViewTile && f.Factor > 1 {
+		return f.Factor
+	}
+	return 0
+}
+
 // Recipe is how networks train on tiles of a request that were learned under an
 // augmentation (federated-recipes.md 2, step 7): under the same, else the one
-// that suits, with a rate that falls to 0. Rectangles are mixed only of upright
-// things, since half of a digit is another digit.
-func Recipe(req distill.Request, augmentation string) train.Recipe {
+// that suits, with a rate that falls to 0, viewing images as they were viewed then.
+// Rectangles are mixed only of upright things, since half of a digit is another
+// digit.
+func Recipe(req distill.Request, augmentation, view string, f data.Formation) train.Recipe {
 	if augmentation == None {
 		augmentation = Suitable
 	}
-	r := train.Recipe{Optimizer: train.Adam, LR: 1e-3, Schedule: train.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req)}
+	r := train.Recipe{Optimizer: train.Adam, LR: 1e-3, Schedule: train.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req), Coarse: Coarse(view, f)}
 	if suited := Suited(Suitable, req); suited == augment.Mild || suited == augment.MildFlip {
 		r.CutMix = 0.5
 	}

@@ -27,9 +27,17 @@ func TestNetworksTrainUnderWhatTheTilesWereLearnedUnder(t *testing.T) {
 		{distill.Request{Samples: colour}, Suitable, augment.MildFlip, 0.5},
 		{distill.Request{Samples: colour, Augment: "of a later version"}, Suitable, augment.MildFlip, 0.5},
 	} {
-		r := Recipe(c.req, c.asked)
+		r := Recipe(c.req, c.asked, ViewWhole, data.NewFormation(2))
 		if r.Augment != c.want || r.CutMix != c.cutMix || r.Validate() != nil {
 			t.Errorf("%q, %s: %s, cutmix %v, %v", c.req.Augment, c.asked, r.Augment, r.CutMix, r.Validate())
+		}
+	}
+	for _, c := range []struct {
+		view         string
+		factor, want int
+	}{{ViewTile, 2, 2}, {ViewTile, 4, 4}, {ViewTile, 1, 0}, {ViewWhole, 2, 0}, {"", 2, 0}} {
+		if r := Recipe(digits, Suitable, c.view, data.NewFormation(c.factor)); r.Coarse != c.want || r.Validate() != nil {
+			t.Errorf("view %q of factor %d: coarse %d", c.view, c.factor, r.Coarse)
 		}
 	}
 }

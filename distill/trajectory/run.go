@@ -151,7 +151,7 @@ func (r *run) result() (*distill.Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
-	recipe := tiling.Recipe(r.req, r.Augment)
+	recipe := tiling.Recipe(r.req, r.Augment, tiling.ViewWhole, r.formation)
 	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe, Warnings: r.warnings()}
 	if r.Start == tiling.Real {
 		out.SmallestGroup = 1

@@ -64,9 +64,10 @@ func (l *lab) choose(ctx context.Context) error {
 	}
 	l.choice = choice{method: a.Method, why: a.Why, formation: data.NewFormation(1), recipe: train.DefaultRecipe()}
 	if factor, err := strconv.Atoi(a.Method.Settings()["formation"]); err == nil {
-		l.recipe = tiling.Recipe(req, tiling.Suitable)
-		l.formation, err = tiling.FormationFor(req, factor)
-		return err
+		if l.formation, err = tiling.FormationFor(req, factor); err != nil {
+			return err
+		}
+		l.recipe = tiling.Recipe(req, tiling.Suitable, a.Method.Settings()["view"], l.formation)
 	}
 	return nil
 }

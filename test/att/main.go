@@ -6,8 +6,8 @@
 //
 //	go run ./test/att [-data mnist] [-caps 5,10,20,40] [-seeds 3] [-o FOLDER] [-options iterations=300,...]
 //
-// The folder keeps what is done, so that a run that was ended goes on; it gets
-// att.svg and experts too.
+// The folder keeps what is done, so that a run that was ended goes on, and its
+// experts; it gets a plot and a page of tables. It belongs to one set of options.
 package main
 
 import (
@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -51,6 +52,7 @@ type bench struct {
 	options map[string]string
 	models  []string // at every cap
 	others  []string // at the cap in the middle
+	workers int
 }
 
 func main() {
@@ -62,6 +64,7 @@ func main() {
 	options := flag.String("options", "formation=1", "NAME=VALUE,... of all methods")
 	models := flag.String("models", "convnet3:16,lenet,mlp", "architectures at every cap, the distilling one first")
 	others := flag.String("others", "convnet3:64,alexnet,resnet18", "architectures at the third cap")
+	workers := flag.Int("workers", runtime.NumCPU(), "processor cores to use")
 	flag.Parse()
 	root := os.Getenv("DISTILLMESH_DATA")
 	if root == "" {
@@ -70,19 +73,22 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := measure(ctx, root, *set, *dir, *caps, *methods, *options, *models, *others, *seeds); err != nil {
+	if err := measure(ctx, root, *set, *dir, *caps, *methods, *options, *models, *others, *seeds, *workers); err != nil {
 		fmt.Fprintln(os.Stderr, "att:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(ctx context.Context, root, set, dir, caps, methods, options, models, others string, seeds uint64) error {
-	b := &bench{dir: dir, models: words(models), others: words(others), options: map[string]string{}}
+func measure(ctx context.Context, root, set, dir, caps, methods, options, models, others string, seeds uint64, workers int) error {
+	b := &bench{dir: dir, workers: workers, models: words(models), others: words(others), options: map[string]string{}}
 	for _, w := range words(options) {
 		name, value, _ := strings.Cut(w, "=")
 		b.options[name] = value
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := b.own(set); err != nil {
 		return err
 	}
 	var err error
@@ -116,6 +122,23 @@ func measure(ctx context.Context, root, set, dir, caps, methods, options, models
 	}
 	b.report(runs, steps, words(methods))
 	return plotCaps(filepath.Join(dir, "att.svg"), runs, steps, words(methods), b.models[0])
+}
+
+// own claims the folder for these settings, or fails when it has others.
+func (b *bench) own(set string) error {
+	doc, err := json.Marshal(map[string]any{"data": set, "options": b.options})
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(b.dir, "settings.json")
+	known, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.WriteFile(path, doc, 0o644)
+	}
+	if err == nil && string(known) != string(doc) {
+		err = fmt.Errorf("%s holds runs of %s, not of %s: choose another folder with -o", b.dir, known, doc)
+	}
+	return err
 }
 
 func words(s string) (out []string) {
@@ -161,7 +184,7 @@ func (b *bench) run(ctx context.Context, method string, most int, seed uint64, m
 }
 
 func (b *bench) request(seed uint64) distill.Request {
-	return distill.Request{Samples: b.data.Train, IPC: 1, Seed: seed, Cache: filepath.Join(b.dir, "experts")}
+	return distill.Request{Samples: b.data.Train, IPC: 1, Seed: seed, Workers: b.workers, Cache: filepath.Join(b.dir, "experts")}
 }
 
 // distil makes the images, counting which steps were compared.
@@ -198,7 +221,7 @@ func (b *bench) accuracy(ctx context.Context, name string, result *distill.Resul
 	if err != nil {
 		return 0, err
 	}
-	m, err := spec.Fit(ctx, samples, tiling.Recipe(b.request(seed), tiling.Suitable), train.Options{Seed: seed, Workers: 2})
+	m, err := spec.Fit(ctx, samples, tiling.Recipe(b.request(seed), tiling.Suitable, tiling.ViewWhole, result.Formation), train.Options{Seed: seed, Workers: b.workers})
 	if err != nil {
 		return 0, err
 	}

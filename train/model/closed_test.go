@@ -25,7 +25,7 @@ func TestClosedFormsByName(t *testing.T) {
 		if a, err := train.Evaluate(context.Background(), m, samples); err != nil || a.Correct != 2 {
 			t.Errorf("%s: %+v right, error %v", name, a, err)
 		}
-		back, err := spec.Load(m.Tensors(), nil)
+		back, err := spec.Load(m.Tensors(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -75,11 +75,15 @@ func (s *Spec) NumParams() int {
 	return s.network.NumParams()
 }
 
-// Fit trains the model: a network by the recipe, others in closed form (recipe
-// and seed are not used).
+// Fit trains the model: a network by the recipe, others in closed form (of the
+// recipe only the view counts, and no seed).
 func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r train.Recipe, opt train.Options) (Trained, error) {
 	if s.network == nil {
-		return s.closed.fit(ctx, samples)
+		t, err := s.closed.fit(ctx, samples)
+		if err != nil {
+			return nil, err
+		}
+		return s.viewing(t, r.Coarse)
 	}
 	m, err := train.Fit(ctx, s.network, samples, r, opt)
 	if err != nil {
@@ -88,21 +92,30 @@ func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r train.Recipe, o
 	return m, nil
 }
 
-// Load makes a trained model from its tensors, checking every shape, and from
-// the recipe that trained it, nil for none, which says how it views samples.
-func (s *Spec) Load(tensors []checkpoint.Tensor, r *train.Recipe) (Trained, error) {
+// Load makes a trained model from its tensors, checking every shape, and the
+// factor of its view: the Coarse of the recipe that it was fitted by.
+func (s *Spec) Load(tensors []checkpoint.Tensor, coarse int) (Trained, error) {
 	if s.network == nil {
-		return s.closed.load(s.Shape, s.Classes, tensors)
+		t, err := s.closed.load(s.Shape, s.Classes, tensors)
+		if err != nil {
+			return nil, err
+		}
+		return s.viewing(t, coarse)
 	}
 	m, err := train.FromTensors(s.network, tensors)
 	if err != nil {
 		return nil, err
 	}
-	if r != nil {
-		if !r.Suits(s.Shape) {
-			return nil, fmt.Errorf("%w: its recipe does not suit %v", train.ErrSamples, s.Shape)
-		}
-		m.Coarse = r.Coarse
+	m.Coarse = coarse
+	return m, s.viewable(coarse)
+}
+
+// viewable fails unless samples can be viewed by a factor.
+func (s *Spec) viewable(coarse int) error {
+	if coarse == 0 {
+		return nil
 	}
-	return m, nil
+	f := data.NewFormation(coarse)
+	f.Factor = coarse // also below 1, which no formation has
+	return f.Validate(s.Shape)
 }
