@@ -84,11 +84,11 @@ func TestFormationsTravel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	disclosure, err := distill.Disclose(context.Background(), r.Images, local, r.Formation)
-	if err != nil || disclosure.NearestReal() != 0 {
-		t.Fatalf("random real tiles have nearest_real %v (%v), want 0", disclosure.NearestReal(), err)
+	d, err := Draft(context.Background(), SetDraft{Task: task, Method: coreset.Random{}, IPC: 2, Result: r, Pixels: F32}, local)
+	if err != nil || d.Disclosure.NearestReal() != 0 || d.Recipe.Coarse != 2 {
+		t.Fatalf("random real tiles have nearest_real %v (%v), want 0; recipe %+v", d.Disclosure.NearestReal(), err, d.Recipe)
 	}
-	files, err := WriteSet(SetDraft{Task: task, Method: coreset.Random{}, IPC: 2, Result: r, Disclosure: disclosure, Pixels: F32})
+	files, err := WriteSet(d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,8 @@ type SetDraft struct {
 
 // Draft completes a draft for the samples that its result was distilled from:
 // what the images disclose, as they will be read back, and the usual recipe
-// where the method recommends none. It fails with ErrPixels on a pixel type
+// where the method recommends none, with the view that samples made into tiles
+// want (labels that were solved were solved for whole images). It fails with ErrPixels on a pixel type
 // that does not exist.
 func Draft(ctx context.Context, d SetDraft, local *data.Samples) (SetDraft, error) {
 	rounded, err := RoundTrip(d.Result.Images, d.Pixels)
@@ -58,6 +59,9 @@ func Draft(ctx context.Context, d SetDraft, local *data.Samples) (SetDraft, erro
 	d.Result = fewest(d.Result, local)
 	if d.Recipe = d.Result.Recipe; d.Recipe == nil {
 		usual := train.DefaultRecipe()
+		if d.Result.Images.Soft == nil {
+			usual.Coarse = d.Result.Formation.Coarse()
+		}
 		d.Recipe = &usual
 	}
 	return d, nil

@@ -69,8 +69,8 @@ const (
 
 // Coarse is the factor of a view, 0 for that of the whole image.
 func Coarse(view string, f data.Formation) int {
-	if view == ViewTile && f.Factor > 1 {
-		return f.Factor
+	if view == ViewTile {
+		return f.Coarse()
 	}
 	return 0
 }

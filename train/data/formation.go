@@ -75,6 +75,15 @@ func (f Formation) Tiles() int {
 	return f.Factor * f.Factor
 }
 
+// Coarse is the factor of the view that shows images as its tiles: 0 for plain
+// images.
+func (f Formation) Coarse() int {
+	if f.Factor > 1 {
+		return f.Factor
+	}
+	return 0
+}
+
 // TileShape is the shape of a tile of training images of a shape.
 func (f Formation) TileShape(s Shape) Shape { return Shape{s.C, s.H / f.Factor, s.W / f.Factor} }
 
