@@ -20,6 +20,8 @@ type workload struct {
 	prepare      func(*kernel.Pool) (step func() error, err error)
 }
 
+// order is what is measured unasked; unroll28-5 and unroll28-80 say by name how
+// memory grows with the steps.
 var order = []string{"gemm", "kip", "lenet", "alexnet", "convnet", "unroll28", "unroll"}
 
 // Multiply-adds of a forward pass of one sample (att.md 1.2 counts the same).
@@ -43,12 +45,19 @@ var workloads = map[string]workload{
 	"convnet": {"samples/s", 256, 2 * 3 * 256 * convMACs, 2, 7, func(p *kernel.Pool) (func() error, error) {
 		return training(p, "convnet3", 256, data.Shape{C: 3, H: 32, W: 32})
 	}},
-	"unroll28": {"inner steps/s", 20, 2 * 20 * 10 * (3 + secondOrder) * conv28MACs, 1, 5, func(p *kernel.Pool) (func() error, error) {
-		return matching(p, data.Shape{C: 1, H: 28, W: 28}, 10, 20, 10)
-	}},
+	"unroll28":    unroll28(20),
+	"unroll28-5":  unroll28(5),
+	"unroll28-80": unroll28(80),
 	"unroll": {"inner steps/s", 30, 2 * 30 * 50 * (3 + secondOrder) * convMACs, 1, 2, func(p *kernel.Pool) (func() error, error) {
 		return matching(p, data.Shape{C: 3, H: 32, W: 32}, 100, 30, 50)
 	}},
+}
+
+// unroll28 is trajectory matching through so many steps on ten images of 28 x 28.
+func unroll28(inner int) workload {
+	return workload{"inner steps/s", float64(inner), 2 * float64(inner) * 10 * (3 + secondOrder) * conv28MACs, 1, 5, func(p *kernel.Pool) (func() error, error) {
+		return matching(p, data.Shape{C: 1, H: 28, W: 28}, 10, inner, 10)
+	}}
 }
 
 func normal(rng *rand.Rand, n int) []float32 {
