@@ -152,7 +152,7 @@ func MakeSet(ctx context.Context, task *data.Task, method distill.Method, sample
 	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: task, Method: method, IPC: opt.IPC, Seed: opt.Seed, Result: result,
 		Pixels: opt.Pixels, Licence: opt.Licence, Bare: opt.bare}, samples)
 	if errors.Is(err, artifact.ErrPixels) {
-		return draft, Fail(CodeUsage, "choose U8, F16 or F32 with --pixels", "%w", err)
+		return draft, Fail(CodeUsage, "choose "+artifact.WantPixels+" with --pixels", "%w", err)
 	}
 	return draft, err
 }

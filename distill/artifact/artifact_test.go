@@ -50,7 +50,7 @@ func write(t *testing.T, pixels PixelType) (fstest.MapFS, *data.Task) {
 }
 
 func TestSetsReadBackAsRounded(t *testing.T) {
-	for _, pixels := range []PixelType{U8, F16, F32} {
+	for pixels, most := range map[PixelType]float64{U4: 0.25, U8: 0.02, F16: 0.02, F32: 0} {
 		d, task := draft(t, pixels)
 		files, err := WriteSet(d)
 		if err != nil {
@@ -65,13 +65,46 @@ func TestSetsReadBackAsRounded(t *testing.T) {
 			t.Errorf("%s: read back other images or labels %v", pixels, set.Samples.Y)
 		}
 		for i, v := range set.Samples.X {
-			if math.Abs(float64(v-d.Result.Images.X[i])) > 0.02 {
+			if math.Abs(float64(v-d.Result.Images.X[i])) > most {
 				t.Fatalf("%s: value %d is %v, was %v", pixels, i, v, d.Result.Images.X[i])
 			}
 		}
 		if n := len(files[PreviewFile].Data); n > previewBytes {
 			t.Errorf("preview of a small set takes %d bytes, at most %d", n, previewBytes)
 		}
+	}
+}
+
+// Two pixels share a byte, and rows of an odd width end with half of one.
+func TestPixelsOfHalfAByte(t *testing.T) {
+	for _, shape := range []data.Shape{{C: 2, H: 2, W: 5}, {C: 1, H: 3, W: 4}, {C: 1, H: 1, W: 2}, {C: 1, H: 1, W: 13}} {
+		task := &data.Task{Name: "halves", Classes: []string{"a", "b"}, Shape: shape, Mean: make([]float64, shape.C), Std: []float64{1, 1}[:shape.C]}
+		s := &data.Samples{Shape: shape, Classes: 2, Y: []int{0, 1, 1}}
+		for i := range 3 * shape.Size() {
+			s.X = append(s.X, float32(i%16)*2-7)
+		}
+		for i := range 3 { // each image has both ends of the range
+			s.Row(i)[0], s.Row(i)[shape.Size()-1] = -7, 23
+		}
+		tensors, err := encodeSamples(s, U4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, pixels, err := decodeSamples(tensors, task, data.NewFormation(1))
+		if err != nil || pixels != U4 || !slices.Equal(got.X, s.X) || !slices.Equal(got.Y, s.Y) {
+			t.Errorf("%v: %v pixels, values %v, want %v (%v)", shape, pixels, got, s.X, err)
+		}
+		packed := checkpoint.ByName(tensors)[imagesTensor]
+		if want := 3 * shape.C * shape.H * ((shape.W + 1) / 2); len(packed.Data) != want {
+			t.Errorf("%v: %d bytes, want %d", shape, len(packed.Data), want)
+		}
+		packed.Data[len(packed.Data)-1] |= 0xf0
+		if _, _, err := decodeSamples(tensors, task, data.NewFormation(1)); (err != nil) != (shape.W%2 == 1) {
+			t.Errorf("%v with something behind the last pixel: %v", shape, err)
+		}
+	}
+	if _, err := encodeSamples(&data.Samples{Shape: data.Shape{C: 1, H: 3, W: 1}, Classes: 2, X: []float32{1, 2, 3}, Y: []int{0}}, U4); !errors.Is(err, ErrPixels) {
+		t.Errorf("rows of one value: %v", err)
 	}
 }
 

@@ -16,14 +16,32 @@ type PixelType string
 // ErrPixels means that no pixel type has the name.
 var ErrPixels = errors.New("unknown pixel type")
 
-// The pixel types. U8 keeps a range an image, because clipping to a common
+// The pixel types. U4 and U8 keep a range an image, because clipping to a common
 // range costs distilled images up to 27 points of accuracy, a range of their
-// own at most 0.1.
+// own and bytes at most 0.1.
 const (
+	U4  PixelType = "U4" // two pixels of a row in a byte, the first in its low half
 	U8  PixelType = "U8"
 	F16 PixelType = "F16"
 	F32 PixelType = "F32"
 )
+
+// PixelTypes are all of them, the smallest first.
+var PixelTypes = []PixelType{U4, U8, F16, F32}
+
+// WantPixels says in messages which there are.
+const WantPixels = "U4, U8, F16 or F32"
+
+// steps is how many steps lie between the ends of a range, 0 for floats.
+func (p PixelType) steps() int {
+	switch p {
+	case U4:
+		return 15
+	case U8:
+		return 255
+	}
+	return 0
+}
 
 // Names of the tensors in data.safetensors.
 const (
@@ -32,22 +50,28 @@ const (
 	labelsTensor = "labels"
 )
 
-// encodeSamples writes samples as tensors: images [N,C,H,W], range [N,2] for
-// U8, labels [N] or, when soft, [N,K].
+// encodeSamples writes samples as tensors: images [N,C,H,W], of U4 [N,C,H,(W+1)/2]
+// bytes, range [N,2] for U4 and U8, labels [N] or, when soft, [N,K].
 func encodeSamples(s *data.Samples, pixels PixelType) ([]checkpoint.Tensor, error) {
 	n := s.Len()
 	shape := []int{n, s.Shape.C, s.Shape.H, s.Shape.W}
 	tensors := []checkpoint.Tensor{encodeLabels(s)}
 	switch pixels {
-	case U8:
-		values, ranges := quantise(s)
+	case U4, U8:
+		if pixels == U4 && s.Shape.W < 2 {
+			return nil, fmt.Errorf("encode samples: %w: U4 for rows of one value, want another", ErrPixels)
+		}
+		values, ranges := quantise(s, pixels.steps())
+		if pixels == U4 {
+			values, shape[3] = packHalves(values, s.Shape.W), halves(s.Shape.W)
+		}
 		tensors = append(tensors, checkpoint.U8(imagesTensor, shape, values), checkpoint.F32(rangeTensor, []int{n, 2}, ranges))
 	case F16:
 		tensors = append(tensors, checkpoint.F16(imagesTensor, shape, s.X))
 	case F32:
 		tensors = append(tensors, checkpoint.F32(imagesTensor, shape, s.X))
 	default:
-		return nil, fmt.Errorf("encode samples: %w %q, want U8, F16 or F32", ErrPixels, pixels)
+		return nil, fmt.Errorf("encode samples: %w %q, want %s", ErrPixels, pixels, WantPixels)
 	}
 	return tensors, nil
 }
@@ -70,9 +94,9 @@ func narrow[T uint8 | uint16](y []int) []T {
 	return out
 }
 
-// quantise rounds each image to bytes between its own least and greatest
-// value: x = lo + u (hi - lo) / 255.
-func quantise(s *data.Samples) (values []uint8, ranges []float32) {
+// quantise rounds each image to steps between its own least and greatest
+// value: x = lo + u (hi - lo) / steps.
+func quantise(s *data.Samples, steps int) (values []uint8, ranges []float32) {
 	values = make([]uint8, 0, len(s.X))
 	for i := range s.Len() {
 		row := s.Row(i)
@@ -80,7 +104,7 @@ func quantise(s *data.Samples) (values []uint8, ranges []float32) {
 		ranges = append(ranges, lo, hi)
 		scale := 0.0
 		if hi > lo {
-			scale = 255 / (float64(hi) - float64(lo))
+			scale = float64(steps) / (float64(hi) - float64(lo))
 		}
 		for _, v := range row {
 			values = append(values, uint8(math.Round((float64(v)-float64(lo))*scale)))
@@ -89,13 +113,48 @@ func quantise(s *data.Samples) (values []uint8, ranges []float32) {
 	return values, ranges
 }
 
-func dequantise(values []uint8, ranges []float32, size int) []float32 {
+func dequantise(values []uint8, ranges []float32, size, steps int) []float32 {
 	out := make([]float32, len(values))
 	for i, u := range values {
 		lo, hi := ranges[2*(i/size)], ranges[2*(i/size)+1]
-		out[i] = lo + float32(u)*(hi-lo)/255
+		out[i] = lo + float32(u)*(hi-lo)/float32(steps)
 	}
 	return out
+}
+
+// halves is how many bytes hold a row of pixels of half a byte.
+func halves(width int) int { return (width + 1) / 2 }
+
+// packHalves puts two values of a row into a byte; the last high half of an odd
+// row is 0.
+func packHalves(values []uint8, width int) []uint8 {
+	out := make([]uint8, 0, len(values)/width*halves(width))
+	for row := range slices.Chunk(values, width) {
+		for pair := range slices.Chunk(row, 2) {
+			b := pair[0]
+			if len(pair) == 2 {
+				b |= pair[1] << 4
+			}
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// unpackHalves is the reverse of packHalves; it reports whether no bit was lost.
+func unpackHalves(packed []uint8, width int) (values []uint8, whole bool) {
+	values, whole = make([]uint8, 0, 2*len(packed)), true
+	for row := range slices.Chunk(packed, halves(width)) {
+		for i, b := range row {
+			values = append(values, b&15)
+			if 2*i+1 < width {
+				values = append(values, b>>4)
+			} else {
+				whole = whole && b>>4 == 0
+			}
+		}
+	}
+	return values, whole
 }
 
 // decodeSamples reads back what encodeSamples wrote, checking every tensor
@@ -109,6 +168,10 @@ func decodeSamples(tensors []checkpoint.Tensor, task *data.Task, f data.Formatio
 	}
 	stored := f.StoredShape(task.Shape)
 	want := []int{stored.C, stored.H, stored.W}
+	pixels := pixelsOf(images, stored.W)
+	if pixels == U4 {
+		want[2] = halves(stored.W)
+	}
 	if len(images.Shape) != 4 || !slices.Equal(images.Shape[1:], want) || images.Shape[0] < 1 {
 		return nil, "", fmt.Errorf("images are %v, task %s wants N x %v", images.Shape, task.Name, stored)
 	}
@@ -120,16 +183,25 @@ func decodeSamples(tensors []checkpoint.Tensor, task *data.Task, f data.Formatio
 	if len(tensors) != known {
 		return nil, "", fmt.Errorf("holds %d tensors, want %d", len(tensors), known)
 	}
-	if err := decodeImages(s, images, byName[rangeTensor]); err != nil {
+	if err := decodeImages(s, images, byName[rangeTensor], pixels); err != nil {
 		return nil, "", err
 	}
 	if err := decodeLabels(s, labels, images.Shape[0]); err != nil {
 		return nil, "", err
 	}
-	return s, PixelType(images.DType), nil
+	return s, pixels, nil
 }
 
-func decodeImages(s *data.Samples, images, ranges checkpoint.Tensor) (err error) {
+// pixelsOf is the pixel type of images of a width: bytes that are half as many as
+// pixels hold two each.
+func pixelsOf(images checkpoint.Tensor, width int) PixelType {
+	if images.DType == checkpoint.DTypeU8 && width > 1 && len(images.Shape) == 4 && images.Shape[3] == halves(width) {
+		return U4
+	}
+	return PixelType(images.DType)
+}
+
+func decodeImages(s *data.Samples, images, ranges checkpoint.Tensor, pixels PixelType) (err error) {
 	if images.DType != checkpoint.DTypeU8 {
 		if s.X, err = images.Float32s(); err != nil {
 			return err
@@ -156,7 +228,13 @@ func decodeImages(s *data.Samples, images, ranges checkpoint.Tensor) (err error)
 	if err != nil {
 		return err
 	}
-	s.X = dequantise(values, lohi, s.Shape.Size())
+	if pixels == U4 {
+		whole := false
+		if values, whole = unpackHalves(values, s.Shape.W); !whole {
+			return errors.New("images have something behind the last pixel of a row")
+		}
+	}
+	s.X = dequantise(values, lohi, s.Shape.Size(), pixels.steps())
 	return checkpoint.CheckFinite("images", s.X)
 }
 
@@ -222,6 +300,6 @@ func RoundTrip(s *data.Samples, pixels PixelType) (*data.Samples, error) {
 	}
 	out := &data.Samples{Shape: s.Shape, Classes: s.Classes, Y: s.Y, Soft: s.Soft}
 	byName := checkpoint.ByName(tensors)
-	err = decodeImages(out, byName[imagesTensor], byName[rangeTensor])
+	err = decodeImages(out, byName[imagesTensor], byName[rangeTensor], pixels)
 	return out, err
 }

@@ -84,8 +84,8 @@ func (p *Plan) entries() ([]entry, error) {
 	case p.Seeds < 1 || p.IPC < 1 || p.Curve < 1 || p.Steps < 0 || p.Budget < 0:
 		return refuse("seeds is %d, ipc %d, curve %d, steps %d, budget %d: want at least 1, 1, 1, 0 and 0", p.Seeds, p.IPC, p.Curve, p.Steps, p.Budget)
 	}
-	if !slices.Contains([]artifact.PixelType{artifact.U8, artifact.F16, artifact.F32}, p.Pixels) {
-		return refuse("%w %q, want U8, F16 or F32", artifact.ErrPixels, p.Pixels)
+	if !slices.Contains(artifact.PixelTypes, p.Pixels) {
+		return refuse("%w %q, want %s", artifact.ErrPixels, p.Pixels, artifact.WantPixels)
 	}
 	if err := p.Split.Validate(len(p.Data.Task.Classes)); err != nil {
 		return refuse("%w", err)
