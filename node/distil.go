@@ -30,9 +30,9 @@ type DistillOptions struct {
 	// Budget is how many bytes the set may weigh as it travels; 0 for no limit.
 	// It decides IPC, and the formation where that is left open.
 	Budget  int64
-	single  bool // stored images are single tiles
-	bare    bool // no preview, no card
-	Pixels  artifact.PixelType
+	single  bool               // stored images are single tiles
+	bare    bool               // no preview, no card
+	Pixels  artifact.PixelType // how pixels are stored; empty for what suits
 	Licence string
 	Home    Home // where an interrupted distillation is kept; its zero value keeps none
 }
@@ -108,6 +108,7 @@ func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples 
 	if method == nil {
 		method = auto.For(samples.Shape, opt.IPC).Method
 	}
+	opt.Pixels = auto.Pixels(opt.Pixels, method, opt.Budget)
 	s, err := auto.Spend(task, method, opt.request(task, samples), opt.Pixels, opt.Budget)
 	if err != nil {
 		return opt, err
@@ -150,7 +151,7 @@ func MakeSet(ctx context.Context, task *data.Task, method distill.Method, sample
 	}
 	report.say(Progress{Stage: "compare with real samples"})
 	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: task, Method: method, IPC: opt.IPC, Seed: opt.Seed, Result: result,
-		Pixels: opt.Pixels, Licence: opt.Licence, Bare: opt.bare}, samples)
+		Pixels: auto.Pixels(opt.Pixels, method, opt.Budget), Licence: opt.Licence, Bare: opt.bare}, samples)
 	if errors.Is(err, artifact.ErrPixels) {
 		return draft, Fail(CodeUsage, "choose "+artifact.WantPixels+" with --pixels", "%w", err)
 	}

@@ -17,11 +17,11 @@ import (
 
 func (a *app) distillCommand() *cobra.Command {
 	opt := node.DistillOptions{Method: auto.Name, IPC: 1}
-	pixels, out, budget := string(artifact.U8), "", ""
+	pixels, out, budget := "", "", ""
 	var options []string
 	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published", Args: args(1, 1), Long: methodList(),
 		RunE: func(cmd *cobra.Command, argv []string) error {
-			opt.Data, opt.Pixels = argv[0], artifact.PixelType(pixels)
+			opt.Data, opt.Pixels = argv[0], artifact.PixelType(strings.ToUpper(pixels))
 			cfg, err := a.home.Config()
 			if err != nil {
 				return err
@@ -60,7 +60,7 @@ func (a *app) distillCommand() *cobra.Command {
 	c.Flags().IntVar(&opt.Formation, "formation", 0, "tiles along a side of a stored image, each one training image (default: the method's own)")
 	c.Flags().IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
 	c.Flags().Uint64Var(&opt.Seed, "seed", 0, "seed of every random draw")
-	c.Flags().StringVar(&pixels, "pixels", pixels, "how pixels are stored: U4 (half a byte) or U8 (with a range an image), F16 or F32")
+	c.Flags().StringVar(&pixels, "pixels", pixels, "how pixels are stored: U4 (half a byte) or U8 (with a range an image), F16 or F32 (default: U8; under a budget U4 for tiles)")
 	c.Flags().StringVarP(&out, "output", "o", "", "also write the set's files into this new folder")
 	return a.readFlags(c, false)
 }

@@ -29,12 +29,12 @@ var (
 )
 
 func (a *app) simulateCommand() *cobra.Command {
-	p := study.Plan{IPC: 1, Seeds: 3, Curve: 20, Pixels: artifact.U8}
+	p := study.Plan{IPC: 1, Seeds: 3, Curve: 20}
 	var split splitFlags
 	var opt study.Options
 	var reading data.Reading
 	whiten := false
-	from, task, augmentation, budget, pixels, validation := data.GlyphPath, "", "", "", string(artifact.U8), 0.0
+	from, task, augmentation, budget, pixels, validation := data.GlyphPath, "", "", "", "", 0.0
 	c := &cobra.Command{Use: "simulate", Short: "What would my devices gain? Any split, method and model beside the baselines", Args: args(0, 0),
 		Long: "Split data over clients, distil each part, merge what is written, train, and compare with random real images of the same\n" +
 			"bytes and treatment, with federated learning and with all the data. No network is used; the code is the nodes' own.\n" +
@@ -98,7 +98,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	f.StringSliceVar(&p.Methods, "method", nil, "methods and federated strategies, with settings after colons (default: "+strings.Join(usualMethods, ",")+")")
 	f.StringSliceVar(&p.Consumers, "model", nil, "models to train (default: those of "+strings.Join(usualImageModels, ",")+" that fit, else "+strings.Join(usualTableModels, ",")+")")
 	f.IntVar(&p.Seeds, "seeds", p.Seeds, "runs of each combination")
-	f.StringVar(&pixels, "pixels", pixels, "how pixels are stored: U4 (half a byte) or U8 (with a range an image), F16 or F32")
+	f.StringVar(&pixels, "pixels", pixels, "how pixels are stored: U4 (half a byte) or U8 (with a range an image), F16 or F32 (default: U8; under a budget U4 for tiles)")
 	f.IntVar(&p.Formation, "formation", 0, "tiles along a side of a stored image (default: the method's own)")
 	f.IntVar(&p.Steps, "steps", 0, "training steps (default: what the sets recommend)")
 	f.IntVar(&p.Curve, "curve", p.Curve, "times that the test set is looked at during a training")

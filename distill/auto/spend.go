@@ -30,9 +30,22 @@ const (
 // slack is for numbers in the manifest that are not known before.
 const slack = 48
 
+// Pixels is the pixel type asked for, or what suits a method under a budget of
+// bytes, 0 for none: half a byte for tiles that stay within the range of real
+// pixels, where it costs no accuracy that could be measured and twice as many
+// tiles fit (docs/methods.md), else a byte.
+func Pixels(asked artifact.PixelType, m distill.Method, budget int64) artifact.PixelType {
+	if asked != "" {
+		return asked
+	}
+	if _, within := m.Settings()["view"]; within && budget > 0 {
+		return artifact.U4
+	}
+	return artifact.U8
+}
+
 // Spend finds what a set of at most so many bytes, counted as it travels, should
-// hold. Pixels are a byte each, since rounding costs no accuracy that we could
-// measure, and labels what the method makes of them. Images are stored as four tiles, or as single ones
+// hold. Labels are what the method makes of them. Images are stored as four tiles, or as single ones
 // where more of them fit so; where not even one a class fits, smaller ones are
 // tried. It fails with distill.ErrBudget, and what the least would be.
 func Spend(task *data.Task, m distill.Method, req distill.Request, pixels artifact.PixelType, bytes int64) (Spending, error) {
@@ -175,6 +188,9 @@ func (w weigher) why(s Spending, all bool) string {
 	}
 	if all {
 		text += ", as many as the smallest class allows"
+	}
+	if w.pixels == artifact.U4 {
+		text += ", pixels of half a byte"
 	}
 	if s.Bare {
 		text += "; no preview"

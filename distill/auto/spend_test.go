@@ -9,6 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/match"
+	"github.com/distillmesh/distillmesh/distill/trajectory"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -37,17 +38,20 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		name         string
 		method       distill.Method
 		formation    int
+		asked        artifact.PixelType
 		bytes        int64
 		single, bare bool
 	}{
-		{"much", quick, 0, 80_000, false, false},
-		{"little", quick, 0, 4_000, true, true},
-		{"hardly anything", quick, 0, 1_450, true, true},
-		{"plain images", coreset.DefaultGMM(), 0, 5_000, false, true},
-		{"a formation of the user's", quick, 4, 5_000, false, true},
+		{"much", quick, 0, "", 80_000, false, false},
+		{"little", quick, 0, "", 4_000, false, true},
+		{"little in bytes", quick, 0, artifact.U8, 4_000, true, true},
+		{"hardly anything", quick, 0, "", 1_450, true, true},
+		{"plain images", coreset.DefaultGMM(), 0, "", 5_000, false, true},
+		{"a formation of the user's", quick, 4, "", 5_000, false, true},
 	} {
+		pixels := Pixels(c.asked, c.method, c.bytes)
 		req := distill.Request{Samples: local, IPC: 1, Seed: 1 << 60, Formation: c.formation}
-		s, err := Spend(task, c.method, req, artifact.U8, c.bytes)
+		s, err := Spend(task, c.method, req, pixels, c.bytes)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
@@ -59,7 +63,7 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		draft, err := artifact.Draft(context.Background(), artifact.SetDraft{Task: task, Method: c.method, IPC: s.IPC, Seed: req.Seed, Result: result, Pixels: artifact.U8, Bare: s.Bare}, local)
+		draft, err := artifact.Draft(context.Background(), artifact.SetDraft{Task: task, Method: c.method, IPC: s.IPC, Seed: req.Seed, Result: result, Pixels: pixels, Bare: s.Bare}, local)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,5 +81,45 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 	}
 	if _, err := Spend(task, quick, distill.Request{Samples: local}, artifact.U8, 900); !errors.Is(err, distill.ErrBudget) {
 		t.Errorf("900 bytes: %v", err)
+	}
+}
+
+// Half a byte a pixel holds nearly twice the tiles, and is for tiles within the
+// range of real pixels, under a budget.
+func TestHalfAByteIsForTilesUnderABudget(t *testing.T) {
+	for _, c := range []struct {
+		asked  artifact.PixelType
+		method distill.Method
+		bytes  int64
+		want   artifact.PixelType
+	}{
+		{"", match.DefaultDM(), 4_000, artifact.U4},
+		{"", match.DefaultDM(), 0, artifact.U8},
+		{artifact.F16, match.DefaultDM(), 4_000, artifact.F16},
+		{"", coreset.DefaultGMM(), 4_000, artifact.U8},
+		{"", trajectory.DefaultATT(), 4_000, artifact.U8},
+	} {
+		if got := Pixels(c.asked, c.method, c.bytes); got != c.want {
+			t.Errorf("%q, %s, %d bytes: %s, want %s", c.asked, c.method.Name(), c.bytes, got, c.want)
+		}
+	}
+	ds := data.GlyphDigits()
+	local, err := data.Load(ds.Task, ds.Train, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tiles := map[artifact.PixelType]int{}
+	for _, pixels := range []artifact.PixelType{artifact.U4, artifact.U8} {
+		s, err := Spend(ds.Task, match.DefaultDM(), distill.Request{Samples: local}, pixels, 60_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tiles[pixels] = s.IPC
+		if !s.Single {
+			tiles[pixels] *= s.Formation * s.Formation
+		}
+	}
+	if more := float64(tiles[artifact.U4]) / float64(tiles[artifact.U8]); more < 1.8 || more > 2.2 {
+		t.Errorf("%v tiles, %.2f times as many", tiles, more)
 	}
 }

@@ -39,6 +39,7 @@ type gathered struct {
 // images and their bytes.
 type treatment struct {
 	Formation int
+	Pixels    artifact.PixelType
 	Labels    string // depth of the kernel whose predictor learned labels serve; empty for classes
 	// Some is whether labels are learned only where a client holds every class.
 	Some   bool
@@ -58,8 +59,8 @@ type clientNote struct {
 
 // gather distils all clients' parts, or reads what was distilled before, and
 // merges what the written sets hold. A formation of 0 is the method's own.
-func (r *runner) gather(ctx context.Context, label string, m distill.Method, formation, seed int) (*gathered, error) {
-	parts := []any{r.identity, r.plan.splitOf(seed), r.plan.IPC, r.plan.Pixels, m.Name(), m.Version(), m.Settings(), formation, seed}
+func (r *runner) gather(ctx context.Context, label string, m distill.Method, formation int, pixels artifact.PixelType, seed int) (*gathered, error) {
+	parts := []any{r.identity, r.plan.splitOf(seed), r.plan.IPC, pixels, m.Name(), m.Version(), m.Settings(), formation, seed}
 	if r.plan.Budget > 0 {
 		parts = append(parts, r.plan.Budget)
 	}
@@ -81,7 +82,7 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 				return ctx.Err()
 			}
 			req := distill.Request{Samples: local, Augment: r.plan.Data.Task.Augmentation(), IPC: r.plan.IPC, Seed: clientSeed(seed, i), Formation: formation, Workers: max(1, r.workers/len(r.parts)), Cache: r.store.experts()}
-			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: r.plan.Pixels, peak: r.peak}
+			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: pixels, peak: r.peak}
 			if err := c.spend(r.plan.Budget); err != nil {
 				return fmt.Errorf("client %d of %d: %w", i+1, len(r.parts), err)
 			}
@@ -111,7 +112,7 @@ func (r *runner) treat(g *gathered, m distill.Method, sets []*artifact.Set) trea
 		if s == nil {
 			continue
 		}
-		t.Formation = s.Manifest.Formation.Factor
+		t.Formation, t.Pixels = s.Manifest.Formation.Factor, s.Manifest.Images.DType
 		t.Some = r.mixed && m.Settings()["labels"] == labelsolve.Auto
 		if g.samples.Soft != nil || t.Some {
 			t.Labels = "1"
@@ -287,7 +288,7 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 // controls gathers the random real images that each method is to be compared
 // with, one for each treatment, and notes them in the methods' rows.
 func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([]*gathered, error) {
-	plain := treatment{Formation: 1, Recipe: r.plan.recipe(train.DefaultRecipe())}
+	plain := treatment{Formation: 1, Pixels: r.pixels(coreset.Random{}), Recipe: r.plan.recipe(train.DefaultRecipe())}
 	names := map[treatment]string{}
 	for _, g := range methods {
 		if g.label == Random {
@@ -331,7 +332,7 @@ func (r *runner) control(ctx context.Context, label string, t treatment, seed in
 			return nil, err
 		}
 	}
-	c, err := r.gather(ctx, label, m, t.Formation, seed)
+	c, err := r.gather(ctx, label, m, t.Formation, t.Pixels, seed)
 	if err != nil {
 		return nil, err
 	}

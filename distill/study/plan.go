@@ -49,8 +49,8 @@ type Plan struct {
 	Methods   []string
 	Consumers []string // names of models: lenet, convnet3:64, ntk:1
 	Seeds     int
-	Pixels    artifact.PixelType
-	Formation int // tiles along a side of a stored image; 0 for what a method does by itself
+	Pixels    artifact.PixelType // empty for what suits a method and the budget
+	Formation int                // tiles along a side of a stored image; 0 for what a method does by itself
 	// Steps, when not 0, is how many steps a network trains, whatever the sets
 	// recommend; it holds for methods and controls.
 	Steps int
@@ -84,7 +84,7 @@ func (p *Plan) entries() ([]entry, error) {
 	case p.Seeds < 1 || p.IPC < 1 || p.Curve < 1 || p.Steps < 0 || p.Budget < 0:
 		return refuse("seeds is %d, ipc %d, curve %d, steps %d, budget %d: want at least 1, 1, 1, 0 and 0", p.Seeds, p.IPC, p.Curve, p.Steps, p.Budget)
 	}
-	if !slices.Contains(artifact.PixelTypes, p.Pixels) {
+	if p.Pixels != "" && !slices.Contains(artifact.PixelTypes, p.Pixels) {
 		return refuse("%w %q, want %s", artifact.ErrPixels, p.Pixels, artifact.WantPixels)
 	}
 	if err := p.Split.Validate(len(p.Data.Task.Classes)); err != nil {

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -112,6 +115,25 @@ func (r *runner) formation(e entry) int {
 	return r.plan.Formation
 }
 
+// pixels is how images of a method are stored.
+func (r *runner) pixels(m distill.Method) artifact.PixelType {
+	return auto.Pixels(r.plan.Pixels, m, r.plan.Budget)
+}
+
+// pixelNames are the pixel types of the plan's methods.
+func (r *runner) pixelNames() string {
+	var names []string
+	for _, e := range r.entries {
+		if e.method == nil {
+			continue
+		}
+		if name := string(r.pixels(e.method)); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // seed does all runs of one seed: it distils everything, then trains.
 func (r *runner) seed(ctx context.Context, seed int) (err error) {
 	if r.parts, err = r.plan.splitOf(seed).Parts(r.train.Y, r.train.Classes); err != nil {
@@ -129,7 +151,7 @@ func (r *runner) seed(ctx context.Context, seed int) (err error) {
 		if e.method == nil {
 			continue
 		}
-		g, err := r.gather(ctx, e.label, e.method, r.formation(e), seed)
+		g, err := r.gather(ctx, e.label, e.method, r.formation(e), r.pixels(e.method), seed)
 		if err != nil {
 			return err
 		}
@@ -301,7 +323,7 @@ func (r *runner) document() (*Document, error) {
 		return nil, err
 	}
 	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(), Classes: r.plan.Data.Task.Classes, Train: r.train.Len(), Test: r.test.Len(),
-		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Pixels: string(r.plan.Pixels), Formation: r.plan.Formation, Steps: r.plan.Steps,
+		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Pixels: r.pixelNames(), Formation: r.plan.Formation, Steps: r.plan.Steps,
 		Seeds: r.plan.Seeds, Auto: r.plan.auto(), Engine: kernel.Name(), Rows: r.rows, Summary: summarise(r.rows)}, nil
 }
 
