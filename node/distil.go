@@ -108,7 +108,7 @@ func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples 
 	if method == nil {
 		method = auto.For(samples.Shape, opt.IPC).Method
 	}
-	opt.Pixels = auto.Pixels(opt.Pixels, method, opt.Budget)
+	opt.Pixels = auto.Pixels(opt.Pixels, method)
 	s, err := auto.Spend(task, method, opt.request(task, samples), opt.Pixels, opt.Budget)
 	if err != nil {
 		return opt, err
@@ -151,7 +151,7 @@ func MakeSet(ctx context.Context, task *data.Task, method distill.Method, sample
 	}
 	report.say(Progress{Stage: "compare with real samples"})
 	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: task, Method: method, IPC: opt.IPC, Seed: opt.Seed, Result: result,
-		Pixels: auto.Pixels(opt.Pixels, method, opt.Budget), Licence: opt.Licence, Bare: opt.bare}, samples)
+		Pixels: auto.Pixels(opt.Pixels, method), Licence: opt.Licence, Bare: opt.bare}, samples)
 	if errors.Is(err, artifact.ErrPixels) {
 		return draft, Fail(CodeUsage, "choose "+artifact.WantPixels+" with --pixels", "%w", err)
 	}

@@ -30,15 +30,14 @@ const (
 // slack is for numbers in the manifest that are not known before.
 const slack = 48
 
-// Pixels is the pixel type asked for, or what suits a method under a budget of
-// bytes, 0 for none: half a byte for tiles that stay within the range of real
-// pixels, where it costs no accuracy that could be measured and twice as many
-// tiles fit (docs/methods.md), else a byte.
-func Pixels(asked artifact.PixelType, m distill.Method, budget int64) artifact.PixelType {
+// Pixels is the pixel type asked for, or what suits a method: half a byte for
+// tiles that stay within the range of real pixels, where it costs no accuracy that
+// could be measured (docs/methods.md), else a byte.
+func Pixels(asked artifact.PixelType, m distill.Method) artifact.PixelType {
 	if asked != "" {
 		return asked
 	}
-	if _, within := m.Settings()["view"]; within && budget > 0 {
+	if _, within := m.Settings()["view"]; within {
 		return artifact.U4
 	}
 	return artifact.U8

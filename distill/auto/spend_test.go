@@ -49,7 +49,7 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		{"plain images", coreset.DefaultGMM(), 0, "", 5_000, false, true},
 		{"a formation of the user's", quick, 4, "", 5_000, false, true},
 	} {
-		pixels := Pixels(c.asked, c.method, c.bytes)
+		pixels := Pixels(c.asked, c.method)
 		req := distill.Request{Samples: local, IPC: 1, Seed: 1 << 60, Formation: c.formation}
 		s, err := Spend(task, c.method, req, pixels, c.bytes)
 		if err != nil {
@@ -85,22 +85,20 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 }
 
 // Half a byte a pixel holds nearly twice the tiles, and is for tiles within the
-// range of real pixels, under a budget.
-func TestHalfAByteIsForTilesUnderABudget(t *testing.T) {
+// range of real pixels.
+func TestHalfAByteIsForTiles(t *testing.T) {
 	for _, c := range []struct {
 		asked  artifact.PixelType
 		method distill.Method
-		bytes  int64
 		want   artifact.PixelType
 	}{
-		{"", match.DefaultDM(), 4_000, artifact.U4},
-		{"", match.DefaultDM(), 0, artifact.U8},
-		{artifact.F16, match.DefaultDM(), 4_000, artifact.F16},
-		{"", coreset.DefaultGMM(), 4_000, artifact.U8},
-		{"", trajectory.DefaultATT(), 4_000, artifact.U8},
+		{"", match.DefaultDM(), artifact.U4},
+		{artifact.F16, match.DefaultDM(), artifact.F16},
+		{"", coreset.DefaultGMM(), artifact.U8},
+		{"", trajectory.DefaultATT(), artifact.U8},
 	} {
-		if got := Pixels(c.asked, c.method, c.bytes); got != c.want {
-			t.Errorf("%q, %s, %d bytes: %s, want %s", c.asked, c.method.Name(), c.bytes, got, c.want)
+		if got := Pixels(c.asked, c.method); got != c.want {
+			t.Errorf("%q, %s: %s, want %s", c.asked, c.method.Name(), got, c.want)
 		}
 	}
 	ds := data.GlyphDigits()

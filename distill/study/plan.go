@@ -49,7 +49,7 @@ type Plan struct {
 	Methods   []string
 	Consumers []string // names of models: lenet, convnet3:64, ntk:1
 	Seeds     int
-	Pixels    artifact.PixelType // empty for what suits a method and the budget
+	Pixels    artifact.PixelType // empty for what suits each method
 	Formation int                // tiles along a side of a stored image; 0 for what a method does by itself
 	// Steps, when not 0, is how many steps a network trains, whatever the sets
 	// recommend; it holds for methods and controls.

@@ -117,7 +117,7 @@ func (r *runner) formation(e entry) int {
 
 // pixels is how images of a method are stored.
 func (r *runner) pixels(m distill.Method) artifact.PixelType {
-	return auto.Pixels(r.plan.Pixels, m, r.plan.Budget)
+	return auto.Pixels(r.plan.Pixels, m)
 }
 
 // pixelNames are the pixel types of the plan's methods.

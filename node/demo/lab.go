@@ -48,6 +48,7 @@ type choice struct {
 	method    distill.Method
 	why       string
 	formation data.Formation
+	pixels    artifact.PixelType
 	recipe    train.Recipe
 }
 
@@ -62,7 +63,7 @@ func (l *lab) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.choice = choice{method: a.Method, why: a.Why, formation: data.NewFormation(1), recipe: train.DefaultRecipe()}
+	l.choice = choice{method: a.Method, why: a.Why, formation: data.NewFormation(1), pixels: auto.Pixels("", a.Method), recipe: train.DefaultRecipe()}
 	if factor, err := strconv.Atoi(a.Method.Settings()["formation"]); err == nil {
 		if l.formation, err = tiling.FormationFor(req, factor); err != nil {
 			return err
@@ -153,7 +154,7 @@ func (l *lab) randomReal(ctx context.Context, f data.Formation, seed uint64) (*d
 		if err != nil {
 			return nil, err
 		}
-		rounded, err := artifact.RoundTrip(stored, artifact.U8)
+		rounded, err := artifact.RoundTrip(stored, l.pixels)
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node"
 )
 
@@ -174,7 +173,7 @@ func (m *mesh) distil(ctx context.Context, path string, l *lab, report node.Repo
 			if _, err := node.SplitData(ctx, e.conn, entry.Name, s, i); err != nil {
 				return err
 			}
-			set, err := node.Distill(ctx, e.conn, node.DistillOptions{Data: s.PartName(entry.Name, i), Method: l.method.Name(), Options: l.method.Settings(), IPC: ipc, Formation: l.formation.Factor, Workers: 1, Pixels: artifact.U8}, nil)
+			set, err := node.Distill(ctx, e.conn, node.DistillOptions{Data: s.PartName(entry.Name, i), Method: l.method.Name(), Options: l.method.Settings(), IPC: ipc, Formation: l.formation.Factor, Workers: 1, Pixels: l.pixels}, nil)
 			if err != nil {
 				return err
 			}
