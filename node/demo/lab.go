@@ -107,9 +107,9 @@ func (l *lab) control(ctx context.Context, work *errgroup.Group) {
 // each queues all trainings on one source.
 func (l *lab) each(ctx context.Context, work *errgroup.Group, source string, draw func(seed uint64) (*data.Samples, error)) {
 	for _, c := range consumers {
-		runs := c.seeds
+		runs, recipe := c.seeds, c.recipe(l.recipe)
 		if source == fromPlain {
-			runs = c.plain
+			runs, recipe.Coarse = c.plain, 0 // whole images are read as such
 		}
 		for seed := range uint64(runs) {
 			if c.closedForm() && source == fromSets && seed > 0 {
@@ -120,7 +120,7 @@ func (l *lab) each(ctx context.Context, work *errgroup.Group, source string, dra
 				if err != nil {
 					return err
 				}
-				return l.measure(ctx, c.model, source, samples, c.recipe(l.recipe), seed)
+				return l.measure(ctx, c.model, source, samples, recipe, seed)
 			})
 		}
 	}
