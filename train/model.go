@@ -53,7 +53,7 @@ func (m *Model) Logits(ctx context.Context, s *data.Samples) ([]float32, error) 
 	defer pool.Close()
 	out := make([]float32, 0, s.Len()*s.Classes)
 	programs := make(map[int]*graph.Program)
-	size, view := s.Shape.Size(), data.NewView(m.Coarse, s.Shape)
+	view := data.NewView(m.Coarse, s.Shape)
 	for at := 0; at < s.Len(); at += predictBatch {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("predict: %w", err)
@@ -67,9 +67,7 @@ func (m *Model) Logits(ctx context.Context, s *data.Samples) ([]float32, error) 
 			}
 			programs[n] = p
 		}
-		for i := range n {
-			view.Show(s.Row(at+i), p.Input(0)[i*size:(i+1)*size])
-		}
+		view.ShowRows(s, at, at+n, p.Input(0))
 		p.Run()
 		out = append(out, p.Output(0)...)
 	}

@@ -113,7 +113,7 @@ func Augments(s data.Shape) bool { return s.H > 1 && s.W > 1 }
 // changes or mixes images does not suit rows of a table, and a coarse view takes
 // sides that its factor divides.
 func (r Recipe) Suits(s data.Shape) bool {
-	return (r.Augment == "" && r.CutMix == 0 || Augments(s)) && (r.Coarse == 0 || data.NewFormation(r.Coarse).Validate(s) == nil)
+	return (r.Augment == "" && r.CutMix == 0 || Augments(s)) && data.CheckView(r.Coarse, s) == nil
 }
 
 // perEpoch is the number of steps in one pass over n samples; the last step of

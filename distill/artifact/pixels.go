@@ -58,11 +58,11 @@ func encodeSamples(s *data.Samples, pixels PixelType) ([]checkpoint.Tensor, erro
 	tensors := []checkpoint.Tensor{encodeLabels(s)}
 	switch pixels {
 	case U4, U8:
-		if pixels == U4 && s.Shape.W < 2 {
-			return nil, fmt.Errorf("encode samples: %w: U4 for rows of one value, want another", ErrPixels)
-		}
 		values, ranges := quantise(s, pixels.steps())
 		if pixels == U4 {
+			if s.Shape.W < 2 {
+				return nil, fmt.Errorf("encode samples: %w: U4 for rows of one value, want another", ErrPixels)
+			}
 			values, shape[3] = packHalves(values, s.Shape.W), halves(s.Shape.W)
 		}
 		tensors = append(tensors, checkpoint.U8(imagesTensor, shape, values), checkpoint.F32(rangeTensor, []int{n, 2}, ranges))

@@ -46,8 +46,8 @@ type SetDraft struct {
 // Draft completes a draft for the samples that its result was distilled from:
 // what the images disclose, as they will be read back, and the usual recipe
 // where the method recommends none, with the view that samples made into tiles
-// want (labels that were solved were solved for whole images). It fails with ErrPixels on a pixel type
-// that does not exist.
+// want (labels that were solved were solved for whole images). It fails with
+// ErrPixels on a pixel type that does not exist.
 func Draft(ctx context.Context, d SetDraft, local *data.Samples) (SetDraft, error) {
 	rounded, err := RoundTrip(d.Result.Images, d.Pixels)
 	if err != nil {

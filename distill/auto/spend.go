@@ -44,9 +44,9 @@ func Pixels(asked artifact.PixelType, m distill.Method) artifact.PixelType {
 }
 
 // Spend finds what a set of at most so many bytes, counted as it travels, should
-// hold. Labels are what the method makes of them. Images are stored as four tiles, or as single ones
-// where more of them fit so; where not even one a class fits, smaller ones are
-// tried. It fails with distill.ErrBudget, and what the least would be.
+// hold. Labels are what the method makes of them. Images are stored as four tiles,
+// or as single ones where more of them fit so; where not even one a class fits,
+// smaller ones are tried. It fails with distill.ErrBudget, and what the least would be.
 func Spend(task *data.Task, m distill.Method, req distill.Request, pixels artifact.PixelType, bytes int64) (Spending, error) {
 	req.IPC = 1
 	if err := req.Check(); err != nil {

@@ -23,8 +23,9 @@ type DM struct{ Matching }
 // DefaultDM has the settings of the measured recipe, with four times the
 // iterations at half the rate, and tiles that start from random samples averaged
 // with their neighbours. On 5,000 held-out training images of MNIST, ten clients
-// of two classes, twenty stored images, two seeds, LeNet then reads 92.7 +-0.9 and
-// ConvNetD3 95.5 +-0.3; from centroids 89.5 +-1.3 and 95.1 +-0.4 (three seeds).
+// of two classes, twenty stored images, two seeds, LeNet then read 92.7 +-0.9 and
+// ConvNetD3 95.5 +-0.3; from centroids 89.5 +-1.3 and 95.1 +-0.4 (three seeds;
+// all of whole images: docs/methods.md has the view of tiles).
 func DefaultDM() DM {
 	return DM{Matching{Iterations: 600, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Start: tiling.Neighbours, Formation: tiling.UsualFormation, Augment: tiling.Suitable, View: tiling.ViewTile}}
 }

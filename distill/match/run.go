@@ -77,7 +77,8 @@ func (r *run) compile(pool *kernel.Pool) error {
 	if err != nil {
 		return err
 	}
-	if r.pair, err = newSiamese(pool, r.method.objective(), net, strategy, r.formation, data.NewView(tiling.Coarse(r.View, r.formation), r.req.Samples.Shape), r.perClass, r.Batch); err != nil {
+	view := data.NewView(tiling.Coarse(r.View, r.formation), r.req.Samples.Shape)
+	if r.pair, err = newSiamese(pool, r.method.objective(), net, strategy, r.formation, view, r.perClass, r.Batch); err != nil {
 		return err
 	}
 	r.trainer, err = newTrainer(pool, r.method.inner(), r.pair, r.held, r.perClass)

@@ -14,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
+	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -130,6 +131,9 @@ func (r *runner) pixelNames() string {
 		if name := string(r.pixels(e.method)); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
+	}
+	if names == nil { // models travel, no images
+		names = append(names, string(r.pixels(coreset.Random{})))
 	}
 	return strings.Join(names, ", ")
 }

@@ -7,7 +7,7 @@
 //	go run ./test/att [-data mnist] [-caps 5,10,20,40] [-seeds 3] [-o FOLDER] [-options iterations=300,...]
 //
 // The folder keeps what is done, so that a run that was ended goes on, and its
-// experts; it gets a plot and a page of tables. It belongs to one set of options.
+// experts; it gets att.svg too. It belongs to one set of options.
 package main
 
 import (

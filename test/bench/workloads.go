@@ -20,8 +20,8 @@ type workload struct {
 	prepare      func(*kernel.Pool) (step func() error, err error)
 }
 
-// order is what is measured unasked; unroll28-5 and unroll28-80 say by name how
-// memory grows with the steps.
+// order is what is measured unasked. Others run when they are named: unroll28-5 and
+// unroll28-80 show how memory grows with the steps.
 var order = []string{"gemm", "kip", "lenet", "alexnet", "convnet", "unroll28", "unroll"}
 
 // Multiply-adds of a forward pass of one sample (att.md 1.2 counts the same).

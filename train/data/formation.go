@@ -220,8 +220,18 @@ type View struct {
 	up    enlarger
 }
 
-// NewView is the view of images of a shape, of which the factor must divide the
-// sides.
+// CheckView fails with ErrFormation unless images of a shape have a view of a
+// factor; 0 is the whole image.
+func CheckView(factor int, shape Shape) error {
+	if factor == 0 {
+		return nil
+	}
+	f := NewFormation(factor)
+	f.Factor = factor // also below 1, which no formation has
+	return f.Validate(shape)
+}
+
+// NewView is the view of images that pass CheckView.
 func NewView(factor int, shape Shape) *View {
 	v := &View{form: NewFormation(factor), shape: shape}
 	if v.form.Factor > 1 {
@@ -240,6 +250,14 @@ func (v *View) Show(image, seen []float32) {
 	clear(v.tile)
 	v.form.down(image, v.tile, v.shape)
 	v.up.enlarge(v.tile, seen)
+}
+
+// ShowRows writes what is seen of the samples from one number up to another.
+func (v *View) ShowRows(s *Samples, from, to int, seen []float32) {
+	size := s.Shape.Size()
+	for i := from; i < to; i++ {
+		v.Show(s.Row(i), seen[(i-from)*size:(i-from+1)*size])
+	}
 }
 
 // enlarger up-samples tiles.

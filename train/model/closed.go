@@ -76,15 +76,8 @@ func (ridgeForm) load(shape data.Shape, classes int, tensors []checkpoint.Tensor
 
 func (ridgeForm) params(shape data.Shape, classes int) int { return classes * shape.Size() }
 
-// viewing is a model in closed form that reads samples as tiles of a factor show
+// viewer is a model in closed form that reads samples as tiles of a factor show
 // them; networks see to that themselves.
-func (s *Spec) viewing(t Trained, coarse int) (Trained, error) {
-	if coarse == 0 {
-		return t, nil
-	}
-	return viewer{t, coarse}, s.viewable(coarse)
-}
-
 type viewer struct {
 	Trained
 	coarse int
@@ -99,9 +92,7 @@ func (v viewer) Logits(ctx context.Context, s *data.Samples) ([]float32, error) 
 	seen := make([]float32, min(viewBatch, s.Len())*size)
 	for at := 0; at < s.Len(); at += viewBatch {
 		to := min(at+viewBatch, s.Len())
-		for i := at; i < to; i++ {
-			view.Show(s.Row(i), seen[(i-at)*size:(i-at+1)*size])
-		}
+		view.ShowRows(s, at, to, seen)
 		scores, err := v.Trained.Logits(ctx, &data.Samples{Shape: s.Shape, Classes: s.Classes, X: seen[:(to-at)*size], Y: s.Y[at:to]})
 		if err != nil {
 			return nil, err

@@ -79,11 +79,7 @@ func (s *Spec) NumParams() int {
 // recipe only the view counts, and no seed).
 func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r train.Recipe, opt train.Options) (Trained, error) {
 	if s.network == nil {
-		t, err := s.closed.fit(ctx, samples)
-		if err != nil {
-			return nil, err
-		}
-		return s.viewing(t, r.Coarse)
+		return s.solved(r.Coarse, func() (Trained, error) { return s.closed.fit(ctx, samples) })
 	}
 	m, err := train.Fit(ctx, s.network, samples, r, opt)
 	if err != nil {
@@ -96,26 +92,27 @@ func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r train.Recipe, o
 // factor of its view: the Coarse of the recipe that it was fitted by.
 func (s *Spec) Load(tensors []checkpoint.Tensor, coarse int) (Trained, error) {
 	if s.network == nil {
-		t, err := s.closed.load(s.Shape, s.Classes, tensors)
-		if err != nil {
-			return nil, err
-		}
-		return s.viewing(t, coarse)
+		return s.solved(coarse, func() (Trained, error) { return s.closed.load(s.Shape, s.Classes, tensors) })
+	}
+	if err := data.CheckView(coarse, s.Shape); err != nil {
+		return nil, err
 	}
 	m, err := train.FromTensors(s.network, tensors)
 	if err != nil {
 		return nil, err
 	}
 	m.Coarse = coarse
-	return m, s.viewable(coarse)
+	return m, nil
 }
 
-// viewable fails unless samples can be viewed by a factor.
-func (s *Spec) viewable(coarse int) error {
-	if coarse == 0 {
-		return nil
+// solved is a model in closed form, as made, under a view.
+func (s *Spec) solved(coarse int, make func() (Trained, error)) (Trained, error) {
+	if err := data.CheckView(coarse, s.Shape); err != nil {
+		return nil, err
 	}
-	f := data.NewFormation(coarse)
-	f.Factor = coarse // also below 1, which no formation has
-	return f.Validate(s.Shape)
+	t, err := make()
+	if err != nil || coarse == 0 {
+		return t, err
+	}
+	return viewer{t, coarse}, nil
 }
