@@ -23,11 +23,13 @@ const checkpointEvery = 500
 
 // TrainOptions say what to train, and on what.
 type TrainOptions struct {
-	Task    string
-	Model   string   // AutoModel for the one that the sets were made for
-	Sets    []string // CIDs of sets that are here; empty for all that are
-	Seed    uint64
-	Recipe  *train.Recipe // nil: what the sets recommend, else the default
+	Task  string
+	Model string   // AutoModel for the one that the sets were made for
+	Sets  []string // CIDs of sets that are here; empty for all that are
+	Seed  uint64
+	// Adjust changes the recipe that the sets recommend, or else the default; nil
+	// leaves it as it is.
+	Adjust  func(*train.Recipe)
 	Publish bool
 	Licence string
 	Workers int
@@ -70,19 +72,22 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	if err != nil {
 		return TrainResult{}, err
 	}
-	recommended := opt.follow(task, sets, samples, report)
+	recipe, recommended, err := opt.follow(task, sets, samples, report)
+	if err != nil {
+		return TrainResult{}, err
+	}
 	spec, err := parseModel(opt.Model, task)
 	if err != nil {
 		return TrainResult{}, err
 	}
-	run := newRun(opt, info.CID)
+	run := newRun(opt, recipe, info.CID)
 	trained, err := run.fit(ctx, spec, samples, report)
 	if err != nil {
 		return TrainResult{}, err
 	}
-	draft := artifact.ModelDraft{Task: task, Model: opt.Model, Trained: trained, Coarse: opt.Recipe.Coarse, Seed: opt.Seed, Sets: opt.Sets, Samples: samples.Len(), Licence: opt.Licence}
+	draft := artifact.ModelDraft{Task: task, Model: opt.Model, Trained: trained, Coarse: recipe.Coarse, Seed: opt.Seed, Sets: opt.Sets, Samples: samples.Len(), Licence: opt.Licence}
 	if spec.Iterative() {
-		draft.Recipe = opt.Recipe
+		draft.Recipe = &recipe
 	}
 	if draft.Accuracy, err = measureHere(ctx, c, info.CID, trained, report); err != nil {
 		return TrainResult{}, err
@@ -92,14 +97,14 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 		return TrainResult{}, err
 	}
 	run.forget()
-	return TrainResult{ModelInfo: stored, Steps: opt.Recipe.Steps(samples.Len()), Resumed: run.resume != nil, Recipe: draft.Recipe,
+	return TrainResult{ModelInfo: stored, Steps: recipe.Steps(samples.Len()), Resumed: run.resume != nil, Recipe: draft.Recipe,
 		Recommended: recommended && spec.Iterative()}, nil
 }
 
-// follow fills in the model and the recipe that were left open: what the sets
-// were made for, and what they recommend. It reports whether the recipe is
-// theirs.
-func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, samples *data.Samples, report Report) (recommended bool) {
+// follow fills in the model that was left open, by what the sets were made for,
+// and finds the recipe, by what they recommend. It reports whether the recipe is
+// theirs, unchanged.
+func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, samples *data.Samples, report Report) (recipe train.Recipe, recommended bool, err error) {
 	if opt.Model == AutoModel {
 		var consumers []string
 		for _, s := range sets {
@@ -109,14 +114,19 @@ func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, samples *
 		opt.Model, why = consumerOf(task, consumers)
 		report.say(Progress{Note: fmt.Sprintf("training %s: %s (--model chooses another)", opt.Model, why)})
 	}
-	if opt.Recipe != nil {
-		return false
-	}
 	usual := train.DefaultRecipe()
-	if opt.Recipe = artifact.RecommendedRecipe(sets, samples.Len()); opt.Recipe == nil {
-		opt.Recipe = &usual
+	recipe = usual
+	if own := artifact.RecommendedRecipe(sets, samples.Len()); own != nil {
+		recipe = *own
 	}
-	return *opt.Recipe != usual
+	if opt.Adjust == nil {
+		return recipe, recipe != usual, nil
+	}
+	before := recipe
+	if opt.Adjust(&recipe); recipe.Validate() != nil {
+		return recipe, false, Fail(CodeUsage, fmt.Sprintf("without a flag it is %v: change what goes with yours too", before), "the sets' recipe, changed so: %w", recipe.Validate())
+	}
+	return recipe, recipe == before && recipe != usual, nil
 }
 
 // parseModel finds the model by name for the task's shape.
@@ -156,15 +166,16 @@ func chooseSets(ctx context.Context, c Conn, task TaskInfo, asked []string) ([]s
 // run is one training with its checkpoint file.
 type run struct {
 	opt    TrainOptions
+	recipe train.Recipe
 	path   string // empty: keep none
 	resume *train.State
 }
 
 // newRun finds the checkpoint of the same request: same task, model, sets,
 // seed and recipe.
-func newRun(opt TrainOptions, task string) *run {
-	r := &run{opt: opt}
-	key, err := json.Marshal([]any{task, opt.Model, opt.Sets, opt.Seed, opt.Recipe})
+func newRun(opt TrainOptions, recipe train.Recipe, task string) *run {
+	r := &run{opt: opt, recipe: recipe}
+	key, err := json.Marshal([]any{task, opt.Model, opt.Sets, opt.Seed, recipe})
 	if opt.Home.Path == "" || err != nil {
 		return r
 	}
@@ -194,7 +205,7 @@ func (r *run) fit(ctx context.Context, spec *model.Spec, samples *data.Samples, 
 		options.CheckpointEvery = checkpointEvery
 		options.Checkpoint = func(s train.State) error { return writeState(r.path, s) }
 	}
-	trained, err := spec.Fit(ctx, samples, *r.opt.Recipe, options)
+	trained, err := spec.Fit(ctx, samples, r.recipe, options)
 	var stopped *train.Interrupted
 	if r.path != "" && errors.As(err, &stopped) {
 		err = errors.Join(err, writeState(r.path, stopped.State))

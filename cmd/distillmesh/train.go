@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -42,16 +41,15 @@ func (a *app) trainCommand() *cobra.Command {
 	opt, recipe := node.TrainOptions{Model: node.AutoModel}, train.DefaultRecipe()
 	var held bool
 	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0),
-		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. Without a flag of the recipe (optimizer to coarse) it is the one that all sets recommend.\nAn interrupted training resumes when the same command runs again.",
+		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. The recipe is the one that all sets recommend, else the defaults below; a flag changes that part of it.\nAn interrupted training resumes when the same command runs again.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opt.Task == "" {
 				return node.Fail(node.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
 			}
-			if err := recipe.Validate(); err != nil {
-				return node.Fail(node.CodeUsage, "see 'distillmesh train --help'", "%w", err)
-			}
-			if slices.ContainsFunc(recipeFlags, cmd.Flags().Changed) {
-				opt.Recipe = &recipe
+			opt.Adjust = adjustment(cmd)
+			probe := train.DefaultRecipe()
+			if opt.Adjust(&probe); probe.Validate() != nil { // before anything is fetched
+				return node.Fail(node.CodeUsage, "see 'distillmesh train --help'", "%w", probe.Validate())
 			}
 			cfg, err := a.home.Config()
 			if err != nil {
@@ -83,10 +81,10 @@ func (a *app) trainCommand() *cobra.Command {
 	return a.readFlags(c, false)
 }
 
-// recipeFlags are the flags that say how to train, in place of what the sets
-// recommend.
+// recipeFlags are the flags that say how to train.
 var recipeFlags = []string{"optimizer", "lr", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps", "augment", "cutmix", "coarse"}
 
+// addRecipeFlags binds them to a recipe, which holds their defaults.
 func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
 	f := c.Flags()
 	f.StringVar(&r.Optimizer, "optimizer", r.Optimizer, "adam or sgd")
@@ -102,14 +100,39 @@ func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
 	f.IntVar(&r.Coarse, "coarse", r.Coarse, "view what is classified as tiles of this factor show it: averaged, then up-sampled (default: as it is)")
 }
 
+// adjustment sets those parts of a recipe that a command's flags were given for;
+// a limit of steps that was not given makes room for one that was.
+func adjustment(c *cobra.Command) func(*train.Recipe) {
+	return func(r *train.Recipe) {
+		given := c.Flags().Changed
+		var changed cobra.Command
+		addRecipeFlags(&changed, r)
+		for _, name := range recipeFlags {
+			if given(name) {
+				_ = changed.Flags().Set(name, c.Flags().Lookup(name).Value.String()) // it was read from text like this
+			}
+		}
+		if r.MaxSteps != 0 && given("max-steps") && !given("min-steps") {
+			r.MinSteps = min(r.MinSteps, r.MaxSteps)
+		}
+		if r.MaxSteps != 0 && given("min-steps") && !given("max-steps") {
+			r.MaxSteps = max(r.MinSteps, r.MaxSteps)
+		}
+	}
+}
+
 func (a *app) showTrained(got node.TrainResult) error {
 	a.finish()
 	if a.json {
 		return a.document(got)
 	}
 	a.print("%s", got.CID)
-	if got.Recommended {
-		a.tell("trained as the sets recommend: %s, %d steps%s", got.Recipe.Optimizer, got.Steps, augmented(got.Recipe))
+	if got.Recipe != nil {
+		how := "trained by"
+		if got.Recommended {
+			how = "trained as the sets recommend:"
+		}
+		a.tell("%s %s, %d steps%s", how, got.Recipe.Optimizer, got.Steps, augmented(got.Recipe))
 	}
 	a.tell("%s on %d samples of %d sets; accuracy %s", got.Model, got.Samples, got.Sets, accuracy(got.Accuracy))
 	return nil
