@@ -48,23 +48,36 @@ type Run struct {
 // bench is the measurement.
 type bench struct {
 	data    *real.Data
+	set     string // name of the data
 	dir     string
 	options map[string]string
+	caps    []int
+	methods []string
 	models  []string // at every cap
 	others  []string // at the cap in the middle
+	seeds   uint64
 	workers int
 }
 
 func main() {
-	set := flag.String("data", "mnist", "data set")
-	caps := flag.String("caps", "5,10,20,40", "steps of a student, at most")
-	seeds := flag.Uint64("seeds", 3, "runs of each")
-	methods := flag.String("methods", "mtt,att,tesla", "methods")
-	dir := flag.String("o", "att", "folder of what is done")
-	options := flag.String("options", "formation=1", "NAME=VALUE,... of all methods")
-	models := flag.String("models", "convnet3:16,lenet,mlp", "architectures at every cap, the distilling one first")
-	others := flag.String("others", "convnet3:64,alexnet,resnet18", "architectures at the third cap")
-	workers := flag.Int("workers", runtime.NumCPU(), "processor cores to use")
+	b := &bench{caps: []int{5, 10, 20, 40}, methods: []string{"mtt", "att", "tesla"}, options: map[string]string{"formation": "1"},
+		models: []string{"convnet3:16", "lenet", "mlp"}, others: []string{"convnet3:64", "alexnet", "resnet18"}}
+	flag.StringVar(&b.set, "data", "mnist", "data set")
+	list("caps", &b.caps, strconv.Atoi, "steps of a student, at most (default 5,10,20,40)")
+	flag.Uint64Var(&b.seeds, "seeds", 3, "runs of each")
+	text := func(s string) (string, error) { return s, nil }
+	list("methods", &b.methods, text, "methods (default mtt,att,tesla)")
+	flag.StringVar(&b.dir, "o", "att", "folder of what is done")
+	flag.Func("options", "NAME=VALUE,... of all methods (default formation=1)", func(s string) error {
+		for _, w := range words(s) {
+			name, value, _ := strings.Cut(w, "=")
+			b.options[name] = value
+		}
+		return nil
+	})
+	list("models", &b.models, text, "architectures at every cap, the distilling one first (default convnet3:16,lenet,mlp)")
+	list("others", &b.others, text, "architectures at the third cap (default convnet3:64,alexnet,resnet18)")
+	flag.IntVar(&b.workers, "workers", runtime.NumCPU(), "processor cores to use")
 	flag.Parse()
 	root := os.Getenv("DISTILLMESH_DATA")
 	if root == "" {
@@ -73,46 +86,48 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := measure(ctx, root, *set, *dir, *caps, *methods, *options, *models, *others, *seeds, *workers); err != nil {
+	if err := b.measure(ctx, root); err != nil {
 		fmt.Fprintln(os.Stderr, "att:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(ctx context.Context, root, set, dir, caps, methods, options, models, others string, seeds uint64, workers int) error {
-	b := &bench{dir: dir, workers: workers, models: words(models), others: words(others), options: map[string]string{}}
-	for _, w := range words(options) {
-		name, value, _ := strings.Cut(w, "=")
-		b.options[name] = value
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// list is a flag of comma-separated values.
+func list[T any](name string, into *[]T, parse func(string) (T, error), usage string) {
+	flag.Func(name, usage, func(s string) error {
+		*into = nil
+		for _, w := range words(s) {
+			v, err := parse(w)
+			if err != nil {
+				return err
+			}
+			*into = append(*into, v)
+		}
+		return nil
+	})
+}
+
+func (b *bench) measure(ctx context.Context, root string) error {
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return err
 	}
-	if err := b.own(set); err != nil {
+	if err := b.own(); err != nil {
 		return err
 	}
 	var err error
-	if b.data, err = real.Open(root, set); err != nil {
+	if b.data, err = real.Open(root, b.set); err != nil {
 		return err
 	}
 	var runs []Run
-	var steps []int
-	for _, w := range words(caps) {
-		n, err := strconv.Atoi(w)
-		if err != nil {
-			return err
-		}
-		steps = append(steps, n)
-	}
-	for seed := range seeds {
+	for seed := range b.seeds {
 		control, err := b.run(ctx, "random", 0, seed, true)
 		if err != nil {
 			return err
 		}
 		runs = append(runs, control)
-		for i, n := range steps {
-			for _, method := range words(methods) {
-				r, err := b.run(ctx, method, n, seed, i == min(2, len(steps)-1))
+		for i, n := range b.caps {
+			for _, method := range b.methods {
+				r, err := b.run(ctx, method, n, seed, i == min(2, len(b.caps)-1))
 				if err != nil {
 					return err
 				}
@@ -120,13 +135,13 @@ func measure(ctx context.Context, root, set, dir, caps, methods, options, models
 			}
 		}
 	}
-	b.report(runs, steps, words(methods))
-	return plotCaps(filepath.Join(dir, "att.svg"), runs, steps, words(methods), b.models[0])
+	b.report(runs)
+	return plotCaps(filepath.Join(b.dir, "att.svg"), runs, b.caps, b.methods, b.models[0])
 }
 
 // own claims the folder for these settings, or fails when it has others.
-func (b *bench) own(set string) error {
-	doc, err := json.Marshal(map[string]any{"data": set, "options": b.options})
+func (b *bench) own() error {
+	doc, err := json.Marshal(map[string]any{"data": b.set, "options": b.options})
 	if err != nil {
 		return err
 	}

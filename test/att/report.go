@@ -25,7 +25,7 @@ func of(runs []Run, method string, most int, name string) (out []float64) {
 }
 
 // report prints accuracies, and the histograms of the compared step.
-func (b *bench) report(runs []Run, caps []int, methods []string) {
+func (b *bench) report(runs []Run) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	names := append(b.models[:len(b.models):len(b.models)], b.others...)
 	fmt.Fprintf(w, "accuracy in %%\tcap\t%s\ts\n", strings.Join(names, "\t"))
@@ -49,15 +49,15 @@ func (b *bench) report(runs []Run, caps []int, methods []string) {
 		fmt.Fprintf(w, "\t%.0f\n", seconds/n)
 	}
 	line("random", 0)
-	for _, most := range caps {
-		for _, m := range methods {
+	for _, most := range b.caps {
+		for _, m := range b.methods {
 			line(m, most)
 		}
 	}
 	w.Flush()
 	fmt.Println("\nshare of iterations in % by where the compared step lies below the cap, tenth by tenth")
-	for _, m := range methods {
-		for _, most := range caps {
+	for _, m := range b.methods {
+		for _, most := range b.caps {
 			var tenths [10]int
 			total := 0
 			for _, r := range runs {
