@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -48,6 +47,11 @@ func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (Se
 	local, err := OpenLocal(ctx, c, opt.Data)
 	if err != nil {
 		return SetInfo{}, err
+	}
+	if opt.Pixels != "" {
+		if err := opt.Pixels.Check(local.Task.Shape); err != nil {
+			return SetInfo{}, Fail(CodeUsage, "choose another with --pixels, or leave it out", "%w", err)
+		}
 	}
 	report.say(Progress{Stage: "read " + opt.Data})
 	samples, err := local.Samples()
@@ -106,7 +110,7 @@ func (opt DistillOptions) named() (distill.Method, error) {
 func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples *data.Samples, report Report) (DistillOptions, error) {
 	opt.IPC = 1
 	if method == nil {
-		method = auto.For(samples.Shape, opt.IPC).Method
+		method = auto.For(samples.Shape).Method
 	}
 	opt.Pixels = auto.Pixels(opt.Pixels, method)
 	s, err := auto.Spend(task, method, opt.request(task, samples), opt.Pixels, opt.Budget)
@@ -150,12 +154,8 @@ func MakeSet(ctx context.Context, task *data.Task, method distill.Method, sample
 		return artifact.SetDraft{}, err
 	}
 	report.say(Progress{Stage: "compare with real samples"})
-	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: task, Method: method, IPC: opt.IPC, Seed: opt.Seed, Result: result,
+	return artifact.Draft(ctx, artifact.SetDraft{Task: task, Method: method, IPC: opt.IPC, Seed: opt.Seed, Result: result,
 		Pixels: auto.Pixels(opt.Pixels, method), Licence: opt.Licence, Bare: opt.bare}, samples)
-	if errors.Is(err, artifact.ErrPixels) {
-		return draft, Fail(CodeUsage, "choose "+artifact.WantPixels+" with --pixels", "%w", err)
-	}
-	return draft, err
 }
 
 // Leaving is what publish --dry-run shows: the images that would leave, each

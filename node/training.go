@@ -45,6 +45,8 @@ type TrainResult struct {
 	// the sets' own.
 	Recipe      *train.Recipe `json:"recipe,omitempty"`
 	Recommended bool          `json:"recommended"`
+	// Coarse is the factor of the tiles as which the model sees images; 0: as they are.
+	Coarse int `json:"coarse,omitempty"`
 }
 
 // Train merges sets of a task that are here, trains a model on them in this
@@ -56,6 +58,12 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 		return TrainResult{}, err
 	}
 	task := info.Task()
+	if opt.Adjust != nil { // whether its parts make sense, before any set is read
+		probe := train.DefaultRecipe()
+		if opt.Adjust(&probe); probe.CheckShape(task.Shape) != nil {
+			return TrainResult{}, Fail(CodeUsage, "leave out the flag", "task %s: %w", task.Name, probe.CheckShape(task.Shape))
+		}
+	}
 	if opt.Model != AutoModel {
 		if _, err := parseModel(opt.Model, task); err != nil {
 			return TrainResult{}, err
@@ -72,7 +80,7 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	if err != nil {
 		return TrainResult{}, err
 	}
-	recipe, recommended, err := opt.follow(task, sets, samples, report)
+	recipe, recommended, err := opt.follow(task, sets, report)
 	if err != nil {
 		return TrainResult{}, err
 	}
@@ -97,14 +105,14 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 		return TrainResult{}, err
 	}
 	run.forget()
-	return TrainResult{ModelInfo: stored, Steps: recipe.Steps(samples.Len()), Resumed: run.resume != nil, Recipe: draft.Recipe,
+	return TrainResult{ModelInfo: stored, Steps: recipe.Steps(samples.Len()), Resumed: run.resume != nil, Recipe: draft.Recipe, Coarse: recipe.Coarse,
 		Recommended: recommended && spec.Iterative()}, nil
 }
 
 // follow fills in the model that was left open, by what the sets were made for,
 // and finds the recipe, by what they recommend. It reports whether the recipe is
 // theirs, unchanged.
-func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, samples *data.Samples, report Report) (recipe train.Recipe, recommended bool, err error) {
+func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report Report) (_ train.Recipe, recommended bool, _ error) {
 	if opt.Model == AutoModel {
 		var consumers []string
 		for _, s := range sets {
@@ -115,9 +123,9 @@ func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, samples *
 		report.say(Progress{Note: fmt.Sprintf("training %s: %s (--model chooses another)", opt.Model, why)})
 	}
 	usual := train.DefaultRecipe()
-	recipe = usual
-	if own := artifact.RecommendedRecipe(sets, samples.Len()); own != nil {
-		recipe = *own
+	recipe, note := artifact.RecommendedRecipe(sets)
+	if note != "" {
+		report.say(Progress{Note: note + " (flags of train change it)"})
 	}
 	if opt.Adjust == nil {
 		return recipe, recipe != usual, nil

@@ -118,8 +118,8 @@ func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, er
 	if err != nil {
 		return nil, err
 	}
-	if !r.Suits(s.Shape) {
-		return nil, fmt.Errorf("%w: the recipe changes images, and %v are none that it can change", ErrSamples, s.Shape)
+	if err := r.CheckShape(s.Shape); err != nil {
+		return nil, err
 	}
 	state := newState(net, s, r, opt.Seed)
 	if opt.Resume != nil {

@@ -109,11 +109,17 @@ func (r Recipe) strategy() (augment.Strategy, error) {
 // of a table cannot.
 func Augments(s data.Shape) bool { return s.H > 1 && s.W > 1 }
 
-// Suits tells whether samples of a shape can be trained on by the recipe: what
-// changes or mixes images does not suit rows of a table, and a coarse view takes
-// sides that its factor divides.
-func (r Recipe) Suits(s data.Shape) bool {
-	return (r.Augment == "" && r.CutMix == 0 || Augments(s)) && data.CheckView(r.Coarse, s) == nil
+// CheckShape fails with ErrSamples unless samples of a shape can be trained on by
+// the recipe: what changes or mixes images does not suit rows of a table, and a
+// coarse view takes sides that its factor divides.
+func (r Recipe) CheckShape(s data.Shape) error {
+	if (r.Augment != "" || r.CutMix != 0) && !Augments(s) {
+		return fmt.Errorf("%w: the recipe changes images (augment, cutmix), and samples of %v are none", ErrSamples, s)
+	}
+	if data.CheckView(r.Coarse, s) != nil {
+		return fmt.Errorf("%w: a coarse view of %d x %d pixels does not divide samples of %v", ErrSamples, r.Coarse, r.Coarse, s)
+	}
+	return nil
 }
 
 // perEpoch is the number of steps in one pass over n samples; the last step of

@@ -60,7 +60,7 @@ func (a *app) distillCommand() *cobra.Command {
 	c.Flags().IntVar(&opt.Formation, "formation", 0, "tiles along a side of a stored image, each one training image (default: the method's own)")
 	c.Flags().IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
 	c.Flags().Uint64Var(&opt.Seed, "seed", 0, "seed of every random draw")
-	c.Flags().StringVar(&pixels, "pixels", pixels, "how pixels are stored: U4 (half a byte) or U8 (with a range an image), F16 or F32 (default: U4 for the tiles of dm, dsa and dc, else U8)")
+	c.Flags().StringVar(&pixels, "pixels", pixels, "how pixels are stored: U4 (half a byte) or U8 (with a range an image), F16 or F32 (default: U4 for dm, dsa and dc, else U8)")
 	c.Flags().StringVarP(&out, "output", "o", "", "also write the set's files into this new folder")
 	return a.readFlags(c, false)
 }

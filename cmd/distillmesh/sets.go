@@ -90,7 +90,15 @@ func (a *app) showCommand() *cobra.Command {
 				return a.document(map[string]any{"cid": content.CID, "subject": content.Subject, "origin": content.Origin, "manifest": json.RawMessage(content.Files[name])})
 			}
 			a.print("%s %s\n", content.Subject, content.CID)
-			a.print("%s", strings.TrimSpace(string(content.Files[artifact.CardFile])))
+			card, ok := content.Files[artifact.CardFile]
+			if !ok && content.Subject == "set" { // it travels without
+				_, set, task, err := node.ReadSetHere(cmd.Context(), conn, content.CID)
+				if err != nil {
+					return err
+				}
+				card = artifact.Card(task, set.Manifest)
+			}
+			a.print("%s", strings.TrimSpace(string(card)))
 			return nil
 		})
 	}}, false)

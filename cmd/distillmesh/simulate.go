@@ -98,7 +98,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	f.StringSliceVar(&p.Methods, "method", nil, "methods and federated strategies, with settings after colons (default: "+strings.Join(usualMethods, ",")+")")
 	f.StringSliceVar(&p.Consumers, "model", nil, "models to train (default: those of "+strings.Join(usualImageModels, ",")+" that fit, else "+strings.Join(usualTableModels, ",")+")")
 	f.IntVar(&p.Seeds, "seeds", p.Seeds, "runs of each combination")
-	f.StringVar(&pixels, "pixels", pixels, "how pixels are stored: U4 (half a byte) or U8 (with a range an image), F16 or F32 (default: U4 for the tiles of dm, dsa and dc, else U8)")
+	f.StringVar(&pixels, "pixels", pixels, "how pixels are stored: U4 (half a byte) or U8 (with a range an image), F16 or F32 (default: U4 for dm, dsa and dc, else U8)")
 	f.IntVar(&p.Formation, "formation", 0, "tiles along a side of a stored image (default: the method's own)")
 	f.IntVar(&p.Steps, "steps", 0, "training steps (default: what the sets recommend)")
 	f.IntVar(&p.Curve, "curve", p.Curve, "times that the test set is looked at during a training")

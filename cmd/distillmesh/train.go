@@ -127,12 +127,14 @@ func (a *app) showTrained(got node.TrainResult) error {
 		return a.document(got)
 	}
 	a.print("%s", got.CID)
-	if got.Recipe != nil {
-		how := "trained by"
+	switch how := "trained by"; {
+	case got.Recipe != nil:
 		if got.Recommended {
 			how = "trained as the sets recommend:"
 		}
 		a.tell("%s %s, %d steps%s", how, got.Recipe.Optimizer, got.Steps, augmented(got.Recipe))
+	case got.Coarse > 0:
+		a.tell("images%s", viewed(got.Coarse))
 	}
 	a.tell("%s on %d samples of %d sets; accuracy %s", got.Model, got.Samples, got.Sets, accuracy(got.Accuracy))
 	return nil
@@ -147,9 +149,13 @@ func augmented(r *train.Recipe) string {
 		out += fmt.Sprintf(", rectangles mixed in %.0f %% of them", 100*r.CutMix)
 	}
 	if r.Coarse > 0 {
-		out += fmt.Sprintf(", images viewed as %d x %d tiles show them", r.Coarse, r.Coarse)
+		out += ", images" + viewed(r.Coarse)
 	}
 	return out
+}
+
+func viewed(factor int) string {
+	return fmt.Sprintf(" viewed as %d x %d tiles show them", factor, factor)
 }
 
 func accuracy(m *artifact.Measurement) string {

@@ -7,8 +7,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// setCard writes the data-set card: short, since it must not outweigh the data.
-func setCard(task *data.Task, m Manifest) []byte {
+// Card writes the data-set card: short, since it must not outweigh the data.
+func Card(task *data.Task, m Manifest) []byte {
 	var held []string
 	for c, n := range m.Counts {
 		if n > 0 {
@@ -25,7 +25,10 @@ func setCard(task *data.Task, m Manifest) []byte {
 		fmt.Fprintf(&b, "Each holds %d x %d tiles, one training image each: cut it up and enlarge each tile %d times (%s, half-pixel centres).\n", f.Factor, f.Factor, f.Factor, f.Upsampling)
 	}
 	fmt.Fprintf(&b, "Task space: x = (value - mean) / std, mean %v, std %v.\n", task.Mean, task.Std)
-	if m.Images.DType == U8 {
+	switch m.Images.DType {
+	case U4:
+		b.WriteString("Read: two pixels of a row in a byte, the first in its low half; x = lo + u (hi - lo) / 15 with the range of each image.\n")
+	case U8:
 		b.WriteString("Read: x = lo + u (hi - lo) / 255 with the range of each image.\n")
 	}
 	fmt.Fprintf(&b, "Real data: %s\n", realWords(m))

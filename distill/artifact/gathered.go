@@ -24,20 +24,41 @@ const (
 	heaviest         = 0.1 // weight decay
 )
 
-// RecommendedRecipe is the recipe that all sets recommend for n samples, or nil
-// when they do not agree, or ask for more than a device gives unasked.
-func RecommendedRecipe(sets []*Set, n int) *train.Recipe {
-	var out *train.Recipe
+// RecommendedRecipe is the recipe of the sets that hold more than half of the samples
+// to train on. Where none does, or where it asks for more than a device gives
+// unasked, it is the default, with the view that all sets recommend, if they do.
+// The note, when there is one, says what was not followed.
+func RecommendedRecipe(sets []*Set) (recipe train.Recipe, note string) {
+	by, views := map[train.Recipe]int{}, map[int]int{}
+	n := 0
 	for _, s := range sets {
 		r, form := s.Manifest.Recipe, s.Manifest.Formation
-		if r == nil || out != nil && *r != *out || !r.Suits(form.FullShape(s.Manifest.Images.shape())) || r.Coarse > 0 && r.Coarse != form.Factor {
-			return nil
+		here := s.Manifest.Images.Count * form.Tiles()
+		n += here
+		if r != nil && r.CheckShape(form.FullShape(s.Manifest.Images.shape())) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
+			by[*r] += here
+			views[r.Coarse] += here
 		}
-		out = r
 	}
-	if out == nil || out.Validate() != nil || out.Steps(n) > recommendedSteps || out.Batch > recommendedBatch ||
-		out.LR < slowest || out.LR > fastest || out.WeightDecay > heaviest {
-		return nil
+	for r, share := range by {
+		switch {
+		case 2*share <= n:
+		case r.Validate() != nil || r.Steps(n) > recommendedSteps || r.Batch > recommendedBatch || r.LR < slowest || r.LR > fastest || r.WeightDecay > heaviest:
+			note = "the sets recommend a recipe that asks for more than is given unasked"
+		case share < n:
+			return r, "not all sets recommend the same recipe: following that of most samples"
+		default:
+			return r, ""
+		}
 	}
-	return out
+	if note == "" && len(by) > 0 {
+		note = "the sets recommend different recipes, none of them for most samples"
+	}
+	recipe = train.DefaultRecipe()
+	for view, share := range views {
+		if share == n {
+			recipe.Coarse = view
+		}
+	}
+	return recipe, note
 }

@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -8,11 +9,11 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-func TestARecipeIsFollowedOnlyWhenAllSetsAgreeAndItIsModest(t *testing.T) {
+func TestTheRecipeOfMostSamplesIsFollowedWhenItIsModest(t *testing.T) {
 	set := func(change func(r *train.Recipe)) *Set {
 		r := train.DefaultRecipe()
 		change(&r)
-		return &Set{Manifest: Manifest{Recipe: &r, Images: ImagesInfo{Shape: [3]int{1, 28, 28}}}}
+		return &Set{Manifest: Manifest{Recipe: &r, Formation: data.NewFormation(1), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 28, 28}}}}
 	}
 	tiles := func(factor, side, coarse int) *Set {
 		s := set(func(r *train.Recipe) { r.Coarse = coarse })
@@ -25,30 +26,39 @@ func TestARecipeIsFollowedOnlyWhenAllSetsAgreeAndItIsModest(t *testing.T) {
 	plain := set(func(*train.Recipe) {})
 	affine := set(func(r *train.Recipe) { r.Augment = "affine" })
 	again := set(func(r *train.Recipe) { r.Augment = "affine" })
+	without := &Set{Manifest: Manifest{Formation: data.NewFormation(1), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 28, 28}}}}
+	coarse := train.DefaultRecipe()
+	coarse.Coarse = 2
 	for name, c := range map[string]struct {
 		sets []*Set
-		want bool
+		want train.Recipe
+		note string // part of it
 	}{
-		"one set":          {[]*Set{affine}, true},
-		"two that agree":   {[]*Set{affine, again}, true},
-		"two that do not":  {[]*Set{affine, plain}, false},
-		"one without":      {[]*Set{affine, {}}, false},
-		"none":             {nil, false},
-		"a million steps":  {[]*Set{set(func(r *train.Recipe) { r.MaxSteps, r.MinSteps = 1e6, 1e6 })}, false},
-		"no step at all":   {[]*Set{set(func(r *train.Recipe) { r.Epochs, r.MinSteps = 0, 0 })}, false},
-		"a rate of 1000":   {[]*Set{set(func(r *train.Recipe) { r.LR = 1000 })}, false},
-		"a rate of naught": {[]*Set{set(func(r *train.Recipe) { r.LR = 1e-300 })}, false},
-		"all weight":       {[]*Set{set(func(r *train.Recipe) { r.WeightDecay = 1000 })}, false},
-		"an endless batch": {[]*Set{set(func(r *train.Recipe) { r.Batch = 1 << 16 })}, false},
-		"mixed tables":     {[]*Set{{Manifest: Manifest{Recipe: set(func(r *train.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, Images: ImagesInfo{Shape: [3]int{1, 1, 13}}}}}, false},
-		"mixed images":     {[]*Set{set(func(r *train.Recipe) { r.CutMix = 0.5 })}, true},
-		"a coarse view":    {[]*Set{tiles(2, 28, 2)}, true},
-		"of single tiles":  {[]*Set{tiles(2, 14, 2)}, true},
-		"of other tiles":   {[]*Set{tiles(4, 28, 2)}, false},
-		"of plain images":  {[]*Set{tiles(1, 28, 2)}, false},
+		"one set":             {[]*Set{affine}, *affine.Manifest.Recipe, ""},
+		"two that agree":      {[]*Set{affine, again}, *affine.Manifest.Recipe, ""},
+		"two that do not":     {[]*Set{affine, plain}, train.DefaultRecipe(), "different recipes"},
+		"two of three":        {[]*Set{affine, plain, again}, *affine.Manifest.Recipe, "following that of most"},
+		"tiles beside images": {[]*Set{tiles(2, 28, 2), plain, plain, plain}, coarse, "following that of most"},
+		"one without":         {[]*Set{affine, without}, train.DefaultRecipe(), "different recipes"},
+		"all without":         {[]*Set{without, without}, train.DefaultRecipe(), ""},
+		"none":                {nil, train.DefaultRecipe(), ""},
+		"a million steps":     {[]*Set{set(func(r *train.Recipe) { r.MaxSteps, r.MinSteps = 1e6, 1e6 })}, train.DefaultRecipe(), "asks for more"},
+		"no step at all":      {[]*Set{set(func(r *train.Recipe) { r.Epochs, r.MinSteps = 0, 0 })}, train.DefaultRecipe(), "asks for more"},
+		"a rate of 1000":      {[]*Set{set(func(r *train.Recipe) { r.LR = 1000 })}, train.DefaultRecipe(), "asks for more"},
+		"a rate of naught":    {[]*Set{set(func(r *train.Recipe) { r.LR = 1e-300 })}, train.DefaultRecipe(), "asks for more"},
+		"all weight":          {[]*Set{set(func(r *train.Recipe) { r.WeightDecay = 1000 })}, train.DefaultRecipe(), "asks for more"},
+		"an endless batch":    {[]*Set{set(func(r *train.Recipe) { r.Batch = 1 << 16 })}, train.DefaultRecipe(), "asks for more"},
+		"mixed tables":        {[]*Set{{Manifest: Manifest{Recipe: set(func(r *train.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, Formation: data.NewFormation(1), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 1, 13}}}}}, train.DefaultRecipe(), ""},
+		"mixed images":        {[]*Set{set(func(r *train.Recipe) { r.CutMix = 0.5 })}, *set(func(r *train.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, ""},
+		"a coarse view":       {[]*Set{tiles(2, 28, 2)}, coarse, ""},
+		"of single tiles":     {[]*Set{tiles(2, 14, 2)}, coarse, ""},
+		"of other tiles":      {[]*Set{tiles(4, 28, 2)}, train.DefaultRecipe(), ""},
+		"of plain images":     {[]*Set{tiles(1, 28, 2)}, train.DefaultRecipe(), ""},
+		"a view in common": {[]*Set{tiles(2, 28, 2), {Manifest: Manifest{Recipe: &train.Recipe{Optimizer: train.Adam, LR: 0.01, Batch: 10, MinSteps: 100, Coarse: 2},
+			Formation: data.NewFormation(2), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 28, 28}}}}}, coarse, "different recipes"},
 	} {
-		if got := RecommendedRecipe(c.sets, 80); (got != nil) != c.want {
-			t.Errorf("%s: %+v", name, got)
+		if got, note := RecommendedRecipe(c.sets); got != c.want || (note == "") != (c.note == "") || !strings.Contains(note, c.note) {
+			t.Errorf("%s: %+v, %q", name, got, note)
 		}
 	}
 }

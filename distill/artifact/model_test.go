@@ -56,9 +56,18 @@ func TestAModelKeepsItsView(t *testing.T) {
 		if got, err := back.Trained.Logits(t.Context(), s); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s read back scores otherwise (%v)", name, err)
 		}
-		for _, factor := range []int{3, -1, 99} {
+		for _, factor := range []int{3, 1, -1, 99} {
 			if _, err := ReadModel(write(factor), task, Limits{}); err == nil {
 				t.Errorf("a view of factor %d of 8 x 8 was read", factor)
+			}
+		}
+		for what, recipe := range map[string]train.Recipe{"of another view": train.DefaultRecipe(), "without a step": {Optimizer: train.Adam, LR: 1, Batch: 1, Coarse: 2}} {
+			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, Coarse: 2, Recipe: &recipe, Samples: 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ReadModelManifest(files, Limits{}); err == nil {
+				t.Errorf("a recipe %s was read", what)
 			}
 		}
 	}

@@ -13,8 +13,9 @@ import (
 // PixelType is how images are written on the wire.
 type PixelType string
 
-// ErrPixels means that no pixel type has the name.
-var ErrPixels = errors.New("unknown pixel type")
+// ErrPixels means that no pixel type has the name, or that it suits no images of
+// a shape.
+var ErrPixels = errors.New("pixel type")
 
 // The pixel types. U4 and U8 keep a range an image, because clipping to a common
 // range costs distilled images up to 27 points of accuracy, a range of their
@@ -31,6 +32,17 @@ var PixelTypes = []PixelType{U4, U8, F16, F32}
 
 // WantPixels says in messages which there are.
 const WantPixels = "U4, U8, F16 or F32"
+
+// Check fails with ErrPixels unless images of a shape can be written so.
+func (p PixelType) Check(s data.Shape) error {
+	switch {
+	case !slices.Contains(PixelTypes, p):
+		return fmt.Errorf("%w %q: there is none of the name, want %s", ErrPixels, p, WantPixels)
+	case p == U4 && s.W < 2:
+		return fmt.Errorf("%w U4: rows of one value have no halves, want another", ErrPixels)
+	}
+	return nil
+}
 
 // steps is how many steps lie between the ends of a range, 0 for floats.
 func (p PixelType) steps() int {
@@ -53,6 +65,9 @@ const (
 // encodeSamples writes samples as tensors: images [N,C,H,W], of U4 [N,C,H,(W+1)/2]
 // bytes, range [N,2] for U4 and U8, labels [N] or, when soft, [N,K].
 func encodeSamples(s *data.Samples, pixels PixelType) ([]checkpoint.Tensor, error) {
+	if err := pixels.Check(s.Shape); err != nil {
+		return nil, fmt.Errorf("encode samples: %w", err)
+	}
 	n := s.Len()
 	shape := []int{n, s.Shape.C, s.Shape.H, s.Shape.W}
 	tensors := []checkpoint.Tensor{encodeLabels(s)}
@@ -60,9 +75,6 @@ func encodeSamples(s *data.Samples, pixels PixelType) ([]checkpoint.Tensor, erro
 	case U4, U8:
 		values, ranges := quantise(s, pixels.steps())
 		if pixels == U4 {
-			if s.Shape.W < 2 {
-				return nil, fmt.Errorf("encode samples: %w: U4 for rows of one value, want another", ErrPixels)
-			}
 			values, shape[3] = packHalves(values, s.Shape.W), halves(s.Shape.W)
 		}
 		tensors = append(tensors, checkpoint.U8(imagesTensor, shape, values), checkpoint.F32(rangeTensor, []int{n, 2}, ranges))
@@ -70,8 +82,6 @@ func encodeSamples(s *data.Samples, pixels PixelType) ([]checkpoint.Tensor, erro
 		tensors = append(tensors, checkpoint.F16(imagesTensor, shape, s.X))
 	case F32:
 		tensors = append(tensors, checkpoint.F32(imagesTensor, shape, s.X))
-	default:
-		return nil, fmt.Errorf("encode samples: %w %q, want %s", ErrPixels, pixels, WantPixels)
 	}
 	return tensors, nil
 }

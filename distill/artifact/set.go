@@ -97,12 +97,14 @@ func WriteSet(d SetDraft) (fstest.MapFS, error) {
 	m := d.manifest(taskCID)
 	files := fstest.MapFS{DataFile: {Data: content, Mode: 0o644}}
 	if !d.Bare {
-		preview, err := encodePreview(Sheet(d.Task, d.Result.Images, 1))
+		picture, err := preview(d.Task, d.Result.Images)
 		if err != nil {
 			return nil, fmt.Errorf("write set: %w", err)
 		}
-		files[PreviewFile] = &fstest.MapFile{Data: preview, Mode: 0o644}
-		files[CardFile] = &fstest.MapFile{Data: setCard(d.Task, m), Mode: 0o644}
+		if picture != nil {
+			files[PreviewFile] = &fstest.MapFile{Data: picture, Mode: 0o644}
+		}
+		files[CardFile] = &fstest.MapFile{Data: Card(d.Task, m), Mode: 0o644}
 	}
 	m.Files = fileTable(files)
 	doc, err := canonicalJSON(m)

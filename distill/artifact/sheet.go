@@ -12,11 +12,11 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// previewBytes is how large a preview may be, as far as fewer shades of grey
-// or colour can make it so.
-const previewBytes = 4 << 10
+// PreviewBytes is how large a preview may be: fewer shades of grey or colour, then
+// fewer images make it so.
+const PreviewBytes = 4 << 10
 
-// previewPerClass is how many images of a class a contact sheet shows.
+// previewPerClass is how many images of a class a contact sheet shows, at most.
 const previewPerClass = 10
 
 // sheetGap is the space between images, in pixels before scaling.
@@ -30,17 +30,22 @@ const sheetColumns = 20
 // when there are many), each pixel as scale x scale. Values are taken back to
 // pixel space and clipped to what a picture can show: it is for eyes only.
 func Sheet(task *data.Task, s *data.Samples, scale int) *image.NRGBA {
+	return sheetOf(task, s, previewPerClass, scale)
+}
+
+// sheetOf is a contact sheet of so many images a class.
+func sheetOf(task *data.Task, s *data.Samples, perClass, scale int) *image.NRGBA {
 	var lines [][]int
 	for _, index := range s.ByClass() {
 		if len(index) > 0 {
-			lines = append(lines, index[:min(len(index), previewPerClass)])
+			lines = append(lines, index[:min(len(index), perClass)])
 		}
 	}
 	if len(lines) > sheetColumns {
 		return drawGrid(task, s, lines, scale)
 	}
 	var rows [][]int
-	for y := range previewPerClass {
+	for y := range perClass {
 		var row []int
 		for _, line := range lines {
 			row = append(row, pickOr(line, y, -1))
@@ -131,15 +136,19 @@ func drawImage(sheet *image.NRGBA, pixels []float32, shape data.Shape, left, top
 // EncodePNG writes an image as PNG, grey images as grey.
 func EncodePNG(img *image.NRGBA) ([]byte, error) { return encodeLevels(img, 256) }
 
-// encodePreview writes the sheet with as many shades as fit in previewBytes,
-// and with the fewest when none fits.
-func encodePreview(img *image.NRGBA) ([]byte, error) {
-	for levels := 256; ; levels /= 2 {
-		out, err := encodeLevels(img, levels)
-		if err != nil || len(out) <= previewBytes || levels == 4 {
-			return out, err
+// preview writes a contact sheet with as many images and shades as fit in
+// PreviewBytes, images first; nil when not even one image a class fits.
+func preview(task *data.Task, s *data.Samples) ([]byte, error) {
+	for perClass := previewPerClass; perClass > 0; perClass /= 2 {
+		img := sheetOf(task, s, perClass, 1)
+		for levels := 256; levels >= 4; levels /= 2 {
+			out, err := encodeLevels(img, levels)
+			if err != nil || len(out) <= PreviewBytes {
+				return out, err
+			}
 		}
 	}
+	return nil, nil
 }
 
 func encodeLevels(img *image.NRGBA, levels int) ([]byte, error) {

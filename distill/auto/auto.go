@@ -50,7 +50,7 @@ func Choose(ctx context.Context, q Question) (Answer, error) {
 	if err := q.Request.Check(); err != nil {
 		return Answer{}, err
 	}
-	a := For(q.Request.Samples.Shape, q.Request.IPC)
+	a := For(q.Request.Samples.Shape)
 	if m, ok := a.Method.(match.DM); ok && q.Time > 0 {
 		return inTime(ctx, q, m, a.Why)
 	}
@@ -58,22 +58,16 @@ func Choose(ctx context.Context, q Question) (Answer, error) {
 }
 
 // For is the choice for samples of a shape, when there is all the time.
-func For(s data.Shape, ipc int) Answer {
+func For(s data.Shape) Answer {
+	// Components of a mixture may stand for a sample or two; clusters are filled up.
+	means := fmt.Sprintf("the mean of each class, or of clusters of at least %d samples of it", distill.LeastGroup)
 	switch {
 	case s.C == 1 && s.H == 1:
-		return Answer{coreset.DefaultGMM(), "rows of a table have no pixels to optimise; " + clusters(ipc)}
+		return Answer{coreset.DefaultClusters(), "rows of a table have no pixels to optimise; " + means}
 	case min(s.H, s.W) < leastSide:
-		return Answer{coreset.DefaultGMM(), fmt.Sprintf("images of %d x %d are too small to optimise; %s", s.H, s.W, clusters(ipc))}
+		return Answer{coreset.DefaultClusters(), fmt.Sprintf("images of %d x %d are too small to optimise; %s", s.H, s.W, means)}
 	}
 	return Answer{match.DefaultDM(), "images that random networks see as they see the real ones: learned by any network, cheap, and a class needs no other"}
-}
-
-// clusters says what gmm gives.
-func clusters(ipc int) string {
-	if ipc == 1 {
-		return "the mean of each class"
-	}
-	return "the means of a mixture of each class"
 }
 
 // ladder holds the numbers of iterations that a time is rounded down to: few, so

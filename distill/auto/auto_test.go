@@ -23,8 +23,8 @@ func TestTheChoiceSuitsTheDataAndTheTime(t *testing.T) {
 		q            Question
 		method, says string
 	}{
-		"a table":                    {question(table, 0), "gmm", "table"},
-		"tiny images":                {question(small, time.Hour), "gmm", "4 x 4"},
+		"a table":                    {question(table, 0), "k-means", "table"},
+		"tiny images":                {question(small, time.Hour), "k-means", "4 x 4"},
 		"images":                     {question(image, 0), "dm", "networks"},
 		"images and much time":       {question(image, time.Hour), "dm", "of 1h0m0s"},
 		"images and hardly a moment": {question(image, time.Nanosecond), "k-means", "too short"},

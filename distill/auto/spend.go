@@ -2,10 +2,13 @@ package auto
 
 import (
 	"fmt"
+	"math"
 	"sort"
+	"strconv"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -20,11 +23,11 @@ type Spending struct {
 	Why       string
 }
 
-// What is for eyes is left out when it could take more than this share of the
-// budget: a contact sheet and a card, of so many bytes at most.
+// eyesShare is the share of the budget that what is for eyes, a contact sheet
+// and a card, may take; where it could take more, it is left out.
 const (
 	eyesShare = 0.1
-	eyesBytes = 5 << 10
+	eyesBytes = artifact.PreviewBytes + 1<<10
 )
 
 // slack is for numbers in the manifest that are not known before.
@@ -53,21 +56,32 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, pixels artifa
 		return Spending{}, err
 	}
 	w := weigher{task, m, req, pixels}
+	forms := w.forms()
+	if _, err := w.bytes(forms[0], 1); err != nil {
+		return Spending{}, err // nothing can be written so
+	}
+	weight := func(s Spending, n int) int64 {
+		size, err := w.bytes(s, n)
+		if err != nil {
+			return math.MaxInt64 // this much cannot be written
+		}
+		return size
+	}
 	bare := float64(bytes)*eyesShare < eyesBytes
 	var best Spending
 	tiles, least := 0, int64(0)
-	for _, s := range w.forms() {
+	for _, s := range forms {
 		if s.Formation > best.Formation && tiles > 0 {
 			break // smaller tiles are for smaller budgets
 		}
 		s.Bare = bare
 		most := w.most(s)
-		s.IPC = sort.Search(most, func(i int) bool { return w.bytes(s, i+1) > bytes })
+		s.IPC = sort.Search(most, func(i int) bool { return weight(s, i+1) > bytes })
 		if n := s.IPC * w.stored(s).Tiles(); n > tiles {
 			best, tiles = s, n
-			best.Bytes, best.Why = w.bytes(s, s.IPC), w.why(s, s.IPC == most)
+			best.Bytes, best.Why = weight(s, s.IPC), w.why(s, s.IPC == most)
 		}
-		least = w.bytes(s, 1)
+		least = weight(s, 1)
 	}
 	if tiles == 0 {
 		return best, fmt.Errorf("%w: a set of these %d classes takes at least %d bytes, not %d", distill.ErrBudget, len(req.Samples.Held()), least, bytes)
@@ -98,8 +112,16 @@ func (w weigher) forms() (out []Spending) {
 		}
 		return out
 	}
-	if !w.tiles() {
+	own, ok := w.method.Settings()["formation"]
+	if !ok {
 		add(1, false)
+		return out
+	}
+	if f, err := strconv.Atoi(own); err == nil && f != tiling.UsualFormation { // asked for by a setting
+		add(f, false)
+		if f > 1 {
+			add(f, true)
+		}
 		return out
 	}
 	add(tiling.UsualFormation, false)
@@ -118,12 +140,6 @@ func (w weigher) stored(s Spending) data.Formation {
 	return r.StoredAs(s.Formation)
 }
 
-// tiles tells whether the method makes formations by itself.
-func (w weigher) tiles() bool {
-	_, ok := w.method.Settings()["formation"]
-	return ok
-}
-
 // soft tells whether the method will write labels as numbers: where it learns or
 // solves them, and by "auto" where the device holds every class.
 func (w weigher) soft() bool {
@@ -136,7 +152,8 @@ func (w weigher) soft() bool {
 	return false
 }
 
-// most is how many images a class the samples allow.
+// most is how many images a class the samples allow: for each one of its own, or
+// enough of them to hide in where an image is their mean.
 func (w weigher) most(s Spending) int {
 	n := w.req.Samples.Len()
 	for _, members := range w.req.Samples.ByClass() {
@@ -144,11 +161,25 @@ func (w weigher) most(s Spending) int {
 			n = min(n, len(members))
 		}
 	}
-	return n / w.stored(s).Tiles()
+	return max(1, n/behind(w.method)) / w.stored(s).Tiles()
+}
+
+// behind is how many samples should be averaged into an image, where a method
+// makes means.
+func behind(m distill.Method) int {
+	switch m := m.(type) {
+	case coreset.GMM:
+		return distill.LeastGroup
+	case coreset.Clusters:
+		if m.Publish == coreset.PublishCentroids {
+			return m.LeastGroup
+		}
+	}
+	return 1
 }
 
 // bytes is what a set of n images a class weighs, a little too much.
-func (w weigher) bytes(s Spending, n int) int64 {
+func (w weigher) bytes(s Spending, n int) (int64, error) {
 	samples, form := w.req.Samples, w.stored(s)
 	images := &data.Samples{Shape: form.StoredShape(samples.Shape), Classes: samples.Classes}
 	for _, class := range samples.Held() {
@@ -161,16 +192,16 @@ func (w weigher) bytes(s Spending, n int) int64 {
 		images.Soft = make([]float32, images.Len()*samples.Classes)
 	}
 	recipe := tiling.Recipe(w.req, tiling.Suitable, w.method.Settings()["view"], form)
-	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, IPC: n, Seed: w.req.Seed, Pixels: w.pixels, Recipe: &recipe, Bare: true,
+	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, IPC: n, Seed: w.req.Seed, Pixels: w.pixels, Recipe: &recipe, Bare: s.Bare,
 		Result: &distill.Result{Images: images, Formation: form, SmallestGroup: distill.LeastGroup}})
 	if err != nil {
-		return 1 << 62 // what cannot be written fits nowhere
+		return 0, err
 	}
 	size := artifact.Bytes(files) + slack
-	if !s.Bare {
-		size += eyesBytes
+	if picture, ok := files[artifact.PreviewFile]; ok { // of blank images
+		size += artifact.PreviewBytes - int64(len(picture.Data))
 	}
-	return size
+	return size, nil
 }
 
 func (w weigher) why(s Spending, all bool) string {
@@ -187,6 +218,9 @@ func (w weigher) why(s Spending, all bool) string {
 	}
 	if all {
 		text += ", as many as the smallest class allows"
+		if n := behind(w.method); n > 1 {
+			text += fmt.Sprintf(" with %d samples for each", n)
+		}
 	}
 	if w.pixels == artifact.U4 {
 		text += ", pixels of half a byte"

@@ -30,33 +30,46 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	all, err := data.Load(task, ds.Train, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	quick, err := match.DefaultDM().With(map[string]string{"iterations": "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fours, err := quick.With(map[string]string{"formation": "4"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		name         string
 		method       distill.Method
-		formation    int
+		formation    int // 0: left open
 		asked        artifact.PixelType
 		bytes        int64
+		local        *data.Samples
+		want         int // formation
 		single, bare bool
 	}{
-		{"much", quick, 0, "", 80_000, false, false},
-		{"little", quick, 0, "", 4_000, false, true},
-		{"little in bytes", quick, 0, artifact.U8, 4_000, true, true},
-		{"hardly anything", quick, 0, "", 1_450, true, true},
-		{"plain images", coreset.DefaultGMM(), 0, "", 5_000, false, true},
-		{"a formation of the user's", quick, 4, "", 5_000, false, true},
+		{"much", quick, 0, "", 80_000, local, 2, false, false},
+		{"much, of all classes", coreset.Random{}, 0, "", 100_000, all, 1, false, false},
+		{"much more", coreset.Random{}, 0, "", 1_500_000, all, 1, false, false},
+		{"little", quick, 0, "", 4_000, local, 2, false, true},
+		{"little in bytes", quick, 0, artifact.U8, 4_000, local, 2, true, true},
+		{"hardly anything", quick, 0, "", 1_450, local, 4, true, true},
+		{"plain images", coreset.DefaultGMM(), 0, "", 5_000, local, 1, false, true},
+		{"a formation of the user's", quick, 4, "", 5_000, local, 4, false, true},
+		{"a formation of the method's", fours, 0, "", 5_000, local, 4, false, true},
 	} {
-		pixels := Pixels(c.asked, c.method)
+		local, pixels := c.local, Pixels(c.asked, c.method)
 		req := distill.Request{Samples: local, IPC: 1, Seed: 1 << 60, Formation: c.formation}
 		s, err := Spend(task, c.method, req, pixels, c.bytes)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		if s.Single != c.single || s.Bare != c.bare || c.formation > 0 && s.Formation != c.formation {
-			t.Errorf("%s: %+v, want single %t, bare %t", c.name, s, c.single, c.bare)
+		if s.Single != c.single || s.Bare != c.bare || s.Formation != c.want {
+			t.Errorf("%s: %+v, want formation %d, single %t, bare %t", c.name, s, c.want, c.single, c.bare)
 		}
 		req.IPC, req.Formation, req.Single = s.IPC, s.Formation, s.Single
 		result, err := c.method.Distill(context.Background(), req)
@@ -71,7 +84,7 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, image := artifact.Bytes(files), int64(2*(result.Images.Shape.Size()+16))
+		got, image := artifact.Bytes(files), int64(len(local.Held())*(result.Images.Shape.Size()+16))
 		if got > c.bytes || got > s.Bytes || c.bytes-got > image+2*slack+eyesBytes {
 			t.Errorf("%s: %d images of %v weigh %d bytes, %d were planned of %d", c.name, result.Images.Len(), result.Images.Shape, got, s.Bytes, c.bytes)
 		}
@@ -81,6 +94,35 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 	}
 	if _, err := Spend(task, quick, distill.Request{Samples: local}, artifact.U8, 900); !errors.Is(err, distill.ErrBudget) {
 		t.Errorf("900 bytes: %v", err)
+	}
+	if _, err := Spend(task, quick, distill.Request{Samples: local}, "U2", 90_000); !errors.Is(err, artifact.ErrPixels) {
+		t.Errorf("pixels of no type: %v", err)
+	}
+}
+
+// However many bytes there are, a mean stands for samples enough to hide in.
+func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
+	ds := data.GlyphDigits()
+	local, err := data.Load(ds.Task, ds.Train, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := local.Len()
+	for _, members := range local.ByClass() {
+		least = min(least, len(members))
+	}
+	nearest, err := coreset.DefaultClusters().With(map[string]string{"publish": "nearest"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		method distill.Method
+		want   int
+	}{{coreset.DefaultGMM(), least / 10}, {coreset.DefaultClusters(), least / 10}, {nearest, least}, {coreset.Random{}, least}} {
+		s, err := Spend(ds.Task, c.method, distill.Request{Samples: local}, artifact.U8, 1<<30)
+		if err != nil || s.IPC != c.want {
+			t.Errorf("%s: %d images a class, %v; want %d", c.method.Name(), s.IPC, err, c.want)
+		}
 	}
 }
 

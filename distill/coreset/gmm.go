@@ -77,7 +77,7 @@ func (g GMM) Distill(ctx context.Context, req distill.Request) (*distill.Result,
 		}
 		req.Report(distill.Progress{Done: done + 1, Total: len(held), Loss: math.NaN()})
 	}
-	return &distill.Result{Images: out, SmallestGroup: int(math.Floor(smallest + 1e-6))}, nil
+	return &distill.Result{Images: out, SmallestGroup: max(1, int(math.Floor(smallest+1e-6)))}, nil
 }
 
 // fitClass fits one mixture; its weights are sums of responsibilities.

@@ -277,10 +277,7 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 	if n := g.samples.Len(); n != g.row.Images {
 		g.row.Samples = n
 	}
-	recipe := train.DefaultRecipe()
-	if own := artifact.RecommendedRecipe(present, g.samples.Len()); own != nil {
-		recipe = *own
-	}
+	recipe, _ := artifact.RecommendedRecipe(present)
 	g.recipe = r.plan.recipe(recipe)
 	return g, nil
 }

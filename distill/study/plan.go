@@ -84,8 +84,10 @@ func (p *Plan) entries() ([]entry, error) {
 	case p.Seeds < 1 || p.IPC < 1 || p.Curve < 1 || p.Steps < 0 || p.Budget < 0:
 		return refuse("seeds is %d, ipc %d, curve %d, steps %d, budget %d: want at least 1, 1, 1, 0 and 0", p.Seeds, p.IPC, p.Curve, p.Steps, p.Budget)
 	}
-	if p.Pixels != "" && !slices.Contains(artifact.PixelTypes, p.Pixels) {
-		return refuse("%w %q, want %s", artifact.ErrPixels, p.Pixels, artifact.WantPixels)
+	if p.Pixels != "" {
+		if err := p.Pixels.Check(p.Data.Task.Shape); err != nil {
+			return refuse("%w", err)
+		}
 	}
 	if err := p.Split.Validate(len(p.Data.Task.Classes)); err != nil {
 		return refuse("%w", err)
@@ -124,7 +126,7 @@ func (p *Plan) auto() string {
 	if !slices.Contains(p.Methods, auto.Name) {
 		return ""
 	}
-	a := auto.For(p.Data.Task.Shape, p.IPC)
+	a := auto.For(p.Data.Task.Shape)
 	return a.Method.Name() + ": " + a.Why
 }
 
@@ -152,7 +154,7 @@ func (p *Plan) parseEntry(label string) (entry, error) {
 		return entry{label: label, fed: &c}, err
 	}
 	if name == auto.Name && len(settings) == 0 {
-		return entry{label: label, method: auto.For(p.Data.Task.Shape, p.IPC).Method}, nil
+		return entry{label: label, method: auto.For(p.Data.Task.Shape).Method}, nil
 	}
 	if name == ridge.Default().Name() {
 		merge := mergeImages
