@@ -27,7 +27,7 @@ func Card(task *data.Task, m Manifest) []byte {
 	fmt.Fprintf(&b, "Task space: x = (value - mean) / std, mean %v, std %v.\n", task.Mean, task.Std)
 	switch m.Images.DType {
 	case U4:
-		b.WriteString("Read: two pixels of a row in a byte, the first in its low half; x = lo + u (hi - lo) / 15 with the range of each image.\n")
+		b.WriteString("Read: x = lo + u (hi - lo) / 15 with the range of each image, two pixels a byte, the low half first.\n")
 	case U8:
 		b.WriteString("Read: x = lo + u (hi - lo) / 255 with the range of each image.\n")
 	}
