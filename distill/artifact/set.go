@@ -97,7 +97,11 @@ func WriteSet(d SetDraft) (fstest.MapFS, error) {
 	m := d.manifest(taskCID)
 	files := fstest.MapFS{DataFile: {Data: content, Mode: 0o644}}
 	if !d.Bare {
-		picture, err := preview(d.Task, d.Result.Images)
+		stored, err := RoundTrip(d.Result.Images, d.Pixels)
+		if err != nil {
+			return nil, fmt.Errorf("write set: %w", err)
+		}
+		picture, err := preview(d.Task, stored, PreviewBytes(len(content)))
 		if err != nil {
 			return nil, fmt.Errorf("write set: %w", err)
 		}

@@ -12,9 +12,13 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// PreviewBytes is how large a preview may be: fewer shades of grey or colour, then
+// PreviewBytes is how large the preview of a set whose data take so many bytes may
+// be: an eighth of them, but 1 to 4 KiB. Fewer shades of grey or colour, then
 // fewer images make it so.
-const PreviewBytes = 4 << 10
+func PreviewBytes(data int) int { return min(max(data/8, 1<<10), MaxPreviewBytes) }
+
+// MaxPreviewBytes is the most that any preview takes.
+const MaxPreviewBytes = 4 << 10
 
 // previewPerClass is how many images of a class a contact sheet shows, at most.
 const previewPerClass = 10
@@ -136,14 +140,14 @@ func drawImage(sheet *image.NRGBA, pixels []float32, shape data.Shape, left, top
 // EncodePNG writes an image as PNG, grey images as grey.
 func EncodePNG(img *image.NRGBA) ([]byte, error) { return encodeLevels(img, 256) }
 
-// preview writes a contact sheet with as many images and shades as fit in
-// PreviewBytes, images first; nil when not even one image a class fits.
-func preview(task *data.Task, s *data.Samples) ([]byte, error) {
+// preview writes a contact sheet with as many images and shades as fit in so many
+// bytes, images first; nil when not even one image a class fits.
+func preview(task *data.Task, s *data.Samples, most int) ([]byte, error) {
 	for perClass := previewPerClass; perClass > 0; perClass /= 2 {
 		img := sheetOf(task, s, perClass, 1)
 		for levels := 256; levels >= 4; levels /= 2 {
 			out, err := encodeLevels(img, levels)
-			if err != nil || len(out) <= PreviewBytes {
+			if err != nil || len(out) <= most {
 				return out, err
 			}
 		}

@@ -27,7 +27,7 @@ type Spending struct {
 // and a card, may take; where it could take more, it is left out.
 const (
 	eyesShare = 0.1
-	eyesBytes = artifact.PreviewBytes + 1<<10
+	eyesBytes = artifact.MaxPreviewBytes + 1<<10
 )
 
 // slack is for numbers in the manifest that are not known before.
@@ -199,7 +199,7 @@ func (w weigher) bytes(s Spending, n int) (int64, error) {
 	}
 	size := artifact.Bytes(files) + slack
 	if picture, ok := files[artifact.PreviewFile]; ok { // of blank images
-		size += artifact.PreviewBytes - int64(len(picture.Data))
+		size += int64(artifact.PreviewBytes(len(files[artifact.DataFile].Data)) - len(picture.Data))
 	}
 	return size, nil
 }
