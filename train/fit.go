@@ -98,6 +98,7 @@ type loop struct {
 	order   *Order
 	pcg     rand.PCG // of a step's augmentation
 	rng     *rand.Rand
+	elastic *elastic // nil: samples keep their form
 	state   State
 }
 
@@ -130,6 +131,9 @@ func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, er
 	l := &loop{samples: s, recipe: r, opt: opt, steps: r.Steps(s.Len()), start: opt.Now(),
 		stepper: NewStepper(net, state.params, opt.Workers), order: NewOrder(opt.Seed, s.Len(), r.Batch), state: state}
 	l.stepper.augment = strategy
+	if r.Elastic > 0 {
+		l.elastic = newElastic(r.Elastic, s.Shape)
+	}
 	l.rng = rand.New(&l.pcg)
 	return l, nil
 }
@@ -145,6 +149,11 @@ func (l *loop) step() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	// Streams of the step's own, so that a resumed run draws the same.
+	if l.elastic != nil {
+		data.Restart(&l.pcg, l.opt.Seed, "elastic", uint64(l.state.Step))
+		l.elastic.apply(l.rng, p.Input(0), len(batch))
+	}
 	if l.recipe.CutMix > 0 {
 		data.Restart(&l.pcg, l.opt.Seed, "cutmix", uint64(l.state.Step))
 		if l.rng.Float64() < l.recipe.CutMix {
@@ -152,9 +161,11 @@ func (l *loop) step() (float64, error) {
 		}
 	}
 	if l.recipe.Augment != "" {
-		// A stream of the step's own, so that a resumed run draws the same.
 		data.Restart(&l.pcg, l.opt.Seed, "augment", uint64(l.state.Step))
 		l.stepper.augment.Draw(l.rng, len(batch), l.samples.Shape, false, p.draws)
+	}
+	if l.recipe.Smooth > 0 {
+		smooth(p.Input(1), l.samples.Classes, l.recipe.Smooth)
 	}
 	loss := l.stepper.compute(p)
 	l.state.Step++

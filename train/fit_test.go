@@ -136,9 +136,12 @@ func TestAugmentationChangesTheTraining(t *testing.T) {
 		}
 		first[m.Params[0][0]] = augment
 	}
-	recipe.CutMix = 0.5
-	if m, err := Fit(context.Background(), network(t, "lenet", s), s, recipe, Options{}); err != nil || first[m.Params[0][0]] != "" {
-		t.Errorf("cutmix changes nothing: %v", err)
+	for what, change := range map[string]func(r *Recipe){"cutmix": func(r *Recipe) { r.CutMix = 0.5 }, "elastic": func(r *Recipe) { r.Elastic = 1 }, "smooth": func(r *Recipe) { r.Smooth = 0.1 }} {
+		r := recipe
+		change(&r)
+		if m, err := Fit(context.Background(), network(t, "lenet", s), s, r, Options{}); err != nil || first[m.Params[0][0]] != "" {
+			t.Errorf("%s changes nothing: %v", what, err)
+		}
 	}
 }
 
@@ -148,6 +151,7 @@ func TestResumeGivesTheBitsOfAnUninterruptedRun(t *testing.T) {
 		"sgd":       {Optimizer: SGD, LR: 1e-2, Momentum: 0.9, Batch: 16, MinSteps: 30},
 		"augmented": {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: 30, Augment: "affine"},
 		"mixed":     {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: 30, CutMix: 0.7},
+		"elastic":   {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: 30, Elastic: 1.5, Smooth: 0.2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := blobs(40, data.Shape{C: 1, H: 12, W: 12}, 4, false)

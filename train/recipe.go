@@ -30,7 +30,9 @@ type Recipe struct {
 	MinSteps    int     `json:"min_steps,omitempty"`
 	MaxSteps    int     `json:"max_steps,omitempty"` // zero: no limit
 	Augment     string  `json:"augment,omitempty"`   // how samples are changed at random: a name of package augment, or none
+	Elastic     float64 `json:"elastic,omitempty"`   // pixels by which parts of a sample move apart at random, before Augment
 	CutMix      float64 `json:"cutmix,omitempty"`    // share of the steps whose samples have a rectangle of another sample pasted in
+	Smooth      float64 `json:"smooth,omitempty"`    // share of a label that goes to all classes alike
 	Coarse      int     `json:"coarse,omitempty"`    // a factor: the network then reads what it classifies as the tile of a formation shows it, as samples from tiles are already; 0 for as it is
 }
 
@@ -54,6 +56,8 @@ func FullDataRecipe() Recipe {
 const (
 	maxBatch = 1 << 16
 	maxSteps = 1 << 30
+	// maxElastic moves the parts of larger images anywhere.
+	maxElastic = 64
 )
 
 // Validate names the first field that is out of range.
@@ -87,6 +91,12 @@ func (r Recipe) Validate() error {
 	if !within(r.CutMix, 0, 1) {
 		return fail("cutmix", r.CutMix, "0 to 1")
 	}
+	if !within(r.Elastic, 0, maxElastic) {
+		return fail("elastic", r.Elastic, fmt.Sprintf("0 to %d pixels", maxElastic))
+	}
+	if !within(r.Smooth, 0, 1) || r.Smooth == 1 {
+		return fail("smooth", r.Smooth, "at least 0 and below 1")
+	}
 	if r.Coarse != 0 && (r.Coarse < 2 || r.Coarse > data.MaxFormation) {
 		return fail("coarse", r.Coarse, fmt.Sprintf("0, or 2 to %d", data.MaxFormation))
 	}
@@ -113,8 +123,8 @@ func Augments(s data.Shape) bool { return s.H > 1 && s.W > 1 }
 // the recipe: what changes or mixes images does not suit rows of a table, and a
 // coarse view takes sides that its factor divides.
 func (r Recipe) CheckShape(s data.Shape) error {
-	if (r.Augment != "" || r.CutMix != 0) && !Augments(s) {
-		return fmt.Errorf("%w: the recipe changes images (augment, cutmix), and samples of %v are none", ErrSamples, s)
+	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0) && !Augments(s) {
+		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix), and samples of %v are none", ErrSamples, s)
 	}
 	if data.CheckView(r.Coarse, s) != nil {
 		return fmt.Errorf("%w: a coarse view of %d x %d pixels does not divide samples of %v", ErrSamples, r.Coarse, r.Coarse, s)

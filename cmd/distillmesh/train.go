@@ -82,7 +82,7 @@ func (a *app) trainCommand() *cobra.Command {
 }
 
 // recipeFlags are the flags that say how to train.
-var recipeFlags = []string{"optimizer", "lr", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps", "augment", "cutmix", "coarse"}
+var recipeFlags = []string{"optimizer", "lr", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps", "augment", "elastic", "cutmix", "smooth", "coarse"}
 
 // addRecipeFlags binds them to a recipe, which holds their defaults.
 func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
@@ -96,7 +96,9 @@ func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
 	f.IntVar(&r.MinSteps, "min-steps", r.MinSteps, "at least this many steps")
 	f.IntVar(&r.MaxSteps, "max-steps", r.MaxSteps, "at most this many steps")
 	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: "+strings.Join(augment.Names, ", ")+" (default: none)")
+	f.Float64Var(&r.Elastic, "elastic", r.Elastic, "pixels by which parts of a sample move apart at random (default: none)")
 	f.Float64Var(&r.CutMix, "cutmix", r.CutMix, "share of the steps whose samples have a rectangle of another sample pasted in")
+	f.Float64Var(&r.Smooth, "smooth", r.Smooth, "share of a label that goes to all classes alike (default: none)")
 	f.IntVar(&r.Coarse, "coarse", r.Coarse, "view what is classified as tiles of this factor show it: averaged, then up-sampled (default: as it is)")
 }
 
@@ -105,11 +107,11 @@ func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
 func adjustment(c *cobra.Command) func(*train.Recipe) {
 	return func(r *train.Recipe) {
 		given := c.Flags().Changed
-		var changed cobra.Command
-		addRecipeFlags(&changed, r)
+		var parts cobra.Command
+		addRecipeFlags(&parts, r)
 		for _, name := range recipeFlags {
 			if given(name) {
-				_ = changed.Flags().Set(name, c.Flags().Lookup(name).Value.String()) // it was read from text like this
+				_ = parts.Flags().Set(name, c.Flags().Lookup(name).Value.String()) // it was read from text like this
 			}
 		}
 		if r.MaxSteps != 0 && given("max-steps") && !given("min-steps") {
@@ -132,7 +134,7 @@ func (a *app) showTrained(got node.TrainResult) error {
 		if got.Recommended {
 			how = "trained as the sets recommend:"
 		}
-		a.tell("%s %s, %d steps%s", how, got.Recipe.Optimizer, got.Steps, augmented(got.Recipe))
+		a.tell("%s %s, %d steps%s", how, got.Recipe.Optimizer, got.Steps, changed(got.Recipe))
 	case got.Coarse > 0:
 		a.tell("images%s", viewed(got.Coarse))
 	}
@@ -140,13 +142,20 @@ func (a *app) showTrained(got node.TrainResult) error {
 	return nil
 }
 
-func augmented(r *train.Recipe) string {
+// changed says how samples are changed while they are trained on, and read after.
+func changed(r *train.Recipe) string {
 	out := ""
 	if r.Augment != "" {
 		out += ", augmentation " + r.Augment
 	}
+	if r.Elastic > 0 {
+		out += fmt.Sprintf(", parts moved apart by up to %g pixels", r.Elastic)
+	}
 	if r.CutMix > 0 {
-		out += fmt.Sprintf(", rectangles mixed in %.0f %% of them", 100*r.CutMix)
+		out += fmt.Sprintf(", rectangles mixed in %.0f %% of the steps", 100*r.CutMix)
+	}
+	if r.Smooth > 0 {
+		out += fmt.Sprintf(", labels smoothed by %.0f %%", 100*r.Smooth)
 	}
 	if r.Coarse > 0 {
 		out += ", images" + viewed(r.Coarse)

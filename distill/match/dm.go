@@ -34,7 +34,7 @@ func DefaultDM() DM {
 func (DM) Name() string { return "dm" }
 
 // Version implements distill.Method.
-func (DM) Version() int { return 3 }
+func (DM) Version() int { return 4 }
 
 // Summary implements distill.Method.
 func (DM) Summary() string {

@@ -51,7 +51,7 @@ func (m GM) Name() string {
 }
 
 // Version implements distill.Method.
-func (GM) Version() int { return 2 }
+func (GM) Version() int { return 3 }
 
 // Summary implements distill.Method.
 func (m GM) Summary() string {

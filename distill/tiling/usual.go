@@ -1,6 +1,8 @@
 package tiling
 
 import (
+	"math"
+
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/augment"
@@ -75,18 +77,24 @@ func Coarse(view string, f data.Formation) int {
 	return 0
 }
 
+// elasticShare is by how much of the side of an image its parts move apart: by 2 pixels of 28.
+const elasticShare = 1.0 / 14
+
 // Recipe is how networks train on tiles of a request that were learned under an
 // augmentation (federated-recipes.md 2, step 7): under the same, else the one
 // that suits, with a rate that falls to 0, viewing images as they were viewed then.
 // Rectangles are mixed only of upright things, since half of a digit is another
-// digit.
+// digit; what may turn and grow may bend too.
 func Recipe(req distill.Request, augmentation, view string, f data.Formation) train.Recipe {
 	if augmentation == None {
 		augmentation = Suitable
 	}
 	r := train.Recipe{Optimizer: train.Adam, LR: 1e-3, Schedule: train.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req), Coarse: Coarse(view, f)}
-	if suited := Suited(Suitable, req); suited == augment.Mild || suited == augment.MildFlip {
+	switch Suited(Suitable, req) {
+	case augment.Mild, augment.MildFlip:
 		r.CutMix = 0.5
+	case augment.Affine:
+		r.Elastic, r.Smooth = math.Round(10*float64(min(req.Samples.Shape.H, req.Samples.Shape.W))*elasticShare)/10, 0.1
 	}
 	return r
 }

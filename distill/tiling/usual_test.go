@@ -10,26 +10,28 @@ import (
 )
 
 func TestNetworksTrainUnderWhatTheTilesWereLearnedUnder(t *testing.T) {
-	digits, photographs := distill.Request{Augment: augment.Affine}, distill.Request{Augment: augment.MildFlip}
-	grey, colour := distilltest.Samples(data.Shape{C: 1, H: 8, W: 8}, 2, []int{0}, 1), distilltest.Samples(data.Shape{C: 3, H: 8, W: 8}, 2, []int{0}, 1)
+	grey, colour := distilltest.Samples(data.Shape{C: 1, H: 28, W: 30}, 2, []int{0}, 1), distilltest.Samples(data.Shape{C: 3, H: 8, W: 8}, 2, []int{0}, 1)
+	digits, photographs := distill.Request{Samples: grey, Augment: augment.Affine}, distill.Request{Samples: colour, Augment: augment.MildFlip}
 	for _, c := range []struct {
 		req         distill.Request
 		asked, want string
+		elastic     float64
 		cutMix      float64
 	}{
-		{digits, Suitable, augment.Affine, 0},
-		{digits, None, augment.Affine, 0},
-		{digits, augment.DSANoFlip, augment.DSANoFlip, 0},
-		{photographs, Suitable, augment.MildFlip, 0.5},
-		{photographs, None, augment.MildFlip, 0.5},
-		{photographs, augment.Mild, augment.Mild, 0.5},
-		{distill.Request{Samples: grey}, Suitable, augment.Affine, 0},
-		{distill.Request{Samples: colour}, Suitable, augment.MildFlip, 0.5},
-		{distill.Request{Samples: colour, Augment: "of a later version"}, Suitable, augment.MildFlip, 0.5},
+		{digits, Suitable, augment.Affine, 2, 0},
+		{digits, None, augment.Affine, 2, 0},
+		{digits, augment.DSANoFlip, augment.DSANoFlip, 2, 0},
+		{photographs, Suitable, augment.MildFlip, 0, 0.5},
+		{photographs, None, augment.MildFlip, 0, 0.5},
+		{photographs, augment.Mild, augment.Mild, 0, 0.5},
+		{distill.Request{Samples: grey}, Suitable, augment.Affine, 2, 0},
+		{distill.Request{Samples: grey, Augment: augment.Mild}, Suitable, augment.Mild, 0, 0.5},
+		{distill.Request{Samples: colour}, Suitable, augment.MildFlip, 0, 0.5},
+		{distill.Request{Samples: colour, Augment: "of a later version"}, Suitable, augment.MildFlip, 0, 0.5},
 	} {
 		r := Recipe(c.req, c.asked, ViewWhole, data.NewFormation(2))
-		if r.Augment != c.want || r.CutMix != c.cutMix || r.Validate() != nil {
-			t.Errorf("%q, %s: %s, cutmix %v, %v", c.req.Augment, c.asked, r.Augment, r.CutMix, r.Validate())
+		if r.Augment != c.want || r.CutMix != c.cutMix || r.Elastic != c.elastic || r.Validate() != nil {
+			t.Errorf("%q, %s: %s, elastic %v, cutmix %v, %v", c.req.Augment, c.asked, r.Augment, r.Elastic, r.CutMix, r.Validate())
 		}
 	}
 	for _, c := range []struct {

@@ -109,7 +109,7 @@ func DefaultTESLA() Method {
 func (m Method) Name() string { return m.name }
 
 // Version implements distill.Method.
-func (Method) Version() int { return 1 }
+func (Method) Version() int { return 2 }
 
 // Summary implements distill.Method.
 func (m Method) Summary() string {

@@ -236,7 +236,9 @@ func (b *bench) accuracy(ctx context.Context, name string, result *distill.Resul
 	if err != nil {
 		return 0, err
 	}
-	m, err := spec.Fit(ctx, samples, tiling.Recipe(b.request(seed), tiling.Suitable, tiling.ViewWhole, result.Formation), train.Options{Seed: seed, Workers: b.workers})
+	recipe := tiling.Recipe(b.request(seed), tiling.Suitable, tiling.ViewWhole, result.Formation)
+	recipe.Elastic, recipe.Smooth = 0, 0 // as the images were trained on while they were matched
+	m, err := spec.Fit(ctx, samples, recipe, train.Options{Seed: seed, Workers: b.workers})
 	if err != nil {
 		return 0, err
 	}

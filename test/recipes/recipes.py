@@ -13,7 +13,8 @@ and a dozen trainings are replayed beside one another). One JSON object a line.
 
 Settings of --match: start=neighbours|real, iterations, rate, batch, width, tiles (along a side), up=bilinear|bicubic|lanczos,
 sharpen (share of the blur taken off after it), augment, parts (of a class, each matched by its own tiles), blocks and
-second (weight of the first two blocks' means, and of second moments).
+second (weight of the first two blocks' means, and of second moments), view=tile|whole (how real images are seen, here and after
+training), frame (a tile shows the middle so many pixels of a side; 0 for all).
 Settings of --train: steps, rate, decay, batch, augment, elastic (pixels), cutmix, mixup, smooth (labels), average (of weights).
 """
 import argparse, gzip, json, math, os, statistics, sys, time
@@ -81,8 +82,22 @@ def enlarging(side, tile, kind, sharpen):
     return a.contiguous().to(DEVICE)
 
 
+def framed(side, tile, frame, kind, sharpen):
+    """(up, down): what a tile's rows are multiplied by, and what an image's are, where a tile shows the middle frame pixels of a side"""
+    at = (side - frame) // 2
+    up, down = (torch.zeros(*shape, device=DEVICE) for shape in ((side, tile), (tile, side)))
+    up[at:at + frame] = enlarging(frame, tile, kind, sharpen)
+    down[:, at:at + frame] = F.interpolate(torch.eye(frame)[None], size=tile, mode="area")[0].t().to(DEVICE)
+    return up, down
+
+
 def enlarge(x, a):
     return x if a is None else torch.einsum("ia,ncab,jb->ncij", a, x, a)
+
+
+def shown(d, x, a):
+    """images of another size, or part of them; around them is what is darkest"""
+    return enlarge(x - d.low, a) + d.low
 
 
 def moves(n, side, name):
@@ -199,15 +214,18 @@ def halve(rows, index, n):
     return halve(rows, index[:at], n // 2) + halve(rows, index[at:], n - n // 2)
 
 
-def match(d, a, start="neighbours", iterations=600, rate=.05, batch=64, width=16, tiles=2, up="bilinear", sharpen=0., augment="affine", parts=1, blocks=0., second=0.):
-    """tiles (seeds, clients x classes, n, C, t, t), the class of each group, and what enlarges them"""
+def match(d, a, start="neighbours", iterations=600, rate=.05, batch=64, width=16, tiles=2, up="bilinear", sharpen=0., augment="affine", parts=1, blocks=0., second=0.,
+          view="tile", frame=0):
+    """tiles (seeds, clients x classes, n, C, t, t), the class of each group, what enlarges them, and how images are then seen"""
     groups, side = d.ring(a.clients, a.ring), d.side
     t, n = side // tiles, a.ipc * tiles * tiles
-    grow, per = enlarging(side, t, up, sharpen) if tiles > 1 else None, n // parts
+    (grow, down), per = framed(side, t, frame or side, up, sharpen) if tiles > 1 else (None, None), n // parts
+    seen_as = grow @ down if view == "tile" and tiles > 1 else None
+    real_as = torch.cat([shown(d, v, seen_as) for v in d.x.split(5000)])
     pools, x = [], torch.empty(a.seeds * len(groups) * parts, per, d.channels, t, t, device=DEVICE)
     for s in range(a.seeds):
         for k, (_, _, members) in enumerate(groups):
-            small = F.adaptive_avg_pool2d(d.x[members], t)
+            small = shown(d, d.x[members], down)
             flat = small.flatten(1)
             for part in halve(flat, torch.arange(len(members), device=DEVICE), parts):
                 part = part[torch.randperm(len(part), device=DEVICE)[:600]]
@@ -215,7 +233,7 @@ def match(d, a, start="neighbours", iterations=600, rate=.05, batch=64, width=16
                 x[len(pools)] = small[picked] if start == "real" else small[part][torch.cdist(flat[picked], flat[part]).topk(10, largest=False).indices].mean(1)
                 pools.append(members[part])
     count, classes = len(pools), torch.tensor([c for _, c, _ in groups], device=DEVICE)
-    out = lambda: (x.view(a.seeds, len(groups), n, d.channels, t, t), classes, grow)
+    out = lambda: (x.view(a.seeds, len(groups), n, d.channels, t, t), classes, grow, seen_as)
     if iterations == 0:
         return out()
     sizes = torch.tensor([len(p) for p in pools], device=DEVICE)
@@ -228,9 +246,9 @@ def match(d, a, start="neighbours", iterations=600, rate=.05, batch=64, width=16
             net.renew()
             drawn = (torch.rand(count, batch, device=DEVICE) * sizes[:, None]).long()
             m = moves(count, side, augment)
-            real = net.blocks(move(d.x[members.gather(1, drawn)].flatten(0, 1), m.repeat_interleave(batch, 0)), net.params)
+            real = net.blocks(move(real_as[members.gather(1, drawn)].flatten(0, 1), m.repeat_interleave(batch, 0)), net.params)
         z = x.detach().requires_grad_()
-        seen = net.blocks(move(enlarge(z.flatten(0, 1), grow), m.repeat_interleave(per, 0)), net.params)
+        seen = net.blocks(move(shown(d, z.flatten(0, 1), grow), m.repeat_interleave(per, 0)), net.params)
         loss = 0.
         for weight, r, s in zip((blocks, blocks, 1.), real, seen):
             if weight:
@@ -265,7 +283,7 @@ def mixed(x, y, cutmix, mixup):
     return x, y
 
 
-def prepare(d, name, x, y, steps=1500, rate=1e-3, decay=1e-4, batch=50, augment="affine", elastic=0., cutmix=0., mixup=0., smooth=0., average=0.):
+def prepare(d, name, x, y, seen_as, steps=1500, rate=1e-3, decay=1e-4, batch=50, augment="affine", elastic=0., cutmix=0., mixup=0., smooth=0., average=0.):
     """a training that replays its steps, and what gives its held-out accuracy"""
     net, batch = Network(name, d.channels, d.side), min(batch, len(x))
     adam, weights = Adam(net.flat, steps, rate, (.9, .999), decay), net.flat.clone()
@@ -287,20 +305,20 @@ def prepare(d, name, x, y, steps=1500, rate=1e-3, decay=1e-4, batch=50, augment=
 
     def accuracy(keep=keep):
         with torch.no_grad():
-            right = sum((net.logits(u, net.views(weights)).argmax(1) == v).sum().item() for u, v in zip(d.held[0].split(1000), d.held[1].split(1000)))
+            right = sum((net.logits(shown(d, u, seen_as), net.views(weights)).argmax(1) == v).sum().item() for u, v in zip(d.held[0].split(1000), d.held[1].split(1000)))
         return 100 * right / HELD_OUT
 
     return replay, accuracy, steps
 
 
-def train(d, a, tiles, classes, grow, settings, beside=12):
-    """held-out accuracies by model, tiles rounded to bytes first"""
-    byte, jobs, out = (d.high - d.low) / 255, [], {}
+def train(d, a, tiles, classes, grow, seen_as, settings, beside=12):
+    """held-out accuracies by model, tiles rounded to half a byte a pixel first"""
+    step, jobs, out = (d.high - d.low) / 15, [], {}
     for x in tiles:
-        x = ((x.flatten(0, 1) - d.low) / byte).round() * byte + d.low
-        jobs += [(name, enlarge(x, grow).contiguous(), classes.repeat_interleave(tiles.shape[2])) for name in a.models]
+        x = ((x.flatten(0, 1) - d.low) / step).round() * step + d.low
+        jobs += [(name, shown(d, x, grow).contiguous(), classes.repeat_interleave(tiles.shape[2])) for name in a.models]
     for at in range(0, len(jobs), beside):
-        part = [(name, prepare(d, name, x, y, **settings)) for name, x, y in jobs[at:at + beside]]
+        part = [(name, prepare(d, name, x, y, seen_as, **settings)) for name, x, y in jobs[at:at + beside]]
         streams = [torch.cuda.Stream() for _ in part] if CUDA else []
         if CUDA:
             torch.cuda.synchronize()
@@ -340,7 +358,7 @@ def main():
         if time.time() - began > a.seconds:
             break
         t = time.time()
-        tiles, classes, grow = match(d, a, **how)
+        tiles, classes, grow, seen_as = match(d, a, **how)
         if CUDA:
             torch.cuda.synchronize()
         distilled = time.time() - t
@@ -348,7 +366,7 @@ def main():
             if time.time() - began > a.seconds:
                 break
             t = time.time()
-            found = train(d, a, tiles, classes, grow, recipe)
+            found = train(d, a, tiles, classes, grow, seen_as, recipe)
             print(json.dumps({"data": a.data, "match": matching, "train": training, "match_s": round(distilled, 1), "train_s": round(time.time() - t, 1),
                               **{m: {"mean": round(statistics.mean(v), 2), "std": round(statistics.stdev(v), 2) if len(v) > 1 else 0, "n": len(v)} for m, v in found.items()}}), flush=True)
 
