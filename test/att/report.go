@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -84,7 +85,11 @@ func (b *bench) report(runs []Run) {
 func plotCaps(path string, runs []Run, caps []int, methods []string, name string) error {
 	p := plot.New()
 	p.X.Label.Text, p.Y.Label.Text = "steps of a student, at most", "accuracy of "+name+" in %"
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	var ticks plot.ConstantTicks
+	for _, n := range caps {
+		ticks = append(ticks, plot.Tick{Value: float64(n), Label: strconv.Itoa(n)})
+	}
+	p.X.Scale, p.X.Tick.Marker, p.X.Padding = plot.LogScale{}, ticks, 0
 	p.Legend.Top = true
 	for i, m := range methods {
 		var points plotter.XYs
@@ -120,5 +125,7 @@ func plotCaps(path string, runs []Run, caps []int, methods []string, name string
 		p.Add(control)
 		p.Legend.Add("random real", control)
 	}
+	// After all has been added, which widens them: room for the legend at the right.
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0.9*float64(caps[0]), 2.4*float64(caps[len(caps)-1]), 0, 100
 	return p.Save(14*vg.Centimeter, 9*vg.Centimeter, path)
 }
