@@ -154,7 +154,7 @@ func MakeSet(ctx context.Context, task *data.Task, method distill.Method, sample
 		return artifact.SetDraft{}, err
 	}
 	report.say(Progress{Stage: "compare with real samples"})
-	return artifact.Draft(ctx, artifact.SetDraft{Task: task, Method: method, IPC: opt.IPC, Seed: opt.Seed, Result: result,
+	return artifact.Draft(ctx, artifact.SetDraft{Task: task, Method: method, Settings: registry.Changed(method), IPC: opt.IPC, Seed: opt.Seed, Result: result,
 		Pixels: auto.Pixels(opt.Pixels, method), Licence: opt.Licence, Bare: opt.bare}, samples)
 }
 

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 
 	"github.com/distillmesh/distillmesh/train/augment"
@@ -41,6 +42,20 @@ type Recipe struct {
 // steps.
 func DefaultRecipe() Recipe {
 	return Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 5000}
+}
+
+// Changed are the fields, by their names in JSON, that differ from the default
+// recipe: read over that, they give r again.
+func (r Recipe) Changed() map[string]any {
+	out := map[string]any{}
+	mine, usual := reflect.ValueOf(r), reflect.ValueOf(DefaultRecipe())
+	for i := range mine.NumField() {
+		if v := mine.Field(i).Interface(); v != usual.Field(i).Interface() {
+			name, _, _ := strings.Cut(mine.Type().Field(i).Tag.Get("json"), ",")
+			out[name] = v
+		}
+	}
+	return out
 }
 
 // FullDataRecipe is the recipe for the bound that all data give: the default

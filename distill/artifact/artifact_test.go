@@ -199,14 +199,14 @@ func TestLiesAreRefused(t *testing.T) {
 		"unknown field": {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["x"] = 1 }) }, "unknown field"},
 		"later schema":  {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["schema_version"] = 9 }) }, "schema version 9"},
 		"a formation beyond measure": {func(t *testing.T, f fstest.MapFS) {
-			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 1 << 40, "upsampling": "bilinear"} })
+			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 1 << 40} })
 		}, "want 1 to 8"},
 		"a formation that does not divide": {func(t *testing.T, f fstest.MapFS) {
-			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 3, "upsampling": "bilinear"} })
+			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 3} })
 		}, "3 x 3 tiles"},
-		"a formation of another up-sampling": {func(t *testing.T, f fstest.MapFS) {
-			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 2, "upsampling": "x"} })
-		}, "up-sampling"},
+		"a plain image as a tile": {func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 1, "single": true} })
+		}, "no single tile"},
 		"no formation": {func(t *testing.T, f fstest.MapFS) {
 			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 0} })
 		}, "factor 0"},

@@ -20,9 +20,9 @@ func Card(task *data.Task, m Manifest) []byte {
 	fmt.Fprintf(&b, "%d images of %s by %s: %s.\n", m.Images.Count, m.Images.shape(), m.Method.Name, strings.Join(held, ", "))
 	switch f := m.Formation; {
 	case f.Single:
-		fmt.Fprintf(&b, "Each is one training image, to be enlarged %d times (%s, half-pixel centres).\n", f.Factor, f.Upsampling)
+		fmt.Fprintf(&b, "Each is one training image, to be enlarged %d times (bilinear, half-pixel centres).\n", f.Factor)
 	case f.Factor > 1:
-		fmt.Fprintf(&b, "Each holds %d x %d tiles, one training image each: cut it up and enlarge each tile %d times (%s, half-pixel centres).\n", f.Factor, f.Factor, f.Factor, f.Upsampling)
+		fmt.Fprintf(&b, "Each holds %d x %d tiles, one training image each: cut it up and enlarge each tile %d times (bilinear, half-pixel centres).\n", f.Factor, f.Factor, f.Factor)
 	}
 	fmt.Fprintf(&b, "Task space: x = (value - mean) / std, mean %v, std %v.\n", task.Mean, task.Std)
 	switch m.Images.DType {

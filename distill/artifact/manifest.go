@@ -50,16 +50,15 @@ type MethodInfo struct {
 	Version  int               `json:"version"`
 	IPC      int               `json:"ipc"`
 	Seed     uint64            `json:"seed"`
-	Settings map[string]string `json:"settings"`
+	Settings map[string]string `json:"settings,omitempty"` // that differ from the defaults of that version
 }
 
 // ImagesInfo describes the tensors of a set.
 type ImagesInfo struct {
-	Count     int       `json:"count"`
-	Shape     [3]int    `json:"shape"` // C, H, W as stored
-	DType     PixelType `json:"dtype"`
-	Labels    string    `json:"labels"` // "hard" or "soft"
-	ByteOrder string    `json:"byte_order"`
+	Count  int       `json:"count"`
+	Shape  [3]int    `json:"shape"` // C, H, W as stored
+	DType  PixelType `json:"dtype"`
+	Labels string    `json:"labels"` // "hard" or "soft"
 }
 
 func (i ImagesInfo) shape() data.Shape {
@@ -98,6 +97,46 @@ type Manifest struct {
 	Parents       []string            `json:"parents,omitempty"`
 	Licence       string              `json:"licence,omitempty"`
 	Files         map[string]FileInfo `json:"files"`
+}
+
+// manifestFields is a manifest without its own way to be written.
+type manifestFields Manifest
+
+// MarshalJSON writes of a recipe what differs from the default.
+func (m Manifest) MarshalJSON() ([]byte, error) {
+	doc := struct {
+		manifestFields
+		Recipe map[string]any `json:"recipe,omitempty"`
+	}{manifestFields: manifestFields(m)}
+	if m.Recipe != nil {
+		doc.Recipe = m.Recipe.Changed()
+		if len(doc.Recipe) == 0 {
+			doc.Recipe = map[string]any{"optimizer": m.Recipe.Optimizer} // a recipe all the same
+		}
+	}
+	return json.Marshal(doc)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes, and nothing else.
+func (m *Manifest) UnmarshalJSON(doc []byte) error {
+	usual := train.DefaultRecipe()
+	out := manifestFields{Recipe: &usual}
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&out); err != nil {
+		return err
+	}
+	var has struct {
+		Recipe json.RawMessage `json:"recipe"`
+	}
+	if err := json.Unmarshal(doc, &has); err != nil {
+		return err
+	}
+	if has.Recipe == nil {
+		out.Recipe = nil
+	}
+	*m = Manifest(out)
+	return nil
 }
 
 // canonicalJSON writes sorted keys, no spaces and a final newline.

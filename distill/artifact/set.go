@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io/fs"
-	"maps"
 	"math"
 	"slices"
 	"testing/fstest"
@@ -32,6 +31,7 @@ func (s *Set) TrainingSamples() *data.Samples { return s.Manifest.Formation.Deco
 type SetDraft struct {
 	Task       *data.Task
 	Method     distill.Method
+	Settings   map[string]string // of the method, that differ from its defaults
 	IPC        int
 	Seed       uint64
 	Result     *distill.Result
@@ -130,10 +130,9 @@ func (d SetDraft) manifest(task cid.Cid) Manifest {
 		Kind:          "set",
 		Task:          task.String(),
 		TaskName:      d.Task.Name,
-		Method: MethodInfo{Name: d.Method.Name(), Version: d.Method.Version(), IPC: d.IPC, Seed: d.Seed,
-			Settings: maps.Clone(d.Method.Settings())},
+		Method:        MethodInfo{Name: d.Method.Name(), Version: d.Method.Version(), IPC: d.IPC, Seed: d.Seed, Settings: d.Settings},
 		Images: ImagesInfo{Count: images.Len(), Shape: [3]int{images.Shape.C, images.Shape.H, images.Shape.W},
-			DType: d.Pixels, Labels: labels, ByteOrder: "little"},
+			DType: d.Pixels, Labels: labels},
 		Counts:        countLabels(images),
 		Consumer:      d.Result.Consumer,
 		Recipe:        d.Recipe,
@@ -224,8 +223,6 @@ func (m *Manifest) check() error {
 		return invalid(ManifestFile, "schema version %d, this program reads %d", m.SchemaVersion, SchemaVersion)
 	case m.Kind != "set":
 		return invalid(ManifestFile, "kind %q, want set", m.Kind)
-	case m.Images.ByteOrder != "little":
-		return invalid(ManifestFile, "byte order %q, want little", m.Images.ByteOrder)
 	case m.NearestReal < 0 || m.SmallestGroup < 0:
 		return invalid(ManifestFile, "nearest_real %g, smallest_group %d: want none negative", m.NearestReal, m.SmallestGroup)
 	case m.ContainsReal != (m.NearestReal < distill.RealThreshold):

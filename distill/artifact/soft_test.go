@@ -28,7 +28,7 @@ func TestLearnedLabelsSurviveWritingAndMerging(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := WriteSet(SetDraft{Task: task, Method: k, IPC: 2, Result: r, Disclosure: d, Pixels: F32})
+	files, err := WriteSet(SetDraft{Task: task, Method: k, Settings: map[string]string{"steps": "20"}, IPC: 2, Result: r, Disclosure: d, Pixels: F32})
 	if err != nil {
 		t.Fatal(err)
 	}

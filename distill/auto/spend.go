@@ -9,6 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -30,8 +31,9 @@ const (
 	eyesBytes = artifact.MaxPreviewBytes + 1<<10
 )
 
-// slack is for numbers in the manifest that are not known before.
-const slack = 48
+// slack is for numbers in the manifest that are not known before, and differ in
+// length.
+const slack = 16
 
 // Pixels is the pixel type asked for, or what suits a method: half a byte for
 // tiles that stay within the range of real pixels, where it costs no accuracy that
@@ -178,6 +180,20 @@ func behind(m distill.Method) int {
 	return 1
 }
 
+// group is the smallest group that a set will name, as long as any: none where
+// images are learned from more than single samples.
+func (w weigher) group() int {
+	for _, members := range w.req.Samples.ByClass() {
+		if n := len(members); n > 0 && n < distill.LeastGroup {
+			return distill.LeastGroup
+		}
+	}
+	if w.method.Settings()["start"] == tiling.Neighbours {
+		return 0
+	}
+	return distill.LeastGroup
+}
+
 // bytes is what a set of n images a class weighs, a little too much.
 func (w weigher) bytes(s Spending, n int) (int64, error) {
 	samples, form := w.req.Samples, w.stored(s)
@@ -192,8 +208,8 @@ func (w weigher) bytes(s Spending, n int) (int64, error) {
 		images.Soft = make([]float32, images.Len()*samples.Classes)
 	}
 	recipe := tiling.Recipe(w.req, tiling.Suitable, w.method.Settings()["view"], form)
-	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, IPC: n, Seed: w.req.Seed, Pixels: w.pixels, Recipe: &recipe, Bare: s.Bare,
-		Result: &distill.Result{Images: images, Formation: form, SmallestGroup: distill.LeastGroup}})
+	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, Settings: registry.Changed(w.method), IPC: n, Seed: w.req.Seed, Pixels: w.pixels, Recipe: &recipe, Bare: s.Bare,
+		Result: &distill.Result{Images: images, Formation: form, SmallestGroup: w.group()}})
 	if err != nil {
 		return 0, err
 	}

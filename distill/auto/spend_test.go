@@ -55,9 +55,10 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		{"much", quick, 0, "", 80_000, local, 2, false, false},
 		{"much, of all classes", coreset.Random{}, 0, "", 100_000, all, 1, false, false},
 		{"much more", coreset.Random{}, 0, "", 1_500_000, all, 1, false, false},
-		{"little", quick, 0, "", 4_000, local, 2, false, true},
+		{"little", quick, 0, "", 4_000, local, 2, true, true},
+		{"a little more", quick, 0, "", 10_000, local, 2, false, true},
 		{"little in bytes", quick, 0, artifact.U8, 4_000, local, 2, true, true},
-		{"hardly anything", quick, 0, "", 1_450, local, 4, true, true},
+		{"hardly anything", quick, 0, "", 1_050, local, 4, true, true},
 		{"plain images", coreset.DefaultGMM(), 0, "", 5_000, local, 1, false, true},
 		{"a formation of the user's", quick, 4, "", 5_000, local, 4, false, true},
 		{"a formation of the method's", fours, 0, "", 5_000, local, 4, false, true},
@@ -94,6 +95,9 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 	}
 	if _, err := Spend(task, quick, distill.Request{Samples: local}, artifact.U8, 900); !errors.Is(err, distill.ErrBudget) {
 		t.Errorf("900 bytes: %v", err)
+	}
+	if s, err := Spend(task, match.DefaultDM(), distill.Request{Samples: local}, artifact.U4, 1_000); err != nil || s.Formation != 4 || !s.Single {
+		t.Errorf("a kilobyte: %+v, %v", s, err)
 	}
 	if _, err := Spend(task, quick, distill.Request{Samples: local}, "U2", 90_000); !errors.Is(err, artifact.ErrPixels) {
 		t.Errorf("pixels of no type: %v", err)

@@ -34,6 +34,22 @@ func Method(name string) (distill.Method, error) {
 	return nil, fmt.Errorf("method %q: %w, have %s", name, distill.ErrUnknown, strings.Join(names, ", "))
 }
 
+// Changed are the settings of a method that differ from its defaults.
+func Changed(m distill.Method) map[string]string {
+	usual, err := Method(m.Name())
+	if err != nil {
+		return m.Settings()
+	}
+	out := map[string]string{}
+	defaults := usual.Settings()
+	for name, value := range m.Settings() {
+		if defaults[name] != value {
+			out[name] = value
+		}
+	}
+	return out
+}
+
 // Split reads NAME:SETTING=VALUE:..., each setting once, as people write a method
 // with settings in one word.
 func Split(label string) (name string, settings map[string]string, err error) {

@@ -20,6 +20,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/labelsolve"
+	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/federated"
@@ -179,7 +180,7 @@ func (c *client) make(ctx context.Context) error {
 		return err
 	}
 	c.note.Seconds, c.note.PeakRSS, c.note.Warnings = since(began), watch.mib(), result.Warnings
-	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: c.task, Method: c.method, IPC: c.req.IPC, Seed: c.req.Seed, Result: result, Pixels: c.pixels, Bare: c.bare}, c.req.Samples)
+	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: c.task, Method: c.method, Settings: registry.Changed(c.method), IPC: c.req.IPC, Seed: c.req.Seed, Result: result, Pixels: c.pixels, Bare: c.bare}, c.req.Samples)
 	if err != nil {
 		return err
 	}

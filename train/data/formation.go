@@ -12,27 +12,23 @@ var ErrFormation = errors.New("formation does not suit")
 // MaxFormation is the largest factor of a formation.
 const MaxFormation = 8
 
-// Bilinear up-sampling has half-pixel centres: pixel i of a side f times as
-// long shows the source at (i + 1/2)/f - 1/2, kept inside.
-const Bilinear = "bilinear"
-
 // Formation says how many training images one stored image holds: Factor x
 // Factor tiles in row-major order, each a training image down-sampled by
-// Factor (multi-formation, Kim et al. 2022). Factor 1 is a plain image. Where
+// Factor (multi-formation, Kim et al. 2022). It becomes one by bilinear up-sampling
+// with half-pixel centres: pixel i of a side Factor times as long shows the tile at
+// (i + 1/2)/Factor - 1/2, kept inside. Factor 1 is a plain image. Where
 // few bytes must do, a stored image is a Single tile.
 type Formation struct {
-	Factor     int    `json:"factor"`
-	Upsampling string `json:"upsampling,omitempty"` // how tiles become training images; for factors above 1
-	Single     bool   `json:"single,omitempty"`     // a stored image is one tile; for factors above 1
+	Factor int  `json:"factor"`
+	Single bool `json:"single,omitempty"` // a stored image is one tile; for factors above 1
 }
 
-// NewFormation is the formation of a factor with bilinear up-sampling; 0 and 1
-// are plain images.
+// NewFormation is the formation of a factor; 0 and 1 are plain images.
 func NewFormation(factor int) Formation {
 	if factor <= 1 {
 		return Formation{Factor: 1}
 	}
-	return Formation{Factor: factor, Upsampling: Bilinear}
+	return Formation{Factor: factor}
 }
 
 // Alone is the formation with one tile a stored image.
@@ -52,15 +48,11 @@ func (f Formation) Set() Formation {
 // Validate fails with ErrFormation unless images of the shape can be stored so:
 // the factor divides both sides, and a tile is at least 2 x 2.
 func (f Formation) Validate(s Shape) error {
-	usual := NewFormation(f.Factor)
-	if f.Single {
-		usual = usual.Alone()
-	}
 	switch {
 	case f.Factor < 1 || f.Factor > MaxFormation:
 		return fmt.Errorf("%w: factor %d, want 1 to %d", ErrFormation, f.Factor, MaxFormation)
-	case f != usual:
-		return fmt.Errorf("%w: factor %d with up-sampling %q, single %t, want %q, %t", ErrFormation, f.Factor, f.Upsampling, f.Single, usual.Upsampling, usual.Single)
+	case f.Single && f.Factor == 1:
+		return fmt.Errorf("%w: a plain image is no single tile", ErrFormation)
 	case f.Factor > 1 && (s.H%f.Factor != 0 || s.W%f.Factor != 0 || s.H < 2*f.Factor || s.W < 2*f.Factor):
 		return fmt.Errorf("%w: %d x %d tiles in images of %v", ErrFormation, f.Factor, f.Factor, s)
 	}
