@@ -112,12 +112,3 @@ func between(at float32, side int) (first, second int, share float32) {
 	first = int(at)
 	return first, min(first+1, side-1), at - float32(first)
 }
-
-// smooth moves so much of every label row's weight to all classes alike (Szegedy et al. 2016):
-// t becomes (1-share) t + share/K.
-func smooth(t []float32, classes int, share float64) {
-	keep, rest := float32(1-share), float32(share/float64(classes))
-	for i, v := range t {
-		t[i] = keep*v + rest
-	}
-}

@@ -38,3 +38,12 @@ func cut(rng *rand.Rand, side int, share float64) (from, to int) {
 	centre, half := rng.Float64()*float64(side), share*float64(side)/2
 	return int(math.Round(max(0, centre-half))), int(math.Round(min(float64(side), centre+half)))
 }
+
+// smooth moves so much of every label row's weight to all classes alike (Szegedy et al. 2016):
+// t becomes (1-share) t + share/K.
+func smooth(t []float32, classes int, share float64) {
+	keep, rest := float32(1-share), float32(share/float64(classes))
+	for i, v := range t {
+		t[i] = keep*v + rest
+	}
+}

@@ -50,3 +50,13 @@ func TestCutMixPastesOneRectangleAndMixesLabelsByItsArea(t *testing.T) {
 		t.Errorf("areas %v", areas)
 	}
 }
+
+func TestSmoothKeepsTheSumOfLabels(t *testing.T) {
+	labels := []float32{1, 0, 0, 0, 0.5, 0.5, 0, 0}
+	smooth(labels, 4, 0.2)
+	for i, want := range []float32{0.85, 0.05, 0.05, 0.05, 0.45, 0.45, 0.05, 0.05} {
+		if math.Abs(float64(labels[i]-want)) > 1e-6 {
+			t.Errorf("label %d is %v, want %v", i, labels[i], want)
+		}
+	}
+}
