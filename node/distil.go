@@ -113,7 +113,7 @@ func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples 
 		method = auto.For(samples.Shape).Method
 	}
 	opt.Pixels = auto.Pixels(opt.Pixels, method)
-	s, err := auto.Spend(task, method, opt.request(task, samples), opt.Pixels, opt.Budget)
+	s, err := auto.Spend(task, method, opt.request(task, samples), auto.Budget{Bytes: opt.Budget, Pixels: opt.Pixels, Licence: opt.Licence, Timed: opt.Time > 0})
 	if err != nil {
 		return opt, err
 	}

@@ -122,19 +122,19 @@ func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report Re
 		opt.Model, why = consumerOf(task, consumers)
 		report.say(Progress{Note: fmt.Sprintf("training %s: %s (--model chooses another)", opt.Model, why)})
 	}
-	usual := train.DefaultRecipe()
-	recipe, note := artifact.RecommendedRecipe(sets)
-	if note != "" {
-		report.say(Progress{Note: note + " (flags of train change it)"})
+	r := artifact.Recommend(sets)
+	if r.Note != "" {
+		report.say(Progress{Note: r.Note + " (flags of train change it)"})
 	}
+	recipe, own := r.Recipe, r.Own && r.Recipe != train.DefaultRecipe()
 	if opt.Adjust == nil {
-		return recipe, recipe != usual, nil
+		return recipe, own, nil
 	}
 	before := recipe
 	if opt.Adjust(&recipe); recipe.Validate() != nil {
-		return recipe, false, Fail(CodeUsage, fmt.Sprintf("without a flag it is %v: change what goes with yours too", before), "the sets' recipe, changed so: %w", recipe.Validate())
+		return recipe, false, Fail(CodeUsage, fmt.Sprintf("without a flag it is %+v: change what goes with yours too", before), "the sets' recipe, changed so: %w", recipe.Validate())
 	}
-	return recipe, recipe == before && recipe != usual, nil
+	return recipe, own && recipe == before, nil
 }
 
 // parseModel finds the model by name for the task's shape.

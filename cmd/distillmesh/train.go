@@ -47,8 +47,11 @@ func (a *app) trainCommand() *cobra.Command {
 				return node.Fail(node.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
 			}
 			opt.Adjust = adjustment(cmd)
-			probe := train.DefaultRecipe()
-			if opt.Adjust(&probe); probe.Validate() != nil { // before anything is fetched
+			probe := train.DefaultRecipe() // before anything is fetched
+			if cmd.Flags().Changed("momentum") && !cmd.Flags().Changed("optimizer") {
+				probe.Optimizer = train.SGD // which the sets may recommend
+			}
+			if opt.Adjust(&probe); probe.Validate() != nil {
 				return node.Fail(node.CodeUsage, "see 'distillmesh train --help'", "%w", probe.Validate())
 			}
 			cfg, err := a.home.Config()
@@ -82,13 +85,14 @@ func (a *app) trainCommand() *cobra.Command {
 }
 
 // recipeFlags are the flags that say how to train.
-var recipeFlags = []string{"optimizer", "lr", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps", "augment", "elastic", "cutmix", "smooth", "coarse"}
+var recipeFlags = []string{"optimizer", "lr", "schedule", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps", "augment", "elastic", "cutmix", "smooth", "coarse"}
 
 // addRecipeFlags binds them to a recipe, which holds their defaults.
 func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
 	f := c.Flags()
 	f.StringVar(&r.Optimizer, "optimizer", r.Optimizer, "adam or sgd")
 	f.Float64Var(&r.LR, "lr", r.LR, "learning rate")
+	f.StringVar(&r.Schedule, "schedule", r.Schedule, "of the learning rate: cosine, or \"\" for none (default: none)")
 	f.Float64Var(&r.Momentum, "momentum", r.Momentum, "momentum of sgd")
 	f.Float64Var(&r.WeightDecay, "weight-decay", r.WeightDecay, "weight decay")
 	f.IntVar(&r.Batch, "batch", r.Batch, "samples a step")
@@ -114,10 +118,10 @@ func adjustment(c *cobra.Command) func(*train.Recipe) {
 				_ = parts.Flags().Set(name, c.Flags().Lookup(name).Value.String()) // it was read from text like this
 			}
 		}
-		if r.MaxSteps != 0 && given("max-steps") && !given("min-steps") {
+		if r.MaxSteps > 0 && given("max-steps") && !given("min-steps") {
 			r.MinSteps = min(r.MinSteps, r.MaxSteps)
 		}
-		if r.MaxSteps != 0 && given("min-steps") && !given("max-steps") {
+		if r.MaxSteps > 0 && given("min-steps") && !given("max-steps") {
 			r.MaxSteps = max(r.MinSteps, r.MaxSteps)
 		}
 	}

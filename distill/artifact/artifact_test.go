@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -72,6 +75,65 @@ func TestSetsReadBackAsRounded(t *testing.T) {
 		if n := len(files[PreviewFile].Data); n > PreviewBytes(len(files[DataFile].Data)) {
 			t.Errorf("preview of a small set takes %d bytes, at most %d", n, PreviewBytes(len(files[DataFile].Data)))
 		}
+	}
+}
+
+// Of a recipe what differs from the default is written, and it is read again.
+func TestARecipeTravelsAsWhatIsUnusual(t *testing.T) {
+	unusual := train.Recipe{Optimizer: train.SGD, LR: 0.1, Schedule: train.Cosine, Momentum: 0.9, Batch: 7, Epochs: 3, Augment: "affine", Elastic: 1.5, CutMix: 0.5, Smooth: 0.1, Coarse: 2}
+	usual := train.DefaultRecipe()
+	for name, c := range map[string]struct {
+		recipe *train.Recipe
+		fields int // as written
+	}{"none": {nil, -1}, "the default": {&usual, 1}, "all of it": {&unusual, 14}} {
+		m := Manifest{Recipe: c.recipe, Files: map[string]FileInfo{}}
+		doc, err := canonicalJSON(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Manifest
+		if err := decodeJSON(doc, &back); err != nil || !reflect.DeepEqual(back.Recipe, c.recipe) {
+			t.Errorf("%s: %+v, %v", name, back.Recipe, err)
+		}
+		var tree struct{ Recipe map[string]any }
+		if err := json.Unmarshal(doc, &tree); err != nil || len(tree.Recipe) != max(0, c.fields) || (tree.Recipe == nil) != (c.fields < 0) {
+			t.Errorf("%s is written as %v, %v", name, tree.Recipe, err)
+		}
+		for what, spelling := range map[string]string{"null": "null", "empty": "{}", "with a default": `{"lr":0.001,"optimizer":"adam"}`, "in capitals": `{"LR":0.5}`, "with more": `{"lr":0.5,"x":1}`} {
+			other := strings.Replace(string(doc), `"schema_version"`, `"recipe":`+spelling+`,"schema_version"`, 1)
+			if c.recipe == nil && decodeJSON([]byte(other), &back) == nil {
+				t.Errorf("a recipe %s was read", what)
+			}
+		}
+	}
+}
+
+// A preview shows fewer images rather than take more bytes, and none rather than
+// parts of some.
+func TestAPreviewFits(t *testing.T) {
+	task := data.WellKnownTask("cifar-10")
+	rng := rand.New(rand.NewPCG(1, 2))
+	s := &data.Samples{Shape: task.Shape, Classes: 10}
+	for i := range 100 {
+		for range s.Shape.Size() {
+			s.X = append(s.X, 4*rng.Float32()-2)
+		}
+		s.Y = append(s.Y, i%10)
+	}
+	whole, err := EncodePNG(Sheet(task, s, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := len(whole)
+	for _, most := range []int{100_000, 40_000, 15_000} {
+		got, err := preview(task, s, most)
+		if err != nil || len(got) > most || len(got) == 0 || len(got) >= last {
+			t.Errorf("at most %d bytes: %d, %v", most, len(got), err)
+		}
+		last = len(got)
+	}
+	if got, err := preview(task, s, 1_000); got != nil || err != nil {
+		t.Errorf("ten images of noise in a kilobyte: %d bytes, %v", len(got), err)
 	}
 }
 

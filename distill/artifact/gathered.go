@@ -1,6 +1,8 @@
 package artifact
 
 import (
+	"math"
+
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -17,48 +19,65 @@ func Merge(sets []*Set) (*data.Samples, error) {
 // Limits of a recipe that is followed without being asked for: it may come from
 // strangers, and costs the time of this device.
 const (
-	recommendedSteps = 5000
-	recommendedBatch = 512
+	fewestSteps, recommendedSteps = 50, 5000
+	recommendedBatch              = 512
 	// A rate outside of these learns nothing or diverges, with either optimiser.
 	slowest, fastest = 1e-5, 0.1
-	heaviest         = 0.1 // weight decay
+	heaviest         = 0.1  // weight decay
+	farthest         = 0.25 // of the side, that parts of an image move apart
+	smoothest        = 0.5  // of a label
 )
 
-// RecommendedRecipe is the recipe of the sets that hold more than half of the samples
-// to train on. Where none does, or where it asks for more than a device gives
-// unasked, it is the default, with the view that all sets recommend, if they do.
-// The note, when there is one, says what was not followed.
-func RecommendedRecipe(sets []*Set) (recipe train.Recipe, note string) {
+// Recommendation is how sets that were gathered recommend to train.
+type Recommendation struct {
+	Recipe train.Recipe
+	Own    bool   // it is that of most sets
+	Note   string // what was not followed, if anything
+}
+
+// Recommend finds the recipe of more than half of the sets, whatever they hold. Where there is
+// none, or where it asks for more than a device gives unasked, or for what teaches nothing, the
+// recipe is the default, with the view that all sets recommend, if they do.
+func Recommend(sets []*Set) Recommendation {
 	by, views := map[train.Recipe]int{}, map[int]int{}
 	n := 0
+	side := math.MaxInt
 	for _, s := range sets {
 		r, form := s.Manifest.Recipe, s.Manifest.Formation
-		here := s.Manifest.Images.Count * form.Tiles()
-		n += here
-		if r != nil && r.CheckShape(form.FullShape(s.Manifest.Images.shape())) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
-			by[*r] += here
-			views[r.Coarse] += here
+		shape := form.FullShape(s.Manifest.Images.shape())
+		n += s.Manifest.Images.Count * form.Tiles()
+		side = min(side, shape.H, shape.W)
+		if r != nil && r.CheckShape(shape) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
+			by[*r]++
+			views[r.Coarse]++
 		}
 	}
-	for r, share := range by {
+	out := Recommendation{Recipe: train.DefaultRecipe()}
+	for view, votes := range views {
+		if votes == len(sets) {
+			out.Recipe.Coarse = view
+		}
+	}
+	for r, votes := range by {
 		switch {
-		case 2*share <= n:
-		case r.Validate() != nil || r.Steps(n) > recommendedSteps || r.Batch > recommendedBatch || r.LR < slowest || r.LR > fastest || r.WeightDecay > heaviest:
-			note = "the sets recommend a recipe that asks for more than is given unasked"
-		case share < n:
-			return r, "not all sets recommend the same recipe: following that of most samples"
+		case 2*votes <= len(sets):
+		case !modest(r, n, side):
+			out.Note = "the sets recommend a recipe that asks for more than is given unasked, or for what teaches nothing"
+			return out
+		case votes < len(sets):
+			return Recommendation{r, true, "not all sets recommend the same recipe: following that of most"}
 		default:
-			return r, ""
+			return Recommendation{r, true, ""}
 		}
 	}
-	if note == "" && len(by) > 0 {
-		note = "the sets recommend different recipes, none of them for most samples"
+	if len(by) > 0 {
+		out.Note = "the sets recommend different recipes, and most of them none"
 	}
-	recipe = train.DefaultRecipe()
-	for view, share := range views {
-		if share == n {
-			recipe.Coarse = view
-		}
-	}
-	return recipe, note
+	return out
+}
+
+// modest tells whether a recipe for n samples keeps the limits.
+func modest(r train.Recipe, n, side int) bool {
+	return r.Validate() == nil && r.Steps(n) >= fewestSteps && r.Steps(n) <= recommendedSteps && r.Batch <= recommendedBatch &&
+		r.LR >= slowest && r.LR <= fastest && r.WeightDecay <= heaviest && r.Elastic <= farthest*float64(side) && r.Smooth <= smoothest
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-func TestTheRecipeOfMostSamplesIsFollowedWhenItIsModest(t *testing.T) {
+func TestTheRecipeOfMostSetsIsFollowedWhenItIsModest(t *testing.T) {
 	set := func(change func(r *train.Recipe)) *Set {
 		r := train.DefaultRecipe()
 		change(&r)
@@ -34,31 +34,35 @@ func TestTheRecipeOfMostSamplesIsFollowedWhenItIsModest(t *testing.T) {
 		want train.Recipe
 		note string // part of it
 	}{
-		"one set":             {[]*Set{affine}, *affine.Manifest.Recipe, ""},
-		"two that agree":      {[]*Set{affine, again}, *affine.Manifest.Recipe, ""},
-		"two that do not":     {[]*Set{affine, plain}, train.DefaultRecipe(), "different recipes"},
-		"two of three":        {[]*Set{affine, plain, again}, *affine.Manifest.Recipe, "following that of most"},
-		"tiles beside images": {[]*Set{tiles(2, 28, 2), plain, plain, plain}, coarse, "following that of most"},
-		"one without":         {[]*Set{affine, without}, train.DefaultRecipe(), "different recipes"},
-		"all without":         {[]*Set{without, without}, train.DefaultRecipe(), ""},
-		"none":                {nil, train.DefaultRecipe(), ""},
-		"a million steps":     {[]*Set{set(func(r *train.Recipe) { r.MaxSteps, r.MinSteps = 1e6, 1e6 })}, train.DefaultRecipe(), "asks for more"},
-		"no step at all":      {[]*Set{set(func(r *train.Recipe) { r.Epochs, r.MinSteps = 0, 0 })}, train.DefaultRecipe(), "asks for more"},
-		"a rate of 1000":      {[]*Set{set(func(r *train.Recipe) { r.LR = 1000 })}, train.DefaultRecipe(), "asks for more"},
-		"a rate of naught":    {[]*Set{set(func(r *train.Recipe) { r.LR = 1e-300 })}, train.DefaultRecipe(), "asks for more"},
-		"all weight":          {[]*Set{set(func(r *train.Recipe) { r.WeightDecay = 1000 })}, train.DefaultRecipe(), "asks for more"},
-		"an endless batch":    {[]*Set{set(func(r *train.Recipe) { r.Batch = 1 << 16 })}, train.DefaultRecipe(), "asks for more"},
-		"mixed tables":        {[]*Set{{Manifest: Manifest{Recipe: set(func(r *train.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, Formation: data.NewFormation(1), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 1, 13}}}}}, train.DefaultRecipe(), ""},
-		"mixed images":        {[]*Set{set(func(r *train.Recipe) { r.CutMix = 0.5 })}, *set(func(r *train.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, ""},
-		"a coarse view":       {[]*Set{tiles(2, 28, 2)}, coarse, ""},
-		"of single tiles":     {[]*Set{tiles(2, 14, 2)}, coarse, ""},
-		"of other tiles":      {[]*Set{tiles(4, 28, 2)}, train.DefaultRecipe(), ""},
-		"of plain images":     {[]*Set{tiles(1, 28, 2)}, train.DefaultRecipe(), ""},
+		"one set":              {[]*Set{affine}, *affine.Manifest.Recipe, ""},
+		"two that agree":       {[]*Set{affine, again}, *affine.Manifest.Recipe, ""},
+		"two that do not":      {[]*Set{affine, plain}, train.DefaultRecipe(), "different recipes"},
+		"two of three":         {[]*Set{affine, plain, again}, *affine.Manifest.Recipe, "following that of most"},
+		"one without":          {[]*Set{affine, without}, train.DefaultRecipe(), "different recipes"},
+		"all without":          {[]*Set{without, without}, train.DefaultRecipe(), ""},
+		"none":                 {nil, train.DefaultRecipe(), ""},
+		"a million steps":      {[]*Set{set(func(r *train.Recipe) { r.MaxSteps, r.MinSteps = 1e6, 1e6 })}, train.DefaultRecipe(), "asks for more"},
+		"no step at all":       {[]*Set{set(func(r *train.Recipe) { r.Epochs, r.MinSteps = 0, 0 })}, train.DefaultRecipe(), "asks for more"},
+		"a rate of 1000":       {[]*Set{set(func(r *train.Recipe) { r.LR = 1000 })}, train.DefaultRecipe(), "asks for more"},
+		"a rate of naught":     {[]*Set{set(func(r *train.Recipe) { r.LR = 1e-300 })}, train.DefaultRecipe(), "asks for more"},
+		"hardly a step":        {[]*Set{set(func(r *train.Recipe) { r.Epochs, r.MinSteps, r.MaxSteps = 0, 1, 1 })}, train.DefaultRecipe(), "teaches nothing"},
+		"torn apart":           {[]*Set{set(func(r *train.Recipe) { r.Elastic = 8 })}, train.DefaultRecipe(), "teaches nothing"},
+		"bent":                 {[]*Set{set(func(r *train.Recipe) { r.Elastic = 7 })}, *set(func(r *train.Recipe) { r.Elastic = 7 }).Manifest.Recipe, ""},
+		"labels smoothed away": {[]*Set{set(func(r *train.Recipe) { r.Smooth = 0.999 })}, train.DefaultRecipe(), "teaches nothing"},
+		"all weight":           {[]*Set{set(func(r *train.Recipe) { r.WeightDecay = 1000 })}, train.DefaultRecipe(), "asks for more"},
+		"an endless batch":     {[]*Set{set(func(r *train.Recipe) { r.Batch = 1 << 16 })}, train.DefaultRecipe(), "asks for more"},
+		"mixed tables":         {[]*Set{{Manifest: Manifest{Recipe: set(func(r *train.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, Formation: data.NewFormation(1), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 1, 13}}}}}, train.DefaultRecipe(), ""},
+		"mixed images":         {[]*Set{set(func(r *train.Recipe) { r.CutMix = 0.5 })}, *set(func(r *train.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, ""},
+		"a coarse view":        {[]*Set{tiles(2, 28, 2)}, coarse, ""},
+		"of single tiles":      {[]*Set{tiles(2, 14, 2)}, coarse, ""},
+		"of other tiles":       {[]*Set{tiles(4, 28, 2)}, train.DefaultRecipe(), ""},
+		"of plain images":      {[]*Set{tiles(1, 28, 2)}, train.DefaultRecipe(), ""},
 		"a view in common": {[]*Set{tiles(2, 28, 2), {Manifest: Manifest{Recipe: &train.Recipe{Optimizer: train.Adam, LR: 0.01, Batch: 10, MinSteps: 100, Coarse: 2},
 			Formation: data.NewFormation(2), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 28, 28}}}}}, coarse, "different recipes"},
 	} {
-		if got, note := RecommendedRecipe(c.sets); got != c.want || (note == "") != (c.note == "") || !strings.Contains(note, c.note) {
-			t.Errorf("%s: %+v, %q", name, got, note)
+		own := c.note == "" && len(c.sets) > 0 && c.sets[0].Manifest.Recipe != nil && c.want == *c.sets[0].Manifest.Recipe || strings.Contains(c.note, "following")
+		if got := Recommend(c.sets); got.Recipe != c.want || got.Own != own || (got.Note == "") != (c.note == "") || !strings.Contains(got.Note, c.note) {
+			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }

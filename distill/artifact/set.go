@@ -45,9 +45,8 @@ type SetDraft struct {
 
 // Draft completes a draft for the samples that its result was distilled from:
 // what the images disclose, as they will be read back, and the usual recipe
-// where the method recommends none, with the view that samples made into tiles
-// want (labels that were solved were solved for whole images). It fails with
-// ErrPixels on a pixel type that does not exist.
+// where the method recommends none. It fails with ErrPixels on a pixel type that
+// does not exist.
 func Draft(ctx context.Context, d SetDraft, local *data.Samples) (SetDraft, error) {
 	rounded, err := RoundTrip(d.Result.Images, d.Pixels)
 	if err != nil {
@@ -58,13 +57,21 @@ func Draft(ctx context.Context, d SetDraft, local *data.Samples) (SetDraft, erro
 	}
 	d.Result = fewest(d.Result, local)
 	if d.Recipe = d.Result.Recipe; d.Recipe == nil {
-		usual := train.DefaultRecipe()
-		if d.Result.Images.Soft == nil {
-			usual.Coarse = d.Result.Formation.Coarse()
-		}
+		usual := UsualRecipe(d.Result.Formation, d.Result.Images.Soft != nil)
 		d.Recipe = &usual
 	}
 	return d, nil
+}
+
+// UsualRecipe is what a set recommends when its method does not: the default, with
+// the view that samples made into tiles want (labels that were solved were solved for whole
+// images).
+func UsualRecipe(f data.Formation, soft bool) train.Recipe {
+	r := train.DefaultRecipe()
+	if !soft {
+		r.Coarse = f.Coarse()
+	}
+	return r
 }
 
 // fewest is the result with a smallest group no larger than the samples of any

@@ -9,8 +9,10 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/match"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/tiling"
+	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -48,16 +50,29 @@ func Pixels(asked artifact.PixelType, m distill.Method) artifact.PixelType {
 	return artifact.U8
 }
 
-// Spend finds what a set of at most so many bytes, counted as it travels, should
+// Budget is how many bytes a set may weigh as it travels, and what else it will carry.
+type Budget struct {
+	Bytes   int64
+	Pixels  artifact.PixelType
+	Licence string
+	Timed   bool // a time will decide the number of iterations, which the manifest then names
+}
+
+// Spend finds what a set within a budget should
 // hold. Labels are what the method makes of them. Images are stored as four tiles,
 // or as single ones where more of them fit so; where not even one a class fits,
 // smaller ones are tried. It fails with distill.ErrBudget, and what the least would be.
-func Spend(task *data.Task, m distill.Method, req distill.Request, pixels artifact.PixelType, bytes int64) (Spending, error) {
+func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Spending, error) {
 	req.IPC = 1
 	if err := req.Check(); err != nil {
 		return Spending{}, err
 	}
-	w := weigher{task, m, req, pixels}
+	if dm, ok := m.(match.DM); ok && b.Timed {
+		steps := ladder(dm.Iterations)
+		dm.Iterations = steps[len(steps)-1] // the longest to write
+		m = dm
+	}
+	w := weigher{task, m, req, b}
 	forms := w.forms()
 	if _, err := w.bytes(forms[0], 1); err != nil {
 		return Spending{}, err // nothing can be written so
@@ -69,7 +84,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, pixels artifa
 		}
 		return size
 	}
-	bare := float64(bytes)*eyesShare < eyesBytes
+	bare := float64(b.Bytes)*eyesShare < eyesBytes
 	var best Spending
 	tiles, least := 0, int64(0)
 	for _, s := range forms {
@@ -78,7 +93,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, pixels artifa
 		}
 		s.Bare = bare
 		most := w.most(s)
-		s.IPC = sort.Search(most, func(i int) bool { return weight(s, i+1) > bytes })
+		s.IPC = sort.Search(most, func(i int) bool { return weight(s, i+1) > b.Bytes })
 		if n := s.IPC * w.stored(s).Tiles(); n > tiles {
 			best, tiles = s, n
 			best.Bytes, best.Why = weight(s, s.IPC), w.why(s, s.IPC == most)
@@ -86,7 +101,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, pixels artifa
 		least = weight(s, 1)
 	}
 	if tiles == 0 {
-		return best, fmt.Errorf("%w: a set of these %d classes takes at least %d bytes, not %d", distill.ErrBudget, len(req.Samples.Held()), least, bytes)
+		return best, fmt.Errorf("%w: a set of these %d classes takes at least %d bytes, not %d", distill.ErrBudget, len(req.Samples.Held()), least, b.Bytes)
 	}
 	return best, nil
 }
@@ -96,7 +111,7 @@ type weigher struct {
 	task   *data.Task
 	method distill.Method
 	req    distill.Request
-	pixels artifact.PixelType
+	budget Budget
 }
 
 // forms are the ways to store, the best first.
@@ -194,6 +209,30 @@ func (w weigher) group() int {
 	return distill.LeastGroup
 }
 
+// recipe is what the set will recommend: that of tiles where the method learns
+// them, else the usual one.
+func (w weigher) recipe(form data.Formation, soft bool) *train.Recipe {
+	settings := w.method.Settings()
+	if augmentation, ok := settings["augment"]; ok {
+		r := tiling.Recipe(w.req, augmentation, settings["view"], form)
+		return &r
+	}
+	r := artifact.UsualRecipe(form, soft)
+	return &r
+}
+
+// consumer is the model that the images will be made for, if any.
+func (w weigher) consumer() string {
+	settings := w.method.Settings()
+	if depth, ok := settings["depth"]; ok {
+		return "ntk:" + depth
+	}
+	if student, ok := settings["student"]; ok {
+		return "ridge:" + student
+	}
+	return ""
+}
+
 // bytes is what a set of n images a class weighs, a little too much.
 func (w weigher) bytes(s Spending, n int) (int64, error) {
 	samples, form := w.req.Samples, w.stored(s)
@@ -207,9 +246,8 @@ func (w weigher) bytes(s Spending, n int) (int64, error) {
 	if w.soft() {
 		images.Soft = make([]float32, images.Len()*samples.Classes)
 	}
-	recipe := tiling.Recipe(w.req, tiling.Suitable, w.method.Settings()["view"], form)
-	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, Settings: registry.Changed(w.method), IPC: n, Seed: w.req.Seed, Pixels: w.pixels, Recipe: &recipe, Bare: s.Bare,
-		Result: &distill.Result{Images: images, Formation: form, SmallestGroup: w.group()}})
+	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, Settings: registry.Changed(w.method), IPC: n, Seed: w.req.Seed, Pixels: w.budget.Pixels, Licence: w.budget.Licence, Recipe: w.recipe(form, images.Soft != nil), Bare: s.Bare,
+		Result: &distill.Result{Images: images, Formation: form, SmallestGroup: w.group(), Consumer: w.consumer()}})
 	if err != nil {
 		return 0, err
 	}
@@ -238,7 +276,7 @@ func (w weigher) why(s Spending, all bool) string {
 			text += fmt.Sprintf(" with %d samples for each", n)
 		}
 	}
-	if w.pixels == artifact.U4 {
+	if w.budget.Pixels == artifact.U4 {
 		text += ", pixels of half a byte"
 	}
 	if s.Bare {

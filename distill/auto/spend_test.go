@@ -8,7 +8,9 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/kip"
 	"github.com/distillmesh/distillmesh/distill/match"
+	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/trajectory"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -42,6 +44,10 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	learned, err := kip.Default().With(map[string]string{"labels": "learned", "steps": "2"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name         string
 		method       distill.Method
@@ -51,21 +57,25 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		local        *data.Samples
 		want         int // formation
 		single, bare bool
+		licence      string
 	}{
-		{"much", quick, 0, "", 80_000, local, 2, false, false},
-		{"much, of all classes", coreset.Random{}, 0, "", 100_000, all, 1, false, false},
-		{"much more", coreset.Random{}, 0, "", 1_500_000, all, 1, false, false},
-		{"little", quick, 0, "", 4_000, local, 2, true, true},
-		{"a little more", quick, 0, "", 10_000, local, 2, false, true},
-		{"little in bytes", quick, 0, artifact.U8, 4_000, local, 2, true, true},
-		{"hardly anything", quick, 0, "", 1_050, local, 4, true, true},
-		{"plain images", coreset.DefaultGMM(), 0, "", 5_000, local, 1, false, true},
-		{"a formation of the user's", quick, 4, "", 5_000, local, 4, false, true},
-		{"a formation of the method's", fours, 0, "", 5_000, local, 4, false, true},
+		{"much", quick, 0, "", 80_000, local, 2, false, false, ""},
+		{"much, of all classes", coreset.Random{}, 0, "", 100_000, all, 1, false, false, ""},
+		{"much more", coreset.Random{}, 0, "", 1_500_000, all, 1, false, false, ""},
+		{"little", quick, 0, "", 4_000, local, 2, true, true, ""},
+		{"a little more", quick, 0, "", 10_000, local, 2, false, true, ""},
+		{"little in bytes", quick, 0, artifact.U8, 4_000, local, 2, true, true, ""},
+		{"hardly anything", quick, 0, "", 1_050, local, 4, true, true, ""},
+		{"plain images", coreset.DefaultGMM(), 0, "", 5_000, local, 1, false, true, ""},
+		{"a formation of the user's", quick, 4, "", 5_000, local, 4, false, true, ""},
+		{"a formation of the method's", fours, 0, "", 5_000, local, 4, false, true, ""},
+		{"a licence", quick, 0, "", 4_000, local, 2, true, true, "CC-BY-SA-4.0, of an institute with a long name"},
+		{"a licence and a card", quick, 0, "", 80_000, local, 2, false, false, "CC-BY-SA-4.0, of an institute with a long name"},
+		{"labels for a predictor", learned, 0, "", 9_000, local, 1, false, true, ""},
 	} {
 		local, pixels := c.local, Pixels(c.asked, c.method)
 		req := distill.Request{Samples: local, IPC: 1, Seed: 1 << 60, Formation: c.formation}
-		s, err := Spend(task, c.method, req, pixels, c.bytes)
+		s, err := Spend(task, c.method, req, Budget{Bytes: c.bytes, Pixels: pixels, Licence: c.licence})
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
@@ -77,7 +87,7 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		draft, err := artifact.Draft(context.Background(), artifact.SetDraft{Task: task, Method: c.method, IPC: s.IPC, Seed: req.Seed, Result: result, Pixels: pixels, Bare: s.Bare}, local)
+		draft, err := artifact.Draft(context.Background(), artifact.SetDraft{Task: task, Method: c.method, Settings: registry.Changed(c.method), Licence: c.licence, IPC: s.IPC, Seed: req.Seed, Result: result, Pixels: pixels, Bare: s.Bare}, local)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,13 +103,18 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	if _, err := Spend(task, quick, distill.Request{Samples: local}, artifact.U8, 900); !errors.Is(err, distill.ErrBudget) {
+	if _, err := Spend(task, quick, distill.Request{Samples: local}, Budget{Bytes: 900, Pixels: artifact.U8}); !errors.Is(err, distill.ErrBudget) {
 		t.Errorf("900 bytes: %v", err)
 	}
-	if s, err := Spend(task, match.DefaultDM(), distill.Request{Samples: local}, artifact.U4, 1_000); err != nil || s.Formation != 4 || !s.Single {
+	if s, err := Spend(task, match.DefaultDM(), distill.Request{Samples: local}, Budget{Bytes: 1_000, Pixels: artifact.U4}); err != nil || s.Formation != 4 || !s.Single {
 		t.Errorf("a kilobyte: %+v, %v", s, err)
 	}
-	if _, err := Spend(task, quick, distill.Request{Samples: local}, "U2", 90_000); !errors.Is(err, artifact.ErrPixels) {
+	plain, err := Spend(task, match.DefaultDM(), distill.Request{Samples: local}, Budget{Bytes: 4_000, Pixels: artifact.U4})
+	timed, err2 := Spend(task, match.DefaultDM(), distill.Request{Samples: local}, Budget{Bytes: 4_000, Pixels: artifact.U4, Timed: true})
+	if err != nil || err2 != nil || timed.IPC != plain.IPC || timed.Bytes < plain.Bytes+30 {
+		t.Errorf("a number of iterations that is still to be chosen: %+v, without %+v, %v, %v", timed, plain, err, err2)
+	}
+	if _, err := Spend(task, quick, distill.Request{Samples: local}, Budget{Bytes: 90_000, Pixels: "U2"}); !errors.Is(err, artifact.ErrPixels) {
 		t.Errorf("pixels of no type: %v", err)
 	}
 }
@@ -123,7 +138,7 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 		method distill.Method
 		want   int
 	}{{coreset.DefaultGMM(), least / 10}, {coreset.DefaultClusters(), least / 10}, {nearest, least}, {coreset.Random{}, least}} {
-		s, err := Spend(ds.Task, c.method, distill.Request{Samples: local}, artifact.U8, 1<<30)
+		s, err := Spend(ds.Task, c.method, distill.Request{Samples: local}, Budget{Bytes: 1 << 30, Pixels: artifact.U8})
 		if err != nil || s.IPC != c.want {
 			t.Errorf("%s: %d images a class, %v; want %d", c.method.Name(), s.IPC, err, c.want)
 		}
@@ -154,7 +169,7 @@ func TestHalfAByteIsForTiles(t *testing.T) {
 	}
 	tiles := map[artifact.PixelType]int{}
 	for _, pixels := range []artifact.PixelType{artifact.U4, artifact.U8} {
-		s, err := Spend(ds.Task, match.DefaultDM(), distill.Request{Samples: local}, pixels, 60_000)
+		s, err := Spend(ds.Task, match.DefaultDM(), distill.Request{Samples: local}, Budget{Bytes: 60_000, Pixels: pixels})
 		if err != nil {
 			t.Fatal(err)
 		}

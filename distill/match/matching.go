@@ -28,7 +28,7 @@ type Matching struct {
 	Start      string // tiling.Centroids, Noise or Real
 	Formation  int    // tiles along a side where the request leaves it open
 	Augment    string // one draw a class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
-	View       string // what networks see of real images: tiling.ViewTile or ViewWhole
+	View       string // what networks see of real images: one of tiling.Views
 	Networks   uint64 // seed of the networks, public
 }
 
@@ -44,7 +44,7 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 		distill.Choice("start", &m.Start, tiling.Starts...),
 		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
 		distill.Choice("augment", &m.Augment, augmentations...),
-		distill.Choice("view", &m.View, tiling.ViewTile, tiling.ViewWhole),
+		distill.Choice("view", &m.View, tiling.Views...),
 		distill.Seed("networks", &m.Networks),
 	}
 }

@@ -77,7 +77,7 @@ func (r *run) compile(pool *kernel.Pool) error {
 	if err != nil {
 		return err
 	}
-	view := data.NewView(tiling.Coarse(r.View, r.formation), r.req.Samples.Shape)
+	view := data.NewView(tiling.Coarse(r.View, r.req, r.formation), r.req.Samples.Shape)
 	if r.pair, err = newSiamese(pool, r.method.objective(), net, strategy, r.formation, view, r.perClass, r.Batch); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package registry
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -34,7 +35,9 @@ func Method(name string) (distill.Method, error) {
 	return nil, fmt.Errorf("method %q: %w, have %s", name, distill.ErrUnknown, strings.Join(names, ", "))
 }
 
-// Changed are the settings of a method that differ from its defaults.
+// Changed are the settings of a method that differ from its defaults and make it
+// again from them; all of them where the differences do not, since one setting
+// decides others.
 func Changed(m distill.Method) map[string]string {
 	usual, err := Method(m.Name())
 	if err != nil {
@@ -46,6 +49,9 @@ func Changed(m distill.Method) map[string]string {
 		if defaults[name] != value {
 			out[name] = value
 		}
+	}
+	if again, err := usual.With(out); err != nil || !maps.Equal(again.Settings(), m.Settings()) {
+		return m.Settings()
 	}
 	return out
 }

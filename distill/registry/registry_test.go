@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"maps"
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -27,5 +28,32 @@ func TestEveryMethodConforms(t *testing.T) {
 func TestUnknownMethodNamesTheKnownOnes(t *testing.T) {
 	if _, err := Method("gmn"); !errors.Is(err, distill.ErrUnknown) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What a manifest keeps of the settings makes the method again.
+func TestChangedSettingsMakeTheMethodAgain(t *testing.T) {
+	for _, label := range []string{"dm", "dm:iterations=7:view=whole", "dsa:augment=dsa", "att:cap=3", "gmm", "k-means:publish=nearest", "ridge:lambda=3", "random",
+		"kip", "kip:steps=9", "kip:official=true", "kip:official=true:steps=2500:lr=auto:labels=auto:start=centroids", "label-solve:start=random"} {
+		name, settings, err := Split(label)
+		if err != nil {
+			t.Fatal(err)
+		}
+		usual, err := Method(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := usual.With(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := Changed(m)
+		again, err := usual.With(changed)
+		if err != nil || !maps.Equal(again.Settings(), m.Settings()) {
+			t.Errorf("%s: %v makes %v, %v", label, changed, again, err)
+		}
+		if len(settings) == 0 && len(changed) > 0 {
+			t.Errorf("%s by default differs by %v", label, changed)
+		}
 	}
 }

@@ -151,7 +151,7 @@ func (c *client) spend(budget int64) error {
 	if budget == 0 {
 		return nil
 	}
-	s, err := auto.Spend(c.task, c.method, c.req, c.pixels, budget)
+	s, err := auto.Spend(c.task, c.method, c.req, auto.Budget{Bytes: budget, Pixels: c.pixels})
 	c.req.IPC, c.req.Formation, c.req.Single, c.bare = s.IPC, s.Formation, s.Single, s.Bare
 	return err
 }
@@ -278,8 +278,7 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 	if n := g.samples.Len(); n != g.row.Images {
 		g.row.Samples = n
 	}
-	recipe, _ := artifact.RecommendedRecipe(present)
-	g.recipe = r.plan.recipe(recipe)
+	g.recipe = r.plan.recipe(artifact.Recommend(present).Recipe)
 	return g, nil
 }
 

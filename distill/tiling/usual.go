@@ -62,16 +62,22 @@ func Augmentation(name string) (augment.Strategy, error) {
 }
 
 // Views: an image as a tile of its formation shows it, averaged and up-sampled
-// again, or the whole of it. Who is trained on tiles meets whole images as another
-// domain, sharper than all that it has seen.
+// again, or the whole of it; Suitable is the tile's of grey images and the whole of
+// those in colour (docs/methods.md has both measured). Who is trained on tiles meets whole images as another
+// domain, sharper than all that it has seen; but tiles that are learned to be seen
+// as whole images are can make up for it.
 const (
 	ViewTile  = "tile"
 	ViewWhole = "whole"
 )
 
-// Coarse is the factor of a view, 0 for that of the whole image.
-func Coarse(view string, f data.Formation) int {
-	if view == ViewTile {
+// Views are all of them.
+var Views = []string{Suitable, ViewTile, ViewWhole}
+
+// Coarse is the factor of a view of the images of a request, 0 for that of the
+// whole image.
+func Coarse(view string, req distill.Request, f data.Formation) int {
+	if view == ViewTile || view == Suitable && req.Samples.Shape.C == 1 {
 		return f.Coarse()
 	}
 	return 0
@@ -89,7 +95,7 @@ func Recipe(req distill.Request, augmentation, view string, f data.Formation) tr
 	if augmentation == None {
 		augmentation = Suitable
 	}
-	r := train.Recipe{Optimizer: train.Adam, LR: 1e-3, Schedule: train.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req), Coarse: Coarse(view, f)}
+	r := train.Recipe{Optimizer: train.Adam, LR: 1e-3, Schedule: train.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req), Coarse: Coarse(view, req, f)}
 	switch Suited(Suitable, req) {
 	case augment.Mild, augment.MildFlip:
 		r.CutMix = 0.5

@@ -37,9 +37,12 @@ func TestNetworksTrainUnderWhatTheTilesWereLearnedUnder(t *testing.T) {
 	for _, c := range []struct {
 		view         string
 		factor, want int
-	}{{ViewTile, 2, 2}, {ViewTile, 4, 4}, {ViewTile, 1, 0}, {ViewWhole, 2, 0}, {"", 2, 0}} {
+	}{{ViewTile, 2, 2}, {ViewTile, 4, 4}, {ViewTile, 1, 0}, {ViewWhole, 2, 0}, {Suitable, 2, 2}, {"", 2, 0}} {
 		if r := Recipe(digits, Suitable, c.view, data.NewFormation(c.factor)); r.Coarse != c.want || r.Validate() != nil {
 			t.Errorf("view %q of factor %d: coarse %d", c.view, c.factor, r.Coarse)
 		}
+	}
+	if r := Recipe(photographs, Suitable, Suitable, data.NewFormation(2)); r.Coarse != 0 {
+		t.Errorf("photographs are viewed as tiles of factor %d", r.Coarse)
 	}
 }
