@@ -95,8 +95,12 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		most := w.most(s)
 		s.IPC = sort.Search(most, func(i int) bool { return weight(s, i+1) > b.Bytes })
 		if n := s.IPC * w.stored(s).Tiles(); n > tiles {
-			best, tiles = s, n
-			best.Bytes, best.Why = weight(s, s.IPC), w.why(s, s.IPC == most)
+			tiles = n
+			if best = s; bare { // unless the samples leave room for it
+				best.Bare = false
+				best.Bare = weight(best, best.IPC) > b.Bytes
+			}
+			best.Bytes, best.Why = weight(best, best.IPC), w.why(best, best.IPC == most)
 		}
 		least = weight(s, 1)
 	}
