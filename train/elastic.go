@@ -18,16 +18,16 @@ const elasticPoints = 4
 type elastic struct {
 	shape      data.Shape
 	pixels     float64
-	rows, cols [][elasticPoints]float32 // weights of the points
-	moves      [elasticPoints][elasticPoints]float32
-	field      [2][]float32 // down and right, a pixel
-	image      []float32
+	rows, cols [][elasticPoints]float32                 // weights of the points
+	moves      [2][elasticPoints][elasticPoints]float32 // down and right, a point
+	field      [2][]float32                             // down and right, a pixel
+	image      []float32                                // as it was, a row and a column larger
 }
 
 func newElastic(pixels float64, s data.Shape) *elastic {
 	area := s.H * s.W
 	return &elastic{shape: s, pixels: pixels, rows: pointWeights(s.H), cols: pointWeights(s.W),
-		field: [2][]float32{make([]float32, area), make([]float32, area)}, image: make([]float32, s.Size())}
+		field: [2][]float32{make([]float32, area), make([]float32, area)}, image: make([]float32, s.C*(s.H+1)*(s.W+1))}
 }
 
 // pointWeights are the weights of the points for each place along a side; points
@@ -57,58 +57,85 @@ func cubic(x float64) float64 {
 // apply changes n images in place, each by a draw of its own.
 func (e *elastic) apply(rng *rand.Rand, x []float32, n int) {
 	for i := range n {
-		for side := range e.field {
-			e.draw(rng, e.field[side])
-		}
+		e.draw(rng)
 		e.resample(x[i*e.shape.Size() : (i+1)*e.shape.Size()])
 	}
 }
 
-// draw fills a field of displacements.
-func (e *elastic) draw(rng *rand.Rand, field []float32) {
-	for i := range e.moves {
-		for j := range e.moves[i] {
-			e.moves[i][j] = float32((2*rng.Float64() - 1) * e.pixels)
-		}
-	}
-	for y, wy := range e.rows {
-		var along [elasticPoints]float32
-		for i, w := range wy {
-			for j, m := range e.moves[i] {
-				along[j] += w * m
+// draw fills the field of displacements, down and right.
+func (e *elastic) draw(rng *rand.Rand) {
+	for side := range e.moves {
+		for i := range e.moves[side] {
+			for j := range e.moves[side][i] {
+				e.moves[side][i][j] = float32((2*rng.Float64() - 1) * e.pixels)
 			}
 		}
-		row := field[y*e.shape.W:][:e.shape.W]
-		for x, w := range e.cols {
-			row[x] = w[0]*along[0] + w[1]*along[1] + w[2]*along[2] + w[3]*along[3]
+	}
+	for y := range e.rows {
+		a, b := along(&e.rows[y], &e.moves[0]), along(&e.rows[y], &e.moves[1])
+		down, right := e.field[0][y*e.shape.W:][:e.shape.W], e.field[1][y*e.shape.W:][:e.shape.W]
+		for x := range e.cols {
+			w := &e.cols[x]
+			down[x] = w[0]*a[0] + w[1]*a[1] + w[2]*a[2] + w[3]*a[3]
+			right[x] = w[0]*b[0] + w[1]*b[1] + w[2]*b[2] + w[3]*b[3]
 		}
 	}
+}
+
+// along are the moves of the columns of points at a row of weights.
+func along(w *[elasticPoints]float32, moves *[elasticPoints][elasticPoints]float32) (out [elasticPoints]float32) {
+	for i := range moves {
+		for j := range moves[i] {
+			out[j] += w[i] * moves[i][j]
+		}
+	}
+	return out
 }
 
 // resample takes each pixel of an image from where the field says.
 func (e *elastic) resample(image []float32) {
 	h, w := e.shape.H, e.shape.W
-	copy(e.image, image)
+	e.keep(image)
+	stride, plane := w+1, (h+1)*(w+1)
 	for y := range h {
-		for x := range w {
-			at := y*w + x
-			top, bottom, down := between(float32(y)+e.field[0][at], h)
-			left, right, across := between(float32(x)+e.field[1][at], w)
-			for plane := 0; plane < len(image); plane += h * w {
-				a := e.image[plane+top*w:][:w]
-				b := e.image[plane+bottom*w:][:w]
-				upper := a[left] + across*(a[right]-a[left])
-				lower := b[left] + across*(b[right]-b[left])
-				image[plane+at] = upper + down*(lower-upper)
+		down, right, out := e.field[0][y*w:][:w], e.field[1][y*w:][:w], image[y*w:]
+		for x := range down {
+			top, lower := place(float32(y)+down[x], h)
+			left, across := place(float32(x)+right[x], w)
+			for c, at := 0, top*stride+left; c < e.shape.C; c, at = c+1, at+plane {
+				a, b := e.image[at:at+2:at+2], e.image[at+stride:at+stride+2:at+stride+2]
+				first := a[0] + across*(a[1]-a[0])
+				second := b[0] + across*(b[1]-b[0])
+				out[c*h*w+x] = first + lower*(second-first)
 			}
 		}
 	}
 }
 
-// between is the two places of a side that one lies between, and how near it is to
-// the second.
-func between(at float32, side int) (first, second int, share float32) {
-	at = min(max(at, 0), float32(side-1))
-	first = int(at)
-	return first, min(first+1, side-1), at - float32(first)
+// keep copies an image with its last row and column repeated, so that there is
+// something behind each place.
+func (e *elastic) keep(image []float32) {
+	h, w := e.shape.H, e.shape.W
+	for c := range e.shape.C {
+		plane := e.image[c*(h+1)*(w+1):][:(h+1)*(w+1)]
+		for y := range h {
+			row := plane[y*(w+1):][:w+1]
+			copy(row, image[(c*h+y)*w:][:w])
+			row[w] = row[w-1]
+		}
+		copy(plane[h*(w+1):], plane[(h-1)*(w+1):h*(w+1)])
+	}
+}
+
+// place is where a position along a side lies, kept inside: behind which pixel, and
+// how far.
+func place(at float32, side int) (int, float32) {
+	if at <= 0 {
+		return 0, 0
+	}
+	if last := float32(side - 1); at >= last {
+		at = last
+	}
+	first := int(at)
+	return first, at - float32(first)
 }

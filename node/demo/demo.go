@@ -48,7 +48,7 @@ type consumer struct {
 
 // consumers in the order of the table; the first is published.
 var consumers = []consumer{
-	{model: "lenet", seeds: 3, plain: 3, bound: 2},
+	{model: "lenet", seeds: 3, plain: 2, bound: 2},
 	{model: "convnet3:64", steps: 300, seeds: 2},
 	{model: "ntk:1", seeds: 5, plain: 5, bound: 3, samples: 3000},
 }
