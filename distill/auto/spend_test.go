@@ -103,19 +103,36 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	if _, err := Spend(task, quick, distill.Request{Samples: local}, Budget{Bytes: 900, Pixels: artifact.U8}); !errors.Is(err, distill.ErrBudget) {
+}
+
+// A kilobyte holds a set; less, and pixels of no type, are refused; iterations that
+// are still to be chosen are counted.
+func TestTheLeastAndWhatIsStillToBeChosen(t *testing.T) {
+	ds := data.GlyphDigits()
+	index := []int{}
+	for i, y := range ds.Train.Labels() {
+		if y == 3 || y == 7 {
+			index = append(index, i)
+		}
+	}
+	local, err := data.Load(ds.Task, ds.Train, index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dm, req := match.DefaultDM(), distill.Request{Samples: local}
+	if _, err := Spend(ds.Task, dm, req, Budget{Bytes: 900, Pixels: artifact.U8}); !errors.Is(err, distill.ErrBudget) {
 		t.Errorf("900 bytes: %v", err)
 	}
-	if s, err := Spend(task, match.DefaultDM(), distill.Request{Samples: local}, Budget{Bytes: 1_000, Pixels: artifact.U4}); err != nil || s.Formation != 4 || !s.Single {
+	if s, err := Spend(ds.Task, dm, req, Budget{Bytes: 1_000, Pixels: artifact.U4}); err != nil || s.Formation != 4 || !s.Single {
 		t.Errorf("a kilobyte: %+v, %v", s, err)
 	}
-	plain, err := Spend(task, match.DefaultDM(), distill.Request{Samples: local}, Budget{Bytes: 4_000, Pixels: artifact.U4})
-	timed, err2 := Spend(task, match.DefaultDM(), distill.Request{Samples: local}, Budget{Bytes: 4_000, Pixels: artifact.U4, Timed: true})
+	if _, err := Spend(ds.Task, dm, req, Budget{Bytes: 90_000, Pixels: "U2"}); !errors.Is(err, artifact.ErrPixels) {
+		t.Errorf("pixels of no type: %v", err)
+	}
+	plain, err := Spend(ds.Task, dm, req, Budget{Bytes: 4_000, Pixels: artifact.U4})
+	timed, err2 := Spend(ds.Task, dm, req, Budget{Bytes: 4_000, Pixels: artifact.U4, Timed: true})
 	if err != nil || err2 != nil || timed.IPC != plain.IPC || timed.Bytes < plain.Bytes+30 {
 		t.Errorf("a number of iterations that is still to be chosen: %+v, without %+v, %v, %v", timed, plain, err, err2)
-	}
-	if _, err := Spend(task, quick, distill.Request{Samples: local}, Budget{Bytes: 90_000, Pixels: "U2"}); !errors.Is(err, artifact.ErrPixels) {
-		t.Errorf("pixels of no type: %v", err)
 	}
 }
 
