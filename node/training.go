@@ -60,8 +60,9 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	task := info.Task()
 	if opt.Adjust != nil { // whether its parts make sense, before any set is read
 		probe := train.DefaultRecipe()
-		if opt.Adjust(&probe); probe.CheckShape(task.Shape) != nil {
-			return TrainResult{}, Fail(CodeUsage, "leave out the flag", "task %s: %w", task.Name, probe.CheckShape(task.Shape))
+		opt.Adjust(&probe)
+		if err := probe.CheckShape(task.Shape); err != nil {
+			return TrainResult{}, Fail(CodeUsage, "leave out the flag", "task %s: %w", task.Name, err)
 		}
 	}
 	if opt.Model != AutoModel {
@@ -131,8 +132,9 @@ func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report Re
 		return recipe, own, nil
 	}
 	before := recipe
-	if opt.Adjust(&recipe); recipe.Validate() != nil {
-		return recipe, false, Fail(CodeUsage, fmt.Sprintf("without a flag it is %+v: change what goes with yours too", before), "the sets' recipe, changed so: %w", recipe.Validate())
+	opt.Adjust(&recipe)
+	if err := recipe.Validate(); err != nil {
+		return recipe, false, Fail(CodeUsage, fmt.Sprintf("without a flag it is %+v: change what goes with yours too", before), "the sets' recipe, changed so: %w", err)
 	}
 	return recipe, own && recipe == before, nil
 }

@@ -112,7 +112,7 @@ func (r Recipe) Validate() error {
 	if !within(r.Smooth, 0, 1) || r.Smooth == 1 {
 		return fail("smooth", r.Smooth, "at least 0 and below 1")
 	}
-	if r.Coarse != 0 && (r.Coarse < 2 || r.Coarse > data.MaxFormation) {
+	if !data.IsView(r.Coarse) {
 		return fail("coarse", r.Coarse, fmt.Sprintf("0, or 2 to %d", data.MaxFormation))
 	}
 	if _, err := r.strategy(); err != nil {

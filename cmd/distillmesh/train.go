@@ -41,7 +41,7 @@ func (a *app) trainCommand() *cobra.Command {
 	opt, recipe := node.TrainOptions{Model: node.AutoModel}, train.DefaultRecipe()
 	var held bool
 	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0),
-		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. The recipe is the one that all sets recommend, else the defaults below; a flag changes that part of it.\nAn interrupted training resumes when the same command runs again.",
+		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. The recipe is the one that most sets recommend, else the defaults below; a flag changes that part of it.\nAn interrupted training resumes when the same command runs again.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opt.Task == "" {
 				return node.Fail(node.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
@@ -51,8 +51,9 @@ func (a *app) trainCommand() *cobra.Command {
 			if cmd.Flags().Changed("momentum") && !cmd.Flags().Changed("optimizer") {
 				probe.Optimizer = train.SGD // which the sets may recommend
 			}
-			if opt.Adjust(&probe); probe.Validate() != nil {
-				return node.Fail(node.CodeUsage, "see 'distillmesh train --help'", "%w", probe.Validate())
+			opt.Adjust(&probe)
+			if err := probe.Validate(); err != nil {
+				return node.Fail(node.CodeUsage, "see 'distillmesh train --help'", "%w", err)
 			}
 			cfg, err := a.home.Config()
 			if err != nil {

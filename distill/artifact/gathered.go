@@ -71,7 +71,7 @@ func Recommend(sets []*Set) Recommendation {
 		}
 	}
 	if len(by) > 0 {
-		out.Note = "the sets recommend different recipes, and most of them none"
+		out.Note = "the sets recommend different recipes, none of them most sets"
 	}
 	return out
 }

@@ -99,44 +99,55 @@ type Manifest struct {
 	Files         map[string]FileInfo `json:"files"`
 }
 
+// recipeDoc is a recipe as a manifest holds it: what differs from the default, or
+// the optimiser where nothing does.
+type recipeDoc train.Recipe
+
+func (r recipeDoc) MarshalJSON() ([]byte, error) {
+	parts := train.Recipe(r).Changed()
+	if len(parts) == 0 {
+		parts["optimizer"] = r.Optimizer
+	}
+	return json.Marshal(parts)
+}
+
+func (r *recipeDoc) UnmarshalJSON(doc []byte) error {
+	recipe := train.DefaultRecipe()
+	err := decodeStrict(doc, &recipe)
+	*r = recipeDoc(recipe)
+	return err
+}
+
 // manifestFields is a manifest without its own way to be written.
 type manifestFields Manifest
 
-// MarshalJSON writes of a recipe what differs from the default.
-func (m Manifest) MarshalJSON() ([]byte, error) {
-	doc := struct {
-		manifestFields
-		Recipe map[string]any `json:"recipe,omitempty"`
-	}{manifestFields: manifestFields(m)}
-	if m.Recipe != nil {
-		doc.Recipe = m.Recipe.Changed()
-		if len(doc.Recipe) == 0 {
-			doc.Recipe = map[string]any{"optimizer": m.Recipe.Optimizer} // a recipe all the same
-		}
-	}
-	return json.Marshal(doc)
+// manifestDoc is how it is written.
+type manifestDoc struct {
+	manifestFields
+	Recipe *recipeDoc `json:"recipe,omitempty"`
 }
 
-// UnmarshalJSON reads what MarshalJSON writes, and nothing else.
+// MarshalJSON writes of a recipe what differs from the default.
+func (m Manifest) MarshalJSON() ([]byte, error) {
+	return json.Marshal(manifestDoc{manifestFields(m), (*recipeDoc)(m.Recipe)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes, and no field beside.
 func (m *Manifest) UnmarshalJSON(doc []byte) error {
-	usual := train.DefaultRecipe()
-	out := manifestFields{Recipe: &usual}
+	var out manifestDoc
+	if err := decodeStrict(doc, &out); err != nil {
+		return err
+	}
+	*m = Manifest(out.manifestFields)
+	m.Recipe = (*train.Recipe)(out.Recipe)
+	return nil
+}
+
+// decodeStrict reads a document without unknown fields into v.
+func decodeStrict(doc []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&out); err != nil {
-		return err
-	}
-	var has struct {
-		Recipe json.RawMessage `json:"recipe"`
-	}
-	if err := json.Unmarshal(doc, &has); err != nil {
-		return err
-	}
-	if has.Recipe == nil {
-		out.Recipe = nil
-	}
-	*m = Manifest(out)
-	return nil
+	return dec.Decode(v)
 }
 
 // canonicalJSON writes sorted keys, no spaces and a final newline.
@@ -161,9 +172,7 @@ func canonicalJSON(v any) ([]byte, error) {
 // decodeJSON reads a canonical document into v: no unknown field, no other
 // spelling of the same content.
 func decodeJSON(doc []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
+	if err := decodeStrict(doc, v); err != nil {
 		return err
 	}
 	again, err := canonicalJSON(v)

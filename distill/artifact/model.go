@@ -100,7 +100,7 @@ func ReadModelManifest(fsys fs.FS, limits Limits) (ModelManifest, error) {
 		return m, invalid(ModelFile, "kind %q, want model", m.Kind)
 	case m.Accuracy != nil && (m.Accuracy.Total < 1 || m.Accuracy.Correct < 0 || m.Accuracy.Correct > m.Accuracy.Total):
 		return m, invalid(ModelFile, "accuracy of %d out of %d", m.Accuracy.Correct, m.Accuracy.Total)
-	case m.Coarse < 0 || m.Coarse == 1 || m.Coarse > data.MaxFormation:
+	case !data.IsView(m.Coarse):
 		return m, invalid(ModelFile, "a coarse view of %d, want none, or 2 to %d", m.Coarse, data.MaxFormation)
 	case m.Recipe != nil && m.Recipe.Validate() != nil:
 		return m, invalid(ModelFile, "%w", m.Recipe.Validate())

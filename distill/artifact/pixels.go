@@ -27,17 +27,11 @@ const (
 	F32 PixelType = "F32"
 )
 
-// PixelTypes are all of them, the smallest first.
-var PixelTypes = []PixelType{U4, U8, F16, F32}
-
-// WantPixels says in messages which there are.
-const WantPixels = "U4, U8, F16 or F32"
-
 // Check fails with ErrPixels unless images of a shape can be written so.
 func (p PixelType) Check(s data.Shape) error {
 	switch {
-	case !slices.Contains(PixelTypes, p):
-		return fmt.Errorf("%w %q: there is none of the name, want %s", ErrPixels, p, WantPixels)
+	case !slices.Contains([]PixelType{U4, U8, F16, F32}, p):
+		return fmt.Errorf("%w %q: there is none of the name, want U4, U8, F16 or F32", ErrPixels, p)
 	case p == U4 && s.W < 2:
 		return fmt.Errorf("%w U4: rows of one value have no halves, want another", ErrPixels)
 	}
@@ -308,8 +302,13 @@ func RoundTrip(s *data.Samples, pixels PixelType) (*data.Samples, error) {
 	if err != nil {
 		return nil, err
 	}
+	return rounded(s, tensors, pixels)
+}
+
+// rounded is samples with their images as tensors hold them.
+func rounded(s *data.Samples, tensors []checkpoint.Tensor, pixels PixelType) (*data.Samples, error) {
 	out := &data.Samples{Shape: s.Shape, Classes: s.Classes, Y: s.Y, Soft: s.Soft}
 	byName := checkpoint.ByName(tensors)
-	err = decodeImages(out, byName[imagesTensor], byName[rangeTensor], pixels)
+	err := decodeImages(out, byName[imagesTensor], byName[rangeTensor], pixels)
 	return out, err
 }

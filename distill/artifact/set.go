@@ -104,7 +104,7 @@ func WriteSet(d SetDraft) (fstest.MapFS, error) {
 	m := d.manifest(taskCID)
 	files := fstest.MapFS{DataFile: {Data: content, Mode: 0o644}}
 	if !d.Bare {
-		stored, err := RoundTrip(d.Result.Images, d.Pixels)
+		stored, err := rounded(d.Result.Images, tensors, d.Pixels)
 		if err != nil {
 			return nil, fmt.Errorf("write set: %w", err)
 		}

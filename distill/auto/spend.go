@@ -26,8 +26,8 @@ type Spending struct {
 	Why       string
 }
 
-// eyesShare is the share of the budget that what is for eyes, a contact sheet
-// and a card, may take; where it could take more, it is left out.
+// What is for eyes, a contact sheet and a card of so many bytes at most, is left out
+// where it could take more than this share of the budget.
 const (
 	eyesShare = 0.1
 	eyesBytes = artifact.MaxPreviewBytes + 1<<10
@@ -58,10 +58,9 @@ type Budget struct {
 	Timed   bool // a time will decide the number of iterations, which the manifest then names
 }
 
-// Spend finds what a set within a budget should
-// hold. Labels are what the method makes of them. Images are stored as four tiles,
-// or as single ones where more of them fit so; where not even one a class fits,
-// smaller ones are tried. It fails with distill.ErrBudget, and what the least would be.
+// Spend finds what a set within a budget should hold. Labels are what the method
+// makes of them. Images are stored as four tiles, or as single ones where more of
+// them fit so; where not even one a class fits, smaller ones are tried. It fails with distill.ErrBudget, and what the least would be.
 func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Spending, error) {
 	req.IPC = 1
 	if err := req.Check(); err != nil {
@@ -73,7 +72,10 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		m = dm
 	}
 	w := weigher{task, m, req, b}
-	forms := w.forms()
+	forms, err := w.forms()
+	if err != nil {
+		return Spending{}, err
+	}
 	if _, err := w.bytes(forms[0], 1); err != nil {
 		return Spending{}, err // nothing can be written so
 	}
@@ -118,32 +120,28 @@ type weigher struct {
 	budget Budget
 }
 
-// forms are the ways to store, the best first.
-func (w weigher) forms() (out []Spending) {
+// forms are the ways to store, the best first; at least one. It fails with
+// data.ErrFormation when the formation asked for does not suit the images.
+func (w weigher) forms() (out []Spending, err error) {
 	add := func(factor int, single bool) {
 		s := Spending{Formation: factor, Single: single}
 		if w.stored(s).Validate(w.req.Samples.Shape) == nil {
 			out = append(out, s)
 		}
 	}
-	if f := w.req.Formation; f > 0 {
-		add(f, false)
-		if f > 1 {
-			add(f, true)
-		}
-		return out
-	}
 	own, ok := w.method.Settings()["formation"]
-	if !ok {
-		add(1, false)
-		return out
+	asked := w.req.Formation
+	if f, err := strconv.Atoi(own); asked == 0 && err == nil && f != tiling.UsualFormation {
+		asked = f // by a setting
 	}
-	if f, err := strconv.Atoi(own); err == nil && f != tiling.UsualFormation { // asked for by a setting
-		add(f, false)
-		if f > 1 {
-			add(f, true)
-		}
-		return out
+	switch {
+	case asked > 1:
+		add(asked, false)
+		add(asked, true)
+		return out, w.stored(Spending{Formation: asked}).Validate(w.req.Samples.Shape)
+	case asked == 1 || !ok:
+		add(1, false)
+		return out, nil
 	}
 	add(tiling.UsualFormation, false)
 	add(tiling.UsualFormation, true)
@@ -151,7 +149,7 @@ func (w weigher) forms() (out []Spending) {
 	if len(out) == 0 {
 		add(1, false)
 	}
-	return out
+	return out, nil
 }
 
 // stored is the formation of a way.

@@ -126,6 +126,13 @@ func TestTheLeastAndWhatIsStillToBeChosen(t *testing.T) {
 	if s, err := Spend(ds.Task, dm, req, Budget{Bytes: 1_000, Pixels: artifact.U4}); err != nil || s.Formation != 4 || !s.Single {
 		t.Errorf("a kilobyte: %+v, %v", s, err)
 	}
+	thirds, err := dm.With(map[string]string{"formation": "3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Spend(ds.Task, thirds, req, Budget{Bytes: 90_000, Pixels: artifact.U4}); !errors.Is(err, data.ErrFormation) {
+		t.Errorf("thirds of 28 pixels: %v", err)
+	}
 	if _, err := Spend(ds.Task, dm, req, Budget{Bytes: 90_000, Pixels: "U2"}); !errors.Is(err, artifact.ErrPixels) {
 		t.Errorf("pixels of no type: %v", err)
 	}

@@ -212,6 +212,10 @@ type View struct {
 	up    enlarger
 }
 
+// IsView tells whether images of some shape have a view of a factor; 0 is the whole
+// image.
+func IsView(factor int) bool { return factor == 0 || factor >= 2 && factor <= MaxFormation }
+
 // CheckView fails with ErrFormation unless images of a shape have a view of a
 // factor; 0 is the whole image.
 func CheckView(factor int, shape Shape) error {
