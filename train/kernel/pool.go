@@ -123,21 +123,33 @@ func (p *Pool) drain(worker int) {
 // sleeping goroutine costs as much.
 const patience = 20_000
 
-// baton hands the word from one goroutine to one other.
+// baton hands the word from one goroutine to one other. The taker goes by turn
+// alone: a passer that is held up between its two steps rouses late, when the
+// turn has been taken and done with, and that must not pass for another turn.
 type baton struct {
-	turn   atomic.Uint64
-	asleep atomic.Bool
-	wake   chan struct{}
-	spins  int
+	turn  atomic.Uint64
+	mu    sync.Mutex
+	rouse sync.Cond // on mu, after turn has grown
+	spins int
 }
 
-func newBaton(spins int) *baton { return &baton{wake: make(chan struct{}, 1), spins: spins} }
+func newBaton(spins int) *baton {
+	b := &baton{spins: spins}
+	b.rouse.L = &b.mu
+	return b
+}
 
 func (b *baton) pass() {
 	b.turn.Add(1)
-	if b.asleep.CompareAndSwap(true, false) {
-		b.wake <- struct{}{}
-	}
+	b.wake()
+}
+
+// wake rouses a taker that sleeps: under mu, one has either seen the turn or is
+// on the condition's list.
+func (b *baton) wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rouse.Signal()
 }
 
 // take waits for the turn after the last one taken, and returns it.
@@ -147,11 +159,11 @@ func (b *baton) take(last uint64) uint64 {
 			return last + 1
 		}
 	}
-	b.asleep.Store(true)
-	if b.turn.Load() != last && b.asleep.CompareAndSwap(true, false) {
-		return last + 1 // passed before it could be seen that we sleep
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.turn.Load() == last {
+		b.rouse.Wait()
 	}
-	<-b.wake
 	return last + 1
 }
 

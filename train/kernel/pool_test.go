@@ -1,0 +1,84 @@
+package kernel
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// counted is a task that counts how often each part was done.
+type counted []atomic.Int32
+
+func (c counted) Part(_ *Scratch, i int) { c[i].Add(1) }
+
+// A passer may lose its processor between raising the turn and rousing who
+// sleeps. By then the turn may have been taken by a spinning taker that now
+// sleeps for the next one.
+func TestLateRousingIsNoTurn(t *testing.T) {
+	for _, spins := range []int{0, patience} {
+		b := newBaton(spins)
+		var taken atomic.Uint64
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for turn := uint64(0); turn < 2; taken.Store(turn) {
+				turn = b.take(turn)
+			}
+		}()
+		b.turn.Add(1) // the first half of a pass
+		b.wake()      // for a taker that sleeps already
+		for taken.Load() != 1 {
+			runtime.Gosched()
+		}
+		for range 20 { // the second half, at any time before the next pass
+			b.wake()
+			time.Sleep(time.Millisecond)
+			if n := taken.Load(); n != 1 {
+				t.Fatalf("%d turns taken of one passed, %d spins", n, spins)
+			}
+		}
+		b.pass()
+		<-done
+	}
+}
+
+// Pools under more load than there are processors, of workers that spin and of
+// workers that sleep at once.
+func TestPoolDoesEachPartOnce(t *testing.T) {
+	var pools sync.WaitGroup
+	for _, workers := range []int{2, 2, 3, 2 * runtime.GOMAXPROCS(0)} {
+		pools.Go(func() {
+			p := NewPool(workers)
+			defer p.Close()
+			for round := range 20_000 {
+				task := make(counted, 1+round%7)
+				p.Run(len(task), task)
+				for i := range task {
+					if n := task[i].Load(); n != 1 {
+						t.Errorf("%d workers, round %d: part %d of %d done %d times", workers, round, i, len(task), n)
+						return
+					}
+				}
+			}
+		})
+	}
+	pools.Wait()
+}
+
+func BenchmarkEmptyRun(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		workers int
+	}{{"spinning", 2}, {"sleeping", runtime.GOMAXPROCS(0) + 1}} {
+		b.Run(c.name, func(b *testing.B) {
+			p := NewPool(c.workers)
+			defer p.Close()
+			task := make(counted, c.workers)
+			for b.Loop() {
+				p.Run(len(task), task)
+			}
+		})
+	}
+}
