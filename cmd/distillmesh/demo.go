@@ -57,7 +57,11 @@ func (a *app) showDemo(r *demo.Result) {
 	for i, s := range r.Sets {
 		a.print("%s %s", map[bool]string{true: "sets   ", false: "       "}[i == 0], s)
 	}
-	a.print("sheet   %s\nhomes   %s\ntime    %.1f s\n", r.Sheet, r.Homes, r.Seconds)
+	late := ""
+	if r.LeftOut > 0 {
+		late = fmt.Sprintf(" (repeats left out to end within a minute: %d)", r.LeftOut)
+	}
+	a.print("sheet   %s\nhomes   %s\ntime    %.1f s%s\n", r.Sheet, r.Homes, r.Seconds, late)
 	run := "DISTILLMESH_PATH=" + r.Homes + "/trainer distillmesh"
 	a.print("Look further:\n  %s ls\n  %s models show %s\n  %s publish --dry-run %s",
 		run, run, short8(r.Model), strings.Replace(run, "/trainer", "/edge-1", 1), "$(DISTILLMESH_PATH="+r.Homes+"/edge-1 distillmesh ls -q)")

@@ -5,14 +5,12 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,6 +33,10 @@ const (
 // demonstration takes.
 const clientTime = 3 * time.Second
 
+// repeatTime is when repeated trainings are to have ended, counted from the
+// start.
+const repeatTime = 54 * time.Second
+
 // consumer is a model that the sets are judged by.
 type consumer struct {
 	model string
@@ -50,7 +52,7 @@ type consumer struct {
 var consumers = []consumer{
 	{model: "lenet", seeds: 3, plain: 2, bound: 2},
 	{model: "convnet3:64", steps: 300, seeds: 2},
-	{model: "ntk:1", seeds: 5, plain: 5, bound: 3, samples: 3000},
+	{model: "ntk:1", seeds: 5, plain: 5, bound: 2, samples: 3000},
 }
 
 // recipe is the common recipe with the consumer's number of steps.
@@ -109,6 +111,7 @@ type Result struct {
 	Model   string   `json:"model"`
 	Sheet   string   `json:"sheet"`
 	Homes   string   `json:"homes"`
+	LeftOut int      `json:"runs_left_out"` // repeats that did not fit into the minute
 	Seconds float64  `json:"seconds"`
 }
 
@@ -116,8 +119,6 @@ type Result struct {
 // happens, and when this process is killed.
 func Run(ctx context.Context, opt Options) (*Result, error) {
 	began := time.Now()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	path := opt.Data
 	if path == "" {
 		path = data.GlyphPath
@@ -134,7 +135,7 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	lab, err := newLab(ds, opt.Report)
+	lab, err := newLab(ds, opt.Report, began.Add(repeatTime))
 	if err != nil {
 		return nil, err
 	}
@@ -142,28 +143,21 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 		return nil, err
 	}
 	out := &Result{Task: ds.Task.Name, Data: path, Clients: clients, Method: lab.method.Name(), Why: lab.why, Homes: opt.Dir}
-	work, ctx := errgroup.WithContext(ctx)
-	work.SetLimit(max(2, runtime.GOMAXPROCS(0)))
-	// The controls need no mesh: they fill the processors while nodes start.
-	// Queueing waits for a free processor, so it has a goroutine of its own.
-	var queueing sync.WaitGroup
-	queueing.Go(func() { lab.control(ctx, work) })
-	err = tell(ctx, opt, path, lab, out)
-	if err != nil {
-		cancel()
-	}
-	queueing.Wait()
-	if err == nil {
-		lab.bound(ctx, work)
-	}
-	// A training that failed has cancelled the story: it is the cause.
-	if failed := work.Wait(); failed != nil && (err == nil || !errors.Is(failed, context.Canceled)) {
-		err = failed
-	}
-	if err != nil {
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return lab.queue.work(ctx, max(2, runtime.GOMAXPROCS(0))) })
+	both.Go(func() error {
+		defer lab.queue.close()
+		lab.control()
+		if err := tell(ctx, opt, path, lab, out); err != nil {
+			return err
+		}
+		lab.compare()
+		return nil
+	})
+	if err := both.Wait(); err != nil {
 		return nil, err
 	}
-	out.Results = lab.rows()
+	out.Results, out.LeftOut = lab.rows(), lab.queue.leftOut
 	out.Seconds = math.Round(time.Since(began).Seconds()*10) / 10
 	return out, nil
 }

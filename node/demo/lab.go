@@ -7,8 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
+	"time"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
@@ -36,6 +35,7 @@ type lab struct {
 	roots    []string
 	setBytes int64
 
+	queue       *queue
 	shown       atomic.Bool  // whether the trainings are what is being waited for
 	done, total atomic.Int64 // steps of all trainings
 	mu          sync.Mutex
@@ -81,8 +81,8 @@ const (
 	fromAll    = "all data"
 )
 
-func newLab(ds *data.Dataset, report node.Report) (*lab, error) {
-	l := &lab{task: ds.Task, train: ds.Train, report: report, scores: map[string]map[string][]float64{}}
+func newLab(ds *data.Dataset, report node.Report, until time.Time) (*lab, error) {
+	l := &lab{queue: newQueue(until), task: ds.Task, train: ds.Train, report: report, scores: map[string]map[string][]float64{}}
 	for _, c := range consumers {
 		l.scores[c.model] = map[string][]float64{}
 	}
@@ -99,30 +99,48 @@ func split() data.Split { return data.Split{Kind: data.Ring, Clients: clients, P
 // control queues the trainings on random real images: each draw takes from
 // every client as many stored images as it publishes, rounded the same way, and
 // trains by the same recipe.
-func (l *lab) control(ctx context.Context, work *errgroup.Group) {
-	l.each(ctx, work, fromRandom, func(seed uint64) (*data.Samples, error) { return l.randomReal(ctx, l.formation, seed) })
-	l.each(ctx, work, fromPlain, func(seed uint64) (*data.Samples, error) { return l.randomReal(ctx, data.NewFormation(1), seed) })
+func (l *lab) control() {
+	whole := data.NewFormation(1)
+	for _, c := range consumers {
+		recipe := c.recipe(l.recipe)
+		l.each(c, fromRandom, 0, c.seeds, recipe, func(ctx context.Context, seed uint64) (*data.Samples, error) {
+			return l.randomReal(ctx, l.formation, seed)
+		})
+		recipe.Coarse = 0 // whole images are read as such
+		l.each(c, fromPlain, 0, c.plain, recipe, func(ctx context.Context, seed uint64) (*data.Samples, error) { return l.randomReal(ctx, whole, seed) })
+	}
 }
 
-// each queues all trainings on one source.
-func (l *lab) each(ctx context.Context, work *errgroup.Group, source string, draw func(seed uint64) (*data.Samples, error)) {
-	for _, c := range consumers {
-		runs, recipe := c.seeds, c.recipe(l.recipe)
-		if source == fromPlain {
-			runs, recipe.Coarse = c.plain, 0 // whole images are read as such
+// compare queues the trainings on the gathered sets, the first of which is the
+// published model, and on all the data.
+func (l *lab) compare() {
+	l.shown.Store(true)
+	for i, c := range consumers {
+		first, runs := uint64(0), c.seeds
+		if i == 0 {
+			first = 1
 		}
-		for seed := range uint64(runs) {
-			if c.closedForm() && source == fromSets && seed > 0 {
-				continue // the sets give one predictor, whatever the seed
+		if c.closedForm() {
+			runs = 1 // the sets give one predictor, whatever the seed
+		}
+		l.each(c, fromSets, first, runs, c.recipe(l.recipe), func(context.Context, uint64) (*data.Samples, error) { return l.gathered, nil })
+		l.each(c, fromAll, 0, c.bound, train.FullDataRecipe(), func(_ context.Context, seed uint64) (*data.Samples, error) { return l.all(c.samples, seed) })
+	}
+}
+
+// draw makes the samples of one run.
+type draw func(ctx context.Context, seed uint64) (*data.Samples, error)
+
+// each queues the trainings of a consumer on one source, a seed each.
+func (l *lab) each(c consumer, source string, first uint64, runs int, recipe train.Recipe, draw draw) {
+	for seed := first; seed < uint64(runs); seed++ {
+		l.queue.add(training{consumer: c.model, source: source, seed: seed, run: func(ctx context.Context) error {
+			samples, err := draw(ctx, seed)
+			if err != nil {
+				return err
 			}
-			work.Go(func() error {
-				samples, err := draw(seed)
-				if err != nil {
-					return err
-				}
-				return l.measure(ctx, c.model, source, samples, recipe, seed)
-			})
-		}
+			return l.fit(ctx, c.model, source, samples, recipe, seed)
+		}})
 	}
 }
 
@@ -184,23 +202,6 @@ func (l *lab) gather(ctx context.Context, trainer node.Conn, sets []node.SetInfo
 	return err
 }
 
-// bound queues the trainings on the gathered sets and on all the data.
-func (l *lab) bound(ctx context.Context, work *errgroup.Group) {
-	l.shown.Store(true)
-	l.each(ctx, work, fromSets, func(uint64) (*data.Samples, error) { return l.gathered, nil })
-	for _, c := range consumers {
-		for seed := range uint64(c.bound) {
-			work.Go(func() error {
-				all, err := l.all(c.samples, seed)
-				if err != nil {
-					return err
-				}
-				return l.measure(ctx, c.model, fromAll, all, train.FullDataRecipe(), seed)
-			})
-		}
-	}
-}
-
 // all loads n training samples: all of them, or a random draw.
 func (l *lab) all(n int, seed uint64) (*data.Samples, error) {
 	if n == 0 || n >= len(l.train.Labels()) {
@@ -209,7 +210,7 @@ func (l *lab) all(n int, seed uint64) (*data.Samples, error) {
 	return data.Load(l.task, l.train, data.Stream(seed, "demo-all").Perm(len(l.train.Labels()))[:n])
 }
 
-func (l *lab) measure(ctx context.Context, consumer, source string, samples *data.Samples, recipe train.Recipe, seed uint64) error {
+func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Samples, recipe train.Recipe, seed uint64) error {
 	spec, err := model.Parse(consumer, l.task.Shape, len(l.task.Classes))
 	if err != nil {
 		return err
@@ -227,6 +228,11 @@ func (l *lab) measure(ctx context.Context, consumer, source string, samples *dat
 	if err != nil {
 		return fmt.Errorf("train %s on %s: %w", consumer, source, err)
 	}
+	return l.measure(ctx, consumer, source, trained)
+}
+
+// measure adds the accuracy of a trained model to the scores.
+func (l *lab) measure(ctx context.Context, consumer, source string, trained train.Classifier) error {
 	acc, err := train.Evaluate(ctx, trained, l.test)
 	if err != nil {
 		return err

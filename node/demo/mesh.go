@@ -217,13 +217,21 @@ func (m *mesh) await(ctx context.Context, task string, report node.Report) ([]no
 }
 
 // train lets the trainer's node train the first consumer, by the recipe that
-// the sets recommend, and publish it.
+// the sets recommend, and publish it. The model as it is stored is the first
+// that the table counts.
 func (m *mesh) train(ctx context.Context, l *lab, report node.Report) (string, error) {
 	got, err := node.Train(ctx, m.trainer, node.TrainOptions{Task: l.task.Name, Model: consumers[0].model, Publish: true, Workers: 1}, report)
-	if err == nil && *got.Recipe != l.recipe {
-		err = fmt.Errorf("the sets recommend %+v, the controls train by %+v", *got.Recipe, l.recipe)
+	if err != nil {
+		return "", err
 	}
-	return got.CID, err
+	if *got.Recipe != l.recipe {
+		return "", fmt.Errorf("the sets recommend %+v, the controls train by %+v", *got.Recipe, l.recipe)
+	}
+	_, published, err := node.ReadModelHere(ctx, m.trainer, got.CID)
+	if err != nil {
+		return "", err
+	}
+	return got.CID, l.measure(ctx, consumers[0].model, fromSets, published.Trained)
 }
 
 // traffic sums what all nodes sent.
