@@ -220,7 +220,7 @@ func ReadSets(ctx context.Context, c Conn, roots []string) (sets []*artifact.Set
 		}
 		_, set, _, err := ReadSetHere(ctx, c, root)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("set %s: %w", root, err)
 		}
 		sets = append(sets, set)
 	}

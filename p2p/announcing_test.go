@@ -3,6 +3,8 @@ package p2p
 import (
 	"context"
 	"io"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,12 +24,20 @@ func TestRecordsAreAnnouncedAgainWithJitterUntilWithdrawn(t *testing.T) {
 		if err := hub.Join(t.Context(), task); err != nil {
 			t.Fatal(err)
 		}
-		var heard []time.Time
+		var mu sync.Mutex
+		var offers []time.Time
 		hub.book.Watch(func(r announce.Record) {
+			mu.Lock()
+			defer mu.Unlock()
 			if r.Kind == announce.Offer {
-				heard = append(heard, time.Now())
+				offers = append(offers, time.Now())
 			}
 		})
+		heard := func() []time.Time {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(offers)
+		}
 		connect(t, edge, hub)
 		set := edge.publishSet(t, task, 1, 1000)
 		time.Sleep(6 * time.Hour)
@@ -35,24 +45,25 @@ func TestRecordsAreAnnouncedAgainWithJitterUntilWithdrawn(t *testing.T) {
 			t.Error("the record lapsed although its owner is there")
 		}
 		pauses := map[time.Duration]int{}
-		for i := 1; i < len(heard); i++ {
-			pause := heard[i].Sub(heard[i-1])
+		times := heard()
+		for i := 1; i < len(times); i++ {
+			pause := times[i].Sub(times[i-1])
 			pauses[pause.Truncate(time.Second)]++
 			if i > 1 && (pause < 10*time.Minute-time.Second || pause > 30*time.Minute+time.Second) {
 				t.Errorf("round %d came after %v", i, pause)
 			}
 		}
-		if len(heard) < 12 || len(pauses) < 4 {
-			t.Errorf("%d rounds in 6 h with pauses %v", len(heard), pauses)
+		if len(times) < 12 || len(pauses) < 4 {
+			t.Errorf("%d rounds in 6 h with pauses %v", len(times), pauses)
 		}
 		if err := edge.Withdraw(t.Context(), set); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		before := len(heard)
+		before := len(heard())
 		time.Sleep(3 * time.Hour)
-		if hub.sees(set.Root)() || len(heard) != before {
-			t.Errorf("after the withdrawal: live %v, %d more offers", hub.sees(set.Root)(), len(heard)-before)
+		if hub.sees(set.Root)() || len(heard()) != before {
+			t.Errorf("after the withdrawal: live %v, %d more offers", hub.sees(set.Root)(), len(heard())-before)
 		}
 		edge.stop(t)
 		hub.stop(t)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -167,9 +168,9 @@ func TestTwoNodesAnnounceAndFetch(t *testing.T) {
 			set := edge.publishSet(t, task, 1, 3<<20)
 			await(t, trainer.book, "the trainer hears of the set", trainer.sees(set.Root))
 
-			var last int64
+			var last atomic.Int64
 			res, err := trainer.Fetch(t.Context(), set.Root, FetchOptions{
-				Pin: "task/set", Progress: func(n, total int64) { last = total },
+				Pin: "task/set", Progress: func(_, total int64) { last.Store(total) },
 				Verify: func(dir fs.FS) error { _, err := fs.ReadFile(dir, "manifest.json"); return err },
 			})
 			if err != nil {
@@ -177,8 +178,8 @@ func TestTwoNodesAnnounceAndFetch(t *testing.T) {
 			}
 			// Bitswap asks again when an answer is slow, so on a busy machine a
 			// block may come twice. It is counted apart.
-			if res.Bytes != set.Bytes || res.Blocks != set.Blocks || res.Duplicates >= int64(set.Blocks) || last != set.Bytes {
-				t.Errorf("fetched %+v (total %d), announced %d bytes in %d blocks", res, last, set.Bytes, set.Blocks)
+			if res.Bytes != set.Bytes || res.Blocks != set.Blocks || res.Duplicates >= int64(set.Blocks) || last.Load() != set.Bytes {
+				t.Errorf("fetched %+v (total %d), announced %d bytes in %d blocks", res, last.Load(), set.Bytes, set.Blocks)
 			}
 			if !slices.Equal(res.Providers, []peer.ID{edge.ID()}) {
 				t.Errorf("providers %v, want the edge", res.Providers)

@@ -27,7 +27,7 @@ type FetchOptions struct {
 	Pin          string                   // name to pin under; empty stores without a pin
 	From         []peer.ID                // peers to ask first
 	Verify       func(fs.FS) error        // judges the complete directory before it is pinned; nil accepts
-	Progress     func(bytes, total int64) // called after each block; must not block
+	Progress     func(bytes, total int64) // called after each block, from several goroutines at once; must not block
 	StallTimeout time.Duration            // without any block arriving; default 60 s
 }
 
