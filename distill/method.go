@@ -39,6 +39,9 @@ type Method interface {
 	// With is the method with some settings changed, by the names of Settings.
 	// It fails with ErrOption when one is unknown or out of range.
 	With(settings map[string]string) (Method, error)
+	// Outline says what the set of a request will be like, before any work. It
+	// fails with data.ErrFormation where Distill would.
+	Outline(req Request) (Outline, error)
 	// Distill makes the set. It returns ctx's error when interrupted.
 	Distill(ctx context.Context, req Request) (*Result, error)
 }
@@ -79,6 +82,22 @@ type Request struct {
 type Progress struct {
 	Done, Total int
 	Loss        float64
+}
+
+// Outline is what a request decides of a result, whatever its images: what a
+// budget of bytes is reckoned with, and what controls have to copy.
+type Outline struct {
+	Formation data.Formation
+	Consumer  string        // as in Result
+	Recipe    *train.Recipe // as in Result
+	// Soft tells whether labels will be rows of numbers.
+	Soft bool
+	// InRange tells whether every channel stays within the range of the samples'.
+	InRange bool
+	// Grouped tells whether the result will name a smallest group.
+	Grouped bool
+	// Behind is how many samples should lie behind an image, at least; 0 for one.
+	Behind int
 }
 
 // Result is a distilled set before it is written down.
@@ -153,11 +172,18 @@ func (r Request) Cores() int {
 }
 
 // Plain refuses a formation, for methods that make plain images alone.
-func (r Request) Plain() error {
+func (r Request) Plain() (data.Formation, error) {
+	f := data.NewFormation(1)
 	if r.Formation > 1 {
-		return fmt.Errorf("%w: the method makes plain images, %d x %d tiles were asked for", data.ErrFormation, r.Formation, r.Formation)
+		return f, fmt.Errorf("%w: the method makes plain images, %d x %d tiles were asked for", data.ErrFormation, r.Formation, r.Formation)
 	}
-	return nil
+	return f, nil
+}
+
+// Asked is the formation asked for, of plain images when none is.
+func (r Request) Asked() (data.Formation, error) {
+	f := r.StoredAs(r.Formation)
+	return f, f.Validate(r.Samples.Shape)
 }
 
 // Report calls the request's progress function when there is one.

@@ -112,8 +112,13 @@ func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples 
 	if method == nil {
 		method = auto.For(samples.Shape).Method
 	}
-	opt.Pixels = auto.Pixels(opt.Pixels, method)
-	s, err := auto.Spend(task, method, opt.request(task, samples), auto.Budget{Bytes: opt.Budget, Pixels: opt.Pixels, Licence: opt.Licence, Timed: opt.Time > 0})
+	req := opt.request(task, samples)
+	outline, err := method.Outline(req)
+	if err != nil {
+		return opt, err
+	}
+	opt.Pixels = auto.Pixels(opt.Pixels, outline)
+	s, err := auto.Spend(task, method, req, auto.Budget{Bytes: opt.Budget, Pixels: opt.Pixels, Licence: opt.Licence, Timed: opt.Time > 0})
 	if err != nil {
 		return opt, err
 	}
@@ -149,13 +154,17 @@ func (opt DistillOptions) request(task *data.Task, samples *data.Samples) distil
 // MakeSet distils samples and measures, on the images as they will be read
 // back, what they disclose.
 func MakeSet(ctx context.Context, task *data.Task, method distill.Method, samples *data.Samples, opt DistillOptions, report Report) (artifact.SetDraft, error) {
+	outline, err := method.Outline(opt.request(task, samples))
+	if err != nil {
+		return artifact.SetDraft{}, err
+	}
 	result, err := newDistilling(task, method, opt).run(ctx, samples, report)
 	if err != nil {
 		return artifact.SetDraft{}, err
 	}
 	report.say(Progress{Stage: "compare with real samples"})
 	return artifact.Draft(ctx, artifact.SetDraft{Task: task, Method: method, Settings: registry.Changed(method), IPC: opt.IPC, Seed: opt.Seed, Result: result,
-		Pixels: auto.Pixels(opt.Pixels, method), Licence: opt.Licence, Bare: opt.bare}, samples)
+		Pixels: auto.Pixels(opt.Pixels, outline), Licence: opt.Licence, Bare: opt.bare}, samples)
 }
 
 // Leaving is what publish --dry-run shows: the images that would leave, each

@@ -56,22 +56,22 @@ func Draft(ctx context.Context, d SetDraft, local *data.Samples) (SetDraft, erro
 		return d, err
 	}
 	d.Result = fewest(d.Result, local)
-	if d.Recipe = d.Result.Recipe; d.Recipe == nil {
-		usual := UsualRecipe(d.Result.Formation, d.Result.Images.Soft != nil)
-		d.Recipe = &usual
-	}
+	d.Recipe = Recommended(d.Result.Recipe, d.Result.Formation, d.Result.Images.Soft != nil)
 	return d, nil
 }
 
-// UsualRecipe is what a set recommends when its method does not: the default, with
-// the view that samples made into tiles want (labels that were solved were solved for whole
-// images).
-func UsualRecipe(f data.Formation, soft bool) train.Recipe {
+// Recommended is the recipe that a set recommends: its method's own, else the
+// default, with the view that samples made into tiles want (labels that were solved
+// were solved for whole images).
+func Recommended(own *train.Recipe, f data.Formation, soft bool) *train.Recipe {
+	if own != nil {
+		return own
+	}
 	r := train.DefaultRecipe()
 	if !soft {
 		r.Coarse = f.Coarse()
 	}
-	return r
+	return &r
 }
 
 // fewest is the result with a smallest group no larger than the samples of any

@@ -4,15 +4,12 @@ import (
 	"fmt"
 	"math"
 	"sort"
-	"strconv"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
-	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/match"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/tiling"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -37,14 +34,14 @@ const (
 // length.
 const slack = 16
 
-// Pixels is the pixel type asked for, or what suits a method: half a byte for
-// tiles that stay within the range of real pixels, where it costs no accuracy that
+// Pixels is the pixel type asked for, or what suits the images: half a byte for
+// those that stay within the range of real pixels, where it costs no accuracy that
 // could be measured (docs/methods.md), else a byte.
-func Pixels(asked artifact.PixelType, m distill.Method) artifact.PixelType {
-	if asked != "" {
+func Pixels(asked artifact.PixelType, o distill.Outline) artifact.PixelType {
+	switch {
+	case asked != "":
 		return asked
-	}
-	if _, within := m.Settings()["view"]; within {
+	case o.InRange:
 		return artifact.U4
 	}
 	return artifact.U8
@@ -76,11 +73,11 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 	if err != nil {
 		return Spending{}, err
 	}
-	if _, err := w.bytes(forms[0], 1); err != nil {
+	if _, err := w.bytes(forms[0], 1, true); err != nil {
 		return Spending{}, err // nothing can be written so
 	}
-	weight := func(s Spending, n int) int64 {
-		size, err := w.bytes(s, n)
+	weight := func(f distill.Outline, n int, bare bool) int64 {
+		size, err := w.bytes(f, n, bare)
 		if err != nil {
 			return math.MaxInt64 // this much cannot be written
 		}
@@ -89,22 +86,20 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 	bare := float64(b.Bytes)*eyesShare < eyesBytes
 	var best Spending
 	tiles, least := 0, int64(0)
-	for _, s := range forms {
-		if s.Formation > best.Formation && tiles > 0 {
+	for _, f := range forms {
+		if f.Formation.Factor > best.Formation && tiles > 0 {
 			break // smaller tiles are for smaller budgets
 		}
-		s.Bare = bare
-		most := w.most(s)
-		s.IPC = sort.Search(most, func(i int) bool { return weight(s, i+1) > b.Bytes })
-		if n := s.IPC * w.stored(s).Tiles(); n > tiles {
-			tiles = n
-			if best = s; bare { // unless the samples leave room for it
-				best.Bare = false
-				best.Bare = weight(best, best.IPC) > b.Bytes
-			}
-			best.Bytes, best.Why = weight(best, best.IPC), w.why(best, best.IPC == most)
+		most := w.most(f)
+		n := sort.Search(most, func(i int) bool { return weight(f, i+1, bare) > b.Bytes })
+		if n*f.Formation.Tiles() > tiles {
+			tiles = n * f.Formation.Tiles()
+			best = Spending{IPC: n, Formation: f.Formation.Factor, Single: f.Formation.Single}
+			best.Bare = bare && weight(f, n, false) > b.Bytes // unless the samples leave room for it
+			best.Bytes = weight(f, n, best.Bare)
+			best.Why = w.why(best, f, n == most)
 		}
-		least = weight(s, 1)
+		least = weight(f, 1, bare)
 	}
 	if tiles == 0 {
 		return best, fmt.Errorf("%w: a set of these %d classes takes at least %d bytes, not %d", distill.ErrBudget, len(req.Samples.Held()), least, b.Bytes)
@@ -120,136 +115,71 @@ type weigher struct {
 	budget Budget
 }
 
-// forms are the ways to store, the best first; at least one. It fails with
+// forms are what sets can be like, the best way to store first; at least one. It fails with
 // data.ErrFormation when the formation asked for does not suit the images.
-func (w weigher) forms() (out []Spending, err error) {
+func (w weigher) forms() (out []distill.Outline, err error) {
+	asked, err := w.method.Outline(w.req)
+	if err != nil {
+		return nil, err
+	}
 	add := func(factor int, single bool) {
-		s := Spending{Formation: factor, Single: single}
-		if w.stored(s).Validate(w.req.Samples.Shape) == nil {
-			out = append(out, s)
+		r := w.req
+		r.Formation, r.Single = factor, single
+		if f, err := w.method.Outline(r); err == nil {
+			out = append(out, f)
 		}
 	}
-	own, ok := w.method.Settings()["formation"]
-	asked := w.req.Formation
-	if f, err := strconv.Atoi(own); asked == 0 && err == nil && f != tiling.UsualFormation {
-		asked = f // by a setting
+	factor := asked.Formation.Factor
+	add(factor, false)
+	if factor > 1 {
+		add(factor, true)
 	}
-	switch {
-	case asked > 1:
-		add(asked, false)
-		add(asked, true)
-		return out, w.stored(Spending{Formation: asked}).Validate(w.req.Samples.Shape)
-	case asked == 1 || !ok:
-		add(1, false)
-		return out, nil
-	}
-	add(tiling.UsualFormation, false)
-	add(tiling.UsualFormation, true)
-	add(2*tiling.UsualFormation, true)
-	if len(out) == 0 {
-		add(1, false)
+	if factor == tiling.UsualFormation && w.req.Formation == 0 {
+		add(2*factor, true)
 	}
 	return out, nil
 }
 
-// stored is the formation of a way.
-func (w weigher) stored(s Spending) data.Formation {
-	r := w.req
-	r.Single = s.Single
-	return r.StoredAs(s.Formation)
-}
-
-// soft tells whether the method will write labels as numbers: where it learns or
-// solves them, and by "auto" where the device holds every class.
-func (w weigher) soft() bool {
-	switch w.method.Settings()["labels"] {
-	case "learned", "solved":
-		return true
-	case "auto":
-		return len(w.req.Samples.Held()) == w.req.Samples.Classes
-	}
-	return false
-}
-
-// most is how many images a class the samples allow: for each one of its own, or
-// enough of them to hide in where an image is their mean.
-func (w weigher) most(s Spending) int {
+// most is how many images a class the samples allow: for each as many of its own
+// as should lie behind it.
+func (w weigher) most(f distill.Outline) int {
 	n := w.req.Samples.Len()
 	for _, members := range w.req.Samples.ByClass() {
 		if len(members) > 0 {
 			n = min(n, len(members))
 		}
 	}
-	return max(1, n/behind(w.method)) / w.stored(s).Tiles()
+	return max(1, n/max(1, f.Behind)) / f.Formation.Tiles()
 }
 
-// behind is how many samples should be averaged into an image, where a method
-// makes means.
-func behind(m distill.Method) int {
-	switch m := m.(type) {
-	case coreset.GMM:
-		return distill.LeastGroup
-	case coreset.Clusters:
-		if m.Publish == coreset.PublishCentroids {
-			return m.LeastGroup
-		}
-	}
-	return 1
-}
-
-// group is the smallest group that a set will name, as long as any: none where
-// images are learned from more than single samples.
-func (w weigher) group() int {
+// group is the smallest group that a set will name, as long as any, or none.
+func (w weigher) group(f distill.Outline) int {
 	for _, members := range w.req.Samples.ByClass() {
 		if n := len(members); n > 0 && n < distill.LeastGroup {
 			return distill.LeastGroup
 		}
 	}
-	if w.method.Settings()["start"] == tiling.Neighbours {
-		return 0
+	if f.Grouped {
+		return distill.LeastGroup
 	}
-	return distill.LeastGroup
-}
-
-// recipe is what the set will recommend: that of tiles where the method learns
-// them, else the usual one.
-func (w weigher) recipe(form data.Formation, soft bool) *train.Recipe {
-	settings := w.method.Settings()
-	if augmentation, ok := settings["augment"]; ok {
-		r := tiling.Recipe(w.req, augmentation, settings["view"], form)
-		return &r
-	}
-	r := artifact.UsualRecipe(form, soft)
-	return &r
-}
-
-// consumer is the model that the images will be made for, if any.
-func (w weigher) consumer() string {
-	settings := w.method.Settings()
-	if depth, ok := settings["depth"]; ok {
-		return "ntk:" + depth
-	}
-	if student, ok := settings["student"]; ok {
-		return "ridge:" + student
-	}
-	return ""
+	return 0
 }
 
 // bytes is what a set of n images a class weighs, a little too much.
-func (w weigher) bytes(s Spending, n int) (int64, error) {
-	samples, form := w.req.Samples, w.stored(s)
-	images := &data.Samples{Shape: form.StoredShape(samples.Shape), Classes: samples.Classes}
+func (w weigher) bytes(f distill.Outline, n int, bare bool) (int64, error) {
+	samples := w.req.Samples
+	images := &data.Samples{Shape: f.Formation.StoredShape(samples.Shape), Classes: samples.Classes}
 	for _, class := range samples.Held() {
 		for range n {
 			images.Y = append(images.Y, class)
 		}
 	}
 	images.X = make([]float32, images.Len()*images.Shape.Size())
-	if w.soft() {
+	if f.Soft {
 		images.Soft = make([]float32, images.Len()*samples.Classes)
 	}
-	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, Settings: registry.Changed(w.method), IPC: n, Seed: w.req.Seed, Pixels: w.budget.Pixels, Licence: w.budget.Licence, Recipe: w.recipe(form, images.Soft != nil), Bare: s.Bare,
-		Result: &distill.Result{Images: images, Formation: form, SmallestGroup: w.group(), Consumer: w.consumer()}})
+	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, Settings: registry.Changed(w.method), IPC: n, Seed: w.req.Seed, Pixels: w.budget.Pixels, Licence: w.budget.Licence, Recipe: artifact.Recommended(f.Recipe, f.Formation, f.Soft), Bare: bare,
+		Result: &distill.Result{Images: images, Formation: f.Formation, SmallestGroup: w.group(f), Consumer: f.Consumer}})
 	if err != nil {
 		return 0, err
 	}
@@ -260,7 +190,7 @@ func (w weigher) bytes(s Spending, n int) (int64, error) {
 	return size, nil
 }
 
-func (w weigher) why(s Spending, all bool) string {
+func (w weigher) why(s Spending, f distill.Outline, all bool) string {
 	images := "images"
 	if s.IPC == 1 {
 		images = "image"
@@ -274,8 +204,8 @@ func (w weigher) why(s Spending, all bool) string {
 	}
 	if all {
 		text += ", as many as the smallest class allows"
-		if n := behind(w.method); n > 1 {
-			text += fmt.Sprintf(" with %d samples for each", n)
+		if f.Behind > 1 {
+			text += fmt.Sprintf(" with %d samples for each", f.Behind)
 		}
 	}
 	if w.budget.Pixels == artifact.U4 {

@@ -73,8 +73,9 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		{"a licence and a card", quick, 0, "", 80_000, local, 2, false, false, "CC-BY-SA-4.0, of an institute with a long name"},
 		{"labels for a predictor", learned, 0, "", 9_000, local, 1, false, true, ""},
 	} {
-		local, pixels := c.local, Pixels(c.asked, c.method)
+		local := c.local
 		req := distill.Request{Samples: local, IPC: 1, Seed: 1 << 60, Formation: c.formation}
+		pixels := pixelsFor(t, c.asked, c.method, req)
 		s, err := Spend(task, c.method, req, Budget{Bytes: c.bytes, Pixels: pixels, Licence: c.licence})
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
@@ -169,9 +170,23 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 	}
 }
 
+func pixelsFor(t *testing.T, asked artifact.PixelType, m distill.Method, req distill.Request) artifact.PixelType {
+	t.Helper()
+	outline, err := m.Outline(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Pixels(asked, outline)
+}
+
 // Half a byte a pixel holds nearly twice the tiles, and is for tiles within the
 // range of real pixels.
 func TestHalfAByteIsForTiles(t *testing.T) {
+	ds := data.GlyphDigits()
+	local, err := data.Load(ds.Task, ds.Train, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		asked  artifact.PixelType
 		method distill.Method
@@ -182,14 +197,9 @@ func TestHalfAByteIsForTiles(t *testing.T) {
 		{"", coreset.DefaultGMM(), artifact.U8},
 		{"", trajectory.DefaultATT(), artifact.U8},
 	} {
-		if got := Pixels(c.asked, c.method); got != c.want {
+		if got := pixelsFor(t, c.asked, c.method, distill.Request{Samples: local}); got != c.want {
 			t.Errorf("%q, %s: %s, want %s", c.asked, c.method.Name(), got, c.want)
 		}
-	}
-	ds := data.GlyphDigits()
-	local, err := data.Load(ds.Task, ds.Train, nil)
-	if err != nil {
-		t.Fatal(err)
 	}
 	tiles := map[artifact.PixelType]int{}
 	for _, pixels := range []artifact.PixelType{artifact.U4, artifact.U8} {

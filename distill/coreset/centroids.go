@@ -59,6 +59,16 @@ func (k Clusters) With(settings map[string]string) (distill.Method, error) {
 	return k, err
 }
 
+// Outline implements distill.Method.
+func (k Clusters) Outline(req distill.Request) (distill.Outline, error) {
+	f, err := req.Asked()
+	o := distill.Outline{Formation: f, Grouped: true}
+	if k.Publish == PublishCentroids {
+		o.Behind = k.LeastGroup
+	}
+	return o, err
+}
+
 // Distill implements distill.Method.
 func (k Clusters) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
 	return byClass(ctx, req, "coreset-k-means", k.build)

@@ -2,7 +2,6 @@ package coreset
 
 import (
 	"context"
-	"errors"
 	"math"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -51,9 +50,18 @@ func (g GMM) With(settings map[string]string) (distill.Method, error) {
 	return g, err
 }
 
+// Outline implements distill.Method.
+func (GMM) Outline(req distill.Request) (distill.Outline, error) {
+	f, err := req.Plain()
+	return distill.Outline{Formation: f, Grouped: true, Behind: distill.LeastGroup}, err
+}
+
 // Distill implements distill.Method.
 func (g GMM) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
-	if err := errors.Join(req.Check(), req.Plain()); err != nil {
+	if err := req.Check(); err != nil {
+		return nil, err
+	}
+	if _, err := req.Plain(); err != nil {
 		return nil, err
 	}
 	held := req.Samples.Held()

@@ -36,6 +36,12 @@ func (h Herding) With(settings map[string]string) (distill.Method, error) {
 	return h, distill.Options{}.Set(h.Name(), settings)
 }
 
+// Outline implements distill.Method.
+func (Herding) Outline(req distill.Request) (distill.Outline, error) {
+	f, err := req.Asked()
+	return distill.Outline{Formation: f, Grouped: true}, err
+}
+
 // Distill implements distill.Method.
 func (h Herding) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
 	return byClass(ctx, req, "coreset-herding", real(herd))

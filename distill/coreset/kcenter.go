@@ -34,6 +34,12 @@ func (k KCenter) With(settings map[string]string) (distill.Method, error) {
 	return k, distill.Options{}.Set(k.Name(), settings)
 }
 
+// Outline implements distill.Method.
+func (KCenter) Outline(req distill.Request) (distill.Outline, error) {
+	f, err := req.Asked()
+	return distill.Outline{Formation: f, Grouped: true}, err
+}
+
 // Distill implements distill.Method.
 func (k KCenter) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
 	return byClass(ctx, req, "coreset-k-center", real(farthestFirst))

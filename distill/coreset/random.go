@@ -37,6 +37,12 @@ func (r Random) With(settings map[string]string) (distill.Method, error) {
 	return r, distill.Options{}.Set(r.Name(), settings)
 }
 
+// Outline implements distill.Method.
+func (Random) Outline(req distill.Request) (distill.Outline, error) {
+	f, err := req.Asked()
+	return distill.Outline{Formation: f, Grouped: true}, err
+}
+
 // Distill implements distill.Method.
 func (Random) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
 	if err := req.Check(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"slices"
 	"testing"
@@ -102,6 +103,10 @@ func Run(t *testing.T, m distill.Method) {
 		}
 	})
 	t.Run("makes the formation asked for, or refuses it", func(t *testing.T) { checkFormations(t, m, local) })
+	t.Run("says beforehand what its set will be like", func(t *testing.T) {
+		checkOutline(t, m, local)
+		checkOutline(t, m, Samples(local.Shape, 3, []int{0, 1, 2}, 30)) // every class of the task
+	})
 	t.Run("tells the truth about averaging", func(t *testing.T) {
 		r := do(t, 1, 1)
 		d, err := distill.Disclose(context.Background(), r.Images, local, r.Formation.Set())
@@ -238,6 +243,32 @@ func checkFormations(t *testing.T, m distill.Method, local *data.Samples) {
 	for _, factor := range []int{-1, 3, 9} {
 		if _, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Formation: factor}); !errors.Is(err, data.ErrFormation) {
 			t.Errorf("factor %d for %v: %v", factor, local.Shape, err)
+		}
+	}
+}
+
+// checkOutline compares what a method says of a set beforehand with the set, in
+// every formation that a request can ask for.
+func checkOutline(t *testing.T, m distill.Method, local *data.Samples) {
+	t.Helper()
+	for _, c := range []struct {
+		factor int
+		single bool
+	}{{0, false}, {0, true}, {1, false}, {2, false}, {2, true}, {3, false}} {
+		req := distill.Request{Samples: local, IPC: 2, Seed: 4, Formation: c.factor, Single: c.single}
+		o, err := m.Outline(req)
+		r, failed := m.Distill(context.Background(), req)
+		if err != nil || failed != nil {
+			if !errors.Is(err, data.ErrFormation) || !errors.Is(failed, data.ErrFormation) {
+				t.Errorf("%+v: %v beforehand, then %v", c, err, failed)
+			}
+			continue
+		}
+		if o.Formation != r.Formation.Set() || o.Consumer != r.Consumer || !reflect.DeepEqual(o.Recipe, r.Recipe) || o.Soft != (r.Images.Soft != nil) || !o.Grouped && r.SmallestGroup > 0 {
+			t.Errorf("%+v: %+v beforehand; then %+v for %q, recipe %+v, soft %t, smallest group %d", c, o, r.Formation, r.Consumer, r.Recipe, r.Images.Soft != nil, r.SmallestGroup)
+		}
+		if lowest, highest := slices.Min(local.X), slices.Max(local.X); o.InRange && (slices.Min(r.Images.X) < lowest || slices.Max(r.Images.X) > highest) {
+			t.Errorf("%+v: values from %g to %g, those of the samples from %g to %g", c, slices.Min(r.Images.X), slices.Max(r.Images.X), lowest, highest)
 		}
 	}
 }

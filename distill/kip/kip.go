@@ -5,7 +5,6 @@ package kip
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -162,9 +161,19 @@ const checkpointEvery = 100
 // reportEvery is the number of steps between two reports.
 const reportEvery = 10
 
+// Outline implements distill.Method.
+func (k KIP) Outline(req distill.Request) (distill.Outline, error) {
+	f, err := req.Plain()
+	return distill.Outline{Formation: f, Consumer: "ntk:" + strconv.Itoa(k.Depth), Soft: k.resolved(req.Samples, req.IPC).Labels == Learned, Grouped: k.Start == Real}, err
+}
+
 // Distill implements distill.Method.
 func (k KIP) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
-	if err := errors.Join(req.Check(), req.Plain()); err != nil {
+	if err := req.Check(); err != nil {
+		return nil, err
+	}
+	outline, err := k.Outline(req)
+	if err != nil {
 		return nil, err
 	}
 	if err := k.checkOfficial(req); err != nil {
@@ -181,7 +190,7 @@ func (k KIP) Distill(ctx context.Context, req distill.Request) (*distill.Result,
 	if err := r.all(ctx); err != nil {
 		return nil, err
 	}
-	out := &distill.Result{Images: r.result(), Consumer: "ntk:" + strconv.Itoa(k.Depth)}
+	out := &distill.Result{Images: r.result(), Consumer: outline.Consumer}
 	if k.Start == Real {
 		// Noise can hide a sample from the distance that nearest_real measures.
 		out.SmallestGroup = 1

@@ -91,21 +91,49 @@ func (l LabelSolve) With(settings map[string]string) (distill.Method, error) {
 	return l, err
 }
 
-// Distill implements distill.Method.
-func (l LabelSolve) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
+// start is the method that makes the images.
+func (l LabelSolve) start() (distill.Method, error) {
 	at := slices.IndexFunc(starts, func(m distill.Method) bool { return m.Name() == l.Start })
 	if at < 0 {
 		return nil, fmt.Errorf("%w: start is %q", distill.ErrOption, l.Start)
 	}
+	return starts[at], nil
+}
+
+// Outline implements distill.Method.
+func (l LabelSolve) Outline(req distill.Request) (distill.Outline, error) {
+	start, err := l.start()
+	if err != nil {
+		return distill.Outline{}, err
+	}
+	o, err := start.Outline(req)
+	o.Consumer = "ntk:" + strconv.Itoa(l.Depth)
+	o.Soft = l.Labels == Solved || l.Labels == Auto && len(req.Samples.Held()) == req.Samples.Classes
+	return o, err
+}
+
+// Distill implements distill.Method.
+func (l LabelSolve) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
+	start, err := l.start()
+	if err != nil {
+		return nil, err
+	}
+	if err := req.Check(); err != nil {
+		return nil, err
+	}
+	outline, err := l.Outline(req)
+	if err != nil {
+		return nil, err
+	}
 	inner := req
 	inner.Progress, inner.Checkpoint, inner.Resume = nil, nil, nil
-	out, err := starts[at].Distill(ctx, inner)
+	out, err := start.Distill(ctx, inner)
 	if err != nil {
 		return nil, err
 	}
 	req.Report(distill.Progress{Done: 1, Total: 2, Loss: math.NaN()})
-	out.Consumer = "ntk:" + strconv.Itoa(l.Depth)
-	if l.Labels == Solved || l.Labels == Auto && len(req.Samples.Held()) == req.Samples.Classes {
+	out.Consumer = outline.Consumer
+	if outline.Soft {
 		if err := l.solve(ctx, req, out); err != nil {
 			return nil, err
 		}

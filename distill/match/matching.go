@@ -89,6 +89,16 @@ func (m Matching) check() error {
 	return nil
 }
 
+// Outline implements distill.Method.
+func (m Matching) Outline(req distill.Request) (distill.Outline, error) {
+	f, err := tiling.FormationFor(req, m.Formation)
+	if err != nil {
+		return distill.Outline{}, err
+	}
+	recipe := tiling.Recipe(req, m.Augment, m.View, f)
+	return distill.Outline{Formation: f, Recipe: &recipe, InRange: true, Grouped: m.Start == tiling.Real}, nil
+}
+
 // adam is the constants of the step after step, its rate along half a cosine.
 func (m Matching) adam(step int) kernel.AdamStep {
 	rate := train.Recipe{LR: m.Rate, Schedule: train.Cosine}.Rate(step, m.Iterations)
@@ -129,8 +139,7 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}
-	recipe := tiling.Recipe(req, r.Augment, r.View, r.formation)
-	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe}
+	out := &distill.Result{Images: images, Formation: r.formation, Recipe: r.recipe}
 	if r.Matching.Start == tiling.Real {
 		out.SmallestGroup = 1
 	}

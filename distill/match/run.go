@@ -6,6 +6,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/tiling"
+	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
@@ -17,6 +18,7 @@ type run struct {
 	method    matcher
 	req       distill.Request
 	formation data.Formation
+	recipe    *train.Recipe
 	tile      data.Shape
 	held      []int   // classes
 	members   [][]int // samples of each class
@@ -37,13 +39,14 @@ func newRun(ctx context.Context, pool *kernel.Pool, method matcher, req distill.
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	formation, err := tiling.FormationFor(req, m.Formation)
+	outline, err := method.Outline(req)
 	if err != nil {
 		return nil, err
 	}
+	formation := outline.Formation
 	perClass := req.IPC * formation.Tiles()
 	m = m.suited(req, perClass)
-	r := &run{Matching: m, perClass: perClass, method: method, req: req, formation: formation, held: req.Samples.Held(), members: req.Samples.ByClass()}
+	r := &run{Matching: m, perClass: perClass, method: method, req: req, formation: formation, recipe: outline.Recipe, held: req.Samples.Held(), members: req.Samples.ByClass()}
 	r.rng = rand.New(&r.pcg)
 	name := method.Name()
 	r.streams.network, r.streams.inner, r.streams.draw = name+"-network", name+"-inner", name+"-draw"

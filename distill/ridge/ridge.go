@@ -95,9 +95,18 @@ func grid() []float64 {
 // validationShare of the samples choose lambda.
 const validationShare = 0.05
 
+// Outline implements distill.Method.
+func (r Ridge) Outline(req distill.Request) (distill.Outline, error) {
+	f, err := req.Plain()
+	return distill.Outline{Formation: f, Consumer: r.consumer(), Grouped: true}, err
+}
+
 // Distill implements distill.Method.
 func (r Ridge) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
-	if err := errors.Join(req.Check(), req.Plain()); err != nil {
+	if err := req.Check(); err != nil {
+		return nil, err
+	}
+	if _, err := req.Plain(); err != nil {
 		return nil, err
 	}
 	pool := kernel.NewPool(req.Cores())

@@ -285,7 +285,7 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 // controls gathers the random real images that each method is to be compared
 // with, one for each treatment, and notes them in the methods' rows.
 func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([]*gathered, error) {
-	plain := treatment{Formation: 1, Pixels: r.pixels(coreset.Random{}), Recipe: r.plan.recipe(train.DefaultRecipe())}
+	plain := treatment{Formation: 1, Pixels: r.plainPixels(), Recipe: r.plan.recipe(train.DefaultRecipe())}
 	names := map[treatment]string{}
 	for _, g := range methods {
 		if g.label == Random {

@@ -65,9 +65,10 @@ type Plan struct {
 // strategy, or All.
 type entry struct {
 	label  string
-	method distill.Method    // nil for the others
-	pooled *ridge.Ridge      // sent as statistics; nil for the others
-	fed    *federated.Config // nil for the others
+	method distill.Method     // nil for the others
+	pixels artifact.PixelType // of its images
+	pooled *ridge.Ridge       // sent as statistics; nil for the others
+	fed    *federated.Config  // nil for the others
 }
 
 // entries reads the plan's methods and checks all that can be checked before

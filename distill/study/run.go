@@ -14,7 +14,6 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
-	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -99,6 +98,9 @@ func newRunner(p Plan, opt Options) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.choosePixels(); err != nil {
+		return nil, err
+	}
 	r.print = fingerprint(r.train)
 	r.identity = []any{task.String(), r.print, fingerprint(r.test), kernel.Name()}
 	if r.mixed, err = r.someHoldAll(); err != nil {
@@ -116,9 +118,24 @@ func (r *runner) formation(e entry) int {
 	return r.plan.Formation
 }
 
-// pixels is how images of a method are stored.
-func (r *runner) pixels(m distill.Method) artifact.PixelType {
-	return auto.Pixels(r.plan.Pixels, m)
+// choosePixels decides how images of each method are stored.
+func (r *runner) choosePixels() error {
+	for i, e := range r.entries {
+		if e.method == nil {
+			continue
+		}
+		o, err := e.method.Outline(distill.Request{Samples: r.train, IPC: r.plan.IPC, Formation: r.formation(e)})
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrPlan, e.label, err)
+		}
+		r.entries[i].pixels = auto.Pixels(r.plan.Pixels, o)
+	}
+	return nil
+}
+
+// plainPixels is how real images are stored by themselves.
+func (r *runner) plainPixels() artifact.PixelType {
+	return auto.Pixels(r.plan.Pixels, distill.Outline{})
 }
 
 // pixelNames are the pixel types of the plan's methods.
@@ -128,12 +145,12 @@ func (r *runner) pixelNames() string {
 		if e.method == nil {
 			continue
 		}
-		if name := string(r.pixels(e.method)); !slices.Contains(names, name) {
+		if name := string(e.pixels); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	if names == nil { // models travel, no images
-		names = append(names, string(r.pixels(coreset.Random{})))
+		names = append(names, string(r.plainPixels()))
 	}
 	return strings.Join(names, ", ")
 }
@@ -155,7 +172,7 @@ func (r *runner) seed(ctx context.Context, seed int) (err error) {
 		if e.method == nil {
 			continue
 		}
-		g, err := r.gather(ctx, e.label, e.method, r.formation(e), r.pixels(e.method), seed)
+		g, err := r.gather(ctx, e.label, e.method, r.formation(e), e.pixels, seed)
 		if err != nil {
 			return err
 		}

@@ -250,7 +250,7 @@ func TestABudgetHoldsForMethodsAndControls(t *testing.T) {
 // Learned labels take four bytes a class, and are within the budget too.
 func TestABudgetHoldsWhereLabelsAreLearned(t *testing.T) {
 	p := smallPlan(t)
-	p.Methods, p.Consumers, p.Seeds, p.Budget = []string{"kip:steps=2", "label-solve", "kip:steps=2:labels=fixed"}, []string{"ntk:1"}, 1, 6000
+	p.Methods, p.Consumers, p.Seeds, p.Budget = []string{"kip:steps=2", "label-solve:start=random", "kip:steps=2:labels=fixed"}, []string{"ntk:1"}, 1, 6000
 	p.Split = data.Split{Kind: data.IID, Clients: 1}
 	for _, r := range run(t, t.Context(), p, Options{Dir: t.TempDir()}).Rows {
 		if r.Method != All && (r.Bytes.Up > p.Budget || r.Bytes.Up < p.Budget-700) {

@@ -17,7 +17,7 @@ const UsualFormation = 2
 // for does not: it fails with data.ErrFormation.
 func FormationFor(req distill.Request, own int) (data.Formation, error) {
 	if req.Formation > 0 {
-		return req.StoredAs(req.Formation), nil
+		return req.Asked()
 	}
 	f := req.StoredAs(own)
 	err := f.Validate(req.Samples.Shape)

@@ -20,6 +20,7 @@ import (
 type run struct {
 	Method
 	req       distill.Request
+	outline   distill.Outline
 	formation data.Formation
 	tile      data.Shape
 	perClass  int
@@ -39,9 +40,10 @@ func newRun(m Method, req distill.Request) (*run, error) {
 	m.Augment = tiling.Suited(m.Augment, req)
 	r := &run{Method: m, req: req}
 	var err error
-	if r.formation, err = tiling.FormationFor(req, m.Formation); err != nil {
+	if r.outline, err = m.Outline(req); err != nil {
 		return nil, err
 	}
+	r.formation = r.outline.Formation
 	if r.strategy, err = tiling.Augmentation(m.Augment); err != nil {
 		return nil, err
 	}
@@ -151,8 +153,7 @@ func (r *run) result() (*distill.Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
-	recipe := tiling.Recipe(r.req, r.Augment, tiling.ViewWhole, r.formation)
-	out := &distill.Result{Images: images, Formation: r.formation, Recipe: &recipe, Warnings: r.warnings()}
+	out := &distill.Result{Images: images, Formation: r.formation, Recipe: r.outline.Recipe, Warnings: r.warnings()}
 	if r.Start == tiling.Real {
 		out.SmallestGroup = 1
 	}

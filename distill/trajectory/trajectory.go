@@ -161,6 +161,16 @@ func (m Method) With(settings map[string]string) (distill.Method, error) {
 	return m, err
 }
 
+// Outline implements distill.Method.
+func (m Method) Outline(req distill.Request) (distill.Outline, error) {
+	f, err := tiling.FormationFor(req, m.Formation)
+	if err != nil {
+		return distill.Outline{}, err
+	}
+	recipe := tiling.Recipe(req, m.Augment, tiling.ViewWhole, f)
+	return distill.Outline{Formation: f, Recipe: &recipe, Soft: m.Labels == Learned, Grouped: m.Start == tiling.Real}, nil
+}
+
 // Distill implements distill.Method.
 func (m Method) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
 	if err := req.Check(); err != nil {

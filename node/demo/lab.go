@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,7 +12,6 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/coreset"
-	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -63,13 +61,11 @@ func (l *lab) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.choice = choice{method: a.Method, why: a.Why, formation: data.NewFormation(1), pixels: auto.Pixels("", a.Method), recipe: train.DefaultRecipe()}
-	if factor, err := strconv.Atoi(a.Method.Settings()["formation"]); err == nil {
-		if l.formation, err = tiling.FormationFor(req, factor); err != nil {
-			return err
-		}
-		l.recipe = tiling.Recipe(req, tiling.Suitable, a.Method.Settings()["view"], l.formation)
+	o, err := a.Method.Outline(req)
+	if err != nil {
+		return err
 	}
+	l.choice = choice{method: a.Method, why: a.Why, formation: o.Formation, pixels: auto.Pixels("", o), recipe: *artifact.Recommended(o.Recipe, o.Formation, o.Soft)}
 	return nil
 }
 
