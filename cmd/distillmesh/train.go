@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/distillmesh/distillmesh/configs"
 	"github.com/distillmesh/distillmesh/distill/artifact"
@@ -81,16 +82,13 @@ func (a *app) trainCommand() *cobra.Command {
 	f.Uint64Var(&opt.Seed, "seed", 0, "seed of weights and batches")
 	f.IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
 	f.BoolVar(&opt.Publish, "publish", false, "announce the model to the mesh")
-	addRecipeFlags(c, &recipe)
+	bindRecipe(f, &recipe)
 	return a.readFlags(c, false)
 }
 
-// recipeFlags are the flags that say how to train.
-var recipeFlags = []string{"optimizer", "lr", "schedule", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps", "augment", "elastic", "cutmix", "smooth", "coarse"}
-
-// addRecipeFlags binds them to a recipe, which holds their defaults.
-func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
-	f := c.Flags()
+// bindRecipe adds the flags that say how to train to a set of flags; their defaults
+// are what the recipe holds.
+func bindRecipe(f *pflag.FlagSet, r *train.Recipe) {
 	f.StringVar(&r.Optimizer, "optimizer", r.Optimizer, "adam or sgd")
 	f.Float64Var(&r.LR, "lr", r.LR, "learning rate")
 	f.StringVar(&r.Schedule, "schedule", r.Schedule, "of the learning rate: cosine, or \"\" for none (default: none)")
@@ -112,13 +110,13 @@ func addRecipeFlags(c *cobra.Command, r *train.Recipe) {
 func adjustment(c *cobra.Command) func(*train.Recipe) {
 	return func(r *train.Recipe) {
 		given := c.Flags().Changed
-		var parts cobra.Command
-		addRecipeFlags(&parts, r)
-		for _, name := range recipeFlags {
-			if given(name) {
-				_ = parts.Flags().Set(name, c.Flags().Lookup(name).Value.String()) // it was read from text like this
+		var parts pflag.FlagSet
+		bindRecipe(&parts, r)
+		parts.VisitAll(func(part *pflag.Flag) {
+			if given(part.Name) {
+				_ = part.Value.Set(c.Flags().Lookup(part.Name).Value.String()) // it was read from text like this
 			}
-		}
+		})
 		if r.MaxSteps > 0 && given("max-steps") && !given("min-steps") {
 			r.MinSteps = min(r.MinSteps, r.MaxSteps)
 		}
