@@ -62,7 +62,7 @@ func (d *distilling) run(ctx context.Context, samples *data.Samples, report Repo
 		if state != nil {
 			report.say(Progress{Stage: "resume an interrupted distillation"})
 		}
-		req.Resume, req.Checkpoint = state, d.keep
+		req.Resume, req.Checkpoint = state, patient(ctx, report, d.keep)
 	}
 	result, err := d.method.Distill(ctx, req)
 	if errors.Is(err, distill.ErrState) {
@@ -83,6 +83,23 @@ func (d *distilling) keep(state []byte) error {
 		return err
 	}
 	return checkpoint.WriteFile(d.path, state)
+}
+
+// patient is keep, but work goes on when a state cannot be kept, on a full disk
+// say, and that is said once. Of work that is interrupted the state matters.
+func patient[State any](ctx context.Context, report Report, keep func(State) error) func(State) error {
+	told := false
+	return func(s State) error {
+		err := keep(s)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if !told {
+			report.say(Progress{Note: fmt.Sprintf("no state can be kept to resume from, the work goes on: %v", err)})
+		}
+		told = true
+		return nil
+	}
 }
 
 // begun tells whether there is a state to go on from.

@@ -213,7 +213,7 @@ func (r *run) fit(ctx context.Context, spec *model.Spec, samples *data.Samples, 
 		r.resume = state
 		options.Resume = state
 		options.CheckpointEvery = checkpointEvery
-		options.Checkpoint = func(s train.State) error { return writeState(r.path, s) }
+		options.Checkpoint = patient(ctx, report, func(s train.State) error { return writeState(r.path, s) })
 	}
 	trained, err := spec.Fit(ctx, samples, r.recipe, options)
 	var stopped *train.Interrupted
