@@ -77,7 +77,13 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 		}
 		return removeIfThere(r.store.state(file, s.Round-1))
 	}
-	stage := r.stage(fmt.Sprintf("%s on %s, seed %d", e.label, consumer, seed), config.Rounds*len(r.parts), "clients")
+	active := 0
+	for _, part := range r.parts {
+		if len(part) > 0 {
+			active++
+		}
+	}
+	stage := r.stage(fmt.Sprintf("%s on %s, seed %d", e.label, consumer, seed), (config.Rounds-t.Round)*config.Takes(active), "clients")
 	opt.Client = func(done, clients int) { stage.step() }
 	if _, err := federated.Run(ctx, net, r.clients(), config, opt); err != nil {
 		return fmt.Errorf("%s on %s, seed %d: %w", e.label, consumer, seed, err)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -98,6 +99,29 @@ func TestTheDocumentDoesNotDependOnWorkersOrInterruptions(t *testing.T) {
 	}
 	if interruptions < 5 {
 		t.Errorf("%d interruptions tell little", interruptions)
+	}
+}
+
+// Every stage ends where it says it would, federated rounds of a few clients too.
+func TestStagesReachTheirEnd(t *testing.T) {
+	p := smallPlan(t)
+	p.Methods, p.Seeds, p.Consumers = []string{"gmm", "fedavg:rounds=2:epochs=1:fraction=0.5"}, 1, []string{"mlp"}
+	var mu sync.Mutex
+	last := map[string]Progress{}
+	run(t, t.Context(), p, Options{Dir: t.TempDir(), Report: func(now Progress) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now.Total > 0 && now.Done >= last[now.Stage].Done {
+			last[now.Stage] = now
+		}
+	}})
+	for stage, now := range last {
+		if now.Done != now.Total {
+			t.Errorf("%s: %d of %d %s at the end", stage, now.Done, now.Total, now.Unit)
+		}
+	}
+	if len(last) < 3 {
+		t.Errorf("stages %v", last)
 	}
 }
 

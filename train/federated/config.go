@@ -108,10 +108,15 @@ func (c Config) LocalSteps(n int) int {
 	return c.Epochs * ((n + c.Batch - 1) / c.Batch)
 }
 
+// Takes is how many clients each round takes out of those that have samples.
+func (c Config) Takes(active int) int {
+	return min(active, max(1, int(math.Round(c.Fraction*float64(active)))))
+}
+
 // choose is the clients of a round, ascending, out of those that have samples.
 // It depends on the seed and the round alone.
 func (c Config) choose(active []int, round int) []int {
-	n := min(len(active), max(1, int(math.Round(c.Fraction*float64(len(active))))))
+	n := c.Takes(len(active))
 	if n == len(active) {
 		return active
 	}
