@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // envPrefix starts the environment variables: mesh.name is
@@ -89,29 +91,9 @@ func setText(field reflect.Value, value string) error {
 func nearestKey(key string) string {
 	best, at := len(key)+64, ""
 	for _, k := range Keys() {
-		if d := editDistance(key, k); d < best {
+		if d := levenshtein.ComputeDistance(key, k); d < best {
 			best, at = d, k
 		}
 	}
 	return at
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // ErrOption is wrapped when an option is unknown or its value out of range.
@@ -128,26 +130,8 @@ func (o Options) Set(method string, values map[string]string) error {
 
 // nearest is the known name with the least edit distance.
 func (o Options) nearest(name string) string {
-	best := slices.MinFunc(o, func(a, b Option) int { return editDistance(name, a.Name) - editDistance(name, b.Name) })
+	best := slices.MinFunc(o, func(a, b Option) int {
+		return levenshtein.ComputeDistance(name, a.Name) - levenshtein.ComputeDistance(name, b.Name)
+	})
 	return best.Name
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
