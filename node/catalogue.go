@@ -200,7 +200,7 @@ func (n *Node) resolveRoot(ctx context.Context, name string) (cid.Cid, error) {
 	}
 	var found []cid.Cid
 	note := func(c cid.Cid) {
-		if hasPrefix(c, name) && !slices.ContainsFunc(found, c.Equals) {
+		if isNamed(c, name) && !slices.ContainsFunc(found, c.Equals) {
 			found = append(found, c)
 		}
 	}
@@ -216,11 +216,11 @@ func (n *Node) resolveRoot(ctx context.Context, name string) (cid.Cid, error) {
 	}
 	switch len(found) {
 	case 0:
-		return cid.Undef, Fail(CodeNotFound, "list with 'distillmesh ls', 'distillmesh ls --remote' or 'distillmesh models ls'", "nothing known begins with %q", name)
+		return cid.Undef, Fail(CodeNotFound, "list with 'distillmesh ls', 'distillmesh ls --remote' or 'distillmesh models ls'", "nothing known is called %q", name)
 	case 1:
 		return found[0], nil
 	}
-	return cid.Undef, Fail(CodeUsage, "type more of it", "%d CIDs begin with %q", len(found), name)
+	return cid.Undef, Fail(CodeUsage, "type more of it", "%d CIDs are called %q", len(found), name)
 }
 
 // taskOfRoot is the task under which a root is pinned or announced.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-
-	"github.com/ipfs/go-cid"
+	"strings"
+	"unicode"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -29,12 +29,40 @@ var RegisterData = newOp("data-register", func(n *Node, ctx context.Context, req
 			return None{}, err
 		}
 	}
-	return None{}, n.notes.change(func(all *notes) {
+	return None{}, n.notes.try(func(all *notes) error {
 		for _, r := range req {
+			if there, ok := all.Data[r.Name]; ok && there.Path != r.Path {
+				return Fail(CodeUsage, "choose another --name, or forget it first with 'distillmesh data rm "+r.Name+"'", "%s is registered already, of %s", r.Name, there.Path)
+			}
 			all.Data[r.Name] = r.DataEntry
 		}
+		return nil
 	})
 })
+
+// ForgetData strikes a data set and the parts split from it off the register, the
+// files stay. It returns the names.
+var ForgetData = newOp("data-forget", func(n *Node, _ context.Context, name string, _ Report) (gone []string, err error) {
+	return gone, n.notes.try(func(all *notes) error {
+		e, ok := all.Data[name]
+		if !ok {
+			return noData(name)
+		}
+		for other, part := range all.Data {
+			if other == name || e.Split == nil && part.Split != nil && strings.HasPrefix(other, name+".") && part.Path == e.Path {
+				gone = append(gone, other)
+				delete(all.Data, other)
+			}
+		}
+		slices.Sort(gone)
+		return nil
+	})
+})
+
+// noData says that a name is not registered.
+func noData(name string) error {
+	return Fail(CodeUsage, "list them with 'distillmesh data ls', register one with 'distillmesh data add PATH'", "no data set %q", name)
+}
 
 // DataRegistration is an entry with the document of its task.
 type DataRegistration struct {
@@ -64,6 +92,9 @@ func AddData(ctx context.Context, c Conn, path string, opt AddOptions, report Re
 	path, err := absolute(path)
 	if err != nil {
 		return DataEntry{}, err
+	}
+	if strings.ContainsFunc(opt.Name, func(r rune) bool { return !unicode.IsGraphic(r) || r == '/' || r == '\\' }) {
+		return DataEntry{}, Fail(CodeUsage, "choose another --name", "%q is no name for data", opt.Name)
 	}
 	e := DataEntry{Name: opt.Name, Path: path, Reading: opt.Reading, Holdout: opt.Holdout}
 	ds, err := e.open(task)
@@ -179,7 +210,7 @@ func findData(ctx context.Context, c Conn, name string) (DataEntry, error) {
 	if i := slices.IndexFunc(all, func(e DataEntry) bool { return e.Name == name }); i >= 0 {
 		return all[i], nil
 	}
-	return DataEntry{}, Fail(CodeUsage, "list them with 'distillmesh data ls', register one with 'distillmesh data add PATH'", "no data set %q", name)
+	return DataEntry{}, noData(name)
 }
 
 // openEntry opens the files behind an entry by its task.
@@ -235,17 +266,24 @@ func (d *OpenData) TestSamples() (*data.Samples, error) {
 	return data.Load(d.Task, d.Test, nil)
 }
 
-// testDataFor finds a registered data set of a task that has a test part; nil
-// when there is none.
-func testDataFor(ctx context.Context, c Conn, task cid.Cid) (*OpenData, error) {
+// testDataFor finds a registered data set of a task that has a test part and can
+// be opened; nil when there is none. What cannot be opened is reported.
+func testDataFor(ctx context.Context, c Conn, task string, report Report) (*OpenData, error) {
 	all, err := ListData.Do(ctx, c, None{}, nil)
 	if err != nil {
 		return nil, err
 	}
+	gone := map[string]bool{} // parts of one data set share a path
 	for _, e := range all {
-		if e.Task == task.String() && e.Test > 0 {
-			return OpenLocal(ctx, c, e.Name)
+		if e.Task != task || e.Test == 0 || gone[e.Path] {
+			continue
 		}
+		d, err := OpenLocal(ctx, c, e.Name)
+		if err == nil || ctx.Err() != nil {
+			return d, err
+		}
+		gone[e.Path] = true
+		report.say(Progress{Note: fmt.Sprintf("%s cannot test the model: %v ('distillmesh data rm %s' forgets it)", e.Name, err, e.Name)})
 	}
 	return nil, nil
 }

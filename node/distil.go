@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -229,7 +230,11 @@ func ReadSets(ctx context.Context, c Conn, roots []string) (sets []*artifact.Set
 		}
 		_, set, _, err := ReadSetHere(ctx, c, root)
 		if err != nil {
-			return nil, fmt.Errorf("set %s: %w", root, err)
+			err = fmt.Errorf("set %s: %w", root, err)
+			if errors.Is(err, artifact.ErrInvalid) {
+				err = Fail(CodeVerify, "it is damaged here, or made by an incompatible version: let go of it with 'distillmesh rm "+root[:24]+"', and get it again", "%w", err)
+			}
+			return nil, err
 		}
 		sets = append(sets, set)
 	}

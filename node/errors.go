@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 
 	"github.com/distillmesh/distillmesh/configs"
 	"github.com/distillmesh/distillmesh/distill"
@@ -89,15 +90,17 @@ var known = []struct {
 	{data.ErrUnknownData, CodeUsage, "name its task with --task ('distillmesh task ls' lists them), or make one of it: 'distillmesh task new NAME --from PATH'"},
 	{data.ErrNoData, CodeUsage, "give one of: " + data.Formats + "; or " + data.GlyphPath},
 	{data.ErrInvalidTask, CodeUsage, "see docs/formats.md for what a task holds"},
-	{configs.ErrInvalid, CodeUsage, "edit config.toml in the node's home"},
+	{configs.ErrInvalid, CodeUsage, "'distillmesh config show' says what is in force: config.toml in the node's home, the environment, or a flag"},
 	{distill.ErrOption, CodeUsage, "'distillmesh distill --help' lists the options of each method"},
 	{distill.ErrUnknown, CodeUsage, "choose one of those with --method"},
 	{distill.ErrTooFew, CodeUsage, "ask for fewer images per class with --ipc"},
 	{train.ErrDiverged, CodeFailed, "a smaller --lr may help"},
-	{distill.ErrBudget, CodeUsage, "ask for at least one image per class with --ipc, or for a larger --budget"},
+	{distill.ErrBudget, CodeUsage, "ask for a larger --budget, or instead of one for at least one image per class with --ipc"},
 	{data.ErrFormation, CodeUsage, "ask for --formation 1, or for a factor that divides the sides of the images"},
 	{distill.ErrNoSamples, CodeUsage, "list the data sets with 'distillmesh data ls'"},
 	{fs.ErrNotExist, CodeUsage, "check the path"},
+	{fs.ErrPermission, CodeUsage, "check who may read and write there, or set DISTILLMESH_PATH to a folder of yours"},
+	{syscall.ENOSPC, CodeFailed, "free space on this disk, or set DISTILLMESH_PATH to a folder on another"},
 }
 
 // Describe turns any error into what the edge shows.

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/gofrs/flock"
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/distillmesh/distillmesh/configs"
@@ -121,12 +122,22 @@ func (h Home) ID() (string, error) {
 	if err := h.check(); err != nil {
 		return "", err
 	}
-	key, err := p2p.LoadOrCreateIdentity(h.file("identity"))
+	key, err := h.key()
 	if err != nil {
 		return "", err
 	}
 	id, err := peer.IDFromPrivateKey(key)
 	return id.String(), err
+}
+
+// key reads the node's key. A home without one is another node's no more: only
+// init makes keys.
+func (h Home) key() (crypto.PrivKey, error) {
+	key, err := p2p.LoadIdentity(h.file("identity"))
+	if err != nil {
+		return nil, Fail(CodeFailed, "bring the file back from a copy; without it the node cannot withdraw what it announced, and a new home has to be made", "%w", err)
+	}
+	return key, nil
 }
 
 // check refuses a home that was not made or that a newer program made.

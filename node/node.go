@@ -90,7 +90,7 @@ func open(ctx context.Context, h Home, cfg configs.Config, log *slog.Logger) (_ 
 	if n.lock, err = h.lock(); err != nil {
 		return nil, err
 	}
-	if n.key, err = p2p.LoadOrCreateIdentity(h.file("identity")); err != nil {
+	if n.key, err = h.key(); err != nil {
 		return nil, err
 	}
 	if n.id, err = peer.IDFromPrivateKey(n.key); err != nil {

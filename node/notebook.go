@@ -86,16 +86,25 @@ func openNotebook(path string) (*notebook, error) {
 
 // change applies f and writes the file; on a failed write nothing has changed.
 func (b *notebook) change(f func(*notes)) error {
+	return b.try(func(n *notes) error {
+		f(n)
+		return nil
+	})
+}
+
+// try is change by what may fail: then nothing has changed either.
+func (b *notebook) try(f func(*notes) error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before, err := json.Marshal(b.n)
 	if err != nil {
 		return err
 	}
-	f(&b.n)
-	after, err := json.MarshalIndent(b.n, "", "  ")
-	if err == nil {
-		err = checkpoint.WriteFile(b.path, append(after, '\n'))
+	if err = f(&b.n); err == nil {
+		var after []byte
+		if after, err = json.MarshalIndent(b.n, "", "  "); err == nil {
+			err = checkpoint.WriteFile(b.path, append(after, '\n'))
+		}
 	}
 	if err != nil {
 		b.n = notes{}

@@ -114,7 +114,7 @@ func (n *Node) findTasks(ctx context.Context, name string) (found []cid.Cid) {
 		return found
 	}
 	for _, c := range known {
-		if hasPrefix(c, name) {
+		if isNamed(c, name) {
 			found = append(found, c)
 		}
 	}
@@ -211,7 +211,9 @@ func (i TaskInfo) Task() *data.Task {
 	return t
 }
 
-// hasPrefix reports whether a typed prefix names c; at least four characters.
-func hasPrefix(c cid.Cid, prefix string) bool {
-	return len(prefix) >= 4 && strings.HasPrefix(c.String(), prefix)
+// isNamed reports whether what was typed names c: its first characters, at least
+// four, or the form of lists, bafy..r6udqjpq.
+func isNamed(c cid.Cid, typed string) bool {
+	first, last, _ := strings.Cut(typed, "..")
+	return len(first) >= 4 && strings.HasPrefix(c.String(), first) && strings.HasSuffix(c.String(), last)
 }

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/ipfs/go-cid"
-
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
@@ -89,6 +87,10 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	if err != nil {
 		return TrainResult{}, err
 	}
+	test, err := testDataFor(ctx, c, info.CID, report)
+	if err != nil {
+		return TrainResult{}, err
+	}
 	run := newRun(opt, recipe, info.CID)
 	trained, err := run.fit(ctx, spec, samples, report)
 	if err != nil {
@@ -98,7 +100,7 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	if spec.Iterative() {
 		draft.Recipe = &recipe
 	}
-	if draft.Accuracy, err = measureHere(ctx, c, info.CID, trained, report); err != nil {
+	if draft.Accuracy, err = measureHere(ctx, test, trained, report); err != nil {
 		return TrainResult{}, err
 	}
 	stored, err := storeModel(ctx, c, info.CID, draft, opt.Publish)
@@ -134,7 +136,8 @@ func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report Re
 	before := recipe
 	opt.Adjust(&recipe)
 	if err := recipe.Validate(); err != nil {
-		return recipe, false, Fail(CodeUsage, fmt.Sprintf("without a flag it is %+v: change what goes with yours too", before), "the sets' recipe, changed so: %w", err)
+		usual, _ := json.Marshal(before) // numbers and words
+		return recipe, false, Fail(CodeUsage, fmt.Sprintf("without a flag it is %s: change what goes with yours too", usual), "the sets' recipe, changed so: %w", err)
 	}
 	return recipe, own && recipe == before, nil
 }
@@ -143,7 +146,11 @@ func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report Re
 func parseModel(name string, task *data.Task) (*model.Spec, error) {
 	spec, err := model.Parse(name, task.Shape, len(task.Classes))
 	if err != nil {
-		return nil, Fail(CodeUsage, "choose auto, "+model.Names+" with --model", "%w", err)
+		names := model.Names
+		if task.Shape.H == 1 && task.Shape.W == 1 {
+			names = model.TableNames
+		}
+		return nil, Fail(CodeUsage, "choose auto, "+names+" with --model", "%w", err)
 	}
 	return spec, nil
 }
@@ -157,7 +164,7 @@ func chooseSets(ctx context.Context, c Conn, task TaskInfo, asked []string) ([]s
 	}
 	if len(asked) == 0 {
 		if len(held) == 0 {
-			return nil, Fail(CodeUsage, "fetch some with 'distillmesh gather --task "+task.Name+"'", "no set of task %s is here", task.Name)
+			return nil, Fail(CodeNotFound, "see what is announced with 'distillmesh ls --remote', fetch it with 'distillmesh gather --task "+task.Name+"'", "no set of task %s is here", task.Name)
 		}
 		return held, nil
 	}
@@ -256,18 +263,18 @@ func writeState(path string, s train.State) error {
 	return checkpoint.WriteFile(path, file)
 }
 
-// measureHere evaluates on registered test data of the task; nil when there is
-// none.
-func measureHere(ctx context.Context, c Conn, task string, trained train.Classifier, report Report) (*artifact.Measurement, error) {
-	id, err := cid.Decode(task)
-	if err != nil {
-		return nil, err
+// measureHere evaluates a model that was just trained on test data, if there are
+// any; what cannot be read is said, and loses no model.
+func measureHere(ctx context.Context, test *OpenData, trained train.Classifier, report Report) (*artifact.Measurement, error) {
+	if test == nil {
+		return nil, nil
 	}
-	local, err := testDataFor(ctx, c, id)
-	if err != nil || local == nil {
-		return nil, err
+	got, err := measure(ctx, test, trained, report)
+	if err != nil && ctx.Err() == nil {
+		report.say(Progress{Note: fmt.Sprintf("the model is kept, but was not measured: %v", err)})
+		return nil, nil
 	}
-	return measure(ctx, local, trained, report)
+	return got, err
 }
 
 func measure(ctx context.Context, local *OpenData, trained train.Classifier, report Report) (*artifact.Measurement, error) {
@@ -316,16 +323,15 @@ func EvalModel(ctx context.Context, c Conn, name, dataName string, report Report
 	if dataName != "" {
 		local, err = OpenLocal(ctx, c, dataName)
 	} else {
-		var id cid.Cid
-		if id, err = cid.Decode(content.Task); err == nil {
-			local, err = testDataFor(ctx, c, id)
-		}
+		local, err = testDataFor(ctx, c, content.Task, report)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return Evaluation{}, err
-	}
-	if local == nil || local.Entry.Task != content.Task {
+	case local == nil:
 		return Evaluation{}, Fail(CodeUsage, "register some with 'distillmesh data add PATH'", "no registered test data of task %s", m.Manifest.TaskName)
+	case local.Entry.Task != content.Task:
+		return Evaluation{}, Fail(CodeUsage, "leave out --data for data of its task", "%s is of task %s, the model of %s", dataName, local.Task.Name, m.Manifest.TaskName)
 	}
 	got, err := measure(ctx, local, m.Trained, report)
 	if err != nil {

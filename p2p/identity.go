@@ -15,14 +15,20 @@ import (
 // maxKeyFile bounds an identity file; an Ed25519 key takes 68 bytes.
 const maxKeyFile = 4 << 10
 
-// LoadOrCreateIdentity reads the node's Ed25519 key from path, or makes one and
-// writes it with mode 0600. A file that others can read, or that is not such a
-// key, is an error: an identity is never replaced silently.
+// LoadOrCreateIdentity is LoadIdentity or, where there is no file, makes a key and
+// writes it with mode 0600.
 func LoadOrCreateIdentity(path string) (crypto.PrivKey, error) {
-	data, err := os.ReadFile(path)
+	key, err := LoadIdentity(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return createIdentity(path)
 	}
+	return key, err
+}
+
+// LoadIdentity reads the node's Ed25519 key from path. A file that others can read,
+// or that is not such a key, is an error: an identity is never replaced silently.
+func LoadIdentity(path string) (crypto.PrivKey, error) {
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("load identity: %w", err)
 	}
@@ -65,7 +71,7 @@ func createIdentity(path string) (crypto.PrivKey, error) {
 	}
 	if err := os.Link(f.Name(), path); err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			return LoadOrCreateIdentity(path)
+			return LoadIdentity(path)
 		}
 		// Some file systems have no hard links.
 		if err := os.Rename(f.Name(), path); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) dataCommand() *cobra.Command {
-	return group("data", "Local data sets: register, list, split", a.dataAddCommand(), a.dataListCommand(), a.dataSplitCommand())
+	return group("data", "Local data sets: register, list, split, forget", a.dataAddCommand(), a.dataListCommand(), a.dataSplitCommand(), a.dataRemoveCommand())
 }
 
 func (a *app) dataAddCommand() *cobra.Command {
@@ -57,20 +57,6 @@ func addReadingFlags(c *cobra.Command, r *data.Reading) {
 	f.BoolVar(&r.Resize, "resize", false, "resample pictures of another size: to that of the task, or without a task to that of most pictures")
 }
 
-// whiteValue is a flag for the value of white, which not every number is.
-type whiteValue float64
-
-func (w *whiteValue) String() string { return strconv.FormatFloat(float64(*w), 'g', -1, 64) }
-func (w *whiteValue) Type() string   { return "float" }
-func (w *whiteValue) Set(s string) error {
-	v, err := strconv.ParseFloat(s, 64)
-	if err == nil {
-		err = data.CheckScale(v)
-	}
-	*w = whiteValue(v)
-	return err
-}
-
 func (a *app) dataListCommand() *cobra.Command {
 	return a.readFlags(&cobra.Command{Use: "ls", Short: "List registered data", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
 		return a.with(cmd.Context(), func(conn node.Conn) error {
@@ -104,6 +90,9 @@ func (a *app) dataSplitCommand() *cobra.Command {
 				if part > 0 && (a.quiet || a.json) {
 					all = all[part-1 : part] // people see the whole split, programs what was registered
 				}
+				if part > 0 {
+					a.tell("%s is registered, of these:", all[min(part, len(all))-1].Name)
+				}
 				return a.showData(all)
 			})
 		}}
@@ -113,7 +102,27 @@ func (a *app) dataSplitCommand() *cobra.Command {
 	return a.readFlags(c, true)
 }
 
-// showData prints entries with their class table.
+func (a *app) dataRemoveCommand() *cobra.Command {
+	c := &cobra.Command{Use: "rm NAME", Short: "Forget registered data and the parts split from them; the files stay", Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return a.with(cmd.Context(), func(conn node.Conn) error {
+				gone, err := node.ForgetData.Do(cmd.Context(), conn, argv[0], nil)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.document(map[string]any{"forgotten": gone})
+				}
+				for _, name := range gone {
+					a.print("%s", name)
+				}
+				return nil
+			})
+		}}
+	return a.readFlags(c, false)
+}
+
+// showData prints entries with their class table, one a list of classes.
 func (a *app) showData(all []node.DataEntry) error {
 	switch {
 	case a.json:
@@ -124,26 +133,43 @@ func (a *app) showData(all []node.DataEntry) error {
 		}
 		return nil
 	}
-	header := "NAME SAMPLES TEST"
-	var classes []string
-	if len(all) > 0 && len(all[0].Classes) <= 12 {
-		classes = all[0].Classes
-		for _, c := range classes {
+	for len(all) > 0 {
+		classes := all[0].Classes
+		var alike, others []node.DataEntry
+		for _, e := range all {
+			if slices.Equal(e.Classes, classes) {
+				alike = append(alike, e)
+			} else {
+				others = append(others, e)
+			}
+		}
+		a.classTable(classes, alike)
+		if all = others; len(all) > 0 {
+			a.print("")
+		}
+	}
+	return nil
+}
+
+// classTable prints entries of the same classes.
+func (a *app) classTable(classes []string, entries []node.DataEntry) {
+	header, wide := "NAME SAMPLES TEST", len(classes) <= 12
+	for _, c := range classes {
+		if wide {
 			header += " " + strings.ReplaceAll(c, " ", "_")
 		}
 	}
 	var rows [][]string
-	for _, e := range all {
+	for _, e := range entries {
 		row := []string{e.Name, strconv.Itoa(e.Samples()), strconv.Itoa(e.Test)}
-		if slices.Equal(e.Classes, classes) {
-			for _, n := range e.Counts {
+		for _, n := range e.Counts {
+			if wide {
 				row = append(row, strconv.Itoa(n))
 			}
 		}
 		rows = append(rows, row)
 	}
 	a.table(header, rows)
-	return nil
 }
 
 // nonNil makes JSON print an empty list as [].

@@ -22,6 +22,12 @@ func (a *app) distillCommand() *cobra.Command {
 	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published", Args: args(1, 1), Long: methodList(),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			opt.Data, opt.Pixels = argv[0], artifact.PixelType(strings.ToUpper(pixels))
+			if cmd.Flags().Changed("time") && opt.Time <= 0 {
+				return node.Fail(node.CodeUsage, "write --time 5m, or leave it out", "--time %s leaves no time", opt.Time)
+			}
+			if err := checkNew(out); err != nil {
+				return err
+			}
 			cfg, err := a.home.Config()
 			if err != nil {
 				return err
@@ -38,27 +44,26 @@ func (a *app) distillCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if out != "" {
-					if err := a.export(cmd, conn, info.CID, out); err != nil {
-						return err
-					}
-				}
 				a.finish()
 				if a.json {
-					return a.document(info)
+					err = a.document(info)
+				} else {
+					a.print("%s", info.CID)
+					a.tellLeaving(cmd, conn, info)
 				}
-				a.print("%s", info.CID)
-				a.tell("%d images, %s; announce it with 'distillmesh publish %s'", info.Images, size(info.Bytes), short8(info.CID))
-				return nil
+				if out == "" || err != nil {
+					return err
+				}
+				return a.export(cmd, conn, info.CID, out)
 			})
 		}}
 	c.Flags().StringVar(&opt.Method, "method", opt.Method, "how to distil")
-	c.Flags().DurationVar(&opt.Time, "time", 0, "how long the distillation may take, such as 5m, for --method auto (default: what the method chosen does)")
+	c.Flags().DurationVar(&opt.Time, "time", 0, "how long images may be optimised, such as 5m, for --method auto; reading them and comparing with real samples come on top (default: what the method chosen does)")
 	c.Flags().StringArrayVar(&options, "option", nil, "NAME=VALUE, a setting of the method; may be repeated")
 	c.Flags().IntVar(&opt.IPC, "ipc", opt.IPC, "stored images per class held")
 	c.Flags().StringVar(&budget, "budget", "", "how many bytes the set may weigh, such as 20KB: decides the images, and what they hold")
 	c.Flags().IntVar(&opt.Formation, "formation", 0, "tiles along a side of a stored image, each one training image (default: the method's own)")
-	c.Flags().IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
+	coresFlag(c.Flags(), &opt.Workers)
 	c.Flags().Uint64Var(&opt.Seed, "seed", 0, "seed of every random draw")
 	c.Flags().StringVar(&pixels, "pixels", pixels, "how pixels are stored: U4 (half a byte) or U8 (with a range an image), F16 or F32 (default: U4 for dm, dsa and dc, else U8)")
 	c.Flags().StringVarP(&out, "output", "o", "", "also write the set's files into this new folder")
@@ -93,6 +98,30 @@ func parseOptions(words []string) (map[string]string, error) {
 // short8 is a prefix that the verbs accept in place of a CID.
 func short8(cid string) string { return cid[:min(len(cid), 24)] }
 
+// tellLeaving says what was made, and whether it may leave.
+func (a *app) tellLeaving(cmd *cobra.Command, conn node.Conn, info node.SetInfo) {
+	what := count(info.Images, "image") + ", " + size(info.Bytes)
+	if _, err := node.Publish.Do(cmd.Context(), conn, node.PublishRequest{CID: info.CID, DryRun: true}, nil); err != nil {
+		a.tell("%s; 'publish' refuses it without --allow-real: %v", what, err)
+		return
+	}
+	a.tell("%s; announce it with 'distillmesh publish %s'", what, short8(info.CID))
+}
+
+// checkNew refuses a folder for files to be written to that holds some.
+func checkNew(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case dir == "" || os.IsNotExist(err):
+		return nil
+	case err != nil:
+		return node.Fail(node.CodeUsage, "name a new folder", "%w", err)
+	case len(entries) > 0:
+		return node.Fail(node.CodeUsage, "name a new folder", "%s is there already, and not empty", dir)
+	}
+	return nil
+}
+
 // export writes the files of a set or model into a new folder.
 func (a *app) export(cmd *cobra.Command, conn node.Conn, cid, dir string) error {
 	content, err := node.Read.Do(cmd.Context(), conn, node.RootRequest{CID: cid}, nil)
@@ -117,6 +146,9 @@ func (a *app) publishCommand() *cobra.Command {
 		Long: "Announce a set so that trainers can fetch it. Refused for sets that hold real samples or average fewer than ten,\nunless --allow-real. --dry-run shows what would leave, each image beside the nearest real one.",
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			req.CID = argv[0]
+			if sheet != "" && !req.DryRun {
+				return node.Fail(node.CodeUsage, "add --dry-run", "--sheet is the picture of a dry run")
+			}
 			return a.with(cmd.Context(), func(conn node.Conn) error {
 				if req.DryRun {
 					return a.dryRun(cmd, conn, argv[0], sheet)
@@ -160,13 +192,20 @@ func (a *app) dryRun(cmd *cobra.Command, conn node.Conn, cid, path string) error
 		one, many = "row", "rows" // of a table
 	}
 	if a.json {
-		return a.document(map[string]any{"cid": l.Set.CID, "manifest": m, "allowed": refused == nil, "sheet": path})
+		doc := map[string]any{"cid": l.Set.CID, "bytes": l.Set.Bytes, "manifest": m, "allowed": refused == nil}
+		if refused != nil {
+			doc["refused"] = refused.Error()
+		}
+		if l.Sheet != nil {
+			doc["sheet"] = path
+		}
+		return a.document(doc)
 	}
 	a.print("set             %s", l.Set.CID)
-	a.print("leaves          %d %s and their labels; anyone in the mesh learns which classes this device holds", m.Images.Count, many)
+	a.print("leaves          %d %s and their labels, %s; anyone in the mesh learns which classes this device holds", m.Images.Count, many, size(l.Set.Bytes))
 	a.print("contains real   %s (nearest_real %.3f; a copy is 0, below 0.5 counts as real)", yes(m.ContainsReal), m.NearestReal)
 	if m.SmallestGroup > 0 {
-		a.print("smallest group  %d samples averaged into one %s", m.SmallestGroup, one)
+		a.print("smallest group  %s averaged into one %s", count(m.SmallestGroup, "sample"), one)
 	}
 	if refused != nil {
 		a.print("publish         refused: %v", refused)
@@ -175,6 +214,8 @@ func (a *app) dryRun(cmd *cobra.Command, conn node.Conn, cid, path string) error
 	}
 	if l.Sheet != nil {
 		a.print("picture         %s: each %s beside its nearest real one; it holds raw data, keep it here", path, one)
+	} else {
+		a.print("picture         none: the data it was made of cannot be opened, or are rows of a table")
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func (a *app) initCommand() *cobra.Command {
 			if created {
 				a.tell("made %s; settings are in %s", a.home.Path, a.home.ConfigPath())
 			} else {
-				a.tell("%s was there already; nothing changed", a.home.Path)
+				a.tell("%s was there already; nothing changed: settings are in %s", a.home.Path, a.home.ConfigPath())
 			}
 			if a.json {
 				return a.document(map[string]any{"id": id, "home": a.home.Path, "created": created})

@@ -45,13 +45,14 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:               "distillmesh",
-		Short:             "A mesh of devices that share distilled data sets instead of data or gradients",
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Args:              noVerb,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:                        "distillmesh",
+		Short:                      "A mesh of devices that share distilled data sets instead of data or gradients",
+		SuggestionsMinimumDistance: typos,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:                       noVerb,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if a.log, err = a.logger("warn"); err != nil {
 				return err
@@ -94,9 +95,12 @@ func countWords(least, most int) string {
 	return fmt.Sprintf("%d to %d arguments", least, most)
 }
 
+// typos is how many letters a verb may be off and still be recognised.
+const typos = 2
+
 // group is a command that only holds others.
 func group(use, short string, children ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: noVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	c := &cobra.Command{Use: use, Short: short, SuggestionsMinimumDistance: typos, Args: noVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	c.AddCommand(children...)
 	return c
 }

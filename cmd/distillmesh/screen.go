@@ -209,6 +209,14 @@ func (s *screen) finish() {
 	}
 }
 
+// count writes a number of things for people.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // size writes a number of bytes for people.
 func size(n int64) string {
 	switch {

@@ -125,7 +125,7 @@ func (a *app) getCommand() *cobra.Command {
 			if got.Here {
 				a.tell("it was here already")
 			} else {
-				a.tell("%s from %d peers", size(got.Fetched), len(got.From))
+				a.tell("%s from %s", size(got.Fetched), count(len(got.From), "peer"))
 			}
 			return nil
 		})
@@ -199,7 +199,7 @@ func (a *app) showGathered(got node.Gathered, explain bool) error {
 	}
 	a.table("CID VERDICT BYTES SIGNER WHY", rows)
 	if !explain {
-		a.tell("%d sets here, %s; %s fetched just now", len(got.Sets), size(got.Bytes), size(got.Fetched))
+		a.tell("%s here, %s; %s fetched just now", count(len(got.Sets), "set"), size(got.Bytes), size(got.Fetched))
 	}
 	return nil
 }

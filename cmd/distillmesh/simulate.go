@@ -105,7 +105,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	f.Float64Var(&validation, "validation", 0, "score on this share of the training samples, held out, and leave the test part alone: for choosing settings")
 	f.BoolVar(&whiten, "zca", false, "whiten images by the statistics of all training samples, as literature on pooled data does; no device of a mesh has them")
 	f.BoolVar(&p.NoBound, "no-bound", false, "leave out the training on all data")
-	f.IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
+	coresFlag(f, &opt.Workers)
 	f.StringVarP(&opt.Dir, "output", "o", "", "folder of what is done and of the report (default: study-DATA.SPLIT.CLIENTS)")
 	return a.readFlags(c, false)
 }

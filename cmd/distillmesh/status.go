@@ -21,7 +21,7 @@ func (a *app) statusCommand() *cobra.Command {
 			}
 			state := "not running ('distillmesh run' starts it)"
 			if s.Running {
-				state = fmt.Sprintf("running for %.0f s, %d peers", s.Uptime, s.Peers)
+				state = fmt.Sprintf("running for %.0f s, %s", s.Uptime, count(s.Peers, "peer"))
 			}
 			a.print("node      %s\nstate     %s\nrole      %s\nmesh      %s\nhome      %s\ntasks     %d\nsets      %d here\nmodels    %d here\nknown     %d live announcements\nstore     %s of %s",
 				s.ID, state, s.Role, s.Mesh, s.Home, s.Tasks, s.Sets, s.Models, s.Announced, size(s.StoreBytes), size(s.QuotaBytes))

@@ -8,35 +8,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/distillmesh/distillmesh/configs"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/model"
 )
-
-// parseBudget reads a number of bytes; empty is none.
-func parseBudget(s string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	n, err := configs.ParseSize(s)
-	if err != nil || n == 0 {
-		return 0, node.Fail(node.CodeUsage, "write --budget 100KB", "budget %q is no number of bytes above zero", s)
-	}
-	return int64(n), nil
-}
-
-// imageBudget reads the number of bytes that decides how many images there are,
-// in place of --ipc.
-func imageBudget(c *cobra.Command, s string) (int64, error) {
-	n, err := parseBudget(s)
-	if n > 0 && c.Flags().Changed("ipc") {
-		return 0, node.Fail(node.CodeUsage, "give one of them", "--budget decides how many images there are, and so does --ipc")
-	}
-	return n, err
-}
 
 func (a *app) trainCommand() *cobra.Command {
 	opt, recipe := node.TrainOptions{Model: node.AutoModel}, train.DefaultRecipe()
@@ -80,7 +57,7 @@ func (a *app) trainCommand() *cobra.Command {
 	f.StringArrayVar(&opt.Sets, "set", nil, "train on this set (here already); may be repeated (default: all of the task)")
 	f.BoolVar(&held, "held", false, "train on what is here, fetch nothing")
 	f.Uint64Var(&opt.Seed, "seed", 0, "seed of weights and batches")
-	f.IntVar(&opt.Workers, "workers", 0, "processor cores to use (default: all)")
+	coresFlag(f, &opt.Workers)
 	f.BoolVar(&opt.Publish, "publish", false, "announce the model to the mesh")
 	bindRecipe(f, &recipe)
 	return a.readFlags(c, false)
@@ -141,7 +118,7 @@ func (a *app) showTrained(got node.TrainResult) error {
 	case got.Coarse > 0:
 		a.tell("images%s", viewed(got.Coarse))
 	}
-	a.tell("%s on %d samples of %d sets; accuracy %s", got.Model, got.Samples, got.Sets, accuracy(got.Accuracy))
+	a.tell("%s on %s of %s; accuracy %s", got.Model, count(got.Samples, "sample"), count(got.Sets, "set"), accuracy(got.Accuracy))
 	return nil
 }
 
