@@ -48,6 +48,7 @@ type target struct {
 	next      time.Time // of the next attempt
 	pause     time.Duration
 	dialling  bool
+	missed    bool // its failure was said since it was last met
 }
 
 func newDialler(ctx context.Context, m *Mesh, ds datastore.Batching) (*dialler, error) {
@@ -133,7 +134,7 @@ func (d *dialler) met(p peer.ID) {
 		d.targets[p] = t
 		d.forgetOldest()
 	}
-	t.seen, t.pause = d.m.cfg.Now(), 0
+	t.seen, t.pause, t.missed = d.m.cfg.Now(), 0, false
 	if addrs := d.addrsOf(p); len(addrs) > 0 && !t.bootstrap {
 		t.info.Addrs = addrs
 	}
@@ -248,12 +249,18 @@ func (d *dialler) dial(t *target) {
 	ctx, cancel := context.WithTimeout(d.m.ctx, dialTimeout)
 	defer cancel()
 	d.m.clearBackoff(t.info.ID)
-	if err := d.m.host.Connect(ctx, t.info); err != nil {
-		d.m.log.Debug("peer not reached", "peer", t.info.ID, "err", err)
-	}
+	err := d.m.host.Connect(ctx, t.info)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t.dialling = false
+	switch {
+	case err == nil || d.m.ctx.Err() != nil:
+	case t.bootstrap && !t.missed: // asked for by name
+		t.missed = true
+		d.m.log.Warn("bootstrap peer not reached, trying again now and then", "peer", t.info.ID, "addrs", t.info.Addrs, "err", err)
+	default:
+		d.m.log.Debug("peer not reached", "peer", t.info.ID, "err", err)
+	}
 }
 
 // Connect dials an address ending in /p2p/ID and returns once the hello went

@@ -5,6 +5,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -124,6 +125,9 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 		path = data.GlyphPath
 	}
 	ds, err := data.Open(path, nil)
+	if errors.Is(err, data.ErrUnknownData) {
+		return nil, node.Fail(node.CodeUsage, "give well-known images, such as MNIST; for your own data there is 'distillmesh simulate'", "%w", err)
+	}
 	if err != nil {
 		return nil, err
 	}
