@@ -71,7 +71,8 @@ type Request struct {
 	// Progress, when not nil, is called from the method's goroutine.
 	Progress func(Progress)
 	// Checkpoint, when not nil, is given a state now and then, and once more
-	// before an interrupted method returns; the bytes are the method's own.
+	// before a method returns, finished or interrupted; the bytes are the method's
+	// own. From that of a finished one the result is there at once.
 	Checkpoint func(state []byte) error
 	// Resume is the state that the same request was last checkpointed with, or
 	// nil. The result has the same bits as without the interruption.
@@ -98,6 +99,8 @@ type Outline struct {
 	Grouped bool
 	// Behind is how many samples should lie behind an image, at least; 0 for one.
 	Behind int
+	// Most is the number of images a class beyond which more say nothing; 0 for none.
+	Most int
 }
 
 // Result is a distilled set before it is written down.

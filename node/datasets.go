@@ -118,11 +118,15 @@ func absolute(path string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// open opens the files behind an entry.
-func (e DataEntry) open(task *data.Task) (*data.Dataset, error) {
+// open opens the files behind an entry. Nothing is held out of data that have a
+// test part.
+func (e *DataEntry) open(task *data.Task) (*data.Dataset, error) {
 	ds, err := e.Reading.Open(e.Path, task)
 	if err != nil {
 		return nil, err
+	}
+	if ds.Test != nil {
+		e.Holdout = 0
 	}
 	if ds, err = ds.Holdout(e.Holdout, 0); err != nil {
 		return nil, Fail(CodeUsage, "choose a fraction such as 0.2 with --holdout, or 0 to test on other data", "%w", err)

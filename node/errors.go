@@ -15,6 +15,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
+	"github.com/distillmesh/distillmesh/train/nn"
 )
 
 // Code is a stable name of a kind of failure.
@@ -96,6 +97,7 @@ var known = []struct {
 	{distill.ErrTooFew, CodeUsage, "ask for fewer images per class with --ipc"},
 	{train.ErrDiverged, CodeFailed, "a smaller --lr may help"},
 	{distill.ErrBudget, CodeUsage, "ask for a larger --budget, or instead of one for at least one image per class with --ipc"},
+	{nn.ErrShape, CodeUsage, "choose a method or model that suits rows of a table, or images so small: --method auto does"},
 	{data.ErrFormation, CodeUsage, "ask for --formation 1, or for a factor that divides the sides of the images"},
 	{distill.ErrNoSamples, CodeUsage, "list the data sets with 'distillmesh data ls'"},
 	{fs.ErrNotExist, CodeUsage, "check the path"},

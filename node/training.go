@@ -147,7 +147,7 @@ func parseModel(name string, task *data.Task) (*model.Spec, error) {
 	spec, err := model.Parse(name, task.Shape, len(task.Classes))
 	if err != nil {
 		names := model.Names
-		if task.Shape.H == 1 && task.Shape.W == 1 {
+		if task.IsTable() {
 			names = model.TableNames
 		}
 		return nil, Fail(CodeUsage, "choose auto, "+names+" with --model", "%w", err)

@@ -26,6 +26,9 @@ func (a *app) dataAddCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if cmd.Flags().Changed("holdout") && opt.Holdout > 0 && e.Holdout == 0 {
+					a.tell("%s has a test part of its own: --holdout changes nothing", e.Name)
+				}
 				return a.showData([]node.DataEntry{e})
 			})
 		}}

@@ -132,7 +132,7 @@ func usualModels(t *data.Task) (out []string) {
 
 // unheld names the classes that a ring leaves without a holder.
 func unheld(p study.Plan) string {
-	if p.Split.Kind != data.Ring {
+	if p.Split.Kind != data.Ring || p.Split.Validate(len(p.Data.Task.Classes)) != nil {
 		return ""
 	}
 	var names []string

@@ -62,7 +62,7 @@ func For(s data.Shape) Answer {
 	// Components of a mixture may stand for a sample or two; clusters are filled up.
 	means := fmt.Sprintf("the mean of each class, or of clusters of at least %d samples of it", distill.LeastGroup)
 	switch {
-	case s.C == 1 && s.H == 1:
+	case s.IsTable():
 		return Answer{coreset.DefaultClusters(), "rows of a table have no pixels to optimise; " + means}
 	case min(s.H, s.W) < leastSide:
 		return Answer{coreset.DefaultClusters(), fmt.Sprintf("images of %d x %d are too small to optimise; %s", s.H, s.W, means)}

@@ -102,7 +102,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		least = weight(f, 1, bare)
 	}
 	if tiles == 0 {
-		return best, fmt.Errorf("%w: a set of these %d classes takes at least %d bytes, not %d", distill.ErrBudget, len(req.Samples.Held()), least, b.Bytes)
+		return best, fmt.Errorf("%w: a set by %s of these %d classes takes at least %d bytes, not %d", distill.ErrBudget, m.Name(), len(req.Samples.Held()), least, b.Bytes)
 	}
 	return best, nil
 }
@@ -140,8 +140,8 @@ func (w weigher) forms() (out []distill.Outline, err error) {
 	return out, nil
 }
 
-// most is how many images a class the samples allow: for each as many of its own
-// as should lie behind it.
+// most is how many images a class the samples allow, for each as many of its own
+// as should lie behind it, and the method has a use for.
 func (w weigher) most(f distill.Outline) int {
 	n := w.req.Samples.Len()
 	for _, members := range w.req.Samples.ByClass() {
@@ -149,7 +149,11 @@ func (w weigher) most(f distill.Outline) int {
 			n = min(n, len(members))
 		}
 	}
-	return max(1, n/max(1, f.Behind)) / f.Formation.Tiles()
+	n = max(1, n/max(1, f.Behind)) / f.Formation.Tiles()
+	if f.Most > 0 {
+		n = min(n, f.Most)
+	}
+	return n
 }
 
 // group is the smallest group that a set will name, as long as any, or none.
@@ -202,7 +206,10 @@ func (w weigher) why(s Spending, f distill.Outline, all bool) string {
 	case s.Formation > 1:
 		text += fmt.Sprintf(" of %d tiles", s.Formation*s.Formation)
 	}
-	if all {
+	switch {
+	case f.Most > 0 && s.IPC == f.Most:
+		text += ", more would say nothing"
+	case all:
 		text += ", as many as the smallest class allows"
 		if f.Behind > 1 {
 			text += fmt.Sprintf(" with %d samples for each", f.Behind)

@@ -3,6 +3,7 @@ package auto
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -11,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/kip"
 	"github.com/distillmesh/distillmesh/distill/match"
 	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/distill/ridge"
 	"github.com/distillmesh/distillmesh/distill/trajectory"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -167,6 +169,24 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 		if err != nil || s.IPC != c.want {
 			t.Errorf("%s: %d images a class, %v; want %d", c.method.Name(), s.IPC, err, c.want)
 		}
+	}
+}
+
+// A ridge says all in an image a class, whatever the budget.
+func TestABudgetIsNotSpentOnWhatSaysNothing(t *testing.T) {
+	ds := data.GlyphDigits()
+	local, err := data.Load(ds.Task, ds.Train, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := Budget{Bytes: 1 << 20, Pixels: artifact.U8}
+	s, err := Spend(ds.Task, ridge.Default(), distill.Request{Samples: local}, b)
+	if err != nil || s.IPC != 1 || s.Bytes > b.Bytes/10 || !strings.Contains(s.Why, "1 stored image a class, more would say nothing") || strings.Contains(s.Why, "smallest class") {
+		t.Errorf("%+v, %v", s, err)
+	}
+	b.Bytes = 500
+	if _, err := Spend(ds.Task, ridge.Default(), distill.Request{Samples: local}, b); !errors.Is(err, distill.ErrBudget) || !strings.Contains(err.Error(), "a set by ridge of these 10 classes takes at least") {
+		t.Errorf("500 bytes: %v", err)
 	}
 }
 

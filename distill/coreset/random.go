@@ -7,6 +7,7 @@ package coreset
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -63,7 +64,7 @@ func (Random) Distill(ctx context.Context, req distill.Request) (*distill.Result
 			pick = append(pick, index[j])
 		}
 	}
-	req.Report(distill.Progress{Done: len(pick), Total: len(pick)})
+	req.Report(distill.Progress{Done: len(pick), Total: len(pick), Loss: math.NaN()})
 	images, err := f.Pack(f.Down(req.Samples.Subset(pick)))
 	if err != nil {
 		return nil, err

@@ -141,11 +141,14 @@ func checkSettings(t *testing.T, m distill.Method) {
 }
 
 // checkResume interrupts a method half-way, if it keeps a state, and compares
-// with a run in one go.
+// with a run in one go, which leaves a state too.
 func checkResume(t *testing.T, m distill.Method, local *data.Samples) {
 	t.Helper()
 	req := distill.Request{Samples: local, IPC: 2, Seed: 9}
-	whole, err := m.Distill(context.Background(), req)
+	var final []byte
+	kept := req
+	kept.Checkpoint = func(b []byte) error { final = slices.Clone(b); return nil }
+	whole, err := m.Distill(context.Background(), kept)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +178,7 @@ func checkResume(t *testing.T, m distill.Method, local *data.Samples) {
 	if !slices.Equal(resumed.Images.X, whole.Images.X) || !slices.Equal(resumed.Images.Soft, whole.Images.Soft) {
 		t.Error("other bits than without the interruption")
 	}
+	checkResumeAtEnd(t, m, req, final, whole)
 	again.Seed++
 	if _, err := m.Distill(context.Background(), again); !errors.Is(err, distill.ErrState) {
 		t.Errorf("the state of another seed: got %v, want ErrState", err)
@@ -182,6 +186,31 @@ func checkResume(t *testing.T, m distill.Method, local *data.Samples) {
 	again.Resume = []byte("no state at all")
 	if _, err := m.Distill(context.Background(), again); !errors.Is(err, distill.ErrState) {
 		t.Errorf("a damaged state: got %v, want ErrState", err)
+	}
+}
+
+// checkResumeAtEnd resumes a finished run, whose last state and result are given:
+// no step is done again.
+func checkResumeAtEnd(t *testing.T, m distill.Method, req distill.Request, final []byte, whole *distill.Result) {
+	t.Helper()
+	if final == nil {
+		t.Fatal("no state at the end")
+	}
+	var first distill.Progress
+	req.Resume, req.Progress = final, func(p distill.Progress) {
+		if first.Total == 0 {
+			first = p
+		}
+	}
+	again, err := m.Distill(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Total == 0 || first.Done != first.Total {
+		t.Errorf("resumed at the end, the first report is %+v", first)
+	}
+	if !slices.Equal(again.Images.X, whole.Images.X) || !slices.Equal(again.Images.Soft, whole.Images.Soft) || !slices.Equal(again.Warnings, whole.Warnings) {
+		t.Error("other bits when resumed at the end")
 	}
 }
 

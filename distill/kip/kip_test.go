@@ -55,7 +55,9 @@ func TestOfficialStandsForItsSettings(t *testing.T) {
 func TestOfficialStopsAtALuckyBatch(t *testing.T) {
 	local := distilltest.Samples(data.Shape{C: 1, H: 5, W: 5}, 10, []int{4, 6}, 40)
 	last := distill.Progress{}
-	r, err := Official().Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Progress: func(p distill.Progress) { last = p }})
+	var state []byte
+	req := distill.Request{Samples: local, IPC: 1, Progress: func(p distill.Progress) { last = p }, Checkpoint: func(b []byte) error { state = slices.Clone(b); return nil }}
+	r, err := Official().Distill(context.Background(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +67,12 @@ func TestOfficialStopsAtALuckyBatch(t *testing.T) {
 	}
 	if last.Done > 20 || last.Done != last.Total || !d.ContainsReal() || r.SmallestGroup != 1 || r.Images.Soft != nil || r.Consumer != "ntk:4" {
 		t.Errorf("stopped at %+v, nearest_real %.3f, consumer %s", last, d.NearestReal(), r.Consumer)
+	}
+	stopped, reports := last, 0
+	req.Resume, req.Progress = state, func(p distill.Progress) { last, reports = p, reports+1 }
+	again, err := Official().Distill(context.Background(), req)
+	if err != nil || reports != 1 || last != stopped || !slices.Equal(again.Images.X, r.Images.X) {
+		t.Errorf("resumed at the end: %d reports, last %+v, want %+v, error %v", reports, last, stopped, err)
 	}
 }
 

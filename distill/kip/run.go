@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -64,9 +65,12 @@ func newRun(ctx context.Context, k KIP, req distill.Request) (*run, error) {
 
 func (r *run) close() { r.pool.Close() }
 
-// all does the steps that are left. An interrupted run leaves a state.
+// all does the steps that are left, and leaves a state when done or interrupted.
 func (r *run) all(ctx context.Context) error {
-	for stop := false; r.step < r.Steps && !stop; {
+	if r.step == r.Steps { // resumed at the end
+		r.req.Report(distill.Progress{Done: r.step, Total: r.Steps, Loss: math.NaN()})
+	}
+	for r.step < r.Steps {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, r.checkpoint())
 		}
@@ -74,20 +78,18 @@ func (r *run) all(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("kip: step %d: %w; a smaller lr or a larger lambda may help", r.step+1, err)
 		}
-		// The official code looks before it moves, and one lucky batch ends it.
-		stop = r.official() && r.ntk.Correct == r.batch.len()
-		if !stop {
-			r.update()
+		// The official code looks before it moves, and one lucky batch ends it: from
+		// the state before that step it is looked at again, and ends it again.
+		if r.official() && r.ntk.Correct == r.batch.len() {
+			r.req.Report(distill.Progress{Done: r.step + 1, Total: r.step + 1, Loss: loss})
+			return r.checkpoint()
 		}
+		r.update()
 		r.step++
-		if stop || r.step == r.Steps || r.step%reportEvery == 0 {
-			total := r.Steps
-			if stop {
-				total = r.step
-			}
-			r.req.Report(distill.Progress{Done: r.step, Total: total, Loss: loss})
+		if r.step == r.Steps || r.step%reportEvery == 0 {
+			r.req.Report(distill.Progress{Done: r.step, Total: r.Steps, Loss: loss})
 		}
-		if !stop && r.step%checkpointEvery == 0 && r.step < r.Steps {
+		if r.step == r.Steps || r.step%checkpointEvery == 0 {
 			if err := r.checkpoint(); err != nil {
 				return err
 			}

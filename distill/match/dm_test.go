@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -16,6 +17,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/nn"
 )
 
 // client is the part of MNIST, or of the built-in digits where that is not
@@ -275,10 +277,14 @@ func TestRealImagesAreSeenAsTheirTiles(t *testing.T) {
 	}
 }
 
-func TestDMRefusesImagesThatAreTooSmall(t *testing.T) {
-	local := distilltest.Samples(data.Shape{C: 1, H: 1, W: 30}, 3, []int{0, 1}, 20)
-	if _, err := quick().Distill(context.Background(), distill.Request{Samples: local, IPC: 1}); err == nil {
-		t.Error("a table was accepted")
+func TestMatchingRefusesTablesAndImagesThatAreTooSmall(t *testing.T) {
+	for shape, says := range map[data.Shape]string{{C: 1, H: 1, W: 30}: "the method needs images, these are rows of a table", {C: 3, H: 4, W: 4}: "want at least 8 x 8"} {
+		local := distilltest.Samples(shape, 3, []int{0, 1}, 20)
+		for _, m := range []distill.Method{quick(), DefaultDSA(), DefaultDC()} {
+			if _, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1}); !errors.Is(err, nn.ErrShape) || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s of %v: %v", m.Name(), shape, err)
+			}
+		}
 	}
 }
 

@@ -146,15 +146,18 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	return out, nil
 }
 
-// iterateAll does what is left to do, and saves the state when interrupted.
+// iterateAll does what is left to do, and saves the state when done or interrupted.
 func (r *run) iterateAll(ctx context.Context) error {
+	if r.state.step == r.Iterations { // resumed at the end
+		r.req.Report(distill.Progress{Done: r.state.step, Total: r.Iterations, Loss: math.NaN()})
+	}
 	for r.state.step < r.Iterations {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, r.save())
 		}
 		loss := r.iterate()
 		r.req.Report(distill.Progress{Done: r.state.step, Total: r.Iterations, Loss: loss})
-		if r.state.step%checkpointEvery == 0 {
+		if r.state.step%checkpointEvery == 0 || r.state.step == r.Iterations {
 			if err := r.save(); err != nil {
 				return err
 			}

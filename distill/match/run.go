@@ -9,7 +9,6 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
-	"github.com/distillmesh/distillmesh/train/nn"
 )
 
 // run is one distillation.
@@ -76,7 +75,7 @@ func (r *run) compile(pool *kernel.Pool) error {
 	if err != nil {
 		return err
 	}
-	net, err := nn.ConvNet3(r.req.Samples.Shape, r.req.Samples.Classes, r.Width, 1)
+	net, err := tiling.Network(r.req.Samples, r.Width)
 	if err != nil {
 		return err
 	}

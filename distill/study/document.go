@@ -114,7 +114,8 @@ type Spread struct {
 }
 
 // Interval is a mean difference, paired by seed, with its 95 % confidence
-// interval by Student's t; without bounds when there is one pair.
+// interval by Student's t, cut to the differences that accuracies can have, -1 to
+// 1; without bounds when there is one pair.
 type Interval struct {
 	Mean float64  `json:"mean"`
 	Low  *float64 `json:"low"`
@@ -140,7 +141,7 @@ func paired(d []float64) *Interval {
 	out := &Interval{Mean: s.Mean, N: s.N}
 	if s.N > 1 {
 		half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(s.N - 1)}.Quantile(0.975) * s.Std / math.Sqrt(float64(s.N))
-		low, high := s.Mean-half, s.Mean+half
+		low, high := max(-1, s.Mean-half), min(1, s.Mean+half)
 		out.Low, out.High = &low, &high
 	}
 	return out

@@ -82,8 +82,9 @@ func (p *Plan) entries() ([]entry, error) {
 		return refuse("the data have no test part")
 	case len(p.Methods) == 0 || len(p.Consumers) == 0:
 		return refuse("at least one method and one model are needed")
-	case p.Seeds < 1 || p.IPC < 1 || p.Curve < 1 || p.Steps < 0 || p.Budget < 0:
-		return refuse("seeds is %d, ipc %d, curve %d, steps %d, budget %d: want at least 1, 1, 1, 0 and 0", p.Seeds, p.IPC, p.Curve, p.Steps, p.Budget)
+	}
+	if err := p.checkNumbers(); err != nil {
+		return refuse("%w", err)
 	}
 	if p.Pixels != "" {
 		if err := p.Pixels.Check(p.Data.Task.Shape); err != nil {
@@ -122,6 +123,23 @@ func (p *Plan) entries() ([]entry, error) {
 	return out, nil
 }
 
+// checkNumbers refuses numbers that are too small, and names those alone.
+func (p *Plan) checkNumbers() error {
+	var wrong []string
+	for _, n := range []struct {
+		name          string
+		number, least int64
+	}{{"seeds", int64(p.Seeds), 1}, {"ipc", int64(p.IPC), 1}, {"curve", int64(p.Curve), 1}, {"steps", int64(p.Steps), 0}, {"budget", p.Budget, 0}} {
+		if n.number < n.least {
+			wrong = append(wrong, fmt.Sprintf("%s is %d, want at least %d", n.name, n.number, n.least))
+		}
+	}
+	if wrong == nil {
+		return nil
+	}
+	return errors.New(strings.Join(wrong, "; "))
+}
+
 // auto is what the method auto stands for; empty when it takes no part.
 func (p *Plan) auto() string {
 	if !slices.Contains(p.Methods, auto.Name) {
@@ -154,7 +172,10 @@ func (p *Plan) parseEntry(label string) (entry, error) {
 		c, err := federatedConfig(name, settings)
 		return entry{label: label, fed: &c}, err
 	}
-	if name == auto.Name && len(settings) == 0 {
+	if name == auto.Name {
+		if len(settings) > 0 {
+			return entry{}, fmt.Errorf("%w: method auto has no options, it chooses a method with its own", distill.ErrOption)
+		}
 		return entry{label: label, method: auto.For(p.Data.Task.Shape).Method}, nil
 	}
 	if name == ridge.Default().Name() {
@@ -173,14 +194,22 @@ func (p *Plan) parseEntry(label string) (entry, error) {
 	}
 	m, err := registry.Method(name)
 	if err != nil {
-		var strategies []string
-		for _, s := range federated.Strategies() {
-			strategies = append(strategies, s.Name)
-		}
-		return entry{}, fmt.Errorf("%w, %s", err, strings.Join(strategies, ", "))
+		return entry{}, fmt.Errorf("method %q: %w, have %s", name, distill.ErrUnknown, strings.Join(methodNames(), ", "))
 	}
 	m, err = m.With(settings)
 	return entry{label: label, method: m}, err
+}
+
+// methodNames are all names that a plan's methods can have.
+func methodNames() []string {
+	names := []string{auto.Name}
+	for _, m := range registry.Methods() {
+		names = append(names, m.Name())
+	}
+	for _, s := range federated.Strategies() {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 // How what clients send for a ridge is put together: their images side by side,

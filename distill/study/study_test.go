@@ -229,10 +229,11 @@ func TestEveryMethodHasAControlOfItsTreatment(t *testing.T) {
 		}
 		other := rows(s.Control)
 		a, b := mine[0]-other[0], mine[1]-other[1]
-		// Two pairs: half the interval is t(1) |a-b|/2, t(1) = 12.706.
+		// Two pairs: half the interval is t(1) |a-b|/2, t(1) = 12.706; no accuracy
+		// differs by more than 1.
 		half := 12.7062 * math.Abs(a-b) / 2
 		d := s.MinusRandom
-		if math.Abs(d.Mean-(a+b)/2) > 1e-12 || math.Abs(*d.High-(d.Mean+half)) > 1e-3 || math.Abs(*d.Low-(d.Mean-half)) > 1e-3 {
+		if math.Abs(d.Mean-(a+b)/2) > 1e-12 || math.Abs(*d.High-min(1, d.Mean+half)) > 1e-3 || math.Abs(*d.Low-max(-1, d.Mean-half)) > 1e-3 {
 			t.Errorf("%s on %s: %+v [%v %v], pairs %v %v", s.Method, s.Consumer, d, *d.Low, *d.High, a, b)
 		}
 	}
@@ -358,6 +359,7 @@ func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 		"no test part":      func(p *Plan) { p.Data.Test = nil },
 		"unknown method":    func(p *Plan) { p.Methods = []string{"magic"} },
 		"unknown setting":   func(p *Plan) { p.Methods = []string{"dm:steps=3"} },
+		"settings of auto":  func(p *Plan) { p.Methods = []string{"auto:steps=3"} },
 		"setting no number": func(p *Plan) { p.Methods = []string{"fedavg:rounds=many"} },
 		"foreign setting":   func(p *Plan) { p.Methods = []string{"fedavg:mu=1"} },
 		"twice":             func(p *Plan) { p.Methods = []string{"gmm", "gmm"} },
@@ -380,8 +382,21 @@ func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 	p := smallPlan(t)
 	p.Methods = []string{"magic"}
-	if _, err := Run(t.Context(), p, Options{}); err == nil || !strings.Contains(err.Error(), "scaffold") || !strings.Contains(err.Error(), "gmm") {
+	if _, err := Run(t.Context(), p, Options{}); !errors.Is(err, distill.ErrUnknown) || !strings.Contains(err.Error(), "have auto, dm") || !strings.Contains(err.Error(), "scaffold") || !strings.Contains(err.Error(), "gmm") {
 		t.Errorf("the refusal lists no methods: %v", err)
+	}
+	p = smallPlan(t)
+	p.Seeds, p.Steps = 0, -1
+	if _, err := Run(t.Context(), p, Options{}); err == nil || !strings.HasSuffix(err.Error(), "refused: seeds is 0, want at least 1; steps is -1, want at least 0") {
+		t.Errorf("numbers too small: %v", err)
+	}
+}
+
+func TestIntervalsHoldWhatAccuraciesCanDifferBy(t *testing.T) {
+	for _, c := range []struct{ a, b, low, high float64 }{{-0.2, 0.2, -1, 1}, {-0.05, -0.15, -0.7353, 0.5353}, {0.9, 0.8, 0.2147, 1}} {
+		if got := paired([]float64{c.a, c.b}); math.Abs(*got.Low-c.low) > 1e-4 || math.Abs(*got.High-c.high) > 1e-4 {
+			t.Errorf("%v and %v: %v to %v, want %v to %v", c.a, c.b, *got.Low, *got.High, c.low, c.high)
+		}
 	}
 }
 

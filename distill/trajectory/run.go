@@ -47,7 +47,7 @@ func newRun(m Method, req distill.Request) (*run, error) {
 	if r.strategy, err = tiling.Augmentation(m.Augment); err != nil {
 		return nil, err
 	}
-	if r.net, err = nn.ConvNet3(req.Samples.Shape, req.Samples.Classes, m.Width, 1); err != nil {
+	if r.net, err = tiling.Network(req.Samples, m.Width); err != nil {
 		return nil, err
 	}
 	r.rng = rand.New(&r.pcg)
@@ -65,23 +65,18 @@ func newRun(m Method, req distill.Request) (*run, error) {
 	return r, nil
 }
 
-// begin gathers the experts and makes or restores the state.
-func (r *run) begin(ctx context.Context) (err error) {
-	p := expert.Plan{Network: r.net, Samples: r.req.Samples, Seed: r.req.Seed,
-		Recipe: train.Recipe{Optimizer: train.SGD, LR: r.ExpertRate, Batch: r.ExpertBatch, Epochs: r.MaxStart - 1 + r.Span}}
-	if r.Augment != tiling.None {
-		p.Recipe.Augment = r.Augment
-	}
-	total := r.Experts + r.Iterations
-	r.experts, err = expert.Gather(ctx, p, r.Experts, r.req.Cache, r.req.Cores(), func(ready int) {
-		r.req.Report(distill.Progress{Done: ready, Total: total, Loss: none})
-	})
-	if err != nil {
-		return err
-	}
+// begin makes or restores the state, and gathers the experts if anything is left
+// to do.
+func (r *run) begin(ctx context.Context) error {
 	r.state = newState(r)
 	if r.req.Resume != nil {
-		return r.restore(r.req.Resume)
+		if err := r.restore(r.req.Resume); err != nil || r.state.step == r.Iterations {
+			return err
+		}
+		return r.gather(ctx)
+	}
+	if err := r.gather(ctx); err != nil {
+		return err
 	}
 	first, err := tiling.Start{Samples: r.req.Samples, Formation: r.formation, PerClass: r.perClass, Kind: r.Start, Seed: r.req.Seed, Purpose: "trajectory-start"}.Tiles(ctx)
 	if err != nil {
@@ -96,6 +91,20 @@ func (r *run) begin(ctx context.Context) (err error) {
 	r.state.tiles.follow(0)
 	r.state.labels.follow(0)
 	return nil
+}
+
+// gather trains the experts, or finds them.
+func (r *run) gather(ctx context.Context) (err error) {
+	p := expert.Plan{Network: r.net, Samples: r.req.Samples, Seed: r.req.Seed,
+		Recipe: train.Recipe{Optimizer: train.SGD, LR: r.ExpertRate, Batch: r.ExpertBatch, Epochs: r.MaxStart - 1 + r.Span}}
+	if r.Augment != tiling.None {
+		p.Recipe.Augment = r.Augment
+	}
+	total := r.Experts + r.Iterations
+	r.experts, err = expert.Gather(ctx, p, r.Experts, r.req.Cache, r.req.Cores(), func(ready int) {
+		r.req.Report(distill.Progress{Done: ready, Total: total, Loss: none})
+	})
+	return err
 }
 
 // startLabels are the logits of the first expert's last epoch.
@@ -116,8 +125,11 @@ func (r *run) startLabels(ctx context.Context, tiles *data.Samples) error {
 // checkpointEvery is how many iterations lie between two checkpoints.
 const checkpointEvery = 20
 
-// iterateAll does what is left to do, and saves the state when interrupted.
+// iterateAll does what is left to do, and saves the state when done or interrupted.
 func (r *run) iterateAll(ctx context.Context) error {
+	if r.state.step == r.Iterations { // resumed at the end
+		r.req.Report(distill.Progress{Done: r.Experts + r.state.step, Total: r.Experts + r.Iterations, Loss: none})
+	}
 	for r.state.step < r.Iterations {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, r.save())
@@ -130,7 +142,7 @@ func (r *run) iterateAll(ctx context.Context) error {
 			r.Watch(record)
 		}
 		r.req.Report(distill.Progress{Done: r.Experts + r.state.step, Total: r.Experts + r.Iterations, Loss: record.Loss})
-		if r.state.step%checkpointEvery == 0 {
+		if r.state.step%checkpointEvery == 0 || r.state.step == r.Iterations {
 			if err := r.save(); err != nil {
 				return err
 			}

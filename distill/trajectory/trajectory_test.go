@@ -2,8 +2,10 @@ package trajectory
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -12,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/unroll"
 )
 
@@ -50,6 +53,15 @@ func distilled(t *testing.T, m Method) ([]float32, []Record) {
 		t.Fatal(err)
 	}
 	return result.Images.X, records
+}
+
+func TestTablesAreRefused(t *testing.T) {
+	table := distilltest.Samples(data.Shape{C: 1, H: 1, W: 30}, 3, []int{0, 1}, 20)
+	for _, m := range []Method{DefaultATT(), DefaultMTT(), DefaultTESLA()} {
+		if _, err := m.Distill(context.Background(), distill.Request{Samples: table, IPC: 1}); !errors.Is(err, nn.ErrShape) || !strings.Contains(err.Error(), m.Name()+": ") || !strings.Contains(err.Error(), "needs images") {
+			t.Errorf("%s of a table: %v", m.Name(), err)
+		}
+	}
 }
 
 // att.md 2, check 1.

@@ -12,6 +12,9 @@ type Shape struct{ C, H, W int }
 // Size is the number of values in one sample.
 func (s Shape) Size() int { return s.C * s.H * s.W }
 
+// IsTable reports whether samples are rows of features rather than images.
+func (s Shape) IsTable() bool { return s.C == 1 && s.H == 1 }
+
 // String writes the shape as CxHxW.
 func (s Shape) String() string { return fmt.Sprintf("%dx%dx%d", s.C, s.H, s.W) }
 

@@ -45,7 +45,7 @@ type Task struct {
 }
 
 // IsTable reports whether samples are rows of features rather than images.
-func (t *Task) IsTable() bool { return t.Shape.C == 1 && t.Shape.H == 1 }
+func (t *Task) IsTable() bool { return t.Shape.IsTable() }
 
 // Augmentation is Augment where the task says it, or what is known of a
 // well-known task, whose document is older than the question.

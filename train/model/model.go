@@ -21,6 +21,9 @@ var ErrUnknown = errors.New("unknown model")
 // Names are the models as help texts list them.
 const Names = "mlp, lenet, alexnet, convnet3:WIDTH, resnet18, ntk:DEPTH, ridge or ridge:LAMBDA"
 
+// TableNames are those for rows of a table.
+const TableNames = "mlp, ntk:DEPTH, ridge or ridge:LAMBDA"
+
 // Spec is a model bound to a shape and a number of classes, untrained.
 type Spec struct {
 	Name    string

@@ -131,7 +131,7 @@ func TestBadArraysNameArrayPlaceAndHint(t *testing.T) {
 		"objects":               {numPy("|O", false, "(2, 2)", []byte{1}), y, ErrFormat, "|O", "np.unique"},
 		"complex numbers":       {numPy("<c8", false, "(2, 2)", make([]byte, 32)), y, ErrFormat, "<c8", "astype"},
 		"not a number":          {numPy("<f4", false, "(2, 2)", []float32{1, 2, 3, float32(math.NaN())}), y, ErrValue, "array x, value 3", ""},
-		"beyond float32":        {numPy("<f8", false, "(2, 2)", []float64{1, 1e99, 3, 4}), y, ErrValue, "array x, value 1", ""},
+		"beyond float32":        {numPy("<f8", false, "(2, 2)", []float64{1, 1e99, 3, 4}), y, ErrValue, "array x, value 1: is no value to learn from: 1e+99 is too large", "replace"},
 		"no features":           {y, y, ErrFormat, "samples of [2]", ""},
 		"too few labels":        {x, numPy("|u1", false, "(1,)", []byte{1}), ErrFormat, "labels of [1] for 2 samples", ""},
 		"one-hot labels":        {x, x, ErrFormat, "labels of [2 2]", "arg-max"},

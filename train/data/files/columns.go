@@ -1,6 +1,7 @@
 package files
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -216,9 +217,16 @@ func joined(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// isNumber tells what is meant as a number, even one that will be refused.
 func isNumber(s string) bool {
 	_, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-	return err == nil
+	return err == nil || errors.Is(err, strconv.ErrRange) || decimalComma(s)
+}
+
+// decimalComma tells a number that has a comma in place of its point.
+func decimalComma(s string) bool {
+	_, err := strconv.ParseFloat(strings.ReplaceAll(strings.TrimSpace(s), ",", "."), 64)
+	return err == nil && strings.Contains(s, ",")
 }
 
 func trimmed(row []string) []string {

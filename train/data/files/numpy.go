@@ -221,7 +221,11 @@ func (a *array) fillHalves(r io.Reader, n int, big bool) error {
 
 // notFinite is the error of the next value.
 func (a *array) notFinite(v any) error {
-	return &Error{Place: fmt.Sprintf("value %d", len(a.values)), Err: fmt.Errorf("%w: %v is no finite number", ErrValue, v),
+	what := "no finite number"
+	if f, ok := v.(float64); ok && f-f == 0 {
+		what = "too large, the most is " + mostValue
+	}
+	return &Error{Place: fmt.Sprintf("value %d", len(a.values)), Err: fmt.Errorf("%w: %v is %s", ErrValue, v, what),
 		Hint: "remove the samples with such values, or replace the values"}
 }
 

@@ -117,7 +117,8 @@ func (t *table) open() (separator rune, err error) {
 	line, _, _ := strings.Cut(string(head), "\n")
 	separator = ','
 	for _, s := range ";\t" {
-		if strings.Count(line, string(s)) > strings.Count(line, string(separator)) {
+		n := strings.Count(line, string(s))
+		if n > strings.Count(line, string(separator)) || n > 0 && slices.ContainsFunc(strings.Split(line, string(s)), decimalComma) {
 			separator = s
 		}
 	}
@@ -156,8 +157,7 @@ func (t *table) add(row []string, line int) error {
 	for _, c := range t.features {
 		v, err := number(row[c])
 		if err != nil {
-			return &Error{Line: line, Column: c + 1, Err: fmt.Errorf("%w (%s)", err, t.name(c)),
-				Hint: "remove the row or write a number, or leave the column out with --drop " + strconv.Itoa(c+1)}
+			return &Error{Line: line, Column: c + 1, Err: fmt.Errorf("%w (%s)", err, t.name(c)), Hint: numberHint(row[c], c+1)}
 		}
 		t.part.Values = append(t.part.Values, v)
 	}
@@ -240,6 +240,9 @@ func missing(text string) bool {
 	return slices.Contains([]string{"", "?", "-", "na", "n/a", "null", "none"}, strings.ToLower(text))
 }
 
+// mostValue is the largest number that is read, for people.
+const mostValue = "3.4e38"
+
 // number reads a finite number.
 func number(text string) (float32, error) {
 	text = strings.TrimSpace(text)
@@ -247,10 +250,27 @@ func number(text string) (float32, error) {
 		return 0, fmt.Errorf("%w: it is missing", ErrValue)
 	}
 	v, err := strconv.ParseFloat(text, 32)
-	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, fmt.Errorf("%w: %s is too large, the most is %s", ErrValue, quoted(text), mostValue)
+	case err != nil && decimalComma(text):
+		return 0, fmt.Errorf("%w: %s has a comma, numbers need a decimal point", ErrValue, quoted(text))
+	case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
 		return 0, fmt.Errorf("%w: %s is no finite number", ErrValue, quoted(text))
 	}
 	return float32(v), nil
+}
+
+// numberHint says what to do about a field that number refuses.
+func numberHint(text string, column int) string {
+	_, err := strconv.ParseFloat(strings.TrimSpace(text), 32)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return fmt.Sprintf("remove the row or scale the column, or leave it out with --drop %d", column)
+	case decimalComma(text):
+		return "write numbers with a decimal point, and nothing between thousands"
+	}
+	return fmt.Sprintf("remove the row or write a number, or leave the column out with --drop %d", column)
 }
 
 // rowGuard bounds how much is read for one row: a quotation mark without its

@@ -95,7 +95,12 @@ func TestBadTablesNameLineColumnAndHint(t *testing.T) {
 		"a label that is NA":      {"1,2,a\n1,2,NA\n", TableOptions{}, ErrLabel, `line 2, column 3: is no label: it is missing ("NA")`},
 		"not a number":            {"a,b,y\n1,NaN,x\n", TableOptions{}, ErrValue, `line 2, column 2: is no value to learn from: "NaN" is no finite number (b)`},
 		"infinite":                {"1,2,0\n1,-inf,1\n", TableOptions{}, ErrValue, "line 2, column 2"},
-		"beyond float32":          {"1,2,0\n1e99,2,1\n", TableOptions{}, ErrValue, "line 2, column 1"},
+		"beyond float32":          {"1,2,0\n1e99,2,1\n", TableOptions{}, ErrValue, `line 2, column 1: is no value to learn from: "1e99" is too large, the most is 3.4e38`},
+		"beyond float64":          {"a,b,y\n1,-1e999,x\n", TableOptions{}, ErrValue, `line 2, column 2: is no value to learn from: "-1e999" is too large`},
+		"decimal commas":          {"a;b;y\n1;2,5;x\n", TableOptions{}, ErrValue, `line 2, column 2: is no value to learn from: "2,5" has a comma, numbers need a decimal point (b)`},
+		"commas, no label name":   {"a;b;c\n1,5;2,5;x\n", TableOptions{}, ErrValue, `line 2, column 1: is no value to learn from: "1,5" has a comma`},
+		"commas, no header":       {"1,5;2,5;x\n2,5;3,5;y\n", TableOptions{}, ErrValue, `line 1, column 1: is no value to learn from: "1,5" has a comma`},
+		"thousands":               {"a;y\n1,234,567;0\n", TableOptions{}, ErrValue, `"1,234,567" is no finite number`},
 		"missing":                 {"1,2,0\n1,?,1\n", TableOptions{}, ErrValue, "line 2, column 2: is no value to learn from: it is missing"},
 		"missing in the first":    {"?,1,2,0\n1,1,2,0\n", TableOptions{}, ErrValue, "line 1, column 1"},
 		"text among features":     {"1,2,0\n1,two,1\n", TableOptions{}, ErrValue, `"two"`},
@@ -124,7 +129,7 @@ func TestBadTablesNameLineColumnAndHint(t *testing.T) {
 func TestErrorsOfTheFirstLinesGiveAHintThatFits(t *testing.T) {
 	for text, hint := range map[string]string{
 		"label,a,class\n1,2,1\n3,4,3\n": "--label", "a,x,a,kind\n1,2,3,p\n": "name every column once", "1,caf\xe9\n2,b\n": "save the table as UTF-8",
-		"1,a\n2,NA\n": "write its label", "a,b,y\n": "--header no",
+		"a;b;y\n1;2,5;x\n": "decimal point", "1,1e99,0\n": "scale the column, or leave it out with --drop 2", "1,a\n2,NA\n": "write its label", "a,b,y\n": "--header no",
 	} {
 		_, err := tableOf(text, TableOptions{})
 		var fe *Error

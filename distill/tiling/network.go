@@ -1,0 +1,17 @@
+package tiling
+
+import (
+	"fmt"
+
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/nn"
+)
+
+// Network is the ConvNet of a width by which a method of tiles sees the samples.
+// It fails with nn.ErrShape where they are too small, or no images.
+func Network(s *data.Samples, width int) (*nn.Network, error) {
+	if s.Shape.IsTable() {
+		return nil, fmt.Errorf("%w: the method needs images, these are rows of a table", nn.ErrShape)
+	}
+	return nn.ConvNet3(s.Shape, s.Classes, width, 1)
+}
