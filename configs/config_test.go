@@ -87,6 +87,9 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 	if _, err := Load(path, []string{"DISTILLMESH_MESH_PORT=x"}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("bad variable: got %v", err)
 	}
+	if _, err := Load(path, []string{"DISTILLMESH_STORAGE_QOUTA=1GB"}); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "DISTILLMESH_STORAGE_QUOTA") {
+		t.Errorf("a misspelt variable: got %v", err)
+	}
 }
 
 func TestSizesPrintAndParseBack(t *testing.T) {

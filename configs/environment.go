@@ -3,6 +3,7 @@ package configs
 import (
 	"encoding"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -40,13 +41,27 @@ func walk(c *Config, visit func(key string, field reflect.Value)) {
 	}
 }
 
-// applyEnvironment overrides fields from KEY=VALUE strings. Variables with the
-// prefix that name no key (DISTILLMESH_PATH, ...) belong to others.
+// applyEnvironment overrides fields from KEY=VALUE strings. Variables that begin
+// with a section must name one of its keys; others with the prefix
+// (DISTILLMESH_PATH, ...) are not settings.
 func applyEnvironment(c *Config, environ []string) (err error) {
 	values := map[string]string{}
 	for _, kv := range environ {
 		if name, value, ok := strings.Cut(kv, "="); ok {
 			values[name] = value
+		}
+	}
+	names, sections := map[string]bool{}, map[string]bool{}
+	for _, key := range Keys() {
+		section, _, _ := strings.Cut(key, ".")
+		names[EnvName(key)], sections[EnvName(section)+"_"] = true, true
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		for section := range sections {
+			if strings.HasPrefix(name, section) && !names[name] {
+				key := strings.ToLower(strings.Replace(strings.TrimPrefix(name, envPrefix), "_", ".", 1))
+				return fmt.Errorf("%w: environment variable %s is no setting; did you mean %s?", ErrInvalid, name, EnvName(nearestKey(key)))
+			}
 		}
 	}
 	walk(c, func(key string, field reflect.Value) {

@@ -102,7 +102,7 @@ func (opt DistillOptions) named() (distill.Method, error) {
 	}
 	method, err := registry.Method(opt.Method)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w, or %s", err, auto.Name)
 	}
 	return method.With(opt.Options)
 }

@@ -91,7 +91,7 @@ var known = []struct {
 	{data.ErrUnknownData, CodeUsage, "name its task with --task ('distillmesh task ls' lists them), or make one of it: 'distillmesh task new NAME --from PATH'"},
 	{data.ErrNoData, CodeUsage, "give one of: " + data.Formats + "; or " + data.GlyphPath},
 	{data.ErrInvalidTask, CodeUsage, "see docs/formats.md for what a task holds"},
-	{configs.ErrInvalid, CodeUsage, "'distillmesh config show' says what is in force: config.toml in the node's home, the environment, or a flag"},
+	{configs.ErrInvalid, CodeUsage, "settings come from config.toml in the node's home, from DISTILLMESH_ variables and from flags: correct the one named"},
 	{distill.ErrOption, CodeUsage, "'distillmesh distill --help' lists the options of each method"},
 	{distill.ErrUnknown, CodeUsage, "choose one of those with --method"},
 	{distill.ErrTooFew, CodeUsage, "ask for fewer images per class with --ipc"},

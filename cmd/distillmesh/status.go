@@ -82,9 +82,12 @@ func (a *app) costCommand() *cobra.Command {
 				rows = append(rows, []string{name, size(cost.ByProtocol[p].In), size(cost.ByProtocol[p].Out)})
 			}
 			a.table("PROTOCOL RECEIVED SENT", rows)
-			if cost.FedAvg != nil {
-				a.print("\n%d clients offer %s of sets; one-shot FedAvg of %s (%d parameters) would move %s up and %s down",
-					cost.Clients, size(cost.SetBytes), cost.Model, cost.Parameters, size(cost.FedAvg.Up), size(cost.FedAvg.Down))
+			switch {
+			case cost.FedAvg == nil && req.Task != "":
+				a.print("\n%s offer %s of sets; %s has no weights that FedAvg could move", count(cost.Clients, "client"), size(cost.SetBytes), cost.Model)
+			case cost.FedAvg != nil:
+				a.print("\n%s offer %s of sets; one-shot FedAvg of %s (%d parameters) would move %s up and %s down",
+					count(cost.Clients, "client"), size(cost.SetBytes), cost.Model, cost.Parameters, size(cost.FedAvg.Up), size(cost.FedAvg.Down))
 			}
 			return nil
 		})
