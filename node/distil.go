@@ -59,6 +59,9 @@ func Distill(ctx context.Context, c Conn, opt DistillOptions, report Report) (Se
 	if err != nil {
 		return SetInfo{}, err
 	}
+	if was := local.Entry.Samples(); samples.Len() != was {
+		report.say(Progress{Note: fmt.Sprintf("%s has %d samples now, %d when it was registered: 'distillmesh data add %s' again, and its splits, to bring the register up to date", opt.Data, samples.Len(), was, local.Entry.Path)})
+	}
 	if opt.Budget > 0 {
 		if opt, err = opt.spend(local.Task, method, samples, report); err != nil {
 			return SetInfo{}, err

@@ -96,7 +96,7 @@ var known = []struct {
 	{distill.ErrUnknown, CodeUsage, "choose one of those with --method"},
 	{distill.ErrTooFew, CodeUsage, "ask for fewer images per class with --ipc"},
 	{train.ErrDiverged, CodeFailed, "a smaller --lr may help"},
-	{distill.ErrBudget, CodeUsage, "ask for a larger --budget, or instead of one for at least one image per class with --ipc"},
+	{distill.ErrBudget, CodeUsage, "ask for a larger --budget or another --method; without a budget, for at least one image per class with --ipc"},
 	{nn.ErrShape, CodeUsage, "choose a method or model that suits rows of a table, or images so small: --method auto does"},
 	{data.ErrFormation, CodeUsage, "ask for --formation 1, or for a factor that divides the sides of the images"},
 	{distill.ErrNoSamples, CodeUsage, "list the data sets with 'distillmesh data ls'"},
