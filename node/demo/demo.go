@@ -36,7 +36,7 @@ const clientTime = 3 * time.Second
 
 // repeatTime is when repeated trainings are to have ended, counted from the
 // start.
-const repeatTime = 54 * time.Second
+const repeatTime = 55 * time.Second
 
 // consumer is a model that the sets are judged by.
 type consumer struct {
