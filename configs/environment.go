@@ -54,14 +54,14 @@ func applyEnvironment(c *Config, environ []string) (err error) {
 	names, sections := map[string]bool{}, map[string]bool{}
 	for _, key := range Keys() {
 		section, _, _ := strings.Cut(key, ".")
-		names[EnvName(key)], sections[EnvName(section)+"_"] = true, true
+		names[EnvName(key)], sections[strings.ToUpper(section)] = true, true
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		for section := range sections {
-			if strings.HasPrefix(name, section) && !names[name] {
-				key := strings.ToLower(strings.Replace(strings.TrimPrefix(name, envPrefix), "_", ".", 1))
-				return fmt.Errorf("%w: environment variable %s is no setting; did you mean %s?", ErrInvalid, name, EnvName(nearestKey(key)))
-			}
+		rest, ours := strings.CutPrefix(name, envPrefix)
+		section, key, ok := strings.Cut(rest, "_")
+		if ours && ok && sections[section] && !names[name] {
+			near := nearestKey(strings.ToLower(section + "." + key))
+			return fmt.Errorf("%w: environment variable %s is no setting; did you mean %s?", ErrInvalid, name, EnvName(near))
 		}
 	}
 	walk(c, func(key string, field reflect.Value) {

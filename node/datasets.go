@@ -43,7 +43,7 @@ var RegisterData = newOp("data-register", func(n *Node, ctx context.Context, req
 // ForgetData strikes a data set and the parts split from it off the register, the
 // files stay. It returns the names.
 var ForgetData = newOp("data-forget", func(n *Node, _ context.Context, name string, _ Report) (gone []string, err error) {
-	return gone, n.notes.try(func(all *notes) error {
+	err = n.notes.try(func(all *notes) error {
 		e, ok := all.Data[name]
 		if !ok {
 			return noData(name)
@@ -57,6 +57,7 @@ var ForgetData = newOp("data-forget", func(n *Node, _ context.Context, name stri
 		slices.Sort(gone)
 		return nil
 	})
+	return gone, err
 })
 
 // noData says that a name is not registered.

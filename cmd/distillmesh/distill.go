@@ -187,9 +187,9 @@ func (a *app) dryRun(cmd *cobra.Command, conn node.Conn, cid, path string) error
 			return err
 		}
 	}
-	m, one, many := l.Manifest, "image", "images"
+	m, one := l.Manifest, "image"
 	if m.Images.Shape[0] == 1 && m.Images.Shape[1] == 1 {
-		one, many = "row", "rows" // of a table
+		one = "row" // of a table
 	}
 	if a.json {
 		doc := map[string]any{"cid": l.Set.CID, "bytes": l.Set.Bytes, "manifest": m, "allowed": refused == nil}
@@ -202,7 +202,7 @@ func (a *app) dryRun(cmd *cobra.Command, conn node.Conn, cid, path string) error
 		return a.document(doc)
 	}
 	a.print("set             %s", l.Set.CID)
-	a.print("leaves          %d %s and their labels, %s; anyone in the mesh learns which classes this device holds", m.Images.Count, many, size(l.Set.Bytes))
+	a.print("leaves          %s and their labels, %s; anyone in the mesh learns which classes this device holds", count(m.Images.Count, one), size(l.Set.Bytes))
 	a.print("contains real   %s (nearest_real %.3f; a copy is 0, below 0.5 counts as real)", yes(m.ContainsReal), m.NearestReal)
 	if m.SmallestGroup > 0 {
 		a.print("smallest group  %s averaged into one %s", count(m.SmallestGroup, "sample"), one)

@@ -45,14 +45,13 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:                        "distillmesh",
-		Short:                      "A mesh of devices that share distilled data sets instead of data or gradients",
-		SuggestionsMinimumDistance: typos,
-		SilenceErrors:              true,
-		SilenceUsage:               true,
-		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Args:                       noVerb,
-		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:               "distillmesh",
+		Short:             "A mesh of devices that share distilled data sets instead of data or gradients",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              noVerb,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if a.log, err = a.logger("warn"); err != nil {
 				return err
@@ -100,7 +99,7 @@ const typos = 2
 
 // group is a command that only holds others.
 func group(use, short string, children ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, SuggestionsMinimumDistance: typos, Args: noVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	c := &cobra.Command{Use: use, Short: short, Args: noVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	c.AddCommand(children...)
 	return c
 }
@@ -111,6 +110,7 @@ func noVerb(cmd *cobra.Command, got []string) error {
 		return nil
 	}
 	hint := fmt.Sprintf("see '%s --help'", cmd.CommandPath())
+	cmd.SuggestionsMinimumDistance = typos
 	if near := cmd.SuggestionsFor(got[0]); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean '%s %s'? %s", cmd.CommandPath(), near[0], hint)
 	}

@@ -61,8 +61,7 @@ func (k Clusters) With(settings map[string]string) (distill.Method, error) {
 
 // Outline implements distill.Method.
 func (k Clusters) Outline(req distill.Request) (distill.Outline, error) {
-	f, err := req.Asked()
-	o := distill.Outline{Formation: f, Grouped: true}
+	o, err := outline(req)
 	if k.Publish == PublishCentroids {
 		o.Behind = k.LeastGroup
 	}

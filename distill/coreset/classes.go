@@ -19,6 +19,12 @@ type class struct {
 	rng  *rand.Rand
 }
 
+// outline is what methods that pick or average samples say of a set.
+func outline(req distill.Request) (distill.Outline, error) {
+	f, err := req.Asked()
+	return distill.Outline{Formation: f, Grouped: true}, err
+}
+
 // builder makes the n tiles of a class and says how few samples are averaged
 // into one of them.
 type builder func(ctx context.Context, c class) (tiles [][]float32, group int, err error)

@@ -37,10 +37,7 @@ func (h Herding) With(settings map[string]string) (distill.Method, error) {
 }
 
 // Outline implements distill.Method.
-func (Herding) Outline(req distill.Request) (distill.Outline, error) {
-	f, err := req.Asked()
-	return distill.Outline{Formation: f, Grouped: true}, err
-}
+func (Herding) Outline(req distill.Request) (distill.Outline, error) { return outline(req) }
 
 // Distill implements distill.Method.
 func (h Herding) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {

@@ -35,10 +35,7 @@ func (k KCenter) With(settings map[string]string) (distill.Method, error) {
 }
 
 // Outline implements distill.Method.
-func (KCenter) Outline(req distill.Request) (distill.Outline, error) {
-	f, err := req.Asked()
-	return distill.Outline{Formation: f, Grouped: true}, err
-}
+func (KCenter) Outline(req distill.Request) (distill.Outline, error) { return outline(req) }
 
 // Distill implements distill.Method.
 func (k KCenter) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {

@@ -39,10 +39,7 @@ func (r Random) With(settings map[string]string) (distill.Method, error) {
 }
 
 // Outline implements distill.Method.
-func (Random) Outline(req distill.Request) (distill.Outline, error) {
-	f, err := req.Asked()
-	return distill.Outline{Formation: f, Grouped: true}, err
-}
+func (Random) Outline(req distill.Request) (distill.Outline, error) { return outline(req) }
 
 // Distill implements distill.Method.
 func (Random) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {

@@ -91,12 +91,9 @@ func (m Matching) check() error {
 
 // Outline implements distill.Method.
 func (m Matching) Outline(req distill.Request) (distill.Outline, error) {
-	f, err := tiling.FormationFor(req, m.Formation)
-	if err != nil {
-		return distill.Outline{}, err
-	}
-	recipe := tiling.Recipe(req, m.Augment, m.View, f)
-	return distill.Outline{Formation: f, Recipe: &recipe, InRange: true, Grouped: m.Start == tiling.Real}, nil
+	o, err := tiling.Outline(req, m.Formation, m.Augment, m.View, m.Start)
+	o.InRange = true
+	return o, err
 }
 
 // adam is the constants of the step after step, its rate along half a cosine.

@@ -12,10 +12,10 @@ import (
 // UsualFormation is the default's tiles along a side.
 const UsualFormation = 2
 
-// FormationFor is the formation that a request asks for, else the method's own.
+// formationFor is the formation that a request asks for, else the method's own.
 // The usual one gives way where it does not suit the images; one that was asked
 // for does not: it fails with data.ErrFormation.
-func FormationFor(req distill.Request, own int) (data.Formation, error) {
+func formationFor(req distill.Request, own int) (data.Formation, error) {
 	if req.Formation > 0 {
 		return req.Asked()
 	}
@@ -103,4 +103,15 @@ func Recipe(req distill.Request, augmentation, view string, f data.Formation) tr
 		r.Elastic, r.Smooth = math.Round(10*float64(min(req.Samples.Shape.H, req.Samples.Shape.W))*elasticShare)/10, 0.1
 	}
 	return r
+}
+
+// Outline is what methods of tiles say of a set: of tiles of their own formation
+// where the request leaves it open, by an augmentation and a view, from a start.
+func Outline(req distill.Request, own int, augmentation, view, start string) (distill.Outline, error) {
+	f, err := formationFor(req, own)
+	if err != nil {
+		return distill.Outline{}, err
+	}
+	recipe := Recipe(req, augmentation, view, f)
+	return distill.Outline{Formation: f, Recipe: &recipe, Grouped: start == Real}, nil
 }

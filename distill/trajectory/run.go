@@ -20,8 +20,8 @@ import (
 type run struct {
 	Method
 	req       distill.Request
-	outline   distill.Outline
 	formation data.Formation
+	recipe    *train.Recipe
 	tile      data.Shape
 	perClass  int
 	y         []int // class of each tile
@@ -39,11 +39,11 @@ type run struct {
 func newRun(m Method, req distill.Request) (*run, error) {
 	m.Augment = tiling.Suited(m.Augment, req)
 	r := &run{Method: m, req: req}
-	var err error
-	if r.outline, err = m.Outline(req); err != nil {
+	outline, err := m.Outline(req)
+	if err != nil {
 		return nil, err
 	}
-	r.formation = r.outline.Formation
+	r.formation, r.recipe = outline.Formation, outline.Recipe
 	if r.strategy, err = tiling.Augmentation(m.Augment); err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (r *run) result() (*distill.Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
-	out := &distill.Result{Images: images, Formation: r.formation, Recipe: r.outline.Recipe, Warnings: r.warnings()}
+	out := &distill.Result{Images: images, Formation: r.formation, Recipe: r.recipe, Warnings: r.warnings()}
 	if r.Start == tiling.Real {
 		out.SmallestGroup = 1
 	}

@@ -163,12 +163,9 @@ func (m Method) With(settings map[string]string) (distill.Method, error) {
 
 // Outline implements distill.Method.
 func (m Method) Outline(req distill.Request) (distill.Outline, error) {
-	f, err := tiling.FormationFor(req, m.Formation)
-	if err != nil {
-		return distill.Outline{}, err
-	}
-	recipe := tiling.Recipe(req, m.Augment, tiling.ViewWhole, f)
-	return distill.Outline{Formation: f, Recipe: &recipe, Soft: m.Labels == Learned, Grouped: m.Start == tiling.Real}, nil
+	o, err := tiling.Outline(req, m.Formation, m.Augment, tiling.ViewWhole, m.Start)
+	o.Soft = m.Labels == Learned
+	return o, err
 }
 
 // Distill implements distill.Method.

@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -106,11 +105,16 @@ func (q *queue) pop() (training, bool) {
 	if len(q.waiting) == 0 {
 		return training{}, false
 	}
-	next := slices.MinFunc(q.waiting, func(a, b training) int { return cmp.Compare(a.seed, b.seed) })
+	at := 0
+	for i, t := range q.waiting {
+		if t.seed < q.waiting[at].seed {
+			at = i
+		}
+	}
+	next := q.waiting[at]
 	if next.seed > 0 && !q.closed {
 		return training{}, false
 	}
-	i := slices.IndexFunc(q.waiting, func(t training) bool { return t.seed == next.seed })
-	q.waiting = slices.Delete(q.waiting, i, i+1)
+	q.waiting = slices.Delete(q.waiting, at, at+1)
 	return next, true
 }
