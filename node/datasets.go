@@ -136,8 +136,9 @@ func (e *DataEntry) open(task *data.Task) (*data.Dataset, error) {
 }
 
 // SplitData registers parts of a registered data set as data sets of their
-// own. With part < 0 all parts are registered, else that one (from 0). It
-// returns all parts, so that the whole class table can be shown.
+// own. With part < 0 all parts that hold samples are registered, else that one
+// (from 0), which must hold some. It returns all parts, so that the whole class
+// table can be shown.
 func SplitData(ctx context.Context, c Conn, name string, split data.Split, part int) ([]DataEntry, error) {
 	whole, err := findData(ctx, c, name)
 	if err != nil {
@@ -165,11 +166,14 @@ func SplitData(ctx context.Context, c Conn, name string, split data.Split, part 
 		all[i] = whole
 		all[i].Name, all[i].Split, all[i].Part, all[i].Counts = split.PartName(whole.Name, i), &split, i, counts
 	}
-	chosen := all
 	if part >= 0 {
-		chosen = all[part : part+1]
+		if all[part].Samples() == 0 {
+			return nil, all[part].refuseEmpty()
+		}
+		return all, register(ctx, c, ds.Task, all[part])
 	}
-	return all, register(ctx, c, ds.Task, chosen...)
+	held := slices.DeleteFunc(slices.Clone(all), func(e DataEntry) bool { return e.Samples() == 0 })
+	return all, register(ctx, c, ds.Task, held...)
 }
 
 // describe fills in what the data are.
@@ -227,14 +231,24 @@ func openEntry(ctx context.Context, c Conn, e DataEntry) (*data.Dataset, error) 
 	return e.open(info.Task())
 }
 
-// OpenData is a registered data set, ready to load.
+// emptyHint is what to do about a part without samples.
+const emptyHint = "use fewer clients or a larger alpha, or choose another part"
+
+// refuseEmpty says that a part holds no samples, so that nothing can be made of
+// it: it never stands for the whole.
+func (e *DataEntry) refuseEmpty() error {
+	return Fail(CodeUsage, emptyHint, "data set %s has no samples", e.Name)
+}
+
+// OpenData is a registered data set, ready to load. Of a part, Train is the
+// part's own samples.
 type OpenData struct {
 	Entry DataEntry
 	*data.Dataset
-	index []int // of the training samples; nil for all
 }
 
-// OpenLocal opens a registered data set by name.
+// OpenLocal opens a registered data set by name. A part without samples is
+// refused.
 func OpenLocal(ctx context.Context, c Conn, name string) (*OpenData, error) {
 	e, err := findData(ctx, c, name)
 	if err != nil {
@@ -244,31 +258,30 @@ func OpenLocal(ctx context.Context, c Conn, name string) (*OpenData, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &OpenData{Entry: e, Dataset: ds}
-	if e.Split != nil {
-		parts, err := e.Split.Parts(ds.Train.Labels(), len(ds.Task.Classes))
-		if err != nil {
-			return nil, err
-		}
-		out.index = parts[e.Part]
+	if e.Split == nil {
+		return &OpenData{Entry: e, Dataset: ds}, nil
 	}
-	return out, nil
+	parts, err := e.Split.Parts(ds.Train.Labels(), len(ds.Task.Classes))
+	if err != nil {
+		return nil, err
+	}
+	if e.Part < 0 || e.Part >= len(parts) || len(parts[e.Part]) == 0 {
+		return nil, e.refuseEmpty()
+	}
+	part := *ds
+	part.Train = data.Pick(ds.Train, parts[e.Part])
+	return &OpenData{Entry: e, Dataset: &part}, nil
 }
 
 // Samples loads the training samples.
-func (d *OpenData) Samples() (*data.Samples, error) {
-	if d.index != nil && len(d.index) == 0 {
-		return nil, Fail(CodeUsage, "choose another part", "data set %s has no samples", d.Entry.Name)
-	}
-	return data.Load(d.Task, d.Train, d.index)
-}
+func (d *OpenData) Samples() (*data.Samples, error) { return data.LoadAll(d.Task, d.Train) }
 
 // TestSamples loads the test samples.
 func (d *OpenData) TestSamples() (*data.Samples, error) {
 	if d.Test == nil {
 		return nil, Fail(CodeUsage, "", "data set %s has no test part", d.Entry.Name)
 	}
-	return data.Load(d.Task, d.Test, nil)
+	return data.LoadAll(d.Task, d.Test)
 }
 
 // testDataFor finds a registered data set of a task that has a test part and can
@@ -280,7 +293,7 @@ func testDataFor(ctx context.Context, c Conn, task string, report Report) (*Open
 	}
 	gone := map[string]bool{} // parts of one data set share a path
 	for _, e := range all {
-		if e.Task != task || e.Test == 0 || gone[e.Path] {
+		if e.Task != task || e.Test == 0 || gone[e.Path] || e.Split != nil && e.Samples() == 0 {
 			continue
 		}
 		d, err := OpenLocal(ctx, c, e.Name)

@@ -90,6 +90,7 @@ var known = []struct {
 	{blocks.ErrLocked, CodeBusy, "another process uses this home; stop it, or set DISTILLMESH_PATH to another folder"},
 	{data.ErrUnknownData, CodeUsage, "name its task with --task ('distillmesh task ls' lists them), or make one of it: 'distillmesh task new NAME --from PATH'"},
 	{data.ErrNoData, CodeUsage, "give one of: " + data.Formats + "; or " + data.GlyphPath},
+	{data.ErrNoSamples, CodeUsage, "list the data sets and their samples with 'distillmesh data ls'"},
 	{data.ErrInvalidTask, CodeUsage, "see docs/formats.md for what a task holds"},
 	{configs.ErrInvalid, CodeUsage, "settings come from config.toml in the node's home, from DISTILLMESH_ variables and from flags: correct the one named"},
 	{distill.ErrOption, CodeUsage, "'distillmesh distill --help' lists the options of each method"},

@@ -150,6 +150,16 @@ func (b *notebook) origin(set cid.Cid) string {
 	return b.n.Origins[set.String()]
 }
 
+// emptyOrigin reports whether a set was made of a registered part without
+// samples, as a version that read such a part as the whole data set did.
+func (b *notebook) emptyOrigin(set cid.Cid) (name string, empty bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	name = b.n.Origins[set.String()]
+	e, known := b.n.Data[name]
+	return name, known && e.Split != nil && e.Samples() == 0
+}
+
 // removed reports whether rm let go of a root.
 func (b *notebook) removed(root cid.Cid) bool {
 	b.mu.Lock()

@@ -90,11 +90,12 @@ func (a *app) dataSplitCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if part > 0 && (a.quiet || a.json) {
-					all = all[part-1 : part] // people see the whole split, programs what was registered
-				}
+				a.tellEmpty(all)
 				if part > 0 {
-					a.tell("%s is registered, of these:", all[min(part, len(all))-1].Name)
+					a.tell("%s is registered, of these:", all[part-1].Name)
+				}
+				if a.quiet || a.json { // people see the whole split, programs what was registered
+					all = registered(all, part)
 				}
 				return a.showData(all)
 			})
@@ -103,6 +104,34 @@ func (a *app) dataSplitCommand() *cobra.Command {
 	c.Flags().IntVar(&part, "part", 0, "register this part alone, from 1 (default: all)")
 	c.Flags().Uint64Var(&flags.Seed, "seed", 0, "seed of the split")
 	return a.readFlags(c, true)
+}
+
+// registered are the parts of a split that were registered: the one asked for,
+// from 1, or with 0 all that hold samples.
+func registered(all []node.DataEntry, part int) []node.DataEntry {
+	if part > 0 {
+		return all[part-1 : part]
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(e node.DataEntry) bool { return e.Samples() == 0 })
+}
+
+// tellEmpty names the parts of a split that hold nothing.
+func (a *app) tellEmpty(all []node.DataEntry) {
+	const most = 10 // names in a line
+	var names []string
+	for _, e := range all {
+		if e.Samples() == 0 {
+			names = append(names, e.Name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	list := strings.Join(names[:min(len(names), most)], ", ")
+	if len(names) > most {
+		list += ", ..."
+	}
+	a.tell("%d of %d parts have no samples and are not registered: %s; fewer clients or a larger alpha give each part some", len(names), len(all), list)
 }
 
 func (a *app) dataRemoveCommand() *cobra.Command {

@@ -4,10 +4,12 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -57,6 +59,21 @@ func writeOwn(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(z.Close())
 	ts.Check(os.WriteFile(filepath.Join(dir, "own.npz"), archive.Bytes(), 0o644))
+}
+
+// writeEmptied copies the entry of one part in a home's notes to the first part,
+// with no samples.
+func writeEmptied(ts *testscript.TestScript, _ bool, args []string) {
+	path := filepath.Join(ts.Getenv("DISTILLMESH_PATH"), "notes.json")
+	var notes map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(path)), &notes))
+	all := notes["data"].(map[string]any)
+	entry := maps.Clone(all[args[0]].(map[string]any))
+	entry["name"], entry["part"], entry["counts"] = args[1], 0, make([]int, len(entry["counts"].([]any)))
+	all[args[1]] = entry
+	content, err := json.Marshal(notes)
+	ts.Check(err)
+	ts.Check(os.WriteFile(path, content, 0o600))
 }
 
 func writePNG(ts *testscript.TestScript, path string, m image.Image) {

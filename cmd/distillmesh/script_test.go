@@ -43,6 +43,8 @@ const loopback = "[mesh]\nname = \"script\"\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]
 //	occupy NAME         take a free port; its number goes into a variable
 //	idx FOLDER N        IDX files of 10 images of 28x28, where the images end
 //	                    after N bytes
+//	emptied NAME PART   register the first part of a split as an empty one, as
+//	                    older versions did, by the entry of another part
 //	own FOLDER          own.npz, the same as pictures/, and mixed/ with
 //	                    pictures of two sizes
 //
@@ -61,7 +63,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(home, "config.toml"), []byte(loopback), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "json": wantJSON, "keep": keep, "node": awaitNode, "idx": writeIDX, "occupy": occupy, "await": await, "until": until, "own": writeOwn,
+			"fails": fails, "json": wantJSON, "keep": keep, "node": awaitNode, "idx": writeIDX, "occupy": occupy, "await": await, "until": until, "own": writeOwn, "emptied": writeEmptied,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "data" {

@@ -75,6 +75,7 @@ func (a *app) simulateCommand() *cobra.Command {
 			if missing := unheld(p); missing != "" {
 				a.tell("%s: no client of this split holds %s, so no method can learn them; more clients or classes per client would", p.Data.Name, missing)
 			}
+			a.tellIdle(&p)
 			doc, err := study.Run(cmd.Context(), p, opt)
 			if errors.Is(err, study.ErrPlan) {
 				return node.Fail(node.CodeUsage, "see 'distillmesh simulate --help'", "%w", err)
@@ -140,6 +141,21 @@ func unheld(p study.Plan) string {
 		names = append(names, p.Data.Task.Classes[at])
 	}
 	return strings.Join(names, ", ")
+}
+
+// tellIdle says how many clients of a split take no part; what is wrong with the
+// plan itself is for the study to say.
+func (a *app) tellIdle(p *study.Plan) {
+	without, tooFew, all, err := p.Idle()
+	if err != nil || without == all {
+		return
+	}
+	if without > 0 {
+		a.tell("%s: %d of %d clients (all seeds) have no samples and are skipped; fewer clients or a larger alpha give each some", p.Data.Name, without, all)
+	}
+	if tooFew > 0 {
+		a.tell("%s: %d of %d clients (all seeds) have too few samples of every class for %s and are skipped by distillation", p.Data.Name, tooFew, all, count(p.IPC, "image"))
+	}
 }
 
 // openStudyData opens registered data by name, or a path: well-known data as

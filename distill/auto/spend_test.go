@@ -34,7 +34,7 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := data.Load(task, ds.Train, nil)
+	all, err := data.LoadAll(task, ds.Train)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestTheLeastAndWhatIsStillToBeChosen(t *testing.T) {
 // However many bytes there are, a mean stands for samples enough to hide in.
 func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 	ds := data.GlyphDigits()
-	local, err := data.Load(ds.Task, ds.Train, nil)
+	local, err := data.LoadAll(ds.Task, ds.Train)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 // A ridge says all in an image a class, whatever the budget.
 func TestABudgetIsNotSpentOnWhatSaysNothing(t *testing.T) {
 	ds := data.GlyphDigits()
-	local, err := data.Load(ds.Task, ds.Train, nil)
+	local, err := data.LoadAll(ds.Task, ds.Train)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func pixelsFor(t *testing.T, asked artifact.PixelType, m distill.Method, req dis
 // range of real pixels.
 func TestHalfAByteIsForTiles(t *testing.T) {
 	ds := data.GlyphDigits()
-	local, err := data.Load(ds.Task, ds.Train, nil)
+	local, err := data.LoadAll(ds.Task, ds.Train)
 	if err != nil {
 		t.Fatal(err)
 	}

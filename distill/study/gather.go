@@ -245,7 +245,7 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 	g := &gathered{label: label, row: Row{Method: label, Seed: seed, Clients: len(r.parts), Payload: &Payload{}}}
 	present := slices.DeleteFunc(slices.Clone(sets), func(s *artifact.Set) bool { return s == nil })
 	if len(present) == 0 {
-		return nil, fmt.Errorf("%w: %s, seed %d: no client has the %d samples of a class that %d images of it need", ErrPlan, label, seed, r.need(), r.plan.IPC)
+		return nil, fmt.Errorf("%w: %s, seed %d: no client has the %d samples of a class that %d images of it need", ErrPlan, label, seed, r.plan.need(), r.plan.IPC)
 	}
 	nearest := math.Inf(1)
 	var steps []int

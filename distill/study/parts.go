@@ -21,7 +21,30 @@ func (p *Plan) splitOf(seed int) data.Split {
 const leastTiles = 4
 
 // need is how many samples of a class a client must have to publish it.
-func (r *runner) need() int { return r.plan.IPC * max(leastTiles, r.plan.Formation*r.plan.Formation) }
+func (p *Plan) need() int { return p.IPC * max(leastTiles, p.Formation*p.Formation) }
+
+// Idle counts clients over all seeds: those without samples, which take part in
+// nothing, those with too few samples of every class to publish an image, which
+// take part in federated learning alone, and all.
+func (p *Plan) Idle() (without, tooFew, all int, err error) {
+	labels := p.Data.Train.Labels()
+	for seed := range p.Seeds {
+		parts, err := p.splitOf(seed).Parts(labels, len(p.Data.Task.Classes))
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		for _, held := range data.ClassTable(labels, len(p.Data.Task.Classes), parts) {
+			all++
+			switch most := slices.Max(held); {
+			case most == 0:
+				without++
+			case most < p.need():
+				tooFew++
+			}
+		}
+	}
+	return without, tooFew, all, nil
+}
 
 // local is a client's part, without classes of which it has too few samples for
 // the budget: no method could publish an image of those, in any formation.
@@ -33,7 +56,7 @@ func (r *runner) local(part []int) *data.Samples {
 	members := s.ByClass()
 	var keep []int
 	for i, y := range s.Y {
-		if len(members[y]) >= r.need() {
+		if len(members[y]) >= r.plan.need() {
 			keep = append(keep, i)
 		}
 	}
@@ -53,7 +76,7 @@ func (r *runner) holdings(seed int) ([][]int, error) {
 }
 
 // someHoldAll tells whether some clients can publish images of every class and
-// others can not.
+// others can not. It fails with ErrPlan when no client of a seed holds anything.
 func (r *runner) someHoldAll() (bool, error) {
 	var whole, less bool
 	for seed := range r.plan.Seeds {
@@ -61,8 +84,11 @@ func (r *runner) someHoldAll() (bool, error) {
 		if err != nil {
 			return false, err
 		}
+		if !slices.ContainsFunc(holdings, func(held []int) bool { return slices.Max(held) > 0 }) {
+			return false, fmt.Errorf("%w: no client of the split holds any sample, seed %d", ErrPlan, seed)
+		}
 		for _, held := range holdings {
-			enough := slices.Min(held) >= r.need()
+			enough := slices.Min(held) >= r.plan.need()
 			whole, less = whole || enough, less || !enough
 		}
 	}
@@ -91,7 +117,7 @@ func (r *runner) try(ctx context.Context) error {
 	}
 	var keep []int
 	for _, members := range local.ByClass() {
-		keep = append(keep, members[:min(len(members), max(tried, r.need()))]...)
+		keep = append(keep, members[:min(len(members), max(tried, r.plan.need()))]...)
 	}
 	ended, end := context.WithCancel(ctx)
 	end()

@@ -88,10 +88,10 @@ func newRunner(p Plan, opt Options) (*runner, error) {
 	if r.workers < 1 {
 		r.workers = runtime.GOMAXPROCS(0)
 	}
-	if r.train, err = data.Load(p.Data.Task, p.Data.Train, nil); err != nil {
+	if r.train, err = data.LoadAll(p.Data.Task, p.Data.Train); err != nil {
 		return nil, err
 	}
-	if r.test, err = data.Load(p.Data.Task, p.Data.Test, nil); err != nil {
+	if r.test, err = data.LoadAll(p.Data.Task, p.Data.Test); err != nil {
 		return nil, err
 	}
 	task, err := artifact.TaskCID(p.Data.Task)

@@ -303,3 +303,37 @@ func TestGCE(t *testing.T) {
 		t.Error("defined at accuracy 1")
 	}
 }
+
+// Clients without samples are skipped; a split that gives nobody anything is
+// refused before anything is made.
+func TestStudiesGoOnWithoutEmptyClients(t *testing.T) {
+	p := smallPlan(t)
+	p.Methods, p.Consumers, p.Seeds = []string{"gmm", "random", "fedavg:rounds=1:steps=2"}, []string{"mlp"}, 1
+	p.Split = data.Split{Kind: data.Dirichlet, Alpha: 1e-6, Clients: 8}
+	without, tooFew, all, err := p.Idle()
+	if err != nil || without < 5 || tooFew != 0 || all != 8 {
+		t.Fatalf("idle: %d, %d of %d, %v", without, tooFew, all, err)
+	}
+	doc := run(t, t.Context(), p, Options{Dir: t.TempDir()})
+	for _, r := range doc.Rows {
+		if r.Method == "gmm" && r.Images != 3 {
+			t.Errorf("gmm gathered %d images, want one of each class", r.Images)
+		}
+	}
+	p.IPC = 100
+	if _, tooFew, _, err := p.Idle(); err != nil || tooFew != 8-without {
+		t.Errorf("%d clients with too few, want %d: %v", tooFew, 8-without, err)
+	}
+
+	src, err := data.NewFloats(p.Data.Task.Shape, make([]float32, 10*p.Data.Task.Shape.Size()), []int{2, 2, 2, 2, 2, 2, 2, 2, 2, 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = smallPlan(t)
+	p.Data.Train, p.Split = src, data.Split{Kind: data.Ring, Clients: 2, PerClient: 1}
+	p.Methods = []string{"fedavg:rounds=1:steps=2"}
+	dir := t.TempDir()
+	if _, err := Run(t.Context(), p, Options{Dir: dir}); !errors.Is(err, ErrPlan) {
+		t.Errorf("nobody holds anything: %v, want %v", err, ErrPlan)
+	}
+}

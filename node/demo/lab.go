@@ -83,7 +83,7 @@ func newLab(ds *data.Dataset, report node.Report, until time.Time) (*lab, error)
 		l.scores[c.model] = map[string][]float64{}
 	}
 	var err error
-	if l.test, err = data.Load(ds.Task, ds.Test, nil); err != nil {
+	if l.test, err = data.LoadAll(ds.Task, ds.Test); err != nil {
 		return nil, err
 	}
 	l.parts, err = split().Parts(ds.Train.Labels(), len(ds.Task.Classes))
@@ -201,7 +201,7 @@ func (l *lab) gather(ctx context.Context, trainer node.Conn, sets []node.SetInfo
 // all loads n training samples: all of them, or a random draw.
 func (l *lab) all(n int, seed uint64) (*data.Samples, error) {
 	if n == 0 || n >= len(l.train.Labels()) {
-		return data.Load(l.task, l.train, nil)
+		return data.LoadAll(l.task, l.train)
 	}
 	return data.Load(l.task, l.train, data.Stream(seed, "demo-all").Perm(len(l.train.Labels()))[:n])
 }

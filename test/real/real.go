@@ -32,10 +32,10 @@ func Open(root, name string) (*Data, error) {
 		return nil, err
 	}
 	d := &Data{Dir: dir, Task: ds.Task}
-	if d.Train, err = data.Load(ds.Task, ds.Train, nil); err != nil {
+	if d.Train, err = data.LoadAll(ds.Task, ds.Train); err != nil {
 		return nil, err
 	}
-	d.Test, err = data.Load(ds.Task, ds.Test, nil)
+	d.Test, err = data.LoadAll(ds.Task, ds.Test)
 	return d, err
 }
 

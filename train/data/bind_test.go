@@ -269,7 +269,7 @@ func TestHoldoutOfADataSet(t *testing.T) {
 	if err != nil || len(half.Train.Labels()) != 2 || len(half.Test.Labels()) != 2 || ds.Test != nil || len(half.Remarks) != 2 {
 		t.Fatalf("%+v, %v", half, err)
 	}
-	s, err := Load(half.Task, half.Test, nil)
+	s, err := LoadAll(half.Task, half.Test)
 	if err != nil || s.X[1] != s.X[0]+1 {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -311,7 +311,7 @@ func TestRealTablesMakeTasksAndSplits(t *testing.T) {
 		if err != nil || !measured {
 			t.Fatalf("%s: %v, measured %t", c.path, err, measured)
 		}
-		s, err := Load(ds.Task, ds.Train, nil)
+		s, err := LoadAll(ds.Task, ds.Train)
 		if err != nil {
 			t.Fatal(err)
 		}

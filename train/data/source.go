@@ -1,6 +1,9 @@
 package data
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Source is labelled raw values before standardisation: pixel/255 for images,
 // the feature itself for tables. Read must be safe for concurrent use.
@@ -22,19 +25,20 @@ type Dataset struct {
 	Remarks []string
 }
 
-// Load reads the given samples of a source into task space; all of them when
-// index is nil.
+// ErrNoSamples means that there is nothing to load: an empty list of samples
+// never stands for all of them.
+var ErrNoSamples = errors.New("no samples")
+
+// Load reads the listed samples of a source into task space, in that order. It
+// fails with ErrNoSamples when index lists none: see LoadAll.
 func Load(t *Task, src Source, index []int) (*Samples, error) {
 	if src.Shape() != t.Shape {
 		return nil, fmt.Errorf("load samples: data of %v for task %s of %v", src.Shape(), t.Name, t.Shape)
 	}
-	labels := src.Labels()
-	if index == nil {
-		index = make([]int, len(labels))
-		for i := range index {
-			index[i] = i
-		}
+	if len(index) == 0 {
+		return nil, fmt.Errorf("load samples of task %s: %w", t.Name, ErrNoSamples)
 	}
+	labels := src.Labels()
 	out := &Samples{Shape: t.Shape, Classes: len(t.Classes), X: make([]float32, len(index)*t.Shape.Size()), Y: make([]int, len(index))}
 	for j, i := range index {
 		if labels[i] < 0 || labels[i] >= out.Classes {
@@ -46,6 +50,15 @@ func Load(t *Task, src Source, index []int) (*Samples, error) {
 		t.Standardise(row)
 	}
 	return out, nil
+}
+
+// LoadAll reads all samples of a source into task space, as Load does.
+func LoadAll(t *Task, src Source) (*Samples, error) {
+	index := make([]int, len(src.Labels()))
+	for i := range index {
+		index[i] = i
+	}
+	return Load(t, src, index)
 }
 
 // Bytes is a Source of one byte a value, as image files hold them.

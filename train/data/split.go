@@ -77,7 +77,8 @@ func (s Split) Validate(classes int) error {
 	return nil
 }
 
-// Parts lists the sample indices of each client, ascending. Every sample is
+// Parts lists the sample indices of each client, ascending; of a client without
+// samples an empty list, never nil. Every sample is
 // used once; under Ring with fewer than K-PerClient+1 clients some classes
 // have no holder and stay out.
 func (s Split) Parts(labels []int, classes int) ([][]int, error) {
@@ -85,6 +86,9 @@ func (s Split) Parts(labels []int, classes int) ([][]int, error) {
 		return nil, err
 	}
 	parts := make([][]int, s.Clients)
+	for i := range parts {
+		parts[i] = []int{}
+	}
 	switch s.Kind {
 	case IID:
 		s.iid(labels, parts)

@@ -55,7 +55,7 @@ func digits(t testing.TB, dir string, split data.Split) (clients []*data.Samples
 		}
 		clients = append(clients, s)
 	}
-	if test, err = data.Load(ds.Task, ds.Test, nil); err != nil {
+	if test, err = data.LoadAll(ds.Task, ds.Test); err != nil {
 		t.Fatal(err)
 	}
 	return clients, test

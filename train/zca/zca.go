@@ -172,7 +172,7 @@ func Whiten(ctx context.Context, ds *data.Dataset, workers int) (*data.Dataset, 
 	}
 	out := &data.Dataset{Name: ds.Name + "-zca", Task: task.Filled(), Remarks: append(ds.Remarks[:len(ds.Remarks):len(ds.Remarks)],
 		"whitened by the statistics of all training samples, which no device of a mesh has")}
-	train, err := data.Load(out.Task, ds.Train, nil) // the constants leave values as they are
+	train, err := data.LoadAll(out.Task, ds.Train) // the constants leave values as they are
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func Whiten(ctx context.Context, ds *data.Dataset, workers int) (*data.Dataset, 
 	if out.Train, err = t.source(ctx, pool, train); err != nil || ds.Test == nil {
 		return out, err
 	}
-	test, err := data.Load(out.Task, ds.Test, nil)
+	test, err := data.LoadAll(out.Task, ds.Test)
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,7 @@ func TestADataSetIsWhitenedByItsTrainingPart(t *testing.T) {
 		t.Errorf("task %+v, %v", got.Task, err)
 	}
 	average := func(src data.Source) (sum float64) {
-		s, err := data.Load(got.Task, src, nil)
+		s, err := data.LoadAll(got.Task, src)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,6 +34,15 @@ func Answer(doc *study.Document) []string {
 
 // warnings are what was said of a run, each once a method.
 func warnings(doc *study.Document) (out []string) {
+	without := 0
+	for _, held := range doc.Holdings {
+		if slices.Max(held) == 0 {
+			without++
+		}
+	}
+	if without > 0 {
+		out = append(out, fmt.Sprintf("Mind the split: %d of %d clients hold no samples and take no part (seed 0).", without, len(doc.Holdings)))
+	}
 	for _, r := range doc.Rows {
 		for _, w := range r.Warnings {
 			if s := fmt.Sprintf("Mind %s: %s.", r.Method, strings.TrimSuffix(w, ".")); !slices.Contains(out, s) {
