@@ -35,12 +35,22 @@ type Disclosure struct {
 	Nearest []int
 }
 
-// NearestReal is the smallest ratio: what the manifest publishes.
+// MaxRatio is what a larger ratio is written as, and that of no images.
+const MaxRatio = 1e6
+
+// NearestReal is the smallest ratio as the manifest holds it: rounded to four
+// decimals, at most MaxRatio; 0 for NaN, since nothing is then known of the
+// distance. Every decision is taken on this value, so that a reader of the
+// manifest takes the same one.
 func (d Disclosure) NearestReal() float64 {
-	if len(d.Ratio) == 0 {
-		return math.Inf(1)
+	nearest := math.Inf(1)
+	if len(d.Ratio) > 0 {
+		nearest = slices.Min(d.Ratio) // NaN when any is
 	}
-	return slices.Min(d.Ratio)
+	if math.IsNaN(nearest) {
+		return 0
+	}
+	return math.Round(min(nearest, MaxRatio)*1e4) / 1e4
 }
 
 // ContainsReal reports whether an image is so close to a real one that it

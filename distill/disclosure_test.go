@@ -76,7 +76,24 @@ func TestDegenerateClassesStillTellCopies(t *testing.T) {
 		t.Errorf("copy of a lone sample: %.3f", d.NearestReal())
 	}
 	stranger := &data.Samples{Shape: local.Shape, Classes: 3, X: local.X, Y: []int{1}}
-	if d := disclose(t, stranger, local); !math.IsInf(d.NearestReal(), 1) {
-		t.Errorf("class without local samples: %.3f, want +Inf", d.NearestReal())
+	if d := disclose(t, stranger, local); d.NearestReal() != distill.MaxRatio {
+		t.Errorf("class without local samples: %.3f, want the largest", d.NearestReal())
+	}
+}
+
+// The decision is taken on the value that is written, whatever was measured.
+func TestDecisionsAreTakenOnTheRoundedRatio(t *testing.T) {
+	for ratio, want := range map[float64]float64{0.499949: 0.4999, 0.49995: 0.5, 0.49994999: 0.4999, 0.4999999: 0.5, 0.5: 0.5, 0.50004: 0.5, 0: 0, 2e6: distill.MaxRatio,
+		math.Inf(1): distill.MaxRatio, math.NaN(): 0} {
+		d := distill.Disclosure{Ratio: []float64{7, ratio, 8}}
+		if ratio > 7 {
+			d.Ratio = []float64{ratio}
+		}
+		if got := d.NearestReal(); got != want || d.ContainsReal() != (want < distill.RealThreshold) {
+			t.Errorf("%v: nearest_real %v, contains_real %t, want %v", ratio, got, d.ContainsReal(), want)
+		}
+	}
+	if got := (distill.Disclosure{}).NearestReal(); got != distill.MaxRatio {
+		t.Errorf("no images: %v", got)
 	}
 }

@@ -177,7 +177,7 @@ func mayLeave(m artifact.Manifest) error {
 	const hint = "look at it with 'publish --dry-run'; publish it all the same with --allow-real"
 	switch {
 	case m.ContainsReal:
-		return Fail(CodeRefused, hint, "the set holds real samples (nearest_real %.3f is below 0.5)", m.NearestReal)
+		return Fail(CodeRefused, hint, "the set holds real samples (nearest_real %.4g is below 0.5)", m.NearestReal)
 	case m.SmallestGroup > 0 && m.SmallestGroup < distill.LeastGroup:
 		return Fail(CodeRefused, hint, "an image of the set averages %d real samples, fewer than %d", m.SmallestGroup, distill.LeastGroup)
 	}

@@ -39,9 +39,9 @@ func Card(task *data.Task, m Manifest) []byte {
 }
 
 func realWords(m Manifest) string {
-	words := fmt.Sprintf("none found (nearest_real %.2f; a copy is 0).", m.NearestReal)
+	words := fmt.Sprintf("none found (nearest_real %.4g; a copy is 0).", m.NearestReal)
 	if m.ContainsReal {
-		words = fmt.Sprintf("yes, images are or nearly are real samples (nearest_real %.2f).", m.NearestReal)
+		words = fmt.Sprintf("yes, images are or nearly are real samples (nearest_real %.4g).", m.NearestReal)
 	}
 	if m.SmallestGroup > 1 {
 		words += fmt.Sprintf(" Each image averages at least %d samples.", m.SmallestGroup)

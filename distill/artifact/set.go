@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io/fs"
-	"math"
 	"slices"
 	"testing/fstest"
 
@@ -87,7 +86,8 @@ func fewest(r *distill.Result, local *data.Samples) *distill.Result {
 	return &out
 }
 
-// WriteSet lays a set out as files.
+// WriteSet lays a set out as files. ReadSet accepts them and reads the same
+// manifest; what it would refuse is an error here.
 func WriteSet(d SetDraft) (fstest.MapFS, error) {
 	taskCID, err := TaskCID(d.Task)
 	if err != nil {
@@ -101,13 +101,16 @@ func WriteSet(d SetDraft) (fstest.MapFS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write set: %w", err)
 	}
-	m := d.manifest(taskCID)
+	stored, _, err := decodeSamples(tensors, d.Task, d.Result.Formation.Set())
+	if err != nil {
+		return nil, fmt.Errorf("write set: %w", err)
+	}
+	m := d.manifest(taskCID, stored)
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("write set: %w", err)
+	}
 	files := fstest.MapFS{DataFile: {Data: content, Mode: 0o644}}
 	if !d.Bare {
-		stored, err := rounded(d.Result.Images, tensors, d.Pixels)
-		if err != nil {
-			return nil, fmt.Errorf("write set: %w", err)
-		}
 		picture, err := preview(d.Task, stored, PreviewBytes(len(content)))
 		if err != nil {
 			return nil, fmt.Errorf("write set: %w", err)
@@ -126,8 +129,9 @@ func WriteSet(d SetDraft) (fstest.MapFS, error) {
 	return files, nil
 }
 
-func (d SetDraft) manifest(task cid.Cid) Manifest {
-	images := d.Result.Images
+// manifest says what is written: every field is taken from images as stored, as
+// a reader will see them, since rounding may change what was true before.
+func (d SetDraft) manifest(task cid.Cid, images *data.Samples) Manifest {
 	labels := "hard"
 	if images.Soft != nil {
 		labels = "soft"
@@ -145,7 +149,7 @@ func (d SetDraft) manifest(task cid.Cid) Manifest {
 		Recipe:        d.Recipe,
 		Formation:     d.Result.Formation.Set(),
 		ContainsReal:  d.Disclosure.ContainsReal(),
-		NearestReal:   math.Round(math.Min(d.Disclosure.NearestReal(), 1e6)*1e4) / 1e4,
+		NearestReal:   d.Disclosure.NearestReal(),
 		SmallestGroup: d.Result.SmallestGroup,
 		Licence:       d.Licence,
 	}

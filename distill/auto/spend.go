@@ -181,6 +181,9 @@ func (w weigher) bytes(f distill.Outline, n int, bare bool) (int64, error) {
 	images.X = make([]float32, images.Len()*images.Shape.Size())
 	if f.Soft {
 		images.Soft = make([]float32, images.Len()*samples.Classes)
+		for i, class := range images.Y {
+			images.Soft[i*samples.Classes+class] = 1
+		}
 	}
 	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, Settings: registry.Changed(w.method), IPC: n, Seed: w.req.Seed, Pixels: w.budget.Pixels, Licence: w.budget.Licence, Recipe: artifact.Recommended(f.Recipe, f.Formation, f.Soft), Bare: bare,
 		Result: &distill.Result{Images: images, Formation: f.Formation, SmallestGroup: w.group(f), Consumer: f.Consumer}})

@@ -57,7 +57,7 @@ func sheetsOf(dir string, doc *study.Document, task *data.Task) (out []sheet) {
 func drawSheet(dir string, row study.Row, task *data.Task) (s sheet, err error) {
 	s = sheet{Method: row.Method}
 	if row.NearestReal != nil { // of all sets, also of those that the sheet has no room for
-		s.Nearest, s.Real = fmt.Sprintf("%.2f", *row.NearestReal), *row.NearestReal < distill.RealThreshold
+		s.Nearest, s.Real = fmt.Sprintf("%.4g", *row.NearestReal), *row.NearestReal < distill.RealThreshold
 	}
 	if !filepath.IsLocal(filepath.FromSlash(row.Sets)) {
 		return s, fmt.Errorf("the sets lie outside the study, in %q", row.Sets)
