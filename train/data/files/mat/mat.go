@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
@@ -156,7 +157,8 @@ func (d *decoder) readHeader() error {
 	var head [headerSize]byte
 	n, err := io.ReadFull(d.raw, head[:])
 	refuse := func(version string) error {
-		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: a MATLAB file of version %s", files.ErrFormat, version), Hint: saveOlder}
+		cause := fmt.Errorf("%w: a MATLAB file of version %s", files.ErrFormat, version)
+		return &files.Error{Place: files.Whole, Err: cause, Hint: saveOlder}
 	}
 	switch {
 	case bytes.HasPrefix(head[:n], []byte("\x89HDF\r\n\x1a\n")) || bytes.HasPrefix(head[:n], []byte("MATLAB 7.3 ")):
@@ -256,7 +258,8 @@ func (d *decoder) readTop(kind uint32, size int64) ([]Variable, error) {
 // packedError says of an error of the library what kind it is.
 func packedError(err error) error {
 	var corrupt flate.CorruptInputError
-	if errors.As(err, &corrupt) || errors.Is(err, zlib.ErrHeader) || errors.Is(err, zlib.ErrChecksum) || errors.Is(err, zlib.ErrDictionary) {
+	known := []error{zlib.ErrHeader, zlib.ErrChecksum, zlib.ErrDictionary}
+	if errors.As(err, &corrupt) || slices.ContainsFunc(known, func(k error) bool { return errors.Is(err, k) }) {
 		return fmt.Errorf("%w: %w", files.ErrFormat, err)
 	}
 	return orTruncated(err)

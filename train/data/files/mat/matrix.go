@@ -21,15 +21,16 @@ const (
 	costVariable = 256 // bytes of memory of a Variable without its values, about
 )
 
-var classes = []string{"", "cell", "struct", "object", "char", "sparse", "double", "single", "int8", "uint8", "int16", "uint16",
-	"int32", "uint32", "int64", "uint64", "function", "opaque"}
+var classes = []string{"", "cell", "struct", "object", "char", "sparse", "double", "single",
+	"int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "function", "opaque"}
 
 // stored are the types of numbers by the type of an element: their NumPy name
 // and their size.
 var stored = map[uint32]struct {
 	name  string
 	width int
-}{1: {"i1", 1}, 2: {"u1", 1}, 3: {"i2", 2}, 4: {"u2", 2}, 5: {"i4", 4}, 6: {"u4", 4}, 7: {"f4", 4}, 9: {"f8", 8}, 12: {"i8", 8}, 13: {"u8", 8}}
+}{1: {"i1", 1}, 2: {"u1", 1}, 3: {"i2", 2}, 4: {"u2", 2}, 5: {"i4", 4}, 6: {"u4", 4}, 7: {"f4", 4}, 9: {"f8", 8},
+	12: {"i8", 8}, 13: {"u8", 8}}
 
 // readMatrix reads an array in whole. name replaces its own, which those inside
 // others do not have. Of a scalar struct the fields are given.
@@ -177,7 +178,8 @@ func (e *element) readStruct(v Variable, n, depth int) ([]Variable, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(lengths) != 1 || lengths[0] < 1 || lengths[0] > maxName || len(names)%int(lengths[0]) != 0 || kind != typeInt8 && kind != typeUTF8 {
+	known := len(lengths) == 1 && lengths[0] > 0 && lengths[0] <= maxName && (kind == typeInt8 || kind == typeUTF8)
+	if !known || len(names)%int(lengths[0]) != 0 {
 		return nil, fmt.Errorf("%w: a struct whose fields have no names", files.ErrFormat)
 	}
 	if len(names) == 0 {

@@ -52,7 +52,9 @@ func (e *element) readText(v *Variable, n int) error {
 
 // units are the characters or, of UTF-16, its units.
 func (e *element) units(kind uint32, data []byte) ([]rune, error) {
-	width := map[uint32]int{typeInt8: 1, typeUint8: 1, typeUTF8: 1, typeUint16: 2, typeUTF16: 2, typeUTF32: 4, typeUint32: 4}[kind]
+	width := map[uint32]int{
+		typeInt8: 1, typeUint8: 1, typeUTF8: 1, typeUint16: 2, typeUTF16: 2, typeUTF32: 4, typeUint32: 4,
+	}[kind]
 	if width == 0 || len(data)%width != 0 {
 		return nil, fmt.Errorf("%w: text of type %d with %d bytes", files.ErrFormat, kind, len(data))
 	}

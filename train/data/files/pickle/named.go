@@ -52,8 +52,8 @@ func (m *machine) stepNamed(op byte) (bool, error) {
 	case 0x82, 0x83, 0x84:
 		return true, objectError("that an extension registry knows")
 	case 0x97, 0x98:
-		return true, &files.Error{Offset: m.offset, Err: fmt.Errorf("%w: the values of an array lie outside the pickle", files.ErrFormat),
-			Hint: "save without buffer_callback, or with numpy.save"}
+		outside := fmt.Errorf("%w: the values of an array lie outside the pickle", files.ErrFormat)
+		return true, &files.Error{Offset: m.offset, Err: outside, Hint: "save without buffer_callback, or with numpy.save"}
 	}
 	return false, nil
 }

@@ -60,7 +60,8 @@ func callDtype(_ *machine, args []any) (any, error) {
 	}
 	kind, ok := text(args[0])
 	if _, _, known := width(kind); !ok || !known {
-		return nil, &files.Error{Place: "the pickle", Err: fmt.Errorf("%w: a NumPy array of type %s", files.ErrFormat, quoted(kind)),
+		unknown := fmt.Errorf("%w: a NumPy array of type %s", files.ErrFormat, quoted(kind))
+		return nil, &files.Error{Place: "the pickle", Err: unknown,
 			Hint: "save arrays of integers, floats, bytes or text, as with x.astype('float32')"}
 	}
 	return &dtype{kind: kind}, nil
