@@ -49,9 +49,10 @@ var ForgetData = newOp("data-forget", func(n *Node, _ context.Context, name stri
 			return noData(name)
 		}
 		for other, part := range all.Data {
-			if other == name || e.Split == nil && part.Split != nil && strings.HasPrefix(other, name+".") && part.Path == e.Path {
+			if other == name || isPartOf(part, e) {
 				gone = append(gone, other)
 				delete(all.Data, other)
+				n.home.forgetReport(other)
 			}
 		}
 		slices.Sort(gone)
@@ -59,6 +60,11 @@ var ForgetData = newOp("data-forget", func(n *Node, _ context.Context, name stri
 	})
 	return gone, err
 })
+
+// isPartOf reports whether an entry is a part split from a whole.
+func isPartOf(part, whole DataEntry) bool {
+	return whole.Split == nil && part.Split != nil && strings.HasPrefix(part.Name, whole.Name+".") && part.Path == whole.Path
+}
 
 // noData says that a name is not registered.
 func noData(name string) error {
@@ -77,6 +83,7 @@ type AddOptions struct {
 	Name    string       // to register under; empty for the task's
 	Reading data.Reading // what the files leave open
 	Holdout float64      // share of each class to test with, of data without a test part; 0 for none
+	Home    Home         // where the report on the data is kept; its zero value keeps none
 }
 
 // AddData opens the data at path, which reads and checks it, and registers it.
@@ -105,10 +112,11 @@ func AddData(ctx context.Context, c Conn, path string, opt AddOptions, report Re
 	if err := e.describe(ds); err != nil {
 		return DataEntry{}, err
 	}
-	for _, r := range ds.Remarks {
-		report.say(Progress{Note: r})
+	reportNotes(ds, report)
+	if err := register(ctx, c, ds.Task, e); err != nil {
+		return DataEntry{}, err
 	}
-	return e, register(ctx, c, ds.Task, e)
+	return e, opt.Home.keepReport(e.Name, ds)
 }
 
 // absolute is a path that holds wherever a verb is run; GlyphPath is one.

@@ -2,8 +2,6 @@ package node
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -76,15 +74,7 @@ func NewTask(ctx context.Context, c Conn, opt NewTaskOptions, report Report) (Ta
 
 // reportDerived says what a task has from data, and what that gives away.
 func reportDerived(ds *data.Dataset, measured bool, report Report) {
-	for _, r := range ds.Remarks {
-		report.say(Progress{Note: r})
-	}
-	t := ds.Task
-	classes := strings.Join(t.Classes[:min(len(t.Classes), 12)], ", ")
-	if len(t.Classes) > 12 {
-		classes += ", ..."
-	}
-	report.say(Progress{Note: fmt.Sprintf("samples of %v in %d classes: %s", t.Shape, len(t.Classes), classes)})
+	reportNotes(ds, report)
 	if measured {
 		report.say(Progress{Note: "mean and std were measured on these data and are part of the task: whoever gets the task or a set of it learns them. To use public values instead, give --mean and --std"})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // pinTask is the name under which task documents are pinned.
@@ -20,17 +21,19 @@ const pinTask = "task"
 
 // TaskInfo is a task as lists show it.
 type TaskInfo struct {
-	CID      string    `json:"cid"`
-	Name     string    `json:"name"`
-	Classes  []string  `json:"classes"`
-	Shape    [3]int    `json:"shape"`
-	Mean     []float64 `json:"mean"`
-	Std      []float64 `json:"std"`
-	Augment  string    `json:"augment,omitempty"` // how images may change
-	BuiltIn  bool      `json:"built_in"`
-	Joined   bool      `json:"joined"`
-	Sets     int       `json:"sets"`     // announced sets known
-	Trainers int       `json:"trainers"` // trainers that volunteer for it
+	CID     string    `json:"cid"`
+	Name    string    `json:"name"`
+	Classes []string  `json:"classes"`
+	Shape   [3]int    `json:"shape"`
+	Mean    []float64 `json:"mean"`
+	Std     []float64 `json:"std"`
+	Augment string    `json:"augment,omitempty"` // how images may change
+	// Features describe the columns of a table that names them.
+	Features []files.Feature `json:"features,omitempty"`
+	BuiltIn  bool            `json:"built_in"`
+	Joined   bool            `json:"joined"`
+	Sets     int             `json:"sets"`     // announced sets known
+	Trainers int             `json:"trainers"` // trainers that volunteer for it
 }
 
 // wellKnownCIDs maps the tasks that come with the program.
@@ -194,7 +197,7 @@ func (n *Node) taskInfo(c cid.Cid, t *data.Task) TaskInfo {
 	_, builtIn := wellKnownCIDs[c]
 	return TaskInfo{
 		CID: c.String(), Name: t.Name, Classes: t.Classes, Shape: [3]int{t.Shape.C, t.Shape.H, t.Shape.W},
-		Mean: t.Mean, Std: t.Std, Augment: t.Augmentation(), BuiltIn: builtIn,
+		Mean: t.Mean, Std: t.Std, Augment: t.Augmentation(), Features: t.Features, BuiltIn: builtIn,
 		Joined:   slices.ContainsFunc(n.notes.taskCIDs(), c.Equals),
 		Sets:     len(n.announcedRoots(c, announce.SubjectSet)),
 		Trainers: len(n.book.Live(announce.Query{Task: c, Subject: announce.SubjectTrainer})),
@@ -204,7 +207,7 @@ func (n *Node) taskInfo(c cid.Cid, t *data.Task) TaskInfo {
 // Task is the document that the info was made from.
 func (i TaskInfo) Task() *data.Task {
 	t := &data.Task{Version: data.TaskVersion, Name: i.Name, Classes: i.Classes,
-		Shape: data.Shape{C: i.Shape[0], H: i.Shape[1], W: i.Shape[2]}, Mean: i.Mean, Std: i.Std}
+		Shape: data.Shape{C: i.Shape[0], H: i.Shape[1], W: i.Shape[2]}, Mean: i.Mean, Std: i.Std, Features: i.Features}
 	if !i.BuiltIn { // documents of built-in tasks do not hold it
 		t.Augment = i.Augment
 	}

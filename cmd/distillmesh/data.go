@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) dataCommand() *cobra.Command {
-	return group("data", "Local data sets: register, list, split, forget", a.dataAddCommand(), a.dataListCommand(), a.dataSplitCommand(), a.dataRemoveCommand())
+	return group("data", "Local data sets: check, register, list, split, forget", a.dataCheckCommand(), a.dataAddCommand(), a.dataShowCommand(), a.dataListCommand(), a.dataSplitCommand(), a.dataRemoveCommand())
 }
 
 func (a *app) dataAddCommand() *cobra.Command {
@@ -21,6 +21,7 @@ func (a *app) dataAddCommand() *cobra.Command {
 	c := &cobra.Command{Use: "add PATH", Short: "Register local data; nothing is copied and nothing leaves", Args: args(1, 1),
 		Long: "Register " + data.Formats + ", gzip or not; or " + data.GlyphPath + ", the digits that come with the\nprogram. Well-known files are recognised by their content; other data need --task, and 'task new' makes one of them.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) error {
+			opt.Home = a.home
 			return a.with(cmd.Context(), func(conn node.Conn) error {
 				e, err := node.AddData(cmd.Context(), conn, argv[0], opt, a.report)
 				if err != nil {
@@ -37,27 +38,6 @@ func (a *app) dataAddCommand() *cobra.Command {
 	c.Flags().Float64Var(&opt.Holdout, "holdout", opt.Holdout, "share of each class to hold out for testing, of data without a test part; 0 for none")
 	addReadingFlags(c, &opt.Reading)
 	return a.readFlags(c, true)
-}
-
-// readingHelp is how data are laid out.
-const readingHelp = `
-A table has numbers for features and one column of labels: the one that --label names, else one called label, class,
-target, species, category or y, else the only one of text, else the last. Arrays are called x_train and y_train (x_test,
-y_test), images and labels, X and y, or data and target. A folder of pictures has a folder a class, alone or inside train
-and test. Rows of pixels become images when the task is of images of as many pixels. Labels are names of the task's
-classes, or their numbers from 0 when no class is called by a number. A test.csv has the columns of its train.csv, by name.`
-
-// readingFlags are the flags of addReadingFlags.
-var readingFlags = []string{"label", "drop", "header", "scale", "resize"}
-
-// addReadingFlags adds what the files of a user may leave open.
-func addReadingFlags(c *cobra.Command, r *data.Reading) {
-	f := c.Flags()
-	f.StringVar(&r.Label, "label", "", "the column of labels of a table: name, number from 1, or last (default: guess)")
-	f.StringArrayVar(&r.Drop, "drop", nil, "leave out a column of a table, by name or number; may be repeated")
-	f.StringVar(&r.Header, "header", "", "whether the first line of a table names its columns: yes or no (default: guess)")
-	f.Var((*whiteValue)(&r.Scale), "scale", "the value of white in images from tables and arrays (default: 255, or 1 when no value to train on is above 1)")
-	f.BoolVar(&r.Resize, "resize", false, "resample pictures of another size: to that of the task, or without a task to that of most pictures")
 }
 
 func (a *app) dataListCommand() *cobra.Command {

@@ -42,7 +42,7 @@ func (w *whiteValue) Type() string   { return "float" }
 func (w *whiteValue) Set(s string) error {
 	v, err := strconv.ParseFloat(s, 64)
 	if err == nil {
-		err = data.CheckScale(v)
+		err = data.CheckWhite(v)
 	}
 	*w = whiteValue(v)
 	return err

@@ -186,13 +186,14 @@ func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string,
 		if err != nil {
 			return nil, node.Fail(node.CodeUsage, "give a path, or a name that 'distillmesh data ls' lists", "no file %s, and no registered data: %w", from, err)
 		}
-	} else if ds, err = reading.Open(from, known); errors.Is(err, data.ErrUnknownData) {
+	} else if known != nil {
+		ds, err = reading.Open(from, known)
+	} else {
 		draft := data.Task{Version: data.TaskVersion, Augment: augmentation}
 		if draft.Name, err = taskName(from); err != nil {
 			return nil, err
 		}
-		made = true
-		ds, _, err = reading.Derive(from, draft)
+		ds, made, err = reading.OpenOrDerive(from, draft)
 	}
 	if err != nil {
 		return nil, err
@@ -208,8 +209,13 @@ func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string,
 	if ds, err = ds.Holdout(data.DefaultHoldout, 0); err != nil {
 		return nil, node.Fail(node.CodeUsage, "add samples or a test part; of a table choose the column of labels with --label", "%s: %w", from, err)
 	}
+	if ds.Report != nil {
+		for _, line := range append(ds.Report.Lines()[:1], ds.Report.NoteLines()...) {
+			a.tell("%s: %s", ds.Name, printable(line))
+		}
+	}
 	for _, remark := range ds.Remarks {
-		a.tell("%s: %s", ds.Name, remark)
+		a.tell("%s: %s", ds.Name, printable(remark))
 	}
 	return ds, nil
 }

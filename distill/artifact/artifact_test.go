@@ -120,7 +120,7 @@ func TestAPreviewFits(t *testing.T) {
 		}
 		s.Y = append(s.Y, i%10)
 	}
-	whole, err := EncodePNG(Sheet(task, s, 1))
+	whole, err := EncodePNG(Sheet(task, s, PreviewPerClass, 1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ func PreviewBytes(data int) int { return min(max(data/8, 1<<10), MaxPreviewBytes
 // MaxPreviewBytes is the most that any preview takes.
 const MaxPreviewBytes = 4 << 10
 
-// previewPerClass is how many images of a class a contact sheet shows, at most.
-const previewPerClass = 10
+// PreviewPerClass is how many images of a class a preview shows, at most.
+const PreviewPerClass = 10
 
 // sheetGap is the space between images, in pixels before scaling.
 const sheetGap = 1
@@ -30,15 +30,11 @@ const sheetGap = 1
 // below the other.
 const sheetColumns = 20
 
-// Sheet draws samples as a contact sheet, a column a class held (a row a class
-// when there are many), each pixel as scale x scale. Values are taken back to
+// Sheet draws up to perClass samples of each class as a contact sheet, a column
+// per class held (a row per class when there are many), each pixel as scale x
+// scale. Values are taken back to
 // pixel space and clipped to what a picture can show: it is for eyes only.
-func Sheet(task *data.Task, s *data.Samples, scale int) *image.NRGBA {
-	return sheetOf(task, s, previewPerClass, scale)
-}
-
-// sheetOf is a contact sheet of so many images a class.
-func sheetOf(task *data.Task, s *data.Samples, perClass, scale int) *image.NRGBA {
+func Sheet(task *data.Task, s *data.Samples, perClass, scale int) *image.NRGBA {
 	var lines [][]int
 	for _, index := range s.ByClass() {
 		if len(index) > 0 {
@@ -143,8 +139,8 @@ func EncodePNG(img *image.NRGBA) ([]byte, error) { return encodeLevels(img, 256)
 // preview writes a contact sheet with as many images and shades as fit in so many
 // bytes, images first; nil when not even one image a class fits.
 func preview(task *data.Task, s *data.Samples, most int) ([]byte, error) {
-	for perClass := previewPerClass; perClass > 0; perClass /= 2 {
-		img := sheetOf(task, s, perClass, 1)
+	for perClass := PreviewPerClass; perClass > 0; perClass /= 2 {
+		img := Sheet(task, s, perClass, 1)
 		for levels := 256; levels >= 4; levels /= 2 {
 			out, err := encodeLevels(img, levels)
 			if err != nil || len(out) <= most {

@@ -13,6 +13,7 @@ import (
 	mh "github.com/multiformats/go-multihash"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // MaxTaskBytes bounds a task document.
@@ -53,6 +54,9 @@ func EncodeTask(t *data.Task) ([]byte, error) {
 		if t.Augment != "" {
 			qp.MapEntry(ma, "augment", qp.String(t.Augment))
 		}
+		if t.Features != nil {
+			qp.MapEntry(ma, "features", list(len(t.Features), func(i int) qp.Assemble { return feature(t.Features[i], list) }))
+		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode task %s: %w", t.Name, err)
@@ -65,6 +69,20 @@ func EncodeTask(t *data.Task) ([]byte, error) {
 		return nil, fmt.Errorf("encode task %s: %d bytes, at most %d", t.Name, buf.Len(), MaxTaskBytes)
 	}
 	return buf.Bytes(), nil
+}
+
+// feature is one column of a table: its name, and kind and levels where it has
+// any.
+func feature(f files.Feature, list func(int, func(int) qp.Assemble) qp.Assemble) qp.Assemble {
+	return qp.Map(3, func(ma datamodel.MapAssembler) {
+		qp.MapEntry(ma, "name", qp.String(f.Name))
+		if f.Kind != files.Number {
+			qp.MapEntry(ma, "kind", qp.String(f.Kind))
+		}
+		if f.Levels != nil {
+			qp.MapEntry(ma, "levels", list(len(f.Levels), func(i int) qp.Assemble { return qp.String(f.Levels[i]) }))
+		}
+	})
 }
 
 // DecodeTask reads a task document from anywhere. It refuses what is not
@@ -130,6 +148,9 @@ func taskOf(n datamodel.Node) (*data.Task, error) {
 	if augment, err := n.LookupByString("augment"); err == nil {
 		t.Augment = r.text(augment)
 	}
+	if features, err := n.LookupByString("features"); err == nil {
+		t.Features = r.features(features)
+	}
 	return t, r.err
 }
 
@@ -167,6 +188,26 @@ func (r *nodeReader) items(n datamodel.Node, most int64) []datamodel.Node {
 			return nil
 		}
 		out = append(out, item)
+	}
+	return out
+}
+
+// features reads the columns of a table.
+func (r *nodeReader) features(n datamodel.Node) (out []files.Feature) {
+	for _, item := range r.items(n, MaxTaskBytes) {
+		f := files.Feature{Name: r.text(r.field(item, "name"))}
+		if r.err != nil {
+			return nil
+		}
+		if kind, err := item.LookupByString("kind"); err == nil {
+			f.Kind = r.text(kind)
+		}
+		if levels, err := item.LookupByString("levels"); err == nil {
+			for _, level := range r.items(levels, data.MaxClasses) {
+				f.Levels = append(f.Levels, r.text(level))
+			}
+		}
+		out = append(out, f)
 	}
 	return out
 }

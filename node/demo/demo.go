@@ -193,7 +193,7 @@ func tell(ctx context.Context, opt Options, path string, lab *lab, out *Result) 
 		return err
 	}
 	out.Sheet = filepath.Join(opt.Dir, "sheet.png")
-	png, err := artifact.EncodePNG(artifact.Sheet(lab.task, lab.stored, 4))
+	png, err := artifact.EncodePNG(artifact.Sheet(lab.task, lab.stored, artifact.PreviewPerClass, 4))
 	if err != nil {
 		return err
 	}

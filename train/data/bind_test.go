@@ -72,7 +72,7 @@ func TestLabelsMeetTheClassesOfTheTask(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || !slices.Equal(ds.Train.Labels(), c.want) || len(ds.Remarks) == 0 {
+		if err != nil || !slices.Equal(ds.Train.Labels(), c.want) || len(ds.Report.Notes) == 0 {
 			t.Errorf("%s: %+v, %v", name, ds, err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 		want    []float32
 	}{
 		"a row of pixels":            {"d.csv", []byte("0,255,0,255,1\n"), grey, Reading{}, []float32{0, 1, 0, 1}},
-		"a row of 16 shades":         {"d.csv", []byte("0,4,8,16,1\n"), grey, Reading{Scale: 16}, []float32{0, .25, .5, 1}},
+		"a row of 16 shades":         {"d.csv", []byte("0,4,8,16,1\n"), grey, Reading{White: 16}, []float32{0, .25, .5, 1}},
 		"a row of fractions":         {"d.csv", []byte("0,.25,.5,1,1\n"), grey, Reading{}, []float32{0, .25, .5, 1}},
 		"a row of coloured pixels":   {"d.csv", []byte("0,51,102,153,204,255,1\n"), colour, Reading{}, []float32{0, .2, .4, .6, .8, 1}},
 		"an array of rows":           {"d.npz", npz("(1, 4)", []byte{0, 51, 102, 255}, 1), grey, Reading{}, []float32{0, .2, .4, 1}},
@@ -98,7 +98,7 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 		"one channel, first":         {"d.npz", npz("(1, 1, 2, 2)", []byte{0, 51, 102, 255}, 1), grey, Reading{}, []float32{0, .2, .4, 1}},
 		"channels last":              {"d.npz", npz("(1, 1, 2, 3)", []byte{0, 51, 102, 153, 204, 255}, 1), colour, Reading{}, []float32{0, .6, .2, .8, .4, 1}},
 		"channels first":             {"d.npz", npz("(1, 3, 1, 2)", []byte{0, 51, 102, 153, 204, 255}, 1), colour, Reading{}, []float32{0, .2, .4, .6, .8, 1}},
-		"an array of 16 shades":      {"d.npz", npz("(1, 2, 2)", []byte{0, 4, 8, 16}, 1), grey, Reading{Scale: 16}, []float32{0, .25, .5, 1}},
+		"an array of 16 shades":      {"d.npz", npz("(1, 2, 2)", []byte{0, 4, 8, 16}, 1), grey, Reading{White: 16}, []float32{0, .25, .5, 1}},
 		"features are left as found": {"d.npz", npz("(1, 2)", []byte{7, 255}, 1), tableTask("0", "1"), Reading{}, []float32{7, 255}},
 	} {
 		ds, err := c.r.Open(filepath.Join(folder(t, map[string][]byte{c.file: c.content}), c.file), c.task)
@@ -158,7 +158,7 @@ func TestWhiteIsThatOfTheTrainingPart(t *testing.T) {
 	}
 	dir := folder(t, map[string][]byte{"d.csv": []byte("1,0,0,1,1\n")})
 	for _, scale := range []float64{-1, math.Inf(1), math.NaN(), 1e-60, 1e60} {
-		if _, err := (Reading{Scale: scale}).Open(dir, task); err == nil || !strings.Contains(err.Error(), "want a number above 0") {
+		if _, err := (Reading{White: scale}).Open(dir, task); err == nil || !strings.Contains(err.Error(), "want a number above 0") {
 			t.Errorf("white %g: %v", scale, err)
 		}
 	}
@@ -172,7 +172,7 @@ func TestAFileStandsForNoOther(t *testing.T) {
 		path  string
 		says  string // empty when it is read
 	}{
-		"of another kind":       {map[string][]byte{"mine.parquet": table, "other.csv": table}, "mine.parquet", "no reader for .parquet"},
+		"of another kind":       {map[string][]byte{"mine.parquet": table, "other.csv": table}, "mine.parquet", "no reader for .parquet (text)"},
 		"of another kind, gzip": {map[string][]byte{"mine.json.gz": table, "other.csv": table}, "mine.json.gz", "no reader for .json"},
 		"of no kind":            {map[string][]byte{"mine": table, "other.csv": table}, "mine", "no reader for files without an ending"},
 		"one of IDX":            {pair, "train-labels-idx1-ubyte", ""},
@@ -198,8 +198,8 @@ func TestTestTablesFollowTheTrainingTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	row := make([]float32, 2)
-	if ds.Test.Read(0, row); !slices.Equal(row, []float32{3, 12}) || ds.Test.Labels()[0] != 1 || !strings.Contains(strings.Join(ds.Remarks, "; "), "test part: 2 features; labels in column 1 of 3") {
-		t.Errorf("%v, labels %v, %q", row, ds.Test.Labels(), ds.Remarks)
+	if ds.Test.Read(0, row); !slices.Equal(row, []float32{3, 12}) || ds.Test.Labels()[0] != 1 {
+		t.Errorf("%v, labels %v", row, ds.Test.Labels())
 	}
 	_, err = Open(folder(t, map[string][]byte{"train.csv": train, "test.csv": []byte("a,b\n3,12\n")}), tableTask("x", "y"))
 	if !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(), "test.csv: line 1: ") || !strings.Contains(err.Error(), "the column of the labels is not there") {
@@ -266,7 +266,7 @@ func TestHoldoutOfADataSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	half, err := ds.Holdout(.5, 0)
-	if err != nil || len(half.Train.Labels()) != 2 || len(half.Test.Labels()) != 2 || ds.Test != nil || len(half.Remarks) != 2 {
+	if err != nil || len(half.Train.Labels()) != 2 || len(half.Test.Labels()) != 2 || ds.Test != nil || len(half.Remarks) != 1 {
 		t.Fatalf("%+v, %v", half, err)
 	}
 	s, err := LoadAll(half.Task, half.Test)
@@ -279,7 +279,7 @@ func TestHoldoutOfADataSet(t *testing.T) {
 	whole := *ds
 	whole.Test = ds.Train
 	held, err := whole.Validation(.5)
-	if err != nil || held.Name != ds.Name+"-validation" || len(held.Train.Labels()) != 2 || len(held.Test.Labels()) != 2 || len(held.Remarks) != 2 {
+	if err != nil || held.Name != ds.Name+"-validation" || len(held.Train.Labels()) != 2 || len(held.Test.Labels()) != 2 || len(held.Remarks) != 1 {
 		t.Errorf("%+v, %v", held, err)
 	}
 	for _, f := range []float64{-1, 1, 2} {
@@ -303,7 +303,7 @@ func TestRealTablesMakeTasksAndSplits(t *testing.T) {
 		r     Reading
 	}{
 		{"tabular/iris.csv", Task{}, Reading{}}, {"tabular/wine_data.csv", Task{}, Reading{}}, {"tabular/breast_cancer.csv", Task{}, Reading{}},
-		{"digits", Task{Shape: Shape{1, 8, 8}}, Reading{Scale: 16}}, {"digits", Task{}, Reading{}},
+		{"digits", Task{Shape: Shape{1, 8, 8}}, Reading{White: 16}}, {"digits", Task{}, Reading{}},
 		{"mnist", Task{}, Reading{}},
 	} {
 		c.draft.Name = "d"

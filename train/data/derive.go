@@ -24,8 +24,16 @@ func (r Reading) Derive(path string, draft Task) (ds *Dataset, measured bool, er
 	if path == GlyphPath {
 		return nil, false, fmt.Errorf("make a task of %s: %w: it has one", path, ErrInvalidTask)
 	}
-	c, err := r.find(path, draft.Shape)
+	c, err := r.find(path, nil, draft.Shape)
 	if err != nil {
+		return nil, false, err
+	}
+	return r.derive(c, draft)
+}
+
+// derive makes a task of contents.
+func (r Reading) derive(c *contents, draft Task) (ds *Dataset, measured bool, err error) {
+	if err := c.checkParts(); err != nil {
 		return nil, false, err
 	}
 	task := draft
@@ -37,6 +45,9 @@ func (r Reading) Derive(path string, draft Task) (ds *Dataset, measured bool, er
 			return nil, false, c.whole(fmt.Errorf("%w: every sample is of one class, %q", ErrInvalidTask, strings.Join(task.Classes, "")),
 				"a task has two classes or more: 'task new' takes their names with --classes A,B; of a table choose the column of labels with --label")
 		}
+	}
+	if task.IsTable() && c.train.Features != nil {
+		task.Features = c.train.Features
 	}
 	if measured = task.Mean == nil || task.Std == nil; task.Mean == nil {
 		task.Mean = []float64{0} // until it is measured
@@ -75,11 +86,6 @@ func classesOf(parts ...*files.Part) []string {
 		if p == nil {
 			continue
 		}
-		if p.Names == nil { // class numbers: none may be left out
-			for k := len(names); k <= slices.Max(slices.Concat(p.Labels, []int{0})); k++ {
-				names = append(names, strconv.Itoa(k))
-			}
-		}
 		names = append(names, p.Names...)
 	}
 	slices.SortFunc(names, compareNames)
@@ -106,15 +112,15 @@ func compareNames(a, b string) int {
 func measure(task *Task, src Source) (mean, std []float64) {
 	n := task.constants()
 	mean, std = make([]float64, n), make([]float64, n)
-	row := make([]float32, task.Shape.Size())
+	row := make([]float64, task.Shape.Size())
 	per := len(row) / n
 	for i := range src.Labels() {
-		src.Read(i, row)
+		readExact(src, i, row)
 		for j, v := range row {
 			c := j / per
-			delta := float64(v) - mean[c]
+			delta := v - mean[c]
 			mean[c] += delta / float64(i*per+j%per+1)
-			std[c] += delta * (float64(v) - mean[c])
+			std[c] += delta * (v - mean[c])
 		}
 	}
 	count := float64(len(src.Labels()) * per)

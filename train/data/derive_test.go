@@ -40,7 +40,11 @@ func TestTasksAreDerived(t *testing.T) {
 		"names asked for":    {"n.npz", Task{Classes: strings.Fields("a b c d e f"), Mean: []float64{1}}, Shape{1, 1, 2}, "a b c d e f", true, []float64{1, 1}},
 	} {
 		c.draft.Name = "d"
-		ds, measured, err := Reading{}.Derive(filepath.Join(dir, c.path), c.draft)
+		r := Reading{}
+		if c.draft.Classes != nil {
+			r.FirstLabel = "0"
+		}
+		ds, measured, err := r.Derive(filepath.Join(dir, c.path), c.draft)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -81,7 +85,7 @@ func TestDataThatMakeNoTaskAreNamedWithAHint(t *testing.T) {
 			t.Errorf("%s: %v (%+v)", path, err, fe)
 		}
 	}
-	if _, _, err := (Reading{}).Derive(filepath.Join(dir, "latin"), Task{Name: "d"}); !errors.Is(err, ErrInvalidTask) || !strings.Contains(err.Error(), "is not in UTF-8") {
+	if _, _, err := (Reading{}).Derive(filepath.Join(dir, "latin"), Task{Name: "d"}); !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(), "is not in UTF-8") {
 		t.Errorf("a class in Latin-1: %v", err)
 	}
 }

@@ -68,7 +68,7 @@ func TestIDXIsReadPlainAndCompressed(t *testing.T) {
 
 func TestDataMustFitTheTask(t *testing.T) {
 	dir := folder(t, map[string][]byte{"train-images-idx3-ubyte": idxImages(2, 28, 28), "train-labels-idx1-ubyte": idx([]uint32{2049, 2}, []byte{0, 10})})
-	if _, err := Open(dir, WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(), "label 1 is 10") {
+	if _, err := Open(dir, WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(), `byte 9: is no label: class "10" is none of task mnist`) {
 		t.Errorf("label out of range: %v", err)
 	}
 	if _, err := Open(dir, WellKnownTask("cifar-10")); err == nil {

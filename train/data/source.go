@@ -20,8 +20,9 @@ type Dataset struct {
 	Task  *Task
 	Train Source
 	Test  Source
-	// Remarks say to people how the data were understood: which column holds
-	// the labels, what was held out.
+	// Report says how the data were read; nil of data that no file holds.
+	Report *Report
+	// Remarks say to people what was done to the data since: what was held out.
 	Remarks []string
 }
 
@@ -40,12 +41,21 @@ func Load(t *Task, src Source, index []int) (*Samples, error) {
 	}
 	labels := src.Labels()
 	out := &Samples{Shape: t.Shape, Classes: len(t.Classes), X: make([]float32, len(index)*t.Shape.Size()), Y: make([]int, len(index))}
+	var exact []float64 // a row of a table, which float32 may not tell from another
+	if t.IsTable() {
+		exact = make([]float64, t.Shape.Size())
+	}
 	for j, i := range index {
 		if labels[i] < 0 || labels[i] >= out.Classes {
 			return nil, fmt.Errorf("load samples: sample %d has label %d, task %s has %d classes", i, labels[i], t.Name, out.Classes)
 		}
 		out.Y[j] = labels[i]
 		row := out.Row(j)
+		if exact != nil {
+			readExact(src, i, exact)
+			t.standardiseExact(exact, row)
+			continue
+		}
 		src.Read(i, row)
 		t.Standardise(row)
 	}
@@ -116,4 +126,71 @@ func (f *Floats) Labels() []int { return f.labels }
 func (f *Floats) Read(i int, dst []float32) {
 	d := f.shape.Size()
 	copy(dst, f.values[i*d:(i+1)*d])
+}
+
+// exactSource is a Source whose values float32 does not hold.
+type exactSource interface {
+	readExact(i int, dst []float64)
+}
+
+// readExact reads the values of a sample in double precision.
+func readExact(src Source, i int, dst []float64) {
+	if s, ok := src.(exactSource); ok {
+		s.readExact(i, dst)
+		return
+	}
+	row := make([]float32, len(dst))
+	src.Read(i, row)
+	for j, v := range row {
+		dst[j] = float64(v)
+	}
+}
+
+// Doubles is a Source of one float64 a value: features of a table.
+type Doubles struct {
+	shape  Shape
+	values []float64
+	labels []int
+}
+
+// NewDoubles wraps values (len(labels) x shape.Size()) as a Source; of doubles and
+// singles one is nil.
+func NewDoubles(shape Shape, doubles []float64, singles []float32, labels []int) (*Doubles, error) {
+	for _, v := range singles {
+		doubles = append(doubles, float64(v))
+	}
+	if len(doubles) != len(labels)*shape.Size() {
+		return nil, fmt.Errorf("wrap values: %d for %d samples of %v", len(doubles), len(labels), shape)
+	}
+	return &Doubles{shape: shape, values: doubles, labels: labels}, nil
+}
+
+// Shape implements Source.
+func (d *Doubles) Shape() Shape { return d.shape }
+
+// Labels implements Source.
+func (d *Doubles) Labels() []int { return d.labels }
+
+// Read implements Source, rounded.
+func (d *Doubles) Read(i int, dst []float32) {
+	n := d.shape.Size()
+	for j, v := range d.values[i*n : (i+1)*n] {
+		dst[j] = float32(v)
+	}
+}
+
+func (d *Doubles) readExact(i int, dst []float64) {
+	n := d.shape.Size()
+	copy(dst, d.values[i*n:(i+1)*n])
+}
+
+// counts is a Source of features that are whole numbers of a byte.
+type counts struct{ Bytes }
+
+// Read implements Source: the number itself.
+func (c *counts) Read(i int, dst []float32) {
+	n := c.shape.Size()
+	for j, v := range c.pixels[i*n : (i+1)*n] {
+		dst[j] = float32(v)
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // TaskVersion is the version of the task document this program writes.
@@ -39,6 +41,9 @@ type Task struct {
 	Shape   Shape
 	Mean    []float64 // a channel, or a feature for tables (1x1xF)
 	Std     []float64
+	// Features describe the columns of a table, so that other devices find theirs by
+	// name; nil where they have no names.
+	Features []files.Feature
 	// Augment names the changes under which images stay what they are, in the
 	// terms of package augment; empty: not said.
 	Augment string
@@ -105,6 +110,9 @@ func (t *Task) Validate() error {
 			return fail("augmentation %q: %v", t.Augment, err)
 		}
 	}
+	if err := t.checkFeatures(); err != nil {
+		return fail("features: %v", err)
+	}
 	if len(t.Mean) != t.constants() || len(t.Std) != t.constants() {
 		return fail("%d means and %d deviations, want %d of each", len(t.Mean), len(t.Std), t.constants())
 	}
@@ -112,6 +120,41 @@ func (t *Task) Validate() error {
 		if !isFinite(t.Mean[i]) || !isFinite(t.Std[i]) || t.Std[i] <= 0 {
 			return fail("mean %g, std %g: want finite values and std > 0", t.Mean[i], t.Std[i])
 		}
+	}
+	return nil
+}
+
+// checkFeatures checks the description of columns, where there is one.
+func (t *Task) checkFeatures() error {
+	if t.Features == nil {
+		return nil
+	}
+	seen, width := map[string]bool{}, 0
+	for i, f := range t.Features {
+		if err := checkName(f.Name); err != nil {
+			return fmt.Errorf("name %d, %q: %w", i, f.Name, err)
+		}
+		if seen[f.Name] {
+			return fmt.Errorf("%q appears twice", f.Name)
+		}
+		seen[f.Name] = true
+		if !slices.Contains([]string{files.Number, files.Date, files.OneHot}, f.Kind) || (f.Kind == files.OneHot) != (len(f.Levels) > 0) {
+			return fmt.Errorf("%q is of kind %q with %d levels", f.Name, f.Kind, len(f.Levels))
+		}
+		levels := map[string]bool{}
+		for _, level := range f.Levels {
+			if err := checkName(level); err != nil {
+				return fmt.Errorf("level %q of %q: %w", level, f.Name, err)
+			}
+			if levels[level] {
+				return fmt.Errorf("level %q of %q appears twice", level, f.Name)
+			}
+			levels[level] = true
+		}
+		width += f.Width()
+	}
+	if !t.IsTable() || width != t.Shape.W {
+		return fmt.Errorf("they take %d values of samples of %v", width, t.Shape)
 	}
 	return nil
 }
@@ -151,6 +194,14 @@ func (t *Task) Standardise(x []float32) {
 		for i, v := range row {
 			row[i] = (v - mean) * inv
 		}
+	}
+}
+
+// standardiseExact maps the raw values of one sample of a table into task space,
+// and rounds them then: dst = (x - mean) / std.
+func (t *Task) standardiseExact(x []float64, dst []float32) {
+	for i, v := range x {
+		dst[i] = float32((v - t.Mean[i]) / t.Std[i])
 	}
 }
 

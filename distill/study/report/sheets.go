@@ -66,10 +66,10 @@ func drawSheet(dir string, row study.Row, task *data.Task) (s sheet, err error) 
 	if err != nil {
 		return s, err
 	}
-	plain := artifact.Sheet(task, images, 1).Rect.Dx()
+	plain := artifact.Sheet(task, images, artifact.PreviewPerClass, 1).Rect.Dx()
 	scale := min(max(1, sheetWidth/plain), sheetScale)
 	s.Width = min(plain*scale, sheetWidth) / 2
-	png, err := artifact.EncodePNG(artifact.Sheet(task, images, scale))
+	png, err := artifact.EncodePNG(artifact.Sheet(task, images, artifact.PreviewPerClass, scale))
 	if err != nil {
 		return s, err
 	}

@@ -29,6 +29,9 @@ type Error struct {
 	Place  string // any other place: "sample 7 of x_train"; Whole for all of it
 	Err    error
 	Hint   string
+	// Code is the stable name of a refusal that --accept overrules; empty for one
+	// that nothing does.
+	Code string
 }
 
 func (e *Error) Error() string {
@@ -57,10 +60,11 @@ func (e Error) Because(cause error, hint string) *Error {
 	return &e
 }
 
-func at(offset int64, err error) error { return &Error{Offset: offset, Err: err} }
+// At is an error at a byte.
+func At(offset int64, err error) error { return &Error{Offset: offset, Err: err} }
 
-// named puts the path, and a hint where there is none, into an error.
-func named(path string, err error) error {
+// Named puts the path, and a hint where there is none, into an error.
+func Named(path string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -70,17 +74,29 @@ func named(path string, err error) error {
 		out = *inner
 		out.Path = path
 	}
+	if inner != nil && inner.Path != "" {
+		return err
+	}
 	if out.Hint == "" {
 		out.Hint = usualHint
 	}
 	return &out
 }
 
-// quoted is a piece of a file that an error may show.
-func quoted(s string) string {
+// Quoted is a piece of a file that an error may show.
+func Quoted(s string) string {
 	const most = 40
 	if len(s) > most {
 		s = strings.ToValidUTF8(s[:most], "") + "..."
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// Joined lists some names.
+func Joined(names []string) string {
+	const most = 12
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + ", ..."
+	}
+	return strings.Join(names, ", ")
 }

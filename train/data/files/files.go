@@ -1,6 +1,7 @@
-// Package files reads what the files of others hold: IDX, CIFAR's binary
-// records, tables (CSV), NumPy arrays and folders of pictures, gzip or not. It
-// knows bytes, values and labels; what they mean to a task is package data's.
+// Package files is what the readers of local data share: limits, errors with a
+// place and a hint, folders and archives, labelled samples as they lie in files,
+// and the account of what was read, left out and assumed. The readers are its
+// inner packages; what values mean to a task is package data's.
 //
 // Every reader is for files of any origin: sizes are checked before memory is
 // taken for them, memory grows with what really arrives, what decompresses is
@@ -8,45 +9,80 @@
 package files
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	"errors"
 	"fmt"
-	"io"
-	"os"
+	"math"
+	"slices"
 )
 
 // Limits of every reader.
 const (
-	maxBytes   = 2 << 30 // of values in memory, and of what one file may decompress to
-	maxSide    = 1 << 24 // of any dimension of a sample, and of their product
-	maxClasses = 4096    // different labels, as many as a task may have
+	MaxBytes   = min(2<<30, math.MaxInt) // of values in memory, and of what one file may decompress to
+	MaxValues  = 1 << 28                 // numbers in memory
+	MaxSide    = 1 << 24                 // of any dimension of a sample, and of their product
+	MaxClasses = 4096                    // different labels, as many as a task may have
 )
 
 // Part is labelled samples as a file, an archive or a folder holds them.
 type Part struct {
-	// Dims are the dimensions of one sample: [F] features, [H W] grey pixels,
-	// [H W C] or [C H W]. Planar says that three of them are [C H W] for sure.
-	Dims   []int
-	Planar bool
-	// Bytes are values of one byte each, Values all others; one of them is nil.
-	Bytes  []byte
-	Values []float32
-	// White is the value of white where the format says it, as those of pictures
-	// do; 0 where only the values tell.
+	// Name is what the part is called where it lies: train, Test, val; empty when
+	// there is one part.
+	Name string
+	// Dims are the dimensions of one sample: [F] features, [H W] grey pixels, or
+	// [C H W] planes of pixels.
+	Dims []int
+	// One of these holds the values, row-major: whole numbers of 0 to 255,
+	// single-precision numbers, or all others.
+	Bytes   []byte
+	Floats  []float32
+	Doubles []float64
+	// White is the value of white where the format says it, 0 where only the
+	// values tell.
 	White float64
-	// Labels are indices into Names, or plain class numbers when Names is nil.
-	Labels []int
-	Names  []string
+	// Labels are indices into Names. Numbered says that the names are numbers
+	// which the format counts from 0 or 1, and no words.
+	Labels   []int
+	Names    []string
+	Numbered bool
 	// Classes are all classes in order, when the file lists them.
 	Classes []string
+	// Features describe the columns of a table that names them.
+	Features []Feature
+	// Columns is how a table was read, for its other parts.
+	Columns any
 	// Where is the place of a sample, as an Error without its cause.
 	Where func(sample int) Error
-	// How says to people how the file was understood; may be empty.
-	How string
+}
 
-	columns *columns // of a table
+// Kinds of a Feature.
+const (
+	Number = ""       // a number as it is; false and true are 0 and 1
+	Date   = "date"   // seconds since 1970-01-01 UTC
+	OneHot = "onehot" // a value of 0 or 1 for each of its levels
+)
+
+// Feature is one column of a table: as a task stores it, and other devices find
+// it again.
+type Feature struct {
+	Name   string   `json:"name"`
+	Kind   string   `json:"kind,omitempty"`
+	Levels []string `json:"levels,omitempty"` // of OneHot, in order
+}
+
+// Width is how many values of a sample a feature takes.
+func (f Feature) Width() int {
+	if f.Kind == OneHot {
+		return len(f.Levels)
+	}
+	return 1
+}
+
+// Width is how many values of a sample some features take.
+func Width(features []Feature) int {
+	n := 0
+	for _, f := range features {
+		n += f.Width()
+	}
+	return n
 }
 
 // Size is the number of values in one sample.
@@ -58,85 +94,77 @@ func (p *Part) Size() int {
 	return n
 }
 
-// read opens path, looks through gzip, and names the file in every error.
-func read(path string, decode func(io.Reader) error) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+// Len is the number of samples.
+func (p *Part) Len() int { return len(p.Labels) }
+
+// At is value i of all values of the part.
+func (p *Part) At(i int) float64 {
+	switch {
+	case p.Bytes != nil:
+		return float64(p.Bytes[i])
+	case p.Floats != nil:
+		return float64(p.Floats[i])
 	}
-	defer f.Close()
-	r, err := ungzip(f)
-	if err == nil {
-		err = decode(r)
-	}
-	return named(path, err)
+	return p.Doubles[i]
 }
 
-var gzipMagic = []byte{0x1f, 0x8b}
+// NumValues is the number of values of all samples.
+func (p *Part) NumValues() int { return len(p.Bytes) + len(p.Floats) + len(p.Doubles) }
 
-// ungzip returns the decompressed content when r starts like gzip, else r.
-func ungzip(r io.Reader) (io.Reader, error) {
-	buffered := bufio.NewReaderSize(r, 1<<16)
-	if head, _ := buffered.Peek(len(gzipMagic)); bytes.Equal(head, gzipMagic) {
-		z, err := gzip.NewReader(buffered)
-		if err != nil {
-			return nil, orTruncated(err)
+// Append joins the samples of another part of the same kind to this one.
+func (p *Part) Append(q *Part) error {
+	if !slices.Equal(p.Dims, q.Dims) {
+		return &Error{Place: Whole, Err: fmt.Errorf("%w: samples of %v in %s, of %v in %s", ErrFormat, q.Dims, q.Name, p.Dims, p.Name),
+			Hint: "leave a part out with --part NAME=ignore"}
+	}
+	if p.Bytes == nil || q.Bytes == nil {
+		p.widen()
+		q.widen()
+	}
+	p.Bytes, p.Doubles = append(p.Bytes, q.Bytes...), append(p.Doubles, q.Doubles...)
+	own, where, other := len(p.Labels), p.Where, q.Where
+	for _, y := range q.Labels {
+		k := slices.Index(p.Names, q.Names[y])
+		if k < 0 {
+			k = len(p.Names)
+			p.Names = append(p.Names, q.Names[y])
 		}
-		z.Multistream(false)
-		return &members{z, buffered}, nil
+		p.Labels = append(p.Labels, k)
 	}
-	return buffered, nil
-}
-
-// members is the content of gzip streams that follow each other. Other bytes
-// after a stream are ErrTrailing; the library would take them for a cut header.
-type members struct {
-	z *gzip.Reader
-	b *bufio.Reader
-}
-
-func (m *members) Read(p []byte) (int, error) {
-	for {
-		n, err := m.z.Read(p)
-		switch {
-		case err != io.EOF:
-			return n, err
-		case n > 0:
-			return n, nil // the end comes again
+	p.Name += "+" + q.Name
+	p.Numbered = p.Numbered && q.Numbered
+	p.Where = func(i int) Error {
+		if i < own {
+			return where(i)
 		}
-		switch head, _ := m.b.Peek(2); {
-		case len(head) == 0:
-			return 0, io.EOF
-		case !bytes.Equal(head, gzipMagic):
-			return 0, fmt.Errorf("%w of the gzip stream", ErrTrailing)
+		return other(i - own)
+	}
+	return nil
+}
+
+// widen turns the values into doubles.
+func (p *Part) widen() {
+	if p.Doubles != nil {
+		return
+	}
+	p.Doubles = make([]float64, p.NumValues())
+	for i := range p.Doubles {
+		p.Doubles[i] = p.At(i)
+	}
+	p.Bytes, p.Floats = nil, nil
+}
+
+// AddLabel appends the label of one more sample by name. seen maps the names to
+// their indices; it fails beyond MaxClasses.
+func (p *Part) AddLabel(name string, seen map[string]int) error {
+	k, ok := seen[name]
+	if !ok {
+		if k = len(p.Names); k == MaxClasses {
+			return fmt.Errorf("%w: more than %d different ones", ErrLabel, MaxClasses)
 		}
-		if err := m.z.Reset(m.b); err != nil {
-			return 0, err
-		}
-		m.z.Multistream(false)
+		seen[name] = k
+		p.Names = append(p.Names, name)
 	}
-}
-
-// bounded fails with ErrTooLarge once more than left bytes were read.
-type bounded struct {
-	r    io.Reader
-	left int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left < 0 {
-		return 0, ErrTooLarge
-	}
-	n, err := b.r.Read(p[:min(int64(len(p)), b.left+1)])
-	if b.left -= int64(n); b.left < 0 {
-		return n - 1, ErrTooLarge
-	}
-	return n, err
-}
-
-func orTruncated(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return ErrTruncated
-	}
-	return err
+	p.Labels = append(p.Labels, k)
+	return nil
 }

@@ -1,10 +1,9 @@
-package files
+package picture
 
 import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -14,7 +13,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
+	"github.com/distillmesh/distillmesh/train/data/files/filestest"
 )
+
+// pictures reads a folder of pictures.
+func pictures(dir string, opt Options) (train, test *files.Part, err error) {
+	return Folder(files.Dir(dir), ".", opt, nil)
+}
 
 // greyPNG is a picture whose pixel i is i.
 func greyPNG(h, w int) []byte {
@@ -54,54 +61,54 @@ func greyJPEG(h, w int, v byte) []byte {
 
 func TestPicturesAreReadByFolder(t *testing.T) {
 	red := colourPNG(2, 2, color.NRGBA{200, 100, 50, 255})
-	dir := folder(t, map[string][]byte{
-		"grey/cat/1.png": greyPNG(2, 3), "grey/cat/2.PNG.gz": gz(greyPNG(2, 3)), "grey/ant/x.jpg": greyJPEG(2, 3, 77),
+	dir := filestest.Folder(t, map[string][]byte{
+		"grey/cat/1.png": greyPNG(2, 3), "grey/cat/2.PNG.gz": filestest.Gzip(greyPNG(2, 3)), "grey/ant/x.jpg": greyJPEG(2, 3, 77),
 		"grey/ant/.hidden.png": []byte("x"), "grey/ant/readme.txt": []byte("x"), "grey/.git/a.png": []byte("x"),
 		"parts/train/b/1.png": red, "parts/train/a/1.png": greyPNG(2, 2), "parts/val/a/2.png": greyPNG(2, 2),
 		"half/a/1.png": colourPNG(1, 1, color.NRGBA{200, 100, 50, 128}),
 	})
-	p, test, err := Pictures(filepath.Join(dir, "grey"), PictureOptions{})
+	p, test, err := pictures(filepath.Join(dir, "grey"), Options{})
 	if err != nil || test != nil {
 		t.Fatal(test, err)
 	}
-	checkPart(t, p)
+	filestest.CheckPart(t, p)
 	want := append(bytes.Repeat([]byte{77}, 6), 0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5)
 	if !slices.Equal(p.Dims, []int{1, 2, 3}) || !slices.Equal(p.Names, []string{"ant", "cat"}) || !bytes.Equal(p.Bytes, want) {
 		t.Errorf("%v %q %v", p.Dims, p.Names, p.Bytes)
 	}
-	if p, test, err = Pictures(filepath.Join(dir, "parts"), PictureOptions{}); err != nil || test == nil {
+	if p, test, err = pictures(filepath.Join(dir, "parts"), Options{}); err != nil || test == nil {
 		t.Fatal(test, err)
 	}
 	want = append(bytes.Repeat([]byte{0, 1, 2, 3}, 3), 200, 200, 200, 200, 100, 100, 100, 100, 50, 50, 50, 50)
 	if !slices.Equal(p.Dims, []int{3, 2, 2}) || !bytes.Equal(p.Bytes, want) || !slices.Equal(test.Names, []string{"a"}) {
 		t.Errorf("%v %v, test %q", p.Dims, p.Bytes, test.Names)
 	}
-	if p, _, err = Pictures(filepath.Join(dir, "parts"), PictureOptions{Channels: 1}); err != nil || len(p.Bytes) != 8 || p.Bytes[4] != 124 {
+	if p, _, err = pictures(filepath.Join(dir, "parts"), Options{Channels: 1}); err != nil || len(p.Bytes) != 8 || p.Bytes[4] != 124 {
 		t.Errorf("colours as grey: %v, %v", p, err)
 	}
-	if p, _, err = Pictures(filepath.Join(dir, "half"), PictureOptions{}); err != nil || !bytes.Equal(p.Bytes, []byte{100, 50, 25}) {
+	if p, _, err = pictures(filepath.Join(dir, "half"), Options{Background: "black"}); err != nil || !bytes.Equal(p.Bytes, []byte{100, 50, 25}) {
 		t.Errorf("transparent over black: %v, %v", p.Bytes, err)
 	}
-	if !HasPictures(dir+"/grey") || !HasPictures(dir+"/parts") || HasPictures(dir) {
+	if !HasPictures(files.Dir(dir+"/grey"), ".") || !HasPictures(files.Dir(dir+"/parts"), ".") || !HasPictures(files.Dir(dir), ".") {
 		t.Error("HasPictures")
 	}
 }
 
 func TestPicturesOfOtherSizesAreResampledOnRequest(t *testing.T) {
-	dir := folder(t, map[string][]byte{"a/1.jpg": greyJPEG(64, 48, 100), "a/2.png": greyPNG(8, 8), "b/1.png": colourPNG(5, 9, color.NRGBA{9, 9, 9, 255})})
-	_, _, err := Pictures(dir, PictureOptions{})
-	if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "8 x 8 pixels (height x width), want 64 x 48") {
+	dir := filestest.Folder(t, map[string][]byte{"a/1.jpg": greyJPEG(64, 48, 100), "a/2.png": greyPNG(8, 8), "b/1.png": colourPNG(5, 9, color.NRGBA{9, 9, 9, 255})})
+	_, _, err := pictures(dir, Options{})
+	if !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(), "8 x 8 pixels (height x width), want 64 x 48") {
 		t.Errorf("two sizes: %v", err)
 	}
-	p, _, err := Pictures(dir, PictureOptions{Channels: 1, Height: 8, Width: 8, Resize: true})
+	p, _, err := pictures(dir, Options{Channels: 1, Height: 8, Width: 8, Resize: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkPart(t, p)
+	filestest.CheckPart(t, p)
 	if p.Bytes[0] != 100 || p.Bytes[63] != 100 || p.Bytes[64] != 0 || p.Bytes[127] != 63 || p.Bytes[128] != 9 || p.Bytes[191] != 9 {
 		t.Errorf("%v", p.Bytes)
 	}
-	if p, _, err = Pictures(dir, PictureOptions{Channels: 3, Height: 4, Width: 4, Resize: true}); err != nil || p.Bytes[95] < 8 || p.Bytes[95] > 10 && p.Bytes[95] < 50 {
+	if p, _, err = pictures(dir, Options{Channels: 3, Height: 4, Width: 4, Resize: true}); err != nil || p.Bytes[95] < 8 || p.Bytes[95] > 10 && p.Bytes[95] < 50 {
 		t.Errorf("%v, %v", p, err)
 	}
 }
@@ -115,8 +122,8 @@ func TestPicturesOfNoSizeAskedForAreBroughtToThatOfMost(t *testing.T) {
 		"a tie":           {map[string][]byte{"a/1.png": greyPNG(9, 9), "b/1.png": greyPNG(8, 2), "b/2.png": greyPNG(2, 8)}, []int{1, 2, 8}},
 		"over both parts": {map[string][]byte{"train/a/1.png": greyPNG(9, 9), "test/a/1.png": greyPNG(4, 6), "test/b/1.png": greyPNG(4, 6)}, []int{1, 4, 6}},
 	} {
-		p, _, err := Pictures(folder(t, c.files), PictureOptions{Resize: true})
-		if err != nil || !slices.Equal(p.Dims, c.want) || !strings.Contains(p.How, fmt.Sprintf("brought to %d x %d", c.want[1], c.want[2])) {
+		p, _, err := pictures(filestest.Folder(t, c.files), Options{Resize: true})
+		if err != nil || !slices.Equal(p.Dims, c.want) {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}
@@ -132,12 +139,12 @@ func TestAClassMayBeCalledTrain(t *testing.T) {
 		"with folders in it":   {map[string][]byte{"train/a/1.png": pic, "car/1.png": pic}, []string{"a"}},
 		"parts without labels": {map[string][]byte{"train/1.png": pic, "test/1.png": pic}, nil},
 	} {
-		dir := folder(t, c.files)
-		if HasPictures(dir) != (c.classes != nil) {
+		dir := filestest.Folder(t, c.files)
+		if !HasPictures(files.Dir(dir), ".") {
 			t.Errorf("%s: HasPictures", name)
 		}
-		p, test, err := Pictures(dir, PictureOptions{})
-		if c.classes == nil && !errors.Is(err, ErrFormat) || c.classes != nil && (err != nil || test != nil || !slices.Equal(p.Names, c.classes)) {
+		p, test, err := pictures(dir, Options{})
+		if c.classes == nil && !errors.Is(err, files.ErrFormat) || c.classes != nil && (err != nil || test != nil || !slices.Equal(p.Names, c.classes)) {
 			t.Errorf("%s: %+v, test %v, %v", name, p, test != nil, err)
 		}
 	}
@@ -158,19 +165,19 @@ func TestBadPicturesNameFileAndHint(t *testing.T) {
 		bad  []byte
 		want error
 	}{
-		"empty": {nil, ErrTruncated}, "cut": {good[:len(good)-20], ErrFormat}, "cut header": {good[:20], ErrFormat}, "not a picture": {[]byte("hello, world"), ErrFormat},
-		"announces too much": {liar(1<<20, 1<<20), ErrTooLarge}, "announces what does not come": {liar(3000, 3000), ErrFormat}, "cut JPEG": {greyJPEG(2, 2, 1)[:30], ErrFormat},
-		"another size": {greyPNG(3, 2), ErrFormat},
+		"empty": {nil, files.ErrTruncated}, "cut": {good[:len(good)-20], files.ErrFormat}, "cut header": {good[:20], files.ErrFormat}, "not a picture": {[]byte("hello, world"), files.ErrFormat},
+		"announces too much": {liar(1<<20, 1<<20), files.ErrTooLarge}, "announces what does not come": {liar(3000, 3000), files.ErrFormat}, "cut JPEG": {greyJPEG(2, 2, 1)[:30], files.ErrFormat},
+		"another size": {greyPNG(3, 2), files.ErrFormat},
 	} {
-		dir := folder(t, map[string][]byte{"a/0.png": good, "b/x.png": c.bad})
-		_, _, err := Pictures(dir, PictureOptions{Height: 2, Width: 2, Resize: name == "announces what does not come"})
-		var fe *Error
+		dir := filestest.Folder(t, map[string][]byte{"a/0.png": good, "b/x.png": c.bad})
+		_, _, err := pictures(dir, Options{Height: 2, Width: 2, Resize: name == "announces what does not come"})
+		var fe *files.Error
 		if !errors.Is(err, c.want) || !errors.As(err, &fe) || fe.Hint == "" || fe.Path != filepath.Join(dir, "b", "x.png") {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	for name, dir := range map[string]string{"no folder": folder(t, map[string][]byte{"1.png": good}), "an empty class": folder(t, map[string][]byte{"a/1.png": good, "b/x": nil})} {
-		if _, _, err := Pictures(dir, PictureOptions{}); !errors.Is(err, ErrFormat) {
+	for name, dir := range map[string]string{"no folder": filestest.Folder(t, map[string][]byte{"1.png": good}), "an empty class": filestest.Folder(t, map[string][]byte{"a/1.png": good, "b/x": nil})} {
+		if _, _, err := pictures(dir, Options{}); !errors.Is(err, files.ErrFormat) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -182,15 +189,16 @@ func FuzzImage(f *testing.F) {
 	f.Add(greyJPEG(9, 5, 7), false)
 	f.Add(liar(1<<14, 1<<14), true)
 	f.Fuzz(func(t *testing.T, b []byte, colour bool) {
-		if c, err := decodeConfig(b, bytes.NewReader(b)); err != nil || c.Width*c.Height > 1<<16 {
+		if f, err := readFacts(b); err != nil || f.width*f.height > 1<<16 {
 			return // slow, not wrong
 		}
-		o := PictureOptions{Channels: 1, Height: 4, Width: 4, Resize: true}
+		s := &settings{channels: 1, height: 4, width: 4, resize: true, background: color.Black}
 		if colour {
-			o.Channels = 3
+			s.channels = 3
 		}
-		if out, err := o.decode(nil, b); err == nil && len(out) != 16*o.Channels {
-			t.Errorf("%d values", len(out))
+		p := &files.Part{}
+		if err := s.appendTo(p, b); err == nil && len(p.Bytes) != 16*s.channels {
+			t.Errorf("%d values", len(p.Bytes))
 		}
 	})
 }

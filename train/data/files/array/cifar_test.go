@@ -1,9 +1,11 @@
-package files
+package array
 
 import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // cifarFile is one record a row of labels; every pixel is the record's number.
@@ -21,8 +23,8 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestEndlessCIFARFileIsRefused(t *testing.T) {
-	if err := decodeCIFAR(zeros{}, []int{10}, &Part{}); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("got %v, want ErrTooLarge", err)
+	if _, err := decodeCIFAR(zeros{}, []int{10}, &files.Part{}, nil); !errors.Is(err, files.ErrTooLarge) {
+		t.Errorf("got %v, want files.ErrTooLarge", err)
 	}
 }
 
@@ -35,10 +37,10 @@ func FuzzCIFAR(f *testing.F) {
 		if hundred {
 			values = []int{20, 100}
 		}
-		var p Part
-		err := decodeCIFAR(bytes.NewReader(b), values, &p)
-		if err == nil && (len(p.Bytes)+len(p.Labels)*len(values) != len(b) || len(p.Bytes) != 3072*len(p.Labels)) {
-			t.Errorf("%d pixels and %d labels from %d bytes", len(p.Bytes), len(p.Labels), len(b))
+		var p files.Part
+		labels, err := decodeCIFAR(bytes.NewReader(b), values, &p, nil)
+		if err == nil && (len(p.Bytes)+len(labels)*len(values) != len(b) || len(p.Bytes) != 3072*len(labels)) {
+			t.Errorf("%d pixels and %d labels from %d bytes", len(p.Bytes), len(labels), len(b))
 		}
 	})
 }

@@ -1,0 +1,4 @@
+// Package array reads labelled samples that lie as arrays of numbers: IDX files,
+// CIFAR's binary and Python versions, NumPy's .npy and .npz, MATLAB files and
+// pickled arrays.
+package array

@@ -1,0 +1,85 @@
+package files
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Use is what a part of the data is for.
+type Use string
+
+// What a part is for.
+const (
+	Train  Use = "train"
+	Test   Use = "test"
+	Ignore Use = "ignore"
+)
+
+// validation is what a validation part is for, until it is known whether there
+// is a test part.
+const validation Use = "validation"
+
+// partWords are what parts are called.
+var partWords = map[string]Use{
+	"train": Train, "training": Train, "tr": Train,
+	"test": Test, "testing": Test, "t10k": Test,
+	"val": validation, "valid": validation, "validation": validation, "dev": validation,
+}
+
+// PartOf tells which part a name is of, in any case, with or without set or
+// data behind it; empty when it is of none.
+func PartOf(name string) Use {
+	name = strings.ToLower(name)
+	for _, end := range []string{"_set", "-set", " set", "set", "_data", "-data", "_images", "_img"} {
+		if use, ok := partWords[strings.TrimSuffix(name, end)]; ok {
+			return use
+		}
+	}
+	return ""
+}
+
+// IsPartName reports whether a name is of a part.
+func IsPartName(name string) bool { return PartOf(name) != "" }
+
+// Uses says what the named parts of data are used for. asked maps names to uses
+// and wins; it may name other parts than those of usual names. A validation part
+// is for testing when there is no test part, and ignored otherwise; it is said.
+func Uses(names []string, asked map[string]string, a *Account) (map[string]Use, error) {
+	out, have := map[string]Use{}, map[Use]bool{}
+	for _, n := range names {
+		out[n] = PartOf(n)
+	}
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+		if i < 0 {
+			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: there is no part %s", ErrFormat, Quoted(name)), Hint: "name one of: " + Joined(names)}
+		}
+		use := Use(asked[name])
+		if use != Train && use != Test && use != Ignore {
+			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: part %s is for %s", ErrFormat, name, Quoted(string(use))), Hint: "write --part NAME=train, test or ignore"}
+		}
+		out[names[i]] = use
+	}
+	for _, use := range out {
+		have[use] = true
+	}
+	for _, n := range names {
+		switch {
+		case out[n] == "" && asked[n] == "":
+			out[n] = Ignore
+			a.Warn("part-unknown", "--part "+n+"=train", "%s is not used: its name says of no part what it is for", n)
+		case out[n] == validation && have[Test]:
+			out[n] = Ignore
+			a.Assume("part-validation", "--part "+n+"=train", "%s is not used: there is a test part", n)
+		case out[n] == validation:
+			out[n] = Test
+			a.Assume("part-validation", "--part "+n+"=train", "%s is used for testing, as there is no test part", n)
+		}
+	}
+	if len(names) > 0 && !slices.Contains(slices.Collect(maps.Values(out)), Train) {
+		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: no part to train on among %s", ErrFormat, Joined(names)), Hint: "say which with --part NAME=train"}
+	}
+	return out, nil
+}

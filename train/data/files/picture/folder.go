@@ -1,0 +1,252 @@
+package picture
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
+)
+
+// Limits of a folder of pictures.
+const (
+	maxPictures = 1 << 21
+	maxDepth    = 32 // of folders below a class
+)
+
+// picture is one file of a folder of pictures.
+type picture struct {
+	facts
+	tree  *files.Tree
+	name  string
+	class string
+	part  string
+	load  func() ([]byte, error) // in place of the file
+}
+
+func (p *picture) path() string {
+	if p.tree == nil {
+		return p.name
+	}
+	return p.tree.At(p.name)
+}
+
+// content is the encoded picture.
+func (p *picture) content() ([]byte, error) {
+	if p.load != nil {
+		return p.load()
+	}
+	return p.tree.Bytes(p.name, maxPictureBytes)
+}
+
+// pictureEndings are what files of pictures are called, those that are read and
+// those that are not.
+var pictureEndings = strings.Fields(".png .jpg .jpeg .jpe .jfif .gif .bmp .dib .tif .tiff .webp")
+
+// otherPictures are pictures in formats that are not read.
+var otherPictures = strings.Fields(".heic .heif .avif .jp2 .jxl .svg .psd .raw .cr2 .nef .dng .ico .tga .ppm .pgm .exr")
+
+// scan is a folder of pictures that is being looked through.
+type scan struct {
+	tree    *files.Tree
+	account *files.Account
+	found   []picture
+	below   int // pictures in folders below that of their class
+	refused int // pictures of formats that are not read
+}
+
+// Folder reads pictures from a folder that has a folder for each class, alone or
+// inside folders for the parts; or with folders for the parts inside each class.
+// test is nil when there is no test part.
+func Folder(tree *files.Tree, dir string, opt Options, a *files.Account) (train, test *files.Part, err error) {
+	s := &scan{tree: tree, account: a}
+	parts, uses, err := s.parts(dir, opt.Parts)
+	if err != nil {
+		return nil, nil, files.Named(tree.At(dir), err)
+	}
+	for _, part := range parts {
+		if part.dir == "" || uses[part.name] != files.Ignore && uses[part.name] != "" {
+			if err := s.classes(part.dir, part.name, uses[part.name] == files.Test); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if err := s.inside(&uses, opt.Parts); err != nil {
+		return nil, nil, files.Named(tree.At(dir), err)
+	}
+	if len(s.found) == 0 {
+		return nil, nil, &files.Error{Path: tree.At(dir), Place: files.Whole, Err: fmt.Errorf("%w: no folders with pictures", files.ErrFormat), Hint: "put the pictures of each class into a folder of its name"}
+	}
+	s.say()
+	set, err := opt.settle(s.found, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	for use, into := range map[files.Use]**files.Part{files.Train: &train, files.Test: &test} {
+		if *into, err = set.readAll(s.found, func(p *picture) bool { return useOf(uses, p.part) == use }, a); err != nil {
+			return nil, nil, err
+		}
+	}
+	return train, test, nil
+}
+
+// useOf is what a part is for; without parts everything is for training.
+func useOf(uses map[string]files.Use, part string) files.Use {
+	if part == "" {
+		return files.Train
+	}
+	return uses[part]
+}
+
+// partDir is the folder of a part; its name is empty when there are no parts.
+type partDir struct{ name, dir string }
+
+// parts finds the folders that hold parts. A folder train without folders in it,
+// among others that are no parts, is a class of that name.
+func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string]files.Use, error) {
+	folders, loose, err := s.tree.List(dir, s.account)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range loose {
+		s.skip(f)
+	}
+	var parts []partDir
+	var names, others []string
+	for _, f := range folders {
+		base := path.Base(f)
+		if files.IsPartName(base) || hasFold(asked, base) {
+			parts, names = append(parts, partDir{base, f}), append(names, base)
+		} else {
+			others = append(others, f)
+		}
+	}
+	hasTrain := slices.ContainsFunc(parts, func(p partDir) bool {
+		inside, _, err := s.tree.List(p.dir, nil)
+		return err == nil && len(inside) > 0 || hasFold(asked, p.name)
+	})
+	if !hasTrain || len(others) > 0 && !s.holdsClasses(parts) {
+		if len(others) == 0 && len(parts) > 0 && !hasTrain {
+			return nil, nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %s hold no folders of classes", files.ErrFormat, files.Joined(names)), Hint: "put the pictures of each class into a folder of its name"}
+		}
+		return []partDir{{"", dir}}, map[string]files.Use{"": files.Train}, nil
+	}
+	uses, err := files.Uses(names, asked, s.account)
+	for _, f := range others {
+		s.account.Warn("beside-parts", "--part "+path.Base(f)+"=train", "folder %s beside the parts is not used", path.Base(f))
+	}
+	return parts, uses, err
+}
+
+// holdsClasses reports whether a part to train on has folders.
+func (s *scan) holdsClasses(parts []partDir) bool {
+	return slices.ContainsFunc(parts, func(p partDir) bool {
+		inside, _, err := s.tree.List(p.dir, nil)
+		return err == nil && len(inside) > 0 && files.PartOf(p.name) != files.Test
+	})
+}
+
+func hasFold(m map[string]string, name string) bool {
+	for k := range m {
+		if strings.EqualFold(k, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// classes lists the pictures of one part, whose folders are its classes. A part
+// to test with that has pictures but no classes is left out, and said.
+func (s *scan) classes(dir, part string, test bool) error {
+	folders, loose, err := s.tree.List(dir, s.account)
+	if err != nil {
+		return err
+	}
+	if part != "" && len(folders) == 0 {
+		for range loose {
+			s.account.Skip("files of a part without folders of classes, and so without labels", dir)
+		}
+		if !test {
+			return &files.Error{Path: s.tree.At(dir), Place: files.Whole, Err: fmt.Errorf("%w: no folders of classes in it", files.ErrFormat), Hint: "put the pictures of each class into a folder of its name"}
+		}
+		s.account.Warn("part-unlabeled", "--part "+part+"=ignore", "part %s is not used: its %d files lie in no folders of classes", part, len(loose))
+		return nil
+	}
+	if part != "" {
+		for _, f := range loose {
+			s.skip(f)
+		}
+	}
+	for _, f := range folders {
+		before := len(s.found)
+		if err := s.class(f, path.Base(f), part, 0); err != nil {
+			return err
+		}
+		if len(s.found) == before {
+			if err := s.account.Refuse("empty-class", files.Error{Path: s.tree.At(f), Place: files.Whole, Err: fmt.Errorf("%w: no picture in it that can be read", files.ErrFormat),
+				Hint: "a folder is a class: remove the empty one, or put its pictures there"}); err != nil {
+				return err
+			}
+		}
+	}
+	if len(folders) > files.MaxClasses {
+		return &files.Error{Path: s.tree.At(dir), Place: files.Whole, Err: fmt.Errorf("%w: more than %d classes", files.ErrTooLarge, files.MaxClasses), Hint: "a folder is a class"}
+	}
+	return nil
+}
+
+// class lists the pictures of one class, and those in folders below.
+func (s *scan) class(dir, class, part string, depth int) error {
+	folders, loose, err := s.tree.List(dir, s.account)
+	if err != nil {
+		return err
+	}
+	for _, name := range loose {
+		if err := s.file(name, class, part, depth); err != nil {
+			return err
+		}
+	}
+	for _, f := range folders {
+		if depth == maxDepth {
+			return &files.Error{Path: s.tree.At(f), Place: files.Whole, Err: fmt.Errorf("%w: more than %d folders inside each other", files.ErrTooLarge, maxDepth), Hint: "put the pictures of each class into a folder of its name"}
+		}
+		if err := s.class(f, class, part, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// file looks at one file of a class.
+func (s *scan) file(name, class, part string, depth int) error {
+	p := picture{tree: s.tree, name: name, class: class, part: part}
+	_, ext := files.Stem(name)
+	err := s.tree.Read(name, func(r io.Reader) error {
+		head, err := io.ReadAll(io.LimitReader(r, headBytes))
+		if err != nil {
+			return files.At(int64(len(head)), files.OrTruncated(err))
+		}
+		if kind := files.KindOf(head); !kind.IsPicture() && !slices.Contains(pictureEndings, ext) {
+			return errOther
+		}
+		p.facts, err = readFacts(head)
+		return err
+	})
+	switch {
+	case isOther(err):
+		s.skip(name)
+		return nil
+	case err != nil:
+		return s.account.RefuseFile("unreadable-pictures", "pictures that cannot be decoded", name, err)
+	case len(s.found) == maxPictures:
+		return &files.Error{Path: s.tree.At(name), Place: files.Whole, Err: fmt.Errorf("%w: more than %d pictures", files.ErrTooLarge, maxPictures), Hint: "split them into several data sets"}
+	}
+	if depth > 0 {
+		s.below++
+	}
+	s.account.Count(string(p.kind))
+	s.found = append(s.found, p)
+	return nil
+}

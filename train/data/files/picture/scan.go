@@ -1,0 +1,167 @@
+package picture
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
+)
+
+// errOther says that a file is no picture.
+var errOther = errors.New("no picture")
+
+func isOther(err error) bool { return errors.Is(err, errOther) }
+
+// skip counts a file that is not read, by its ending.
+func (s *scan) skip(name string) {
+	_, ext := files.Stem(name)
+	why := "no pictures"
+	switch {
+	case slices.Contains(otherPictures, ext):
+		why = "pictures of a format that is not read"
+		s.refused++
+	case slices.Contains(pictureEndings, ext):
+		why = "pictures outside the folders of classes"
+	}
+	if ext != "" {
+		why += fmt.Sprintf(" (%s)", ext)
+	}
+	s.account.Skip(why, name)
+}
+
+// say notes what was found.
+func (s *scan) say() {
+	if s.below > 0 {
+		s.account.See("nested", "%d pictures lie in folders below that of their class, and belong to it", s.below)
+	}
+	if s.refused > 0 {
+		s.account.Warn("pictures-not-read", "", "%d pictures are of formats that are not read here: convert them to PNG or JPEG", s.refused)
+	}
+}
+
+// inside takes folders of parts inside every class, cat/train and cat/test, for
+// the parts.
+func (s *scan) inside(uses *map[string]files.Use, asked map[string]string) error {
+	var names []string
+	for _, p := range s.found {
+		part := s.partInside(&p)
+		if part == "" {
+			return nil
+		}
+		if !slices.Contains(names, part) {
+			names = append(names, part)
+		}
+	}
+	if len(s.found) == 0 {
+		return nil
+	}
+	found, err := files.Uses(names, asked, s.account)
+	if err != nil {
+		return err
+	}
+	for i := range s.found {
+		s.found[i].part = s.partInside(&s.found[i])
+	}
+	*uses, s.below = found, 0
+	s.account.See("parts-inside", "the parts %s are folders inside each class", files.Joined(names))
+	return nil
+}
+
+// partInside is the part whose folder lies directly inside the class of a
+// picture without a part; empty when there is none.
+func (s *scan) partInside(p *picture) string {
+	if p.part != "" {
+		return ""
+	}
+	folders := strings.Split(path.Dir(p.name), "/")
+	for i, f := range folders {
+		if f == p.class && i+1 < len(folders) && files.IsPartName(folders[i+1]) {
+			return folders[i+1]
+		}
+	}
+	return ""
+}
+
+// readAll decodes the pictures of one use; nil when there are none.
+func (s *settings) readAll(all []picture, mine func(*picture) bool, a *files.Account) (*files.Part, error) {
+	p := &files.Part{Dims: []int{s.channels, s.height, s.width}, White: 255}
+	if s.deep {
+		p.White = 0 // only the values tell how many bits are used
+	}
+	var read []picture
+	seen := map[string]int{}
+	for i := range all {
+		one := &all[i]
+		if !mine(one) {
+			continue
+		}
+		if s.deep && !one.deep {
+			p.White = 65535 // pictures of 8 bits beside it use the whole range
+		}
+		content, err := one.content()
+		if err == nil {
+			err = s.appendTo(p, content)
+		}
+		if err != nil {
+			if err := a.RefuseFile("unreadable-pictures", "pictures that cannot be decoded", one.name, files.Named(one.path(), err)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err := p.AddLabel(one.class, seen); err != nil {
+			return nil, files.Named(one.path(), err)
+		}
+		if one.part != "" && !strings.Contains(p.Name, one.part) {
+			p.Name = strings.TrimPrefix(p.Name+"+"+one.part, "+")
+		}
+		read = append(read, *one)
+	}
+	if len(read) == 0 {
+		return nil, nil
+	}
+	p.Where = func(i int) files.Error { return files.Error{Path: read[i].path(), Place: files.Whole} }
+	return p, nil
+}
+
+// HasPictures reports whether a folder has folders with pictures in them, at any
+// depth.
+func HasPictures(tree *files.Tree, dir string) bool { return hasPictures(tree, dir, 0) }
+
+func hasPictures(tree *files.Tree, dir string, depth int) bool {
+	folders, loose, err := tree.List(dir, nil)
+	if err != nil || depth > maxDepth {
+		return false
+	}
+	if depth > 0 {
+		for _, f := range loose {
+			if kind, err := tree.Sniff(f); err == nil && kind.IsPicture() {
+				return true
+			}
+			if _, ext := files.Stem(f); slices.Contains(pictureEndings, ext) {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(folders, func(f string) bool { return hasPictures(tree, f, depth+1) })
+}
+
+// Encoded reads pictures that lie encoded in memory, as tables of them do: their
+// class, name for messages, and content.
+func Encoded(names, classes []string, contents [][]byte, opt Options, a *files.Account) (*files.Part, error) {
+	all := make([]picture, len(contents))
+	for i, content := range contents {
+		f, err := readFacts(content)
+		if err != nil {
+			return nil, files.Named(names[i], err)
+		}
+		all[i] = picture{facts: f, name: names[i], class: classes[i], load: func() ([]byte, error) { return content, nil }}
+	}
+	set, err := opt.settle(all, a)
+	if err != nil {
+		return nil, err
+	}
+	return set.readAll(all, func(*picture) bool { return true }, a)
+}

@@ -1,0 +1,235 @@
+package table
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
+)
+
+// format is how numbers are written.
+type format struct {
+	decimal byte   // '.' or ','
+	group   string // between thousands; empty for none
+}
+
+var usual = format{decimal: '.'}
+
+// mostValue is the largest number that is read, for people.
+const mostValue = "3.4e38"
+
+// missing reports whether a field stands for no value.
+func missing(text string) bool {
+	return slices.Contains([]string{"", "?", "-", "na", "n/a", "null", "none", "#n/a", "<na>", "nat"}, strings.ToLower(text))
+}
+
+// notFinite reports whether a field is a number that is not finite.
+func notFinite(text string) bool {
+	t := strings.ToLower(strings.TrimLeft(text, "+-"))
+	return t == "nan" || t == "inf" || t == "infinity" || t == "#num!" || t == "#div/0!"
+}
+
+// parse reads a finite number as the format writes it.
+func (f format) parse(text string) (float64, error) {
+	if f.group != "" {
+		text = strings.ReplaceAll(text, f.group, "")
+	}
+	if f.decimal == ',' {
+		text = strings.ReplaceAll(text, ",", ".")
+	}
+	if text == "" || strings.IndexByte("+-.0123456789", text[0]) < 0 || strings.ContainsAny(text, "xX_pP") {
+		return 0, strconv.ErrSyntax
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err == nil && math.Abs(v) > math.MaxFloat32 {
+		err = strconv.ErrRange
+	}
+	return v, err
+}
+
+// isNumber tells what is meant as a number, even one that will be refused.
+func isNumber(s string) bool {
+	s = strings.TrimSpace(s)
+	_, err := usual.parse(s)
+	return err == nil || errors.Is(err, strconv.ErrRange) || decimalComma(s) || grouped(s)
+}
+
+// groupMarks are what may stand between thousands.
+var groupMarks = []string{".", ",", " ", "\u00a0", "\u202f", "'", "\u2019"}
+
+// grouped tells a number with marks between thousands.
+func grouped(s string) bool {
+	s = strings.TrimLeft(s, "+-")
+	for _, mark := range groupMarks {
+		if !strings.Contains(s, mark) {
+			continue
+		}
+		for _, point := range []string{".", ","} {
+			whole, fraction, _ := strings.Cut(s, point)
+			if point != mark && thousands(whole, mark) && (fraction == "" || digits(fraction)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// decimalComma tells a number that has a comma in place of its point.
+func decimalComma(s string) bool {
+	_, err := format{decimal: ','}.parse(strings.TrimSpace(s))
+	return err == nil && strings.Contains(s, ",")
+}
+
+// boolean reads a field that is true or false.
+func boolean(text string) (value, ok bool) {
+	switch strings.ToLower(text) {
+	case "true", "yes":
+		return true, true
+	case "false", "no":
+		return false, true
+	}
+	switch text {
+	case "T", "t":
+		return true, true
+	case "F", "f":
+		return false, true
+	}
+	return false, false
+}
+
+// dateLayouts are the dates and times that are read, all in one order: year,
+// month, day. Those without a zone are in UTC.
+var dateLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04", "2006-01-02 15:04",
+	"2006-01-02", "2006/01/02 15:04:05", "2006/01/02 15:04", "2006/01/02", "20060102T150405Z"}
+
+// date reads a date or a time as seconds since 1970.
+func date(text string) (float64, bool) {
+	if len(text) < 8 || text[0] < '0' || text[0] > '9' || !strings.ContainsAny(text, "-/T") {
+		return 0, false
+	}
+	for _, layout := range dateLayouts {
+		if t, err := time.Parse(layout, text); err == nil {
+			return float64(t.Unix()) + float64(t.Nanosecond())/1e9, true
+		}
+	}
+	return 0, false
+}
+
+// isShortInt reports whether a text is a whole number in its shortest form.
+func isShortInt(text string) bool {
+	rest := strings.TrimPrefix(text, "-")
+	if !digits(rest) || len(rest) > 18 || rest[0] == '0' && text != "0" {
+		return false
+	}
+	return true
+}
+
+// wholeFloat is the whole number that a text gives in the form of a float: 1.0 or
+// 1.000e+00.
+func wholeFloat(text string) (int, bool) {
+	if !strings.ContainsAny(text, ".eE") || strings.HasPrefix(strings.TrimLeft(text, "+-"), "0") && !strings.HasPrefix(strings.TrimLeft(text, "+-"), "0.") {
+		return 0, false
+	}
+	v, err := usual.parse(text)
+	if err != nil || v != math.Trunc(v) || math.Abs(v) > 1<<24 || !strings.Contains(text, ".") {
+		return 0, false
+	}
+	return int(v), true
+}
+
+// grouping tells what a number with marks between its digits says of the format:
+// that commas are decimal, that they or other marks stand between thousands, or
+// that it could be both.
+type grouping struct {
+	point, decimalComma, groupComma, groupDot, groupBlank, unclear int
+	blank                                                          string
+}
+
+// note takes a field that may be such a number.
+func (g *grouping) note(text string) {
+	text = strings.TrimLeft(text, "+-")
+	if text == "" || text[0] < '0' || text[0] > '9' || digits(text) {
+		return
+	}
+	commas, dots := strings.Count(text, ","), strings.Count(text, ".")
+	switch {
+	case commas == 0 && dots == 1 && !thousands(text, "."):
+		g.point++
+	case commas == 1 && dots == 0 && digits(strings.Replace(text, ",", "", 1)):
+		if thousands(text, ",") && !strings.HasPrefix(text, "0") {
+			g.unclear++
+		} else {
+			g.decimalComma++
+		}
+	case commas == 1 && dots >= 1 && strings.LastIndexByte(text, '.') < strings.IndexByte(text, ','):
+		whole, _, _ := strings.Cut(text, ",")
+		if thousands(whole, ".") {
+			g.decimalComma, g.groupDot = g.decimalComma+1, g.groupDot+1
+		}
+	case commas >= 1:
+		whole, _, _ := strings.Cut(text, ".")
+		if thousands(whole, ",") {
+			g.groupComma++
+		}
+	case dots >= 2 && thousands(text, "."):
+		g.groupDot++
+	}
+	for _, blank := range groupMarks[2:] {
+		whole, _, _ := strings.Cut(strings.ReplaceAll(text, ",", "."), ".")
+		if strings.Contains(whole, blank) && thousands(whole, blank) {
+			g.groupBlank, g.blank = g.groupBlank+1, blank
+		}
+	}
+}
+
+func digits(text string) bool {
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return text != ""
+}
+
+// thousands reports whether a mark stands after one to three digits and between
+// groups of three.
+func thousands(text, mark string) bool {
+	groups := strings.Split(text, mark)
+	for i, g := range groups {
+		if !digits(g) || i > 0 && len(g) != 3 || len(g) > 3 {
+			return false
+		}
+	}
+	return len(groups) > 1
+}
+
+// format decides how numbers are written; an error where that cannot be told.
+func (g *grouping) format(asked string) (format, error) {
+	f := usual
+	switch {
+	case asked == "." || asked == ",":
+		f.decimal = asked[0]
+	case asked != "":
+		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("the decimal mark is %s, want . or ,", files.Quoted(asked)), Hint: "write --decimal , or --decimal ."}
+	case g.decimalComma > 0 && g.groupComma+g.point > 0:
+		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: some numbers have a decimal comma, others a decimal point", files.ErrValue), Hint: "write numbers in one way"}
+	case g.decimalComma > 0:
+		f.decimal = ','
+	case g.unclear > 0 && g.groupComma+g.point == 0:
+		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: numbers such as 1,234 could have a decimal comma or thousands", files.ErrValue), Hint: "say which with --decimal , or --decimal ."}
+	}
+	switch {
+	case f.decimal == '.' && g.groupComma+g.unclear > 0:
+		f.group = ","
+	case g.groupDot > 0:
+		f.decimal, f.group = ',', "."
+	case g.groupBlank > 0:
+		f.group = g.blank
+	}
+	return f, nil
+}

@@ -1,0 +1,208 @@
+package files
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Tree is where data lie: a folder, or the inside of a zip or tar archive. Names
+// in it are slash-separated and relative.
+type Tree struct {
+	fs.FS
+	Path  string // for messages
+	close func() error
+}
+
+// Dir is the tree of a folder.
+func Dir(path string) *Tree {
+	return &Tree{FS: os.DirFS(path), Path: path, close: func() error { return nil }}
+}
+
+// Close lets go of the archive.
+func (t *Tree) Close() error { return t.close() }
+
+// Sub is the tree of a folder in it.
+func (t *Tree) Sub(name string) (*Tree, error) {
+	inner, err := fs.Sub(t.FS, name)
+	if err != nil {
+		return nil, err
+	}
+	return &Tree{FS: inner, Path: t.At(name), close: func() error { return nil }}, nil
+}
+
+// At is a name in the tree, for messages.
+func (t *Tree) At(name string) string { return filepath.Join(t.Path, filepath.FromSlash(name)) }
+
+// Content opens a file and looks through gzip.
+func (t *Tree) Content(name string) (io.ReadCloser, error) {
+	f, err := t.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := Ungzip(f)
+	if err != nil {
+		return nil, errors.Join(Named(t.At(name), err), f.Close())
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{r, f}, nil
+}
+
+// Read decodes the content of a file, and names the file in every error.
+func (t *Tree) Read(name string, decode func(io.Reader) error) error {
+	r, err := t.Content(name)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return Named(t.At(name), decode(r))
+}
+
+// Bytes is the whole content of a file, at most so many bytes.
+func (t *Tree) Bytes(name string, most int64) (content []byte, err error) {
+	err = t.Read(name, func(r io.Reader) error {
+		content, err = ReadAll(r, most)
+		return err
+	})
+	return content, err
+}
+
+// Random opens a file for reading at any place: as it lies on the disk, or from
+// memory when it is compressed.
+func (t *Tree) Random(name string) (r io.ReaderAt, size int64, done func() error, err error) {
+	f, err := t.Open(name)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, nil, errors.Join(err, f.Close())
+	}
+	at, ok := f.(io.ReaderAt)
+	var head [2]byte
+	if ok {
+		if _, err := at.ReadAt(head[:], 0); err == nil && !bytes.Equal(head[:], gzipMagic) {
+			return at, info.Size(), f.Close, nil
+		}
+	}
+	if err := f.Close(); err != nil {
+		return nil, 0, nil, err
+	}
+	content, err := t.Bytes(name, MaxBytes)
+	return bytes.NewReader(content), int64(len(content)), func() error { return nil }, err
+}
+
+// junk are names that other programs leave behind, in lower case.
+var junk = []string{"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "thumbs.db", "desktop.ini",
+	"@recycle", "#recycle", "@recently-snapshot", "#snapshot", "__pycache__", "icon\r", "ehthumbs.db", "found.000"}
+
+// IsJunk reports whether a file or folder was left by another program: hidden
+// ones among them.
+func IsJunk(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~$") || slices.Contains(junk, strings.ToLower(name))
+}
+
+// WhyJunk is how an account calls what other programs left behind.
+const WhyJunk = "left by other programs, or hidden"
+
+// List lists the folders and the files in a folder of the tree, sorted; what
+// other programs left behind is counted as skipped. Links are followed.
+func (t *Tree) List(dir string, a *Account) (folders, others []string, err error) {
+	entries, err := fs.ReadDir(t.FS, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if IsJunk(e.Name()) {
+			a.Skip(WhyJunk, name)
+			continue
+		}
+		if !utf8.ValidString(e.Name()) {
+			return nil, nil, &Error{Path: t.At(name), Place: Whole, Err: fmt.Errorf("%w: the name is not in UTF-8", ErrFormat), Hint: "rename it"}
+		}
+		info, err := fs.Stat(t.FS, name)
+		switch {
+		case err != nil:
+			a.Skip("broken links, or unreadable", name)
+		case info.IsDir():
+			folders = append(folders, name)
+		case info.Mode().IsRegular():
+			others = append(others, name)
+		default:
+			a.Skip("neither files nor folders", name)
+		}
+	}
+	return folders, others, nil
+}
+
+// OpenArchive opens a zip or tar archive, gzip or not. A tar archive is unfolded
+// in memory.
+func OpenArchive(path string, kind Kind) (*Tree, error) {
+	parent := Dir(filepath.Dir(path))
+	name := filepath.Base(path)
+	r, size, done, err := parent.Random(name)
+	if err != nil {
+		return nil, Named(path, err)
+	}
+	if kind == Tar {
+		packed, err := tarAsZip(io.NewSectionReader(r, 0, size))
+		if err = errors.Join(err, done()); err != nil {
+			return nil, Named(path, err)
+		}
+		r, size, done = bytes.NewReader(packed), int64(len(packed)), func() error { return nil }
+	}
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return nil, errors.Join(Named(path, &Error{Place: Whole, Err: fmt.Errorf("%w: %w", ErrFormat, err)}), done())
+	}
+	if len(z.File) > maxEntries {
+		return nil, errors.Join(Named(path, &Error{Place: Whole, Err: fmt.Errorf("%w: %d files", ErrTooLarge, len(z.File)), Hint: "unpack it first"}), done())
+	}
+	return &Tree{FS: z, Path: path, close: done}, nil
+}
+
+// maxEntries bounds the files of an archive.
+const maxEntries = 1 << 22
+
+// tarAsZip rewrites a tar archive, without compression, as a zip archive, which
+// the standard library shows as a tree. Links are left out.
+func tarAsZip(r io.Reader) ([]byte, error) {
+	var out bytes.Buffer
+	z, left := zip.NewWriter(&out), int64(MaxBytes)
+	for from := tar.NewReader(r); ; {
+		head, err := from.Next()
+		if errors.Is(err, io.EOF) {
+			return out.Bytes(), z.Close()
+		}
+		if err != nil {
+			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: %w", ErrFormat, OrTruncated(err))}
+		}
+		if head.Typeflag != tar.TypeReg {
+			continue
+		}
+		if left -= head.Size; left < 0 {
+			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: unfolds to more than %d bytes", ErrTooLarge, int64(MaxBytes)), Hint: "unpack it first"}
+		}
+		name := strings.TrimPrefix(path.Clean("/"+head.Name), "/")
+		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+		if err == nil {
+			_, err = io.Copy(w, from)
+		}
+		if err != nil {
+			return nil, &Error{Place: "file " + Quoted(name), Err: OrTruncated(err)}
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package data
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
+	"github.com/distillmesh/distillmesh/train/data/files/array"
+	"github.com/distillmesh/distillmesh/train/data/files/picture"
+	"github.com/distillmesh/distillmesh/train/data/files/table"
+)
+
+// contents is what a path holds, before a task gives it meaning.
+type contents struct {
+	path        string
+	kind        string // of the data, for people
+	train, test *files.Part
+	account     *files.Account
+	known       *Task // when recognised
+	fromZero    bool  // the format counts labels from 0 by convention
+}
+
+// finder recognises the format of a path and reads it.
+type finder struct {
+	Reading
+	task    *Task // may be nil
+	want    Shape // that pictures are brought to; its zero value leaves them as they are
+	account *files.Account
+}
+
+// find recognises the format of a path and reads it.
+func (r Reading) find(path string, task *Task, want Shape) (*contents, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	f := &finder{Reading: r, task: task, want: want, account: &files.Account{Accept: r.Accept}}
+	c, err := f.path(path)
+	if err != nil {
+		return nil, err
+	}
+	c.path, c.account = path, f.account
+	if c.train == nil {
+		return nil, c.whole(fmt.Errorf("%w: no part to train on", files.ErrFormat), "say which part is for training with --part NAME=train")
+	}
+	c.normalise()
+	if c.known == nil {
+		c.known = recognise(c.train)
+	}
+	return c, nil
+}
+
+// path reads a file or a folder.
+func (f *finder) path(p string) (*contents, error) {
+	info, err := os.Stat(p)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return f.folder(files.Dir(p), ".", 0)
+	}
+	tree, name := files.Dir(filepath.Dir(p)), filepath.Base(p)
+	kind, err := tree.Sniff(name)
+	if err != nil {
+		return nil, err
+	}
+	if c, err := f.file(tree, name, kind); c != nil || err != nil {
+		return c, err
+	}
+	switch {
+	case kind.IsPicture():
+		return nil, fmt.Errorf("open %s: %w: give the folder that has a folder for each class", p, ErrNoData)
+	case kind == files.HDF5:
+		return nil, &files.Error{Path: p, Place: files.Whole, Err: fmt.Errorf("%w: an HDF5 file", files.ErrFormat), Hint: "save the arrays as .npz, or in MATLAB with save(name, '-v7')"}
+	}
+	return f.oneOfMany(tree, name, kind)
+}
+
+// file reads a file that holds a whole data set; nil when it holds none by itself.
+func (f *finder) file(tree *files.Tree, name string, kind files.Kind) (*contents, error) {
+	_, ext := files.Stem(name)
+	switch kind {
+	case files.Zip, files.Tar:
+		if kind == files.Zip && array.IsArchive(tree, name) {
+			return f.arrays(array.Archive(tree, name, f.arrayOptions(f.want), f.account))
+		}
+		return f.archive(tree, name, kind)
+	case files.NumPy:
+		if array.IsArrayName(name) {
+			return f.arrays(array.Folder(tree, path.Dir(name), f.arrayOptions(f.want), f.account))
+		}
+		return nil, notNamed(tree, name)
+	case files.Matlab:
+		return f.arrays(array.Matlab(tree, name, f.arrayOptions(f.want), f.account))
+	case files.Parquet:
+		p, err := f.parquet(tree, name)
+		return &contents{kind: "Parquet table", train: p}, err
+	case files.Text:
+		if slices.Contains(tableEndings, ext) {
+			p, err := table.File(tree, name, f.tableOptions(f.task), f.account)
+			return &contents{kind: "table", train: p}, err
+		}
+	case files.Pickle:
+		if !array.IsCIFARName(name) {
+			return f.arrays(array.Pickled(tree, name, f.arrayOptions(f.want), f.account))
+		}
+	}
+	return nil, nil
+}
+
+// notNamed refuses an array whose name does not say what it is.
+func notNamed(tree *files.Tree, name string) error {
+	return fmt.Errorf("open %s: %w: it is not called like one of samples or labels, such as x_train.npy and y_train.npy", tree.At(name), ErrNoData)
+}
+
+// tableEndings are what files of tables are called.
+var tableEndings = []string{".csv", ".tsv", ".data", ".txt", ".dat", ".tab", ".asc"}
+
+func (f *finder) arrays(train, test *files.Part, err error) (*contents, error) {
+	return &contents{kind: "arrays", train: train, test: test}, err
+}
+
+// archive reads what lies in a zip or tar archive.
+func (f *finder) archive(tree *files.Tree, name string, kind files.Kind) (*contents, error) {
+	inner, err := files.OpenArchive(tree.At(name), kind)
+	if err != nil {
+		return nil, err
+	}
+	c, err := f.folder(inner, ".", 0)
+	if err = errors.Join(err, inner.Close()); err != nil {
+		return nil, err
+	}
+	c.kind += " in a " + string(kind)
+	return c, nil
+}
+
+// oneOfMany reads the IDX or CIFAR files beside one of them.
+func (f *finder) oneOfMany(tree *files.Tree, name string, kind files.Kind) (*contents, error) {
+	_, loose, err := tree.List(".", nil)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case array.IsIDXName(name):
+		if array.HasIDX(loose) {
+			return f.idx(tree, loose, name)
+		}
+	case array.IsCIFARName(name):
+		if c, err := f.cifar(tree, loose); c != nil || err != nil {
+			return c, err
+		}
+	default:
+		_, ext := files.Stem(name)
+		if ext == ".npy" {
+			return nil, notNamed(tree, name)
+		}
+		return nil, fmt.Errorf("open %s: %w: no reader for %s (%s)", tree.At(name), ErrNoData, cmp.Or(ext, "files without an ending, but those of IDX and CIFAR"), kind)
+	}
+	return nil, fmt.Errorf("open %s: %w: the other files of it are not beside it", tree.At(name), ErrNoData)
+}
+
+func (f *finder) idx(tree *files.Tree, names []string, only string) (*contents, error) {
+	train, test, err := array.IDX(tree, names, only, f.arrayOptions(f.want), f.account)
+	return &contents{kind: "IDX files", train: train, test: test, fromZero: true}, err
+}
+
+// cifar reads the CIFAR files of a folder; nil when it has none.
+func (f *finder) cifar(tree *files.Tree, names []string) (*contents, error) {
+	found := array.FindCIFAR(tree, names)
+	if found == nil {
+		return nil, nil
+	}
+	train, test, err := found.Read(tree, f.account)
+	c := &contents{kind: found.Kind(), train: train, test: test, fromZero: true}
+	if task := WellKnownTask(found.Name); err == nil && slices.Equal(found.ClassNames(tree, names), task.Classes) {
+		c.known = task
+	}
+	return c, err
+}
+
+// maxWrapping bounds folders that hold nothing but one folder.
+const maxWrapping = 8
+
+// folder reads a folder of a tree. A folder that holds nothing but another one is
+// seen through.
+func (f *finder) folder(tree *files.Tree, dir string, depth int) (*contents, error) {
+	folders, loose, err := tree.List(dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case array.HasIDX(loose):
+		f.skipBeside(loose, array.IsIDXName)
+		return f.idx(tree, loose, "")
+	case array.HasArrays(tree, dir):
+		return f.arrays(array.Folder(tree, dir, f.arrayOptions(f.want), f.account))
+	}
+	if c, err := f.cifar(tree, loose); c != nil || err != nil {
+		f.skipBeside(loose, array.IsCIFARName)
+		return c, err
+	}
+	if len(folders) == 1 && depth < maxWrapping && f.wraps(tree, folders[0], loose) {
+		f.account.See("inside", "the data lie in the folder %s", folders[0])
+		return f.folder(tree, folders[0], depth+1)
+	}
+	if picture.HasPictures(tree, dir) {
+		train, test, err := picture.Folder(tree, dir, f.pictureOptions(f.want), f.account)
+		return &contents{kind: "folders of pictures", train: train, test: test}, err
+	}
+	return f.loose(tree, dir, loose)
+}
+
+// skipBeside counts the files beside those of a format.
+func (f *finder) skipBeside(loose []string, mine func(string) bool) {
+	for _, name := range loose {
+		if !mine(name) {
+			f.account.Skip("other files beside the data", name)
+		}
+	}
+}
+
+// wraps reports whether a folder that is alone holds the data: it has folders, or
+// there is no picture in it, and no file beside it is one of data.
+func (f *finder) wraps(tree *files.Tree, inner string, loose []string) bool {
+	if files.IsPartName(path.Base(inner)) {
+		return false
+	}
+	for _, name := range loose {
+		if isLoose(tree, name) {
+			return false
+		}
+	}
+	folders, _, err := tree.List(inner, nil)
+	return err == nil && (len(folders) > 0 || !picture.HasPictures(tree, path.Dir(inner)))
+}
+
+// isLoose reports whether a file in a folder can be a data set, or a part of one.
+func isLoose(tree *files.Tree, name string) bool {
+	stem, ext := files.Stem(name)
+	if ext == ".txt" && !files.IsPartName(stem) {
+		return false // a description more often than a table
+	}
+	kind, err := tree.Sniff(name)
+	if err != nil {
+		return false
+	}
+	return slices.Contains([]files.Kind{files.Zip, files.Tar, files.Matlab, files.Parquet, files.Pickle}, kind) || kind == files.Text && slices.Contains(tableEndings, ext)
+}
+
+// loose reads the only data file of a folder, or the files of its parts.
+func (f *finder) loose(tree *files.Tree, dir string, all []string) (*contents, error) {
+	var found []string
+	for _, name := range all {
+		if isLoose(tree, name) {
+			found = append(found, name)
+		} else {
+			f.account.Skip("no files of data", name)
+		}
+	}
+	if len(found) == 1 {
+		kind, err := tree.Sniff(found[0])
+		if err != nil {
+			return nil, err
+		}
+		c, err := f.file(tree, found[0], kind)
+		if c != nil || err != nil {
+			return c, err
+		}
+	}
+	if c, err := f.partFiles(tree, found); c != nil || err != nil {
+		return c, err
+	}
+	if len(found) > 1 {
+		return nil, fmt.Errorf("open %s: %w: it holds %s: name one of them", tree.At(dir), ErrNoData, strings.Join(found[:min(len(found), 5)], ", "))
+	}
+	return nil, fmt.Errorf("open %s: %w: want %s", tree.At(dir), ErrNoData, Formats)
+}

@@ -1,0 +1,101 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
+	"github.com/distillmesh/distillmesh/train/data/files/array"
+	"github.com/distillmesh/distillmesh/train/data/files/picture"
+	"github.com/distillmesh/distillmesh/train/data/files/table"
+)
+
+// Reading says how a user's own data are read, where they leave it open; its
+// zero value reads what needs no saying.
+type Reading struct {
+	Label     string   `json:"label,omitempty"`     // of a table: the column of labels, by name or number from 1; empty to guess
+	Drop      []string `json:"drop,omitempty"`      // of a table: columns to leave out
+	Keep      []string `json:"keep,omitempty"`      // of a table: columns to keep that look like row numbers or tell the label
+	Header    string   `json:"header,omitempty"`    // of a table: "yes", "no" or empty to guess
+	Separator string   `json:"separator,omitempty"` // of a table: between fields; empty to guess
+	Decimal   string   `json:"decimal,omitempty"`   // of a table: "." or ","; empty to guess
+	Encode    bool     `json:"encode,omitempty"`    // of a table: words become values of 0 and 1
+	Dates     bool     `json:"dates,omitempty"`     // of a table: dates become seconds since 1970
+	Layout    string   `json:"layout,omitempty"`    // of arrays: the order of their axes, such as NHWC; empty to decide by evidence
+	// White is the value of white in images, at least every value; 0 to decide by
+	// the format, or else by the values.
+	White      float64 `json:"scale,omitempty"`
+	Background string  `json:"background,omitempty"` // of pictures: under transparent pixels: white, black or #rrggbb; empty to decide
+	Resize     bool    `json:"resize,omitempty"`     // resample pictures of another size; without a task, to that of most
+	// Parts says what named parts are used for: train, test or ignore.
+	Parts map[string]string `json:"parts,omitempty"`
+	// FirstLabel is the number of the first class where labels are numbers and the
+	// task names its classes: "0" or "1"; empty where labels tell.
+	FirstLabel string `json:"first_label,omitempty"`
+	// Accept holds codes of refusals that the owner overrules.
+	Accept []string `json:"accept,omitempty"`
+}
+
+// CheckWhite checks a value for white, which 0 is not.
+func CheckWhite(white float64) error {
+	if v := float32(white); !(v > 0) || math.IsInf(float64(v), 0) {
+		return fmt.Errorf("white is %g, want a number above 0", white)
+	}
+	return nil
+}
+
+// check refuses values that no data can be read by.
+func (r Reading) check() error {
+	fail := func(err error, hint string) error {
+		return &files.Error{Path: "data", Place: files.Whole, Err: err, Hint: hint}
+	}
+	if r.White != 0 {
+		if err := CheckWhite(r.White); err != nil {
+			return fail(err, "say what white is with --white, such as 255, or 16 for scikit-learn's digits")
+		}
+	}
+	if _, err := picture.ParseBackground(r.Background); err != nil {
+		return fail(fmt.Errorf("background %s: %w", files.Quoted(r.Background), err), "write --background white")
+	}
+	if r.Layout != "" && !slices.Contains(array.Layouts, r.Layout) {
+		return fail(fmt.Errorf("there is no layout %s", files.Quoted(r.Layout)), "use one of "+files.Joined(array.Layouts)+" with --layout")
+	}
+	if r.FirstLabel != "" && r.FirstLabel != "0" && r.FirstLabel != "1" {
+		return fail(errors.New("the first label is "+files.Quoted(r.FirstLabel)+", want 0 or 1"), "write --first-label 0, or 1")
+	}
+	return nil
+}
+
+// WithNoHeader is the reading of a table whose first line is a row.
+func (r Reading) WithNoHeader() Reading {
+	r.Header = "no"
+	return r
+}
+
+// tableOptions are how a table is read; the task says which features it wants.
+func (r Reading) tableOptions(task *Task) table.Options {
+	opt := table.Options{Label: r.Label, Drop: r.Drop, Keep: r.Keep, Header: r.Header, Separator: r.Separator, Decimal: r.Decimal, Encode: r.Encode, Dates: r.Dates}
+	if task != nil && task.IsTable() {
+		opt.Want = task.Features
+	}
+	return opt
+}
+
+func (r Reading) arrayOptions(want Shape) array.Options {
+	return array.Options{Layout: r.Layout, Want: [3]int{want.C, want.H, want.W}, Parts: r.Parts}
+}
+
+// pictureOptions bring pictures to the shape of a task where that is asked for; a
+// task checks the size of others later.
+func (r Reading) pictureOptions(want Shape) picture.Options {
+	opt := picture.Options{Resize: r.Resize, Background: r.Background, Parts: r.Parts}
+	if want.C == 1 || want.C == 3 {
+		opt.Channels = want.C
+	}
+	if r.Resize {
+		opt.Height, opt.Width = want.H, want.W
+	}
+	return opt
+}
