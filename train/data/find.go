@@ -208,7 +208,7 @@ func (f *finder) folder(tree *files.Tree, dir string, depth int) (*contents, err
 		f.account.See("inside", "the data lie in the folder %s", folders[0])
 		return f.folder(tree, folders[0], depth+1)
 	}
-	if picture.HasPictures(tree, dir) {
+	if picture.HasPictures(tree, dir, !slices.ContainsFunc(loose, func(name string) bool { return isLoose(tree, name) })) {
 		train, test, err := picture.Folder(tree, dir, f.pictureOptions(f.want), f.account)
 		return &contents{kind: "folders of pictures", train: train, test: test}, err
 	}
@@ -236,7 +236,7 @@ func (f *finder) wraps(tree *files.Tree, inner string, loose []string) bool {
 		}
 	}
 	folders, _, err := tree.List(inner, nil)
-	return err == nil && (len(folders) > 0 || !picture.HasPictures(tree, path.Dir(inner)))
+	return err == nil && (len(folders) > 0 || !picture.HasPictures(tree, path.Dir(inner), true))
 }
 
 // isLoose reports whether a file in a folder can be a data set, or a part of one.

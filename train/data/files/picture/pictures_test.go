@@ -89,7 +89,7 @@ func TestPicturesAreReadByFolder(t *testing.T) {
 	if p, _, err = pictures(filepath.Join(dir, "half"), Options{Background: "black"}); err != nil || !bytes.Equal(p.Bytes, []byte{100, 50, 25}) {
 		t.Errorf("transparent over black: %v, %v", p.Bytes, err)
 	}
-	if !HasPictures(files.Dir(dir+"/grey"), ".") || !HasPictures(files.Dir(dir+"/parts"), ".") || !HasPictures(files.Dir(dir), ".") {
+	if !HasPictures(files.Dir(dir+"/grey"), ".", false) || !HasPictures(files.Dir(dir+"/parts"), ".", false) || !HasPictures(files.Dir(dir), ".", true) {
 		t.Error("HasPictures")
 	}
 }
@@ -140,7 +140,7 @@ func TestAClassMayBeCalledTrain(t *testing.T) {
 		"parts without labels": {map[string][]byte{"train/1.png": pic, "test/1.png": pic}, nil},
 	} {
 		dir := filestest.Folder(t, c.files)
-		if !HasPictures(files.Dir(dir), ".") {
+		if !HasPictures(files.Dir(dir), ".", false) {
 			t.Errorf("%s: HasPictures", name)
 		}
 		p, test, err := pictures(dir, Options{})

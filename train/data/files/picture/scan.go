@@ -126,11 +126,13 @@ func (s *settings) readAll(all []picture, mine func(*picture) bool, a *files.Acc
 	return p, nil
 }
 
-// HasPictures reports whether a folder has folders with pictures in them, at any
-// depth.
-func HasPictures(tree *files.Tree, dir string) bool { return hasPictures(tree, dir, 0) }
+// HasPictures reports whether a folder has folders with pictures in them; with
+// below, at any depth, else directly in them or in those of parts.
+func HasPictures(tree *files.Tree, dir string, below bool) bool {
+	return hasPictures(tree, dir, 0, below)
+}
 
-func hasPictures(tree *files.Tree, dir string, depth int) bool {
+func hasPictures(tree *files.Tree, dir string, depth int, below bool) bool {
 	folders, loose, err := tree.List(dir, nil)
 	if err != nil || depth > maxDepth {
 		return false
@@ -145,7 +147,10 @@ func hasPictures(tree *files.Tree, dir string, depth int) bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(folders, func(f string) bool { return hasPictures(tree, f, depth+1) })
+	if depth > 0 && !below && !files.IsPartName(path.Base(dir)) {
+		return false
+	}
+	return slices.ContainsFunc(folders, func(f string) bool { return hasPictures(tree, f, depth+1, below) })
 }
 
 // Encoded reads pictures that lie encoded in memory, as tables of them do: their
