@@ -30,6 +30,13 @@ func (a *app) dataAddCommand() *cobra.Command {
 				if cmd.Flags().Changed("holdout") && opt.Holdout > 0 && e.Holdout == 0 {
 					a.tell("%s has a test part of its own: --holdout changes nothing", e.Name)
 				}
+				if a.json && e.Path != data.GlyphPath {
+					r, _, err := a.home.DataReport(cmd.Context(), conn, e.Name)
+					if err != nil {
+						return err
+					}
+					return a.document(map[string]any{"data": []node.DataEntry{e}, "report": r})
+				}
 				return a.showData([]node.DataEntry{e})
 			})
 		}}

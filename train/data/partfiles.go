@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -107,10 +108,18 @@ func (f *finder) onePart(tree *files.Tree, name string, like *files.Part) (p *fi
 	case files.Pickle:
 		p, test, err = array.Pickled(tree, name, f.arrayOptions(f.want), f.account)
 	default:
-		p, test, err = array.Archive(tree, name, f.arrayOptions(f.want), f.account)
+		if sniffed == files.Zip && array.IsArchive(tree, name) {
+			p, test, err = array.Archive(tree, name, f.arrayOptions(f.want), f.account)
+			break
+		}
+		c, err := f.archive(tree, name, sniffed)
+		if err != nil {
+			return nil, "", err
+		}
+		p, test, kind = c.train, c.test, c.kind
 	}
 	if err == nil && (p == nil || test != nil) {
 		err = &files.Error{Path: tree.At(name), Place: files.Whole, Err: fmt.Errorf("%w: a file of one part has parts itself", files.ErrFormat), Hint: "name one of the files"}
 	}
-	return p, "arrays", err
+	return p, cmp.Or(kind, "arrays"), err
 }
