@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -123,7 +124,11 @@ func FuzzDecode(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		before := allocated()
 		vars, err := Decode(bytes.NewReader(b), Limits{Bytes: 1 << 22, Variables: 1 << 10})
+		if took := allocated() - before; took > 1<<25 {
+			t.Fatalf("%d bytes allocated", took)
+		}
 		if err != nil {
 			var e *files.Error
 			if !errors.As(err, &e) || e.Hint == "" {
@@ -135,6 +140,13 @@ func FuzzDecode(f *testing.F) {
 			check(t, v)
 		}
 	})
+}
+
+// allocated is how many bytes this process has allocated so far.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 // check looks whether the parts of a variable belong together.

@@ -262,6 +262,31 @@ func TestHostileFilesEndInAnErrorWithoutMuchMemory(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotKnownIsSkippedWithoutLosingTheRest(t *testing.T) {
+	w := writer{r: rand.New(rand.NewPCG(1, 1)), order: binary.LittleEndian}
+	opaque := slices.Concat(w.ints(6, 17, 0), w.part(1, []byte("words")), w.part(1, []byte("MCOS")), w.part(1, []byte("string")))
+	opaque = append(w.order.AppendUint32([]byte("\x0e\x00\x00\x00"), uint32(len(opaque))), opaque...)
+	number := w.part(2, []byte{7})
+	structs := w.matrix("", 2, 0, []int{1, 1}, w.ints(5, 2), w.part(1, []byte("f\x00")), w.matrix("", 9, 0, []int{1, 1}, number))
+	b := slices.Concat(header("IM", "\x00\x01"), w.top(opaque), w.top(w.matrix("f", 16, 0, []int{1, 1}, w.matrix("", 2, 0, []int{0, 0}))),
+		w.top(w.matrix("o", 3, 0, []int{1, 1}, w.part(1, []byte("klass")))), w.top(w.matrix("c", 1, 0, []int{1, 2}, structs, w.matrix("", 9, 0, []int{1, 1}, number))),
+		w.top(w.matrix("", 9, 0, []int{1, 1}, number)), w.top(w.matrix("last", 9, 0, []int{1, 1}, number)))
+	got, err := Decode(bytes.NewReader(b), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seven := Variable{Dims: []int{1, 1}, Class: "uint8", DType: "|u1", Data: []byte{7}}
+	last := seven
+	last.Name = "last"
+	want := []Variable{{Name: "words", Class: "opaque", Skipped: "an array of class opaque"}, {Name: "f", Dims: []int{1, 1}, Class: "function", Skipped: "an array of class function"},
+		{Name: "o", Dims: []int{1, 1}, Class: "object", Skipped: "an array of class object"},
+		{Name: "c", Dims: []int{1, 2}, Class: "cell", Cells: []Variable{{Dims: []int{1, 1}, Class: "struct", Skipped: "a struct in a cell"}, seven}},
+		{Dims: []int{1, 1}, Class: "uint8", Skipped: "data of MATLAB's class system"}, last}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
 func TestADamagedChecksumIsFound(t *testing.T) {
 	b := golden(t, "packed")
 	size := int(binary.LittleEndian.Uint32(b[132:]))

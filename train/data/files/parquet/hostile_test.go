@@ -5,9 +5,11 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -201,6 +203,18 @@ func hostile() map[string]struct {
 	}
 }
 
+// allocated is how many bytes this process has allocated so far.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// windows is the memory that Zstandard may take besides.
+const windows = 3 * maxWindow
+
+var errMemory = errors.New("a column took much more memory than it may")
+
 func readAllColumns(b []byte, limit Limits) (*Table, []*Values, error) {
 	table, err := Open(bytes.NewReader(b), int64(len(b)), limit)
 	if err != nil {
@@ -208,7 +222,11 @@ func readAllColumns(b []byte, limit Limits) (*Table, []*Values, error) {
 	}
 	var all []*Values
 	for _, c := range table.Columns {
+		before := allocated()
 		v, failed := table.Read(c.Name)
+		if took := allocated() - before; took > uint64(16*limit.Bytes)+windows {
+			failed = fmt.Errorf("%w: %d bytes", errMemory, took)
+		}
 		if failed != nil && err == nil {
 			err = failed
 		}
@@ -282,7 +300,7 @@ func FuzzRead(f *testing.F) {
 			if !errors.As(err, &e) || e.Hint == "" {
 				t.Fatalf("an error without a hint: %v", err)
 			}
-			if errors.Is(err, errPanic) {
+			if errors.Is(err, errPanic) || errors.Is(err, errMemory) {
 				t.Fatal(err)
 			}
 		}

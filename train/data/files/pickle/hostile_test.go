@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -142,7 +143,11 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("(dp0\nS'a'\nL12L\ns."))
 	f.Add([]byte("cos\nsystem\n(S'id'\ntR."))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		before := allocated()
 		v, err := Decode(bytes.NewReader(b), Limits{Bytes: 1 << 22, Steps: 1 << 16})
+		if took := allocated() - before; took > 1<<25 {
+			t.Fatalf("%d bytes allocated", took)
+		}
 		if err != nil {
 			var e *files.Error
 			if !errors.As(err, &e) || e.Hint == "" {
@@ -154,6 +159,13 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%d values", n)
 		}
 	})
+}
+
+// allocated is how many bytes this process has allocated so far.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 // count walks a result as users do and counts its values.
