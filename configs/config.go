@@ -132,9 +132,13 @@ func Load(path string, environ []string) (Config, error) {
 // Parse reads TOML over a base. An unknown key is refused, with the nearest
 // known one.
 func Parse(base Config, file []byte) (Config, error) {
+	file, err := plain(file)
+	if err != nil {
+		return base, err
+	}
 	dec := toml.NewDecoder(bytes.NewReader(file))
 	dec.DisallowUnknownFields()
-	err := dec.Decode(&base)
+	err = dec.Decode(&base)
 	var strict *toml.StrictMissingError
 	var decode *toml.DecodeError
 	switch {
@@ -149,6 +153,14 @@ func Parse(base Config, file []byte) (Config, error) {
 		return base, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return base, nil
+}
+
+// plain is a file without the byte-order mark that some editors put before UTF-8.
+func plain(file []byte) ([]byte, error) {
+	if bytes.HasPrefix(file, []byte("\xff\xfe")) || bytes.HasPrefix(file, []byte("\xfe\xff")) {
+		return nil, fmt.Errorf("%w: the file is in UTF-16: save it as UTF-8", ErrInvalid)
+	}
+	return bytes.TrimPrefix(file, []byte("\xef\xbb\xbf")), nil
 }
 
 // Validate names the first field that is out of range, its value and the range.
@@ -177,14 +189,28 @@ func (c Config) Validate() error {
 	case !oneOf(c.Log.Level, "debug", "info", "warn", "error"):
 		return bad("log.level", c.Log.Level, "debug, info, warn or error")
 	}
-	for key, list := range map[string][]string{"mesh.listen": c.Mesh.Listen, "mesh.bootstrap": c.Mesh.Bootstrap} {
-		for _, s := range list {
-			if _, err := multiaddr.NewMultiaddr(s); err != nil {
-				return bad(key, s, "multiaddrs such as /ip4/192.168.1.7/tcp/4001")
-			}
+	for _, s := range c.Mesh.Listen {
+		if _, err := multiaddr.NewMultiaddr(s); err != nil {
+			return bad("mesh.listen", s, "multiaddrs such as /ip4/192.168.1.7/tcp/4001")
+		}
+	}
+	for _, s := range c.Mesh.Bootstrap {
+		if !namesNode(s) {
+			return bad("mesh.bootstrap", s, "an address that ends in /p2p/ and the id of the node there, such as /ip4/192.168.1.7/tcp/4001/p2p/12D3Koo...: "+
+				"'distillmesh run' on that node prints it whole, and 'distillmesh status' there while it runs")
 		}
 	}
 	return nil
+}
+
+// namesNode reports whether an address ends in the id of a node.
+func namesNode(s string) bool {
+	a, err := multiaddr.NewMultiaddr(s)
+	if err != nil {
+		return false
+	}
+	protocols := a.Protocols()
+	return protocols[len(protocols)-1].Code == multiaddr.P_P2P
 }
 
 // ListenAddrs are the addresses to listen on: Listen when set, else TCP and

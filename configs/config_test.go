@@ -57,7 +57,8 @@ func TestBadFilesNameFieldValueAndRange(t *testing.T) {
 		"[mesh]\nrole = \"boss\"\n":        "mesh.role is boss, want auto, edge or trainer",
 		"[mesh]\nport = 70000\n":           "mesh.port is 70000, want 0..65535",
 		"[storage]\nquota = \"12 apples\"": "size",
-		"[mesh]\nbootstrap = [\"here\"]\n": "mesh.bootstrap is here",
+		"[mesh]\nbootstrap = [\"here\"]\n": "mesh.bootstrap is here, want an address that ends in /p2p/",
+		"[mesh]\nlisten = [\"here\"]\n":    "mesh.listen is here",
 		"[mesh\n":                          "line 1",
 	} {
 		path := filepath.Join(t.TempDir(), "config.toml")
@@ -77,7 +78,7 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := Load(path, []string{"DISTILLMESH_MESH_NAME=env", "DISTILLMESH_STORAGE_QUOTA=3MiB", "DISTILLMESH_PATH=/elsewhere",
-		"DISTILLMESH_MESH_BOOTSTRAP=/ip4/127.0.0.1/tcp/1,/ip4/127.0.0.1/tcp/2", "DISTILLMESH_TRAINER_AUTO=true"})
+		"DISTILLMESH_MESH_BOOTSTRAP=/ip4/127.0.0.1/tcp/1/p2p/" + someID + ",/ip4/127.0.0.1/tcp/2/p2p/" + someID, "DISTILLMESH_TRAINER_AUTO=true"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,4 +112,50 @@ func FuzzParse(f *testing.F) {
 			_ = c.Validate()
 		}
 	})
+}
+
+// someID is a well-formed id of a node.
+const someID = "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"
+
+// An editor's byte-order mark is no part of the file; another encoding is named.
+func TestAByteOrderMarkIsPassedOver(t *testing.T) {
+	const mark = "\xef\xbb\xbf"
+	file := []byte(mark + "[mesh]\nname = \"marked\"\n")
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := Load(path, nil); err != nil || c.Mesh.Name != "marked" {
+		t.Errorf("read name %q, %v", c.Mesh.Name, err)
+	}
+	settings, err := Explain(file, nil)
+	if err != nil || len(settings) == 0 {
+		t.Fatalf("explained as %v, %v", settings, err)
+	}
+	for _, s := range settings {
+		if s.Key == "mesh.name" && (s.Value != "marked" || s.Origin != "file") {
+			t.Errorf("explained as %+v", s)
+		}
+	}
+	if _, err := Parse(Default(), []byte("\xff\xfe[\x00m\x00")); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "save it as UTF-8") {
+		t.Errorf("UTF-16: %v", err)
+	}
+}
+
+func TestABootstrapAddressNamesItsNode(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"/ip4/203.0.113.5/tcp/4001/p2p/" + someID: true, "/dns4/example.org/udp/4001/quic-v1/p2p/" + someID: true,
+		"/ip4/203.0.113.5/tcp/4001": false, "203.0.113.5:4001": false, someID: false, "": false, "/ip4/203.0.113.5/tcp/4001/p2p/short": false,
+		"/p2p/" + someID + "/ip4/203.0.113.5": false,
+	} {
+		c := Default()
+		c.Mesh.Bootstrap = []string{address}
+		err := c.Validate()
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", address, err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), "/p2p/12D3Koo") || !strings.Contains(err.Error(), "distillmesh status")) {
+			t.Errorf("%q: no way out in %q", address, err)
+		}
+	}
 }

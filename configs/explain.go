@@ -23,6 +23,9 @@ func Explain(file []byte, environ []string) ([]Setting, error) {
 	if err != nil {
 		return nil, err
 	}
+	if file, err = plain(file); err != nil {
+		return nil, err
+	}
 	var written map[string]map[string]any
 	if err := toml.Unmarshal(file, &written); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)

@@ -31,17 +31,26 @@ const socketPathLimit = 100
 // Home is the folder of one node: key, configuration, blocks, lock, socket.
 type Home struct{ Path string }
 
-// FindHome is the home named by $DISTILLMESH_PATH, else ~/.distillmesh.
+// FindHome is the home named by $DISTILLMESH_PATH, else ~/.distillmesh. A ~ that no
+// shell has replaced stands for the user's folder, as in a file of environment
+// variables.
 func FindHome() (Home, error) {
-	if p := os.Getenv("DISTILLMESH_PATH"); p != "" {
-		abs, err := filepath.Abs(p)
+	path := os.Getenv("DISTILLMESH_PATH")
+	if path != "" && path[0] != '~' {
+		abs, err := filepath.Abs(path)
 		return Home{abs}, err
 	}
 	user, err := os.UserHomeDir()
 	if err != nil {
-		return Home{}, Fail(CodeUsage, "set DISTILLMESH_PATH to a folder", "find the node's home: %w", err)
+		return Home{}, Fail(CodeUsage, "set DISTILLMESH_PATH to the whole path of a folder", "find the node's home: %w", err)
 	}
-	return Home{filepath.Join(user, ".distillmesh")}, nil
+	switch {
+	case path == "":
+		return Home{filepath.Join(user, ".distillmesh")}, nil
+	case path == "~" || os.IsPathSeparator(path[1]):
+		return Home{filepath.Join(user, path[1:])}, nil
+	}
+	return Home{}, Fail(CodeUsage, "write the whole path; a folder whose name begins with ~ is written ./~NAME", "DISTILLMESH_PATH is %s: only ~ and ~/FOLDER stand for a user's folder", path)
 }
 
 func (h Home) file(name string) string { return filepath.Join(h.Path, name) }
@@ -49,10 +58,10 @@ func (h Home) file(name string) string { return filepath.Join(h.Path, name) }
 // ConfigPath is where config.toml is.
 func (h Home) ConfigPath() string { return h.file("config.toml") }
 
-// Exists reports whether init has run here.
+// Exists reports whether init has run here to its end: the version is written last.
 func (h Home) Exists() bool {
-	_, err := os.Stat(h.file("version"))
-	return err == nil
+	v, err := os.ReadFile(h.file("version"))
+	return err == nil && strings.TrimSpace(string(v)) != ""
 }
 
 // Init makes the home: identity, configuration with a free port, version. Run
@@ -65,7 +74,7 @@ func (h Home) Init(role string) (id string, created bool, err error) {
 	if err := os.MkdirAll(h.Path, 0o700); err != nil {
 		return "", false, err
 	}
-	key, err := p2p.LoadOrCreateIdentity(h.file("identity"))
+	key, err := h.firstKey()
 	if err != nil {
 		return "", false, err
 	}
@@ -130,6 +139,15 @@ func (h Home) ID() (string, error) {
 	return id.String(), err
 }
 
+// firstKey is the key of a home that is being made: that of a file which is there
+// already, else a new one. A home that has a store had a key.
+func (h Home) firstKey() (crypto.PrivKey, error) {
+	if _, err := os.Stat(h.file("store")); err == nil {
+		return h.key()
+	}
+	return p2p.LoadOrCreateIdentity(h.file("identity"))
+}
+
 // key reads the node's key. A home without one is another node's no more: only
 // init makes keys.
 func (h Home) key() (crypto.PrivKey, error) {
@@ -149,7 +167,12 @@ func (h Home) check() error {
 	if err != nil {
 		return err
 	}
-	if got := strings.TrimSpace(string(v)); got != homeVersion {
+	got := strings.TrimSpace(string(v))
+	if got == "" {
+		return Fail(CodeUsage, "run 'distillmesh init' again: it writes the file, and keeps the key and the settings that are there",
+			"%s is empty, as after a full disk or a power cut", h.file("version"))
+	}
+	if got != homeVersion {
 		return Fail(CodeHere, "use a newer distillmesh", "home %s has layout version %s, this program knows %s", h.Path, got, homeVersion)
 	}
 	return nil

@@ -146,6 +146,9 @@ func Run(ctx context.Context, h Home, opt RunOptions) error {
 		return err
 	}
 	defer n.Close()
+	for _, p := range n.problems() {
+		n.log.Warn(p.Message, "hint", p.Hint)
+	}
 	if err := n.join(ctx); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/distillmesh/distillmesh/p2p"
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/train/model"
 )
@@ -29,6 +30,8 @@ type StatusInfo struct {
 	Announced  int      `json:"announced"` // live announcements known
 	StoreBytes int64    `json:"store_bytes"`
 	QuotaBytes int64    `json:"quota_bytes"`
+	// Problems are what is wrong with this node or its surroundings.
+	Problems []Problem `json:"problems"`
 }
 
 // Status describes the node.
@@ -41,7 +44,7 @@ var Status = newOp("status", func(n *Node, ctx context.Context, _ None, _ Report
 	s := StatusInfo{
 		ID: n.id.String(), Home: n.home.Path, Running: n.mesh != nil, Role: n.role, Mesh: n.config.Mesh.Name, Version: Version,
 		Addrs: n.Addrs(), Tasks: len(n.notes.taskCIDs()), Announced: len(n.book.Live(announce.Query{})),
-		StoreBytes: use.Bytes, QuotaBytes: use.QuotaBytes,
+		StoreBytes: use.Bytes, QuotaBytes: use.QuotaBytes, Problems: n.problems(),
 	}
 	for _, p := range pins {
 		switch {
@@ -75,6 +78,10 @@ type PeerInfo struct {
 	In        int64    `json:"in"` // bytes received from it since this node started
 	Out       int64    `json:"out"`
 	Refused   string   `json:"refused,omitempty"` // why, when it is not connected
+	// ClockAhead is how far its clock is ahead of this device's, negative when
+	// behind, from ten minutes on.
+	ClockAhead float64 `json:"clock_ahead_seconds,omitempty"`
+	Clock      string  `json:"clock,omitempty"` // the same in words
 }
 
 // Peers lists connected peers, and those refused lately with the reason.
@@ -88,6 +95,9 @@ var Peers = newOp("peers", func(n *Node, _ context.Context, _ None, _ Report) ([
 		info := PeerInfo{ID: p.ID.String(), Role: p.Role, Agent: p.Agent, Addrs: []string{}, Direction: strings.ToLower(p.Direction.String()),
 			LatencyMS: float64(p.Latency.Microseconds()) / 1000, Tasks: len(p.Tasks), Refused: p.Refused,
 			In: moved[p.ID].In, Out: moved[p.ID].Out}
+		if p.Skew != (p2p.Skew{}) {
+			info.ClockAhead, info.Clock = p.Skew.Ahead.Seconds(), p.Skew.String()
+		}
 		if !p.Since.IsZero() {
 			info.Seconds = n.now().Sub(p.Since).Seconds()
 		}

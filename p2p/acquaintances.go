@@ -257,6 +257,7 @@ func (m *Mesh) welcome(p peer.ID, h hello) {
 	}
 	m.log.Debug("peer met", "peer", p, "role", h.Role, "agent", h.Agent)
 	m.dialler.met(p)
+	m.spawn(func() { m.compareClock(m.ctx, p) })
 	m.spawn(func() { m.learnFrom(p, m.topics()) })
 }
 
@@ -278,7 +279,7 @@ func (m *Mesh) Peers() []Peer {
 }
 
 func (m *Mesh) describe(p peer.ID) Peer {
-	out := Peer{ID: p, Latency: m.host.Peerstore().LatencyEWMA(p)}
+	out := Peer{ID: p, Latency: m.host.Peerstore().LatencyEWMA(p), Skew: m.skewOf(p)}
 	for _, c := range m.host.Network().ConnsToPeer(p) {
 		out.Addrs = append(out.Addrs, c.RemoteMultiaddr())
 		out.Direction, out.Since = c.Stat().Direction, c.Stat().Opened

@@ -233,7 +233,7 @@ func (m *Mesh) receivePages(s network.Stream, topics []cid.Cid) (learnt int, err
 		if err != nil {
 			return learnt, err
 		}
-		n, err := m.takeIn(p.envelopes, topics)
+		n, err := m.takeIn(s.Conn().RemotePeer(), p.envelopes, topics)
 		learnt += n
 		if err != nil || p.last {
 			return learnt, err
@@ -246,10 +246,14 @@ func (m *Mesh) receivePages(s network.Stream, topics []cid.Cid) (learnt int, err
 	return learnt, fmt.Errorf("more than %d announcements", maxEnvelopes)
 }
 
-// takeIn judges a page of envelopes.
-func (m *Mesh) takeIn(envelopes [][]byte, topics []cid.Cid) (learnt int, err error) {
+// takeIn judges a page of envelopes from a peer.
+func (m *Mesh) takeIn(from peer.ID, envelopes [][]byte, topics []cid.Cid) (learnt int, err error) {
 	for _, e := range envelopes {
-		_, verdict, err := m.book.Receive(m.ctx, e, topics...)
+		r, verdict, err := m.book.Receive(m.ctx, e, topics...)
+		m.judgeClock(from, r, err, false)
+		if r.Signer == m.host.ID() && !errors.Is(err, announce.ErrHeld) {
+			m.own(r, from)
+		}
 		switch verdict {
 		case announce.Reject:
 			return learnt, err

@@ -61,6 +61,7 @@ func (c *crier) resume(ctx context.Context) error {
 			if r, err = c.m.book.Issue(ctx, c.m.key, c.complete(c.draftAgain(r))); err != nil {
 				return err
 			}
+			c.m.issue(r)
 		}
 		if err := c.m.bus.Join(r.Topic()); err != nil {
 			return err
@@ -100,6 +101,7 @@ func (c *crier) sign(ctx context.Context, draft announce.Announcement) (announce
 	if err != nil {
 		return announce.Record{}, err
 	}
+	c.m.issue(r)
 	w := &round{latest: r, next: c.m.cfg.Now().Add(c.pause())}
 	c.cries[cry{r.Task, r.Subject, r.Root}] = w
 	w.unsaid = !c.say(ctx, r)

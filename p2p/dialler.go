@@ -57,9 +57,11 @@ func newDialler(ctx context.Context, m *Mesh, ds datastore.Batching) (*dialler, 
 		return nil, fmt.Errorf("load known peers: %w", err)
 	}
 	for _, p := range append(slices.Clone(m.cfg.Bootstrap), m.cfg.Relays...) {
-		if p.ID != m.host.ID() {
-			d.targets[p.ID] = &target{info: p, bootstrap: true}
+		if p.ID == m.host.ID() {
+			m.log.Info("a bootstrap address names this node itself and is passed over; where another device answers there, its home is a copy of this one", "addrs", p.Addrs)
+			continue
 		}
+		d.targets[p.ID] = &target{info: p, bootstrap: true}
 	}
 	return d, nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"sync/atomic"
 
+	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
@@ -23,13 +25,32 @@ func (m *Mesh) startMDNS() error {
 	if !m.cfg.MDNS {
 		return nil
 	}
-	service := mdns.NewMdnsService(m.host, serviceName(m.cfg.Mesh), (*neighbours)(m))
+	h := &lanHost{Host: m.host}
+	service := mdns.NewMdnsService(h, serviceName(m.cfg.Mesh), (*neighbours)(m))
+	m.told()
 	if err := service.Start(); err != nil {
 		m.log.Warn("local discovery is off", "err", err)
 		return nil
 	}
+	h.told.Store(true)
 	m.mdns = service
 	return nil
+}
+
+// lanHost is the host as local discovery sees it. The library passes over what it
+// hears of the host's own id; once it has said that id to the network, it is told
+// none, so that a second node with the same key is heard of.
+type lanHost struct {
+	host.Host
+	told atomic.Bool
+}
+
+// ID implements host.Host.
+func (h *lanHost) ID() peer.ID {
+	if h.told.Load() {
+		return ""
+	}
+	return h.Host.ID()
 }
 
 // neighbours is the mesh as the listener of local discovery.
@@ -39,7 +60,11 @@ type neighbours Mesh
 // connected and lately refused peers are left alone.
 func (n *neighbours) HandlePeerFound(info peer.AddrInfo) {
 	m := (*Mesh)(n)
-	if info.ID == m.host.ID() || m.peers.refused(info.ID) || m.host.Network().Connectedness(info.ID) == network.Connected {
+	if info.ID == m.host.ID() {
+		m.selfFound(info.Addrs)
+		return
+	}
+	if m.peers.refused(info.ID) || m.host.Network().Connectedness(info.ID) == network.Connected {
 		return
 	}
 	m.spawn(func() {

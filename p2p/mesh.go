@@ -38,6 +38,8 @@ type Mesh struct {
 	crier   *crier
 	dialler *dialler
 	mdns    interface{ Close() error } // nil when off
+	clocks  clocks
+	copies  copies
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -54,7 +56,7 @@ func Open(ctx context.Context, cfg Config, key crypto.PrivKey, store *blocks.Sto
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	m := &Mesh{cfg: cfg, log: cfg.Logger, key: key, book: book, store: store, ledger: ledger.New(), peers: newAcquaintances(cfg)}
+	m := &Mesh{cfg: cfg, log: cfg.Logger, key: key, book: book, store: store, ledger: ledger.New(), peers: newAcquaintances(cfg), copies: newCopies(cfg.Now())}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	if err := m.start(ctx, peers); err != nil {
 		return nil, errors.Join(fmt.Errorf("open mesh: %w", err), m.Close())
@@ -84,6 +86,7 @@ func (m *Mesh) start(ctx context.Context, peers datastore.Batching) (err error) 
 	}
 	m.host.SetStreamHandler(helloProtocol, m.answerHello)
 	m.host.SetStreamHandler(catalogueProtocol, m.answerCatalogue)
+	m.host.SetStreamHandler(clockProtocol, m.answerClock)
 	m.host.Network().Notify(&network.NotifyBundle{ConnectedF: m.connected, DisconnectedF: m.disconnected})
 	if err := listen(m.host, m.cfg); err != nil {
 		return err
@@ -93,6 +96,8 @@ func (m *Mesh) start(ctx context.Context, peers datastore.Batching) (err error) 
 	}
 	m.spawn(m.crier.run)
 	m.spawn(m.dialler.run)
+	m.spawn(m.watchClocks)
+	m.spawn(m.watchCopies)
 	return m.startMDNS()
 }
 
@@ -158,7 +163,8 @@ func (m *Mesh) topics() []cid.Cid { return append([]cid.Cid{cid.Undef}, m.bus.Ta
 // validate is gossip's validator: the book's rules, but that a record which is
 // held through catch-up alone is passed on.
 func (m *Mesh) validate(ctx context.Context, topic cid.Cid, from peer.ID, data []byte) announce.Verdict {
-	_, verdict, err := m.book.Receive(ctx, data, topic)
+	r, verdict, err := m.book.Receive(ctx, data, topic)
+	m.judgeClock(from, r, err, true)
 	if verdict == announce.Reject {
 		m.log.Debug("announcement rejected", "from", from, "err", err)
 	}

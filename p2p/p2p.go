@@ -74,5 +74,6 @@ type Peer struct {
 	Latency   time.Duration // smoothed; 0 when not measured yet
 	Direction network.Direction
 	Since     time.Time // when the connection, or the refusal, happened
+	Skew      Skew      // of its clock, when it is MaxSkew or more
 	Refused   string    // why this peer and we parted; empty for connected peers
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -32,6 +34,45 @@ func TestNodesOnOneLANFindEachOther(t *testing.T) {
 	if got := taker.verb("ls", "-q"); got != set {
 		t.Fatalf("here is %q after gathering %s", got, set)
 	}
+	for name, m := range map[string]*machine{"maker": maker, "taker": taker} {
+		if got := m.problems(); len(got) > 0 {
+			t.Errorf("the %s has problems: %v", name, got)
+		}
+	}
+}
+
+// A home that was copied to a second machine of one LAN is noticed on both, though
+// neither has anything to announce.
+func TestACopiedHomeIsNoticed(t *testing.T) {
+	places := lan(t)
+	first, second := newMachine(t, "edge", false, places[0]...), newMachine(t, "edge", false, places[1]...)
+	if err := os.RemoveAll(second.home); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(second.home, os.DirFS(first.home)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(second.home, "identity"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first.start()
+	second.start()
+	for name, m := range map[string]*machine{"first": first, "second": second} {
+		eventually(t, "the "+name+" machine says that its key is in use elsewhere", func() bool {
+			return slices.Contains(m.problems(), "key-in-use-elsewhere")
+		})
+	}
+}
+
+// problems are the codes of what status says is wrong.
+func (m *machine) problems() (codes []string) {
+	m.t.Helper()
+	var status struct{ Problems []struct{ Code string } }
+	m.document(&status, "status")
+	for _, p := range status.Problems {
+		codes = append(codes, p.Code)
+	}
+	return codes
 }
 
 // lan makes two network namespaces joined by a veth pair and returns how to

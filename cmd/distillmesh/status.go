@@ -28,6 +28,9 @@ func (a *app) statusCommand() *cobra.Command {
 			for _, addr := range s.Addrs {
 				a.print("address   %s", addr)
 			}
+			for _, p := range s.Problems {
+				a.print("problem   %s\nremedy    %s", p.Message, p.Hint)
+			}
 			return nil
 		})
 	}}, false)
@@ -49,6 +52,9 @@ func (a *app) peersCommand() *cobra.Command {
 					a.print("%s", p.ID)
 				}
 				state := fmt.Sprintf("%s %.0fs", p.Direction, p.Seconds)
+				if p.Clock != "" {
+					state += ", clock " + p.Clock
+				}
 				if p.Refused != "" {
 					state = "refused: " + p.Refused
 				}

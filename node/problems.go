@@ -1,0 +1,74 @@
+package node
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/distillmesh/distillmesh/p2p"
+)
+
+// Problem is what a node found wrong that its owner can mend.
+type Problem struct {
+	Code    string `json:"code"` // one of those below
+	Message string `json:"message"`
+	Hint    string `json:"hint"` // what to do
+}
+
+// The codes of problems.
+const (
+	ProblemClock = "clock-differs"
+	ProblemCopy  = "key-in-use-elsewhere"
+	ProblemFiles = "few-open-files"
+)
+
+// fewFiles is how many open files a node should be allowed: connections, the store
+// and the files it reads count.
+const fewFiles = 1024
+
+// problems lists what is wrong now.
+func (n *Node) problems() []Problem {
+	out := []Problem{}
+	if limit, known := fileLimit(); known && limit < fewFiles {
+		out = append(out, filesProblem(limit))
+	}
+	if n.mesh == nil {
+		return out
+	}
+	if c, ok := n.mesh.Copy(); ok {
+		out = append(out, Problem{ProblemCopy, "another node uses this node's key: " + c.How,
+			"a home that was copied to another device must not run there: remove the copy there, and run 'distillmesh init' for a home of its own"})
+	}
+	if c := n.mesh.Clocks(); len(c.Differ) > 0 {
+		out = append(out, clockProblem(c, n.now()))
+	}
+	return out
+}
+
+// filesProblem says that few files may be open.
+func filesProblem(limit uint64) Problem {
+	return Problem{ProblemFiles, fmt.Sprintf("this process may open %d files, a node may need %d: connections will fail", limit, fewFiles),
+		fmt.Sprintf("raise the hard limit, as with 'ulimit -n %d', or LimitNOFILE=%d in a systemd unit", 4*fewFiles, 4*fewFiles)}
+}
+
+// clockProblem says whose clock differs, and by how much. Where the clocks of all
+// peers differ the same way, this device's is the wrong one, most likely.
+func clockProblem(c p2p.Clocks, now time.Time) Problem {
+	first := c.Differ[0]
+	ahead := 0
+	for _, d := range c.Differ {
+		if d.Ahead > 0 {
+			ahead++
+		}
+	}
+	p := Problem{Code: ProblemClock, Hint: fmt.Sprintf("compare the clocks (this device: %s UTC), and set the wrong one, or turn on time synchronization there", now.UTC().Format(time.DateTime))}
+	switch n := len(c.Differ); {
+	case n > 1 && c.Agree == 0 && (ahead == 0 || ahead == n):
+		p.Message = fmt.Sprintf("this device's clock differs from those of all %d peers that were compared: that of %s is %s", n, first.ID, first.Skew)
+	case n == 1:
+		p.Message = fmt.Sprintf("the clock of peer %s is %s of this device's", first.ID, first.Skew)
+	default:
+		p.Message = fmt.Sprintf("the clocks of %d peers differ from this device's: that of %s is %s", n, first.ID, first.Skew)
+	}
+	p.Message += "; announcements between them get lost"
+	return p
+}
