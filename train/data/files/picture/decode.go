@@ -24,6 +24,7 @@ import (
 const (
 	maxPictureBytes = 64 << 20 // as a file
 	maxPixels       = 1 << 25
+	maxSide         = 1 << 14   // a tile of a TIFF picture may be far wider than the picture
 	headBytes       = 256 << 10 // that the header and the orientation are looked for in
 )
 
@@ -68,7 +69,7 @@ func readFacts(head []byte) (facts, error) {
 		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %w", files.ErrFormat, files.OrTruncated(err))}
 	case c.Width < 1 || c.Height < 1:
 		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: no pixels", files.ErrFormat)}
-	case int64(c.Width)*int64(c.Height) > maxPixels:
+	case int64(c.Width)*int64(c.Height) > maxPixels || c.Width > maxSide || c.Height > maxSide:
 		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %d x %d pixels", files.ErrTooLarge, c.Height, c.Width), Hint: "make it smaller"}
 	}
 	f.height, f.width, f.orientation = c.Height, c.Width, exif.Orientation(head)
