@@ -2,8 +2,10 @@ package artifact
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -38,10 +40,16 @@ func Card(task *data.Task, m Manifest) []byte {
 	return []byte(b.String())
 }
 
+// realWords says whether images count as real. The ratio has two digits after the
+// point, or all that the manifest has where two would contradict the decision.
 func realWords(m Manifest) string {
-	words := fmt.Sprintf("none found (nearest_real %.4g; a copy is 0).", m.NearestReal)
+	ratio := fmt.Sprintf("%.2f", m.NearestReal)
+	if shown, err := strconv.ParseFloat(ratio, 64); err != nil || (shown < distill.RealThreshold) != m.ContainsReal {
+		ratio = fmt.Sprintf("%.4g", m.NearestReal)
+	}
+	words := fmt.Sprintf("none found (nearest_real %s; a copy is 0).", ratio)
 	if m.ContainsReal {
-		words = fmt.Sprintf("yes, images are or nearly are real samples (nearest_real %.4g).", m.NearestReal)
+		words = fmt.Sprintf("yes, images are or nearly are real samples (nearest_real %s).", ratio)
 	}
 	if m.SmallestGroup > 1 {
 		words += fmt.Sprintf(" Each image averages at least %d samples.", m.SmallestGroup)
