@@ -30,8 +30,8 @@ type Report struct {
 // PartReport is one part of the data.
 type PartReport struct {
 	Name    string `json:"name,omitempty"` // as it is called where it lies
-	Use     string `json:"use"`
-	Samples int    `json:"samples"`
+	Use     string `json:"use"`     // train, test or ignore
+	Samples int    `json:"samples"` // 0 of a part that is ignored: it was not read
 }
 
 // ClassReport counts the samples of one class.
@@ -62,6 +62,9 @@ func (c *contents) report(ds *Dataset, white float64, seen ranges) *Report {
 	r.Parts = append(r.Parts, PartReport{c.train.Name, string(files.Train), c.train.Len()})
 	if c.test != nil {
 		r.Parts = append(r.Parts, PartReport{c.test.Name, string(files.Test), c.test.Len()})
+	}
+	for _, name := range c.account.Unused {
+		r.Parts = append(r.Parts, PartReport{Name: name, Use: string(files.Ignore)})
 	}
 	for i, name := range ds.Task.Classes {
 		r.Classes = append(r.Classes, ClassReport{Name: name, Train: countOf(ds.Train, i), Test: countOf(ds.Test, i)})
@@ -157,6 +160,10 @@ func (r *Report) Lines() (out []string) {
 		add("not read: %d, %s: %s", s.Count, s.Why, strings.Join(s.First, ", "))
 	}
 	for _, p := range r.Parts {
+		if p.Use == string(files.Ignore) {
+			add("not used: part %s", p.Name)
+			continue
+		}
 		add("%s: %d samples%s", p.Use, p.Samples, nameWords(p.Name))
 	}
 	shape := Shape{r.Shape[0], r.Shape[1], r.Shape[2]}.String()
@@ -212,6 +219,11 @@ func nameWords(name string) string {
 // mostClasses is how many classes a line lists.
 const mostClasses = 12
 
+// tests reports whether there is a test part.
+func (r *Report) tests() bool {
+	return slices.ContainsFunc(r.Parts, func(p PartReport) bool { return p.Use == string(files.Test) })
+}
+
 func (r *Report) classWords() string {
 	var words []string
 	for i, c := range r.Classes {
@@ -220,7 +232,7 @@ func (r *Report) classWords() string {
 			break
 		}
 		count := fmt.Sprint(c.Train)
-		if len(r.Parts) > 1 {
+		if r.tests() {
 			count += "/" + fmt.Sprint(c.Test)
 		}
 		words = append(words, fmt.Sprintf("%s (%s)", c.Name, count))

@@ -37,6 +37,7 @@ type Account struct {
 	Read    map[string]int // files by kind
 	Skipped []Skipped
 	Notes   []Note
+	Unused  []string // parts that are not used
 	// Accept holds the codes of refusals that the owner overrules.
 	Accept []string
 
@@ -71,6 +72,13 @@ func (a *Account) Skip(why, name string) {
 	s := &a.Skipped[i]
 	if s.Count++; len(s.First) < firstNames {
 		s.First = append(s.First, name)
+	}
+}
+
+// Leave notes a part that is not used.
+func (a *Account) Leave(part string) {
+	if a != nil && !slices.Contains(a.Unused, part) {
+		a.Unused = append(a.Unused, part)
 	}
 }
 

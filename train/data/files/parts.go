@@ -78,6 +78,11 @@ func Uses(names []string, asked map[string]string, a *Account) (map[string]Use, 
 			a.Assume("part-validation", "--part "+n+"=train", "%s is used for testing, as there is no test part", n)
 		}
 	}
+	for _, n := range names {
+		if out[n] == Ignore {
+			a.Leave(n)
+		}
+	}
 	if len(names) > 0 && !slices.Contains(slices.Collect(maps.Values(out)), Train) {
 		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: no part to train on among %s", ErrFormat, Joined(names)), Hint: "say which with --part NAME=train"}
 	}

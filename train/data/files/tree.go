@@ -185,7 +185,8 @@ func tarAsZip(r io.Reader) ([]byte, error) {
 	for from := tar.NewReader(r); ; {
 		head, err := from.Next()
 		if errors.Is(err, io.EOF) {
-			return out.Bytes(), z.Close()
+			err = z.Close()
+			return out.Bytes(), err
 		}
 		if err != nil {
 			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: %w", ErrFormat, OrTruncated(err))}

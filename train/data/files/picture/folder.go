@@ -165,12 +165,13 @@ func (s *scan) classes(dir, part string, test bool) error {
 		return err
 	}
 	if part != "" && len(folders) == 0 {
-		for range loose {
-			s.account.Skip("files of a part without folders of classes, and so without labels", dir)
+		for _, f := range loose {
+			s.account.Skip("files of a part without folders of classes, and so without labels", f)
 		}
 		if !test {
 			return &files.Error{Path: s.tree.At(dir), Place: files.Whole, Err: fmt.Errorf("%w: no folders of classes in it", files.ErrFormat), Hint: "put the pictures of each class into a folder of its name"}
 		}
+		s.account.Leave(part)
 		s.account.Warn("part-unlabeled", "--part "+part+"=ignore", "part %s is not used: its %d files lie in no folders of classes", part, len(loose))
 		return nil
 	}
