@@ -30,8 +30,8 @@ type Report struct {
 // PartReport is one part of the data.
 type PartReport struct {
 	Name    string `json:"name,omitempty"` // as it is called where it lies
-	Use     string `json:"use"`     // train, test or ignore
-	Samples int    `json:"samples"` // 0 of a part that is ignored: it was not read
+	Use     string `json:"use"`            // train, test or ignore
+	Samples int    `json:"samples"`        // 0 of a part that is ignored: it was not read
 }
 
 // ClassReport counts the samples of one class.
