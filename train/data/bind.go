@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
@@ -30,7 +31,7 @@ func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
 			return nil, err
 		}
 	}
-	c.inspect(ds)
+	c.inspect(ds, seen)
 	ds.Report = c.report(ds, white, seen)
 	return ds, nil
 }
@@ -128,10 +129,25 @@ func (c *contents) images(p *files.Part, shape Shape, labels []int, white float6
 // whiteSlack is how far beyond white, as a share of it, rounding may bring values.
 const whiteSlack = 1e-3
 
+// leastSide is the side of the smallest images that features may be taken for.
+const leastSide = 8
+
+// imageSide is the side of a square image of so many pixels; 0 when there is none.
+func imageSide(pixels int) int {
+	side := int(math.Sqrt(float64(pixels)) + .5)
+	if side < leastSide || side*side != pixels {
+		return 0
+	}
+	return side
+}
+
 // inspect warns of data that hold little: constant features, and images of one
 // color.
-func (c *contents) inspect(ds *Dataset) {
+func (c *contents) inspect(ds *Dataset, seen ranges) {
 	if ds.Task.IsTable() {
+		if side := imageSide(ds.Task.Shape.W); side > 0 && seen.low >= 0 {
+			c.account.See("square-rows", "the %d features could be an image of %d x %d pixels: 'task new --shape 1x%dx%d' reads them so", side*side, side, side, side, side)
+		}
 		return
 	}
 	row := make([]float32, ds.Task.Shape.Size())
