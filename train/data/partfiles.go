@@ -70,8 +70,8 @@ func (f *finder) partFiles(tree *files.Tree, found []string) (*contents, error) 
 			if err != nil {
 				return nil, err
 			}
-			if c.kind = kind + " of parts"; *into == nil {
-				p.Name = part
+			c.kind, p.Name = kind+" of parts", part
+			if *into == nil {
 				*into = p
 			} else if err := (*into).Append(p); err != nil {
 				return nil, files.Named(tree.At(name), err)

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Limits of every reader.
@@ -131,7 +132,9 @@ func (p *Part) Append(q *Part) error {
 		}
 		p.Labels = append(p.Labels, k)
 	}
-	p.Name += "+" + q.Name
+	if !strings.HasSuffix(p.Name, q.Name) {
+		p.Name += "+" + q.Name
+	}
 	p.Numbered = p.Numbered && q.Numbered
 	p.Where = func(i int) Error {
 		if i < own {
