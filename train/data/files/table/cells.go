@@ -36,6 +36,9 @@ func notFinite(text string) bool {
 
 // parse reads a finite number as the format writes it.
 func (f format) parse(text string) (float64, error) {
+	if v, ok := shortInt(text); ok {
+		return v, nil
+	}
 	if f.group != "" {
 		text = strings.ReplaceAll(text, f.group, "")
 	}
@@ -50,6 +53,22 @@ func (f format) parse(text string) (float64, error) {
 		err = strconv.ErrRange
 	}
 	return v, err
+}
+
+// shortInt reads a whole number of a few digits, of which most tables are full.
+func shortInt(text string) (float64, bool) {
+	if len(text) == 0 || len(text) > 9 {
+		return 0, false
+	}
+	n := 0
+	for i := range len(text) {
+		d := text[i] - '0'
+		if d > 9 {
+			return 0, false
+		}
+		n = 10*n + int(d)
+	}
+	return float64(n), true
 }
 
 // isNumber tells what is meant as a number, even one that will be refused.

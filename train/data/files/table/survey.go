@@ -133,7 +133,9 @@ func (c *column) add(text string, row, line, place int, s *survey) {
 	if c.floats {
 		_, c.floats = wholeFloat(text)
 	}
-	s.marks.note(text)
+	if _, plain := shortInt(text); !plain {
+		s.marks.note(text)
+	}
 	if c.bits != nil && !c.setBit(text, row) {
 		c.bits = nil
 	}
