@@ -22,6 +22,9 @@ func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
 		}
 		white = w
 	}
+	if task.IsTable() && task.Features == nil && c.train.Features != nil {
+		c.account.Assume("column-order", "", "the task does not name its features: columns are taken in the order of the file")
+	}
 	var err error
 	if ds.Train, err = c.source(c.train, task, r, white); err != nil {
 		return nil, err

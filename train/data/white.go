@@ -48,7 +48,7 @@ func (c *contents) white(asked float64) (float64, error) {
 	switch {
 	case most <= 1+whiteSlack || !whole && float64(above) <= overshoot*float64(n):
 		return assume(1, "hardly a value is above 1")
-	case !whole && most <= 255*(1+whiteSlack):
+	case !whole && most > 128 && most <= 255*(1+whiteSlack):
 		return assume(255, fmt.Sprintf("values go up to %g", most))
 	case whole:
 		for _, w := range whites {

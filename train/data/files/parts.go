@@ -31,10 +31,25 @@ var partWords = map[string]Use{
 // PartOf tells which part a name is of, in any case, with or without set or
 // data behind it; empty when it is of none.
 func PartOf(name string) Use {
-	name = strings.ToLower(name)
+	name = strings.TrimRight(strings.ToLower(name), "0123456789") // train2017, test1
 	for _, end := range []string{"_set", "-set", " set", "set", "_data", "-data", "_images", "_img"} {
 		if use, ok := partWords[strings.TrimSuffix(name, end)]; ok {
 			return use
+		}
+	}
+	return ""
+}
+
+// PartWord is the part that the first or the last word of a name tells, as it is
+// spelt: train of mnist_train and train-00000-of-00001; empty when none.
+func PartWord(name string) string {
+	if IsPartName(name) {
+		return name
+	}
+	words := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("_-. ", r) })
+	for _, i := range []int{0, len(words) - 1} {
+		if len(words) > 1 && IsPartName(words[i]) {
+			return words[i]
 		}
 	}
 	return ""
@@ -49,7 +64,7 @@ func IsPartName(name string) bool { return PartOf(name) != "" }
 func Uses(names []string, asked map[string]string, a *Account) (map[string]Use, error) {
 	out, have := map[string]Use{}, map[Use]bool{}
 	for _, n := range names {
-		out[n] = PartOf(n)
+		out[n] = PartOf(PartWord(n))
 	}
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
 		i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) })

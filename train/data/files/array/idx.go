@@ -140,7 +140,7 @@ func IDX(tree *files.Tree, names []string, only string, opt Options, a *files.Ac
 		p.Name = part
 		if strings.HasPrefix(strings.ToLower(set), "emnist") {
 			upright(p)
-			a.See("emnist", "%s: EMNIST stores images on their side; they are turned upright", part)
+			a.See("emnist", "EMNIST stores images on their side; they are turned upright")
 		}
 		if *into == nil {
 			*into = p

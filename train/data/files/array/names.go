@@ -40,7 +40,11 @@ func roleOf(name string) (role, part string) {
 		rest = append(rest, w)
 	}
 	joined := strings.Join(rest, "_")
-	if role = roleWords[joined]; role != other || part != "" {
+	role = roleWords[joined]
+	if role == other && part != "" && len(rest) > 0 {
+		role = roleWords[rest[len(rest)-1]] // dataset.train.images
+	}
+	if role != other || part != "" {
 		return role, part
 	}
 	for _, at := range []string{"x", "y"} { // xtrain, trainx

@@ -123,6 +123,9 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 			others = append(others, f)
 		}
 	}
+	if len(parts) == 0 {
+		parts, names, others = s.partWords(folders)
+	}
 	hasTrain := slices.ContainsFunc(parts, func(p partDir) bool {
 		inside, _, err := s.tree.List(p.dir, nil)
 		return err == nil && len(inside) > 0 || hasFold(asked, p.name)
@@ -140,11 +143,26 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 	return parts, uses, err
 }
 
+// partWords finds parts among folders all of which are called after one, as
+// train_cropped and test_cropped are, and hold folders; otherwise all are others.
+func (s *scan) partWords(folders []string) (parts []partDir, names, others []string) {
+	for _, f := range folders {
+		inside, _, err := s.tree.List(f, nil)
+		if base := path.Base(f); files.PartWord(base) != "" && err == nil && len(inside) > 0 {
+			parts, names = append(parts, partDir{base, f}), append(names, base)
+		}
+	}
+	if len(parts) < 2 || len(parts) < len(folders) {
+		return nil, nil, folders
+	}
+	return parts, names, nil
+}
+
 // holdsClasses reports whether a part to train on has folders.
 func (s *scan) holdsClasses(parts []partDir) bool {
 	return slices.ContainsFunc(parts, func(p partDir) bool {
 		inside, _, err := s.tree.List(p.dir, nil)
-		return err == nil && len(inside) > 0 && files.PartOf(p.name) != files.Test
+		return err == nil && len(inside) > 0 && files.PartOf(files.PartWord(p.name)) != files.Test
 	})
 }
 
