@@ -91,6 +91,9 @@ func (f *finder) file(tree *files.Tree, name string, kind files.Kind) (*contents
 		}
 		return f.archive(tree, name, kind)
 	case files.NumPy:
+		if array.HasRecords(tree, name) {
+			return f.records(tree, name)
+		}
 		if array.IsArrayName(name) {
 			return f.arrays(array.Folder(tree, path.Dir(name), f.arrayOptions(f.want), f.account))
 		}
@@ -123,6 +126,17 @@ var tableEndings = []string{".csv", ".tsv", ".data", ".txt", ".dat", ".tab", ".a
 
 func (f *finder) arrays(train, test *files.Part, err error) (*contents, error) {
 	return &contents{kind: "arrays", train: train, test: test}, err
+}
+
+// records reads an array of records as a table.
+func (f *finder) records(tree *files.Tree, name string) (*contents, error) {
+	r, err := array.ReadRecords(tree, name)
+	if err != nil {
+		return nil, err
+	}
+	f.account.Count("NumPy array of records (.npy)")
+	p, err := table.Cells(r.Names, r.Rows, r.Cell, f.tableOptions(f.task), f.account)
+	return &contents{kind: "table", train: p}, files.Named(tree.At(name), err)
 }
 
 // archive reads what lies in a zip or tar archive.
@@ -249,7 +263,7 @@ func isLoose(tree *files.Tree, name string) bool {
 	if err != nil {
 		return false
 	}
-	return slices.Contains([]files.Kind{files.Zip, files.Tar, files.Matlab, files.Parquet, files.Pickle}, kind) || kind == files.Text && slices.Contains(tableEndings, ext)
+	return slices.Contains([]files.Kind{files.Zip, files.Tar, files.Matlab, files.Parquet, files.Pickle}, kind) || kind == files.NumPy && array.HasRecords(tree, name) || kind == files.Text && slices.Contains(tableEndings, ext)
 }
 
 // loose reads the only data file of a folder, or the files of its parts.

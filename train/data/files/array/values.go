@@ -136,10 +136,7 @@ func (v *values) fill(r io.Reader, n, width int) error {
 
 // add decodes some elements.
 func (v *values) add(chunk []byte, kind byte, width int, big bool) error {
-	var order binary.ByteOrder = binary.LittleEndian
-	if big {
-		order = binary.BigEndian
-	}
+	order := orderOf(v.dtype)
 	if kind == 'b' || kind == 'u' && width == 1 {
 		v.bytes = append(v.bytes, chunk...)
 		return nil
@@ -169,6 +166,14 @@ func (v *values) add(chunk []byte, kind byte, width int, big bool) error {
 		v.doubles = append(v.doubles, f)
 	}
 	return nil
+}
+
+// orderOf is the byte order of a type.
+func orderOf(dtype string) binary.ByteOrder {
+	if strings.HasPrefix(dtype, ">") {
+		return binary.BigEndian
+	}
+	return binary.LittleEndian
 }
 
 // notFinite is the error of the next value.
