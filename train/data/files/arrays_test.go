@@ -125,7 +125,7 @@ func TestBadArraysNameArrayPlaceAndHint(t *testing.T) {
 		"a header of nonsense":  {head, y, ErrFormat, "array x", ""},
 		"a huge header":         {[]byte("\x93NUMPY\x02\x00\xff\xff\xff\xff{}"), y, ErrTooLarge, "header", ""},
 		"a lying header":        {numPy("<f8", false, "(2, 134217729)", []byte{}), y, ErrTooLarge, "an array of", "fewer"},
-		"an overflowing header": {numPy("<f8", false, "(4294967296, 4294967296, 4294967296)", []byte{}), y, ErrTooLarge, "an array of", "fewer"},
+		"an overflowing header": {numPy("<f8", false, "(2147483647, 2147483647, 2147483647)", []byte{}), y, ErrTooLarge, "an array of", "fewer"},
 		"a negative dimension":  {numPy("<f8", false, "(-2, 2)", []byte{}), y, ErrFormat, "array x", "no dimension 0"},
 		"no samples":            {numPy("<f8", false, "(0, 2)", []byte{}), y, ErrFormat, "array x", "no dimension 0"},
 		"objects":               {numPy("|O", false, "(2, 2)", []byte{1}), y, ErrFormat, "|O", "np.unique"},

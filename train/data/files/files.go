@@ -14,14 +14,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 )
 
 // Limits of every reader.
 const (
-	maxBytes   = 2 << 30 // of values in memory, and of what one file may decompress to
-	maxSide    = 1 << 24 // of any dimension of a sample, and of their product
-	maxClasses = 4096    // different labels, as many as a task may have
+	maxBytes   = min(2<<30, math.MaxInt) // of values in memory, and of what one file may decompress to
+	maxSide    = 1 << 24                 // of any dimension of a sample, and of their product
+	maxClasses = 4096                    // different labels, as many as a task may have
 )
 
 // Part is labelled samples as a file, an archive or a folder holds them.

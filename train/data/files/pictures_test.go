@@ -159,7 +159,7 @@ func TestBadPicturesNameFileAndHint(t *testing.T) {
 		want error
 	}{
 		"empty": {nil, ErrTruncated}, "cut": {good[:len(good)-20], ErrFormat}, "cut header": {good[:20], ErrFormat}, "not a picture": {[]byte("hello, world"), ErrFormat},
-		"announces too much": {liar(1<<20, 1<<20), ErrTooLarge}, "announces what does not come": {liar(3000, 3000), ErrFormat}, "cut JPEG": {greyJPEG(2, 2, 1)[:30], ErrFormat},
+		"announces too much": {liar(1<<13, 1<<14), ErrTooLarge}, "announces what does not come": {liar(3000, 3000), ErrFormat}, "cut JPEG": {greyJPEG(2, 2, 1)[:30], ErrFormat},
 		"another size": {greyPNG(3, 2), ErrFormat},
 	} {
 		dir := folder(t, map[string][]byte{"a/0.png": good, "b/x.png": c.bad})
