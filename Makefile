@@ -1,7 +1,7 @@
 # One set of build flags everywhere, so that the build cache is shared.
 export CGO_ENABLED = 0
 
-.PHONY: build test ci bench benchmarks fuzz race demo kip coresets study fedd3 att
+.PHONY: build test ci arm bench benchmarks fuzz race demo kip coresets study fedd3 att
 
 build: ## the program, stripped, in bin/
 	go build -trimpath -ldflags "-s -w" -o bin/distillmesh ./cmd/distillmesh
@@ -11,6 +11,15 @@ test: ## every test; those that need more say so and skip
 
 ci: ## what continuous integration runs
 	./.ci/run
+
+# Packages that start processes of their own need a kernel that knows the platform.
+EMULATED = $(shell go list ./... | grep -v -e /distillmesh/cmd/ -e '/distillmesh/test$$')
+SHORT = ./train/kernel ./train/graph ./train/data/... ./distill/artifact ./p2p/announce ./configs
+QEMU_ARM64 ?= $(or $(shell command -v qemu-aarch64),qemu-aarch64-static)
+QEMU_ARM ?= $(or $(shell command -v qemu-arm),qemu-arm-static)
+arm: ## tests on emulated arm64, and the short list on arm (v7); needs qemu-user; an hour or less
+	GOOS=linux GOARCH=arm64 go test -short -timeout 1h -exec $(QEMU_ARM64) $(EMULATED)
+	GOOS=linux GOARCH=arm GOARM=7 go test -short -timeout 1h -exec $(QEMU_ARM) $(SHORT)
 
 demo: ## the whole story, offline
 	go run ./cmd/distillmesh demo

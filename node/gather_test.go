@@ -1,6 +1,7 @@
 package node
 
 import (
+	"math"
 	"strings"
 	"testing"
 )
@@ -60,8 +61,8 @@ func TestSetBodiesOfStrangersAreChecked(t *testing.T) {
 		"more images than counted": {Images: 5, Counts: []int{1, 1, 0}, Formation: 1},
 		"negative count":           {Images: 1, Counts: []int{2, -1, 0}, Formation: 1},
 		"no images":                {Counts: []int{0, 0, 0}, Formation: 1},
-		"more images than bytes":   {Images: 1_000_000_000_000, Counts: []int{1_000_000_000_000, 0, 0}, Formation: 1},
-		"a sum that overflows":     {Images: 4, Counts: []int{1 << 62, 1 << 62, 1 << 62}, Formation: 1},
+		"more images than bytes":   {Images: math.MaxInt, Counts: []int{math.MaxInt, 0, 0}, Formation: 1},
+		"a sum that overflows":     {Images: 4, Counts: []int{math.MaxInt/2 + 1, math.MaxInt/2 + 1, math.MaxInt/2 + 1}, Formation: 1},
 		"other number of classes":  {Images: 1, Counts: []int{1}, Formation: 1},
 		"no formation":             {Images: 2, Counts: []int{1, 1, 0}},
 		"a formation of thousands": {Images: 2, Counts: []int{1, 1, 0}, Formation: 9000},

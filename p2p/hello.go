@@ -30,7 +30,7 @@ const (
 
 // hello is what nodes tell each other first.
 type hello struct {
-	Version int // of announcements, and so of topics
+	Version int64 // of announcements, and so of topics
 	Mesh    string
 	Role    string
 	Agent   string
@@ -40,7 +40,7 @@ type hello struct {
 
 func (h hello) encode() ([]byte, error) {
 	var m wire.Map
-	m.Int("version", int64(h.Version))
+	m.Int("version", h.Version)
 	m.String("mesh", h.Mesh)
 	m.String("role", h.Role)
 	m.String("agent", h.Agent)
@@ -56,7 +56,7 @@ func decodeHello(data []byte) (hello, error) {
 		return hello{}, fmt.Errorf("decode hello: %w", err)
 	}
 	h := hello{
-		Version: int(f.Int("version")), Mesh: f.String("mesh", maxMesh), Role: f.String("role", maxRole),
+		Version: f.Int("version"), Mesh: f.String("mesh", maxMesh), Role: f.String("role", maxRole),
 		Agent: f.String("agent", maxAgent), Tasks: f.Links("tasks", gossip.MaxTasks), Reason: f.String("reason", maxReason),
 	}
 	// A later version may say more; whether we can talk at all is judged first.

@@ -261,7 +261,7 @@ func TestLiesAreRefused(t *testing.T) {
 		"unknown field": {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["x"] = 1 }) }, "unknown field"},
 		"later schema":  {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["schema_version"] = 9 }) }, "schema version 9"},
 		"a formation beyond measure": {func(t *testing.T, f fstest.MapFS) {
-			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 1 << 40} })
+			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": math.MaxInt} })
 		}, "want 1 to 8"},
 		"a formation that does not divide": {func(t *testing.T, f fstest.MapFS) {
 			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 3} })

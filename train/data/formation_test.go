@@ -132,7 +132,7 @@ func TestFormationsThatDoNotSuitAreRefused(t *testing.T) {
 		f Formation
 		s Shape
 	}{
-		{Formation{}, digit}, {Formation{Factor: -2}, digit}, {Formation{Factor: 1 << 40}, digit},
+		{Formation{}, digit}, {Formation{Factor: -2}, digit}, {Formation{Factor: math.MaxInt}, digit},
 		{NewFormation(3), digit}, {NewFormation(8), Shape{1, 8, 8}}, {NewFormation(14), digit}, {NewFormation(2), Shape{1, 1, 30}},
 		{Formation{Factor: 1, Single: true}, digit},
 	} {

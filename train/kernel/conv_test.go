@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -47,33 +48,119 @@ func (g Conv) eachTap(f func(x, w, y int)) {
 	}
 }
 
+// sums are float64 references of float32 sums, with what bounds their rounding.
+type sums struct {
+	values, squares []float64 // of each sum: the sum itself, and that of the squares of its terms
+	terms           []int
+}
+
+func newSums(n int) sums { return sums{make([]float64, n), make([]float64, n), make([]int, n)} }
+
+func (s sums) add(i int, term float64) {
+	s.values[i] += term
+	s.squares[i] += term * term
+	s.terms[i]++
+}
+
+// bound is how far a float32 sum may be off, in whatever order its terms are added
+// and whether products are fused or not. With u = 2^-24, each of n additions rounds a
+// partial sum S by at most u |S|. Terms of random sign make |S| about the root of the
+// sum of squares q of the terms so far, and n independent errors add up as their
+// root: u sqrt(n q / 6) is the standard deviation, sqrt(n q) u twice and a half that.
+// Four times sqrt(n q) u is ten standard deviations. n and q are the largest of all
+// sums, since transforms mix neighbouring ones.
+func (s sums) bound() float64 {
+	return 4 * math.Pow(2, -24) * math.Sqrt(float64(slices.Max(s.terms))*slices.Max(s.squares))
+}
+
+// wrong names the first value that is off by more than its rounding.
+func (s sums) wrong(got []float32) error {
+	bound := s.bound()
+	for i, want := range s.values {
+		if d := math.Abs(float64(got[i]) - want); !(d <= bound) {
+			return fmt.Errorf("value %d is %v, want %v within %.2g", i, got[i], want, bound)
+		}
+	}
+	return nil
+}
+
+// convSums are the references of the three maps of a convolution.
+func convSums(g Conv, x, w, y []float32) (maps, images, weights sums) {
+	maps, images, weights = newSums(len(y)), newSums(len(x)), newSums(len(w))
+	g.eachTap(func(xi, wi, yi int) {
+		maps.add(yi, float64(x[xi])*float64(w[wi]))
+		images.add(xi, float64(y[yi])*float64(w[wi]))
+		weights.add(wi, float64(x[xi])*float64(y[yi]))
+	})
+	return maps, images, weights
+}
+
 func TestConvolutionsMatchFloat64OnEveryInstructionSet(t *testing.T) {
 	forEachSet(t, func(t *testing.T) {
 		pool := NewPool(2)
 		defer pool.Close()
+		check := func(what string, g Conv, got []float32, want sums) {
+			t.Helper()
+			if err := want.wrong(got); err != nil {
+				t.Fatalf("%s %v: %v", what, g, err)
+			}
+		}
 		for _, g := range convShapes {
 			rng := rand.New(rand.NewPCG(1, 1))
 			x, w, y := random(rng, g.N*g.C*g.H*g.W), random(rng, g.K*g.C*g.R*g.S), random(rng, g.N*g.K*g.P()*g.Q())
-			maps, images, weights := make([]float64, len(y)), make([]float64, len(x)), make([]float64, len(w))
-			g.eachTap(func(xi, wi, yi int) {
-				maps[yi] += float64(x[xi]) * float64(w[wi])
-				images[xi] += float64(y[yi]) * float64(w[wi])
-				weights[wi] += float64(x[xi]) * float64(y[yi])
-			})
+			maps, images, weights := convSums(g, x, w, y)
 			got := make([]float32, len(y))
 			NewConvMaps(g).Run(pool, x, w, got)
-			near(t, fmt.Sprint("maps ", g), got, maps)
+			check("maps", g, got, maps)
 			got = make([]float32, len(x))
 			NewConvImages(g).Run(pool, y, w, got)
-			near(t, fmt.Sprint("images ", g), got, images)
+			check("images", g, got, images)
 			k := NewConvWeights(g)
 			got = make([]float32, len(w))
 			for range 2 { // the second run finds what the first has left
 				k.Run(pool, x, y, got)
-				near(t, fmt.Sprint("weights ", g), got, weights)
+				check("weights", g, got, weights)
 			}
 		}
 	})
+}
+
+// The bound is tight enough to see one product of the longest sums that is missing or
+// slightly off, and operands of half precision.
+func TestTheBoundOfConvolutionsSeesSmallErrors(t *testing.T) {
+	g := Conv{N: 1, C: 25, H: 8, W: 7, K: 40, R: 5, S: 5, Stride: 1, Pad: 2}
+	rng := rand.New(rand.NewPCG(1, 1))
+	x, w, y := random(rng, g.N*g.C*g.H*g.W), random(rng, g.K*g.C*g.R*g.S), random(rng, g.N*g.K*g.P()*g.Q())
+	_, images, _ := convSums(g, x, w, y)
+	exact := make([]float32, len(x))
+	for i, v := range images.values {
+		exact[i] = float32(v)
+	}
+	if err := images.wrong(exact); err != nil {
+		t.Errorf("the rounded reference itself: %v", err)
+	}
+	at := slices.Index(images.terms, slices.Max(images.terms))
+	for what, by := range map[string]float32{"a product of 0.01 is missing": 0.01, "a product of 1 is off by a thousandth": 0.001} {
+		off := slices.Clone(exact)
+		off[at] += by
+		if images.wrong(off) == nil {
+			t.Errorf("%s, and nothing is seen within %.2g", what, images.bound())
+		}
+	}
+	half := make([]float64, len(x))
+	g.eachTap(func(xi, wi, yi int) { half[xi] += coarse(y[yi]) * coarse(w[wi]) })
+	for i, v := range half {
+		exact[i] = float32(v)
+	}
+	if images.wrong(exact) == nil {
+		t.Error("operands of half precision are not seen")
+	}
+}
+
+// coarse keeps the 11 bits of a number that half precision does.
+func coarse(v float32) float64 {
+	fraction, exponent := math.Frexp(float64(v))
+	return math.Ldexp(math.Round(fraction*(1<<11))/(1<<11), exponent)
 }
 
 func near(t *testing.T, what string, got []float32, want []float64) {

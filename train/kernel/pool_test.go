@@ -48,11 +48,15 @@ func TestLateRousingIsNoTurn(t *testing.T) {
 // workers that sleep at once.
 func TestPoolDoesEachPartOnce(t *testing.T) {
 	var pools sync.WaitGroup
+	rounds := 20_000
+	if testing.Short() { // as under emulation
+		rounds = 500
+	}
 	for _, workers := range []int{2, 2, 3, 2 * runtime.GOMAXPROCS(0)} {
 		pools.Go(func() {
 			p := NewPool(workers)
 			defer p.Close()
-			for round := range 20_000 {
+			for round := range rounds {
 				task := make(counted, 1+round%7)
 				p.Run(len(task), task)
 				for i := range task {

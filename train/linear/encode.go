@@ -89,7 +89,7 @@ func Decode(file []byte, shape data.Shape, classes int) (*Statistics, error) {
 		s.Products[i] = float64(v)
 	}
 	for c, n := range counts {
-		if n < 0 || n > 1<<40 {
+		if n < 0 || n > min(1<<40, math.MaxInt) {
 			return refuse(fmt.Errorf("%w: %d samples of class %d", ErrShape, n, c))
 		}
 		s.Counts[c] = int(n)

@@ -102,7 +102,7 @@ func TestBadArraysNameArrayPlaceAndHint(t *testing.T) {
 		"a header of nonsense":  {head, y, files.ErrFormat, "array x", ""},
 		"a huge header":         {[]byte("\x93NUMPY\x02\x00\xff\xff\xff\xff{}"), y, files.ErrTooLarge, "header", ""},
 		"a lying header":        {filestest.NumPy("<f8", false, "(2, 134217729)", []byte{}), y, files.ErrTooLarge, "an array of", "fewer"},
-		"an overflowing header": {filestest.NumPy("<f8", false, "(4294967296, 4294967296, 4294967296)", []byte{}), y, files.ErrTooLarge, "an array of", "fewer"},
+		"an overflowing header": {filestest.NumPy("<f8", false, "(2147483647, 2147483647, 2147483647)", []byte{}), y, files.ErrTooLarge, "an array of", "fewer"},
 		"a negative dimension":  {filestest.NumPy("<f8", false, "(-2, 2)", []byte{}), y, files.ErrFormat, "array x", "damaged"},
 		"no samples":            {filestest.NumPy("<f8", false, "(0, 2)", []byte{}), y, files.ErrFormat, "array x", "no dimension 0"},
 		"objects":               {filestest.NumPy("|O", false, "(2, 2)", []byte{1}), y, files.ErrFormat, "|O", "astype"},

@@ -166,7 +166,7 @@ func TestBadPicturesNameFileAndHint(t *testing.T) {
 		want error
 	}{
 		"empty": {nil, files.ErrTruncated}, "cut": {good[:len(good)-20], files.ErrFormat}, "cut header": {good[:20], files.ErrFormat}, "not a picture": {[]byte("hello, world"), files.ErrFormat},
-		"announces too much": {liar(1<<20, 1<<20), files.ErrTooLarge}, "announces what does not come": {liar(3000, 3000), files.ErrFormat}, "cut JPEG": {greyJPEG(2, 2, 1)[:30], files.ErrFormat},
+		"announces too much": {liar(1<<13, 1<<14), files.ErrTooLarge}, "announces what does not come": {liar(3000, 3000), files.ErrFormat}, "cut JPEG": {greyJPEG(2, 2, 1)[:30], files.ErrFormat},
 		"another size": {greyPNG(3, 2), files.ErrFormat},
 	} {
 		dir := filestest.Folder(t, map[string][]byte{"a/0.png": good, "b/x.png": c.bad})
