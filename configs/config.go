@@ -196,7 +196,8 @@ func (c Config) Validate() error {
 	}
 	for _, s := range c.Mesh.Bootstrap {
 		if !namesNode(s) {
-			return bad("mesh.bootstrap", s, "an address that ends in /p2p/ and the id of the node there, such as /ip4/192.168.1.7/tcp/4001/p2p/12D3Koo...: "+
+			return bad("mesh.bootstrap", s, "an address that ends in /p2p/ and the id of the node there, "+
+				"such as /ip4/192.168.1.7/tcp/4001/p2p/12D3Koo...: "+
 				"'distillmesh run' on that node prints it whole, and 'distillmesh status' there while it runs")
 		}
 	}

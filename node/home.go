@@ -42,7 +42,8 @@ func FindHome() (Home, error) {
 	}
 	user, err := os.UserHomeDir()
 	if err != nil {
-		return Home{}, Fail(CodeUsage, "set DISTILLMESH_PATH to the whole path of a folder", "find the node's home: %w", err)
+		return Home{}, Fail(CodeUsage, "set DISTILLMESH_PATH to the whole path of a folder",
+			"find the node's home: %w", err)
 	}
 	switch {
 	case path == "":
@@ -50,7 +51,8 @@ func FindHome() (Home, error) {
 	case path == "~" || os.IsPathSeparator(path[1]):
 		return Home{filepath.Join(user, path[1:])}, nil
 	}
-	return Home{}, Fail(CodeUsage, "write the whole path; a folder whose name begins with ~ is written ./~NAME", "DISTILLMESH_PATH is %s: only ~ and ~/FOLDER stand for a user's folder", path)
+	return Home{}, Fail(CodeUsage, "write the whole path; a folder whose name begins with ~ is written ./~NAME",
+		"DISTILLMESH_PATH is %s: only ~ and ~/FOLDER stand for a user's folder", path)
 }
 
 func (h Home) file(name string) string { return filepath.Join(h.Path, name) }
@@ -169,7 +171,7 @@ func (h Home) check() error {
 	}
 	got := strings.TrimSpace(string(v))
 	if got == "" {
-		return Fail(CodeUsage, "run 'distillmesh init' again: it writes the file, and keeps the key and the settings that are there",
+		return Fail(CodeUsage, "run 'distillmesh init' again: it writes the file, and keeps key and settings that are there",
 			"%s is empty, as after a full disk or a power cut", h.file("version"))
 	}
 	if got != homeVersion {

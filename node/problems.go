@@ -36,7 +36,8 @@ func (n *Node) problems() []Problem {
 	}
 	if c, ok := n.mesh.Copy(); ok {
 		out = append(out, Problem{ProblemCopy, "another node uses this node's key: " + c.How,
-			"a home that was copied to another device must not run there: remove the copy there, and run 'distillmesh init' for a home of its own"})
+			"a home that was copied to another device must not run there: remove the copy there, " +
+				"and run 'distillmesh init' for a home of its own"})
 	}
 	if c := n.mesh.Clocks(); len(c.Differ) > 0 {
 		out = append(out, clockProblem(c, n.now()))
@@ -46,8 +47,9 @@ func (n *Node) problems() []Problem {
 
 // filesProblem says that few files may be open.
 func filesProblem(limit uint64) Problem {
-	return Problem{ProblemFiles, fmt.Sprintf("this process may open %d files, a node may need %d: connections will fail", limit, fewFiles),
-		fmt.Sprintf("raise the hard limit, as with 'ulimit -n %d', or LimitNOFILE=%d in a systemd unit", 4*fewFiles, 4*fewFiles)}
+	return Problem{ProblemFiles,
+		fmt.Sprintf("this process may open %d files, a node may need %d: connections will fail", limit, fewFiles),
+		fmt.Sprintf("raise the hard limit, as with 'ulimit -n %[1]d', or LimitNOFILE=%[1]d in a systemd unit", 4*fewFiles)}
 }
 
 // clockProblem says whose clock differs, and by how much. Where the clocks of all
@@ -60,14 +62,17 @@ func clockProblem(c p2p.Clocks, now time.Time) Problem {
 			ahead++
 		}
 	}
-	p := Problem{Code: ProblemClock, Hint: fmt.Sprintf("compare the clocks (this device: %s UTC), and set the wrong one, or turn on time synchronization there", now.UTC().Format(time.DateTime))}
+	p := Problem{Code: ProblemClock, Hint: fmt.Sprintf("compare the clocks (this device: %s UTC), and set the wrong one, "+
+		"or turn on time synchronization there", now.UTC().Format(time.DateTime))}
 	switch n := len(c.Differ); {
 	case n > 1 && c.Agree == 0 && (ahead == 0 || ahead == n):
-		p.Message = fmt.Sprintf("this device's clock differs from those of all %d peers that were compared: that of %s is %s", n, first.ID, first.Skew)
+		p.Message = fmt.Sprintf("this device's clock differs from those of all %d peers that were compared: that of %s is %s",
+			n, first.ID, first.Skew)
 	case n == 1:
 		p.Message = fmt.Sprintf("the clock of peer %s is %s of this device's", first.ID, first.Skew)
 	default:
-		p.Message = fmt.Sprintf("the clocks of %d peers differ from this device's: that of %s is %s", n, first.ID, first.Skew)
+		p.Message = fmt.Sprintf("the clocks of %d peers differ from this device's: that of %s is %s",
+			n, first.ID, first.Skew)
 	}
 	p.Message += "; announcements between them get lost"
 	return p

@@ -149,7 +149,8 @@ var Publish = newOp("publish", func(n *Node, ctx context.Context, req PublishReq
 		return Published{}, err
 	}
 	if name, empty := n.notes.emptyOrigin(root); empty {
-		return Published{}, Fail(CodeRefused, "let go of it with 'distillmesh rm "+root.String()+"', and distil a part that has samples",
+		return Published{}, Fail(CodeRefused,
+			"let go of it with 'distillmesh rm "+root.String()+"', and distil a part that has samples",
 			"the set was made of %s, which has no samples: it holds data of other parts", name)
 	}
 	if err := mayLeave(set.Manifest); err != nil && !req.AllowReal {

@@ -130,7 +130,8 @@ func (m *Mesh) noteSkew(p peer.ID, s Skew) {
 	c.said = s.large()
 	m.clocks.mu.Unlock()
 	if say {
-		m.log.Warn("clocks differ, so announcements get lost: set date and time, or turn on time synchronization, where the clock is wrong",
+		m.log.Warn("clocks differ, so announcements get lost: "+
+			"set date and time, or turn on time synchronization, where the clock is wrong",
 			"peer", p, "its_clock", s.String())
 	}
 	if corrected {

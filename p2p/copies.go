@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -55,7 +56,8 @@ func (m *Mesh) copied(how string) {
 	}
 	m.copies.mu.Unlock()
 	if first {
-		m.log.Warn("another node uses this node's key, as after a home was copied: make a new home on one of the two devices", "seen", how)
+		m.log.Warn("another node uses this node's key, as after a home was copied: "+
+			"make a new home on one of the two devices", "seen", how)
 	}
 }
 
@@ -80,7 +82,8 @@ func (m *Mesh) own(r announce.Record, from peer.ID) {
 	other := !mine && r.Issued.After(since)
 	m.copies.mu.Unlock()
 	if other {
-		m.copied("an announcement of a " + string(r.Subject) + " with this node's signature, made elsewhere at " + r.Issued.UTC().Format(time.DateTime) + " UTC, from peer " + from.String())
+		m.copied(fmt.Sprintf("an announcement of a %s with this node's signature, made elsewhere at %s UTC, from peer %s",
+			r.Subject, r.Issued.UTC().Format(time.DateTime), from))
 	}
 }
 

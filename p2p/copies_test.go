@@ -74,6 +74,7 @@ func TestOwnAnnouncementsAreNoCopy(t *testing.T) {
 		// The book is lost, and peers tell the node what it signed before.
 		again := twin(t, a).start(t, onNetwork(ProfileEdge, network, address(2), 8000))
 		again.own(old, hub.ID())
+		time.Sleep(2 * time.Second) // virtual: it is signed in a second after the start
 		now := again.publishSet(t, task, 2, 1000)
 		time.Sleep(2 * time.Hour)
 		again.own(now, hub.ID())

@@ -58,7 +58,8 @@ func newDialler(ctx context.Context, m *Mesh, ds datastore.Batching) (*dialler, 
 	}
 	for _, p := range append(slices.Clone(m.cfg.Bootstrap), m.cfg.Relays...) {
 		if p.ID == m.host.ID() {
-			m.log.Info("a bootstrap address names this node itself and is passed over; where another device answers there, its home is a copy of this one", "addrs", p.Addrs)
+			m.log.Info("a bootstrap address names this node itself and is passed over; "+
+				"where another device answers there, its home is a copy of this one", "addrs", p.Addrs)
 			continue
 		}
 		d.targets[p.ID] = &target{info: p, bootstrap: true}

@@ -56,7 +56,8 @@ func Open(ctx context.Context, cfg Config, key crypto.PrivKey, store *blocks.Sto
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	m := &Mesh{cfg: cfg, log: cfg.Logger, key: key, book: book, store: store, ledger: ledger.New(), peers: newAcquaintances(cfg), copies: newCopies(cfg.Now())}
+	m := &Mesh{cfg: cfg, log: cfg.Logger, key: key, book: book, store: store, ledger: ledger.New(),
+		peers: newAcquaintances(cfg), copies: newCopies(cfg.Now())}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	if err := m.start(ctx, peers); err != nil {
 		return nil, errors.Join(fmt.Errorf("open mesh: %w", err), m.Close())

@@ -118,7 +118,8 @@ func (a *app) tellEmpty(all []node.DataEntry) {
 	if len(names) > most {
 		list += ", ..."
 	}
-	a.tell("%d of %d parts have no samples and are not registered: %s; fewer clients or a larger alpha give each part some", len(names), len(all), list)
+	a.tell("%d of %d parts have no samples and are not registered: %s; fewer clients or a larger alpha give each part some",
+		len(names), len(all), list)
 }
 
 func (a *app) dataRemoveCommand() *cobra.Command {

@@ -151,10 +151,12 @@ func (a *app) tellIdle(p *study.Plan) {
 		return
 	}
 	if without > 0 {
-		a.tell("%s: %d of %d clients (all seeds) have no samples and are skipped; fewer clients or a larger alpha give each some", p.Data.Name, without, all)
+		a.tell("%s: %d of %d clients (all seeds) have no samples and are skipped; fewer clients or a larger alpha give each some",
+			p.Data.Name, without, all)
 	}
 	if tooFew > 0 {
-		a.tell("%s: %d of %d clients (all seeds) have too few samples of every class for %s and are skipped by distillation", p.Data.Name, tooFew, all, count(p.IPC, "image"))
+		a.tell("%s: %d of %d clients (all seeds) have too few samples of every class for %s and are skipped by distillation",
+			p.Data.Name, tooFew, all, count(p.IPC, "image"))
 	}
 }
 
