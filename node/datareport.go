@@ -119,13 +119,15 @@ func (h Home) DataReport(ctx context.Context, c Conn, name string) (r *data.Repo
 	}
 	doc, err := os.ReadFile(h.reportFile(name, ".json"))
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, "", Fail(CodeNotFound, "register the data again: 'distillmesh data add "+e.Path+"'", "no report of %s was kept", name)
+		return nil, "", Fail(CodeNotFound, "register the data again: 'distillmesh data add "+e.Path+"'",
+			"no report of %s was kept", name)
 	}
 	if err == nil {
 		err = json.Unmarshal(doc, &r)
 	}
 	if err != nil {
-		return nil, "", Fail(CodeFailed, "register the data again: 'distillmesh data add "+e.Path+"'", "read the report of %s: %w", name, err)
+		return nil, "", Fail(CodeFailed, "register the data again: 'distillmesh data add "+e.Path+"'",
+			"read the report of %s: %w", name, err)
 	}
 	if _, err := os.Stat(h.reportFile(name, ".png")); err == nil {
 		sheet = h.reportFile(name, ".png")

@@ -13,8 +13,10 @@ func (a *app) dataCheckCommand() *cobra.Command {
 	var opt node.AddOptions
 	sheet := ""
 	c := &cobra.Command{Use: "check PATH", Short: "Say how data would be read, without registering them", Args: args(1, 1),
-		Long: "Read " + data.Formats + ",\ngzip or not, and say how: files read and left out, parts and what each is used for, shape, values, classes, columns,\n" +
-			"what was assumed and which flag decides otherwise, and what looks wrong. Needs no task and no home; -q prints the codes of warnings.\n" + readingHelp,
+		Long: "Read " + data.Formats + ",\ngzip or not, and say how: files read and left out, parts and what each is " +
+			"used for, shape, values, classes, columns,\n" +
+			"what was assumed and which flag decides otherwise, and what looks wrong. Needs no task and no home; -q prints " +
+			"the codes of warnings.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			check := func(conn node.Conn) error {
 				ds, err := node.CheckData(cmd.Context(), conn, argv[0], opt)
@@ -28,8 +30,10 @@ func (a *app) dataCheckCommand() *cobra.Command {
 			}
 			return a.with(cmd.Context(), check)
 		}}
-	c.Flags().StringVar(&opt.Task, "task", "", "read them as data of this task, by name or CID (default: as well-known data, or a task of their own)")
-	c.Flags().StringVar(&sheet, "sheet", "", "write a contact sheet of images to this PNG file: eight samples of each class")
+	c.Flags().StringVar(&opt.Task, "task", "",
+		"read them as data of this task, by name or CID (default: as well-known data, or a task of their own)")
+	c.Flags().StringVar(&sheet, "sheet", "",
+		"write a contact sheet of images to this PNG file: eight samples of each class")
 	addReadingFlags(c, &opt.Reading)
 	return a.readFlags(c, true)
 }
@@ -95,21 +99,22 @@ func (a *app) showReport(r *data.Report) error {
 }
 
 func (a *app) dataShowCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "show NAME", Short: "Show how registered data were read", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			r, sheet, err := a.home.DataReport(cmd.Context(), conn, argv[0])
-			if err != nil {
-				return err
-			}
-			if err := a.showReport(r); err != nil {
-				return err
-			}
-			if sheet != "" && !a.json {
-				a.tell("contact sheet: %s", sheet)
-			}
-			return nil
-		})
-	}}, true)
+	return a.readFlags(&cobra.Command{Use: "show NAME", Short: "Show how registered data were read", Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return a.with(cmd.Context(), func(conn node.Conn) error {
+				r, sheet, err := a.home.DataReport(cmd.Context(), conn, argv[0])
+				if err != nil {
+					return err
+				}
+				if err := a.showReport(r); err != nil {
+					return err
+				}
+				if sheet != "" && !a.json {
+					a.tell("contact sheet: %s", sheet)
+				}
+				return nil
+			})
+		}}, true)
 }
 
 // trimFloat writes a number in its shortest form.

@@ -20,29 +20,40 @@ classes, or their numbers when no class is called by a number. Columns of a tabl
 What is assumed is said, with the flag that decides otherwise; what is left out is counted.`
 
 // readingFlags are the flags of addReadingFlags.
-var readingFlags = strings.Fields("label drop keep header no-header separator decimal encode dates layout white scale background resize part first-label accept")
+var readingFlags = strings.Fields("label drop keep header no-header separator decimal encode dates layout white " +
+	"scale background resize part first-label accept")
 
 // addReadingFlags adds what the files of a user may leave open.
 func addReadingFlags(c *cobra.Command, r *data.Reading) {
 	f := c.Flags()
-	f.StringVar(&r.Label, "label", "", "the column of labels of a table: name, number from 1, or last; several with commas for one-hot labels (default: guess)")
+	f.StringVar(&r.Label, "label", "",
+		"the column of labels of a table: name, number from 1, or last; several with commas for one-hot labels "+
+			"(default: guess)")
 	f.StringArrayVar(&r.Drop, "drop", nil, "leave out a column of a table, by name or number; may be repeated")
-	f.StringArrayVar(&r.Keep, "keep", nil, "keep a column of a table that looks like row numbers, or tells the label; may be repeated")
+	f.StringArrayVar(&r.Keep, "keep", nil,
+		"keep a column of a table that looks like row numbers, or tells the label; may be repeated")
 	f.StringVar(&r.Header, "header", "", "whether the first line of a table names its columns: yes or no (default: guess)")
 	f.Var((*noHeader)(r), "no-header", "the first line of a table is a row, as --header no")
 	f.Lookup("no-header").NoOptDefVal = "true"
-	f.StringVar(&r.Separator, "separator", "", "what separates the fields of a table: one character, or tab, space (default: guess)")
+	f.StringVar(&r.Separator, "separator", "",
+		"what separates the fields of a table: one character, or tab, space (default: guess)")
 	f.StringVar(&r.Decimal, "decimal", "", "the decimal mark of the numbers of a table, . or , (default: guess)")
-	f.BoolVar(&r.Encode, "encode", false, "columns of words become a value of 0 or 1 for each word; the task keeps the words")
+	f.BoolVar(&r.Encode, "encode", false,
+		"columns of words become a value of 0 or 1 for each word; the task keeps the words")
 	f.BoolVar(&r.Dates, "dates", false, "columns of dates and times become seconds since 1970")
-	f.StringVar(&r.Layout, "layout", "", "the order of the axes of arrays: NHWC, NCHW, NHW, HWN, HWCN, CHWN, NF or FN (default: by evidence)")
+	f.StringVar(&r.Layout, "layout", "",
+		"the order of the axes of arrays: NHWC, NCHW, NHW, HWN, HWCN, CHWN, NF or FN (default: by evidence)")
 	f.Var((*whiteValue)(&r.White), "white", "the value of white in images from tables and arrays (default: by the values)")
 	f.Var((*whiteValue)(&r.White), "scale", "the former name of --white")
 	f.Lookup("scale").Hidden = true
-	f.StringVar(&r.Background, "background", "", "what lies under transparent pixels: white, black or #rrggbb (default: white under dark drawings, black under bright ones)")
-	f.BoolVar(&r.Resize, "resize", false, "resample pictures of another size: to that of the task, or without a task to that of most pictures")
+	f.StringVar(&r.Background, "background", "",
+		"what lies under transparent pixels: white, black or #rrggbb (default: white under dark drawings, black under "+
+			"bright ones)")
+	f.BoolVar(&r.Resize, "resize", false,
+		"resample pictures of another size: to that of the task, or without a task to that of most pictures")
 	f.Var((*partUses)(&r.Parts), "part", "what a part is used for, NAME=train, test or ignore; may be repeated")
-	f.StringVar(&r.FirstLabel, "first-label", "", "the number of the first class, 0 or 1, where labels are numbers and the task names its classes")
+	f.StringVar(&r.FirstLabel, "first-label", "",
+		"the number of the first class, 0 or 1, where labels are numbers and the task names its classes")
 	f.StringArrayVar(&r.Accept, "accept", nil, "go on in spite of what would be refused, by its code; may be repeated")
 }
 
