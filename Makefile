@@ -17,8 +17,8 @@ EMULATED = $(shell go list ./... | grep -v -e /distillmesh/cmd/ -e '/distillmesh
 SHORT = ./train/kernel ./train/graph ./train/data/... ./distill/artifact ./p2p/announce ./configs
 QEMU_ARM64 ?= $(or $(shell command -v qemu-aarch64),qemu-aarch64-static)
 QEMU_ARM ?= $(or $(shell command -v qemu-arm),qemu-arm-static)
-arm: ## tests on emulated arm64, and the short list on arm (v7); needs qemu-user; an hour or less
-	GOOS=linux GOARCH=arm64 go test -short -timeout 1h -exec $(QEMU_ARM64) $(EMULATED)
+arm: ## tests on emulated arm64, and the short list on arm (v7); needs qemu-user; hours
+	GOOS=linux GOARCH=arm64 go test -short -timeout 6h -exec $(QEMU_ARM64) $(EMULATED)
 	GOOS=linux GOARCH=arm GOARM=7 go test -short -timeout 1h -exec $(QEMU_ARM) $(SHORT)
 
 demo: ## the whole story, offline
