@@ -2,11 +2,13 @@ package filestest
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"hash/crc32"
 	"image"
 	"image/jpeg"
 	"image/png"
+	"slices"
 )
 
 // PNG encodes a picture.
@@ -175,4 +177,17 @@ func WebP(h, w int, dark, light [4]byte, bright []bool, orientation int) []byte 
 		chunk("EXIF", Exif(orientation))
 	}
 	return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body))), body...)
+}
+
+// GreyAlphaPNG is a picture of h x w pixels of grey and alpha, row-major, which Go's
+// encoder does not write.
+func GreyAlphaPNG(h, w int, pixels ...byte) []byte {
+	var packed bytes.Buffer
+	z := zlib.NewWriter(&packed)
+	for y := range h {
+		z.Write(append([]byte{0}, pixels[2*w*y:2*w*(y+1)]...))
+	}
+	z.Close()
+	head := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(w)), uint32(h))
+	return slices.Concat([]byte("\x89PNG\r\n\x1a\n"), pngChunk("IHDR", append(head, 8, 4, 0, 0, 0)), pngChunk("IDAT", packed.Bytes()), pngChunk("IEND", nil))
 }

@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"path"
@@ -47,6 +48,9 @@ var pictureEndings = strings.Fields(".png .jpg .jpeg .jpe .jfif .gif .bmp .dib .
 
 // otherPictures are pictures in formats that are not read.
 var otherPictures = strings.Fields(".heic .heif .avif .jp2 .jxl .svg .psd .raw .cr2 .nef .dng .ico .tga .ppm .pgm .exr")
+
+// late are pictures that may say at their end how they are turned, or all else.
+var late = []files.Kind{files.TIFF, files.PNG, files.WebP}
 
 // scan is a folder of pictures that is being looked through.
 type scan struct {
@@ -231,7 +235,14 @@ func (s *scan) file(name, class, part string, depth int) error {
 		if kind := files.KindOf(head); !kind.IsPicture() && !slices.Contains(pictureEndings, ext) {
 			return errOther
 		}
-		p.facts, err = readFacts(head)
+		if p.facts, err = readFacts(head); len(head) == headBytes && (err != nil || slices.Contains(late, p.kind)) {
+			all, err := files.ReadAll(io.MultiReader(bytes.NewReader(head), r), maxPictureBytes)
+			if err != nil {
+				return err
+			}
+			p.facts, err = readFacts(all)
+			return err
+		}
 		return err
 	})
 	switch {
