@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/array"
@@ -16,16 +15,7 @@ import (
 // train.csv, mnist_train.csv and train-00000-of-00001.parquet; empty when none.
 func partOfFile(name string) string {
 	stem, _ := files.Stem(name)
-	if files.IsPartName(stem) {
-		return stem
-	}
-	words := strings.FieldsFunc(stem, func(r rune) bool { return strings.ContainsRune("_-. ", r) })
-	for _, w := range []int{0, len(words) - 1} {
-		if len(words) > 1 && files.IsPartName(words[w]) {
-			return words[w]
-		}
-	}
-	return ""
+	return files.PartWord(stem)
 }
 
 // partFiles reads files that are parts by their names; nil when there is none to

@@ -117,15 +117,10 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 	for _, f := range loose {
 		s.skip(f)
 	}
-	var parts []partDir
-	var names, others []string
-	for _, f := range folders {
-		base := path.Base(f)
-		if files.IsPartName(base) || hasFold(asked, base) {
-			parts, names = append(parts, partDir{base, f}), append(names, base)
-		} else {
-			others = append(others, f)
-		}
+	parts, others := s.partFolders(folders, asked)
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
 	}
 	hasTrain := slices.ContainsFunc(parts, func(p partDir) bool {
 		inside, _, err := s.tree.List(p.dir, nil)
@@ -142,6 +137,38 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 		s.account.Warn("beside-parts", "--part "+path.Base(f)+"=train", "folder %s beside the parts is not used", path.Base(f))
 	}
 	return parts, uses, err
+}
+
+// partFolders sorts folders into those of parts and others. Longer names count only
+// together: seg_train beside seg_test, both with folders in them.
+func (s *scan) partFolders(folders []string, asked map[string]string) (parts []partDir, others []string) {
+	for _, f := range folders {
+		if base := path.Base(f); files.IsPartName(base) || hasFold(asked, base) {
+			parts = append(parts, partDir{base, f})
+		} else {
+			others = append(others, f)
+		}
+	}
+	if slices.ContainsFunc(parts, func(p partDir) bool { return files.IsPartName(p.name) }) {
+		return parts, others
+	}
+	var longer []partDir
+	uses := map[files.Use]int{}
+	for _, f := range others {
+		word := files.PartWord(path.Base(f))
+		inside, _, err := s.tree.List(f, nil)
+		if word != "" && err == nil && len(inside) > 0 {
+			longer = append(longer, partDir{word, f})
+			uses[files.PartOf(word)]++
+		}
+	}
+	if uses[files.Train] != 1 || len(longer) < 2 || len(uses) != len(longer) {
+		return parts, others
+	}
+	others = slices.DeleteFunc(others, func(f string) bool {
+		return slices.ContainsFunc(longer, func(p partDir) bool { return p.dir == f })
+	})
+	return append(parts, longer...), others
 }
 
 // holdsClasses reports whether a part to train on has folders.
@@ -167,6 +194,12 @@ func (s *scan) classes(dir, part string, test bool) error {
 	folders, loose, err := s.tree.List(dir, s.account)
 	if err != nil {
 		return err
+	}
+	if base := path.Base(dir); part != "" && len(folders) == 1 && (strings.EqualFold(path.Base(folders[0]), base) || files.IsPartName(path.Base(folders[0]))) {
+		for _, f := range loose {
+			s.skip(f)
+		}
+		return s.classes(folders[0], part, test)
 	}
 	if part != "" && len(folders) == 0 {
 		for range loose {
