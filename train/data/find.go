@@ -98,7 +98,7 @@ func (f *finder) file(tree *files.Tree, name string, kind files.Kind) (*contents
 	case files.Matlab:
 		return f.arrays(array.Matlab(tree, name, f.arrayOptions(f.want), f.account))
 	case files.Parquet:
-		p, err := f.parquet(tree, name)
+		p, err := f.parquet(tree, name, nil)
 		return &contents{kind: "Parquet table", train: p}, err
 	case files.Text:
 		if slices.Contains(tableEndings, ext) {
