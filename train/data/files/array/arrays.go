@@ -79,7 +79,7 @@ func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, e
 		if use == files.Ignore {
 			continue
 		}
-		p, err := s.part(g, names, opt, a)
+		p, err := s.part(g, names, &opt, a)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -128,7 +128,7 @@ func (s *store) whole(groups []*group, a *files.Account) ([]*group, error) {
 }
 
 // part reads samples and their labels.
-func (s *store) part(g *group, names string, opt Options, a *files.Account) (*files.Part, error) {
+func (s *store) part(g *group, names string, opt *Options, a *files.Account) (*files.Part, error) {
 	x, y := g.samples[0], g.labels[0]
 	labels, err := s.get(y)
 	if err != nil {
