@@ -150,17 +150,20 @@ func (s *store) part(g *group, names string, opt *Options, a *files.Account) (*f
 		return nil, s.inside(y, err)
 	}
 	a.See("arrays", "samples %v and labels %v are arrays %s and %s", v.dims, labels.dims, path.Base(x), path.Base(y))
+	p.Where = func(i int) files.Error {
+		return files.Error{Path: s.path, Place: fmt.Sprintf("sample %d of array %s", i, path.Base(x))}
+	}
 	if names != "" {
 		listed, err := s.get(names)
 		if err != nil {
 			return nil, err
 		}
+		if listed.text == nil {
+			return p, nil // numbers name nothing
+		}
 		if err := naming(p, listed.text, a); err != nil {
 			return nil, err
 		}
-	}
-	p.Where = func(i int) files.Error {
-		return files.Error{Path: s.path, Place: fmt.Sprintf("sample %d of array %s", i, path.Base(x))}
 	}
 	return p, nil
 }
