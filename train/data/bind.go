@@ -14,6 +14,9 @@ func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
 	if err := c.checkKnown(task); err != nil {
 		return nil, err
 	}
+	if err := c.planes(task, r); err != nil {
+		return nil, err
+	}
 	white, seen := r.White, c.ranges(task)
 	if !task.IsTable() {
 		w, err := c.white(r.White)
@@ -37,6 +40,21 @@ func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
 	c.inspect(ds, seen)
 	ds.Report = c.report(ds, white, seen)
 	return ds, nil
+}
+
+// planes brings rows of a table to the planes of colored images, which the task
+// wants: the order within all rows is one.
+func (c *contents) planes(task *Task, r Reading) error {
+	opt := r.arrayOptions(task.Shape)
+	for _, p := range []*files.Part{c.train, c.test} {
+		if p == nil || len(p.Dims) != 1 || task.Shape.C < 2 || p.Size() != task.Shape.Size() {
+			continue
+		}
+		if err := opt.Planes(p, c.account); err != nil {
+			return files.Named(c.path, err)
+		}
+	}
+	return nil
 }
 
 // checkKnown refuses well-known data under another well-known task.

@@ -75,15 +75,15 @@ func (c *contents) nearEqual(names []string) {
 // plain is what near-equal names have in common.
 func plain(name string) string {
 	name = norm.NFKC.String(strings.ToLower(name))
+	if v, err := strconv.ParseFloat(name, 64); err == nil {
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	}
 	name = strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" _-\t", r) {
 			return -1
 		}
 		return r
 	}, name)
-	if v, err := strconv.ParseFloat(name, 64); err == nil {
-		return strconv.FormatFloat(v, 'g', -1, 64)
-	}
 	return name
 }
 
@@ -210,6 +210,9 @@ func gap(names []string) string {
 		numbers = append(numbers, k)
 	}
 	slices.Sort(numbers)
+	if slices.Equal(numbers, []int{-1, 1}) {
+		return "" // as some programs call no and yes
+	}
 	var out []string
 	for i := 1; i < len(numbers) && len(out) < 5; i++ {
 		for k := numbers[i-1] + 1; k < numbers[i] && len(out) < 5; k++ {

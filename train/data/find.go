@@ -101,7 +101,7 @@ func (f *finder) file(tree *files.Tree, name string, kind files.Kind) (*contents
 	case files.Matlab:
 		return f.arrays(array.Matlab(tree, name, f.arrayOptions(f.want), f.account))
 	case files.Parquet:
-		p, err := f.parquet(tree, name)
+		p, err := f.parquet(tree, name, nil)
 		return &contents{kind: "Parquet table", train: p}, err
 	case files.Text:
 		if slices.Contains(tableEndings, ext) {
@@ -203,7 +203,7 @@ const maxWrapping = 8
 // folder reads a folder of a tree. A folder that holds nothing but another one is
 // seen through.
 func (f *finder) folder(tree *files.Tree, dir string, depth int) (*contents, error) {
-	folders, loose, err := tree.List(dir, nil)
+	folders, loose, err := tree.List(dir, f.account)
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +256,7 @@ func (f *finder) wraps(tree *files.Tree, inner string, loose []string) bool {
 // isLoose reports whether a file in a folder can be a data set, or a part of one.
 func isLoose(tree *files.Tree, name string) bool {
 	stem, ext := files.Stem(name)
-	if ext == ".txt" && !files.IsPartName(stem) {
+	if ext == ".txt" && files.PartWord(stem) == "" {
 		return false // a description more often than a table
 	}
 	kind, err := tree.Sniff(name)

@@ -91,7 +91,7 @@ func (f *finder) onePart(tree *files.Tree, name string, like *files.Part) (p *fi
 		p, err = table.File(tree, name, opt, f.account)
 		return p, "tables", err
 	case files.Parquet:
-		p, err = f.parquet(tree, name)
+		p, err = f.parquet(tree, name, like)
 		return p, "Parquet tables", err
 	case files.Matlab:
 		p, test, err = array.Matlab(tree, name, f.arrayOptions(f.want), f.account)

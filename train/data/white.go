@@ -26,10 +26,11 @@ func (c *contents) white(asked float64) (float64, error) {
 		}
 		return w, nil
 	}
-	most, at, above, whole := math.Inf(-1), 0, 0, true
+	least, most, at, above, whole := 0., math.Inf(-1), 0, 0, true
 	n := p.NumValues()
 	for i := range n {
 		v := p.At(i)
+		least = min(least, v)
 		if v > most {
 			most, at = v, i
 		}
@@ -48,7 +49,7 @@ func (c *contents) white(asked float64) (float64, error) {
 	switch {
 	case most <= 1+whiteSlack || !whole && float64(above) <= overshoot*float64(n):
 		return assume(1, "hardly a value is above 1")
-	case !whole && most > 128 && most <= 255*(1+whiteSlack):
+	case !whole && most >= 255./4 && most <= 255*(1+whiteSlack):
 		return assume(255, fmt.Sprintf("values go up to %g", most))
 	case whole:
 		for _, w := range whites {
@@ -57,6 +58,10 @@ func (c *contents) white(asked float64) (float64, error) {
 			}
 		}
 	}
+	hint := "say what white is with --white"
+	if least < 0 {
+		hint += "; values that were standardised must be taken back first"
+	}
 	place := p.Where(at / p.Size())
-	return 0, place.Because(fmt.Errorf("%w: values go up to %g, from which white cannot be told", files.ErrValue, most), "say what white is with --white")
+	return 0, place.Because(fmt.Errorf("%w: values go from %g to %g, from which white cannot be told", files.ErrValue, least, most), hint)
 }

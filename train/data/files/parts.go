@@ -28,28 +28,21 @@ var partWords = map[string]Use{
 	"val": validation, "valid": validation, "validation": validation, "dev": validation,
 }
 
-// PartOf tells which part a name is of, in any case, with or without set or
-// data behind it; empty when it is of none.
+// afterPart are words that stand behind the name of a part.
+var afterPart = []string{"set", "data", "dataset", "images", "image", "imgs", "img", "pictures", "samples", "split", "folder", "part"}
+
+// PartOf tells which part a name is of, in any case, with or without set, data or
+// the like behind it; empty when it is of none.
 func PartOf(name string) Use {
 	name = strings.TrimRight(strings.ToLower(name), "0123456789") // train2017, test1
-	for _, end := range []string{"_set", "-set", " set", "set", "_data", "-data", "_images", "_img"} {
-		if use, ok := partWords[strings.TrimSuffix(name, end)]; ok {
-			return use
-		}
+	if use, ok := partWords[name]; ok {
+		return use
 	}
-	return ""
-}
-
-// PartWord is the part that the first or the last word of a name tells, as it is
-// spelt: train of mnist_train and train-00000-of-00001; empty when none.
-func PartWord(name string) string {
-	if IsPartName(name) {
-		return name
-	}
-	words := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("_-. ", r) })
-	for _, i := range []int{0, len(words) - 1} {
-		if len(words) > 1 && IsPartName(words[i]) {
-			return words[i]
+	for _, word := range afterPart {
+		if before, ok := strings.CutSuffix(name, word); ok {
+			if use, ok := partWords[strings.TrimRight(before, "_- ")]; ok {
+				return use
+			}
 		}
 	}
 	return ""
@@ -57,6 +50,22 @@ func PartWord(name string) string {
 
 // IsPartName reports whether a name is of a part.
 func IsPartName(name string) bool { return PartOf(name) != "" }
+
+// PartWord is the part that a longer name begins or ends with, as it is spelt:
+// train of mnist_train and of train-00000-of-00001; the name itself when it is of a
+// part, and empty when none is in it.
+func PartWord(name string) string {
+	if IsPartName(name) {
+		return name
+	}
+	words := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("_-. ", r) })
+	for _, w := range []int{0, len(words) - 1} {
+		if len(words) > 1 && IsPartName(words[w]) {
+			return words[w]
+		}
+	}
+	return ""
+}
 
 // Uses says what the named parts of data are used for. asked maps names to uses
 // and wins; it may name other parts than those of usual names. A validation part

@@ -1,7 +1,6 @@
 package files
 
 import (
-	"archive/tar"
 	"archive/zip"
 	"bytes"
 	"errors"
@@ -176,34 +175,3 @@ func OpenArchive(path string, kind Kind) (*Tree, error) {
 
 // maxEntries bounds the files of an archive.
 const maxEntries = 1 << 22
-
-// tarAsZip rewrites a tar archive, without compression, as a zip archive, which
-// the standard library shows as a tree. Links are left out.
-func tarAsZip(r io.Reader) ([]byte, error) {
-	var out bytes.Buffer
-	z, left := zip.NewWriter(&out), int64(MaxBytes)
-	for from := tar.NewReader(r); ; {
-		head, err := from.Next()
-		if errors.Is(err, io.EOF) {
-			err = z.Close()
-			return out.Bytes(), err
-		}
-		if err != nil {
-			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: %w", ErrFormat, OrTruncated(err))}
-		}
-		if head.Typeflag != tar.TypeReg {
-			continue
-		}
-		if left -= head.Size; left < 0 {
-			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: unfolds to more than %d bytes", ErrTooLarge, int64(MaxBytes)), Hint: "unpack it first"}
-		}
-		name := strings.TrimPrefix(path.Clean("/"+head.Name), "/")
-		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
-		if err == nil {
-			_, err = io.Copy(w, from)
-		}
-		if err != nil {
-			return nil, &Error{Place: "file " + Quoted(name), Err: OrTruncated(err)}
-		}
-	}
-}

@@ -79,7 +79,7 @@ func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, e
 		if use == files.Ignore {
 			continue
 		}
-		p, err := s.part(g, names, opt, a)
+		p, err := s.part(g, names, &opt, a)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -128,7 +128,7 @@ func (s *store) whole(groups []*group, a *files.Account) ([]*group, error) {
 }
 
 // part reads samples and their labels.
-func (s *store) part(g *group, names string, opt Options, a *files.Account) (*files.Part, error) {
+func (s *store) part(g *group, names string, opt *Options, a *files.Account) (*files.Part, error) {
 	x, y := g.samples[0], g.labels[0]
 	labels, err := s.get(y)
 	if err != nil {
@@ -150,17 +150,20 @@ func (s *store) part(g *group, names string, opt Options, a *files.Account) (*fi
 		return nil, s.inside(y, err)
 	}
 	a.See("arrays", "samples %v and labels %v are arrays %s and %s", v.dims, labels.dims, path.Base(x), path.Base(y))
+	p.Where = func(i int) files.Error {
+		return files.Error{Path: s.path, Place: fmt.Sprintf("sample %d of array %s", i, path.Base(x))}
+	}
 	if names != "" {
 		listed, err := s.get(names)
 		if err != nil {
 			return nil, err
 		}
+		if listed.text == nil {
+			return p, nil // numbers name nothing
+		}
 		if err := naming(p, listed.text, a); err != nil {
 			return nil, err
 		}
-	}
-	p.Where = func(i int) files.Error {
-		return files.Error{Path: s.path, Place: fmt.Sprintf("sample %d of array %s", i, path.Base(x))}
 	}
 	return p, nil
 }

@@ -135,10 +135,17 @@ func IDX(tree *files.Tree, names []string, only string, opt Options, a *files.Ac
 		if err != nil {
 			return nil, nil, err
 		}
+		if len(p.Dims) == 3 {
+			v := &values{name: path.Base(pair[0]), dims: slices.Concat([]int{p.Len()}, p.Dims), bytes: p.Bytes}
+			if v, err = opt.channels(v, a); err != nil {
+				return nil, nil, files.Named(tree.At(pair[0]), err)
+			}
+			p.Dims, p.Bytes = v.dims[1:], v.bytes
+		}
 		a.Count("IDX file (images)")
 		a.Count("IDX file (labels)")
 		p.Name = part
-		if strings.HasPrefix(strings.ToLower(set), "emnist") {
+		if strings.HasPrefix(strings.ToLower(set), "emnist") && len(p.Dims) == 2 {
 			upright(p)
 			a.See("emnist", "EMNIST stores images on their side; they are turned upright")
 		}

@@ -1,6 +1,7 @@
 package array
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -19,6 +20,8 @@ type Options struct {
 	Want [3]int
 	// Parts says what named parts are used for, train, test or ignore.
 	Parts map[string]string
+
+	rowOrder string // of rows of pixels, decided by the first part
 }
 
 // Layouts are the values of Options.Layout.
@@ -36,6 +39,9 @@ func (o *Options) arrange(v *values, count int, a *files.Account) (*values, erro
 		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: there is no layout %s", files.ErrFormat, files.Quoted(o.Layout)),
 			Hint: "use one of " + strings.Join(Layouts, ", ")}
 	}
+	if n := len(o.Layout); n > 0 && n != len(v.dims) && (n != 4 || len(v.dims) != 2 || o.Layout[0] != 'N') {
+		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v, and layout %s has %d axes", files.ErrFormat, v.dims, o.Layout, n), Hint: "leave --layout out, or give it a letter for every axis"}
+	}
 	v, err := o.samplesFirst(v, count, a)
 	if err != nil {
 		return nil, err
@@ -44,7 +50,7 @@ func (o *Options) arrange(v *values, count int, a *files.Account) (*values, erro
 	case 2:
 		return o.rows(v, a)
 	case 3:
-		a.See("layout", "array %s of %v: samples, height, width", v.name, v.dims)
+		a.See("layout", "%s: samples, height, width", v.words())
 		return v, nil
 	case 4:
 		return o.channels(v, a)
@@ -63,12 +69,12 @@ func (o *Options) samplesFirst(v *values, count int, a *files.Account) (*values,
 		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v for %d labels", files.ErrFormat, v.dims, count), Hint: shapesHint}
 	case byFlag && o.Layout[0] == 'N', !byFlag && first:
 		if !byFlag && v.dims[last] == count && last > 1 {
-			a.Assume("layout", "--layout", "array %s of %v: the first axis counts the samples", v.name, v.dims)
+			a.Assume("layout", "--layout", "%s: the first axis counts the samples", v.words())
 		}
 		return v, nil
 	}
 	if !byFlag {
-		a.Assume("layout", "--layout", "array %s of %v: the last axis counts the samples, as there are %d labels", v.name, v.dims, count)
+		a.Assume("layout", "--layout", "%s: the last axis counts the samples, as there are %d labels", v.words(), count)
 	}
 	axes := []int{last}
 	for i := range last {
@@ -83,25 +89,53 @@ func (o *Options) samplesFirst(v *values, count int, a *files.Account) (*values,
 func (o *Options) rows(v *values, a *files.Account) (*values, error) {
 	c, h, w := o.Want[0], o.Want[1], o.Want[2]
 	if c < 2 || h*w == 1 || c*h*w != v.dims[1] {
-		a.See("layout", "array %s of %v: samples, values", v.name, v.dims)
+		a.See("layout", "%s: samples, values", v.words())
 		return v, nil
 	}
-	planar := o.Layout == "NCHW"
-	if !planar && o.Layout != "NHWC" {
-		below := [2]float64{rowsApart(v, w), rowsApart(v, w*c)}
-		if math.Max(below[0], below[1]) < 1.1*math.Min(below[0], below[1]) {
-			return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: rows of %d values could be planes of %d x %d or pixels of %d channels", files.ErrFormat, v.dims[1], h, w, c), Hint: layoutHint}
+	order := cmp.Or(o.Layout, o.rowOrder)
+	if order != "NCHW" && order != "NHWC" {
+		planar, interleaved := rowsApart(v, w), rowsApart(v, w*c)
+		if h == 1 || math.Max(planar, interleaved) < 1.1*math.Min(planar, interleaved) {
+			return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: rows of %d values could be planes of %d x %d or pixels of %d channels", files.ErrFormat, v.dims[1], h, w, c),
+				Hint: "say the order within a row with --layout NCHW (one channel after the other) or NHWC (the channels of a pixel side by side)"}
 		}
-		planar = below[0] < below[1]
-		order := map[bool]string{true: "one channel after the other (NCHW)", false: "the channels of a pixel side by side (NHWC)"}
-		a.Assume("layout", "--layout", "array %s of %v: rows of pixels, %s, as that makes neighbours alike", v.name, v.dims, order[planar])
+		order = "NHWC"
+		if planar < interleaved {
+			order = "NCHW"
+		}
+		o.rowOrder = order
 	}
+	if o.Layout == "" {
+		words := map[string]string{"NCHW": "one channel after the other (NCHW)", "NHWC": "the channels of a pixel side by side (NHWC)"}
+		a.Assume("layout", "--layout", "%s: rows of pixels, %s, as that makes neighbors alike", v.words(), words[order])
+	}
+	planar := order == "NCHW"
 	if planar {
 		v.dims = []int{v.dims[0], c, h, w}
 		return v, nil
 	}
 	v.dims = []int{v.dims[0], h, w, c}
 	return v.transposed([]int{0, 3, 1, 2}), nil
+}
+
+// words names an array for people.
+func (v *values) words() string {
+	if v.name == "" {
+		return fmt.Sprintf("%v", v.dims)
+	}
+	return fmt.Sprintf("array %s of %v", v.name, v.dims)
+}
+
+// Planes brings the rows of a part to planes of pixels {C, H, W}, as the rows of an
+// array are: by Layout, by what was decided of another part, or by evidence.
+func (o *Options) Planes(p *files.Part, a *files.Account) error {
+	v := &values{name: p.Name, dims: []int{p.Len(), p.Size()}, bytes: p.Bytes, floats: p.Floats, doubles: p.Doubles}
+	v, err := o.rows(v, a)
+	if err != nil {
+		return err
+	}
+	p.Dims, p.Bytes, p.Floats, p.Doubles = v.dims[1:], v.bytes, v.floats, v.doubles
+	return nil
 }
 
 // rowsApart is the mean absolute difference of values so far apart in a row, over
@@ -130,8 +164,8 @@ func (o *Options) channels(v *values, a *files.Account) (*values, error) {
 	case isChannels(d[2], d[0], d[1]) != isChannels(d[0], d[1], d[2]):
 		planar = isChannels(d[0], d[1], d[2])
 		why = fmt.Sprintf("as %d is far smaller than the others", min(d[0], d[2]))
-	case d == last:
-		why = "both ways are the same"
+	case d == [3]int{1, 1, 1}:
+		why = "there is one"
 	default:
 		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v could have their channels first or last", files.ErrFormat, v.dims), Hint: layoutHint}
 	}
@@ -140,7 +174,7 @@ func (o *Options) channels(v *values, a *files.Account) (*values, error) {
 		where = "first"
 	}
 	if o.Layout == "" {
-		a.Assume("layout", "--layout", "array %s of %v: the channels are %s, %s", v.name, v.dims, where, why)
+		a.Assume("layout", "--layout", "%s: the channels are %s, %s", v.words(), where, why)
 	}
 	if planar {
 		return v, nil

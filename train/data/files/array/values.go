@@ -24,6 +24,7 @@ type values struct {
 	floats  []float32 // of half and single precision
 	doubles []float64 // of all other numbers
 	text    []string
+	quad    bool // long doubles are in quadruple precision
 }
 
 func (v *values) len() int {
@@ -126,6 +127,9 @@ func (v *values) fill(r io.Reader, n, width int) error {
 		if got, err := io.ReadFull(r, chunk); err != nil {
 			return files.At(int64(done)*int64(width)+int64(got), files.OrTruncated(err))
 		}
+		if done == 0 && kind == 'f' && width == 16 {
+			v.quad = !isX87(chunk, big)
+		}
 		if err := v.add(chunk, kind, width, big); err != nil {
 			return err
 		}
@@ -159,7 +163,7 @@ func (v *values) add(chunk []byte, kind byte, width int, big bool) error {
 			v.floats = append(v.floats, f)
 			continue
 		}
-		f := doubleOf(one, kind, order, big)
+		f := v.doubleOf(one, kind, order, big)
 		if f-f != 0 {
 			return v.notFinite(f)
 		}
@@ -190,7 +194,7 @@ func singleOf(one []byte, order binary.ByteOrder) float32 {
 }
 
 // doubleOf decodes a whole number or a float of at least double precision.
-func doubleOf(one []byte, kind byte, order binary.ByteOrder, big bool) float64 {
+func (v *values) doubleOf(one []byte, kind byte, order binary.ByteOrder, big bool) float64 {
 	switch string(kind) + strconv.Itoa(len(one)) {
 	case "i1":
 		return float64(int8(one[0]))
@@ -209,32 +213,51 @@ func doubleOf(one []byte, kind byte, order binary.ByteOrder, big bool) float64 {
 	case "f8":
 		return math.Float64frombits(order.Uint64(one))
 	}
+	return longDouble(littleEndian(one, big), v.quad)
+}
+
+func littleEndian(one []byte, big bool) []byte {
 	if big {
 		one = slices.Clone(one)
 		slices.Reverse(one)
 	}
-	return longDouble(one)
+	return one
 }
 
-// longDouble decodes a little-endian long double of 12 or 16 bytes: x87's 80 bits
-// where the padding is zero, else quadruple precision.
-func longDouble(b []byte) float64 {
-	padding := byte(0)
-	for _, v := range b[10:] {
-		padding |= v
+// isX87 tells x87's 80 bits, filled up to 16 bytes with anything, from quadruple
+// precision: its mantissa begins with a 1 that quadruple precision leaves out, and
+// its exponent is one that double precision has.
+func isX87(all []byte, big bool) bool {
+	seen, blank := false, true
+	for ; len(all) > 0; all = all[16:] {
+		one := littleEndian(all[:16], big)
+		mantissa, exponent := binary.LittleEndian.Uint64(one), int(binary.LittleEndian.Uint16(one[8:])&0x7fff)
+		zero, finite := mantissa == 0 && exponent == 0, exponent > 16383-1100 && exponent < 16383+1024
+		if !zero && (mantissa>>63 == 0 || !finite && exponent != 0x7fff) {
+			return false
+		}
+		seen, blank = seen || !zero, blank && binary.LittleEndian.Uint64(one[8:]) == 0
 	}
+	return seen || blank
+}
+
+// longDouble decodes a little-endian long double of 12 or 16 bytes: x87's 80 bits,
+// or quadruple precision.
+func longDouble(b []byte, quad bool) float64 {
 	mantissa, top := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint16(b[8:])
-	scale := -63
-	if padding != 0 && len(b) == 16 {
+	if quad {
 		top = binary.LittleEndian.Uint16(b[14:])
 		// The 48 bits below the exponent and the next 15, behind the leading one.
 		mantissa = 1<<63 | binary.LittleEndian.Uint64(b[8:])&(1<<48-1)<<15 | binary.LittleEndian.Uint64(b)>>49
 	}
 	exponent := int(top&0x7fff) - 16383
-	if exponent == 16384 {
+	switch exponent {
+	case 16384:
 		return math.Inf(1)
+	case -16383: // zero, and what double precision takes for it
+		mantissa = 0
 	}
-	f := math.Ldexp(float64(mantissa), exponent+scale)
+	f := math.Ldexp(float64(mantissa), exponent-63)
 	if top>>15 == 1 {
 		f = -f
 	}

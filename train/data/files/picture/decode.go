@@ -64,6 +64,9 @@ func readFacts(head []byte) (facts, error) {
 		return f, files.At(0, fmt.Errorf("%w: no picture that is read here (%s)", files.ErrFormat, f.kind))
 	}
 	c, err := configOf(f.kind, head)
+	if f.kind == files.TIFF && err == nil {
+		err = checkTIFF(head)
+	}
 	switch {
 	case err != nil:
 		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %w", files.ErrFormat, files.OrTruncated(err))}
@@ -79,8 +82,12 @@ func readFacts(head []byte) (facts, error) {
 	f.grey, f.deep, f.alpha = modelFacts(c.ColorModel)
 	switch f.kind { // what only the pixels, or a later part of the file, tell
 	case files.PNG:
+		const greyAlpha, colorType = 4, 25
+		f.grey = f.grey || len(head) > colorType && head[colorType] == greyAlpha
 		f.alpha = f.alpha || bytes.Contains(head, []byte("tRNS"))
-	case files.GIF, files.TIFF, files.BMP:
+	case files.GIF:
+		f.alpha = true
+	case files.TIFF, files.BMP:
 		f.alpha = f.alpha || !f.grey
 	}
 	return f, nil
@@ -163,6 +170,9 @@ func (s *settings) appendTo(p *files.Part, content []byte) error {
 	img, err := upright(content, f)
 	if err != nil {
 		return err
+	}
+	if pages(f.kind, content) > 1 {
+		s.paged++
 	}
 	frame := image.Rect(0, 0, s.width, s.height)
 	var background image.Image = image.NewUniform(s.background)

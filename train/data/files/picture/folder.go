@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"path"
@@ -47,6 +48,9 @@ var pictureEndings = strings.Fields(".png .jpg .jpeg .jpe .jfif .gif .bmp .dib .
 
 // otherPictures are pictures in formats that are not read.
 var otherPictures = strings.Fields(".heic .heif .avif .jp2 .jxl .svg .psd .raw .cr2 .nef .dng .ico .tga .ppm .pgm .exr")
+
+// late are pictures that may say at their end how they are turned, or all else.
+var late = []files.Kind{files.TIFF, files.PNG, files.WebP}
 
 // scan is a folder of pictures that is being looked through.
 type scan struct {
@@ -113,18 +117,10 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 	for _, f := range loose {
 		s.skip(f)
 	}
-	var parts []partDir
-	var names, others []string
-	for _, f := range folders {
-		base := path.Base(f)
-		if files.IsPartName(base) || hasFold(asked, base) {
-			parts, names = append(parts, partDir{base, f}), append(names, base)
-		} else {
-			others = append(others, f)
-		}
-	}
-	if len(parts) == 0 {
-		parts, names, others = s.partWords(folders)
+	parts, others := s.partFolders(folders, asked)
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
 	}
 	hasTrain := slices.ContainsFunc(parts, func(p partDir) bool {
 		inside, _, err := s.tree.List(p.dir, nil)
@@ -143,19 +139,36 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 	return parts, uses, err
 }
 
-// partWords finds parts among folders all of which are called after one, as
-// train_cropped and test_cropped are, and hold folders; otherwise all are others.
-func (s *scan) partWords(folders []string) (parts []partDir, names, others []string) {
+// partFolders sorts folders into those of parts and others. Longer names count only
+// together: seg_train beside seg_test, both with folders in them.
+func (s *scan) partFolders(folders []string, asked map[string]string) (parts []partDir, others []string) {
 	for _, f := range folders {
-		inside, _, err := s.tree.List(f, nil)
-		if base := path.Base(f); files.PartWord(base) != "" && err == nil && len(inside) > 0 {
-			parts, names = append(parts, partDir{base, f}), append(names, base)
+		if base := path.Base(f); files.IsPartName(base) || hasFold(asked, base) {
+			parts = append(parts, partDir{base, f})
+		} else {
+			others = append(others, f)
 		}
 	}
-	if len(parts) < 2 || len(parts) < len(folders) {
-		return nil, nil, folders
+	if slices.ContainsFunc(parts, func(p partDir) bool { return files.IsPartName(p.name) }) {
+		return parts, others
 	}
-	return parts, names, nil
+	var longer []partDir
+	uses := map[files.Use]int{}
+	for _, f := range others {
+		word := files.PartWord(path.Base(f))
+		inside, _, err := s.tree.List(f, nil)
+		if word != "" && err == nil && len(inside) > 0 {
+			longer = append(longer, partDir{word, f})
+			uses[files.PartOf(word)]++
+		}
+	}
+	if uses[files.Train] != 1 || len(longer) < 2 || len(uses) != len(longer) {
+		return parts, others
+	}
+	others = slices.DeleteFunc(others, func(f string) bool {
+		return slices.ContainsFunc(longer, func(p partDir) bool { return p.dir == f })
+	})
+	return append(parts, longer...), others
 }
 
 // holdsClasses reports whether a part to train on has folders.
@@ -181,6 +194,12 @@ func (s *scan) classes(dir, part string, test bool) error {
 	folders, loose, err := s.tree.List(dir, s.account)
 	if err != nil {
 		return err
+	}
+	if base := path.Base(dir); part != "" && len(folders) == 1 && (strings.EqualFold(path.Base(folders[0]), base) || files.IsPartName(path.Base(folders[0]))) {
+		for _, f := range loose {
+			s.skip(f)
+		}
+		return s.classes(folders[0], part, test)
 	}
 	if part != "" && len(folders) == 0 {
 		for _, f := range loose {
@@ -250,7 +269,14 @@ func (s *scan) file(name, class, part string, depth int) error {
 		if kind := files.KindOf(head); !kind.IsPicture() && !slices.Contains(pictureEndings, ext) {
 			return errOther
 		}
-		p.facts, err = readFacts(head)
+		if p.facts, err = readFacts(head); len(head) == headBytes && (err != nil || slices.Contains(late, p.kind)) {
+			all, err := files.ReadAll(io.MultiReader(bytes.NewReader(head), r), maxPictureBytes)
+			if err != nil {
+				return err
+			}
+			p.facts, err = readFacts(all)
+			return err
+		}
 		return err
 	})
 	switch {

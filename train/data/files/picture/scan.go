@@ -119,6 +119,10 @@ func (s *settings) readAll(all []picture, mine func(*picture) bool, a *files.Acc
 		}
 		read = append(read, *one)
 	}
+	if s.paged > 0 {
+		a.Warn("pages", "", "%d pictures have several pages or frames, of which the first is read", s.paged)
+		s.paged = 0
+	}
 	if len(read) == 0 {
 		return nil, nil
 	}

@@ -32,6 +32,7 @@ type settings struct {
 	channels, height, width int
 	resize, deep            bool
 	background              color.Color
+	paged                   int // pictures of several pages or frames
 }
 
 // settle fills in what the options leave open, from the headers of all pictures,

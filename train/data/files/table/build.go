@@ -20,7 +20,8 @@ type builder struct {
 	whole  bool           // labels are written as floats and named as whole numbers
 	narrow bool           // every value is a whole number of 0 to 255
 	row    []float64
-	short  int // rows left out as values are missing
+	truths []bool // of each feature: true and false are numbers
+	short  int    // rows left out as values are missing
 }
 
 // build reads the rows for their values.
@@ -65,6 +66,7 @@ func (b *builder) prepare() {
 	b.row, b.narrow = make([]float64, width), true
 	for j, i := range b.choice.columns {
 		col := &b.survey.columns[i]
+		b.truths = append(b.truths, col.kind() == boolKind || col.isBinary())
 		if kind := b.choice.features[j].Kind; kind == files.Date || kind == files.Number && !(col.kind() == boolKind || col.whole && col.min >= 0 && col.max <= 255) {
 			b.narrow = false
 		}
@@ -115,7 +117,7 @@ func (b *builder) add(row []string, line int) error {
 	at := 0
 	for j, i := range b.choice.columns {
 		f := b.choice.features[j]
-		err := b.value(f, strings.TrimSpace(row[i]), b.row[at:at+f.Width()])
+		err := b.value(f, strings.TrimSpace(row[i]), b.truths[j], b.row[at:at+f.Width()])
 		if err != nil {
 			if b.account.Accepts("missing-values") && (missing(strings.TrimSpace(row[i])) || notFinite(strings.TrimSpace(row[i]))) {
 				b.account.Skip("rows with missing values", fmt.Sprintf("line %d", line))
@@ -157,8 +159,9 @@ func (b *builder) badValue(err error, text string, i, line int) error {
 	return e
 }
 
-// value turns a field into the values of a feature.
-func (b *builder) value(f files.Feature, text string, to []float64) error {
+// value turns a field into the values of a feature; truth says that it may be true
+// or false.
+func (b *builder) value(f files.Feature, text string, truth bool, to []float64) error {
 	switch f.Kind {
 	case files.OneHot:
 		clear(to)
@@ -181,7 +184,7 @@ func (b *builder) value(f files.Feature, text string, to []float64) error {
 		to[0] = v
 		return nil
 	}
-	if yes, ok := boolean(text); ok {
+	if yes, ok := boolean(text); ok && truth {
 		if to[0] = 0; yes {
 			to[0] = 1
 		}

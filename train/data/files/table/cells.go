@@ -39,10 +39,17 @@ func (f format) parse(text string) (float64, error) {
 	if v, ok := shortInt(text); ok {
 		return v, nil
 	}
-	if f.group != "" {
+	if f.group != "" && strings.Contains(text, f.group) {
+		whole, _, _ := strings.Cut(strings.TrimLeft(text, "+-"), string(f.decimal))
+		if !thousands(whole, f.group) {
+			return 0, strconv.ErrSyntax
+		}
 		text = strings.ReplaceAll(text, f.group, "")
 	}
 	if f.decimal == ',' {
+		if strings.Contains(text, ".") {
+			return 0, strconv.ErrSyntax
+		}
 		text = strings.ReplaceAll(text, ",", ".")
 	}
 	if text == "" || strings.IndexByte("+-.0123456789", text[0]) < 0 || strings.ContainsAny(text, "xX_pP") {
@@ -165,8 +172,9 @@ func wholeFloat(text string) (int, bool) {
 // that commas are decimal, that they or other marks stand between thousands, or
 // that it could be both.
 type grouping struct {
-	point, decimalComma, groupComma, groupDot, groupBlank, unclear int
-	blank                                                          string
+	point, decimalComma, groupComma, groupDot, groupBlank int
+	unclear, unclearDot                                   int // 1,234 and 1.234
+	blank                                                 string
 }
 
 // note takes a field that may be such a number.
@@ -177,8 +185,10 @@ func (g *grouping) note(text string) {
 	}
 	commas, dots := strings.Count(text, ","), strings.Count(text, ".")
 	switch {
-	case commas == 0 && dots == 1 && !thousands(text, "."):
+	case commas == 0 && dots == 1 && (!thousands(text, ".") || text[0] == '0'):
 		g.point++
+	case commas == 0 && dots == 1:
+		g.unclearDot++
 	case commas == 1 && dots == 0 && digits(strings.Replace(text, ",", "", 1)):
 		if thousands(text, ",") && !strings.HasPrefix(text, "0") {
 			g.unclear++
@@ -245,7 +255,7 @@ func (g *grouping) format(asked string) (format, error) {
 	switch {
 	case f.decimal == '.' && g.groupComma+g.unclear > 0:
 		f.group = ","
-	case g.groupDot > 0:
+	case g.groupDot > 0, f.decimal == ',' && g.unclearDot > 0 && g.point == 0:
 		f.decimal, f.group = ',', "."
 	case g.groupBlank > 0:
 		f.group = g.blank

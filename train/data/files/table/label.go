@@ -112,6 +112,11 @@ func (t *table) judgeLabel(c *choice, guessed bool) error {
 		e.Hint = "choose the column of labels with --label, by name or number" + t.betterLabel(c)
 		return e
 	}
+	if better := t.betterLabel(c); guessed && n >= leastRows && (col.distinct() == 1 || better != "" && col.commonest() >= nearlyAll*float64(n)) {
+		e := t.fail("%w: column %d (%s), the last, has nearly one value in %d rows", files.ErrLabel, i+1, t.name(i), n)
+		e.Hint = "choose the column of labels with --label, by name or number" + better
+		return e
+	}
 	if col.kind() == number && !col.whole && t.opt.Label == "" {
 		e := t.fail("%w: column %d (%s) holds fractions, which are no classes", files.ErrLabel, i+1, t.name(i))
 		e.Hint = "choose the column of labels with --label, by name or number" + t.betterLabel(c)
@@ -128,6 +133,10 @@ func (t *table) judgeLabel(c *choice, guessed bool) error {
 	}
 	return nil
 }
+
+// nearlyAll is the share of one value with which a column that may be another
+// feature is no label.
+const nearlyAll = 0.9
 
 func atLeast(n int) string {
 	if n < 0 {

@@ -67,6 +67,16 @@ func (c *column) distinct() int {
 	return len(c.counts)
 }
 
+// commonest is how many fields have the text that most have; 0 when they were not
+// counted.
+func (c *column) commonest() float64 {
+	most := 0
+	for _, n := range c.counts {
+		most = max(most, n)
+	}
+	return float64(most)
+}
+
 // isBinary reports whether every field is 0 or 1, false or true.
 func (c *column) isBinary() bool { return c.bits != nil && c.missing+c.infinite+c.text+c.dates == 0 }
 
