@@ -168,7 +168,7 @@ func (r *Report) Lines() (out []string) {
 	}
 	shape := Shape{r.Shape[0], r.Shape[1], r.Shape[2]}.String()
 	if IsTableShape(r.Shape) {
-		shape = fmt.Sprintf("%d features (%s)", r.Shape[2], shape)
+		shape = fmt.Sprintf("%d %s (%s)", r.Shape[2], plural(r.Shape[2], "feature"), shape)
 	}
 	add("samples of %s in %d classes: %s", shape, len(r.Classes), r.classWords())
 	if r.White != 0 {
@@ -196,6 +196,14 @@ func NoteLine(n files.Note) string {
 		text += " (" + n.Flag + ")"
 	}
 	return text
+}
+
+// plural is a word for a number of things.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return thing
+	}
+	return thing + "s"
 }
 
 func (r *Report) readWords() string {

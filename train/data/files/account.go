@@ -96,10 +96,14 @@ func (a *Account) Warn(code, flag, format string, args ...any) {
 }
 
 func (a *Account) note(level, code, flag, format string, args ...any) {
+	a.Add(Note{Level: level, Code: code, Flag: flag, Text: fmt.Sprintf(format, args...)})
+}
+
+// Add takes a note, once.
+func (a *Account) Add(n Note) {
 	if a == nil {
 		return
 	}
-	n := Note{Level: level, Code: code, Flag: flag, Text: fmt.Sprintf(format, args...)}
 	if !slices.Contains(a.Notes, n) {
 		a.Notes = append(a.Notes, n)
 	}

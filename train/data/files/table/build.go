@@ -103,7 +103,7 @@ func (b *builder) labels() error {
 		}
 		if b.whole = len(seen) == len(col.counts); b.whole {
 			b.part.Numbered = true
-			b.account.See("label-floats", "labels are whole numbers written as floats, and named 0, 1, ...")
+			b.account.See("label-floats", "labels are whole numbers written as floats, and named without their point")
 		}
 	}
 	if col.kind() == number && !b.part.Numbered {

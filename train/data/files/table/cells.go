@@ -120,9 +120,9 @@ func boolean(text string) (value, ok bool) {
 		return false, true
 	}
 	switch text {
-	case "T", "t":
+	case "T", "t", "Y", "y":
 		return true, true
-	case "F", "f":
+	case "F", "f", "N", "n":
 		return false, true
 	}
 	return false, false

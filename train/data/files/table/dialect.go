@@ -16,7 +16,7 @@ type dialect struct {
 	skip      int  // lines before the table
 	header    []string
 	fields    int // of most rows
-	notes     []string
+	notes     []files.Note
 }
 
 // separators are what may stand between fields, in order of preference.
@@ -63,7 +63,7 @@ func understand(head string, whole bool, asked byte) *dialect {
 	d := &dialect{}
 	if rest, ok := strings.CutPrefix(lines[0], "sep="); ok && len(rest) == 1 {
 		asked, d.skip = rest[0], 1
-		d.note("the first line names the separator")
+		d.note("separator-line", "--separator", "the first line names the separator")
 	}
 	comments := d.comments(lines)
 	sample := d.sample(lines)
@@ -75,8 +75,8 @@ func understand(head string, whole bool, asked byte) *dialect {
 	return d
 }
 
-func (d *dialect) note(format string, args ...any) {
-	d.notes = append(d.notes, fmt.Sprintf(format, args...))
+func (d *dialect) note(code, flag, format string, args ...any) {
+	d.notes = append(d.notes, files.Note{Level: files.Assumed, Code: code, Flag: flag, Text: fmt.Sprintf(format, args...)})
 }
 
 // comments finds the mark of comment lines at the top, and returns the last of
@@ -223,7 +223,7 @@ func (d *dialect) metadata(lines []string) {
 		skip, first = i+1, append(first, files.Quoted(line))
 	}
 	if skip > d.skip {
-		d.note("%d lines before the table are left out: %s", len(first), strings.Join(first[:min(len(first), 3)], ", "))
+		d.note("table-text", "", "%d lines before the table are left out: %s", len(first), strings.Join(first[:min(len(first), 3)], ", "))
 		d.skip = skip
 	}
 }
@@ -237,11 +237,11 @@ func (d *dialect) commentHeader(line string) {
 		row = strings.Fields(text)
 	}
 	if len(row) != d.fields || slices.ContainsFunc(row, func(s string) bool { return unquote(s) == "" || isNumber(unquote(s)) }) {
-		d.note("lines that begin with %c are comments", d.comment)
+		d.note("comments", "", "lines that begin with %c are comments", d.comment)
 		return
 	}
 	for _, s := range row {
 		d.header = append(d.header, unquote(s))
 	}
-	d.note("the names of the columns are those of the comment before the rows")
+	d.note("header", "--header", "the names of the columns are those of the comment before the rows")
 }

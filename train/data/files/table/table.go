@@ -49,7 +49,7 @@ func File(tree *files.Tree, name string, opt Options, a *files.Account) (*files.
 				return nil, nil, errors.Join(err, r.Close())
 			}
 			if encoding != "" {
-				t.dialect.note("the text is %s", encoding)
+				t.dialect.note("encoding", "", "the text is %s", encoding)
 			}
 		}
 		rows, err := t.dialect.open(text)
@@ -122,7 +122,7 @@ func (t *table) say() {
 	h := t.head
 	if d := t.dialect; d != nil {
 		for _, n := range d.notes {
-			t.account.Assume("table-text", "--separator", "%s", n)
+			t.account.Add(n)
 		}
 		if d.separator != ',' && d.fields > 1 {
 			t.account.Assume("separator", "--separator", "fields are separated by %s", nameOfSeparator(d.separator))
