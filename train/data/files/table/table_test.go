@@ -106,7 +106,7 @@ func TestBadTablesNameLineColumnAndHint(t *testing.T) {
 		"missing":                 {"1,2,0\n1,?,1\n", Options{}, files.ErrValue, "line 2, column 2: is no value to learn from: it is missing"},
 		"missing in the first":    {"?,1,2,0\n1,1,2,0\n", Options{}, files.ErrValue, "line 1, column 1"},
 		"text among features":     {"1,2,0\n1,two,1\n", Options{}, files.ErrValue, `"two"`},
-		"two columns of text":     {"a,b,n\nx,y,1\n", Options{Header: "yes"}, files.ErrFormat, "columns 1 and 2 are text"},
+		"two columns of text":     {"a,b,n\nx,q,1\n", Options{Header: "yes"}, files.ErrFormat, "columns 1 and 2 are text"},
 		"a short row":             {"1,2,0\n1,2\n", Options{}, files.ErrFormat, "line 2: not in the expected format: 2 fields"},
 		"fractions for labels":    {"1,2,0\n1,2,0.5\n", Options{}, files.ErrLabel, "column 3 (no name) holds fractions"},
 		"a missing label":         {"1,2,0\n1,2,\n", Options{}, files.ErrLabel, "line 2, column 3"},
