@@ -269,12 +269,20 @@ func isLoose(tree *files.Tree, name string) bool {
 // loose reads the only data file of a folder, or the files of its parts.
 func (f *finder) loose(tree *files.Tree, dir string, all []string) (*contents, error) {
 	var found []string
+	pictures := 0
 	for _, name := range all {
 		if isLoose(tree, name) {
 			found = append(found, name)
-		} else {
-			f.account.Skip("no files of data", name)
+			continue
 		}
+		f.account.Skip("no files of data", name)
+		if kind, err := tree.Sniff(name); err == nil && kind.IsPicture() {
+			pictures++
+		}
+	}
+	if pictures > 0 && len(found) == 0 {
+		return nil, &files.Error{Path: tree.At(dir), Place: files.Whole, Err: fmt.Errorf("%w: %d pictures, and no folders of classes", files.ErrFormat, pictures),
+			Hint: "put the pictures of each class into a folder of its name"}
 	}
 	if len(found) == 1 {
 		kind, err := tree.Sniff(found[0])

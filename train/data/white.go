@@ -53,7 +53,7 @@ func (c *contents) white(asked float64) (float64, error) {
 		return assume(255, fmt.Sprintf("values go up to %g", most))
 	case whole:
 		for _, w := range whites {
-			if most == w || w == 255 && most < w || w > 255 && most < w && most > w/2 {
+			if most == w || w == 255 && most < w || w > 255 && most < w && most > w/2 || w == 65535 && most > w/4 && most < w {
 				return assume(w, fmt.Sprintf("values are whole numbers up to %g", most))
 			}
 		}

@@ -92,6 +92,7 @@ func (s *settings) readAll(all []picture, mine func(*picture) bool, a *files.Acc
 		p.White = 0 // only the values tell how many bits are used
 	}
 	var read []picture
+	var brightest float32 // of the pictures of more than 8 bits
 	seen := map[string]int{}
 	for i := range all {
 		one := &all[i]
@@ -101,9 +102,13 @@ func (s *settings) readAll(all []picture, mine func(*picture) bool, a *files.Acc
 		if s.deep && !one.deep {
 			p.White = 65535 // pictures of 8 bits beside it use the whole range
 		}
+		from := len(p.Floats)
 		content, err := one.content()
 		if err == nil {
 			err = s.appendTo(p, content)
+		}
+		if one.deep && len(p.Floats) > from {
+			brightest = max(brightest, slices.Max(p.Floats[from:]))
 		}
 		if err != nil {
 			if err := a.RefuseFile("unreadable-pictures", "pictures that cannot be decoded", one.name, files.Named(one.path(), err)); err != nil {
@@ -125,6 +130,11 @@ func (s *settings) readAll(all []picture, mine func(*picture) bool, a *files.Acc
 	}
 	if len(read) == 0 {
 		return nil, nil
+	}
+	if p.White == 65535 && 4*brightest < 65535 {
+		return p, a.Refuse("mixed-depth", files.Error{Path: read[0].path(), Place: files.Whole,
+			Err:  fmt.Errorf("%w: beside pictures of 8 bits those of 16 go up to %g of 65535, and would be dark", files.ErrValue, brightest),
+			Hint: "bring all pictures to one depth"})
 	}
 	p.Where = func(i int) files.Error { return files.Error{Path: read[i].path(), Place: files.Whole} }
 	return p, nil
