@@ -54,7 +54,7 @@ const namesHint = "call samples and labels x_train and y_train (x_test, y_test),
 func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	groups, names, rest := grouped(s.names)
-	groups, err = s.whole(groups, a)
+	groups, err = s.whole(groups, opt, a)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,19 +93,40 @@ func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, e
 	return train, test, nil
 }
 
+// prefer keeps the name that says most where several stand for one thing: fine
+// labels beside coarse ones, images beside other data. The others are counted.
+func (s *store) prefer(names []string, a *files.Account, words ...string) []string {
+	for _, w := range words {
+		for i, n := range names {
+			if len(names) < 2 || !strings.Contains(strings.ToLower(n), w) {
+				continue
+			}
+			for j, other := range names {
+				if j != i {
+					a.Skip("arrays beside others that are called so more clearly", path.Base(other))
+				}
+			}
+			return []string{n}
+		}
+	}
+	return names
+}
+
 // whole checks that every part has samples and labels, one array of each.
-func (s *store) whole(groups []*group, a *files.Account) ([]*group, error) {
+func (s *store) whole(groups []*group, opt Options, a *files.Account) ([]*group, error) {
 	var out []*group
 	named := slices.ContainsFunc(groups, func(g *group) bool { return g.part != "" && g.samples != nil && g.labels != nil })
 	for _, g := range groups {
-		g.samples = prefer(g.samples, "image", "img")
-		g.labels = prefer(g.labels, "fine", "label", "target")
+		g.samples = s.prefer(g.samples, a, "image", "img")
+		g.labels = s.prefer(g.labels, a, "fine", "label", "target")
 		for _, twice := range [][]string{g.samples, g.labels} {
 			if len(twice) > 1 {
 				return nil, files.Named(s.path, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: arrays %s could all be the same thing", files.ErrFormat, files.Joined(twice)), Hint: "save the one to use under another name: " + namesHint})
 			}
 		}
 		switch {
+		case opt.Parts[g.part] == string(files.Ignore):
+			a.Leave(g.part)
 		case named && g.part == "":
 			for _, n := range slices.Concat(g.samples, g.labels) {
 				a.Skip("arrays beside those of the parts", path.Base(n))
@@ -118,7 +139,7 @@ func (s *store) whole(groups []*group, a *files.Account) ([]*group, error) {
 				lack = "samples"
 			}
 			return nil, s.inside(have, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: half a %s part, there is no array of its %s", files.ErrFormat, g.part, lack),
-				Hint: "save both, or leave this one out: some of the training samples are held out then"})
+				Hint: "save both, or leave this one out with --part " + g.part + "=ignore: some of the training samples are held out then"})
 		}
 	}
 	if out == nil {

@@ -108,16 +108,3 @@ func grouped(all []string) (groups []*group, names string, rest []string) {
 	}
 	return groups, names, rest
 }
-
-// prefer keeps the names that say most where several stand for one thing: fine
-// labels beside coarse ones, images beside other data, targets beside classes.
-func prefer(names []string, words ...string) []string {
-	for _, w := range words {
-		for _, n := range names {
-			if len(names) > 1 && strings.Contains(strings.ToLower(n), w) {
-				return []string{n}
-			}
-		}
-	}
-	return names
-}
