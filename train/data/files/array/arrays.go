@@ -127,7 +127,7 @@ func (s *store) whole(groups []*group, opt Options, a *files.Account) ([]*group,
 		}
 		switch {
 		case opt.Parts[g.part] == string(files.Ignore):
-			a.Leave(g.part)
+			out = append(out, g)
 		case named && g.part == "":
 			for _, n := range slices.Concat(g.samples, g.labels) {
 				a.Skip("arrays beside those of the parts", path.Base(n))
