@@ -68,7 +68,7 @@ func (o *Options) samplesFirst(v *values, count int, a *files.Account) (*values,
 	case byFlag && v.dims[strings.IndexByte(o.Layout, 'N')] != count, !first && v.dims[last] != count:
 		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v for %d labels", files.ErrFormat, v.dims, count), Hint: shapesHint}
 	case byFlag && o.Layout[0] == 'N', !byFlag && first:
-		if !byFlag && v.dims[last] == count && last > 1 {
+		if !byFlag && v.dims[last] == count {
 			a.Assume("layout", "--layout", "%s: the first axis counts the samples", v.words())
 		}
 		return v, nil
