@@ -155,15 +155,20 @@ func (c *contents) inspect(ds *Dataset) {
 	row := make([]float32, ds.Task.Shape.Size())
 	flat, n := 0, len(ds.Train.Labels())
 	var sum, squares float64
+	most := float32(0)
 	for i := range n {
 		ds.Train.Read(i, row)
 		if slices.Min(row) == slices.Max(row) {
 			flat++
 		}
+		most = max(most, slices.Max(row))
 		for _, v := range row {
 			sum += float64(v)
 			squares += float64(v) * float64(v)
 		}
+	}
+	if tested := brightest(ds.Test, row); ds.Test != nil && tested < .25 && tested*4 < most {
+		c.account.Warn("dark", "--white", "no value to test with is above %.3g of white: its images are dark", tested)
 	}
 	count := float64(n * len(row))
 	mean := sum / count
@@ -172,4 +177,16 @@ func (c *contents) inspect(ds *Dataset) {
 	} else if flat > 0 {
 		c.account.Warn("flat-images", "", "%d of %d images are of one color", flat, n)
 	}
+}
+
+// brightest is the largest value of all samples; row is for one of them.
+func brightest(src Source, row []float32) (most float32) {
+	if src == nil {
+		return 0
+	}
+	for i := range src.Labels() {
+		src.Read(i, row)
+		most = max(most, slices.Max(row))
+	}
+	return most
 }

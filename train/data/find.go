@@ -96,13 +96,16 @@ func (f *finder) file(tree *files.Tree, name string, kind files.Kind) (*contents
 		}
 		return nil, notNamed(tree, name)
 	case files.Matlab:
-		return f.arrays(array.Matlab(tree, name, f.arrayOptions(f.want), f.account))
+		train, test, err := array.Matlab(tree, name, f.arrayOptions(f.want), f.account)
+		f.upright(name, train, test)
+		return f.arrays(train, test, err)
 	case files.Parquet:
 		p, err := f.parquet(tree, name, nil)
 		return &contents{kind: "Parquet table", train: p}, err
 	case files.Text:
 		if slices.Contains(tableEndings, ext) {
 			p, err := table.File(tree, name, f.tableOptions(f.task), f.account)
+			f.upright(name, p)
 			return &contents{kind: "table", train: p}, err
 		}
 	case files.Pickle:
