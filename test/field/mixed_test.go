@@ -65,3 +65,27 @@ func TestEMNISTIsUprightInEveryForm(t *testing.T) {
 		{name: "a table of another name", files: map[string][]byte{"letters-train.csv": []byte(text.String())}, path: "letters-train.csv", r: label, task: task, y: []int{0, 1, 2}},
 	})
 }
+
+// Rows become images row by row: columns in another order would shuffle them.
+func TestColumnsOfPixelsAreInTheirOrder(t *testing.T) {
+	task := imageTask(data.Shape{C: 1, H: 2, W: 6}, "a", "b")
+	table := func(names ...string) map[string][]byte {
+		return csv(strings.Join(append(names, "label"), ",") + "\n0,10,20,30,40,50,60,70,80,90,100,255,a\n" + "255,0,0,0,0,0,0,0,0,0,0,1,b\n")
+	}
+	var pixels, grid, turned []string
+	for i := range 12 {
+		pixels = append(pixels, fmt.Sprint("pixel", i))
+		grid = append(grid, fmt.Sprintf("%dx%d", i/6+1, i%6+1))
+		turned = append(turned, fmt.Sprintf("%dx%d", i%2+1, i/2+1))
+	}
+	sorted := append([]string{pixels[0], pixels[1], pixels[10], pixels[11]}, pixels[2:10]...)
+	want := rows(greys(0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 255), greys(255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1))
+	walk(t, []fieldCase{
+		{name: "counted", files: table(pixels...), task: task, train: want},
+		{name: "by row and column", files: table(grid...), task: task, train: want},
+		{name: "sorted by letter", files: table(sorted...), task: task, refused: "pixel11 comes before pixel2"},
+		{name: "sorted by letter, accepted", files: table(sorted...), task: task, r: data.Reading{Accept: []string{"pixel-order"}}, train: want},
+		{name: "column by column", files: table(turned...), task: task, refused: "2x1 comes before 1x2"},
+		{name: "of a table", files: table(sorted...), shape: data.Shape{C: 1, H: 1, W: 12}},
+	})
+}

@@ -38,21 +38,6 @@ func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
 	return ds, nil
 }
 
-// planes brings rows of a table to the planes of colored images, which the task
-// wants: the order within all rows is one.
-func (c *contents) planes(task *Task, r Reading) error {
-	opt := r.arrayOptions(task.Shape)
-	for _, p := range []*files.Part{c.train, c.test} {
-		if p == nil || len(p.Dims) != 1 || task.Shape.C < 2 || p.Size() != task.Shape.Size() {
-			continue
-		}
-		if err := opt.Planes(p, c.account); err != nil {
-			return files.Named(c.path, err)
-		}
-	}
-	return nil
-}
-
 // checkKnown refuses well-known data under another well-known task.
 func (c *contents) checkKnown(task *Task) error {
 	switch {
