@@ -53,6 +53,9 @@ func TestPartsAreKnownByNamesInAnyCase(t *testing.T) {
 			return f
 		}(), r: data.Reading{Parts: map[string]string{"extra": "train"}}, train: shown(9, 1, 2)},
 		fieldCase{name: "a part that is not there", files: three, r: data.Reading{Parts: map[string]string{"nope": "train"}}, refused: "there is no part"},
+		fieldCase{name: "pictures to test with beside classes", files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2), "test/1.png": pic(3)}, classes: []string{"a", "b", "test"}, train: shown(1, 2, 3), notes: []string{"part-as-class"}, says: "--part test=ignore"},
+		fieldCase{name: "pictures to test with beside classes, left out", files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2), "test/1.png": pic(3)}, r: data.Reading{Parts: map[string]string{"test": "ignore"}}, classes: []string{"a", "b"}, train: shown(1, 2)},
+		fieldCase{name: "pictures to test with beside classes, asked for", files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2), "test/1.png": pic(3)}, r: data.Reading{Parts: map[string]string{"test": "test"}}, refused: "no folders of classes"},
 		fieldCase{name: "a test part without classes", files: map[string][]byte{"train/a/1.png": pic(1), "train/b/1.png": pic(2), "test/1.png": pic(3)}, train: shown(1, 2), testY: []int{}, notes: []string{"part-unlabeled"}},
 	)
 	walk(t, cases)
