@@ -112,7 +112,7 @@ func TestPartsAreKnownInTablesAndArrays(t *testing.T) {
 		fieldCase{name: "columns to test with in another order", files: map[string][]byte{"train.csv": table(1, 2), "test.csv": []byte("label,g,f\nb,4,3\na,5,4\n")}, train: x(1, 2), test: x(3, 4), testY: []int{1, 0}},
 		fieldCase{name: "a column less to test with", files: map[string][]byte{"train.csv": table(1, 2), "test.csv": []byte("f,label\n1,a\n2,b\n")}, refused: "(g)"},
 		fieldCase{name: "a column more to test with", files: map[string][]byte{"train.csv": table(1, 2), "test.csv": []byte("f,h,g,label\n3,0,4,a\n4,0,5,b\n")}, test: x(3, 4), notes: []string{"column-extra"}},
-		fieldCase{name: "fields in another number, without names", files: map[string][]byte{"train.csv": []byte("1,2,a\n2,3,b\n"), "test.csv": []byte("1,a\n2,b\n")}, refused: "fields"},
+		fieldCase{name: "fields in another number, without names", files: map[string][]byte{"train.csv": []byte("1,2,a\n2,3,b\n"), "test.csv": []byte("1,a\n2,b\n")}, refused: "the column of the labels is not there"},
 	)
 	walk(t, cases)
 }
