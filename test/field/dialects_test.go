@@ -154,3 +154,13 @@ func TestMarksInNumbersAreToldOrRefused(t *testing.T) {
 		refuse("no mark", "a;b;label\n1;2;x\n3;4;y\n", ";", "want . or ,"),
 	})
 }
+
+// Separators are not mistaken for decimal commas, wherever the words stand.
+func TestDecimalCommasAreNoSeparators(t *testing.T) {
+	want := rows([]float32{3.66, 6.37}, []float32{4.5, 6.1}, []float32{-1.25, 2})
+	text := "3,66;cat;6,37\n4,5;dog;6,1\n-1,25;cat;2\n"
+	for name, separator := range map[string]string{"semicolons": ";", "tabs": "\t", "pipes": "|", "blanks": " "} {
+		one := fieldCase{files: csv(strings.ReplaceAll(text, ";", separator)), train: want, y: []int{0, 1, 0}, classes: []string{"cat", "dog"}}
+		t.Run(name, func(t *testing.T) { one.check(t) })
+	}
+}

@@ -93,7 +93,8 @@ func TestPicturesAreKnownByTheirContent(t *testing.T) {
 		{name: "a page of an error for a picture", files: map[string][]byte{"a/1.png": ft.PNG(grey), "b/1.png": ft.PNG(grey), "b/2.jpg": []byte("<html>404 not found</html>")}, refused: "b/2.jpg"},
 		{name: "that page accepted", files: map[string][]byte{"a/1.png": ft.PNG(grey), "b/1.png": ft.PNG(grey), "b/2.jpg": []byte("<html>404 not found</html>")},
 			r: data.Reading{Accept: []string{"unreadable-pictures"}}, train: rows(x, x), says: "b/2.jpg"},
-		{name: "signed samples", files: map[string][]byte{"a/1.tif": signedTIFF(), "b/1.tif": signedTIFF()}, refused: "signed"},
+		{name: "signed samples", files: map[string][]byte{"a/1.tif": signedTIFF(), "b/1.tif": signedTIFF()}, refused: "sample format"},
+		{name: "bits in reverse", files: map[string][]byte{"a/1.tif": reversedTIFF(), "b/1.tif": reversedTIFF()}, refused: "bits in reverse order"},
 		{name: "compressed", files: map[string][]byte{"a/1.png.gz": ft.Gzip(ft.PNG(grey)), "b/1.bmp.gz": ft.Gzip(encodeBMP(grey))}, train: rows(x, x)},
 	})
 }
@@ -114,6 +115,16 @@ func signedTIFF() []byte {
 	out := append(bytes.Clone(b[:len(b)-4]), 0x53, 1, 3, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0)
 	out[at]++
 	return out
+}
+
+// reversedTIFF says that the bits of a byte are in reverse order.
+func reversedTIFF() []byte {
+	b := ft.TIFF(2, 2, 1, 8, 1, wide(0, 50, 100, 200))
+	at := int(b[4]) | int(b[5])<<8
+	behind := at + 2 + 12*5 // the tags up to 262
+	out := append(bytes.Clone(b[:behind]), 10, 1, 3, 0, 1, 0, 0, 0, 2, 0, 0, 0)
+	out[at]++
+	return append(out, b[behind:]...)
 }
 
 // Old: only files directly in a class folder were read.

@@ -53,6 +53,9 @@ func TestPartsAreKnownByNamesInAnyCase(t *testing.T) {
 			return f
 		}(), r: data.Reading{Parts: map[string]string{"extra": "train"}}, train: shown(9, 1, 2)},
 		fieldCase{name: "a part that is not there", files: three, r: data.Reading{Parts: map[string]string{"nope": "train"}}, refused: "there is no part"},
+		fieldCase{name: "pictures to test with beside classes", files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2), "test/1.png": pic(3)}, classes: []string{"a", "b", "test"}, train: shown(1, 2, 3), notes: []string{"part-as-class"}, says: "--part test=ignore"},
+		fieldCase{name: "pictures to test with beside classes, left out", files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2), "test/1.png": pic(3)}, r: data.Reading{Parts: map[string]string{"test": "ignore"}}, classes: []string{"a", "b"}, train: shown(1, 2)},
+		fieldCase{name: "pictures to test with beside classes, asked for", files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2), "test/1.png": pic(3)}, r: data.Reading{Parts: map[string]string{"test": "test"}}, refused: "no folders of classes"},
 		fieldCase{name: "a test part without classes", files: map[string][]byte{"train/a/1.png": pic(1), "train/b/1.png": pic(2), "test/1.png": pic(3)}, train: shown(1, 2), testY: []int{}, notes: []string{"part-unlabeled"}},
 	)
 	walk(t, cases)
@@ -109,7 +112,7 @@ func TestPartsAreKnownInTablesAndArrays(t *testing.T) {
 		fieldCase{name: "columns to test with in another order", files: map[string][]byte{"train.csv": table(1, 2), "test.csv": []byte("label,g,f\nb,4,3\na,5,4\n")}, train: x(1, 2), test: x(3, 4), testY: []int{1, 0}},
 		fieldCase{name: "a column less to test with", files: map[string][]byte{"train.csv": table(1, 2), "test.csv": []byte("f,label\n1,a\n2,b\n")}, refused: "(g)"},
 		fieldCase{name: "a column more to test with", files: map[string][]byte{"train.csv": table(1, 2), "test.csv": []byte("f,h,g,label\n3,0,4,a\n4,0,5,b\n")}, test: x(3, 4), notes: []string{"column-extra"}},
-		fieldCase{name: "fields in another number, without names", files: map[string][]byte{"train.csv": []byte("1,2,a\n2,3,b\n"), "test.csv": []byte("1,a\n2,b\n")}, refused: "fields"},
+		fieldCase{name: "fields in another number, without names", files: map[string][]byte{"train.csv": []byte("1,2,a\n2,3,b\n"), "test.csv": []byte("1,a\n2,b\n")}, refused: "the column of the labels is not there"},
 	)
 	walk(t, cases)
 }

@@ -168,6 +168,7 @@ func TestPicturesOfSixteenBitsKeepWhatTheyUse(t *testing.T) {
 	cases = append(cases,
 		fieldCase{name: "color of 12", files: map[string][]byte{"a/1.tif": ft.TIFF(2, 2, 3, 16, 1, rgb), "b/1.tif": ft.TIFF(2, 2, 3, 16, 1, rgb)}, train: rows(planes[:], planes[:]), says: "white is 4095"},
 		fieldCase{name: "beside 8 bits", files: map[string][]byte{"a/1.png": deepPNG(2, 2, third...), "b/1.png": ft.PNG(ft.Grey(2, 2, 0, 85, 170, 255))}, train: rows(x, x), says: "white is 65535"},
+		fieldCase{name: "resampled, of 12", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 4095, 4095, 0), "b/1.png": deepPNG(5, 5, make([]uint16, 25)...)}, r: data.Reading{Resize: true}, draft: data.Task{Shape: data.Shape{C: 1, H: 7, W: 7}}, says: "white is 4095"},
 		fieldCase{name: "of no usual range", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 100, 200, 400), "b/1.png": deepPNG(2, 2, 0, 100, 200, 400)}, refused: "--white"},
 		fieldCase{name: "nearly black", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 1, 2, 3), "b/1.png": deepPNG(2, 2, 3, 2, 1, 0)}, says: "all images are dark"},
 	)

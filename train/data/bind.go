@@ -42,21 +42,6 @@ func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
 	return ds, nil
 }
 
-// planes brings rows of a table to the planes of colored images, which the task
-// wants: the order within all rows is one.
-func (c *contents) planes(task *Task, r Reading) error {
-	opt := r.arrayOptions(task.Shape)
-	for _, p := range []*files.Part{c.train, c.test} {
-		if p == nil || len(p.Dims) != 1 || task.Shape.C < 2 || p.Size() != task.Shape.Size() {
-			continue
-		}
-		if err := opt.Planes(p, c.account); err != nil {
-			return files.Named(c.path, err)
-		}
-	}
-	return nil
-}
-
 // checkKnown refuses well-known data under another well-known task.
 func (c *contents) checkKnown(task *Task) error {
 	switch {
@@ -174,15 +159,20 @@ func (c *contents) inspect(ds *Dataset, seen ranges) {
 	row := make([]float32, ds.Task.Shape.Size())
 	flat, n := 0, len(ds.Train.Labels())
 	var sum, squares float64
+	most := float32(0)
 	for i := range n {
 		ds.Train.Read(i, row)
 		if slices.Min(row) == slices.Max(row) {
 			flat++
 		}
+		most = max(most, slices.Max(row))
 		for _, v := range row {
 			sum += float64(v)
 			squares += float64(v) * float64(v)
 		}
+	}
+	if tested := brightest(ds.Test, row); ds.Test != nil && tested < .25 && tested*4 < most {
+		c.account.Warn("dark", "--white", "no value to test with is above %.3g of white: its images are dark", tested)
 	}
 	count := float64(n * len(row))
 	mean := sum / count
@@ -191,4 +181,16 @@ func (c *contents) inspect(ds *Dataset, seen ranges) {
 	} else if flat > 0 {
 		c.account.Warn("flat-images", "", "%d of %d images are of one color", flat, n)
 	}
+}
+
+// brightest is the largest value of all samples; row is for one of them.
+func brightest(src Source, row []float32) (most float32) {
+	if src == nil {
+		return 0
+	}
+	for i := range src.Labels() {
+		src.Read(i, row)
+		most = max(most, slices.Max(row))
+	}
+	return most
 }

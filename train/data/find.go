@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -99,13 +100,16 @@ func (f *finder) file(tree *files.Tree, name string, kind files.Kind) (*contents
 		}
 		return nil, notNamed(tree, name)
 	case files.Matlab:
-		return f.arrays(array.Matlab(tree, name, f.arrayOptions(f.want), f.account))
+		train, test, err := array.Matlab(tree, name, f.arrayOptions(f.want), f.account)
+		f.upright(name, train, test)
+		return f.arrays(train, test, err)
 	case files.Parquet:
 		p, err := f.parquet(tree, name, nil)
 		return &contents{kind: "Parquet table", train: p}, err
 	case files.Text:
 		if slices.Contains(tableEndings, ext) {
 			p, err := table.File(tree, name, f.tableOptions(f.task), f.account)
+			f.upright(name, p)
 			return &contents{kind: "table", train: p}, err
 		}
 	case files.Pickle:
@@ -145,12 +149,25 @@ func (f *finder) archive(tree *files.Tree, name string, kind files.Kind) (*conte
 	if err != nil {
 		return nil, err
 	}
-	c, err := f.folder(inner, ".", 0)
+	c, err := (*contents)(nil), isOffice(inner)
+	if err == nil {
+		c, err = f.folder(inner, ".", 0)
+	}
 	if err = errors.Join(err, inner.Close()); err != nil {
 		return nil, err
 	}
 	c.kind += " in a " + string(kind)
 	return c, nil
+}
+
+// isOffice refuses files of office programs, which are zip archives.
+func isOffice(tree *files.Tree) error {
+	for _, name := range []string{"[Content_Types].xml", "META-INF/manifest.xml"} {
+		if _, err := fs.Stat(tree, name); err == nil {
+			return &files.Error{Path: tree.Path, Place: files.Whole, Err: fmt.Errorf("%w: a spreadsheet or another file of an office program", files.ErrFormat), Hint: "save the table as CSV"}
+		}
+	}
+	return nil
 }
 
 // oneOfMany reads the IDX or CIFAR files beside one of them.

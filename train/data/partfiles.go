@@ -60,6 +60,9 @@ func (f *finder) partFiles(tree *files.Tree, found []string) (*contents, error) 
 			if err != nil {
 				return nil, err
 			}
+			if c.train != nil && (c.train.Columns == nil) != (p.Columns == nil) {
+				f.account.Warn("parts-mixed", "", "the parts lie in files of different kinds: values are taken in the order that each has")
+			}
 			c.kind, p.Name = kind+" of parts", part
 			if *into == nil {
 				*into = p
@@ -83,12 +86,16 @@ func (f *finder) onePart(tree *files.Tree, name string, like *files.Part) (p *fi
 	if err != nil {
 		return nil, "", err
 	}
+	if like != nil && like.Columns == nil {
+		like = nil
+	}
 	var test *files.Part
 	switch sniffed {
 	case files.Text:
 		opt := f.tableOptions(f.task)
 		opt.Like = like
 		p, err = table.File(tree, name, opt, f.account)
+		f.upright(name, p)
 		return p, "tables", err
 	case files.Parquet:
 		p, err = f.parquet(tree, name, like)

@@ -146,7 +146,7 @@ func IDX(tree *files.Tree, names []string, only string, opt Options, a *files.Ac
 		a.Count("IDX file (labels)")
 		p.Name = part
 		if strings.HasPrefix(strings.ToLower(set), "emnist") && len(p.Dims) == 2 {
-			upright(p)
+			Upright(p)
 			a.See("emnist", "EMNIST stores images on their side; they are turned upright")
 		}
 		if *into == nil {
@@ -202,11 +202,19 @@ func addNumbers(p *files.Part, numbers []byte) {
 	}
 }
 
-// upright exchanges the rows and columns of every image.
-func upright(p *files.Part) {
+// Upright exchanges the rows and columns of every image of one plane.
+func Upright(p *files.Part) {
 	h, w := p.Dims[0], p.Dims[1]
-	p.Bytes = permuted(p.Bytes, []int{len(p.Bytes) / (h * w), w, h}, []int{h * w, 1, w})
+	dims, strides := []int{p.Len(), w, h}, []int{h * w, 1, w}
+	p.Bytes, p.Floats, p.Doubles = turned(p.Bytes, dims, strides), turned(p.Floats, dims, strides), turned(p.Doubles, dims, strides)
 	p.Dims = []int{w, h}
+}
+
+func turned[T any](x []T, dims, strides []int) []T {
+	if x == nil {
+		return nil
+	}
+	return permuted(x, dims, strides)
 }
 
 func decodeIDXImages(r io.Reader) (dims []int, pixels []byte, count int, err error) {

@@ -67,8 +67,8 @@ func (o *Options) samplesFirst(v *values, count int, a *files.Account) (*values,
 		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v", files.ErrFormat, v.dims), Hint: shapesHint}
 	case byFlag && v.dims[strings.IndexByte(o.Layout, 'N')] != count, !first && v.dims[last] != count:
 		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v for %d labels", files.ErrFormat, v.dims, count), Hint: shapesHint}
-	case byFlag && o.Layout[0] == 'N', !byFlag && first:
-		if !byFlag && v.dims[last] == count && last > 1 {
+	case byFlag && o.Layout[0] == 'N', !byFlag && first && (v.dims[last] != count || o.fits(v.dims[1:]) || !o.fits(v.dims[:last])):
+		if !byFlag && v.dims[last] == count {
 			a.Assume("layout", "--layout", "%s: the first axis counts the samples", v.words())
 		}
 		return v, nil
@@ -81,6 +81,20 @@ func (o *Options) samplesFirst(v *values, count int, a *files.Account) (*values,
 		axes = append(axes, i)
 	}
 	return v.transposed(axes), nil
+}
+
+// fits reports whether samples of some dimensions can have the shape that is wanted.
+func (o *Options) fits(d []int) bool {
+	want := o.Want
+	switch len(d) {
+	case 1:
+		return want[0]*want[1]*want[2] == d[0]
+	case 2:
+		return want == [3]int{1, d[0], d[1]}
+	case 3:
+		return want == [3]int(d) || want == [3]int{d[2], d[0], d[1]}
+	}
+	return false
 }
 
 // rows are samples of one axis each: features, or pixels of an image whose shape

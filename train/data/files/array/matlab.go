@@ -2,9 +2,6 @@ package array
 
 import (
 	"io"
-	"path"
-	"slices"
-	"strings"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/mat"
@@ -38,15 +35,5 @@ func Matlab(tree *files.Tree, name string, opt Options, a *files.Account) (train
 		}
 	}
 	a.Count("MATLAB file")
-	train, test, err = inMemory(tree.At(name), "MATLAB file", all).parts(opt, a)
-	if err == nil && strings.Contains(strings.ToLower(path.Base(name)), "emnist") {
-		for _, p := range []*files.Part{train, test} {
-			if p != nil && p.Bytes != nil && slices.Equal(p.Dims, []int{784}) {
-				p.Dims = []int{28, 28}
-				upright(p)
-				a.See("emnist", "EMNIST stores images on their side; they are turned upright")
-			}
-		}
-	}
-	return train, test, err
+	return inMemory(tree.At(name), "MATLAB file", all).parts(opt, a)
 }

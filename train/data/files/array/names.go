@@ -31,6 +31,16 @@ var roleWords = map[string]string{
 // of as it is spelt there, empty where it names none.
 func roleOf(name string) (role, part string) {
 	words := splitWords(name)
+	if i := strings.LastIndexByte(name, '.'); i >= 0 { // a field of a struct of MATLAB
+		for _, w := range splitWords(name[:i]) {
+			if part == "" && files.PartOf(w) != "" {
+				part = w
+			}
+		}
+		if part != "" {
+			words = splitWords(name[i+1:])
+		}
+	}
 	var rest []string
 	for _, w := range words {
 		if part == "" && files.PartOf(w) != "" && len(words) > 1 {

@@ -21,9 +21,12 @@ func Pickled(tree *files.Tree, name string, opt Options, a *files.Account) (trai
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := named(v)
+	all, passed, err := named(v)
 	if err != nil {
 		return nil, nil, files.Named(tree.At(name), err)
+	}
+	for _, key := range passed {
+		a.Skip("values of the dict that are no arrays", key)
 	}
 	a.Count("Python pickle")
 	return inMemory(tree.At(name), "Python pickle", all).parts(opt, a)
@@ -39,24 +42,26 @@ func unpickle(tree *files.Tree, name string) (v any, err error) {
 
 const pickleHint = "want a dict of arrays by name, or pairs of samples and labels"
 
-// named lists the arrays of an unpickled value.
-func named(v any) ([]*values, error) {
-	var out []*values
+// named lists the arrays of an unpickled value, and the names of what is none.
+func named(v any) (out []*values, passed []string, err error) {
 	if d, ok := v.(*pickle.Dict); ok {
 		for i, key := range d.Keys {
 			name, ok := textKey(key)
 			if !ok {
+				passed = append(passed, fmt.Sprint(key))
 				continue
 			}
 			one, err := valuesIn(name, d.Values[i])
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			if one != nil {
-				out = append(out, one)
+			if one == nil {
+				passed = append(passed, name)
+				continue
 			}
+			out = append(out, one)
 		}
-		return out, nil
+		return out, passed, nil
 	}
 	pairs := items(v)
 	if len(pairs) == 2 && len(items(pairs[0])) != 2 {
@@ -72,18 +77,18 @@ func named(v any) ([]*values, error) {
 		for j, role := range []string{"x", "y"} {
 			one, err := valuesIn(role+part, pair[j])
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if one == nil {
-				return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: item %d of pair %d is no array", files.ErrFormat, j, i), Hint: pickleHint}
+				return nil, nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: item %d of pair %d is no array", files.ErrFormat, j, i), Hint: pickleHint}
 			}
 			out = append(out, one)
 		}
 	}
 	if parts == nil {
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: a pickle of other things", files.ErrFormat), Hint: pickleHint}
+		return nil, nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: a pickle of other things", files.ErrFormat), Hint: pickleHint}
 	}
-	return out, nil
+	return out, passed, nil
 }
 
 // items are those of a list or tuple; nil of anything else.
@@ -204,7 +209,7 @@ func (f *CIFARFiles) addPickle(p *files.Part, v any, numbers []byte) ([]byte, er
 	wrong := func(format string, args ...any) error {
 		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %s", files.ErrFormat, fmt.Sprintf(format, args...)), Hint: "want a dict of data, [N, 3072] bytes, and " + f.layout.key}
 	}
-	all, err := named(v)
+	all, _, err := named(v)
 	if err != nil {
 		return nil, err
 	}

@@ -174,7 +174,7 @@ func (s *settings) appendTo(p *files.Part, content []byte) error {
 	if pages(f.kind, content) > 1 {
 		s.paged++
 	}
-	frame := image.Rect(0, 0, s.width, s.height)
+	frame, from := image.Rect(0, 0, s.width, s.height), len(p.Floats)
 	var background image.Image = image.NewUniform(s.background)
 	switch {
 	case s.deep && s.channels == 1:
@@ -204,7 +204,35 @@ func (s *settings) appendTo(p *files.Part, content []byte) error {
 			}
 		}
 	}
+	if s.deep && img.Bounds().Size() != frame.Size() {
+		limit(p.Floats[from:], img, background)
+	}
 	return nil
+}
+
+// limit takes back what resampling put beyond the brightest pixel: where less than
+// all bits are used, the range tells what white is.
+func limit(values []float32, img, background image.Image) {
+	most, b := uint32(0), img.Bounds()
+	brighter := func(c color.Color) {
+		r, g, b, _ := c.RGBA()
+		most = max(most, r, g, b)
+	}
+	open := false
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			c := img.At(x, y)
+			_, _, _, a := c.RGBA()
+			open = open || a != 0xffff
+			brighter(c)
+		}
+	}
+	if open {
+		brighter(background.At(0, 0))
+	}
+	for i, v := range values {
+		values[i] = min(v, float32(most))
+	}
 }
 
 // paint fills a canvas with the background and the picture over it.

@@ -59,6 +59,7 @@ type scan struct {
 	found   []picture
 	below   int // pictures in folders below that of their class
 	refused int // pictures of formats that are not read
+	ignored []string
 }
 
 // Folder reads pictures from a folder that has a folder for each class, alone or
@@ -130,13 +131,36 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 		if len(others) == 0 && len(parts) > 0 && !hasTrain {
 			return nil, nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %s hold no folders of classes", files.ErrFormat, files.Joined(names)), Hint: "put the pictures of each class into a folder of its name"}
 		}
-		return []partDir{{"", dir}}, map[string]files.Use{"": files.Train}, nil
+		return []partDir{{"", dir}}, map[string]files.Use{"": files.Train}, s.asClasses(parts, asked)
 	}
 	uses, err := files.Uses(names, asked, s.account)
 	for _, f := range others {
 		s.account.Warn("beside-parts", "--part "+path.Base(f)+"=train", "folder %s beside the parts is not used", path.Base(f))
 	}
 	return parts, uses, err
+}
+
+// asClasses takes folders that are called like parts, and hold no classes, for
+// classes; but those that are to be ignored.
+func (s *scan) asClasses(parts []partDir, asked map[string]string) error {
+	for _, p := range parts {
+		use := ""
+		for name, u := range asked {
+			if strings.EqualFold(name, p.name) {
+				use = u
+			}
+		}
+		switch {
+		case use == string(files.Ignore):
+			s.ignored = append(s.ignored, p.dir)
+			s.account.See("part-ignored", "folder %s is left out, as asked", p.name)
+		case use != "":
+			return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: folder %s holds no folders of classes", files.ErrFormat, p.name), Hint: "put the pictures of each class into a folder of its name, or leave the folder out with --part " + p.name + "=ignore"}
+		default:
+			s.account.Warn("part-as-class", "--part "+p.name+"=ignore", "folder %s is taken for a class, as it holds pictures and no folders of classes", p.name)
+		}
+	}
+	return nil
 }
 
 // partFolders sorts folders into those of parts and others. Longer names count only
@@ -218,6 +242,9 @@ func (s *scan) classes(dir, part string, test bool) error {
 		}
 	}
 	for _, f := range folders {
+		if slices.Contains(s.ignored, f) {
+			continue
+		}
 		before := len(s.found)
 		if err := s.class(f, path.Base(f), part, 0); err != nil {
 			return err

@@ -50,36 +50,26 @@ func eachTIFF(b []byte, do func(directory []byte, order binary.ByteOrder) bool) 
 	}
 }
 
-// checkTIFF refuses what the decoder would take for something else: samples that
-// are signed or floats, and bits in reverse.
+// checkTIFF refuses bits in reverse, which the decoder heeds in two compressions
+// alone.
 func checkTIFF(b []byte) (err error) {
 	const (
 		tagCompression = 259
 		tagFillOrder   = 266
-		tagFormat      = 339
-		ccitt          = 4 // the compressions up to it heed the order of bits
+		ccittFirst     = 2
+		ccittLast      = 4
 	)
 	eachTIFF(b, func(directory []byte, order binary.ByteOrder) bool {
 		compression, fill := uint16(1), uint16(1)
 		for ; len(directory) >= 12; directory = directory[12:] {
-			v := order.Uint16(directory[8:])
-			if n := order.Uint32(directory[4:]); n > 2 { // the values lie elsewhere
-				if at := uint64(order.Uint32(directory[8:])); at+2 <= uint64(len(b)) {
-					v = order.Uint16(b[at:])
-				}
-			}
-			switch order.Uint16(directory) {
+			switch v := order.Uint16(directory[8:]); order.Uint16(directory) {
 			case tagCompression:
 				compression = v
 			case tagFillOrder:
 				fill = v
-			case tagFormat:
-				if v != 1 && v != 4 {
-					err = fmt.Errorf("%w: samples are %s", files.ErrFormat, map[bool]string{true: "signed", false: "floats"}[v == 2])
-				}
 			}
 		}
-		if fill == 2 && (compression < 2 || compression > ccitt) {
+		if fill == 2 && (compression < ccittFirst || compression > ccittLast) {
 			err = fmt.Errorf("%w: bits in reverse order", files.ErrFormat)
 		}
 		return false

@@ -9,6 +9,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -199,6 +200,29 @@ func FuzzImage(f *testing.F) {
 		p := &files.Part{}
 		if err := s.appendTo(p, b); err == nil && len(p.Bytes) != 16*s.channels {
 			t.Errorf("%d values", len(p.Bytes))
+		}
+	})
+}
+
+// FuzzFormats reads any bytes as a picture of each format, in a set of pictures.
+func FuzzFormats(f *testing.F) {
+	p := randomPixels(rand.New(rand.NewPCG(1, 1)), 3, 4, 5, 255)
+	for seed := range uint64(24) {
+		_, b := p.encode(rand.New(rand.NewPCG(seed, 2)), seed%4 == 0)
+		f.Add(b)
+	}
+	f.Add(filestest.WebP(3, 4, [4]byte{1, 2, 3, 255}, [4]byte{9, 8, 7, 0}, make([]bool, 12), 6))
+	f.Add(filestest.GreyAlphaPNG(2, 1, 1, 2, 3, 4))
+	f.Add(filestest.TIFF(2, 2, 4, 16, 3, make([]uint16, 16)))
+	good := greyPNG(4, 5)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		facts, err := readFacts(b)
+		if err != nil || facts.width*facts.height > 1<<14 || pages(facts.kind, b) < 1 {
+			return // slow, not wrong
+		}
+		p, err := Encoded([]string{"a", "b"}, []string{"x", "y"}, [][]byte{good, b}, Options{Height: 4, Width: 5, Resize: true}, &files.Account{Accept: []string{"unreadable-pictures"}})
+		if err == nil {
+			filestest.CheckPart(t, p)
 		}
 	})
 }

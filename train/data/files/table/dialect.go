@@ -133,6 +133,41 @@ func (d *dialect) choose(sample []string, asked byte) {
 			return
 		}
 	}
+	for _, s := range []byte(";\t| ") {
+		if d.separator == ',' && commasInNumbers(sample, s) {
+			d.separator = s
+			d.fields, _ = rate(sample, s)
+		}
+	}
+}
+
+// commasInNumbers reports whether under a separator all rows have as many fields,
+// and commas stand in numbers alone: there they are decimal.
+func commasInNumbers(sample []string, s byte) bool {
+	commas, fields := 0, 0
+	for i, line := range sample {
+		row := split(line, s)
+		if i == 0 {
+			continue // may be names
+		}
+		if fields == 0 {
+			fields = len(row)
+		}
+		if len(row) != fields || fields < 2 {
+			return false
+		}
+		for _, text := range row {
+			quoted := strings.HasPrefix(strings.TrimSpace(text), `"`)
+			switch {
+			case quoted || !strings.Contains(text, ","):
+			case !isNumber(text) || strings.HasSuffix(strings.TrimSpace(text), ","):
+				return false
+			default:
+				commas++
+			}
+		}
+	}
+	return commas > 0
 }
 
 // rate is the number of fields in most lines under a separator, and how well it
@@ -157,12 +192,14 @@ func rate(sample []string, s byte) (fields int, score float64) {
 				if text = unquote(text); isNumber(text) && (s != ',' || !strings.Contains(text, ",")) {
 					numbers++
 				}
-				all++
+				if text != "" {
+					all++
+				}
 			}
 		}
 	}
 	share := float64(counts[fields]) / float64(len(sample))
-	return fields, share * (0.2 + float64(numbers)/float64(all))
+	return fields, share * (0.2 + float64(numbers)/float64(max(all, 1)))
 }
 
 // split takes a line apart; a separator between quotation marks is none. Blanks

@@ -83,7 +83,7 @@ func (h *head) fit(first, second []string) []string {
 	if second == nil || len(first) != len(second)-1 || slices.ContainsFunc(first, isNumber) {
 		return first
 	}
-	if strings.TrimSpace(second[len(second)-1]) == "" {
+	if strings.TrimSpace(second[len(second)-1]) == "" && first[len(first)-1] != "" {
 		return append(slices.Clone(first), "") // a separator at the end of every row
 	}
 	h.rowName = true
