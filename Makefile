@@ -1,7 +1,7 @@
 # One set of build flags everywhere, so that the build cache is shared.
 export CGO_ENABLED = 0
 
-.PHONY: build test ci arm bench benchmarks fuzz race demo kip coresets study fedd3 att
+.PHONY: build test ci arm bench benchmarks fuzz race golden demo kip coresets study fedd3 att
 
 build: ## the program, stripped, in bin/
 	go build -trimpath -ldflags "-s -w" -o bin/distillmesh ./cmd/distillmesh
@@ -60,6 +60,9 @@ fuzz: ## each decoder of foreign bytes for a while
 			echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; \
 	done
+
+golden: ## sets, models and documents beside those written down (minutes; MNIST's need DISTILLMESH_DATA)
+	go run ./test/golden
 
 race: ## with the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 1h ./cmd/... ./configs/... ./distill/... ./node/... ./p2p/... ./train/...
