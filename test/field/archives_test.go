@@ -53,7 +53,8 @@ func tarLikeTar(content map[string][]byte, linked bool) []byte {
 			continue
 		}
 		first[string(content[name])] = name
-		w.WriteHeader(&tar.Header{Name: "./" + name, Mode: 0o644, Size: int64(len(content[name])), Typeflag: tar.TypeReg, Format: tar.FormatGNU})
+		w.WriteHeader(&tar.Header{Name: "./" + name, Mode: 0o644, Size: int64(len(content[name])),
+			Typeflag: tar.TypeReg, Format: tar.FormatGNU})
 		w.Write(content[name])
 	}
 	w.Close()
@@ -65,17 +66,21 @@ func TestAnArchiveIsReadAsTheFolderInIt(t *testing.T) {
 	x, y := ft.Array("<f8", []int{4, 2}, ramp(8, 0, 1)), ft.Array("<i8", []int{4}, []float64{0, 1, 0, 1})
 	table := []byte("a,b,label\n1,2,x\n3,4,y\n5,6,x\n")
 	sets := map[string]map[string][]byte{
-		"pictures":          {"a/1.png": pic(1), "a/2.png": pic(1), "b/1.png": pic(2), "b/sub/2.png": pic(3)},
-		"pictures of parts": {"train/a/1.png": pic(1), "train/b/1.png": pic(1), "test/a/1.png": pic(3), "test/b/1.png": pic(4)},
-		"a table":           {"some.csv": table},
-		"tables of parts":   {"train.csv": table, "test.csv": []byte("label,b,a\nx,9,8\n")},
-		"arrays":            {"X.npy": x, "y.npy": y},
-		"an npz":            {"d.npz": ft.NPZ(map[string][]byte{"x": x, "y": y})},
-		"IDX":               merged(idxPair("train", []byte{0, 1, 2}, 2, 2), idxPair("t10k", []byte{0, 1}, 2, 2)),
-		"EMNIST":            idxPair("emnist-letters-train", []byte{1, 2, 3}, 2, 2),
-		"Parquet":           {"train.parquet": parquetFile([]abRow{{1, "a", 2, 3}, {4, "b", 5, 6}}), "test.parquet": parquetFile([]abRow{{7, "b", 8, 9}})},
-		"MATLAB":            {"d.mat": ft.Mat(ft.Matrix{Name: "X", Dims: []int{4, 2}, Values: ramp(8, 0, 1)}, ft.Matrix{Name: "y", Dims: []int{4, 1}, Values: []float64{0, 1, 0, 1}})},
-		"a pickle":          {"d.pkl": ft.Pickle(ft.Dict{"x", ft.Nd{DType: "f8", Dims: []int{2, 2}, Values: ramp(4, 0, 1)}, "y", []any{1, 0}})},
+		"pictures": {"a/1.png": pic(1), "a/2.png": pic(1), "b/1.png": pic(2), "b/sub/2.png": pic(3)},
+		"pictures of parts": {"train/a/1.png": pic(1), "train/b/1.png": pic(1), "test/a/1.png": pic(3),
+			"test/b/1.png": pic(4)},
+		"a table":         {"some.csv": table},
+		"tables of parts": {"train.csv": table, "test.csv": []byte("label,b,a\nx,9,8\n")},
+		"arrays":          {"X.npy": x, "y.npy": y},
+		"an npz":          {"d.npz": ft.NPZ(map[string][]byte{"x": x, "y": y})},
+		"IDX":             merged(idxPair("train", []byte{0, 1, 2}, 2, 2), idxPair("t10k", []byte{0, 1}, 2, 2)),
+		"EMNIST":          idxPair("emnist-letters-train", []byte{1, 2, 3}, 2, 2),
+		"Parquet": {"train.parquet": parquetFile([]abRow{{1, "a", 2, 3}, {4, "b", 5, 6}}),
+			"test.parquet": parquetFile([]abRow{{7, "b", 8, 9}})},
+		"MATLAB": {"d.mat": ft.Mat(ft.Matrix{Name: "X", Dims: []int{4, 2}, Values: ramp(8, 0, 1)},
+			ft.Matrix{Name: "y", Dims: []int{4, 1}, Values: []float64{0, 1, 0, 1}})},
+		"a pickle": {"d.pkl": ft.Pickle(ft.Dict{"x",
+			ft.Nd{DType: "f8", Dims: []int{2, 2}, Values: ramp(4, 0, 1)}, "y", []any{1, 0}})},
 	}
 	for name, content := range sets {
 		t.Run(name, func(t *testing.T) {
@@ -86,13 +91,15 @@ func TestAnArchiveIsReadAsTheFolderInIt(t *testing.T) {
 			}
 			for file, b := range map[string][]byte{
 				"d.zip": ft.Zip(content), "d.tar": ft.Tar(content), "d.tar.gz": ft.Gzip(ft.Tar(content)), "d.tgz": ft.Gzip(tarLikeTar(content, false)), "linked.tar": tarLikeTar(content, true),
-				"wrapped.zip": ft.Zip(wrapped), "wrapped.tar": tarLikeTar(wrapped, true), "d.zip.gz": ft.Gzip(ft.Zip(content)), "none": ft.Zip(content),
+				"wrapped.zip": ft.Zip(wrapped), "wrapped.tar": tarLikeTar(wrapped,
+					true), "d.zip.gz": ft.Gzip(ft.Zip(content)), "none": ft.Zip(content),
 			} {
 				if got := fingerprint(t, fieldCase{files: map[string][]byte{file: b}, path: file}); got != want {
 					t.Errorf("%s is read otherwise", file)
 				}
 			}
-			if got := fingerprint(t, fieldCase{files: map[string][]byte{"in/d.zip": ft.Zip(content), "in/README.md": []byte("x")}, path: "in"}); got != want {
+			if got := fingerprint(t, fieldCase{files: map[string][]byte{"in/d.zip": ft.Zip(content),
+				"in/README.md": []byte("x")}, path: "in"}); got != want {
 				t.Error("a folder with the archive is read otherwise")
 			}
 		})
@@ -114,13 +121,21 @@ func TestWhatArchivesLackIsTold(t *testing.T) {
 	emptyClass := tarLikeTar(map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2), "c/x.txt": []byte("x")}, false)
 	whole := ft.Zip(map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2)})
 	walk(t, []fieldCase{
-		{name: "a hard link", files: map[string][]byte{"d.tar": link(tar.TypeLink, "a/1.png")}, path: "d.tar", train: shown(1, 2, 1)},
-		{name: "a hard link to nothing", files: map[string][]byte{"d.tar": link(tar.TypeLink, "a/9.png")}, path: "d.tar", refused: "a/9.png"},
-		{name: "a symbolic link", files: map[string][]byte{"d.tar": link(tar.TypeSymlink, "../a/1.png")}, path: "d.tar", train: shown(1, 2), says: "b/2.png"},
+		{name: "a hard link", files: map[string][]byte{"d.tar": link(tar.TypeLink, "a/1.png")}, path: "d.tar",
+			train: shown(1, 2, 1)},
+		{name: "a hard link to nothing", files: map[string][]byte{"d.tar": link(tar.TypeLink, "a/9.png")},
+			path: "d.tar", refused: "a/9.png"},
+		{name: "a symbolic link", files: map[string][]byte{"d.tar": link(tar.TypeSymlink, "../a/1.png")}, path: "d.tar",
+			train: shown(1, 2), says: "b/2.png"},
 		{name: "an empty class", files: map[string][]byte{"d.tar": emptyClass}, path: "d.tar", refused: "no picture"},
-		{name: "a cut zip", files: map[string][]byte{"d.zip": whole[:len(whole)-30]}, path: "d.zip", refused: "not a valid zip"},
-		{name: "a cut tar", files: map[string][]byte{"d.tar": link(tar.TypeLink, "a/1.png")[:1500]}, path: "d.tar", refused: "ends too early"},
-		{name: "a tar whose end is missing", files: map[string][]byte{"d.tar.gz": ft.Gzip(ft.Tar(map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2)}))[:120]}, path: "d.tar.gz", refused: "ends too early"},
-		{name: "an archive in an archive", files: map[string][]byte{"d.zip": ft.Zip(map[string][]byte{"e.zip": whole})}, path: "d.zip", refused: "e.zip"},
+		{name: "a cut zip", files: map[string][]byte{"d.zip": whole[:len(whole)-30]}, path: "d.zip",
+			refused: "not a valid zip"},
+		{name: "a cut tar", files: map[string][]byte{"d.tar": link(tar.TypeLink, "a/1.png")[:1500]}, path: "d.tar",
+			refused: "ends too early"},
+		{name: "a tar whose end is missing",
+			files: map[string][]byte{"d.tar.gz": ft.Gzip(ft.Tar(map[string][]byte{"a/1.png": pic(1),
+				"b/1.png": pic(2)}))[:120]}, path: "d.tar.gz", refused: "ends too early"},
+		{name: "an archive in an archive", files: map[string][]byte{"d.zip": ft.Zip(map[string][]byte{"e.zip": whole})},
+			path: "d.zip", refused: "e.zip"},
 	})
 }

@@ -176,7 +176,8 @@ func hintOf(err error) string {
 
 // tableTask is a task of named features.
 func tableTask(classes []string, features ...string) *data.Task {
-	task := data.Task{Name: "t", Classes: classes, Shape: data.Shape{C: 1, H: 1, W: len(features)}, Mean: []float64{0}, Std: []float64{1}}
+	task := data.Task{Name: "t", Classes: classes, Shape: data.Shape{C: 1, H: 1, W: len(features)}, Mean: []float64{0},
+		Std: []float64{1}}
 	for _, f := range features {
 		task.Features = append(task.Features, files.Feature{Name: f})
 	}

@@ -29,14 +29,23 @@ func TestPartsOfSeveralKindsAreOneSetOrRefused(t *testing.T) {
 		return npz(map[string][]byte{"x_train": train, "y_train": y, "x_test": test, "y_test": y})
 	}
 	walk(t, []fieldCase{
-		{name: "an archive to train on, a table to test with", files: map[string][]byte{"train.npz": archive, "test.csv": table}, train: rows([]float32{1, 2}, []float32{3, 4}), test: rows([]float32{1, 2}, []float32{3, 4}, []float32{5, 6}), testY: []int{0, 1, 0}},
-		{name: "a table to train on, an archive to test with", files: map[string][]byte{"train.csv": table, "test.npz": archive}, test: rows([]float32{1, 2}, []float32{3, 4})},
-		{name: "a table to train on, Parquet to test with", files: map[string][]byte{"train.csv": []byte("width,height,mass,label\n1,2,3,a\n4,5,6,b\n"), "test.parquet": parquetFile([]abRow{{2, "a", 3, 1}})}, test: rows([]float32{1, 2, 3})},
-		{name: "a table to train on, an archive of other features to test with", files: map[string][]byte{"train.csv": []byte("a,b,c,label\n1,2,3,0\n4,5,6,1\n"), "test.npz": archive}, refused: "samples are"},
+		{name: "an archive to train on, a table to test with",
+			files: map[string][]byte{"train.npz": archive, "test.csv": table}, train: rows([]float32{1, 2},
+				[]float32{3, 4}), test: rows([]float32{1, 2}, []float32{3, 4}, []float32{5, 6}), testY: []int{0, 1, 0}},
+		{name: "a table to train on, an archive to test with",
+			files: map[string][]byte{"train.csv": table, "test.npz": archive}, test: rows([]float32{1, 2},
+				[]float32{3, 4})},
+		{name: "a table to train on, Parquet to test with",
+			files: map[string][]byte{"train.csv": []byte("width,height,mass,label\n1,2,3,a\n4,5,6,b\n"),
+				"test.parquet": parquetFile([]abRow{{2, "a", 3, 1}})}, test: rows([]float32{1, 2, 3})},
+		{name: "a table to train on, an archive of other features to test with",
+			files: map[string][]byte{"train.csv": []byte("a,b,c,label\n1,2,3,0\n4,5,6,1\n"),
+				"test.npz": archive}, refused: "samples are"},
 		{name: "bytes to train on, bytes to test with", files: wide(bytes, bytes), train: want, test: want},
 		{name: "bytes to train on, floats to test with", files: wide(bytes, floats), notes: []string{"dark"}},
 		{name: "floats to train on, bytes to test with", files: wide(floats, bytes), refused: "a pixel is"},
-		{name: "bytes and floats to train on", files: npz(map[string][]byte{"x_train": bytes, "y_train": y, "x_val": floats, "y_val": y}), r: data.Reading{Parts: map[string]string{"val": "train"}}, refused: "0 to 255"},
+		{name: "bytes and floats to train on", files: npz(map[string][]byte{"x_train": bytes, "y_train": y,
+			"x_val": floats, "y_val": y}), r: data.Reading{Parts: map[string]string{"val": "train"}}, refused: "0 to 255"},
 	})
 }
 
@@ -59,10 +68,14 @@ func TestEMNISTIsUprightInEveryForm(t *testing.T) {
 	task := imageTask(data.Shape{C: 1, H: 28, W: 28}, "1", "2", "3")
 	label := data.Reading{Label: "1"}
 	walk(t, []fieldCase{
-		{name: "IDX", files: idxPair("emnist-letters-train", []byte{1, 2, 3}, 2, 2), train: counting(3, 2, 2, true), notes: []string{"emnist"}},
-		{name: "a table", files: map[string][]byte{"emnist-letters-train.csv": []byte(text.String())}, r: label, task: task, train: turned, y: []int{0, 1, 2}, notes: []string{"emnist"}},
-		{name: "a table by its path", files: map[string][]byte{"emnist-letters-train.csv": []byte(text.String())}, path: "emnist-letters-train.csv", r: label, task: task, train: turned, notes: []string{"emnist"}},
-		{name: "a table of another name", files: map[string][]byte{"letters-train.csv": []byte(text.String())}, path: "letters-train.csv", r: label, task: task, y: []int{0, 1, 2}},
+		{name: "IDX", files: idxPair("emnist-letters-train", []byte{1, 2, 3}, 2, 2), train: counting(3, 2, 2, true),
+			notes: []string{"emnist"}},
+		{name: "a table", files: map[string][]byte{"emnist-letters-train.csv": []byte(text.String())}, r: label,
+			task: task, train: turned, y: []int{0, 1, 2}, notes: []string{"emnist"}},
+		{name: "a table by its path", files: map[string][]byte{"emnist-letters-train.csv": []byte(text.String())},
+			path: "emnist-letters-train.csv", r: label, task: task, train: turned, notes: []string{"emnist"}},
+		{name: "a table of another name", files: map[string][]byte{"letters-train.csv": []byte(text.String())},
+			path: "letters-train.csv", r: label, task: task, y: []int{0, 1, 2}},
 	})
 }
 
@@ -70,7 +83,8 @@ func TestEMNISTIsUprightInEveryForm(t *testing.T) {
 func TestColumnsOfPixelsAreInTheirOrder(t *testing.T) {
 	task := imageTask(data.Shape{C: 1, H: 2, W: 6}, "a", "b")
 	table := func(names ...string) map[string][]byte {
-		return csv(strings.Join(append(names, "label"), ",") + "\n0,10,20,30,40,50,60,70,80,90,100,255,a\n" + "255,0,0,0,0,0,0,0,0,0,0,1,b\n")
+		return csv(strings.Join(append(names, "label"), ",") + "\n0,10,20,30,40,50,60,70,80,90,100,255,a\n" +
+			"255,0,0,0,0,0,0,0,0,0,0,1,b\n")
 	}
 	var pixels, grid, turned []string
 	for i := range 12 {
@@ -84,7 +98,8 @@ func TestColumnsOfPixelsAreInTheirOrder(t *testing.T) {
 		{name: "counted", files: table(pixels...), task: task, train: want},
 		{name: "by row and column", files: table(grid...), task: task, train: want},
 		{name: "sorted by letter", files: table(sorted...), task: task, refused: "pixel11 comes before pixel2"},
-		{name: "sorted by letter, accepted", files: table(sorted...), task: task, r: data.Reading{Accept: []string{"pixel-order"}}, train: want},
+		{name: "sorted by letter, accepted", files: table(sorted...), task: task,
+			r: data.Reading{Accept: []string{"pixel-order"}}, train: want},
 		{name: "column by column", files: table(turned...), task: task, refused: "2x1 comes before 1x2"},
 		{name: "of a table", files: table(sorted...), shape: data.Shape{C: 1, H: 1, W: 12}},
 	})

@@ -54,9 +54,12 @@ func TestFloatsThatOvershootKeepTheirWhite(t *testing.T) {
 	}
 	many[7] = 1.0009
 	walk(t, []fieldCase{
-		{name: "one float32 of 1.0000001", files: set("<f4", with(3, 1.0000001)), train: clipped(3, 1), y: []int{0, 1}, notes: []string{"white"}},
-		{name: "one float64 of 1.0005", files: set("<f8", with(31, 1.0005)), train: clipped(31, 1), notes: []string{"white", "white-overshoot"}},
-		{name: "one of -0.0001", files: set("<f8", with(5, -.0001)), train: clipped(5, 0), notes: []string{"white-overshoot"}},
+		{name: "one float32 of 1.0000001", files: set("<f4", with(3, 1.0000001)), train: clipped(3, 1), y: []int{0, 1},
+			notes: []string{"white"}},
+		{name: "one float64 of 1.0005", files: set("<f8", with(31, 1.0005)), train: clipped(31, 1),
+			notes: []string{"white", "white-overshoot"}},
+		{name: "one of -0.0001", files: set("<f8", with(5, -.0001)), train: clipped(5, 0),
+			notes: []string{"white-overshoot"}},
 		{name: "bytes as floats, one of 255.0001", files: set("<f4", func() []float64 {
 			out := ramp(32, 0, 8)
 			out[31], out[30] = 255.0001, 254.5
@@ -71,14 +74,17 @@ func TestFloatsThatOvershootKeepTheirWhite(t *testing.T) {
 			return rows(x[:16], x[16:])
 		}()},
 		{name: "far above 1 and no bytes", files: set("<f4", with(3, 1.6)), refused: "--white"},
-		{name: "a few far above 1", files: npz(map[string][]byte{"x": ft.Array("<f8", []int{1024, 2, 2}, func() []float64 {
-			out := append([]float64(nil), many...)
-			out[9] = 1.5
-			return out
-		}()), "y": ft.Array("<i8", []int{1024}, ramp(1024, 0, 1))}), refused: "--white"},
+		{name: "a few far above 1", files: npz(map[string][]byte{"x": ft.Array("<f8", []int{1024, 2, 2},
+			func() []float64 {
+				out := append([]float64(nil), many...)
+				out[9] = 1.5
+				return out
+			}()), "y": ft.Array("<i8", []int{1024}, ramp(1024, 0, 1))}), refused: "--white"},
 		{name: "standardised", files: set("<f4", ramp(32, -1.5, .1)), refused: "taken back"},
-		{name: "whole numbers up to 16", files: set("<f8", append(ramp(16, 0, 1), append(ramp(15, 0, 1), 16)...)), says: "white is 16", train: rows(singles(ramp(16, 0, 1), 16), singles(append(ramp(15, 0, 1), 16), 16))},
-		{name: "a table of a task of images", files: csv("0,0.25,0.5,1.0000002,a\n1,0.5,0.25,0,b\n0,0,1,1,a\n"), task: imageTask(data.Shape{C: 1, H: 2, W: 2}, "a", "b"),
+		{name: "whole numbers up to 16", files: set("<f8", append(ramp(16, 0, 1), append(ramp(15, 0, 1), 16)...)),
+			says: "white is 16", train: rows(singles(ramp(16, 0, 1), 16), singles(append(ramp(15, 0, 1), 16), 16))},
+		{name: "a table of a task of images", files: csv("0,0.25,0.5,1.0000002,a\n1,0.5,0.25,0,b\n0,0,1,1,a\n"),
+			task:  imageTask(data.Shape{C: 1, H: 2, W: 2}, "a", "b"),
 			train: rows([]float32{0, .25, .5, 1}, []float32{1, .5, .25, 0}, []float32{0, 0, 1, 1}), y: []int{0, 1, 0}},
 	})
 }
@@ -96,7 +102,8 @@ func TestNumPyHeadersOfAllVersionsAreRead(t *testing.T) {
 	}
 	var cases []fieldCase
 	for version := byte(1); version <= 3; version++ {
-		cases = append(cases, fieldCase{name: fmt.Sprint("version ", version), files: header(version, "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }", "<f8"), train: want, y: []int{0, 1}})
+		cases = append(cases, fieldCase{name: fmt.Sprint("version ", version), files: header(version,
+			"{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }", "<f8"), train: want, y: []int{0, 1}})
 	}
 	for name, head := range map[string]string{
 		"python 2": "{'descr': '<f8', 'fortran_order': False, 'shape': (2L, 3L), }", "NumPy 2": "{'descr': '<f8', 'fortran_order': False, 'shape': (np.int64(2), np.int64(3)), }",
@@ -113,12 +120,18 @@ func TestNumPyHeadersOfAllVersionsAreRead(t *testing.T) {
 		copy(dirty[i:], []byte{1, 2, 0xfe, byte(i), 0xff, 0x3f})
 	}
 	cases = append(cases,
-		fieldCase{name: "Fortran order", files: npz(map[string][]byte{"x": ft.NumPy("<f8", true, "(2, 3)", ft.Raw("<f8", ft.FortranOrder(values, []int{2, 3}))), "y": y}), train: want},
-		fieldCase{name: "x87 with odd bytes that fill up", files: npz(map[string][]byte{"x": ft.NumPy("<f16", false, "(2, 3)", dirty), "y": y}), train: want},
-		fieldCase{name: "version 9", files: header(9, "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }", "<f8"), refused: "version 9"},
-		fieldCase{name: "records", files: header(1, "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2, 3), }", "<f8"), refused: "as CSV"},
-		fieldCase{name: "complex", files: header(1, "{'descr': '<c16', 'fortran_order': False, 'shape': (2, 3), }", "<f8"), refused: "<c16"},
-		fieldCase{name: "a number that is none", files: npz(map[string][]byte{"x": ft.Array("<f8", []int{2, 3}, []float64{1, 2, math.NaN(), 4, 5, 6}), "y": y}), refused: "no finite number"},
+		fieldCase{name: "Fortran order", files: npz(map[string][]byte{"x": ft.NumPy("<f8", true, "(2, 3)", ft.Raw("<f8",
+			ft.FortranOrder(values, []int{2, 3}))), "y": y}), train: want},
+		fieldCase{name: "x87 with odd bytes that fill up",
+			files: npz(map[string][]byte{"x": ft.NumPy("<f16", false, "(2, 3)", dirty), "y": y}), train: want},
+		fieldCase{name: "version 9", files: header(9, "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }",
+			"<f8"), refused: "version 9"},
+		fieldCase{name: "records", files: header(1,
+			"{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2, 3), }", "<f8"), refused: "as CSV"},
+		fieldCase{name: "complex", files: header(1, "{'descr': '<c16', 'fortran_order': False, 'shape': (2, 3), }",
+			"<f8"), refused: "<c16"},
+		fieldCase{name: "a number that is none", files: npz(map[string][]byte{"x": ft.Array("<f8", []int{2, 3},
+			[]float64{1, 2, math.NaN(), 4, 5, 6}), "y": y}), refused: "no finite number"},
 	)
 	walk(t, cases)
 }
@@ -141,10 +154,12 @@ func TestTimestampsOfOneMinuteStayApart(t *testing.T) {
 		name  string
 		files map[string][]byte
 	}{
-		{"seconds", csv(stamps("%.0f"))}, {"seconds as floats", csv(stamps("%.3f"))}, {"in powers of ten", csv(stamps("%.10e"))},
+		{"seconds", csv(stamps("%.0f"))}, {"seconds as floats", csv(stamps("%.3f"))}, {"in powers of ten",
+			csv(stamps("%.10e"))},
 		{"float64 arrays", npz(map[string][]byte{"x": ft.Array("<f8", []int{20, 2}, xs), "y": y})},
 		{"int64 arrays", npz(map[string][]byte{"x": ft.Array("<i8", []int{20, 2}, xs), "y": y})},
-		{"a MATLAB file", map[string][]byte{"d.mat": ft.Mat(ft.Matrix{Name: "X", Dims: []int{20, 2}, Values: xs}, ft.Matrix{Name: "y", Dims: []int{20, 1}, Values: append(make([]float64, 10), ramp(10, 1, 0)...)})}},
+		{"a MATLAB file", map[string][]byte{"d.mat": ft.Mat(ft.Matrix{Name: "X", Dims: []int{20, 2}, Values: xs},
+			ft.Matrix{Name: "y", Dims: []int{20, 1}, Values: append(make([]float64, 10), ramp(10, 1, 0)...)})}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -78,11 +78,16 @@ func TestPicturesAreTurnedUpright(t *testing.T) {
 			jpeg = append(jpeg, float32(shade("abcdef"[i/24/8*3+i%24/8]))/255)
 		}
 		cases = append(cases,
-			fieldCase{name: fmt.Sprint("PNG ", o), files: map[string][]byte{"x/1.png": ft.TurnedPNG(ft.PNG(grey), o, false), "y/1.png": flat}, train: want, y: []int{0, 1}},
-			fieldCase{name: fmt.Sprint("PNG, behind the pixels, ", o), files: map[string][]byte{"x/1.png": ft.TurnedPNG(ft.PNG(grey), o, true), "y/1.png": flat}, train: want},
-			fieldCase{name: fmt.Sprint("TIFF ", o), files: map[string][]byte{"x/1.tif": ft.TIFF(p.h, p.w, 1, 8, o, wide), "y/1.png": flat}, train: want},
-			fieldCase{name: fmt.Sprint("JPEG ", o), files: map[string][]byte{"x/1.jpg": ft.TurnedJPEG(ft.JPEG(blocks), o), "y/1.jpg": ft.TurnedJPEG(ft.JPEG(blocks), o)}, train: rows(jpeg, jpeg)},
-			fieldCase{name: fmt.Sprint("WebP ", o), files: map[string][]byte{"x/1.webp": ft.WebP(p.h, p.w, [4]byte{0, 10, 20, 255}, [4]byte{200, 100, 250, 255}, bright, o), "y/1.webp": ft.WebP(p.h, p.w, [4]byte{0, 10, 20, 255}, [4]byte{200, 100, 250, 255}, bright, o)},
+			fieldCase{name: fmt.Sprint("PNG ", o), files: map[string][]byte{"x/1.png": ft.TurnedPNG(ft.PNG(grey), o,
+				false), "y/1.png": flat}, train: want, y: []int{0, 1}},
+			fieldCase{name: fmt.Sprint("PNG, behind the pixels, ", o),
+				files: map[string][]byte{"x/1.png": ft.TurnedPNG(ft.PNG(grey), o, true), "y/1.png": flat}, train: want},
+			fieldCase{name: fmt.Sprint("TIFF ", o), files: map[string][]byte{"x/1.tif": ft.TIFF(p.h, p.w, 1, 8, o,
+				wide), "y/1.png": flat}, train: want},
+			fieldCase{name: fmt.Sprint("JPEG ", o), files: map[string][]byte{"x/1.jpg": ft.TurnedJPEG(ft.JPEG(blocks),
+				o), "y/1.jpg": ft.TurnedJPEG(ft.JPEG(blocks), o)}, train: rows(jpeg, jpeg)},
+			fieldCase{name: fmt.Sprint("WebP ", o), files: map[string][]byte{"x/1.webp": ft.WebP(p.h, p.w, [4]byte{0,
+				10, 20, 255}, [4]byte{200, 100, 250, 255}, bright, o), "y/1.webp": ft.WebP(p.h, p.w, [4]byte{0, 10, 20, 255}, [4]byte{200, 100, 250, 255}, bright, o)},
 				train: rows(two, two)},
 		)
 	}
@@ -111,8 +116,10 @@ func TestLargePicturesAreTurnedUprightToo(t *testing.T) {
 	for name, c := range map[string]struct {
 		content []byte
 		planes  int
-	}{"TIFF": {ft.TIFF(side, side, 1, 8, 3, wide), 1}, "TIFF in color": {ft.TIFF(side, side, 3, 8, 3, rgb), 3}, "PNG": {ft.TurnedPNG(ft.PNG(ft.Grey(side, side, noise...)), 3, true), 1}} {
-		one := fieldCase{files: map[string][]byte{"x/1": c.content, "y/1": c.content}, train: rows(repeated(turned, c.planes), repeated(turned, c.planes)), notes: []string{"orientation"}}
+	}{"TIFF": {ft.TIFF(side, side, 1, 8, 3, wide), 1}, "TIFF in color": {ft.TIFF(side, side, 3, 8, 3, rgb),
+		3}, "PNG": {ft.TurnedPNG(ft.PNG(ft.Grey(side, side, noise...)), 3, true), 1}} {
+		one := fieldCase{files: map[string][]byte{"x/1": c.content, "y/1": c.content},
+			train: rows(repeated(turned, c.planes), repeated(turned, c.planes)), notes: []string{"orientation"}}
 		t.Run(name, func(t *testing.T) { one.check(t) })
 	}
 }
@@ -151,10 +158,18 @@ func TestPicturesOfSixteenBitsKeepWhatTheyUse(t *testing.T) {
 		}
 		says := fmt.Sprintf("white is %d", white)
 		cases = append(cases,
-			fieldCase{name: fmt.Sprint("PNG of ", bits), files: map[string][]byte{"a/1.png": deepPNG(2, 2, values...), "b/1.png": deepPNG(2, 2, values...)}, train: rows(x, x), says: says, notes: []string{"deep"}},
-			fieldCase{name: fmt.Sprint("PNG of ", bits, ", not all used"), files: map[string][]byte{"a/1.png": deepPNG(2, 2, dim...), "b/1.png": deepPNG(2, 2, dim...)}, train: rows(xd, xd), says: says},
-			fieldCase{name: fmt.Sprint("TIFF of ", bits), files: map[string][]byte{"a/1.tif": ft.TIFF(2, 2, 1, 16, 1, values), "b/1.tif": ft.TIFF(2, 2, 1, 16, 1, values)}, train: rows(x, x), says: says},
-			fieldCase{name: fmt.Sprint("white said, of ", bits), files: map[string][]byte{"a/1.png": deepPNG(2, 2, dim...), "b/1.png": deepPNG(2, 2, dim...)}, r: data.Reading{White: float64(white)}, train: rows(xd, xd)},
+			fieldCase{name: fmt.Sprint("PNG of ", bits),
+				files: map[string][]byte{"a/1.png": deepPNG(2, 2, values...),
+					"b/1.png": deepPNG(2, 2, values...)}, train: rows(x, x), says: says, notes: []string{"deep"}},
+			fieldCase{name: fmt.Sprint("PNG of ", bits, ", not all used"),
+				files: map[string][]byte{"a/1.png": deepPNG(2, 2, dim...),
+					"b/1.png": deepPNG(2, 2, dim...)}, train: rows(xd, xd), says: says},
+			fieldCase{name: fmt.Sprint("TIFF of ", bits),
+				files: map[string][]byte{"a/1.tif": ft.TIFF(2, 2, 1, 16, 1, values),
+					"b/1.tif": ft.TIFF(2, 2, 1, 16, 1, values)}, train: rows(x, x), says: says},
+			fieldCase{name: fmt.Sprint("white said, of ", bits),
+				files: map[string][]byte{"a/1.png": deepPNG(2, 2, dim...),
+					"b/1.png": deepPNG(2, 2, dim...)}, r: data.Reading{White: float64(white)}, train: rows(xd, xd)},
 		)
 	}
 	rgb := make([]uint16, 12)
@@ -166,11 +181,17 @@ func TestPicturesOfSixteenBitsKeepWhatTheyUse(t *testing.T) {
 	third := []uint16{0, 21845, 43690, 65535}
 	x := []float32{0, 1. / 3, 2. / 3, 1}
 	cases = append(cases,
-		fieldCase{name: "color of 12", files: map[string][]byte{"a/1.tif": ft.TIFF(2, 2, 3, 16, 1, rgb), "b/1.tif": ft.TIFF(2, 2, 3, 16, 1, rgb)}, train: rows(planes[:], planes[:]), says: "white is 4095"},
-		fieldCase{name: "beside 8 bits", files: map[string][]byte{"a/1.png": deepPNG(2, 2, third...), "b/1.png": ft.PNG(ft.Grey(2, 2, 0, 85, 170, 255))}, train: rows(x, x), says: "white is 65535"},
-		fieldCase{name: "resampled, of 12", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 4095, 4095, 0), "b/1.png": deepPNG(5, 5, make([]uint16, 25)...)}, r: data.Reading{Resize: true}, draft: data.Task{Shape: data.Shape{C: 1, H: 7, W: 7}}, says: "white is 4095"},
-		fieldCase{name: "of no usual range", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 100, 200, 400), "b/1.png": deepPNG(2, 2, 0, 100, 200, 400)}, refused: "--white"},
-		fieldCase{name: "nearly black", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 1, 2, 3), "b/1.png": deepPNG(2, 2, 3, 2, 1, 0)}, says: "all images are dark"},
+		fieldCase{name: "color of 12", files: map[string][]byte{"a/1.tif": ft.TIFF(2, 2, 3, 16, 1, rgb),
+			"b/1.tif": ft.TIFF(2, 2, 3, 16, 1, rgb)}, train: rows(planes[:], planes[:]), says: "white is 4095"},
+		fieldCase{name: "beside 8 bits", files: map[string][]byte{"a/1.png": deepPNG(2, 2, third...),
+			"b/1.png": ft.PNG(ft.Grey(2, 2, 0, 85, 170, 255))}, train: rows(x, x), says: "white is 65535"},
+		fieldCase{name: "resampled, of 12", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 4095, 4095, 0),
+			"b/1.png": deepPNG(5, 5, make([]uint16,
+				25)...)}, r: data.Reading{Resize: true}, draft: data.Task{Shape: data.Shape{C: 1, H: 7, W: 7}}, says: "white is 4095"},
+		fieldCase{name: "of no usual range", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 100, 200, 400),
+			"b/1.png": deepPNG(2, 2, 0, 100, 200, 400)}, refused: "--white"},
+		fieldCase{name: "nearly black", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 1, 2, 3),
+			"b/1.png": deepPNG(2, 2, 3, 2, 1, 0)}, says: "all images are dark"},
 	)
 	walk(t, cases)
 }
@@ -194,7 +215,8 @@ func TestTransparentPixelsLieOverWhatShowsTheDrawing(t *testing.T) {
 		x := repeated(greys(v...), 3)
 		return rows(x, x)
 	}
-	palette := image.NewPaletted(image.Rect(0, 0, 1, 3), color.Palette{color.NRGBA{}, color.NRGBA{10, 10, 10, 255}, color.NRGBA{0, 0, 0, 255}})
+	palette := image.NewPaletted(image.Rect(0, 0, 1, 3),
+		color.Palette{color.NRGBA{}, color.NRGBA{10, 10, 10, 255}, color.NRGBA{0, 0, 0, 255}})
 	copy(palette.Pix, []byte{1, 0, 2})
 	light := image.NewPaletted(image.Rect(0, 0, 1, 3), color.Palette{color.NRGBA{}, color.NRGBA{250, 250, 250, 255}})
 	copy(light.Pix, []byte{1, 0, 1})
@@ -208,20 +230,27 @@ func TestTransparentPixelsLieOverWhatShowsTheDrawing(t *testing.T) {
 	walk(t, []fieldCase{
 		{name: "a dark drawing", files: both(ink(0)), train: three(0, 255, 204), notes: []string{"background"}},
 		{name: "a bright drawing", files: both(ink(255)), train: three(255, 0, 51), notes: []string{"background"}},
-		{name: "a dark drawing, black asked for", files: both(ink(0)), r: data.Reading{Background: "black"}, train: three(0, 0, 0)},
-		{name: "a bright drawing, white asked for", files: both(ink(255)), r: data.Reading{Background: "white"}, train: three(255, 255, 255)},
-		{name: "a color asked for", files: both(ink(0)), r: data.Reading{Background: "#336699"}, train: func() [][]float32 {
-			x := append(append(greys(0, 0x33, 40), greys(0, 0x66, 81)...), greys(0, 0x99, 122)...)
-			return rows(x, x)
-		}()},
-		{name: "a palette, dark", files: both(ft.PNG(palette)), train: rows(greys(10, 255, 0), greys(10, 255, 0)), notes: []string{"background"}},
+		{name: "a dark drawing, black asked for", files: both(ink(0)), r: data.Reading{Background: "black"},
+			train: three(0, 0, 0)},
+		{name: "a bright drawing, white asked for", files: both(ink(255)), r: data.Reading{Background: "white"},
+			train: three(255, 255, 255)},
+		{name: "a color asked for", files: both(ink(0)), r: data.Reading{Background: "#336699"},
+			train: func() [][]float32 {
+				x := append(append(greys(0, 0x33, 40), greys(0, 0x66, 81)...), greys(0, 0x99, 122)...)
+				return rows(x, x)
+			}()},
+		{name: "a palette, dark", files: both(ft.PNG(palette)), train: rows(greys(10, 255, 0), greys(10, 255, 0)),
+			notes: []string{"background"}},
 		{name: "a palette, bright", files: both(ft.PNG(light)), train: rows(greys(250, 0, 250), greys(250, 0, 250))},
-		{name: "a GIF", files: map[string][]byte{"a/1.gif": g.Bytes(), "b/1.gif": g.Bytes()}, train: rows(greys(10, 255, 0), greys(10, 255, 0))},
+		{name: "a GIF", files: map[string][]byte{"a/1.gif": g.Bytes(), "b/1.gif": g.Bytes()},
+			train: rows(greys(10, 255, 0), greys(10, 255, 0))},
 		{name: "a TIFF", files: map[string][]byte{"a/1.tif": tiff, "b/1.tif": tiff}, train: three(0, 255, 204)},
 		{name: "a WebP", files: map[string][]byte{"a/1.webp": webp, "b/1.webp": webp}, train: three(0, 255, 0)},
-		{name: "grey with alpha, dark", files: both(grey(0)), train: rows(greys(0, 255, 204), greys(0, 255, 204)), notes: []string{"background"}},
+		{name: "grey with alpha, dark", files: both(grey(0)), train: rows(greys(0, 255, 204), greys(0, 255, 204)),
+			notes: []string{"background"}},
 		{name: "grey with alpha, bright", files: both(grey(255)), train: rows(greys(255, 0, 51), greys(255, 0, 51))},
-		{name: "alpha that is nowhere open", files: both(ft.PNG(nrgba(2, 1, color.NRGBA{1, 2, 3, 255}, color.NRGBA{4, 5, 6, 255}))), train: rows(greys(1, 4, 2, 5, 3, 6), greys(1, 4, 2, 5, 3, 6))},
+		{name: "alpha that is nowhere open", files: both(ft.PNG(nrgba(2, 1, color.NRGBA{1, 2, 3, 255}, color.NRGBA{4, 5,
+			6, 255}))), train: rows(greys(1, 4, 2, 5, 3, 6), greys(1, 4, 2, 5, 3, 6))},
 		{name: "no color", files: both(ink(0)), r: data.Reading{Background: "pink"}, refused: "--background"},
 	})
 }

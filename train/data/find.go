@@ -164,7 +164,9 @@ func (f *finder) archive(tree *files.Tree, name string, kind files.Kind) (*conte
 func isOffice(tree *files.Tree) error {
 	for _, name := range []string{"[Content_Types].xml", "META-INF/manifest.xml"} {
 		if _, err := fs.Stat(tree, name); err == nil {
-			return &files.Error{Path: tree.Path, Place: files.Whole, Err: fmt.Errorf("%w: a spreadsheet or another file of an office program", files.ErrFormat), Hint: "save the table as CSV"}
+			return &files.Error{Path: tree.Path, Place: files.Whole,
+				Err: fmt.Errorf("%w: a spreadsheet or another file of an office program",
+					files.ErrFormat), Hint: "save the table as CSV"}
 		}
 	}
 	return nil

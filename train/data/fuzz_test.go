@@ -25,7 +25,8 @@ type fuzzPicture struct {
 
 func parquetOf[T any](rows []T) []byte {
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[T](&b, parquet.KeyValueMetadata("huggingface", `{"info":{"features":{"label":{"names":["x","y"]}}}}`))
+	w := parquet.NewGenericWriter[T](&b, parquet.KeyValueMetadata("huggingface",
+		`{"info":{"features":{"label":{"names":["x","y"]}}}}`))
 	w.Write(rows)
 	w.Close()
 	return b.Bytes()
@@ -36,7 +37,8 @@ func checkOpened(t *testing.T, name string, content []byte) {
 	t.Helper()
 	dir := folder(t, map[string][]byte{name: content})
 	for _, path := range []string{dir, dir + "/" + name} {
-		ds, _, err := (Reading{Accept: []string{"missing-values", "empty-class", "unreadable-pictures", "class-untrained"}}).OpenOrDerive(path, Task{Name: "f"})
+		ds, _, err := (Reading{Accept: []string{"missing-values", "empty-class", "unreadable-pictures",
+			"class-untrained"}}).OpenOrDerive(path, Task{Name: "f"})
 		if err != nil {
 			continue
 		}
@@ -61,8 +63,10 @@ func FuzzParquet(f *testing.F) {
 }
 
 func FuzzArchive(f *testing.F) {
-	content := map[string][]byte{"train/a/1.png": greyPNG(2, 1), "train/b/1.png": greyPNG(2, 2), "train/a/2.png": greyPNG(2, 1), "train/b/2.png": greyPNG(2, 2), "test/a/1.png": greyPNG(2, 3)}
-	tables := map[string][]byte{"train.csv": []byte("a,b,label\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n"), "test.csv": []byte("label,b,a\nx,1,2\n")}
+	content := map[string][]byte{"train/a/1.png": greyPNG(2, 1), "train/b/1.png": greyPNG(2, 2),
+		"train/a/2.png": greyPNG(2, 1), "train/b/2.png": greyPNG(2, 2), "test/a/1.png": greyPNG(2, 3)}
+	tables := map[string][]byte{"train.csv": []byte("a,b,label\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n"),
+		"test.csv": []byte("label,b,a\nx,1,2\n")}
 	for _, c := range []map[string][]byte{content, tables} {
 		f.Add(filestest.Zip(c), uint8(0))
 		f.Add(filestest.Tar(c), uint8(1))

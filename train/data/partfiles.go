@@ -61,7 +61,8 @@ func (f *finder) partFiles(tree *files.Tree, found []string) (*contents, error) 
 				return nil, err
 			}
 			if c.train != nil && (c.train.Columns == nil) != (p.Columns == nil) {
-				f.account.Warn("parts-mixed", "", "the parts lie in files of different kinds: values are taken in the order that each has")
+				f.account.Warn("parts-mixed", "",
+					"the parts lie in files of different kinds: values are taken in the order that each has")
 			}
 			c.kind, p.Name = kind+" of parts", part
 			if *into == nil {

@@ -20,7 +20,8 @@ type original struct {
 }
 
 func randomOriginal(r *rand.Rand) *original {
-	o := &original{task: Task{Name: "p", Classes: []string{"ant", "bee", "cow"}, Shape: Shape{3, 5, 12}, Mean: []float64{.5}, Std: []float64{.25}}.Filled()}
+	o := &original{task: Task{Name: "p", Classes: []string{"ant", "bee", "cow"}, Shape: Shape{3, 5, 12},
+		Mean: []float64{.5}, Std: []float64{.25}}.Filled()}
 	n := 4 + r.IntN(5)
 	for range n {
 		o.labels = append(o.labels, r.IntN(3))
@@ -85,19 +86,23 @@ func (o *original) forms() map[string]map[string][]byte {
 		}
 	}
 	return map[string]map[string][]byte{
-		"bytes, channels first":         set(filestest.Array("|u1", first, o.pixels), words),
-		"bytes, channels last":          set(filestest.Array("|u1", []int{n, 5, 12, 3}, o.interleaved()), words),
-		"whole numbers, big-endian":     set(filestest.Array(">i4", first, o.pixels), words),
-		"floats of whole numbers":       set(filestest.Array("<f4", first, o.pixels), words),
-		"Fortran order":                 set(filestest.NumPy("<i2", true, filestest.ShapeText(first), filestest.Raw("<i2", filestest.FortranOrder(o.pixels, first))), words),
-		"numbers from 0 for labels":     set(filestest.Array("|u1", first, o.pixels), filestest.Array("<i8", []int{n}, numbers)),
-		"rows of planes":                set(filestest.Array("|u1", []int{n, 180}, o.pixels), words),
-		"rows of pixels":                set(filestest.Array("|u1", []int{n, 180}, o.interleaved()), words),
-		"a table":                       {"d.csv": []byte(table.String())},
-		"floats of 0 to 1":              set(filestest.Array("<f8", first, scaled(o.pixels, 1./255)), words),
-		"floats of 0 to 1, big-endian":  set(filestest.Array(">f8", first, scaled(o.pixels, 1./255)), words),
-		"a MATLAB file, samples last":   {"d.mat": filestest.Mat(filestest.Matrix{Name: "X", Dims: []int{5, 12, 3, n}, Values: o.last()}, filestest.Matrix{Name: "y", Dims: []int{n, 1}, Values: numbers})},
-		"an archive with one in folder": {"d.zip": filestest.Zip(map[string][]byte{"in/x.npy": filestest.Array("|u1", first, o.pixels), "in/y.npy": words})},
+		"bytes, channels first":     set(filestest.Array("|u1", first, o.pixels), words),
+		"bytes, channels last":      set(filestest.Array("|u1", []int{n, 5, 12, 3}, o.interleaved()), words),
+		"whole numbers, big-endian": set(filestest.Array(">i4", first, o.pixels), words),
+		"floats of whole numbers":   set(filestest.Array("<f4", first, o.pixels), words),
+		"Fortran order": set(filestest.NumPy("<i2", true, filestest.ShapeText(first),
+			filestest.Raw("<i2", filestest.FortranOrder(o.pixels, first))), words),
+		"numbers from 0 for labels": set(filestest.Array("|u1", first, o.pixels),
+			filestest.Array("<i8", []int{n}, numbers)),
+		"rows of planes":               set(filestest.Array("|u1", []int{n, 180}, o.pixels), words),
+		"rows of pixels":               set(filestest.Array("|u1", []int{n, 180}, o.interleaved()), words),
+		"a table":                      {"d.csv": []byte(table.String())},
+		"floats of 0 to 1":             set(filestest.Array("<f8", first, scaled(o.pixels, 1./255)), words),
+		"floats of 0 to 1, big-endian": set(filestest.Array(">f8", first, scaled(o.pixels, 1./255)), words),
+		"a MATLAB file, samples last": {"d.mat": filestest.Mat(filestest.Matrix{Name: "X", Dims: []int{5, 12, 3, n},
+			Values: o.last()}, filestest.Matrix{Name: "y", Dims: []int{n, 1}, Values: numbers})},
+		"an archive with one in folder": {"d.zip": filestest.Zip(map[string][]byte{"in/x.npy": filestest.Array("|u1",
+			first, o.pixels), "in/y.npy": words})},
 	}
 }
 
@@ -164,11 +169,16 @@ func TestWhatASetLosesForItsTaskIsNeverSilent(t *testing.T) {
 			"a class in another case":  {"x": x, "y": filestest.Words(cased...)},
 			"labels from 1":            {"x": x, "y": filestest.Array("<i8", []int{n}, shifted)},
 			"labels of another length": {"x": x, "y": filestest.Words(o.names()[1:]...)},
-			"another size":             {"x": filestest.Array("|u1", []int{n, 3, 10, 6}, o.pixels), "y": filestest.Words(o.names()...)},
-			"channels lost":            {"x": filestest.Array("|u1", []int{n, 15, 12}, o.pixels), "y": filestest.Words(o.names()...)},
-			"standardised":             {"x": filestest.Array("<f8", []int{n, 3, 5, 12}, scaled(o.pixels, -1)), "y": filestest.Words(o.names()...)},
-			"values of no known white": {"x": filestest.Array("<f8", []int{n, 3, 5, 12}, scaled(o.pixels, 1./60)), "y": filestest.Words(o.names()...)},
-			"values far below white":   {"x": filestest.Array("<f8", []int{n, 3, 5, 12}, dark), "y": filestest.Words(o.names()...)},
+			"another size": {"x": filestest.Array("|u1", []int{n, 3, 10, 6}, o.pixels),
+				"y": filestest.Words(o.names()...)},
+			"channels lost": {"x": filestest.Array("|u1", []int{n, 15, 12}, o.pixels),
+				"y": filestest.Words(o.names()...)},
+			"standardised": {"x": filestest.Array("<f8", []int{n, 3, 5, 12}, scaled(o.pixels, -1)),
+				"y": filestest.Words(o.names()...)},
+			"values of no known white": {"x": filestest.Array("<f8", []int{n, 3, 5, 12}, scaled(o.pixels, 1./60)),
+				"y": filestest.Words(o.names()...)},
+			"values far below white": {"x": filestest.Array("<f8", []int{n, 3, 5, 12}, dark),
+				"y": filestest.Words(o.names()...)},
 		} {
 			ds, err := Open(folder(t, map[string][]byte{"d.npz": filestest.NPZ(arrays)}), o.task)
 			if err != nil {
@@ -188,7 +198,8 @@ func TestTablesOfATaskAreFoundByNameInEveryOrder(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		names := []string{"a", "b", "c", "d", "label"}
-		task := Task{Name: "t", Classes: []string{"no", "yes"}, Shape: Shape{1, 1, 4}, Mean: []float64{0}, Std: []float64{1}}
+		task := Task{Name: "t", Classes: []string{"no", "yes"}, Shape: Shape{1, 1, 4}, Mean: []float64{0},
+			Std: []float64{1}}
 		for _, f := range names[:4] {
 			task.Features = append(task.Features, files.Feature{Name: f})
 		}

@@ -63,5 +63,6 @@ func (c *contents) white(asked float64) (float64, error) {
 		hint += "; values that were standardised must be taken back first"
 	}
 	place := p.Where(at / p.Size())
-	return 0, place.Because(fmt.Errorf("%w: values go from %g to %g, from which white cannot be told", files.ErrValue, least, most), hint)
+	return 0, place.Because(fmt.Errorf("%w: values go from %g to %g, from which white cannot be told", files.ErrValue,
+		least, most), hint)
 }

@@ -119,8 +119,10 @@ func (p *Part) Append(q *Part) error {
 			Hint: "leave a part out with --part NAME=ignore"}
 	}
 	if p.Bytes == nil || q.Bytes == nil {
-		if a, b := p.most(), q.most(); len(p.Dims) > 1 && (p.Bytes == nil) != (q.Bytes == nil) && min(a, b) <= 1.001 && max(a, b) > 16 {
-			return &Error{Place: Whole, Err: fmt.Errorf("%w: pixels of 0 to %g in %s, of 0 to %g in %s", ErrValue, b, q.Name, a, p.Name),
+		if a, b := p.most(), q.most(); len(p.Dims) > 1 && (p.Bytes == nil) != (q.Bytes == nil) && min(a, b) <= 1.001 &&
+			max(a, b) > 16 {
+			return &Error{Place: Whole, Err: fmt.Errorf("%w: pixels of 0 to %g in %s, of 0 to %g in %s", ErrValue, b,
+				q.Name, a, p.Name),
 				Hint: "save both with one white, or leave a part out with --part NAME=ignore"}
 		}
 		p.widen()

@@ -29,7 +29,8 @@ var partWords = map[string]Use{
 }
 
 // afterPart are words that stand behind the name of a part.
-var afterPart = []string{"set", "data", "dataset", "images", "image", "imgs", "img", "pictures", "samples", "split", "folder", "part"}
+var afterPart = []string{"set", "data", "dataset", "images", "image", "imgs", "img", "pictures", "samples", "split",
+	"folder", "part"}
 
 // PartOf tells which part a name is of, in any case, with or without set, data or
 // the like behind it; empty when it is of none.

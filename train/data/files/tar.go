@@ -52,7 +52,8 @@ func inArchive(name string) string { return strings.TrimPrefix(path.Clean("/"+na
 func (u *unfolder) add(head *tar.Header, content io.Reader) error {
 	name := inArchive(head.Name)
 	if u.names++; u.names > maxEntries {
-		return &Error{Place: Whole, Err: fmt.Errorf("%w: more than %d files", ErrTooLarge, maxEntries), Hint: "unpack it first"}
+		return &Error{Place: Whole, Err: fmt.Errorf("%w: more than %d files", ErrTooLarge, maxEntries),
+			Hint: "unpack it first"}
 	}
 	switch head.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
@@ -66,7 +67,9 @@ func (u *unfolder) add(head *tar.Header, content io.Reader) error {
 	case tar.TypeLink:
 		at, ok := u.stored[inArchive(head.Linkname)]
 		if !ok {
-			return &Error{Place: "file " + Quoted(name), Err: fmt.Errorf("%w: a link to %s, which is not there", ErrFormat, Quoted(head.Linkname)), Hint: "pack the files again with --hard-dereference"}
+			return &Error{Place: "file " + Quoted(name),
+				Err: fmt.Errorf("%w: a link to %s, which is not there", ErrFormat,
+					Quoted(head.Linkname)), Hint: "pack the files again with --hard-dereference"}
 		}
 		first := bytes.Clone(u.out.Bytes()[at[0]:at[1]])
 		return u.store(name, int64(len(first)), bytes.NewReader(first))
@@ -82,7 +85,8 @@ func (u *unfolder) add(head *tar.Header, content io.Reader) error {
 // store writes the content of a file.
 func (u *unfolder) store(name string, size int64, content io.Reader) error {
 	if u.left -= size; u.left < 0 {
-		return &Error{Place: Whole, Err: fmt.Errorf("%w: unfolds to more than %d bytes", ErrTooLarge, int64(MaxBytes)), Hint: "unpack it first"}
+		return &Error{Place: Whole, Err: fmt.Errorf("%w: unfolds to more than %d bytes", ErrTooLarge, int64(MaxBytes)),
+			Hint: "unpack it first"}
 	}
 	w, err := u.z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
 	if err == nil {

@@ -34,8 +34,11 @@ func FuzzPickled(f *testing.F) {
 	x := filestest.Nd{DType: "f8", Dims: []int{2, 2}, Values: []float64{1, 2, 3, 4}}
 	pair := filestest.Tuple{x, []any{1, 0}}
 	for _, v := range []any{
-		filestest.Dict{"x", x, "y", []any{1, 0}}, filestest.Tuple{pair, pair, pair}, filestest.Dict{filestest.Bytes("data"), []any{[]any{1, 2.5}, []any{true, 4}}, "target", []any{"a", "b"}},
-		filestest.Dict{"images", filestest.Nd{DType: "u1", Dims: []int{1, 3, 2, 2}, Values: make([]float64, 12)}, "labels", []any{[]any{0, 1}}}, []any{x, x},
+		filestest.Dict{"x", x, "y", []any{1, 0}}, filestest.Tuple{pair, pair,
+			pair}, filestest.Dict{filestest.Bytes("data"), []any{[]any{1, 2.5}, []any{true, 4}}, "target", []any{"a",
+			"b"}},
+		filestest.Dict{"images", filestest.Nd{DType: "u1", Dims: []int{1, 3, 2, 2}, Values: make([]float64, 12)},
+			"labels", []any{[]any{0, 1}}}, []any{x, x},
 	} {
 		f.Add(filestest.Pickle(v), "")
 		f.Add(filestest.Pickle(v), "NHWC")
@@ -48,8 +51,10 @@ func FuzzPickled(f *testing.F) {
 
 // FuzzMatlab reads any MATLAB file as arrays.
 func FuzzMatlab(f *testing.F) {
-	f.Add(filestest.Mat(filestest.Matrix{Name: "X", Dims: []int{2, 2}, Values: []float64{1, 2, 3, 4}}, filestest.Matrix{Name: "y", Dims: []int{2, 1}, Values: []float64{1, 2}}), "")
-	f.Add(filestest.Mat(filestest.Matrix{Name: "images", Dims: []int{2, 3, 1, 2}, Values: make([]float64, 12)}, filestest.Matrix{Name: "labels", Dims: []int{1, 2}, Values: []float64{0, 1}}), "HWCN")
+	f.Add(filestest.Mat(filestest.Matrix{Name: "X", Dims: []int{2, 2}, Values: []float64{1, 2, 3, 4}},
+		filestest.Matrix{Name: "y", Dims: []int{2, 1}, Values: []float64{1, 2}}), "")
+	f.Add(filestest.Mat(filestest.Matrix{Name: "images", Dims: []int{2, 3, 1, 2}, Values: make([]float64, 12)},
+		filestest.Matrix{Name: "labels", Dims: []int{1, 2}, Values: []float64{0, 1}}), "HWCN")
 	f.Fuzz(func(t *testing.T, b []byte, layout string) {
 		train, test, err := Matlab(tree("d.mat", b), "d.mat", Options{Layout: layout}, &files.Account{})
 		checkRead(t, train, test, err)
@@ -58,7 +63,8 @@ func FuzzMatlab(f *testing.F) {
 
 // FuzzHeader parses any header, and what it accepts again as NumPy writes it.
 func FuzzHeader(f *testing.F) {
-	for _, text := range []string{"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }", "{'shape': (3L,), 'fortran_order': True, 'descr': u'>i8'}", `{"descr": b"|u1", "fortran_order": False, "shape": (np.int64(3), numpy.uint8(4))}`,
+	for _, text := range []string{"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }",
+		"{'shape': (3L,), 'fortran_order': True, 'descr': u'>i8'}", `{"descr": b"|u1", "fortran_order": False, "shape": (np.int64(3), numpy.uint8(4))}`,
 		"{'descr': [('a', '<f4', (2, 3)), ('b', '<i8')], 'fortran_order': False, 'shape': (), }"} {
 		f.Add(text)
 	}
@@ -74,8 +80,10 @@ func FuzzHeader(f *testing.F) {
 			return
 		}
 		order := map[bool]string{true: "True", false: "False"}[h.fortran]
-		again, err := parseHeader(fmt.Sprintf("{'descr': \"%s\", 'fortran_order': %s, 'shape': %s, }", h.dtype, order, filestest.ShapeText(h.dims)))
-		if len(h.dims) > 0 && slices.Max(h.dims) >= 0 && !slices.Contains([]byte(h.dtype), '"') && (err != nil || again.dtype != h.dtype || again.fortran != h.fortran || !slices.Equal(again.dims, h.dims)) {
+		again, err := parseHeader(fmt.Sprintf("{'descr': \"%s\", 'fortran_order': %s, 'shape': %s, }", h.dtype, order,
+			filestest.ShapeText(h.dims)))
+		if len(h.dims) > 0 && slices.Max(h.dims) >= 0 && !slices.Contains([]byte(h.dtype), '"') &&
+			(err != nil || again.dtype != h.dtype || again.fortran != h.fortran || !slices.Equal(again.dims, h.dims)) {
 			t.Fatalf("%q is %+v, and again %+v, %v", text, h, again, err)
 		}
 	})
@@ -83,10 +91,14 @@ func FuzzHeader(f *testing.F) {
 
 // FuzzIDXFiles reads any pair of IDX files under any name.
 func FuzzIDXFiles(f *testing.F) {
-	f.Add("train-images-idx3-ubyte", "train-labels-idx1-ubyte", images(2, 4, 4), idx([]uint32{idxLabels, 2}, []byte{0, 1}))
-	f.Add("emnist-letters-train-images-idx3-ubyte.gz", "emnist-letters-train-labels-idx1-ubyte", images(2, 3, 4), idx([]uint32{idxLabels, 2}, []byte{0, 1}))
-	f.Add("my.val.images.idx4", "my.val.labels.idx1", idx([]uint32{idxColours, 1, 3, 4, 4}, make([]byte, 48)), idx([]uint32{idxLabels, 1}, []byte{9}))
-	f.Add("emnist-train-images-idx4", "emnist-train-labels-idx1", idx([]uint32{idxColours, 1, 4, 4, 3}, make([]byte, 48)), idx([]uint32{idxLabels, 1}, []byte{9}))
+	f.Add("train-images-idx3-ubyte", "train-labels-idx1-ubyte", images(2, 4, 4),
+		idx([]uint32{idxLabels, 2}, []byte{0, 1}))
+	f.Add("emnist-letters-train-images-idx3-ubyte.gz", "emnist-letters-train-labels-idx1-ubyte", images(2, 3, 4),
+		idx([]uint32{idxLabels, 2}, []byte{0, 1}))
+	f.Add("my.val.images.idx4", "my.val.labels.idx1", idx([]uint32{idxColours, 1, 3, 4, 4}, make([]byte, 48)),
+		idx([]uint32{idxLabels, 1}, []byte{9}))
+	f.Add("emnist-train-images-idx4", "emnist-train-labels-idx1",
+		idx([]uint32{idxColours, 1, 4, 4, 3}, make([]byte, 48)), idx([]uint32{idxLabels, 1}, []byte{9}))
 	f.Fuzz(func(t *testing.T, x, y string, pixels, labels []byte) {
 		all := fstest.MapFS{x: {Data: pixels}, y: {Data: labels}}
 		if !HasIDX([]string{x, y}) {

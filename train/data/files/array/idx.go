@@ -206,7 +206,8 @@ func addNumbers(p *files.Part, numbers []byte) {
 func Upright(p *files.Part) {
 	h, w := p.Dims[0], p.Dims[1]
 	dims, strides := []int{p.Len(), w, h}, []int{h * w, 1, w}
-	p.Bytes, p.Floats, p.Doubles = turned(p.Bytes, dims, strides), turned(p.Floats, dims, strides), turned(p.Doubles, dims, strides)
+	p.Bytes, p.Floats, p.Doubles = turned(p.Bytes, dims, strides), turned(p.Floats, dims, strides), turned(p.Doubles,
+		dims, strides)
 	p.Dims = []int{w, h}
 }
 

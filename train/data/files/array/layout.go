@@ -40,7 +40,8 @@ func (o *Options) arrange(v *values, count int, a *files.Account) (*values, erro
 			Hint: "use one of " + strings.Join(Layouts, ", ")}
 	}
 	if n := len(o.Layout); n > 0 && n != len(v.dims) && (n != 4 || len(v.dims) != 2 || o.Layout[0] != 'N') {
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v, and layout %s has %d axes", files.ErrFormat, v.dims, o.Layout, n), Hint: "leave --layout out, or give it a letter for every axis"}
+		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v, and layout %s has %d axes",
+			files.ErrFormat, v.dims, o.Layout, n), Hint: "leave --layout out, or give it a letter for every axis"}
 	}
 	v, err := o.samplesFirst(v, count, a)
 	if err != nil {
@@ -67,7 +68,8 @@ func (o *Options) samplesFirst(v *values, count int, a *files.Account) (*values,
 		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v", files.ErrFormat, v.dims), Hint: shapesHint}
 	case byFlag && v.dims[strings.IndexByte(o.Layout, 'N')] != count, !first && v.dims[last] != count:
 		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v for %d labels", files.ErrFormat, v.dims, count), Hint: shapesHint}
-	case byFlag && o.Layout[0] == 'N', !byFlag && first && (v.dims[last] != count || o.fits(v.dims[1:]) || !o.fits(v.dims[:last])):
+	case byFlag && o.Layout[0] == 'N', !byFlag && first &&
+		(v.dims[last] != count || o.fits(v.dims[1:]) || !o.fits(v.dims[:last])):
 		if !byFlag && v.dims[last] == count {
 			a.Assume("layout", "--layout", "%s: the first axis counts the samples", v.words())
 		}
@@ -110,7 +112,9 @@ func (o *Options) rows(v *values, a *files.Account) (*values, error) {
 	if order != "NCHW" && order != "NHWC" {
 		planar, interleaved := rowsApart(v, w), rowsApart(v, w*c)
 		if h == 1 || math.Max(planar, interleaved) < 1.1*math.Min(planar, interleaved) {
-			return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: rows of %d values could be planes of %d x %d or pixels of %d channels", files.ErrFormat, v.dims[1], h, w, c),
+			return nil, &files.Error{Place: files.Whole,
+				Err: fmt.Errorf("%w: rows of %d values could be planes of %d x %d or pixels of %d channels",
+					files.ErrFormat, v.dims[1], h, w, c),
 				Hint: "say the order within a row with --layout NCHW (one channel after the other) or NHWC (the channels of a pixel side by side)"}
 		}
 		order = "NHWC"
@@ -120,7 +124,8 @@ func (o *Options) rows(v *values, a *files.Account) (*values, error) {
 		o.rowOrder = order
 	}
 	if o.Layout == "" {
-		words := map[string]string{"NCHW": "one channel after the other (NCHW)", "NHWC": "the channels of a pixel side by side (NHWC)"}
+		words := map[string]string{"NCHW": "one channel after the other (NCHW)",
+			"NHWC": "the channels of a pixel side by side (NHWC)"}
 		a.Assume("layout", "--layout", "%s: rows of pixels, %s, as that makes neighbors alike", v.words(), words[order])
 	}
 	planar := order == "NCHW"

@@ -80,13 +80,15 @@ func named(v any) (out []*values, passed []string, err error) {
 				return nil, nil, err
 			}
 			if one == nil {
-				return nil, nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: item %d of pair %d is no array", files.ErrFormat, j, i), Hint: pickleHint}
+				return nil, nil, &files.Error{Place: files.Whole,
+					Err: fmt.Errorf("%w: item %d of pair %d is no array", files.ErrFormat, j, i), Hint: pickleHint}
 			}
 			out = append(out, one)
 		}
 	}
 	if parts == nil {
-		return nil, nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: a pickle of other things", files.ErrFormat), Hint: pickleHint}
+		return nil, nil, &files.Error{Place: files.Whole,
+			Err: fmt.Errorf("%w: a pickle of other things", files.ErrFormat), Hint: pickleHint}
 	}
 	return out, passed, nil
 }

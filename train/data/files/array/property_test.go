@@ -23,7 +23,8 @@ type wanted struct {
 }
 
 // dtypes are types, each with values that it holds exactly.
-var dtypes = []string{"|u1", "|b1", "|i1", "<u2", ">u2", "<i2", ">i2", "<u4", ">i4", "<i8", ">u8", "<f4", ">f4", "<f8", ">f8", "<f12", "<f16", "<q16", ">q16"}
+var dtypes = []string{"|u1", "|b1", "|i1", "<u2", ">u2", "<i2", ">i2", "<u4", ">i4", "<i8", ">u8", "<f4", ">f4", "<f8",
+	">f8", "<f12", "<f16", "<q16", ">q16"}
 
 func randomValue(r *rand.Rand, dtype string) float64 {
 	switch strings.TrimLeft(dtype, "<>|") {
@@ -50,7 +51,8 @@ func randomValue(r *rand.Rand, dtype string) float64 {
 // randomWanted are samples of 1 to 3 dimensions; of 3 the first is the channels,
 // of which there are far fewer.
 func randomWanted(r *rand.Rand, dtype string) *wanted {
-	w := &wanted{dims: [][]int{{1 + r.IntN(6)}, {7 + r.IntN(4), 13 + r.IntN(4)}, {1 + 2*r.IntN(2), 8 + r.IntN(3), 18 + r.IntN(3)}}[r.IntN(3)]}
+	w := &wanted{dims: [][]int{{1 + r.IntN(6)}, {7 + r.IntN(4), 13 + r.IntN(4)},
+		{1 + 2*r.IntN(2), 8 + r.IntN(3), 18 + r.IntN(3)}}[r.IntN(3)]}
 	size := 1
 	for _, d := range w.dims {
 		size *= d
@@ -101,17 +103,23 @@ func (w *wanted) labelArray(r *rand.Rand) (npy []byte, list []any) {
 }
 
 // written is the samples in a random container, and what reads it.
-func (w *wanted) written(t *testing.T, r *rand.Rand, dtype string) (opt Options, what string, read func(Options, *files.Account) (*files.Part, error)) {
+func (w *wanted) written(t *testing.T, r *rand.Rand, dtype string) (opt Options, what string,
+	read func(Options, *files.Account) (*files.Part, error)) {
 	orders := axes[len(w.dims)]
 	order := orders[r.IntN(len(orders))]
 	v, dims := w.laid(order)
 	y, list := w.labelArray(r)
-	npy := filestest.NumPy(strings.Replace(dtype, "q16", "f16", 1), false, filestest.ShapeText(dims), filestest.Raw(dtype, v))
+	npy := filestest.NumPy(strings.Replace(dtype, "q16", "f16", 1), false, filestest.ShapeText(dims),
+		filestest.Raw(dtype, v))
 	fortran := r.IntN(2) == 0
 	if fortran {
-		npy = filestest.NumPyHeader(byte(1+r.IntN(3)), fmt.Sprintf("{'descr': '%s', 'fortran_order': True, 'shape': %s, }", strings.Replace(dtype, "q16", "f16", 1), filestest.ShapeText(dims)), filestest.Raw(dtype, filestest.FortranOrder(v, dims)))
+		npy = filestest.NumPyHeader(byte(1+r.IntN(3)),
+			fmt.Sprintf("{'descr': '%s', 'fortran_order': True, 'shape': %s, }",
+				strings.Replace(dtype, "q16", "f16",
+					1), filestest.ShapeText(dims)), filestest.Raw(dtype, filestest.FortranOrder(v, dims)))
 	}
-	names := [][2]string{{"x", "y"}, {"X", "Y"}, {"images", "labels"}, {"data", "target"}, {"x_train", "y_train"}}[r.IntN(5)]
+	names := [][2]string{{"x", "y"}, {"X", "Y"}, {"images", "labels"}, {"data", "target"},
+		{"x_train", "y_train"}}[r.IntN(5)]
 	if order[0] != 'N' && dims[0] == len(w.labels) {
 		opt.Layout = order // nothing else tells
 	}
@@ -125,7 +133,8 @@ func (w *wanted) written(t *testing.T, r *rand.Rand, dtype string) (opt Options,
 		}
 	case 1:
 		if strings.TrimLeft(dtype, "<>|") == "f8" {
-			pickle := filestest.Pickle(filestest.Dict{names[0], filestest.Nd{DType: "f8", Dims: dims, Values: v}, names[1], list})
+			pickle := filestest.Pickle(filestest.Dict{names[0], filestest.Nd{DType: "f8", Dims: dims, Values: v},
+				names[1], list})
 			dir := filestest.Folder(t, map[string][]byte{"d.pkl": pickle})
 			return opt, what + ", a pickle", func(o Options, a *files.Account) (*files.Part, error) {
 				return first(Pickled(files.Dir(dir), "d.pkl", o, a))
@@ -137,7 +146,8 @@ func (w *wanted) written(t *testing.T, r *rand.Rand, dtype string) (opt Options,
 			for i := range list {
 				numbers[i] = float64(list[i].(int))
 			}
-			mat := filestest.Mat(filestest.Matrix{Name: names[0], Dims: dims, Values: v}, filestest.Matrix{Name: names[1], Dims: []int{len(list), 1}, Values: numbers})
+			mat := filestest.Mat(filestest.Matrix{Name: names[0], Dims: dims, Values: v},
+				filestest.Matrix{Name: names[1], Dims: []int{len(list), 1}, Values: numbers})
 			dir := filestest.Folder(t, map[string][]byte{"d.mat": mat})
 			return opt, what + ", a MATLAB file", func(o Options, a *files.Account) (*files.Part, error) {
 				return first(Matlab(files.Dir(dir), "d.mat", o, a))
@@ -191,7 +201,8 @@ func TestWhatAnArrayLosesIsAnError(t *testing.T) {
 			"cut":      func(b []byte) []byte { return b[:r.IntN(len(b))] },
 			"extended": func(b []byte) []byte { return append(slices.Clone(b), byte(r.IntN(256))) },
 			"a sample more": func(b []byte) []byte {
-				return []byte(strings.Replace(string(b), fmt.Sprintf("(%d,", len(w.labels)), fmt.Sprintf("(%d,", len(w.labels)+1), 1))
+				return []byte(strings.Replace(string(b), fmt.Sprintf("(%d,", len(w.labels)),
+					fmt.Sprintf("(%d,", len(w.labels)+1), 1))
 			},
 		}
 		for _, change := range slices.Sorted(maps.Keys(changes)) {
@@ -224,7 +235,8 @@ func TestIDXFilesAreReadWhateverTheirNamesAndSizes(t *testing.T) {
 		set := []string{"", "fashion-", "emnist-byclass-", "my_set_"}[r.IntN(4)]
 		dot := []string{"-", "."}[r.IntN(2)]
 		x, y := set+"train-images"+dot+"idx3-ubyte", set+"train-labels"+dot+"idx1-ubyte"
-		content := map[string][]byte{x: filestest.IDX([]uint32{uint32(n), uint32(h), uint32(w)}, pixels), y: filestest.IDX([]uint32{uint32(n)}, labels)}
+		content := map[string][]byte{x: filestest.IDX([]uint32{uint32(n), uint32(h), uint32(w)}, pixels),
+			y: filestest.IDX([]uint32{uint32(n)}, labels)}
 		if r.IntN(2) == 0 {
 			content[x+".gz"] = filestest.Gzip(content[x])
 			delete(content, x)

@@ -142,8 +142,10 @@ func Mat(all ...Matrix) []byte {
 		for _, d := range m.Dims {
 			dims = binary.LittleEndian.AppendUint32(dims, uint32(d))
 		}
-		body := slices.Concat(part(6, []byte{6, 0, 0, 0, 0, 0, 0, 0}), part(5, dims), part(1, []byte(m.Name)), part(9, Raw("<f8", FortranOrder(m.Values, m.Dims))))
-		out = append(out, binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, 14), uint32(len(body)))...)
+		body := slices.Concat(part(6, []byte{6, 0, 0, 0, 0, 0, 0, 0}), part(5, dims), part(1, []byte(m.Name)),
+			part(9, Raw("<f8", FortranOrder(m.Values, m.Dims))))
+		out = append(out, binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, 14),
+			uint32(len(body)))...)
 		out = append(out, body...)
 	}
 	return out

@@ -88,7 +88,8 @@ func TIFF(h, w, samples, bits, orientation int, pixels []uint16) []byte {
 	if samples > 1 {
 		photometric = 2
 	}
-	tags := [][3]int{{256, 4, w}, {257, 4, h}, {258, 3, depths}, {259, 3, 1}, {262, 3, photometric}, {273, 4, 8}, {274, 3, orientation}, {277, 3, samples}, {278, 4, h}, {279, 4, strip}}
+	tags := [][3]int{{256, 4, w}, {257, 4, h}, {258, 3, depths}, {259, 3, 1}, {262, 3, photometric}, {273, 4, 8},
+		{274, 3, orientation}, {277, 3, samples}, {278, 4, h}, {279, 4, strip}}
 	if samples == 1 {
 		tags[2][2] = bits
 	}
@@ -189,5 +190,6 @@ func GreyAlphaPNG(h, w int, pixels ...byte) []byte {
 	}
 	z.Close()
 	head := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(w)), uint32(h))
-	return slices.Concat([]byte("\x89PNG\r\n\x1a\n"), pngChunk("IHDR", append(head, 8, 4, 0, 0, 0)), pngChunk("IDAT", packed.Bytes()), pngChunk("IEND", nil))
+	return slices.Concat([]byte("\x89PNG\r\n\x1a\n"), pngChunk("IHDR", append(head, 8, 4, 0, 0, 0)),
+		pngChunk("IDAT", packed.Bytes()), pngChunk("IEND", nil))
 }

@@ -155,9 +155,11 @@ func (s *scan) asClasses(parts []partDir, asked map[string]string) error {
 			s.ignored = append(s.ignored, p.dir)
 			s.account.See("part-ignored", "folder %s is left out, as asked", p.name)
 		case use != "":
-			return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: folder %s holds no folders of classes", files.ErrFormat, p.name), Hint: "put the pictures of each class into a folder of its name, or leave the folder out with --part " + p.name + "=ignore"}
+			return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: folder %s holds no folders of classes",
+				files.ErrFormat, p.name), Hint: "put the pictures of each class into a folder of its name, or leave the folder out with --part " + p.name + "=ignore"}
 		default:
-			s.account.Warn("part-as-class", "--part "+p.name+"=ignore", "folder %s is taken for a class, as it holds pictures and no folders of classes", p.name)
+			s.account.Warn("part-as-class", "--part "+p.name+"=ignore",
+				"folder %s is taken for a class, as it holds pictures and no folders of classes", p.name)
 		}
 	}
 	return nil
@@ -219,7 +221,8 @@ func (s *scan) classes(dir, part string, test bool) error {
 	if err != nil {
 		return err
 	}
-	if base := path.Base(dir); part != "" && len(folders) == 1 && (strings.EqualFold(path.Base(folders[0]), base) || files.IsPartName(path.Base(folders[0]))) {
+	if base := path.Base(dir); part != "" && len(folders) == 1 &&
+		(strings.EqualFold(path.Base(folders[0]), base) || files.IsPartName(path.Base(folders[0]))) {
 		for _, f := range loose {
 			s.skip(f)
 		}

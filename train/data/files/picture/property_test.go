@@ -117,7 +117,8 @@ func (p *pixels) paletted() *image.Paletted {
 	m := image.NewPaletted(image.Rect(0, 0, p.w, p.h), nil)
 	for i := range p.h * p.w {
 		y, x := i/p.w, i%p.w
-		m.Palette = append(m.Palette, color.RGBA{R: byte(p.at(0, y, x)), G: byte(p.at(1, y, x)), B: byte(p.at(2, y, x)), A: 255})
+		m.Palette = append(m.Palette, color.RGBA{R: byte(p.at(0, y, x)), G: byte(p.at(1, y, x)), B: byte(p.at(2, y, x)),
+			A: 255})
 		m.Pix[i] = byte(i)
 	}
 	return m
@@ -141,7 +142,8 @@ func (p *pixels) encode(r *rand.Rand, deep bool) (what string, content []byte) {
 		late := r.IntN(2) == 0
 		return fmt.Sprintf("PNG, orientation %d", o), filestest.TurnedPNG(filestest.PNG(stored.picture(deep)), o, late)
 	case 1:
-		return fmt.Sprintf("TIFF, orientation %d", o), filestest.TIFF(stored.h, stored.w, stored.c, bits, o, stored.samples())
+		return fmt.Sprintf("TIFF, orientation %d", o), filestest.TIFF(stored.h, stored.w, stored.c, bits, o,
+			stored.samples())
 	case 2:
 		if err := bmp.Encode(&b, p.picture(false)); err != nil {
 			panic(err)
@@ -186,7 +188,8 @@ func TestPicturesAreTheSameInEveryFormatAndFolder(t *testing.T) {
 				for i := range 1 + r.IntN(3) {
 					p := randomPixels(r, c, h, w, white)
 					what, b := p.encode(r, deep)
-					file := path.Join(part, class, []string{"", "deep/er"}[r.IntN(2)], fmt.Sprintf("%d%s", i, endings[r.IntN(len(endings))]))
+					file := path.Join(part, class, []string{"", "deep/er"}[r.IntN(2)],
+						fmt.Sprintf("%d%s", i, endings[r.IntN(len(endings))]))
 					content[file], whats = b, append(whats, what)
 					want[part] = append(want[part], sample{file, p})
 				}
@@ -212,7 +215,8 @@ func TestPicturesAreTheSameInEveryFormatAndFolder(t *testing.T) {
 				}
 				for x, v := range want[part][j].p.v {
 					if got.At(k*size+x) != float64(v) {
-						t.Fatalf("seed %d, %s of %d x %d x %d: value %d is %v, want %d (%v)", seed, file, c, h, w, x, got.At(k*size+x), v, whats)
+						t.Fatalf("seed %d, %s of %d x %d x %d: value %d is %v, want %d (%v)", seed, file, c, h, w, x,
+							got.At(k*size+x), v, whats)
 					}
 				}
 			}

@@ -21,7 +21,8 @@ func FuzzOptions(f *testing.F) {
 	f.Add([]byte("\xff\xfea\x00,\x00y\x00\n\x001\x00,\x00x\x00\n\x00"), "", "", "", "", uint8(4))
 	f.Fuzz(func(t *testing.T, text []byte, label, separator, decimal, header string, flags uint8) {
 		tree := &files.Tree{FS: fstest.MapFS{"d.csv": {Data: text}}}
-		opt := Options{Label: label, Separator: separator, Decimal: decimal, Header: header, Encode: flags&1 != 0, Dates: flags&2 != 0}
+		opt := Options{Label: label, Separator: separator, Decimal: decimal, Header: header, Encode: flags&1 != 0,
+			Dates: flags&2 != 0}
 		a := &files.Account{}
 		if flags&4 != 0 {
 			a.Accept = []string{"missing-values", "label-na", "one-hot-label"}
@@ -60,7 +61,8 @@ func FuzzDialect(f *testing.F) {
 	f.Fuzz(func(t *testing.T, head string, asked uint8) {
 		for _, whole := range []bool{true, false} {
 			d := understand(head, whole, asked)
-			if d.separator == 0 && asked == 0 || d.skip > strings.Count(head, "\n")+1 || d.header != nil && len(d.header) != d.fields {
+			if d.separator == 0 && asked == 0 || d.skip > strings.Count(head, "\n")+1 || d.header != nil &&
+				len(d.header) != d.fields {
 				t.Fatalf("%+v of %q", d, head)
 			}
 		}

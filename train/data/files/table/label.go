@@ -112,7 +112,8 @@ func (t *table) judgeLabel(c *choice, guessed bool) error {
 		e.Hint = "choose the column of labels with --label, by name or number" + t.betterLabel(c)
 		return e
 	}
-	if better := t.betterLabel(c); guessed && n >= leastRows && (col.distinct() == 1 || better != "" && col.commonest() >= nearlyAll*float64(n)) {
+	if better := t.betterLabel(c); guessed && n >= leastRows &&
+		(col.distinct() == 1 || better != "" && col.commonest() >= nearlyAll*float64(n)) {
 		e := t.fail("%w: column %d (%s), the last, has nearly one value in %d rows", files.ErrLabel, i+1, t.name(i), n)
 		e.Hint = "choose the column of labels with --label, by name or number" + better
 		return e

@@ -24,7 +24,8 @@ type content struct {
 // randomContent is a table of which no column looks like a row number or a label.
 func randomContent(r *rand.Rand) *content {
 	c := &content{width: 2 + r.IntN(4)}
-	words := [][]string{{"cat", "dog", "eel"}, {"0", "1", "2"}, {"ärger", "naïve", "x y"}, {"01", "1", "1.0"}}[r.IntN(4)]
+	words := [][]string{{"cat", "dog", "eel"}, {"0", "1", "2"}, {"ärger", "naïve", "x y"},
+		{"01", "1", "1.0"}}[r.IntN(4)]
 	kinds := make([]int, c.width)
 	for k := range kinds {
 		kinds[k] = r.IntN(5)
@@ -34,7 +35,8 @@ func randomContent(r *rand.Rand) *content {
 		for k := range c.width {
 			v := (r.Float64() - .4) * 100
 			c.features = append(c.features, []string{
-				strconv.Itoa(int(v) * 3), strconv.FormatFloat(v, 'f', 2, 64), strconv.FormatFloat(v, 'g', -1, 64), strconv.FormatFloat(v*1e9, 'e', 6, 64), strconv.Itoa(r.IntN(9)),
+				strconv.Itoa(int(v) * 3), strconv.FormatFloat(v, 'f', 2, 64), strconv.FormatFloat(v, 'g', -1,
+					64), strconv.FormatFloat(v*1e9, 'e', 6, 64), strconv.Itoa(r.IntN(9)),
 			}[kinds[k]])
 		}
 		label := words[r.IntN(len(words))]
@@ -63,7 +65,9 @@ type style struct {
 }
 
 func randomStyle(r *rand.Rand, c *content) style {
-	s := style{separator: []string{",", ";", "\t", "|", " "}[r.IntN(5)], quote: r.IntN(2), end: []string{"\n", "\r\n", "\r"}[r.IntN(3)], encoding: r.IntN(6), header: r.IntN(3) > 0, at: r.IntN(c.width + 1)}
+	s := style{separator: []string{",", ";", "\t", "|", " "}[r.IntN(5)], quote: r.IntN(2),
+		end: []string{"\n", "\r\n", "\r"}[r.IntN(3)], encoding: r.IntN(6), header: r.IntN(3) > 0, at: r.IntN(c.width +
+			1)}
 	s.comments, s.trailing, s.tail = r.IntN(3), r.IntN(5) == 0 && s.separator != " ", r.IntN(4) == 0
 	s.comma = r.IntN(4) == 0
 	if s.header && s.separator != " " {
@@ -237,7 +241,8 @@ func TestWhatATableLosesOrGainsIsNeverSilent(t *testing.T) {
 			t.Fatalf("seed %d: %s is silent\n%s", seed, change, text.String())
 		}
 	}
-	for _, want := range []string{"columns swapped: the same", "column dropped: refused", "column renamed: refused", "column added: refused", "name twice: refused", "names swapped: the same", "header dropped: noted"} {
+	for _, want := range []string{"columns swapped: the same", "column dropped: refused", "column renamed: refused",
+		"column added: refused", "name twice: refused", "names swapped: the same", "header dropped: noted"} {
 		if outcomes[want] == 0 {
 			t.Errorf("never %s: %v", want, outcomes)
 		}
