@@ -17,6 +17,9 @@ func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
 	if err := c.planes(task, r); err != nil {
 		return nil, err
 	}
+	if task.IsTable() && r.White != 0 {
+		c.account.Warn("flag-unused", "--white", "--white changes nothing: the task is of a table")
+	}
 	white, seen := r.White, c.ranges(task)
 	if !task.IsTable() {
 		w, err := c.white(r.White)

@@ -49,6 +49,9 @@ func (r Reading) find(path string, task *Task, want Shape) (*contents, error) {
 	if c.train == nil {
 		return nil, c.whole(fmt.Errorf("%w: no part to train on", files.ErrFormat), "say which part is for training with --part NAME=train")
 	}
+	if err := c.unused(r); err != nil {
+		return nil, err
+	}
 	c.normalise()
 	if c.known == nil {
 		c.known = recognise(c.train)

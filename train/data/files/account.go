@@ -41,6 +41,9 @@ type Account struct {
 	// Accept holds the codes of refusals that the owner overrules.
 	Accept []string
 
+	// Parted says that parts were looked for.
+	Parted bool
+
 	seen map[string]bool // what was counted as skipped already
 }
 
@@ -77,7 +80,10 @@ func (a *Account) Skip(why, name string) {
 
 // Leave notes a part that is not used.
 func (a *Account) Leave(part string) {
-	if a != nil && !slices.Contains(a.Unused, part) {
+	if a == nil {
+		return
+	}
+	if a.Parted = true; !slices.Contains(a.Unused, part) {
 		a.Unused = append(a.Unused, part)
 	}
 }

@@ -72,6 +72,9 @@ func PartWord(name string) string {
 // and wins; it may name other parts than those of usual names. A validation part
 // is for testing when there is no test part, and ignored otherwise; it is said.
 func Uses(names []string, asked map[string]string, a *Account) (map[string]Use, error) {
+	if a != nil {
+		a.Parted = a.Parted || len(names) > 0
+	}
 	out, have := map[string]Use{}, map[Use]bool{}
 	for _, n := range names {
 		out[n] = PartOf(PartWord(n))

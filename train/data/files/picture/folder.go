@@ -153,6 +153,7 @@ func (s *scan) asClasses(parts []partDir, asked map[string]string) error {
 		switch {
 		case use == string(files.Ignore):
 			s.ignored = append(s.ignored, p.dir)
+			s.account.Leave(p.name)
 			s.account.See("part-ignored", "folder %s is left out, as asked", p.name)
 		case use != "":
 			return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: folder %s holds no folders of classes",
