@@ -56,6 +56,14 @@ func network(t testing.TB, name string, s *data.Samples) *nn.Network {
 
 var digit = data.Shape{C: 1, H: 28, W: 28}
 
+// fewer is few with -short, as under emulation, and many otherwise.
+func fewer[T any](few, many T) T {
+	if testing.Short() {
+		return few
+	}
+	return many
+}
+
 func TestFitLearns(t *testing.T) {
 	for name, c := range map[string]struct {
 		network string
@@ -67,7 +75,7 @@ func TestFitLearns(t *testing.T) {
 		"soft labels":     {"mlp", true, Recipe{Optimizer: Adam, LR: 1e-3, Batch: 32, MinSteps: 40}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := blobs(100, digit, 10, c.soft)
+			s := blobs(100, fewer(data.Shape{C: 1, H: 20, W: 20}, digit), 10, c.soft)
 			var losses []float64
 			m, err := Fit(context.Background(), network(t, c.network, s), s, c.recipe, Options{Workers: 2, Hook: func(p Progress) error {
 				losses = append(losses, p.Loss)
@@ -99,8 +107,8 @@ func sameBits(t *testing.T, a, b [][]float32) {
 }
 
 func TestFitGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
-	s := blobs(90, digit, 10, false) // batches of 50 and 40
-	recipe := Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, MinSteps: 200, Augment: "dsa"}
+	s := blobs(90, fewer(data.Shape{C: 1, H: 12, W: 12}, digit), 10, false) // batches of 50 and 40
+	recipe := Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, MinSteps: fewer(8, 200), Augment: "dsa"}
 	var first [][]float32
 	for _, workers := range []int{1, 2, 4} {
 		m, err := Fit(context.Background(), network(t, "lenet", s), s, recipe, Options{Seed: 4, Workers: workers})
@@ -123,7 +131,7 @@ func TestFitGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
 
 func TestAugmentationChangesTheTraining(t *testing.T) {
 	s := blobs(20, data.Shape{C: 1, H: 12, W: 12}, 4, false)
-	recipe := Recipe{Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: 20}
+	recipe := Recipe{Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: fewer(12, 20)}
 	first := map[float32]string{}
 	for _, augment := range []string{"", "affine", "dsa", "dsa-noflip"} {
 		recipe.Augment = augment
@@ -146,12 +154,13 @@ func TestAugmentationChangesTheTraining(t *testing.T) {
 }
 
 func TestResumeGivesTheBitsOfAnUninterruptedRun(t *testing.T) {
+	steps := fewer(18, 30)
 	for name, recipe := range map[string]Recipe{
-		"adam":      {Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 16, MinSteps: 30},
-		"sgd":       {Optimizer: SGD, LR: 1e-2, Momentum: 0.9, Batch: 16, MinSteps: 30},
-		"augmented": {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: 30, Augment: "affine"},
-		"mixed":     {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: 30, CutMix: 0.7},
-		"elastic":   {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: 30, Elastic: 1.5, Smooth: 0.2},
+		"adam":      {Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 16, MinSteps: steps},
+		"sgd":       {Optimizer: SGD, LR: 1e-2, Momentum: 0.9, Batch: 16, MinSteps: steps},
+		"augmented": {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: steps, Augment: "affine"},
+		"mixed":     {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: steps, CutMix: 0.7},
+		"elastic":   {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: steps, Elastic: 1.5, Smooth: 0.2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := blobs(40, data.Shape{C: 1, H: 12, W: 12}, 4, false)
@@ -252,11 +261,11 @@ func stepper(t testing.TB, batch, workers int, augment string) *loop {
 
 func TestASteadyStepAllocatesNothing(t *testing.T) {
 	for augment, workers := range map[string]int{"": 1, "affine": 2, "dsa": 1} {
-		l := stepper(t, 50, workers, augment)
+		l := stepper(t, fewer(4, 50), workers, augment)
 		if _, err := l.step(); err != nil {
 			t.Fatal(err)
 		}
-		if n := testing.AllocsPerRun(20, func() { l.step() }); n != 0 {
+		if n := testing.AllocsPerRun(fewer(3, 20), func() { l.step() }); n != 0 {
 			t.Errorf("%v allocations a step with %d workers, augmentation %q", n, workers, augment)
 		}
 	}

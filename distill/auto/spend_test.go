@@ -3,6 +3,7 @@ package auto
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,40 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
+// threesAndSevens are a device's samples of two classes, with -short a part.
+func threesAndSevens(t *testing.T, task *data.Task, ds *data.Dataset) *data.Samples {
+	t.Helper()
+	index := []int{}
+	for i, y := range ds.Train.Labels() {
+		if y == 3 || y == 7 {
+			index = append(index, i)
+		}
+	}
+	if testing.Short() {
+		index = index[:300]
+	}
+	local, err := data.Load(task, ds.Train, index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return local
+}
+
+// digits are all samples of a data set, with -short some.
+func digits(t *testing.T, ds *data.Dataset) *data.Samples {
+	t.Helper()
+	index := data.Stream(1, "test").Perm(len(ds.Train.Labels()))
+	if testing.Short() {
+		index = index[:600]
+	}
+	slices.Sort(index)
+	local, err := data.Load(ds.Task, ds.Train, index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return local
+}
+
 // A set that is made as a budget is spent weighs no more, and nearly as much.
 func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 	task := data.WellKnownTask("mnist")
@@ -24,21 +59,16 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	index := []int{}
-	for i, y := range ds.Train.Labels() {
-		if y == 3 || y == 7 {
-			index = append(index, i)
-		}
-	}
-	local, err := data.Load(task, ds.Train, index)
-	if err != nil {
-		t.Fatal(err)
-	}
+	local := threesAndSevens(t, task, ds)
 	all, err := data.LoadAll(task, ds.Train)
 	if err != nil {
 		t.Fatal(err)
 	}
-	quick, err := match.DefaultDM().With(map[string]string{"iterations": "1"})
+	settings := map[string]string{"iterations": "1"}
+	if testing.Short() {
+		settings["width"] = "4"
+	}
+	quick, err := match.DefaultDM().With(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +80,7 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name         string
 		method       distill.Method
 		formation    int // 0: left open
@@ -75,6 +105,9 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		{"a licence and a card", quick, 0, "", 80_000, local, 2, false, false, "CC-BY-SA-4.0, of an institute with a long name"},
 		{"labels for a predictor", learned, 0, "", 9_000, local, 1, false, true, ""},
 	} {
+		if testing.Short() && i != 5 && i != 7 && i != 12 {
+			continue // of each kind of method one with few bytes is left
+		}
 		local := c.local
 		req := distill.Request{Samples: local, IPC: 1, Seed: 1 << 60, Formation: c.formation}
 		pixels := pixelsFor(t, c.asked, c.method, req)
@@ -112,16 +145,7 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 // are still to be chosen are counted.
 func TestTheLeastAndWhatIsStillToBeChosen(t *testing.T) {
 	ds := data.GlyphDigits()
-	index := []int{}
-	for i, y := range ds.Train.Labels() {
-		if y == 3 || y == 7 {
-			index = append(index, i)
-		}
-	}
-	local, err := data.Load(ds.Task, ds.Train, index)
-	if err != nil {
-		t.Fatal(err)
-	}
+	local := threesAndSevens(t, ds.Task, ds)
 	dm, req := match.DefaultDM(), distill.Request{Samples: local}
 	if _, err := Spend(ds.Task, dm, req, Budget{Bytes: 900, Pixels: artifact.U8}); !errors.Is(err, distill.ErrBudget) {
 		t.Errorf("900 bytes: %v", err)
@@ -149,10 +173,7 @@ func TestTheLeastAndWhatIsStillToBeChosen(t *testing.T) {
 // However many bytes there are, a mean stands for samples enough to hide in.
 func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 	ds := data.GlyphDigits()
-	local, err := data.LoadAll(ds.Task, ds.Train)
-	if err != nil {
-		t.Fatal(err)
-	}
+	local := digits(t, ds)
 	least := local.Len()
 	for _, members := range local.ByClass() {
 		least = min(least, len(members))
@@ -175,10 +196,7 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 // A ridge says all in an image a class, whatever the budget.
 func TestABudgetIsNotSpentOnWhatSaysNothing(t *testing.T) {
 	ds := data.GlyphDigits()
-	local, err := data.LoadAll(ds.Task, ds.Train)
-	if err != nil {
-		t.Fatal(err)
-	}
+	local := digits(t, ds)
 	b := Budget{Bytes: 1 << 20, Pixels: artifact.U8}
 	s, err := Spend(ds.Task, ridge.Default(), distill.Request{Samples: local}, b)
 	if err != nil || s.IPC != 1 || s.Bytes > b.Bytes/10 || !strings.Contains(s.Why, "1 stored image a class, more would say nothing") || strings.Contains(s.Why, "smallest class") {
@@ -203,10 +221,7 @@ func pixelsFor(t *testing.T, asked artifact.PixelType, m distill.Method, req dis
 // range of real pixels.
 func TestHalfAByteIsForTiles(t *testing.T) {
 	ds := data.GlyphDigits()
-	local, err := data.LoadAll(ds.Task, ds.Train)
-	if err != nil {
-		t.Fatal(err)
-	}
+	local := digits(t, ds)
 	for _, c := range []struct {
 		asked  artifact.PixelType
 		method distill.Method

@@ -88,7 +88,7 @@ var small = func() *data.Samples {
 
 func quick() DM {
 	m := DefaultDM()
-	m.Iterations, m.Batch = 12, 20
+	m.Iterations, m.Batch, m.Width = 12, 20, distilltest.Fewer(4, m.Width)
 	return m
 }
 
@@ -146,7 +146,7 @@ func TestWorkersDoNotChangeTheBits(t *testing.T) {
 
 func TestMatchingLowersTheDistance(t *testing.T) {
 	m := quick()
-	m.Iterations, m.Start, m.Batch = 60, tiling.Noise, 60
+	m.Iterations, m.Start, m.Batch = distilltest.Fewer(36, 60), tiling.Noise, distilltest.Fewer(20, 60)
 	local := digits(t, 40)
 	var losses []float64
 	r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Progress: func(p distill.Progress) { losses = append(losses, p.Loss) }})
@@ -159,7 +159,7 @@ func TestMatchingLowersTheDistance(t *testing.T) {
 		}
 		return sum
 	}
-	if before, after := mean(losses[:10]), mean(losses[50:]); !(after < 0.7*before) {
+	if before, after := mean(losses[:10]), mean(losses[m.Iterations-10:]); !(after < 0.7*before) {
 		t.Errorf("the distance goes from %v to %v", before, after)
 	}
 	if r.Recipe == nil || r.Recipe.Validate() != nil || r.Formation != data.NewFormation(2) || r.SmallestGroup != 0 {

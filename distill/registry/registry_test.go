@@ -17,7 +17,14 @@ var quick = map[string]map[string]string{"dm": {"iterations": "60"}, "dc": {"ite
 
 func TestEveryMethodConforms(t *testing.T) {
 	for _, m := range Methods() {
-		m, err := m.With(quick[m.Name()])
+		settings := maps.Clone(quick[m.Name()])
+		if testing.Short() && settings["iterations"] != "" {
+			settings["iterations"], settings["width"] = "3", "4"
+			if settings["experts"] == "" {
+				settings["batch"] = "8"
+			}
+		}
+		m, err := m.With(settings)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,10 +9,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/distillmesh/distillmesh/distill/distilltest"
 )
 
 func TestTheDocumentDoesNotDependOnWorkersOrInterruptions(t *testing.T) {
 	p := smallPlan(t)
+	p.Seeds = distilltest.Fewer(1, p.Seeds)
 	want := asJSON(t, run(t, t.Context(), p, Options{Dir: t.TempDir(), Workers: 1}))
 	if got := asJSON(t, run(t, t.Context(), p, Options{Dir: t.TempDir(), Workers: 3})); got != want {
 		t.Errorf("three workers: %s\nwant %s", got, want)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -41,8 +42,11 @@ func blobs(t *testing.T) *data.Dataset {
 	return &data.Dataset{Name: "blobs", Task: task, Train: part(240, 1), Test: part(60, 2)}
 }
 
+// smallPlan has one of each kind; with -short networks do not train on all data,
+// which takes 2000 steps.
 func smallPlan(t *testing.T) Plan {
-	return Plan{Data: blobs(t), Split: data.Split{Kind: data.Ring, Clients: 3, PerClient: 2}, IPC: 1, Seeds: 2, Pixels: artifact.U8, Curve: 4, Steps: 20,
+	return Plan{Data: blobs(t), Split: data.Split{Kind: data.Ring, Clients: 3, PerClient: 2}, IPC: 1, Seeds: 2,
+		Pixels: artifact.U8, Curve: 4, Steps: distilltest.Fewer(8, 20), NoBound: testing.Short(),
 		Methods:   []string{"dm:iterations=3:width=4", "gmm", "random", "fedavg:rounds=3:steps=4", "kip:steps=30"},
 		Consumers: []string{"mlp", "ntk:1"}}
 }
@@ -118,11 +122,14 @@ func TestEveryMethodHasAControlOfItsTreatment(t *testing.T) {
 	if fed := find(p.Methods[3], "mlp", 0); fed.Steps != 3*3*4 || len(fed.Curve) != 3 || fed.Bytes.Up != models || fed.Bytes.Down != models {
 		t.Errorf("federated %+v, want %d bytes each way", fed, models)
 	}
-	if all := find(All, "mlp", 0); all.Images != 240 || all.Bytes.Up != 240*145 || all.Accuracy < 0.9 {
-		t.Errorf("bound %+v", all)
-	}
 	if slices.ContainsFunc(doc.Rows, func(r Row) bool { return r.Method == p.Methods[3] && r.Consumer == "ntk:1" }) {
 		t.Error("a closed-form consumer took part in federated averaging")
+	}
+	if p.NoBound {
+		return
+	}
+	if all := find(All, "mlp", 0); all.Images != 240 || all.Bytes.Up != 240*145 || all.Accuracy < 0.9 {
+		t.Errorf("bound %+v", all)
 	}
 }
 

@@ -21,6 +21,14 @@ var table = data.Shape{C: 1, H: 1, W: 6}
 
 const classes = 3
 
+// fewer is few with -short, as under emulation, and many otherwise.
+func fewer[T any](few, many T) T {
+	if testing.Short() {
+		return few
+	}
+	return many
+}
+
 // skewed are clients of the given sizes. Each holds mostly one class and sees
 // its features moved, so that their optima lie apart.
 func skewed(sizes ...int) []*data.Samples {
@@ -175,11 +183,12 @@ func TestControlsOfOneClientAreTheServers(t *testing.T) {
 // The drift of fedavg: with many local steps on clients that differ it stops
 // where their mean gradient is not zero; scaffold does not.
 func TestScaffoldEndsNearerToTheOptimum(t *testing.T) {
-	clients, net := skewed(30, 12, 24, 18), network(t, "mlp", table, classes)
+	clients, net := skewed(fewer([]int{30, 12}, []int{30, 12, 24, 18})...), network(t, "mlp", table, classes)
 	left := map[string]float64{}
 	for _, strategy := range []string{FedAvg, SCAFFOLD} {
 		c := quick(strategy)
-		c.Rounds, c.Epochs, c.Steps, c.Batch, c.LR, c.Momentum, c.WeightDecay = 60, 0, 20, 30, 0.1, 0, 0.02
+		c.Rounds, c.LR = fewer(12, 60), fewer(0.4, 0.1)
+		c.Epochs, c.Steps, c.Batch, c.Momentum, c.WeightDecay = 0, 20, 30, 0, 0.02
 		left[strategy] = slope(t, net, clients, c, mustRun(t, net, clients, c, Options{}).Model)
 	}
 	if left[SCAFFOLD] > left[FedAvg]/5 {
@@ -226,10 +235,11 @@ func variants() map[string]Config {
 }
 
 func TestWorkersDoNotChangeTheBits(t *testing.T) {
-	clients, net := skewed(50, 9, 3, 0, 17, 22, 8, 30), network(t, "mlp", table, classes)
+	clients := skewed(fewer([]int{12, 0, 9, 3, 5}, []int{50, 9, 3, 0, 17, 22, 8, 30})...)
+	net := network(t, "mlp", table, classes)
 	for name, c := range variants() {
 		want := mustRun(t, net, clients, c, Options{})
-		for _, workers := range []int{2, 4, 20} {
+		for _, workers := range fewer([]int{3}, []int{2, 4, 20}) {
 			got := mustRun(t, net, clients, c, Options{Workers: workers})
 			sameBits(t, fmt.Sprintf("%s with %d workers", name, workers), flat(want.Model), flat(got.Model))
 			if got.Bytes != want.Bytes || got.Steps != want.Steps {

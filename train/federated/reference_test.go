@@ -136,7 +136,8 @@ func wide(v []float32) values {
 }
 
 func TestStrategiesMatchTheReference(t *testing.T) {
-	clients, net := skewed(12, 5, 20), network(t, "mlp", table, classes)
+	clients := skewed(fewer([]int{7, 3, 9}, []int{12, 5, 20})...)
+	net := network(t, "mlp", table, classes)
 	for name, c := range variants() {
 		for _, momentum := range []float64{0, 0.9} {
 			c.Momentum, c.WeightDecay, c.LR = momentum, 1e-2, 0.02
