@@ -13,13 +13,17 @@ import (
 )
 
 func (a *app) dataCommand() *cobra.Command {
-	return group("data", "Local data sets: check, register, list, split, forget", a.dataCheckCommand(), a.dataAddCommand(), a.dataShowCommand(), a.dataListCommand(), a.dataSplitCommand(), a.dataRemoveCommand())
+	return group("data", "Local data sets: check, register, list, split, forget", a.dataCheckCommand(),
+		a.dataAddCommand(), a.dataShowCommand(), a.dataListCommand(), a.dataSplitCommand(), a.dataRemoveCommand())
 }
 
 func (a *app) dataAddCommand() *cobra.Command {
 	opt := node.AddOptions{Holdout: data.DefaultHoldout}
-	c := &cobra.Command{Use: "add PATH", Short: "Register local data; nothing is copied and nothing leaves", Args: args(1, 1),
-		Long: "Register " + data.Formats + ", gzip or not; or " + data.GlyphPath + ", the digits that come with the\nprogram. Well-known files are recognised by their content; other data need --task, and 'task new' makes one of them.\n" + readingHelp,
+	c := &cobra.Command{Use: "add PATH", Short: "Register local data; nothing is copied and nothing leaves",
+		Args: args(1, 1),
+		Long: "Register " + data.Formats + ", gzip or not; or " + data.GlyphPath + ", the digits that come with " +
+			"the\nprogram. Well-known files are recognised by their content; other data need --task, and 'task new' makes " +
+			"one of them.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			opt.Home = a.home
 			return a.with(cmd.Context(), func(conn node.Conn) error {
@@ -42,28 +46,33 @@ func (a *app) dataAddCommand() *cobra.Command {
 		}}
 	c.Flags().StringVar(&opt.Task, "task", "", "the task the data belong to, by name or CID")
 	c.Flags().StringVar(&opt.Name, "name", "", "the name to register it under (default: the task's)")
-	c.Flags().Float64Var(&opt.Holdout, "holdout", opt.Holdout, "share of each class to hold out for testing, of data without a test part; 0 for none")
+	c.Flags().Float64Var(&opt.Holdout, "holdout", opt.Holdout,
+		"share of each class to hold out for testing, of data without a test part; 0 for none")
 	addReadingFlags(c, &opt.Reading)
 	return a.readFlags(c, true)
 }
 
 func (a *app) dataListCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "ls", Short: "List registered data", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			all, err := node.ListData.Do(cmd.Context(), conn, node.None{}, nil)
-			if err != nil {
-				return err
-			}
-			return a.showData(all)
-		})
-	}}, true)
+	return a.readFlags(&cobra.Command{Use: "ls", Short: "List registered data", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(conn node.Conn) error {
+				all, err := node.ListData.Do(cmd.Context(), conn, node.None{}, nil)
+				if err != nil {
+					return err
+				}
+				return a.showData(all)
+			})
+		}}, true)
 }
 
 func (a *app) dataSplitCommand() *cobra.Command {
 	var flags splitFlags
 	var part int
-	c := &cobra.Command{Use: "split NAME", Short: "Register parts of a data set as data sets of their own", Args: args(1, 1),
-		Long: "Split training data over clients: --ring K gives client i the classes i..i+K-1 (FedD3), --iid equal random shares,\n--dirichlet ALPHA skewed shares. Every device that splits the same data with the same options gets the same parts.",
+	c := &cobra.Command{Use: "split NAME", Short: "Register parts of a data set as data sets of their own",
+		Args: args(1, 1),
+		Long: "Split training data over clients: --ring K gives client i the classes i..i+K-1 (FedD3), --iid equal " +
+			"random shares,\n--dirichlet ALPHA skewed shares. Every device that splits the same data with the same options " +
+			"gets the same parts.",
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			split, err := flags.parse(0)
 			if err != nil {
@@ -118,12 +127,14 @@ func (a *app) tellEmpty(all []node.DataEntry) {
 	if len(names) > most {
 		list += ", ..."
 	}
-	a.tell("%d of %d parts have no samples and are not registered: %s; fewer clients or a larger alpha give each part some",
+	a.tell("%d of %d parts have no samples and are not registered: %s; fewer clients or a larger alpha give each "+
+		"part some",
 		len(names), len(all), list)
 }
 
 func (a *app) dataRemoveCommand() *cobra.Command {
-	c := &cobra.Command{Use: "rm NAME", Short: "Forget registered data and the parts split from them; the files stay", Args: args(1, 1),
+	c := &cobra.Command{Use: "rm NAME", Short: "Forget registered data and the parts split from them; the files stay",
+		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			return a.with(cmd.Context(), func(conn node.Conn) error {
 				gone, err := node.ForgetData.Do(cmd.Context(), conn, argv[0], nil)

@@ -19,17 +19,20 @@ func Card(task *data.Task, m Manifest) []byte {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s, distilled\n\n", m.TaskName)
-	fmt.Fprintf(&b, "%d images of %s by %s: %s.\n", m.Images.Count, m.Images.shape(), m.Method.Name, strings.Join(held, ", "))
+	fmt.Fprintf(&b, "%d images of %s by %s: %s.\n", m.Images.Count, m.Images.shape(), m.Method.Name,
+		strings.Join(held, ", "))
 	switch f := m.Formation; {
 	case f.Single:
 		fmt.Fprintf(&b, "Each is one training image, to be enlarged %d times (bilinear, half-pixel centres).\n", f.Factor)
 	case f.Factor > 1:
-		fmt.Fprintf(&b, "Each holds %d x %d tiles, one training image each: cut it up and enlarge each tile %d times (bilinear, half-pixel centres).\n", f.Factor, f.Factor, f.Factor)
+		fmt.Fprintf(&b, "Each holds %d x %d tiles, one training image each: cut it up and enlarge each tile %d times "+
+			"(bilinear, half-pixel centres).\n", f.Factor, f.Factor, f.Factor)
 	}
 	fmt.Fprintf(&b, "Task space: x = (value - mean) / std, mean %v, std %v.\n", task.Mean, task.Std)
 	switch m.Images.DType {
 	case U4:
-		b.WriteString("Read: x = lo + u (hi - lo) / 15 with the range of each image, two pixels a byte, the low half first.\n")
+		b.WriteString("Read: x = lo + u (hi - lo) / 15 with the range of each image, two pixels a byte, the low half " +
+			"first.\n")
 	case U8:
 		b.WriteString("Read: x = lo + u (hi - lo) / 255 with the range of each image.\n")
 	}

@@ -80,7 +80,8 @@ func TestHeadersOfAllConventionsAreKnown(t *testing.T) {
 		with("names of rows by R, between blanks", fieldCase{files: csv("a b label\n1 1.5 2 x\n2 3 -4.25 y\n3 5 6 x\n"),
 			train: plainTable, notes: []string{"row-names"}}),
 		with("names of rows by R, quoted words",
-			fieldCase{files: csv("\"a\" \"b\" \"label\"\n\"Mazda RX4\" 1.5 2 \"x\"\n\"Fiat 128\" 3 -4.25 \"y\"\n\"Volvo 142E\" 5 6 \"x\"\n"), train: plainTable, notes: []string{"row-names"}}),
+			fieldCase{files: csv("\"a\" \"b\" \"label\"\n\"Mazda RX4\" 1.5 2 \"x\"\n\"Fiat 128\" 3 -4.25 \"y\"\n\"Volvo " +
+				"142E\" 5 6 \"x\"\n"), train: plainTable, notes: []string{"row-names"}}),
 		with("scikit-learn's first line", fieldCase{files: csv("3,2,no,yes\n1.5,2,0\n3,-4.25,1\n5,6,0\n"),
 			train: plainTable, classes: []string{"no", "yes"}, y: []int{0, 1, 0}, notes: []string{"class-names"}}),
 		with("a first line asked to be a row", fieldCase{files: csv("1.5,2,kind\n3,-4.25,y\n5,6,y\n"),
@@ -101,7 +102,8 @@ func TestDialectsOfTablesAreRead(t *testing.T) {
 		"plain": plain, "no end of the last line": strings.TrimSuffix(plain, "\n"), "CRLF": replaced("\n",
 			"\r\n"), "CR": replaced("\n", "\r"), "mixed": "a,b,label\r\n1.5,2,x\n3,-4.25,y\r5,6,x\n",
 		"a mark": "\ufeff" + plain, "semicolons": replaced(",", ";"), "tabs": replaced(",",
-			"\t"), "pipes": replaced(",", "|"), "blanks": replaced(",", " "), "runs of blanks": "a     b label\n 1.5   2  x\n   3 -4.25 y\n5 6 x  \n",
+			"\t"), "pipes": replaced(",", "|"), "blanks": replaced(",", " "), "runs of blanks": "a     b label\n 1.5   2  " +
+			"x\n   3 -4.25 y\n5 6 x  \n",
 		"blanks behind commas": replaced(",", ", "), "trailing commas": replaced("\n",
 			",\n"), "trailing commas but not over them": "a,b,label\n1.5,2,x,\n3,-4.25,y,\n5,6,x,\n",
 		"trailing commas over them alone": "a,b,label,,\n1.5,2,x\n3,-4.25,y\n5,6,x\n", "quotes": "\"a\",\"b\",\"label\"\n\"1.5\",\"2\",\"x\"\n\"3\",\"-4.25\",\"y\"\n\"5\",\"6\",\"x\"\n",

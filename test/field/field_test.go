@@ -70,7 +70,8 @@ func (c *fieldCase) check(t *testing.T) {
 	ds, err := c.open(t)
 	if c.refused != "" {
 		said := fmt.Sprint(err, "; ", hintOf(err))
-		if err == nil || !strings.Contains(strings.ReplaceAll(said, c.dir, ""), c.refused) { // the folder has the name of the test
+		// the folder has the name of the test
+		if err == nil || !strings.Contains(strings.ReplaceAll(said, c.dir, ""), c.refused) {
 			t.Fatalf("want a refusal that says %q, got %v; %s", c.refused, err, hintOf(err))
 		}
 		return

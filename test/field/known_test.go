@@ -13,7 +13,8 @@ import (
 func TestFormsOfWellKnownCollectionsAreRead(t *testing.T) {
 	har := map[string][]byte{}
 	for _, part := range []string{"train", "test"} {
-		har[part+"/X_"+part+".txt"] = []byte(strings.Repeat("  2.8858451e-001 -2.0294171e-002  5\n  2.7841883e-001 -1.6410568e-002  6\n", 6))
+		har[part+"/X_"+part+".txt"] = []byte(strings.Repeat("  2.8858451e-001 -2.0294171e-002  5\n  2.7841883e-001 "+
+			"-1.6410568e-002  6\n", 6))
 		har[part+"/y_"+part+".txt"] = []byte(strings.Repeat("1\n2\n", 6))
 	}
 	adult := "39, State-gov, 77516, <=50K\n50, Private, ?, >50K\n38, Private, 215646, >50K\n"

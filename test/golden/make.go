@@ -28,7 +28,8 @@ var short = map[string]string{
 var models = strings.Fields("mlp lenet alexnet convnet3:8 resnet18 ntk:1 ridge")
 
 // documents are verbs that read, and print JSON.
-var documents = []string{"data ls", "task ls", "task show glyph-digits", "ls", "models ls", "status", "cost", "config show"}
+var documents = []string{"data ls", "task ls", "task show glyph-digits", "ls", "models ls", "status", "cost",
+	"config show"}
 
 // maker runs the program and keeps what it makes.
 type maker struct {
@@ -76,7 +77,8 @@ func (m *maker) all() error {
 	names := []string{"glyph-digits.iid.1of40", "table"}
 	if dir := os.Getenv("DISTILLMESH_DATA"); dir != "" {
 		names = append(names, "mnist.iid.1of200")
-		err := m.each([]string{"data", "add", filepath.Join(dir, "mnist")}, []string{"data", "split", "mnist", "--iid", "--clients", "200", "--part", "1"})
+		err := m.each([]string{"data", "add", filepath.Join(dir, "mnist")},
+			[]string{"data", "split", "mnist", "--iid", "--clients", "200", "--part", "1"})
 		if err != nil {
 			return err
 		}
@@ -122,7 +124,8 @@ func (m *maker) sets(name string) error {
 // models trains each architecture for a few steps on one set.
 func (m *maker) models(task, set string, names []string) error {
 	for _, name := range names {
-		out, err := m.try("train", "--task", task, "--set", set, "--model", name, "--epochs", "1", "--min-steps", "3", "--max-steps", "3", "--batch", "10", "--json")
+		out, err := m.try("train", "--task", task, "--set", set, "--model", name, "--epochs", "1", "--min-steps", "3",
+			"--max-steps", "3", "--batch", "10", "--json")
 		if err != nil {
 			return err
 		}
@@ -164,7 +167,8 @@ func tableText() []byte {
 	rng := data.Stream(0, "golden-table")
 	for i := range 90 {
 		k := i % 3
-		fmt.Fprintf(&b, "%.3f,%.3f,%.3f,%s\n", float64(k)+rng.NormFloat64()/4, 2-float64(k)+rng.NormFloat64()/4, rng.NormFloat64(), []string{"red", "green", "blue"}[k])
+		fmt.Fprintf(&b, "%.3f,%.3f,%.3f,%s\n", float64(k)+rng.NormFloat64()/4, 2-float64(k)+rng.NormFloat64()/4,
+			rng.NormFloat64(), []string{"red", "green", "blue"}[k])
 	}
 	return b.Bytes()
 }

@@ -29,7 +29,8 @@ func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
 		white = w
 	}
 	if task.IsTable() && task.Features == nil && c.train.Features != nil {
-		c.account.Assume("column-order", "", "the task does not name its features: columns are taken in the order of the file")
+		c.account.Assume("column-order", "",
+			"the task does not name its features: columns are taken in the order of the file")
 	}
 	var err error
 	if ds.Train, err = c.source(c.train, task, r, white); err != nil {
@@ -53,7 +54,8 @@ func (c *contents) checkKnown(task *Task) error {
 	case c.known.Name == task.Name:
 		c.account.See("known", "these are the training data of %s", c.known.Name)
 	case WellKnownTask(task.Name) != nil && task.Name != c.known.Name:
-		return c.account.Refuse("other-task", files.Error{Path: c.path, Place: files.Whole, Err: fmt.Errorf("%w: these are the training data of %s, not of %s", files.ErrFormat, c.known.Name, task.Name),
+		return c.account.Refuse("other-task", files.Error{Path: c.path, Place: files.Whole,
+			Err:  fmt.Errorf("%w: these are the training data of %s, not of %s", files.ErrFormat, c.known.Name, task.Name),
 			Hint: "leave out --task, or say --task " + c.known.Name})
 	default:
 		c.account.See("known", "these are the training data of %s, read as task %s", c.known.Name, task.Name)
@@ -65,7 +67,8 @@ func (c *contents) checkKnown(task *Task) error {
 func (c *contents) source(p *files.Part, task *Task, r Reading, white float64) (Source, error) {
 	if got := shapeOf(p, task.Shape); got != task.Shape {
 		return nil, c.whole(fmt.Errorf("%w: samples are %v, task %s wants %v", files.ErrFormat, got, task.Name, task.Shape),
-			"choose the task they belong to with --task, or make one of them with 'distillmesh task new NAME --from PATH'; pictures are brought to its size with --resize")
+			"choose the task they belong to with --task, or make one of them with 'distillmesh task new NAME --from PATH'; "+
+				"pictures are brought to its size with --resize")
 	}
 	labels, err := c.classLabels(p, task, r.FirstLabel)
 	if err != nil {
@@ -119,7 +122,8 @@ func (c *contents) images(p *files.Part, shape Shape, labels []int, white float6
 		case v < -slack || v > white+slack:
 			place := p.Where(i / shape.Size())
 			return nil, place.Because(fmt.Errorf("%w: a pixel is %g, want 0 to %g", files.ErrValue, v, white),
-				"say what white is with --white (16 for scikit-learn's digits); values that were standardised must be taken back first")
+				"say what white is with --white (16 for scikit-learn's digits); values that were standardised must be taken "+
+					"back first")
 		case v < 0 || v > white:
 			beyond++
 			if d := max(-v, v-white); d > most {
@@ -130,7 +134,8 @@ func (c *contents) images(p *files.Part, shape Shape, labels []int, white float6
 		x[i] = float32(v) / float32(white)
 	}
 	if beyond > 0 {
-		c.account.Assume("white-overshoot", "--white", "%d values are up to %.3g beyond black or white, and taken for these", beyond, most)
+		c.account.Assume("white-overshoot", "--white",
+			"%d values are up to %.3g beyond black or white, and taken for these", beyond, most)
 	}
 	return NewFloats(shape, x, labels)
 }
@@ -155,7 +160,8 @@ func imageSide(pixels int) int {
 func (c *contents) inspect(ds *Dataset, seen ranges) {
 	if ds.Task.IsTable() {
 		if side := imageSide(ds.Task.Shape.W); side > 0 && seen.low >= 0 {
-			c.account.See("square-rows", "the %d features could be an image of %d x %d pixels: 'task new --shape 1x%dx%d' reads them so", side*side, side, side, side, side)
+			c.account.See("square-rows",
+				"the %d features could be an image of %d x %d pixels: 'task new --shape 1x%dx%d' reads them so", side*side, side, side, side, side)
 		}
 		return
 	}
@@ -180,7 +186,8 @@ func (c *contents) inspect(ds *Dataset, seen ranges) {
 	count := float64(n * len(row))
 	mean := sum / count
 	if variance := squares/count - mean*mean; variance < 1e-4 {
-		c.account.Warn("nearly-constant", "--white", "all images are nearly of one brightness, %.3f of white: is white right?", mean)
+		c.account.Warn("nearly-constant", "--white",
+			"all images are nearly of one brightness, %.3f of white: is white right?", mean)
 	} else if flat > 0 {
 		c.account.Warn("flat-images", "", "%d of %d images are of one color", flat, n)
 	}

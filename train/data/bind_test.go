@@ -20,7 +20,8 @@ import (
 
 // tableTask is a task of two features and three classes.
 func tableTask(classes ...string) *Task {
-	return &Task{Version: TaskVersion, Name: "t", Classes: classes, Shape: Shape{1, 1, 2}, Mean: []float64{0, 0}, Std: []float64{1, 1}}
+	return &Task{Version: TaskVersion, Name: "t", Classes: classes, Shape: Shape{1, 1, 2}, Mean: []float64{0, 0},
+		Std: []float64{1, 1}}
 }
 
 // npz is an archive of uint8 arrays x and y.
@@ -65,7 +66,8 @@ func TestLabelsMeetTheClassesOfTheTask(t *testing.T) {
 		"a number that is no name among others": {"1,2,0\n3,4,1\n", []string{"1", "2"}, nil},
 		"a name that is none":                   {"1,2,a\n3,4,z\n", []string{"a", "b"}, nil},
 	} {
-		ds, err := Open(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte(c.table)}), "d.csv"), tableTask(c.classes...))
+		ds, err := Open(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte(c.table)}), "d.csv"),
+			tableTask(c.classes...))
 		if c.want == nil {
 			if !errors.Is(err, files.ErrLabel) || !strings.Contains(err.Error(), "line ") {
 				t.Errorf("%s: %v", name, err)
@@ -79,8 +81,10 @@ func TestLabelsMeetTheClassesOfTheTask(t *testing.T) {
 }
 
 func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
-	grey := &Task{Version: TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: Shape{1, 2, 2}, Mean: []float64{0}, Std: []float64{1}}
-	colour := &Task{Version: TaskVersion, Name: "c", Classes: []string{"0", "1"}, Shape: Shape{3, 1, 2}, Mean: make([]float64, 3), Std: []float64{1, 1, 1}}
+	grey := &Task{Version: TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: Shape{1, 2, 2},
+		Mean: []float64{0}, Std: []float64{1}}
+	colour := &Task{Version: TaskVersion, Name: "c", Classes: []string{"0", "1"}, Shape: Shape{3, 1, 2},
+		Mean: make([]float64, 3), Std: []float64{1, 1, 1}}
 	for name, c := range map[string]struct {
 		file    string
 		content []byte
@@ -88,18 +92,27 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 		r       Reading
 		want    []float32
 	}{
-		"a row of pixels":            {"d.csv", []byte("0,255,0,255,1\n"), grey, Reading{}, []float32{0, 1, 0, 1}},
-		"a row of 16 shades":         {"d.csv", []byte("0,4,8,16,1\n"), grey, Reading{White: 16}, []float32{0, .25, .5, 1}},
-		"a row of fractions":         {"d.csv", []byte("0,.25,.5,1,1\n"), grey, Reading{}, []float32{0, .25, .5, 1}},
-		"a row of coloured pixels":   {"d.csv", []byte("0,51,102,153,204,255,1\n"), colour, Reading{Layout: "NCHW"}, []float32{0, .2, .4, .6, .8, 1}},
-		"an array of rows":           {"d.npz", npz("(1, 4)", []byte{0, 51, 102, 255}, 1), grey, Reading{}, []float32{0, .2, .4, 1}},
-		"an array of grey images":    {"d.npz", npz("(1, 2, 2)", []byte{0, 51, 102, 255}, 1), grey, Reading{}, []float32{0, .2, .4, 1}},
-		"one channel, last":          {"d.npz", npz("(1, 2, 2, 1)", []byte{0, 51, 102, 255}, 1), grey, Reading{}, []float32{0, .2, .4, 1}},
-		"one channel, first":         {"d.npz", npz("(1, 1, 2, 2)", []byte{0, 51, 102, 255}, 1), grey, Reading{}, []float32{0, .2, .4, 1}},
-		"channels last":              {"d.npz", npz("(1, 1, 2, 3)", []byte{0, 51, 102, 153, 204, 255}, 1), colour, Reading{}, []float32{0, .6, .2, .8, .4, 1}},
-		"channels first":             {"d.npz", npz("(1, 3, 1, 2)", []byte{0, 51, 102, 153, 204, 255}, 1), colour, Reading{}, []float32{0, .2, .4, .6, .8, 1}},
-		"an array of 16 shades":      {"d.npz", npz("(1, 2, 2)", []byte{0, 4, 8, 16}, 1), grey, Reading{White: 16}, []float32{0, .25, .5, 1}},
-		"features are left as found": {"d.npz", npz("(1, 2)", []byte{7, 255}, 1), tableTask("0", "1"), Reading{}, []float32{7, 255}},
+		"a row of pixels":    {"d.csv", []byte("0,255,0,255,1\n"), grey, Reading{}, []float32{0, 1, 0, 1}},
+		"a row of 16 shades": {"d.csv", []byte("0,4,8,16,1\n"), grey, Reading{White: 16}, []float32{0, .25, .5, 1}},
+		"a row of fractions": {"d.csv", []byte("0,.25,.5,1,1\n"), grey, Reading{}, []float32{0, .25, .5, 1}},
+		"a row of coloured pixels": {"d.csv", []byte("0,51,102,153,204,255,1\n"), colour, Reading{Layout: "NCHW"},
+			[]float32{0, .2, .4, .6, .8, 1}},
+		"an array of rows": {"d.npz", npz("(1, 4)", []byte{0, 51, 102, 255}, 1), grey, Reading{},
+			[]float32{0, .2, .4, 1}},
+		"an array of grey images": {"d.npz", npz("(1, 2, 2)", []byte{0, 51, 102, 255}, 1), grey, Reading{},
+			[]float32{0, .2, .4, 1}},
+		"one channel, last": {"d.npz", npz("(1, 2, 2, 1)", []byte{0, 51, 102, 255}, 1), grey, Reading{},
+			[]float32{0, .2, .4, 1}},
+		"one channel, first": {"d.npz", npz("(1, 1, 2, 2)", []byte{0, 51, 102, 255}, 1), grey, Reading{},
+			[]float32{0, .2, .4, 1}},
+		"channels last": {"d.npz", npz("(1, 1, 2, 3)", []byte{0, 51, 102, 153, 204, 255}, 1), colour,
+			Reading{}, []float32{0, .6, .2, .8, .4, 1}},
+		"channels first": {"d.npz", npz("(1, 3, 1, 2)", []byte{0, 51, 102, 153, 204, 255}, 1), colour,
+			Reading{}, []float32{0, .2, .4, .6, .8, 1}},
+		"an array of 16 shades": {"d.npz", npz("(1, 2, 2)", []byte{0, 4, 8, 16}, 1), grey, Reading{White: 16},
+			[]float32{0, .25, .5, 1}},
+		"features are left as found": {"d.npz", npz("(1, 2)", []byte{7, 255}, 1), tableTask("0", "1"), Reading{},
+			[]float32{7, 255}},
 	} {
 		ds, err := c.r.Open(filepath.Join(folder(t, map[string][]byte{c.file: c.content}), c.file), c.task)
 		if err != nil {
@@ -108,7 +121,10 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 		}
 		got := make([]float32, c.task.Shape.Size())
 		ds.Train.Read(0, got)
-		if !slices.EqualFunc(got, c.want, func(a, b float32) bool { return a-b < 1e-6 && b-a < 1e-6 }) || ds.Train.Labels()[0] != 1 {
+		if !slices.EqualFunc(got, c.want, func(a, b float32) bool {
+			return a-b < 1e-6 &&
+				b-a < 1e-6
+		}) || ds.Train.Labels()[0] != 1 {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
@@ -121,17 +137,21 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 }
 
 func TestWhiteIsThatOfTheTrainingPart(t *testing.T) {
-	task := &Task{Version: TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: Shape{1, 2, 2}, Mean: []float64{0}, Std: []float64{1}}
+	task := &Task{Version: TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: Shape{1, 2, 2},
+		Mean: []float64{0}, Std: []float64{1}}
 	for name, c := range map[string]struct {
 		files       map[string][]byte
 		train, test float32 // the first pixels; test below 0 when it is refused
 	}{
-		"bytes of 0 and 1":          {map[string][]byte{"d.npz": npz("(1, 2, 2)", []byte{1, 0, 0, 1}, 1)}, 1, 0},
-		"rows of 0 and 1":           {map[string][]byte{"d.csv": []byte("1,0,0,1,1\n")}, 1, 0},
-		"dark bytes to test with":   {map[string][]byte{"train.csv": []byte("255,0,0,1,1\n"), "test.csv": []byte("1,0,0,1,1\n")}, 1, 1. / 255},
-		"bright bytes to test with": {map[string][]byte{"train.csv": []byte("1,0,0,1,1\n"), "test.csv": []byte("255,0,0,1,1\n")}, 1, -1},
-		"a dark picture":            {map[string][]byte{"1/1.png": greyPNG(2, 1)}, 1. / 255, 0},
-		"dark IDX": {map[string][]byte{"train-images-idx3-ubyte": idx([]uint32{2051, 1, 2, 2}, []byte{1, 0, 0, 0}), "train-labels-idx1-ubyte": idx([]uint32{2049, 1}, []byte{1})},
+		"bytes of 0 and 1": {map[string][]byte{"d.npz": npz("(1, 2, 2)", []byte{1, 0, 0, 1}, 1)}, 1, 0},
+		"rows of 0 and 1":  {map[string][]byte{"d.csv": []byte("1,0,0,1,1\n")}, 1, 0},
+		"dark bytes to test with": {map[string][]byte{"train.csv": []byte("255,0,0,1,1\n"),
+			"test.csv": []byte("1,0,0,1,1\n")}, 1, 1. / 255},
+		"bright bytes to test with": {map[string][]byte{"train.csv": []byte("1,0,0,1,1\n"),
+			"test.csv": []byte("255,0,0,1,1\n")}, 1, -1},
+		"a dark picture": {map[string][]byte{"1/1.png": greyPNG(2, 1)}, 1. / 255, 0},
+		"dark IDX": {map[string][]byte{"train-images-idx3-ubyte": idx([]uint32{2051, 1, 2, 2}, []byte{1, 0, 0, 0}),
+			"train-labels-idx1-ubyte": idx([]uint32{2049, 1}, []byte{1})},
 			1. / 255, 0},
 	} {
 		ds, err := Open(folder(t, c.files), task)
@@ -158,7 +178,8 @@ func TestWhiteIsThatOfTheTrainingPart(t *testing.T) {
 	}
 	dir := folder(t, map[string][]byte{"d.csv": []byte("1,0,0,1,1\n")})
 	for _, scale := range []float64{-1, math.Inf(1), math.NaN(), 1e-60, 1e60} {
-		if _, err := (Reading{White: scale}).Open(dir, task); err == nil || !strings.Contains(err.Error(), "want a number above 0") {
+		if _, err := (Reading{White: scale}).Open(dir, task); err == nil || !strings.Contains(err.Error(),
+			"want a number above 0") {
 			t.Errorf("white %g: %v", scale, err)
 		}
 	}
@@ -166,23 +187,31 @@ func TestWhiteIsThatOfTheTrainingPart(t *testing.T) {
 
 func TestAFileStandsForNoOther(t *testing.T) {
 	table := []byte("1,2,a\n3,4,b\n")
-	pair := map[string][]byte{"train-images-idx3-ubyte": idxImages(2, 1, 2), "train-labels-idx1-ubyte": idx([]uint32{2049, 2}, []byte{0, 1})}
+	pair := map[string][]byte{"train-images-idx3-ubyte": idxImages(2, 1, 2),
+		"train-labels-idx1-ubyte": idx([]uint32{2049, 2}, []byte{0, 1})}
 	for name, c := range map[string]struct {
 		files map[string][]byte
 		path  string
 		says  string // empty when it is read
 	}{
-		"of another kind":       {map[string][]byte{"mine.parquet": table, "other.csv": table}, "mine.parquet", "no reader for .parquet (text)"},
-		"of another kind, gzip": {map[string][]byte{"mine.json.gz": table, "other.csv": table}, "mine.json.gz", "no reader for .json"},
-		"of no kind":            {map[string][]byte{"mine": table, "other.csv": table}, "mine", "no reader for files without an ending"},
-		"one of IDX":            {pair, "train-labels-idx1-ubyte", ""},
-		"one of IDX alone":      {map[string][]byte{"train-images-idx3-ubyte": pair["train-images-idx3-ubyte"], "other.csv": table}, "train-images-idx3-ubyte", "not beside it"},
-		"one of CIFAR alone":    {map[string][]byte{"data_batch_1.bin": cifarFile([]byte{1}), "other.csv": table}, "data_batch_1.bin", "not beside it"},
-		"an array of no part":   {map[string][]byte{"mine.npy": table, "x.npy": table, "y.npy": table}, "mine.npy", "x_train.npy"},
+		"of another kind": {map[string][]byte{"mine.parquet": table, "other.csv": table}, "mine.parquet",
+			"no reader for .parquet (text)"},
+		"of another kind, gzip": {map[string][]byte{"mine.json.gz": table, "other.csv": table}, "mine.json.gz",
+			"no reader for .json"},
+		"of no kind": {map[string][]byte{"mine": table, "other.csv": table}, "mine",
+			"no reader for files without an ending"},
+		"one of IDX": {pair, "train-labels-idx1-ubyte", ""},
+		"one of IDX alone": {map[string][]byte{"train-images-idx3-ubyte": pair["train-images-idx3-ubyte"],
+			"other.csv": table}, "train-images-idx3-ubyte", "not beside it"},
+		"one of CIFAR alone": {map[string][]byte{"data_batch_1.bin": cifarFile([]byte{1}), "other.csv": table},
+			"data_batch_1.bin", "not beside it"},
+		"an array of no part": {map[string][]byte{"mine.npy": table, "x.npy": table, "y.npy": table}, "mine.npy",
+			"x_train.npy"},
 	} {
 		task := tableTask("a", "b")
 		_, err := Open(filepath.Join(folder(t, c.files), c.path), task)
-		if c.says == "" && err != nil || c.says != "" && (!errors.Is(err, ErrNoData) || !strings.Contains(err.Error(), c.says)) {
+		if c.says == "" && err != nil || c.says != "" && (!errors.Is(err, ErrNoData) ||
+			!strings.Contains(err.Error(), c.says)) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
 	}
@@ -193,7 +222,8 @@ func TestAFileStandsForNoOther(t *testing.T) {
 
 func TestTestTablesFollowTheTrainingTable(t *testing.T) {
 	train := []byte("a,b,kind\n1,10,x\n2,11,y\n")
-	ds, err := Open(folder(t, map[string][]byte{"train.csv": train, "test.csv": []byte("kind,b,a\ny,12,3\n")}), tableTask("x", "y"))
+	ds, err := Open(folder(t, map[string][]byte{"train.csv": train, "test.csv": []byte("kind,b,a\ny,12,3\n")}),
+		tableTask("x", "y"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,23 +232,28 @@ func TestTestTablesFollowTheTrainingTable(t *testing.T) {
 		t.Errorf("%v, labels %v", row, ds.Test.Labels())
 	}
 	_, err = Open(folder(t, map[string][]byte{"train.csv": train, "test.csv": []byte("a,b\n3,12\n")}), tableTask("x", "y"))
-	if !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(), "test.csv: line 1: ") || !strings.Contains(err.Error(), "the column of the labels is not there") {
+	if !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(),
+		"test.csv: line 1: ") || !strings.Contains(err.Error(), "the column of the labels is not there") {
 		t.Errorf("without labels: %v", err)
 	}
 }
 
 func TestDataAreFoundInFolders(t *testing.T) {
-	table, pixels := []byte("1,2,a\n3,4,b\n"), Task{Version: TaskVersion, Name: "p", Classes: []string{"a", "b"}, Shape: Shape{1, 3, 3}, Mean: []float64{0}, Std: []float64{1}}
+	table, pixels := []byte("1,2,a\n3,4,b\n"), Task{Version: TaskVersion, Name: "p", Classes: []string{"a", "b"},
+		Shape: Shape{1, 3, 3}, Mean: []float64{0}, Std: []float64{1}}
 	for name, c := range map[string]struct {
 		files map[string][]byte
 		task  *Task
 		test  bool
 		err   error
 	}{
-		"the only table":    {map[string][]byte{"some.csv.gz": gz(table), "notes.txt": []byte("x")}, tableTask("a", "b"), false, nil},
-		"train and test":    {map[string][]byte{"train.csv": table, "test.csv": table, "more.csv": table}, tableTask("a", "b"), true, nil},
-		"the only archive":  {map[string][]byte{"some.npz": npz("(1, 2)", []byte{1, 2}, 0)}, tableTask("a", "b"), false, nil},
-		"pictures":          {map[string][]byte{"train/a/1.png": greyPNG(3, 9), "test/b/1.png": greyPNG(3, 9)}, &pixels, true, nil},
+		"the only table": {map[string][]byte{"some.csv.gz": gz(table), "notes.txt": []byte("x")}, tableTask("a", "b"),
+			false, nil},
+		"train and test": {map[string][]byte{"train.csv": table, "test.csv": table, "more.csv": table},
+			tableTask("a", "b"), true, nil},
+		"the only archive": {map[string][]byte{"some.npz": npz("(1, 2)", []byte{1, 2}, 0)}, tableTask("a", "b"), false, nil},
+		"pictures": {map[string][]byte{"train/a/1.png": greyPNG(3, 9), "test/b/1.png": greyPNG(3, 9)}, &pixels,
+			true, nil},
 		"several tables":    {map[string][]byte{"a.csv": table, "b.csv": table}, tableTask("a", "b"), false, ErrNoData},
 		"nothing":           {map[string][]byte{"a.doc": table}, tableTask("a", "b"), false, ErrNoData},
 		"pictures, no task": {map[string][]byte{"a/1.png": greyPNG(3, 9)}, nil, false, ErrUnknownData},
@@ -261,7 +296,8 @@ func TestHoldoutIsStratifiedAndTheSameEverywhere(t *testing.T) {
 }
 
 func TestHoldoutOfADataSet(t *testing.T) {
-	ds, err := Open(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte("1,2,a\n3,4,b\n5,6,a\n7,8,b\n")}), "d.csv"), tableTask("a", "b"))
+	ds, err := Open(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte("1,2,a\n3,4,b\n5,6,a\n7,8,b\n")}),
+		"d.csv"), tableTask("a", "b"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +338,8 @@ func TestRealTablesMakeTasksAndSplits(t *testing.T) {
 		draft Task
 		r     Reading
 	}{
-		{"tabular/iris.csv", Task{}, Reading{}}, {"tabular/wine_data.csv", Task{}, Reading{}}, {"tabular/breast_cancer.csv", Task{}, Reading{}},
+		{"tabular/iris.csv", Task{}, Reading{}}, {"tabular/wine_data.csv", Task{}, Reading{}}, {"tabular/breast_cancer.csv",
+			Task{}, Reading{}},
 		{"digits", Task{Shape: Shape{1, 8, 8}}, Reading{White: 16}}, {"digits", Task{}, Reading{}},
 		{"mnist", Task{}, Reading{}},
 	} {
@@ -320,7 +357,8 @@ func TestRealTablesMakeTasksAndSplits(t *testing.T) {
 			sum, squares = sum+float64(v), squares+float64(v*v)
 		}
 		n := float64(len(s.X))
-		if mean, square := sum/n, squares/n; mean < -.05 || mean > .05 || square < .7 || square > 2 { // pixels that are nearly always 0 stand out
+		// pixels that are nearly always 0 stand out
+		if mean, square := sum/n, squares/n; mean < -.05 || mean > .05 || square < .7 || square > 2 {
 			t.Errorf("%s: mean %.3f and mean square %.3f in task space", c.path, mean, square)
 		}
 		for _, split := range []Split{{Kind: Ring, Clients: 4, PerClient: 2}, {Kind: IID, Clients: 4}} {

@@ -67,7 +67,8 @@ func (c *contents) nearEqual(names []string) {
 			for i := range group {
 				group[i] = strconv.Quote(group[i])
 			}
-			c.account.Warn("near-equal-classes", "", "classes %s are different ones: rename them if they are the same", strings.Join(group, " and "))
+			c.account.Warn("near-equal-classes", "", "classes %s are different ones: rename them if they are the same",
+				strings.Join(group, " and "))
 		}
 	}
 }
@@ -108,13 +109,15 @@ func (c *contents) classLabels(p *files.Part, task *Task, first string) ([]int, 
 			return nil, e
 		}
 		if !byNumber {
-			hint := "'distillmesh task show " + task.Name + "' lists its classes; for a table choose the column of labels with --label"
+			hint := "'distillmesh task show " + task.Name + "' lists its classes; for a table choose the column of labels " +
+				"with --label"
 			for _, class := range task.Classes {
 				if plain(class) == plain(p.Names[stranger]) {
 					hint = fmt.Sprintf("rename it if it is %q; 'distillmesh task show %s' lists the classes", class, task.Name)
 				}
 			}
-			return nil, place.Because(fmt.Errorf("%w: class %q is none of task %s", files.ErrLabel, p.Names[stranger], task.Name), hint)
+			return nil, place.Because(fmt.Errorf("%w: class %q is none of task %s", files.ErrLabel, p.Names[stranger],
+				task.Name), hint)
 		}
 	}
 	out := make([]int, len(p.Labels))
@@ -147,15 +150,18 @@ func (c *contents) byNumber(p *files.Part, task *Task, to []int, first string) (
 	case lowest == 0 && highest == classes: // neither way
 		return false, nil
 	case first == "1" && lowest == 0, first == "0" && highest == classes:
-		return false, fmt.Errorf("%w: labels are %d to %d, and the first was said to be %s", files.ErrLabel, lowest, highest, first)
+		return false, fmt.Errorf("%w: labels are %d to %d, and the first was said to be %s", files.ErrLabel, lowest,
+			highest, first)
 	case first != "":
 		from, _ = strconv.Atoi(first)
 	case highest < classes && (lowest == 0 || c.fromZero):
 		if c.known == nil {
-			c.account.Assume("first-label", "--first-label", "labels are numbers: 0 is %q, the first class of the task", task.Classes[0])
+			c.account.Assume("first-label", "--first-label", "labels are numbers: 0 is %q, the first class of the task",
+				task.Classes[0])
 		}
 	default:
-		return false, fmt.Errorf("%w: labels are the numbers %d to %d, and the task names its %d classes: whether they count from 0 or from 1 is not told", files.ErrLabel, lowest, highest, classes)
+		return false, fmt.Errorf("%w: labels are the numbers %d to %d, and the task names its %d classes: whether they "+
+			"count from 0 or from 1 is not told", files.ErrLabel, lowest, highest, classes)
 	}
 	for i := range to {
 		to[i] -= from
@@ -194,7 +200,9 @@ func (c *contents) checkParts() error {
 	if lacking == nil {
 		return nil
 	}
-	return c.account.Refuse("class-untrained", files.Error{Path: c.path, Place: files.Whole, Err: fmt.Errorf("%w: the test part has classes that the training part lacks: %s", files.ErrLabel, files.Joined(lacking)),
+	return c.account.Refuse("class-untrained", files.Error{Path: c.path, Place: files.Whole,
+		Err: fmt.Errorf("%w: the test part has classes that the training part lacks: %s", files.ErrLabel,
+			files.Joined(lacking)),
 		Hint: "the training part has " + files.Joined(c.train.Names) + ": give both parts the same classes"})
 }
 

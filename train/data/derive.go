@@ -42,8 +42,10 @@ func (r Reading) derive(c *contents, draft Task) (ds *Dataset, measured bool, er
 	}
 	if task.Classes == nil {
 		if task.Classes = classesOf(c.train, c.test); len(task.Classes) < 2 {
-			return nil, false, c.whole(fmt.Errorf("%w: every sample is of one class, %q", ErrInvalidTask, strings.Join(task.Classes, "")),
-				"a task has two classes or more: 'task new' takes their names with --classes A,B; of a table choose the column of labels with --label")
+			return nil, false, c.whole(fmt.Errorf("%w: every sample is of one class, %q", ErrInvalidTask,
+				strings.Join(task.Classes, "")),
+				"a task has two classes or more: 'task new' takes their names with --classes A,B; of a table choose the "+
+					"column of labels with --label")
 		}
 	}
 	if task.IsTable() && c.train.Features != nil {
@@ -64,7 +66,9 @@ func (r Reading) derive(c *contents, draft Task) (ds *Dataset, measured bool, er
 	}
 	part, err := ds.Holdout(DefaultHoldout, 0)
 	if err != nil {
-		return nil, false, c.whole(err, "add samples or a test part; of a table choose the column of labels with --label, since one of numbers that never repeat is none")
+		return nil, false, c.whole(err,
+			"add samples or a test part; of a table choose the column of labels with --label, since one of numbers that "+
+				"never repeat is none")
 	}
 	mean, std := measure(&task, part.Train)
 	if draft.Mean == nil {

@@ -37,7 +37,8 @@ func TestTasksAreDerived(t *testing.T) {
 		"arrays":             {"n.npz", Task{}, Shape{1, 1, 2}, "2 5", true, nil},
 		"pictures":           {"p", constant, Shape{1, 2, 2}, "a b", false, []float64{.5}},
 		"one constant a row": {"t.csv", constant, Shape{1, 1, 3}, "x y", false, []float64{.5, .5, .5}},
-		"names asked for":    {"n.npz", Task{Classes: strings.Fields("a b c d e f"), Mean: []float64{1}}, Shape{1, 1, 2}, "a b c d e f", true, []float64{1, 1}},
+		"names asked for": {"n.npz", Task{Classes: strings.Fields("a b c d e f"), Mean: []float64{1}}, Shape{1, 1, 2},
+			"a b c d e f", true, []float64{1, 1}},
 	} {
 		c.draft.Name = "d"
 		r := Reading{}
@@ -49,7 +50,8 @@ func TestTasksAreDerived(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if ds.Task.Shape != c.shape || strings.Join(ds.Task.Classes, " ") != c.classes || measured != c.measured || c.mean != nil && !slices.Equal(ds.Task.Mean, c.mean) {
+		if ds.Task.Shape != c.shape || strings.Join(ds.Task.Classes,
+			" ") != c.classes || measured != c.measured || c.mean != nil && !slices.Equal(ds.Task.Mean, c.mean) {
 			t.Errorf("%s: %+v, measured %t", name, ds.Task, measured)
 		}
 	}
@@ -72,7 +74,8 @@ func TestTasksAreDerived(t *testing.T) {
 
 func TestDataThatMakeNoTaskAreNamedWithAHint(t *testing.T) {
 	dir := folder(t, map[string][]byte{
-		"one.csv": []byte("1,2,a\n3,4,a\n"), "each.csv": []byte("1,2,7\n3,4,8\n"), "latin/caf\xe9/1.png": greyPNG(2, 1), "latin/b/1.png": greyPNG(2, 1),
+		"one.csv": []byte("1,2,a\n3,4,a\n"), "each.csv": []byte("1,2,7\n3,4,8\n"), "latin/caf\xe9/1.png": greyPNG(2,
+			1), "latin/b/1.png": greyPNG(2, 1),
 	})
 	for path, c := range map[string]struct{ says, hint string }{
 		"one.csv":  {`every sample is of one class, "a"`, "--classes"},
@@ -81,24 +84,29 @@ func TestDataThatMakeNoTaskAreNamedWithAHint(t *testing.T) {
 		path = filepath.Join(dir, path)
 		_, _, err := Reading{}.Derive(path, Task{Name: "d"})
 		var fe *files.Error
-		if !errors.As(err, &fe) || fe.Path != path || !strings.Contains(err.Error(), c.says) || !strings.Contains(fe.Hint, c.hint) {
+		if !errors.As(err, &fe) || fe.Path != path || !strings.Contains(err.Error(), c.says) || !strings.Contains(fe.Hint,
+			c.hint) {
 			t.Errorf("%s: %v (%+v)", path, err, fe)
 		}
 	}
-	if _, _, err := (Reading{}).Derive(filepath.Join(dir, "latin"), Task{Name: "d"}); !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(), "is not in UTF-8") {
+	if _, _, err := (Reading{}).Derive(filepath.Join(dir, "latin"), Task{Name: "d"}); !errors.Is(err,
+		files.ErrFormat) || !strings.Contains(err.Error(), "is not in UTF-8") {
 		t.Errorf("a class in Latin-1: %v", err)
 	}
 }
 
 func TestPicturesWithoutATaskAreResampledOnRequest(t *testing.T) {
-	dir := folder(t, map[string][]byte{"a/1.png": greyPNG(9, 9), "a/2.png": greyPNG(4, 9), "b/1.png": greyPNG(4, 9), "b/2.png": greyPNG(4, 9)})
+	dir := folder(t, map[string][]byte{"a/1.png": greyPNG(9, 9), "a/2.png": greyPNG(4, 9), "b/1.png": greyPNG(4, 9),
+		"b/2.png": greyPNG(4, 9)})
 	if _, _, err := (Reading{}).Derive(dir, Task{Name: "d"}); !errors.Is(err, files.ErrFormat) {
 		t.Errorf("two sizes: %v", err)
 	}
-	if ds, _, err := (Reading{Resize: true}).Derive(dir, Task{Name: "d"}); err != nil || ds.Task.Shape != (Shape{1, 4, 4}) {
+	if ds, _, err := (Reading{Resize: true}).Derive(dir,
+		Task{Name: "d"}); err != nil || ds.Task.Shape != (Shape{1, 4, 4}) {
 		t.Errorf("%+v, %v", ds, err)
 	}
-	if ds, _, err := (Reading{Resize: true}).Derive(dir, Task{Name: "d", Shape: Shape{1, 2, 2}}); err != nil || ds.Task.Shape != (Shape{1, 2, 2}) {
+	if ds, _, err := (Reading{Resize: true}).Derive(dir,
+		Task{Name: "d", Shape: Shape{1, 2, 2}}); err != nil || ds.Task.Shape != (Shape{1, 2, 2}) {
 		t.Errorf("%+v, %v", ds, err)
 	}
 }

@@ -47,7 +47,8 @@ func (r Reading) find(path string, task *Task, want Shape) (*contents, error) {
 	}
 	c.path, c.account = path, f.account
 	if c.train == nil {
-		return nil, c.whole(fmt.Errorf("%w: no part to train on", files.ErrFormat), "say which part is for training with --part NAME=train")
+		return nil, c.whole(fmt.Errorf("%w: no part to train on", files.ErrFormat),
+			"say which part is for training with --part NAME=train")
 	}
 	if err := c.unused(r); err != nil {
 		return nil, err
@@ -80,7 +81,8 @@ func (f *finder) path(p string) (*contents, error) {
 	case kind.IsPicture():
 		return nil, fmt.Errorf("open %s: %w: give the folder that has a folder for each class", p, ErrNoData)
 	case kind == files.HDF5:
-		return nil, &files.Error{Path: p, Place: files.Whole, Err: fmt.Errorf("%w: an HDF5 file", files.ErrFormat), Hint: "save the arrays as .npz, or in MATLAB with save(name, '-v7')"}
+		return nil, &files.Error{Path: p, Place: files.Whole, Err: fmt.Errorf("%w: an HDF5 file", files.ErrFormat),
+			Hint: "save the arrays as .npz, or in MATLAB with save(name, '-v7')"}
 	}
 	return f.oneOfMany(tree, name, kind)
 }
@@ -125,7 +127,8 @@ func (f *finder) file(tree *files.Tree, name string, kind files.Kind) (*contents
 
 // notNamed refuses an array whose name does not say what it is.
 func notNamed(tree *files.Tree, name string) error {
-	return fmt.Errorf("open %s: %w: it is not called like one of samples or labels, such as x_train.npy and y_train.npy", tree.At(name), ErrNoData)
+	return fmt.Errorf("open %s: %w: it is not called like one of samples or labels, such as x_train.npy and y_train.npy",
+		tree.At(name), ErrNoData)
 }
 
 // tableEndings are what files of tables are called.
@@ -195,7 +198,8 @@ func (f *finder) oneOfMany(tree *files.Tree, name string, kind files.Kind) (*con
 		if ext == ".npy" {
 			return nil, notNamed(tree, name)
 		}
-		return nil, fmt.Errorf("open %s: %w: no reader for %s (%s)", tree.At(name), ErrNoData, cmp.Or(ext, "files without an ending, but those of IDX and CIFAR"), kind)
+		return nil, fmt.Errorf("open %s: %w: no reader for %s (%s)", tree.At(name), ErrNoData,
+			cmp.Or(ext, "files without an ending, but those of IDX and CIFAR"), kind)
 	}
 	return nil, fmt.Errorf("open %s: %w: the other files of it are not beside it", tree.At(name), ErrNoData)
 }
@@ -285,7 +289,8 @@ func isLoose(tree *files.Tree, name string) bool {
 	if err != nil {
 		return false
 	}
-	return slices.Contains([]files.Kind{files.Zip, files.Tar, files.Matlab, files.Parquet, files.Pickle}, kind) || kind == files.NumPy && array.HasRecords(tree, name) || kind == files.Text && slices.Contains(tableEndings, ext)
+	return slices.Contains([]files.Kind{files.Zip, files.Tar, files.Matlab, files.Parquet, files.Pickle},
+		kind) || kind == files.NumPy && array.HasRecords(tree, name) || kind == files.Text && slices.Contains(tableEndings, ext)
 }
 
 // loose reads the only data file of a folder, or the files of its parts.
@@ -303,7 +308,8 @@ func (f *finder) loose(tree *files.Tree, dir string, all []string) (*contents, e
 		}
 	}
 	if pictures > 0 && len(found) == 0 {
-		return nil, &files.Error{Path: tree.At(dir), Place: files.Whole, Err: fmt.Errorf("%w: %d pictures, and no folders of classes", files.ErrFormat, pictures),
+		return nil, &files.Error{Path: tree.At(dir), Place: files.Whole,
+			Err:  fmt.Errorf("%w: %d pictures, and no folders of classes", files.ErrFormat, pictures),
 			Hint: "put the pictures of each class into a folder of its name"}
 	}
 	if len(found) == 1 {
@@ -320,7 +326,8 @@ func (f *finder) loose(tree *files.Tree, dir string, all []string) (*contents, e
 		return c, err
 	}
 	if len(found) > 1 {
-		return nil, fmt.Errorf("open %s: %w: it holds %s: name one of them", tree.At(dir), ErrNoData, strings.Join(found[:min(len(found), 5)], ", "))
+		return nil, fmt.Errorf("open %s: %w: it holds %s: name one of them", tree.At(dir), ErrNoData,
+			strings.Join(found[:min(len(found), 5)], ", "))
 	}
 	return nil, fmt.Errorf("open %s: %w: want %s", tree.At(dir), ErrNoData, Formats)
 }

@@ -24,14 +24,16 @@ func TestPackIsTheReverseOfCut(t *testing.T) {
 	stored := ramp(Shape{2, 4, 6}, 3)
 	f := NewFormation(2)
 	tiles := f.Cut(stored)
-	if tiles.Len() != 12 || tiles.Shape != (Shape{2, 2, 3}) || !slices.Equal(tiles.Y, []int{0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0}) {
+	if tiles.Len() != 12 || tiles.Shape != (Shape{2, 2, 3}) || !slices.Equal(tiles.Y,
+		[]int{0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0}) {
 		t.Fatalf("%d tiles of %v, labels %v", tiles.Len(), tiles.Shape, tiles.Y)
 	}
 	if want := []float32{3, 4, 5, 9, 10, 11, 27, 28, 29, 33, 34, 35}; !slices.Equal(tiles.Row(1), want) {
 		t.Errorf("the upper right tile is %v, want %v", tiles.Row(1), want)
 	}
 	back, err := f.Pack(tiles)
-	if err != nil || !slices.Equal(back.X, stored.X) || !slices.Equal(back.Y, stored.Y) || !slices.Equal(back.Soft, stored.Soft) {
+	if err != nil || !slices.Equal(back.X, stored.X) || !slices.Equal(back.Y, stored.Y) || !slices.Equal(back.Soft,
+		stored.Soft) {
 		t.Errorf("packed again: %v, %v", back, err)
 	}
 	tiles.Y[2] = 1
@@ -72,7 +74,8 @@ func TestSingleTilesAreStoredAsTheyAre(t *testing.T) {
 		t.Error(err)
 	}
 	want, got := f.Decode(whole), alone.Decode(tiles)
-	if got.Shape != want.Shape || !slices.Equal(got.X, want.X) || !slices.Equal(got.Y, want.Y) || !slices.Equal(got.Soft, want.Soft) {
+	if got.Shape != want.Shape || !slices.Equal(got.X, want.X) || !slices.Equal(got.Y, want.Y) || !slices.Equal(got.Soft,
+		want.Soft) {
 		t.Errorf("decoded %v of %v, want %v of %v", got.Y, got.Shape, want.Y, want.Shape)
 	}
 	if !slices.Equal(alone.Down(whole).X, f.Down(whole).X) {
@@ -107,7 +110,8 @@ func TestDecodeUpSamplesEachTile(t *testing.T) {
 }
 
 func TestDownAverages(t *testing.T) {
-	got := NewFormation(2).Down(&Samples{Shape: Shape{1, 2, 4}, Classes: 1, Y: []int{0}, X: []float32{0, 2, 4, 4, 6, 8, 8, 8}})
+	got := NewFormation(2).Down(&Samples{Shape: Shape{1, 2, 4}, Classes: 1, Y: []int{0},
+		X: []float32{0, 2, 4, 4, 6, 8, 8, 8}})
 	if got.Shape != (Shape{1, 1, 2}) || !slices.Equal(got.X, []float32{4, 6}) {
 		t.Errorf("%v: %v", got.Shape, got.X)
 	}
@@ -133,7 +137,8 @@ func TestFormationsThatDoNotSuitAreRefused(t *testing.T) {
 		s Shape
 	}{
 		{Formation{}, digit}, {Formation{Factor: -2}, digit}, {Formation{Factor: math.MaxInt}, digit},
-		{NewFormation(3), digit}, {NewFormation(8), Shape{1, 8, 8}}, {NewFormation(14), digit}, {NewFormation(2), Shape{1, 1, 30}},
+		{NewFormation(3), digit}, {NewFormation(8), Shape{1, 8, 8}}, {NewFormation(14), digit}, {NewFormation(2),
+			Shape{1, 1, 30}},
 		{Formation{Factor: 1, Single: true}, digit},
 	} {
 		if err := c.f.Validate(c.s); !errors.Is(err, ErrFormation) {

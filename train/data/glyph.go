@@ -113,7 +113,8 @@ func drawPose(rng *rand.Rand) *pose {
 	shear := u(maxShear)
 	sx := minScale + (maxScale-minScale)*rng.Float64()
 	sy := minScale + (maxScale-minScale)*rng.Float64()
-	p := &pose{a: cos * sx, b: (cos*shear - sin) * sy, c: sin * sx, d: (sin*shear + cos) * sy, dx: u(maxShift), dy: u(maxShift)}
+	p := &pose{a: cos * sx, b: (cos*shear - sin) * sy, c: sin * sx, d: (sin*shear + cos) * sy, dx: u(maxShift),
+		dy: u(maxShift)}
 	for y := range p.elastic {
 		for x := range p.elastic[y] {
 			p.elastic[y][x] = [2]float64{rng.NormFloat64() * elasticSpread, rng.NormFloat64() * elasticSpread}

@@ -47,7 +47,9 @@ func (d *Dataset) Holdout(fraction float64, seed uint64) (*Dataset, error) {
 	}
 	out := *d
 	out.Train, out.Test = Pick(d.Train, train), Pick(d.Train, test)
-	out.Remarks = append(slices.Clone(d.Remarks), fmt.Sprintf("no test part: %g %% of each class held out for testing, %d of %d samples", 100*fraction, len(test), len(train)+len(test)))
+	out.Remarks = append(slices.Clone(d.Remarks),
+		fmt.Sprintf("no test part: %g %% of each class held out for testing, %d of %d samples", 100*fraction, len(test),
+			len(train)+len(test)))
 	return &out, nil
 }
 
@@ -62,8 +64,9 @@ func (d *Dataset) Validation(fraction float64) (*Dataset, error) {
 		return nil, err
 	}
 	held.Name += "-validation"
-	held.Remarks = append(slices.Clone(d.Remarks), fmt.Sprintf("the test part is left alone: %g %% of each class held out for validation, %d of %d training samples",
-		100*fraction, len(held.Test.Labels()), len(d.Train.Labels())))
+	held.Remarks = append(slices.Clone(d.Remarks),
+		fmt.Sprintf("the test part is left alone: %g %% of each class held out for validation, %d of %d training samples",
+			100*fraction, len(held.Test.Labels()), len(d.Train.Labels())))
 	return held, nil
 }
 

@@ -19,7 +19,8 @@ var (
 )
 
 // Formats are the kinds of data that Open reads, as help texts list them.
-const Formats = "IDX or CIFAR files, a table (CSV or Parquet), arrays (.npz, .npy, .mat, pickled), a folder of pictures for each class, or a zip or tar archive of these"
+const Formats = "IDX or CIFAR files, a table (CSV or Parquet), arrays (.npz, .npy, .mat, pickled), a folder of " +
+	"pictures for each class, or a zip or tar archive of these"
 
 // known names the task of a training image file, or of all five of CIFAR-10 one
 // after the other, by the SHA-256 of the decompressed content.

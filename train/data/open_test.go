@@ -49,8 +49,10 @@ func folder(t *testing.T, files map[string][]byte) string {
 func TestIDXIsReadPlainAndCompressed(t *testing.T) {
 	labels := idx([]uint32{2049, 4}, []byte{0, 1, 9, 3})
 	for name, dir := range map[string]string{
-		"plain":      folder(t, map[string][]byte{"train-images-idx3-ubyte": idxImages(4, 28, 28), "train-labels-idx1-ubyte": labels}),
-		"compressed": folder(t, map[string][]byte{"train-images-idx3-ubyte.gz": gz(idxImages(4, 28, 28)), "train-labels-idx1-ubyte.gz": gz(labels)}),
+		"plain": folder(t, map[string][]byte{"train-images-idx3-ubyte": idxImages(4, 28, 28),
+			"train-labels-idx1-ubyte": labels}),
+		"compressed": folder(t, map[string][]byte{"train-images-idx3-ubyte.gz": gz(idxImages(4, 28, 28)),
+			"train-labels-idx1-ubyte.gz": gz(labels)}),
 	} {
 		ds, err := Open(dir, WellKnownTask("mnist"))
 		if err != nil {
@@ -67,8 +69,10 @@ func TestIDXIsReadPlainAndCompressed(t *testing.T) {
 }
 
 func TestDataMustFitTheTask(t *testing.T) {
-	dir := folder(t, map[string][]byte{"train-images-idx3-ubyte": idxImages(2, 28, 28), "train-labels-idx1-ubyte": idx([]uint32{2049, 2}, []byte{0, 10})})
-	if _, err := Open(dir, WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(), `byte 9: is no label: class "10" is none of task mnist`) {
+	dir := folder(t, map[string][]byte{"train-images-idx3-ubyte": idxImages(2, 28, 28),
+		"train-labels-idx1-ubyte": idx([]uint32{2049, 2}, []byte{0, 10})})
+	if _, err := Open(dir, WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(),
+		`byte 9: is no label: class "10" is none of task mnist`) {
 		t.Errorf("label out of range: %v", err)
 	}
 	if _, err := Open(dir, WellKnownTask("cifar-10")); err == nil {
@@ -87,7 +91,8 @@ func TestAnEmptyTestPartIsRefused(t *testing.T) {
 		"train-images-idx3-ubyte": idxImages(2, 28, 28), "train-labels-idx1-ubyte": idx([]uint32{2049, 2}, []byte{0, 1}),
 		"t10k-images-idx3-ubyte": idxImages(0, 28, 28), "t10k-labels-idx1-ubyte": idx([]uint32{2049, 0}, nil),
 	})
-	if _, err := Open(dir, WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(), "t10k-images-idx3-ubyte: byte 4: ") || !strings.Contains(err.Error(), "empty") {
+	if _, err := Open(dir, WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(),
+		"t10k-images-idx3-ubyte: byte 4: ") || !strings.Contains(err.Error(), "empty") {
 		t.Errorf("%v", err)
 	}
 }

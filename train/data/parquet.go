@@ -72,7 +72,8 @@ func (f *finder) columns(t *parquet.Table) (out []*parquetColumn, err error) {
 			wide *= d
 		}
 		if wide > files.MaxClasses {
-			return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: column %s has vectors of %d values", files.ErrTooLarge, c.Name, wide), Hint: "save them as arrays (.npz)"}
+			return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: column %s has vectors of %d values",
+				files.ErrTooLarge, c.Name, wide), Hint: "save them as arrays (.npz)"}
 		}
 		for at := range wide {
 			column := &parquetColumn{name: c.Name, kind: c.Kind, values: v, at: at, wide: wide}
@@ -118,7 +119,8 @@ func (f *finder) parquetTable(t *parquet.Table, columns []*parquetColumn, like *
 		names[i] = c.name
 	}
 	if t.Rows == 0 || len(columns) == 0 {
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %d rows of %d columns", files.ErrTruncated, t.Rows, len(columns)), Hint: "a table needs numbers and a column of labels"}
+		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %d rows of %d columns", files.ErrTruncated,
+			t.Rows, len(columns)), Hint: "a table needs numbers and a column of labels"}
 	}
 	opt := f.tableOptions(f.task)
 	opt.Like = like
@@ -131,21 +133,25 @@ func (f *finder) parquetTable(t *parquet.Table, columns []*parquetColumn, like *
 }
 
 // parquetPictures reads a column of encoded pictures, and the labels beside it.
-func (f *finder) parquetPictures(path string, t *parquet.Table, columns []*parquetColumn, pictures *parquetColumn) (*files.Part, error) {
+func (f *finder) parquetPictures(path string, t *parquet.Table, columns []*parquetColumn,
+	pictures *parquetColumn) (*files.Part, error) {
 	var labels *parquetColumn
 	var others []string
 	for _, c := range columns {
 		low := strings.ToLower(c.name)
 		switch {
 		case c.pictures:
-		case f.Label != "" && c.name == f.Label, f.Label == "" && labels == nil && slices.Contains([]string{"label", "labels", "class", "target", "fine_label", "y"}, low):
+		case f.Label != "" && c.name == f.Label, f.Label == "" && labels == nil && slices.Contains([]string{"label",
+			"labels", "class", "target", "fine_label", "y"}, low):
 			labels = c
 		default:
 			others = append(others, c.name)
 		}
 	}
 	if labels == nil {
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: pictures in column %s, and no column of labels beside them", files.ErrFormat, pictures.name), Hint: "choose it with --label; there are: " + files.Joined(others)}
+		return nil, &files.Error{Place: files.Whole,
+			Err: fmt.Errorf("%w: pictures in column %s, and no column of labels beside them", files.ErrFormat,
+				pictures.name), Hint: "choose it with --label; there are: " + files.Joined(others)}
 	}
 	for _, name := range others {
 		f.account.Skip("columns beside pictures and labels", name)
@@ -153,9 +159,11 @@ func (f *finder) parquetPictures(path string, t *parquet.Table, columns []*parqu
 	f.account.Assume("label-column", "--label", "pictures in column %s, labels in column %s", pictures.name, labels.name)
 	names, classes, contents := make([]string, t.Rows), make([]string, t.Rows), make([][]byte, t.Rows)
 	for row := range t.Rows {
-		names[row], classes[row], contents[row] = fmt.Sprintf("%s, row %d", path, row+1), labels.text(row), pictures.values.Bytes[row]
+		names[row], classes[row], contents[row] = fmt.Sprintf("%s, row %d", path,
+			row+1), labels.text(row), pictures.values.Bytes[row]
 		if classes[row] == "" || len(contents[row]) == 0 {
-			return nil, &files.Error{Place: fmt.Sprintf("row %d", row+1), Err: fmt.Errorf("%w: a picture or its label is missing", files.ErrValue), Hint: "remove the row"}
+			return nil, &files.Error{Place: fmt.Sprintf("row %d", row+1),
+				Err: fmt.Errorf("%w: a picture or its label is missing", files.ErrValue), Hint: "remove the row"}
 		}
 	}
 	p, err := picture.Encoded(names, classes, contents, f.pictureOptions(f.want), f.account)
@@ -191,7 +199,8 @@ func (f *finder) nameLabels(t *parquet.Table, p *files.Part, columns []string) {
 		for i, label := range p.Names {
 			k, err := strconv.Atoi(label)
 			if err != nil || k < 0 || k >= len(names) {
-				f.account.Warn("class-names", "", "label %s is beyond the %d class names of the metadata: they are not used", label, len(names))
+				f.account.Warn("class-names", "", "label %s is beyond the %d class names of the metadata: they are not used",
+					label, len(names))
 				return
 			}
 			out[i] = names[k]

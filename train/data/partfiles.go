@@ -36,12 +36,16 @@ func (f *finder) partFiles(tree *files.Tree, found []string) (*contents, error) 
 		}
 		of[part] = append(of[part], name)
 	}
-	if !slices.ContainsFunc(parts, func(p string) bool { return files.PartOf(p) == files.Train || f.Parts[p] == string(files.Train) }) {
+	if !slices.ContainsFunc(parts, func(p string) bool {
+		return files.PartOf(p) == files.Train ||
+			f.Parts[p] == string(files.Train)
+	}) {
 		return nil, nil
 	}
 	for _, name := range found {
 		if partOfFile(name) == "" && f.Parts[path.Base(name)] == "" {
-			f.account.Warn("beside-parts", "--part "+path.Base(name)+"=train", "%s beside the files of the parts is not used", path.Base(name))
+			f.account.Warn("beside-parts", "--part "+path.Base(name)+"=train", "%s beside the files of the parts is not used",
+				path.Base(name))
 		}
 	}
 	uses, err := files.Uses(parts, f.Parts, f.account)
@@ -117,7 +121,8 @@ func (f *finder) onePart(tree *files.Tree, name string, like *files.Part) (p *fi
 		p, test, kind = c.train, c.test, c.kind
 	}
 	if err == nil && (p == nil || test != nil) {
-		err = &files.Error{Path: tree.At(name), Place: files.Whole, Err: fmt.Errorf("%w: a file of one part has parts itself", files.ErrFormat), Hint: "name one of the files"}
+		err = &files.Error{Path: tree.At(name), Place: files.Whole,
+			Err: fmt.Errorf("%w: a file of one part has parts itself", files.ErrFormat), Hint: "name one of the files"}
 	}
 	return p, cmp.Or(kind, "arrays"), err
 }

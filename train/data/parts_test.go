@@ -19,7 +19,8 @@ func TestPartsNeverShareOrInventSamples(t *testing.T) {
 		for i := range labels {
 			labels[i] = rng.IntN(1 + rng.IntN(classes)) // some classes are rare, some absent
 		}
-		rules := []Split{{Kind: Ring, PerClient: 1 + rng.IntN(classes)}, {Kind: IID}, {Kind: Dirichlet, Alpha: []float64{minAlpha, .01, .3, 5}[trial%4]}}
+		rules := []Split{{Kind: Ring, PerClient: 1 + rng.IntN(classes)}, {Kind: IID},
+			{Kind: Dirichlet, Alpha: []float64{minAlpha, .01, .3, 5}[trial%4]}}
 		for _, s := range rules {
 			s.Clients, s.Seed = 1+rng.IntN(2*n+5), trial
 			parts, err := s.Parts(labels, classes)
@@ -46,7 +47,8 @@ func TestPartsNeverShareOrInventSamples(t *testing.T) {
 			}
 			for j, times := range handed {
 				if want := holders(s, labels[j], classes); times != want {
-					t.Errorf("%s of %d samples to %d clients: sample %d of class %d handed out %d times, want %d", s, n, s.Clients, j, labels[j], times, want)
+					t.Errorf("%s of %d samples to %d clients: sample %d of class %d handed out %d times, want %d", s, n, s.Clients,
+						j, labels[j], times, want)
 				}
 			}
 			checkLoaded(t, s, labels, classes, parts)
@@ -76,7 +78,8 @@ func holders(s Split, class, classes int) int {
 // checkLoaded loads every part of samples whose value is their number.
 func checkLoaded(t *testing.T, s Split, labels []int, classes int, parts [][]int) {
 	t.Helper()
-	task := &Task{Version: TaskVersion, Name: "numbers", Classes: make([]string, classes), Shape: Shape{1, 1, 1}, Mean: []float64{0}, Std: []float64{1}}
+	task := &Task{Version: TaskVersion, Name: "numbers", Classes: make([]string, classes), Shape: Shape{1, 1, 1},
+		Mean: []float64{0}, Std: []float64{1}}
 	values := make([]float32, len(labels))
 	for i := range values {
 		values[i] = float32(i)
@@ -101,14 +104,16 @@ func checkLoaded(t *testing.T, s Split, labels []int, classes int, parts [][]int
 		}
 		for j, v := range got.X {
 			if int(v) != part[j] || got.Y[j] != labels[part[j]] {
-				t.Errorf("%s: part %d loads sample %g of class %d, holds %d of class %d", s, i, v, got.Y[j], part[j], labels[part[j]])
+				t.Errorf("%s: part %d loads sample %g of class %d, holds %d of class %d", s, i, v, got.Y[j], part[j],
+					labels[part[j]])
 			}
 		}
 	}
 }
 
 func TestLoadAllReadsEverySample(t *testing.T) {
-	task := &Task{Version: TaskVersion, Name: "two", Classes: []string{"a", "b"}, Shape: Shape{1, 1, 1}, Mean: []float64{0}, Std: []float64{1}}
+	task := &Task{Version: TaskVersion, Name: "two", Classes: []string{"a", "b"}, Shape: Shape{1, 1, 1},
+		Mean: []float64{0}, Std: []float64{1}}
 	src, err := NewFloats(task.Shape, []float32{3, 4, 5}, []int{0, 1, 0})
 	if err != nil {
 		t.Fatal(err)

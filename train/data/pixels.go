@@ -20,7 +20,8 @@ func (c *contents) planes(task *Task, r Reading) error {
 		}
 		if a, b := outOfOrder(p.Features); a != "" {
 			if err := c.account.Refuse("pixel-order", files.Error{Path: c.path, Place: files.Whole,
-				Err:  fmt.Errorf("%w: rows become images, and their columns are not in the order of their names: %s comes before %s", files.ErrFormat, a, b),
+				Err: fmt.Errorf("%w: rows become images, and their columns are not in the order of their names: %s comes "+
+					"before %s", files.ErrFormat, a, b),
 				Hint: "write the columns row by row of the image, from the top"}); err != nil {
 				return err
 			}

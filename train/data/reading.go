@@ -15,20 +15,24 @@ import (
 // Reading says how a user's own data are read, where they leave it open; its
 // zero value reads what needs no saying.
 type Reading struct {
-	Label     string   `json:"label,omitempty"`     // of a table: the column of labels, by name or number from 1; empty to guess
-	Drop      []string `json:"drop,omitempty"`      // of a table: columns to leave out
-	Keep      []string `json:"keep,omitempty"`      // of a table: columns to keep that look like row numbers or tell the label
+	// of a table: the column of labels, by name or number from 1; empty to guess
+	Label string   `json:"label,omitempty"`
+	Drop  []string `json:"drop,omitempty"` // of a table: columns to leave out
+	// of a table: columns to keep that look like row numbers or tell the label
+	Keep      []string `json:"keep,omitempty"`
 	Header    string   `json:"header,omitempty"`    // of a table: "yes", "no" or empty to guess
 	Separator string   `json:"separator,omitempty"` // of a table: between fields; empty to guess
 	Decimal   string   `json:"decimal,omitempty"`   // of a table: "." or ","; empty to guess
 	Encode    bool     `json:"encode,omitempty"`    // of a table: words become values of 0 and 1
 	Dates     bool     `json:"dates,omitempty"`     // of a table: dates become seconds since 1970
-	Layout    string   `json:"layout,omitempty"`    // of arrays: the order of their axes, such as NHWC; empty to decide by evidence
+	// of arrays: the order of their axes, such as NHWC; empty to decide by evidence
+	Layout string `json:"layout,omitempty"`
 	// White is the value of white in images, at least every value; 0 to decide by
 	// the format, or else by the values.
-	White      float64 `json:"scale,omitempty"`
-	Background string  `json:"background,omitempty"` // of pictures: under transparent pixels: white, black or #rrggbb; empty to decide
-	Resize     bool    `json:"resize,omitempty"`     // resample pictures of another size; without a task, to that of most
+	White float64 `json:"scale,omitempty"`
+	// of pictures: under transparent pixels: white, black or #rrggbb; empty to decide
+	Background string `json:"background,omitempty"`
+	Resize     bool   `json:"resize,omitempty"` // resample pictures of another size; without a task, to that of most
 	// Parts says what named parts are used for: train, test or ignore.
 	Parts map[string]string `json:"parts,omitempty"`
 	// FirstLabel is the number of the first class where labels are numbers and the
@@ -60,10 +64,12 @@ func (r Reading) check() error {
 		return fail(fmt.Errorf("background %s: %w", files.Quoted(r.Background), err), "write --background white")
 	}
 	if r.Layout != "" && !slices.Contains(array.Layouts, r.Layout) {
-		return fail(fmt.Errorf("there is no layout %s", files.Quoted(r.Layout)), "use one of "+files.Joined(array.Layouts)+" with --layout")
+		return fail(fmt.Errorf("there is no layout %s", files.Quoted(r.Layout)),
+			"use one of "+files.Joined(array.Layouts)+" with --layout")
 	}
 	if r.FirstLabel != "" && r.FirstLabel != "0" && r.FirstLabel != "1" {
-		return fail(errors.New("the first label is "+files.Quoted(r.FirstLabel)+", want 0 or 1"), "write --first-label 0, or 1")
+		return fail(errors.New("the first label is "+files.Quoted(r.FirstLabel)+", want 0 or 1"),
+			"write --first-label 0, or 1")
 	}
 	return nil
 }
@@ -76,7 +82,8 @@ func (r Reading) WithNoHeader() Reading {
 
 // tableOptions are how a table is read; the task says which features it wants.
 func (r Reading) tableOptions(task *Task) table.Options {
-	opt := table.Options{Label: r.Label, Drop: r.Drop, Keep: r.Keep, Header: r.Header, Separator: r.Separator, Decimal: r.Decimal, Encode: r.Encode, Dates: r.Dates}
+	opt := table.Options{Label: r.Label, Drop: r.Drop, Keep: r.Keep, Header: r.Header, Separator: r.Separator,
+		Decimal: r.Decimal, Encode: r.Encode, Dates: r.Dates}
 	if task != nil && task.IsTable() {
 		opt.Want = task.Features
 	}

@@ -52,7 +52,8 @@ type FeatureReport struct {
 
 // report says how the data were read.
 func (c *contents) report(ds *Dataset, white float64, seen ranges) *Report {
-	r := &Report{Low: seen.low, High: seen.high, Features: seen.features, Path: c.path, Kind: c.kind, Read: c.account.Read, Skipped: c.account.Skipped, Shape: [3]int{ds.Task.Shape.C, ds.Task.Shape.H, ds.Task.Shape.W}}
+	r := &Report{Low: seen.low, High: seen.high, Features: seen.features, Path: c.path, Kind: c.kind,
+		Read: c.account.Read, Skipped: c.account.Skipped, Shape: [3]int{ds.Task.Shape.C, ds.Task.Shape.H, ds.Task.Shape.W}}
 	if c.known != nil {
 		r.Known = c.known.Name
 	}
@@ -116,14 +117,16 @@ func (c *contents) ranges(task *Task) ranges {
 	}
 	var constant []string
 	for k, name := range columnNames(task, p.Features, width) {
-		f := FeatureReport{Name: name.Name, Kind: name.Kind, Low: low[k], High: high[k], Constant: float64(same[k]) >= nearlyAll*float64(p.Len())}
+		f := FeatureReport{Name: name.Name, Kind: name.Kind, Low: low[k], High: high[k],
+			Constant: float64(same[k]) >= nearlyAll*float64(p.Len())}
 		if f.Constant {
 			constant = append(constant, f.Name)
 		}
 		out.features = append(out.features, f)
 	}
 	if constant != nil {
-		c.account.Warn("constant-features", "--drop", "%d of %d features are constant, or nearly so: %s", len(constant), width, files.Joined(constant))
+		c.account.Warn("constant-features", "--drop", "%d of %d features are constant, or nearly so: %s", len(constant),
+			width, files.Joined(constant))
 	}
 	return out
 }

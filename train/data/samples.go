@@ -43,7 +43,8 @@ func (s *Samples) Row(i int) []float32 {
 
 // Subset copies the samples at the given indices, in that order.
 func (s *Samples) Subset(index []int) *Samples {
-	out := &Samples{Shape: s.Shape, Classes: s.Classes, X: make([]float32, 0, len(index)*s.Shape.Size()), Y: make([]int, 0, len(index))}
+	out := &Samples{Shape: s.Shape, Classes: s.Classes, X: make([]float32, 0, len(index)*s.Shape.Size()),
+		Y: make([]int, 0, len(index))}
 	if s.Soft != nil {
 		out.Soft = make([]float32, 0, len(index)*s.Classes)
 	}
@@ -88,7 +89,8 @@ func Merge(batches ...*Samples) (*Samples, error) {
 	out := &Samples{Shape: first.Shape, Classes: first.Classes}
 	for _, b := range batches {
 		if b.Shape != first.Shape || b.Classes != first.Classes {
-			return nil, fmt.Errorf("merge samples: %v with %d classes beside %v with %d", b.Shape, b.Classes, first.Shape, first.Classes)
+			return nil, fmt.Errorf("merge samples: %v with %d classes beside %v with %d", b.Shape, b.Classes, first.Shape,
+				first.Classes)
 		}
 		out.X = append(out.X, b.X...)
 		out.Y = append(out.Y, b.Y...)

@@ -40,14 +40,16 @@ func Load(t *Task, src Source, index []int) (*Samples, error) {
 		return nil, fmt.Errorf("load samples of task %s: %w", t.Name, ErrNoSamples)
 	}
 	labels := src.Labels()
-	out := &Samples{Shape: t.Shape, Classes: len(t.Classes), X: make([]float32, len(index)*t.Shape.Size()), Y: make([]int, len(index))}
+	out := &Samples{Shape: t.Shape, Classes: len(t.Classes), X: make([]float32, len(index)*t.Shape.Size()),
+		Y: make([]int, len(index))}
 	var exact []float64 // a row of a table, which float32 may not tell from another
 	if t.IsTable() {
 		exact = make([]float64, t.Shape.Size())
 	}
 	for j, i := range index {
 		if labels[i] < 0 || labels[i] >= out.Classes {
-			return nil, fmt.Errorf("load samples: sample %d has label %d, task %s has %d classes", i, labels[i], t.Name, out.Classes)
+			return nil, fmt.Errorf("load samples: sample %d has label %d, task %s has %d classes", i, labels[i], t.Name,
+				out.Classes)
 		}
 		out.Y[j] = labels[i]
 		row := out.Row(j)

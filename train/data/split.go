@@ -37,8 +37,9 @@ type Split struct {
 	Kind      SplitKind `json:"kind"`
 	Clients   int       `json:"clients"`
 	PerClient int       `json:"classes_per_client,omitempty"` // Ring: classes a client holds
-	Alpha     float64   `json:"alpha,omitempty"`              // Dirichlet: concentration, minAlpha..maxAlpha, smaller is more skewed
-	Seed      uint64    `json:"seed"`
+	// Dirichlet: concentration, minAlpha..maxAlpha, smaller is more skewed
+	Alpha float64 `json:"alpha,omitempty"`
+	Seed  uint64  `json:"seed"`
 }
 
 // String is the short name used in names of parts: ring2, iid, dir0.1, with
@@ -114,7 +115,8 @@ func (s Split) iid(labels []int, parts [][]int) {
 func (s Split) byClass(labels []int, classes int, parts [][]int, shares func(class, n, classes int) []int) {
 	members := (&Samples{Classes: classes, Y: labels}).ByClass()
 	for class, index := range members {
-		Stream(s.Seed, "split-class", uint64(class)).Shuffle(len(index), func(i, j int) { index[i], index[j] = index[j], index[i] })
+		Stream(s.Seed, "split-class", uint64(class)).Shuffle(len(index),
+			func(i, j int) { index[i], index[j] = index[j], index[i] })
 		start := 0
 		for client, end := range shares(class, len(index), classes) {
 			parts[client] = append(parts[client], index[start:end]...)

@@ -107,7 +107,8 @@ func TestDirichletHoldsAtItsLimits(t *testing.T) {
 // Parts of ordinary alphas are registered by their rule alone and must not change.
 func TestDirichletSharesStayTheSame(t *testing.T) {
 	for alpha, want := range map[float64][]int{
-		.1: {0, 0, 13, 0, 87, 100, 0, 0}, .5: {34, 64, 15, 30, 5, 6, 46, 0}, 1: {58, 24, 2, 12, 6, 55, 34, 9}, 10: {24, 27, 18, 23, 33, 30, 25, 20},
+		.1: {0, 0, 13, 0, 87, 100, 0, 0}, .5: {34, 64, 15, 30, 5, 6, 46, 0}, 1: {58, 24, 2, 12, 6, 55, 34, 9}, 10: {24, 27,
+			18, 23, 33, 30, 25, 20},
 	} {
 		parts, err := Split{Kind: Dirichlet, Clients: 4, Alpha: alpha, Seed: 3}.Parts(labelsOf(100, 2), 2)
 		if err != nil {
@@ -121,8 +122,10 @@ func TestDirichletSharesStayTheSame(t *testing.T) {
 }
 
 func TestBadSplitsAreRefused(t *testing.T) {
-	for _, s := range []Split{{Kind: Ring, Clients: 10}, {Kind: Ring, Clients: 3, PerClient: 11}, {Kind: IID}, {Kind: Dirichlet, Clients: 3}, {Kind: Dirichlet, Clients: 3, Alpha: 1e-300},
-		{Kind: Dirichlet, Clients: 3, Alpha: 1e308}, {Kind: Dirichlet, Clients: 3, Alpha: math.NaN()}, {Kind: "star", Clients: 3}} {
+	for _, s := range []Split{{Kind: Ring, Clients: 10}, {Kind: Ring, Clients: 3, PerClient: 11}, {Kind: IID},
+		{Kind: Dirichlet, Clients: 3}, {Kind: Dirichlet, Clients: 3, Alpha: 1e-300},
+		{Kind: Dirichlet, Clients: 3, Alpha: 1e308}, {Kind: Dirichlet, Clients: 3, Alpha: math.NaN()}, {Kind: "star",
+			Clients: 3}} {
 		if _, err := s.Parts(labelsOf(5, 10), 10); err == nil {
 			t.Errorf("%+v accepted", s)
 		}

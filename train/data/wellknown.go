@@ -15,7 +15,8 @@ func wellKnown(name string, classes []string, shape Shape, mean, std []float64) 
 var wellKnownTasks = []*Task{
 	wellKnown("glyph-digits", digitNames(), Shape{1, 28, 28}, []float64{glyphMean}, []float64{glyphStd}),
 	wellKnown("mnist", digitNames(), Shape{1, 28, 28}, []float64{.1307}, []float64{.3081}),
-	wellKnown("fashion-mnist", []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"},
+	wellKnown("fashion-mnist", []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
+		"Sneaker", "Bag", "Ankle boot"},
 		Shape{1, 28, 28}, []float64{.2860}, []float64{.3530}),
 	wellKnown("cifar-10", strings.Fields("airplane automobile bird cat deer dog frog horse ship truck"),
 		Shape{3, 32, 32}, []float64{.4914, .4822, .4465}, []float64{.2470, .2435, .2616}),
@@ -25,7 +26,8 @@ var wellKnownTasks = []*Task{
 
 // suited are their augmentations. A mirrored digit is none, and a cat is; shoes of
 // Fashion-MNIST all point to the left.
-var suited = map[string]string{"glyph-digits": "affine", "mnist": "affine", "fashion-mnist": "mild", "cifar-10": "mild-flip", "cifar-100": "mild-flip"}
+var suited = map[string]string{"glyph-digits": "affine", "mnist": "affine", "fashion-mnist": "mild",
+	"cifar-10": "mild-flip", "cifar-100": "mild-flip"}
 
 const cifar100Names = `apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
 camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin

@@ -17,7 +17,8 @@ var (
 )
 
 // usualHint is for files that do not decode at all.
-const usualHint = "the file may be damaged or another kind of file: compare its sha-256 with the source, or fetch it again"
+const usualHint = "the file may be damaged or another kind of file: compare its sha-256 with the source, or fetch " +
+	"it again"
 
 // Error says what is wrong with a data file, where, and what to do. The place
 // is a byte, or a line and column of a table, or a sample of an array.

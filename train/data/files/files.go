@@ -115,7 +115,8 @@ func (p *Part) NumValues() int { return len(p.Bytes) + len(p.Floats) + len(p.Dou
 // Append joins the samples of another part of the same kind to this one.
 func (p *Part) Append(q *Part) error {
 	if !slices.Equal(p.Dims, q.Dims) {
-		return &Error{Place: Whole, Err: fmt.Errorf("%w: samples of %v in %s, of %v in %s", ErrFormat, q.Dims, q.Name, p.Dims, p.Name),
+		return &Error{Place: Whole, Err: fmt.Errorf("%w: samples of %v in %s, of %v in %s", ErrFormat, q.Dims, q.Name,
+			p.Dims, p.Name),
 			Hint: "leave a part out with --part NAME=ignore"}
 	}
 	if p.Bytes == nil || q.Bytes == nil {

@@ -70,7 +70,8 @@ func KindOf(head []byte) Kind {
 		return Tar
 	case len(head) > 12 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP":
 		return WebP
-	case len(head) > 26 && string(head[:2]) == "BM" && slices.Contains([]byte{12, 40, 52, 56, 64, 108, 124}, head[14]) && head[15]|head[16]|head[17] == 0:
+	case len(head) > 26 && string(head[:2]) == "BM" && slices.Contains([]byte{12, 40, 52, 56, 64, 108, 124},
+		head[14]) && head[15]|head[16]|head[17] == 0:
 		return BMP
 	case head[0] == 0x80 && len(head) > 1 && head[1] >= 1 && head[1] <= 5:
 		return Pickle

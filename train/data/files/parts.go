@@ -82,11 +82,13 @@ func Uses(names []string, asked map[string]string, a *Account) (map[string]Use, 
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
 		i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 		if i < 0 {
-			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: there is no part %s", ErrFormat, Quoted(name)), Hint: "name one of: " + Joined(names)}
+			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: there is no part %s", ErrFormat, Quoted(name)),
+				Hint: "name one of: " + Joined(names)}
 		}
 		use := Use(asked[name])
 		if use != Train && use != Test && use != Ignore {
-			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: part %s is for %s", ErrFormat, name, Quoted(string(use))), Hint: "write --part NAME=train, test or ignore"}
+			return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: part %s is for %s", ErrFormat, name, Quoted(string(use))),
+				Hint: "write --part NAME=train, test or ignore"}
 		}
 		out[names[i]] = use
 	}
@@ -112,7 +114,8 @@ func Uses(names []string, asked map[string]string, a *Account) (map[string]Use, 
 		}
 	}
 	if len(names) > 0 && !slices.Contains(slices.Collect(maps.Values(out)), Train) {
-		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: no part to train on among %s", ErrFormat, Joined(names)), Hint: "say which with --part NAME=train"}
+		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: no part to train on among %s", ErrFormat, Joined(names)),
+			Hint: "say which with --part NAME=train"}
 	}
 	return out, nil
 }

@@ -104,7 +104,8 @@ func (t *Tree) Random(name string) (r io.ReaderAt, size int64, done func() error
 }
 
 // junk are names that other programs leave behind, in lower case.
-var junk = []string{"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "thumbs.db", "desktop.ini",
+var junk = []string{"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "thumbs.db",
+	"desktop.ini",
 	"@recycle", "recycler", "network trash folder", "temporary items", "picasa.ini", "#recycle", "@recently-snapshot", "#snapshot", "__pycache__", "icon\r", "ehthumbs.db", "found.000"}
 
 // IsJunk reports whether a file or folder was left by another program: hidden
@@ -130,7 +131,8 @@ func (t *Tree) List(dir string, a *Account) (folders, others []string, err error
 			continue
 		}
 		if !utf8.ValidString(e.Name()) {
-			return nil, nil, &Error{Path: t.At(name), Place: Whole, Err: fmt.Errorf("%w: the name is not in UTF-8", ErrFormat), Hint: "rename it"}
+			return nil, nil, &Error{Path: t.At(name), Place: Whole, Err: fmt.Errorf("%w: the name is not in UTF-8", ErrFormat),
+				Hint: "rename it"}
 		}
 		info, err := fs.Stat(t.FS, name)
 		switch {
@@ -168,7 +170,8 @@ func OpenArchive(path string, kind Kind) (*Tree, error) {
 		return nil, errors.Join(Named(path, &Error{Place: Whole, Err: fmt.Errorf("%w: %w", ErrFormat, err)}), done())
 	}
 	if len(z.File) > maxEntries {
-		return nil, errors.Join(Named(path, &Error{Place: Whole, Err: fmt.Errorf("%w: %d files", ErrTooLarge, len(z.File)), Hint: "unpack it first"}), done())
+		return nil, errors.Join(Named(path, &Error{Place: Whole, Err: fmt.Errorf("%w: %d files", ErrTooLarge, len(z.File)),
+			Hint: "unpack it first"}), done())
 	}
 	return &Tree{FS: z, Path: path, close: done}, nil
 }

@@ -49,7 +49,8 @@ func IsArrayName(name string) bool {
 	return isNumPy(name) && role != other
 }
 
-const namesHint = "call samples and labels x_train and y_train (x_test, y_test), train_images and train_labels, images and labels, X and y, or data and target"
+const namesHint = "call samples and labels x_train and y_train (x_test, y_test), train_images and train_labels, " +
+	"images and labels, X and y, or data and target"
 
 // parts reads what the arrays are for, and closes the store.
 func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, err error) {
@@ -116,13 +117,18 @@ func (s *store) prefer(names []string, a *files.Account, words ...string) []stri
 // whole checks that every part has samples and labels, one array of each.
 func (s *store) whole(groups []*group, opt Options, a *files.Account) ([]*group, error) {
 	var out []*group
-	named := slices.ContainsFunc(groups, func(g *group) bool { return g.part != "" && g.samples != nil && g.labels != nil })
+	named := slices.ContainsFunc(groups, func(g *group) bool {
+		return g.part != "" && g.samples != nil &&
+			g.labels != nil
+	})
 	for _, g := range groups {
 		g.samples = s.prefer(g.samples, a, "image", "img")
 		g.labels = s.prefer(g.labels, a, "fine", "label", "target")
 		for _, twice := range [][]string{g.samples, g.labels} {
 			if len(twice) > 1 {
-				return nil, files.Named(s.path, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: arrays %s could all be the same thing", files.ErrFormat, files.Joined(twice)), Hint: "save the one to use under another name: " + namesHint})
+				return nil, files.Named(s.path, &files.Error{Place: files.Whole,
+					Err: fmt.Errorf("%w: arrays %s could all be the same thing", files.ErrFormat,
+						files.Joined(twice)), Hint: "save the one to use under another name: " + namesHint})
 			}
 		}
 		switch {
@@ -139,12 +145,16 @@ func (s *store) whole(groups []*group, opt Options, a *files.Account) ([]*group,
 			if g.samples == nil {
 				lack = "samples"
 			}
-			return nil, s.inside(have, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: half a %s part, there is no array of its %s", files.ErrFormat, g.part, lack),
-				Hint: "save both, or leave this one out with --part " + g.part + "=ignore: some of the training samples are held out then"})
+			return nil, s.inside(have, &files.Error{Place: files.Whole,
+				Err: fmt.Errorf("%w: half a %s part, there is no array of its %s", files.ErrFormat, g.part, lack),
+				Hint: "save both, or leave this one out with --part " + g.part + "=ignore: some of the training samples are " +
+					"held out then"})
 		}
 	}
 	if out == nil {
-		return nil, &files.Error{Path: s.path, Place: files.Whole, Err: fmt.Errorf("%w: no samples and labels among the arrays %s", files.ErrFormat, files.Joined(s.names)), Hint: namesHint}
+		return nil, &files.Error{Path: s.path, Place: files.Whole,
+			Err: fmt.Errorf("%w: no samples and labels among the arrays %s", files.ErrFormat,
+				files.Joined(s.names)), Hint: namesHint}
 	}
 	return out, nil
 }
@@ -166,7 +176,8 @@ func (s *store) part(g *group, names string, opt *Options, a *files.Account) (*f
 	}
 	p.Dims, p.Bytes, p.Floats, p.Doubles = v.dims[1:], v.bytes, v.floats, v.doubles
 	if p.Size() > files.MaxSide {
-		return nil, s.inside(x, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v", files.ErrTooLarge, p.Dims), Hint: shapesHint})
+		return nil, s.inside(x, &files.Error{Place: files.Whole,
+			Err: fmt.Errorf("%w: samples of %v", files.ErrTooLarge, p.Dims), Hint: shapesHint})
 	}
 	if err := label(p, labels, a); err != nil {
 		return nil, s.inside(y, err)

@@ -31,7 +31,8 @@ type cifarLayout struct {
 var cifarLayouts = []cifarLayout{
 	{name: "cifar-10", train: []string{"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"},
 		test: []string{"test_batch"}, labels: []int{10}, key: "labels", meta: "batches.meta", names: "label_names"},
-	{name: "cifar-100", train: []string{"train"}, test: []string{"test"}, labels: []int{20, 100}, key: "fine_labels", meta: "meta", names: "fine_label_names"},
+	{name: "cifar-100", train: []string{"train"}, test: []string{"test"}, labels: []int{20, 100}, key: "fine_labels",
+		meta: "meta", names: "fine_label_names"},
 }
 
 // find lists the files of one part with an ending, gzip or not; nil when one is
@@ -146,11 +147,13 @@ func decodeCIFAR(r io.Reader, values []int, p *files.Part, numbers []byte) ([]by
 		case errors.Is(err, io.EOF) && n > 0:
 			return numbers, nil
 		case err != nil:
-			return nil, files.At(offset+int64(got), fmt.Errorf("%w (%d of %d bytes of record %d)", files.OrTruncated(err), got, len(record), n))
+			return nil, files.At(offset+int64(got), fmt.Errorf("%w (%d of %d bytes of record %d)", files.OrTruncated(err), got,
+				len(record), n))
 		}
 		for i, most := range values {
 			if int(record[i]) >= most {
-				return nil, files.At(offset+int64(i), fmt.Errorf("%w: label %d of record %d, want 0..%d", files.ErrFormat, record[i], n, most-1))
+				return nil, files.At(offset+int64(i), fmt.Errorf("%w: label %d of record %d, want 0..%d", files.ErrFormat,
+					record[i], n, most-1))
 			}
 		}
 		numbers = append(numbers, record[len(values)-1])
@@ -159,5 +162,6 @@ func decodeCIFAR(r io.Reader, values []int, p *files.Part, numbers []byte) ([]by
 	if _, err := io.ReadFull(r, record[:1]); errors.Is(err, io.EOF) {
 		return numbers, nil
 	}
-	return nil, files.At(maxCIFARRecords*int64(len(record)), fmt.Errorf("%w: more than %d records", files.ErrTooLarge, maxCIFARRecords))
+	return nil, files.At(maxCIFARRecords*int64(len(record)),
+		fmt.Errorf("%w: more than %d records", files.ErrTooLarge, maxCIFARRecords))
 }

@@ -39,7 +39,8 @@ func readHeader(b *bufio.Reader) (*header, error) {
 	case 2, 3:
 		start, length = 12, int64(binary.LittleEndian.Uint32(head[8:]))
 	default:
-		return nil, fmt.Errorf("%w: version %d.%d of the .npy format, this reader knows 1 to 3", files.ErrFormat, head[6], head[7])
+		return nil, fmt.Errorf("%w: version %d.%d of the .npy format, this reader knows 1 to 3", files.ErrFormat, head[6],
+			head[7])
 	}
 	if length+int64(start) > maxNumPyHeader {
 		return nil, fmt.Errorf("%w: a header of %d bytes", files.ErrTooLarge, length)

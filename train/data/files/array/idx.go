@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -99,22 +100,12 @@ func HasIDX(names []string) bool { return len(idxSets(names)) > 0 }
 // Images are big-endian: 2051, count, rows, columns, then a byte for each pixel;
 // labels 2049, count, then a byte for each label. The images of published EMNIST
 // files, which lie on their side, are turned upright.
-func IDX(tree *files.Tree, names []string, only string, opt Options, a *files.Account) (train, test *files.Part, err error) {
+func IDX(tree *files.Tree, names []string, only string, opt Options, a *files.Account) (train, test *files.Part,
+	err error) {
 	sets := idxSets(names)
-	set := ""
-	if f, ok := idxName(only); ok {
-		set = f.set
-	} else if len(sets) > 1 {
-		var known []string
-		for s := range sets {
-			known = append(known, s)
-		}
-		slices.Sort(known)
-		return nil, nil, &files.Error{Path: tree.Path, Place: files.Whole, Err: fmt.Errorf("%w: IDX files of %s", files.ErrFormat, files.Joined(known)), Hint: "give the path of one of their files"}
-	} else {
-		for s := range sets {
-			set = s
-		}
+	set, err := idxSetOf(tree, sets, only)
+	if err != nil {
+		return nil, nil, err
 	}
 	var parts []string
 	for part := range sets[set] {
@@ -158,9 +149,24 @@ func IDX(tree *files.Tree, names []string, only string, opt Options, a *files.Ac
 	return train, test, nil
 }
 
+// idxSetOf chooses the set that a file is of, or else the only one.
+func idxSetOf(tree *files.Tree, sets map[string]map[string][2]string, only string) (string, error) {
+	if f, ok := idxName(only); ok {
+		return f.set, nil
+	}
+	known := slices.Sorted(maps.Keys(sets))
+	if len(known) != 1 {
+		return "", &files.Error{Path: tree.Path, Place: files.Whole,
+			Err:  fmt.Errorf("%w: IDX files of %s", files.ErrFormat, files.Joined(known)),
+			Hint: "give the path of one of their files"}
+	}
+	return known[0], nil
+}
+
 // idxPart reads one pair of files.
 func idxPart(tree *files.Tree, images, labels string) (*files.Part, error) {
-	p := &files.Part{White: 255, Numbered: true, Where: func(i int) files.Error { return files.Error{Path: tree.At(labels), Offset: int64(8 + i)} }}
+	p := &files.Part{White: 255, Numbered: true,
+		Where: func(i int) files.Error { return files.Error{Path: tree.At(labels), Offset: int64(8 + i)} }}
 	count := 0
 	err := tree.Read(images, func(r io.Reader) (err error) {
 		p.Dims, p.Bytes, count, err = decodeIDXImages(r)
@@ -178,11 +184,13 @@ func idxPart(tree *files.Tree, images, labels string) (*files.Part, error) {
 		return nil, err
 	}
 	if count == 0 {
-		return nil, &files.Error{Path: tree.At(images), Offset: 4, Err: fmt.Errorf("%w: no image in it, this part is empty", files.ErrFormat),
+		return nil, &files.Error{Path: tree.At(images), Offset: 4,
+			Err:  fmt.Errorf("%w: no image in it, this part is empty", files.ErrFormat),
 			Hint: "of a test part remove both files: some of the training samples are held out then"}
 	}
 	if count != len(numbers) {
-		return nil, &files.Error{Path: tree.At(labels), Offset: 4, Err: fmt.Errorf("%w: %d labels for %d images", files.ErrFormat, len(numbers), count),
+		return nil, &files.Error{Path: tree.At(labels), Offset: 4,
+			Err:  fmt.Errorf("%w: %d labels for %d images", files.ErrFormat, len(numbers), count),
 			Hint: "the label file belongs to other images"}
 	}
 	addNumbers(p, numbers)
@@ -224,7 +232,8 @@ func decodeIDXImages(r io.Reader) (dims []int, pixels []byte, count int, err err
 		return nil, nil, 0, err
 	}
 	if magic != idxImages && magic != idxColours {
-		return nil, nil, 0, files.At(0, fmt.Errorf("%w: starts with %d, an IDX file of images with %d", files.ErrFormat, magic, idxImages))
+		return nil, nil, 0, files.At(0, fmt.Errorf("%w: starts with %d, an IDX file of images with %d", files.ErrFormat,
+			magic, idxImages))
 	}
 	head, each := make([]int64, magic&0xff), int64(1)
 	for i := range head {
@@ -251,7 +260,8 @@ func decodeIDXLabels(r io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if magic != idxLabels {
-		return nil, files.At(0, fmt.Errorf("%w: starts with %d, an IDX file of labels with %d", files.ErrFormat, magic, idxLabels))
+		return nil, files.At(0, fmt.Errorf("%w: starts with %d, an IDX file of labels with %d", files.ErrFormat, magic,
+			idxLabels))
 	}
 	count, err := readWord(r, 4)
 	if err != nil {

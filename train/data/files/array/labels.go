@@ -32,12 +32,15 @@ func label(p *files.Part, v *values, a *files.Account) error {
 		} else {
 			f := v.at(i)
 			if f != math.Trunc(f) || math.Abs(f) > 1<<24 {
-				return &files.Error{Place: fmt.Sprintf("value %d", i), Err: fmt.Errorf("%w: %v is no whole number below 2^24", files.ErrLabel, f), Hint: "labels are the numbers of the classes, their names, or one-hot rows"}
+				return &files.Error{Place: fmt.Sprintf("value %d", i),
+					Err: fmt.Errorf("%w: %v is no whole number below 2^24", files.ErrLabel,
+						f), Hint: "labels are the numbers of the classes, their names, or one-hot rows"}
 			}
 			name = strconv.Itoa(int(f))
 		}
 		if err := p.AddLabel(name, seen); err != nil {
-			return &files.Error{Place: fmt.Sprintf("value %d", i), Err: err, Hint: "labels are the numbers of the classes, their names, or one-hot rows"}
+			return &files.Error{Place: fmt.Sprintf("value %d", i), Err: err,
+				Hint: "labels are the numbers of the classes, their names, or one-hot rows"}
 		}
 	}
 	return nil
@@ -46,11 +49,13 @@ func label(p *files.Part, v *values, a *files.Account) error {
 // oneHot reads rows of one 1 among zeros.
 func oneHot(p *files.Part, v *values, n int, a *files.Account) error {
 	if len(v.dims) != 2 || v.text != nil {
-		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: labels of %v", files.ErrFormat, v.dims), Hint: "want one whole number or word for each sample, or one-hot rows"}
+		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: labels of %v", files.ErrFormat, v.dims),
+			Hint: "want one whole number or word for each sample, or one-hot rows"}
 	}
 	classes := v.dims[1]
 	if classes > files.MaxClasses {
-		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: one-hot rows of %d", files.ErrTooLarge, classes), Hint: "want at most 4096 classes"}
+		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: one-hot rows of %d", files.ErrTooLarge, classes),
+			Hint: "want at most 4096 classes"}
 	}
 	for k := range classes {
 		p.Names = append(p.Names, strconv.Itoa(k))
@@ -63,11 +68,14 @@ func oneHot(p *files.Part, v *values, n int, a *files.Account) error {
 			case f == 1 && hot < 0:
 				hot = k
 			case f != 0:
-				return &files.Error{Place: fmt.Sprintf("row %d", i), Err: fmt.Errorf("%w: no one-hot row, column %d is %g", files.ErrLabel, k, f), Hint: "want one whole number or word for each sample, or one-hot rows"}
+				return &files.Error{Place: fmt.Sprintf("row %d", i),
+					Err: fmt.Errorf("%w: no one-hot row, column %d is %g", files.ErrLabel, k,
+						f), Hint: "want one whole number or word for each sample, or one-hot rows"}
 			}
 		}
 		if hot < 0 {
-			return &files.Error{Place: fmt.Sprintf("row %d", i), Err: fmt.Errorf("%w: a one-hot row of zeros", files.ErrLabel), Hint: "want one whole number or word for each sample, or one-hot rows"}
+			return &files.Error{Place: fmt.Sprintf("row %d", i), Err: fmt.Errorf("%w: a one-hot row of zeros", files.ErrLabel),
+				Hint: "want one whole number or word for each sample, or one-hot rows"}
 		}
 		p.Labels = append(p.Labels, hot)
 	}
@@ -84,7 +92,8 @@ func naming(p *files.Part, names []string, a *files.Account) error {
 	for i, name := range p.Names {
 		k, err := strconv.Atoi(name)
 		if err != nil || k < 0 || k >= len(names) {
-			a.Warn("class-names", "", "the file lists %d class names, which the label %s is beyond: they are not used", len(names), name)
+			a.Warn("class-names", "", "the file lists %d class names, which the label %s is beyond: they are not used",
+				len(names), name)
 			return nil
 		}
 		to[i] = k

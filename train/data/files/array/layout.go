@@ -33,10 +33,12 @@ const layoutHint = "say the order of the axes with --layout, such as NHWC or NCH
 // how the layout was decided.
 func (o *Options) arrange(v *values, count int, a *files.Account) (*values, error) {
 	if v.text != nil {
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of text", files.ErrFormat), Hint: "samples are numbers"}
+		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of text", files.ErrFormat),
+			Hint: "samples are numbers"}
 	}
 	if o.Layout != "" && !slices.Contains(Layouts, o.Layout) {
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: there is no layout %s", files.ErrFormat, files.Quoted(o.Layout)),
+		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: there is no layout %s", files.ErrFormat,
+			files.Quoted(o.Layout)),
 			Hint: "use one of " + strings.Join(Layouts, ", ")}
 	}
 	if n := len(o.Layout); n > 0 && n != len(v.dims) && (n != 4 || len(v.dims) != 2 || o.Layout[0] != 'N') {
@@ -56,7 +58,8 @@ func (o *Options) arrange(v *values, count int, a *files.Account) (*values, erro
 	case 4:
 		return o.channels(v, a)
 	}
-	return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v", files.ErrFormat, v.dims), Hint: shapesHint}
+	return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v", files.ErrFormat, v.dims),
+		Hint: shapesHint}
 }
 
 // samplesFirst moves the axis that counts samples to the front.
@@ -65,9 +68,11 @@ func (o *Options) samplesFirst(v *values, count int, a *files.Account) (*values,
 	byFlag := len(o.Layout) == len(v.dims)
 	switch first := v.dims[0] == count; {
 	case last < 1:
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v", files.ErrFormat, v.dims), Hint: shapesHint}
+		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v", files.ErrFormat, v.dims),
+			Hint: shapesHint}
 	case byFlag && v.dims[strings.IndexByte(o.Layout, 'N')] != count, !first && v.dims[last] != count:
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v for %d labels", files.ErrFormat, v.dims, count), Hint: shapesHint}
+		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v for %d labels", files.ErrFormat,
+			v.dims, count), Hint: shapesHint}
 	case byFlag && o.Layout[0] == 'N', !byFlag && first &&
 		(v.dims[last] != count || o.fits(v.dims[1:]) || !o.fits(v.dims[:last])):
 		if !byFlag && v.dims[last] == count {
@@ -115,7 +120,8 @@ func (o *Options) rows(v *values, a *files.Account) (*values, error) {
 			return nil, &files.Error{Place: files.Whole,
 				Err: fmt.Errorf("%w: rows of %d values could be planes of %d x %d or pixels of %d channels",
 					files.ErrFormat, v.dims[1], h, w, c),
-				Hint: "say the order within a row with --layout NCHW (one channel after the other) or NHWC (the channels of a pixel side by side)"}
+				Hint: "say the order within a row with --layout NCHW (one channel after the other) or NHWC (the channels of a " +
+					"pixel side by side)"}
 		}
 		order = "NHWC"
 		if planar < interleaved {
@@ -186,7 +192,9 @@ func (o *Options) channels(v *values, a *files.Account) (*values, error) {
 	case d == [3]int{1, 1, 1}:
 		why = "there is one"
 	default:
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: samples of %v could have their channels first or last", files.ErrFormat, v.dims), Hint: layoutHint}
+		return nil, &files.Error{Place: files.Whole,
+			Err: fmt.Errorf("%w: samples of %v could have their channels first or last", files.ErrFormat,
+				v.dims), Hint: layoutHint}
 	}
 	where := "last"
 	if planar {

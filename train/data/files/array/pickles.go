@@ -209,7 +209,8 @@ func (f *CIFARFiles) readPickles(tree *files.Tree, paths []string, a *files.Acco
 // addPickle appends the samples of one file.
 func (f *CIFARFiles) addPickle(p *files.Part, v any, numbers []byte) ([]byte, error) {
 	wrong := func(format string, args ...any) error {
-		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %s", files.ErrFormat, fmt.Sprintf(format, args...)), Hint: "want a dict of data, [N, 3072] bytes, and " + f.layout.key}
+		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %s", files.ErrFormat, fmt.Sprintf(format, args...)),
+			Hint: "want a dict of data, [N, 3072] bytes, and " + f.layout.key}
 	}
 	all, _, err := named(v)
 	if err != nil {

@@ -43,8 +43,10 @@ func TestRecordsAreRowsOfText(t *testing.T) {
 func TestBadRecordsAreRefused(t *testing.T) {
 	good := record("[('a', '<f4'), ('b', '<i4')]", "(2,)", make([]byte, 16))
 	for name, content := range map[string][]byte{
-		"cut": good[:len(good)-1], "more": append(slices.Clone(good), 0), "objects": record("[('a', '|O')]", "(1,)", make([]byte, 8)), "records inside": record("[('a', [('b', '<f4')])]", "(1,)", make([]byte, 4)),
-		"two dimensions": record("[('a', '<f4')]", "(1, 1)", make([]byte, 4)), "no rows": record("[('a', '<f4')]", "(0,)", nil), "too wide": record("[('a', '<f4', (4096, 4096))]", "(1,)", nil),
+		"cut": good[:len(good)-1], "more": append(slices.Clone(good), 0), "objects": record("[('a', '|O')]", "(1,)",
+			make([]byte, 8)), "records inside": record("[('a', [('b', '<f4')])]", "(1,)", make([]byte, 4)),
+		"two dimensions": record("[('a', '<f4')]", "(1, 1)", make([]byte, 4)), "no rows": record("[('a', '<f4')]", "(0,)",
+			nil), "too wide": record("[('a', '<f4', (4096, 4096))]", "(1,)", nil),
 		"an unknown unit": record("[('a', '<M8[fs]')]", "(1,)", make([]byte, 8)),
 	} {
 		path := filepath.Join(filestest.Folder(t, map[string][]byte{"r.npy": content}), "r.npy")
@@ -60,7 +62,8 @@ func FuzzRecords(f *testing.F) {
 	f.Add(record("[('a', '<f4'), ('b', '>i2', (2,))]", "(2,)", make([]byte, 16)))
 	f.Add(record("[('when', '<M8[ns]'), ('who', '<U2')]", "(1,)", make([]byte, 16)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if r, err := decodeRecords(bytes.NewReader(b)); err == nil && (r.Rows < 1 || len(r.Names) < 1 || len(r.cells[0]) != r.Rows) {
+		if r, err := decodeRecords(bytes.NewReader(b)); err == nil && (r.Rows < 1 || len(r.Names) < 1 ||
+			len(r.cells[0]) != r.Rows) {
 			t.Errorf("%d rows of %q", r.Rows, r.Names)
 		}
 	})

@@ -34,7 +34,8 @@ func openArchive(tree *files.Tree, name string) (*store, error) {
 	}
 	z, err := zip.NewReader(r, size)
 	if err != nil {
-		return nil, errors.Join(files.Named(tree.At(name), &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %w", files.ErrFormat, err)}), done())
+		return nil, errors.Join(files.Named(tree.At(name),
+			&files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %w", files.ErrFormat, err)}), done())
 	}
 	s := &store{path: tree.At(name), close: done, kind: "NumPy archive (.npz)"}
 	entries := map[string]*zip.File{}

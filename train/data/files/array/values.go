@@ -42,7 +42,8 @@ func (v *values) at(i int) float64 {
 	return v.doubles[i]
 }
 
-const shapesHint = "the first dimension counts samples: want N,F or N,H,W or N,H,W,C or N,C,H,W for samples and N for labels, no dimension 0"
+const shapesHint = "the first dimension counts samples: want N,F or N,H,W or N,H,W,C or N,C,H,W for samples and N " +
+	"for labels, no dimension 0"
 
 // maxDims bounds the dimensions of an array.
 const maxDims = 8
@@ -58,7 +59,8 @@ func newValues(h *header) (v *values, n, width int, err error) {
 		case strings.HasPrefix(h.dtype, "["):
 			hint = "an array of records is a table: save it as CSV, or its fields as arrays of their own"
 		case strings.HasSuffix(h.dtype, "O"):
-			hint = "Python objects could hold code, which this reader never runs: save integers, floats or text, as with x.astype('float32') or y.astype('U')"
+			hint = "Python objects could hold code, which this reader never runs: save integers, floats or text, as with " +
+				"x.astype('float32') or y.astype('U')"
 		}
 		return fail(hint, "%w: values of type %s, want integers, floats or text", files.ErrFormat, files.Quoted(h.dtype))
 	}
@@ -75,7 +77,8 @@ func newValues(h *header) (v *values, n, width int, err error) {
 		case d < 1:
 			return fail(shapesHint, "%w: an array of %v", files.ErrFormat, h.dims)
 		case d > most/n:
-			return fail("save fewer samples, or smaller ones", "%w: an array of %v, want at most %d values", files.ErrTooLarge, h.dims, most)
+			return fail("save fewer samples, or smaller ones", "%w: an array of %v, want at most %d values", files.ErrTooLarge,
+				h.dims, most)
 		}
 		n *= d
 	}
@@ -94,7 +97,8 @@ func widthOf(dtype string) int {
 		return 4 * size
 	case kind == 'S' && size >= 1 && size <= maxText:
 		return size
-	case slices.Contains([]string{"b1", "u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8", "f12", "f16"}, string(kind)+strconv.Itoa(size)):
+	case slices.Contains([]string{"b1", "u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8", "f12", "f16"},
+		string(kind)+strconv.Itoa(size)):
 		return size
 	}
 	return 0
@@ -182,7 +186,8 @@ func orderOf(dtype string) binary.ByteOrder {
 
 // notFinite is the error of the next value.
 func (v *values) notFinite(f float64) error {
-	return &files.Error{Place: fmt.Sprintf("value %d", v.len()), Err: fmt.Errorf("%w: %v is no finite number", files.ErrValue, f),
+	return &files.Error{Place: fmt.Sprintf("value %d", v.len()),
+		Err:  fmt.Errorf("%w: %v is no finite number", files.ErrValue, f),
 		Hint: "remove the samples with such values, or replace the values"}
 }
 

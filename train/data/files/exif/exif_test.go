@@ -40,7 +40,8 @@ func jpeg(meta []byte) []byte {
 	segment := func(marker byte, content string) []byte {
 		return append(binary.BigEndian.AppendUint16([]byte{0xff, marker}, uint16(len(content)+2)), content...)
 	}
-	return bytes.Join([][]byte{{0xff, 0xd8}, segment(0xe0, "JFIF\x00"), {0xff, 0xff}, segment(0xe1, "http://ns.adobe.com/xap/1.0/\x00")[1:], segment(0xe1, "Exif\x00\x00"+string(meta)), {0xff, 0xda}}, nil)
+	return bytes.Join([][]byte{{0xff, 0xd8}, segment(0xe0, "JFIF\x00"), {0xff, 0xff},
+		segment(0xe1, "http://ns.adobe.com/xap/1.0/\x00")[1:], segment(0xe1, "Exif\x00\x00"+string(meta)), {0xff, 0xda}}, nil)
 }
 
 func png(meta []byte) []byte {
@@ -49,7 +50,8 @@ func png(meta []byte) []byte {
 		out = append(out, content...)
 		return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out[4:]))
 	}
-	return bytes.Join([][]byte{[]byte("\x89PNG\r\n\x1a\n"), chunk("IHDR", make([]byte, 13)), chunk("IDAT", []byte("pixels")), chunk("eXIf", meta), chunk("IEND", nil)}, nil)
+	return bytes.Join([][]byte{[]byte("\x89PNG\r\n\x1a\n"), chunk("IHDR", make([]byte, 13)),
+		chunk("IDAT", []byte("pixels")), chunk("eXIf", meta), chunk("IEND", nil)}, nil)
 }
 
 func webp(meta []byte) []byte {
@@ -57,12 +59,14 @@ func webp(meta []byte) []byte {
 		out := append(binary.LittleEndian.AppendUint32([]byte(name), uint32(len(content))), content...)
 		return append(out, make([]byte, len(content)&1)...)
 	}
-	body := bytes.Join([][]byte{[]byte("WEBP"), chunk("VP8X", make([]byte, 10)), chunk("VP8 ", []byte("odd")), chunk("EXIF", meta)}, nil)
+	body := bytes.Join([][]byte{[]byte("WEBP"), chunk("VP8X", make([]byte, 10)), chunk("VP8 ", []byte("odd")),
+		chunk("EXIF", meta)}, nil)
 	return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body))), body...)
 }
 
 // containers are all formats that hold an orientation.
-var containers = map[string]func([]byte) []byte{"JPEG": jpeg, "PNG": png, "WebP": webp, "TIFF": func(b []byte) []byte { return b },
+var containers = map[string]func([]byte) []byte{"JPEG": jpeg, "PNG": png, "WebP": webp,
+	"TIFF":               func(b []byte) []byte { return b },
 	"WebP with a prefix": func(b []byte) []byte { return webp(append([]byte("Exif\x00\x00"), b...)) }}
 
 func TestTheOrientationIsReadFromEveryFormat(t *testing.T) {
@@ -90,7 +94,8 @@ func TestWithoutAnOrientationAPictureIsUpright(t *testing.T) {
 				t.Errorf("%s cut to %d bytes: %d", name, n, got)
 			}
 		}
-		for _, meta := range [][]byte{nil, []byte("II*\x00\xff\xff\xff\xff"), tiff(binary.LittleEndian, 3, 0), tiff(binary.LittleEndian, 3, 9), tiff(binary.BigEndian, 4, 1<<20), tiff(binary.BigEndian, 2, 6)} {
+		for _, meta := range [][]byte{nil, []byte("II*\x00\xff\xff\xff\xff"), tiff(binary.LittleEndian, 3, 0),
+			tiff(binary.LittleEndian, 3, 9), tiff(binary.BigEndian, 4, 1<<20), tiff(binary.BigEndian, 2, 6)} {
 			if got := Orientation(container(meta)); got != 1 {
 				t.Errorf("%s with %q: %d", name, meta, got)
 			}
@@ -149,10 +154,13 @@ func TestPixelsComeToTheirPlaceInEveryOrientationAndType(t *testing.T) {
 		part  func(draw.Image) image.Image
 		want  image.Image
 	}{
-		{image.NewGray(all), nil, &image.Gray{}}, {image.NewGray16(all), nil, &image.Gray16{}}, {image.NewPaletted(all, palette), nil, &image.Paletted{}},
-		{image.NewRGBA(all), nil, &image.RGBA{}}, {image.NewNRGBA(all), nil, &image.NRGBA{}}, {image.NewCMYK(all), nil, &image.CMYK{}},
+		{image.NewGray(all), nil, &image.Gray{}}, {image.NewGray16(all), nil,
+			&image.Gray16{}}, {image.NewPaletted(all, palette), nil, &image.Paletted{}},
+		{image.NewRGBA(all), nil, &image.RGBA{}}, {image.NewNRGBA(all), nil, &image.NRGBA{}}, {image.NewCMYK(all), nil,
+			&image.CMYK{}},
 		{image.NewRGBA64(all), nil, &image.RGBA64{}}, {image.NewNRGBA64(all), nil, &image.NRGBA64{}},
-		{image.NewNRGBA64(all), func(m draw.Image) image.Image { return struct{ image.Image }{m.(*image.NRGBA64).SubImage(inner)} }, &image.NRGBA64{}},
+		{image.NewNRGBA64(all),
+			func(m draw.Image) image.Image { return struct{ image.Image }{m.(*image.NRGBA64).SubImage(inner)} }, &image.NRGBA64{}},
 	} {
 		for y := range 2 {
 			for x := range 3 {

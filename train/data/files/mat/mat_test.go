@@ -32,7 +32,8 @@ func TestWhatSciPyWritesIsRead(t *testing.T) {
 	want := []Variable{
 		{Name: "X", Dims: []int{2, 2, 3, 4}, Class: "uint8", DType: "|u1", Data: pixels},
 		{Name: "y", Dims: []int{4, 1}, Class: "uint8", DType: "|u1", Data: []byte{1, 2, 3, 10}},
-		{Name: "double", Dims: []int{1, 3}, Class: "double", DType: "<f8", Data: []byte("\x00\x00\x00\x00\x00\x00\xf8\x3f\x00\x00\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x08\x40")},
+		{Name: "double", Dims: []int{1, 3}, Class: "double", DType: "<f8",
+			Data: []byte("\x00\x00\x00\x00\x00\x00\xf8\x3f\x00\x00\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x08\x40")},
 		{Name: "single", Dims: []int{1, 1}, Class: "single", DType: "<f4", Data: []byte("\x00\x00\x00\x3f")},
 		{Name: "i16", Dims: []int{2, 1}, Class: "int16", DType: "<i2", Data: []byte("\xff\xff\x2c\x01")},
 		{Name: "u64", Dims: []int{1, 1}, Class: "uint64", DType: "<u8", Data: []byte("\xff\xff\xff\xff\xff\xff\xff\xff")},
@@ -41,9 +42,11 @@ func TestWhatSciPyWritesIsRead(t *testing.T) {
 		{Name: "empty", Dims: []int{0, 3}, Class: "double", DType: "<f8", Data: []byte{}},
 		{Name: "rows", Dims: []int{3, 3}, Class: "char", Text: []string{"ab", "c", "def"}},
 		{Name: "cell", Dims: []int{1, 3}, Class: "cell", Text: []string{"x", "yy", ""}, Cells: []Variable{
-			{Dims: []int{1, 1}, Class: "char", Text: []string{"x"}}, {Dims: []int{1, 2}, Class: "char", Text: []string{"yy"}}, {Dims: []int{0, 0}, Class: "char"}}},
+			{Dims: []int{1, 1}, Class: "char", Text: []string{"x"}}, {Dims: []int{1, 2}, Class: "char",
+				Text: []string{"yy"}}, {Dims: []int{0, 0}, Class: "char"}}},
 		{Name: "mixed", Dims: []int{1, 2}, Class: "cell", Cells: []Variable{
-			{Dims: []int{1, 1}, Class: "double", DType: "<f8", Data: []byte("\x00\x00\x00\x00\x00\x00\x08\x40")}, {Dims: []int{1, 1}, Class: "char", Text: []string{"z"}}}},
+			{Dims: []int{1, 1}, Class: "double", DType: "<f8",
+				Data: []byte("\x00\x00\x00\x00\x00\x00\x08\x40")}, {Dims: []int{1, 1}, Class: "char", Text: []string{"z"}}}},
 		{Name: "st.a", Dims: []int{1, 1}, Class: "double", DType: "<f8", Data: []byte("\x00\x00\x00\x00\x00\x00\xf8\x3f")},
 		{Name: "st.b.c", Dims: []int{1, 4}, Class: "char", Text: []string{"deep"}},
 		{Name: "complex", Dims: []int{1, 1}, Class: "double", Skipped: "complex numbers"},
@@ -70,10 +73,12 @@ func TestWhatSciPyWritesIsRead(t *testing.T) {
 func TestOtherVersionsAreRefusedWithAHint(t *testing.T) {
 	hdf := make([]byte, 520)
 	copy(hdf, "MATLAB 7.3 MAT-file, Platform: GLNXA64")
-	for version, b := range map[string][]byte{"version 4": golden(t, "four"), "version 7.3": hdf, "7.3 (HDF5)": []byte("\x89HDF\r\n\x1a\n"), "version 9.0": header("IM", "\x00\x09")} {
+	for version, b := range map[string][]byte{"version 4": golden(t, "four"), "version 7.3": hdf,
+		"7.3 (HDF5)": []byte("\x89HDF\r\n\x1a\n"), "version 9.0": header("IM", "\x00\x09")} {
 		_, err := Decode(bytes.NewReader(b), Limits{})
 		var e *files.Error
-		if !errors.As(err, &e) || !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(), version) || !strings.Contains(e.Hint, "-v7") {
+		if !errors.As(err, &e) || !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(),
+			version) || !strings.Contains(e.Hint, "-v7") {
 			t.Errorf("%s: %v", version, err)
 		}
 	}

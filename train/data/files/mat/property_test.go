@@ -126,7 +126,8 @@ func (w writer) numbers(v Variable, n int) ([]byte, []Variable) {
 		kind  uint32
 		name  string
 		width int
-	}{{1, "i1", 1}, {2, "u1", 1}, {3, "i2", 2}, {4, "u2", 2}, {5, "i4", 4}, {6, "u4", 4}, {7, "f4", 4}, {9, "f8", 8}, {12, "i8", 8}, {13, "u8", 8}}
+	}{{1, "i1", 1}, {2, "u1", 1}, {3, "i2", 2}, {4, "u2", 2}, {5, "i4", 4}, {6, "u4", 4}, {7, "f4", 4}, {9, "f8",
+		8}, {12, "i8", 8}, {13, "u8", 8}}
 	store := stores[w.r.IntN(len(stores))]
 	class, flags := 6+w.r.IntN(10), 0
 	v.Class = strings.Fields("double single int8 uint8 int16 uint16 int32 uint32 int64 uint64")[class-6]
@@ -221,7 +222,8 @@ func TestHostileFilesEndInAnErrorWithoutMuchMemory(t *testing.T) {
 	}
 	var bomb bytes.Buffer
 	z := zlib.NewWriter(&bomb)
-	z.Write(append(slices.Concat([]byte("\x0e\x00\x00\x00\xf0\xff\xff\xff"), w.ints(6, 9, 0), w.ints(5, 1<<15, 1<<15), w.part(1, []byte("x"))), "\x02\x00\x00\x00\x00\x00\x00\x40"...))
+	z.Write(append(slices.Concat([]byte("\x0e\x00\x00\x00\xf0\xff\xff\xff"), w.ints(6, 9, 0), w.ints(5, 1<<15, 1<<15),
+		w.part(1, []byte("x"))), "\x02\x00\x00\x00\x00\x00\x00\x40"...))
 	z.Write(make([]byte, 64<<20))
 	z.Close()
 	packed := w.order.AppendUint32([]byte("\x0f\x00\x00\x00"), uint32(bomb.Len()))
@@ -230,23 +232,27 @@ func TestHostileFilesEndInAnErrorWithoutMuchMemory(t *testing.T) {
 		file  []byte
 		cause error
 	}{
-		"nothing":                      {nil, files.ErrTruncated},
-		"another format":               {bytes.Repeat([]byte("x"), 200), files.ErrFormat},
-		"deep cells":                   {file(deep), files.ErrTooLarge},
-		"a bomb":                       {file(packed, bomb.Bytes()), files.ErrTooLarge},
-		"many cells":                   {file(w.matrix("c", 1, 0, []int{1, 1 << 16}, many)), files.ErrTooLarge},
-		"cells that are not there":     {file(w.matrix("c", 1, 0, []int{1, 1 << 30})), files.ErrFormat},
-		"numbers that are not there":   {file([]byte("\x0e\x00\x00\x00\xff\xff\xff\xff"), w.ints(6, 9, 0), w.ints(5, 1, 1<<19), w.part(1, []byte("x")), []byte("\x02\x00\x00\x00\x00\x00\x08\x00")), files.ErrTruncated},
-		"a product that overflows":     {file(w.matrix("c", 9, 0, []int{1 << 30, 1 << 30, 1 << 30, 1 << 30}, w.part(2, nil))), files.ErrFormat},
-		"a negative dimension":         {file(w.matrix("c", 9, 0, []int{-1, -1}, w.part(2, []byte{1}))), files.ErrFormat},
-		"a count that is another":      {file(w.matrix("c", 9, 0, []int{1, 3}, w.part(2, []byte{1}))), files.ErrFormat},
-		"many dimensions":              {file(w.matrix("c", 9, 0, make([]int, 33), w.part(2, nil))), files.ErrFormat},
-		"a long name":                  {file(w.matrix(strings.Repeat("n", 1<<13), 9, 0, []int{1, 1}, w.part(2, []byte{1}))), files.ErrFormat},
-		"an unknown class":             {file(w.matrix("c", 99, 0, []int{1, 1})), files.ErrFormat},
-		"an unknown element":           {file(w.part(77, []byte("hello"))), files.ErrFormat},
-		"a part longer than the array": {file([]byte("\x0e\x00\x00\x00\x08\x00\x00\x00\x06\x00\x00\x00\xff\x00\x00\x00")), files.ErrFormat},
-		"half a tag":                   {file([]byte("\x0e\x00\x00")), files.ErrTruncated},
-		"no zlib":                      {file([]byte("\x0f\x00\x00\x00\x04\x00\x00\x00abcd")), files.ErrFormat},
+		"nothing":                  {nil, files.ErrTruncated},
+		"another format":           {bytes.Repeat([]byte("x"), 200), files.ErrFormat},
+		"deep cells":               {file(deep), files.ErrTooLarge},
+		"a bomb":                   {file(packed, bomb.Bytes()), files.ErrTooLarge},
+		"many cells":               {file(w.matrix("c", 1, 0, []int{1, 1 << 16}, many)), files.ErrTooLarge},
+		"cells that are not there": {file(w.matrix("c", 1, 0, []int{1, 1 << 30})), files.ErrFormat},
+		"numbers that are not there": {file([]byte("\x0e\x00\x00\x00\xff\xff\xff\xff"), w.ints(6, 9, 0),
+			w.ints(5, 1, 1<<19), w.part(1, []byte("x")), []byte("\x02\x00\x00\x00\x00\x00\x08\x00")), files.ErrTruncated},
+		"a product that overflows": {file(w.matrix("c", 9, 0, []int{1 << 30, 1 << 30, 1 << 30, 1 << 30},
+			w.part(2, nil))), files.ErrFormat},
+		"a negative dimension":    {file(w.matrix("c", 9, 0, []int{-1, -1}, w.part(2, []byte{1}))), files.ErrFormat},
+		"a count that is another": {file(w.matrix("c", 9, 0, []int{1, 3}, w.part(2, []byte{1}))), files.ErrFormat},
+		"many dimensions":         {file(w.matrix("c", 9, 0, make([]int, 33), w.part(2, nil))), files.ErrFormat},
+		"a long name": {file(w.matrix(strings.Repeat("n", 1<<13), 9, 0, []int{1, 1},
+			w.part(2, []byte{1}))), files.ErrFormat},
+		"an unknown class":   {file(w.matrix("c", 99, 0, []int{1, 1})), files.ErrFormat},
+		"an unknown element": {file(w.part(77, []byte("hello"))), files.ErrFormat},
+		"a part longer than the array": {file([]byte("\x0e\x00\x00\x00\x08\x00\x00\x00\x06\x00\x00\x00\xff\x00\x00\x00")),
+			files.ErrFormat},
+		"half a tag": {file([]byte("\x0e\x00\x00")), files.ErrTruncated},
+		"no zlib":    {file([]byte("\x0f\x00\x00\x00\x04\x00\x00\x00abcd")), files.ErrFormat},
 	} {
 		const limit = 1 << 20
 		var before, after runtime.MemStats
@@ -264,12 +270,16 @@ func TestHostileFilesEndInAnErrorWithoutMuchMemory(t *testing.T) {
 
 func TestWhatIsNotKnownIsSkippedWithoutLosingTheRest(t *testing.T) {
 	w := writer{r: rand.New(rand.NewPCG(1, 1)), order: binary.LittleEndian}
-	opaque := slices.Concat(w.ints(6, 17, 0), w.part(1, []byte("words")), w.part(1, []byte("MCOS")), w.part(1, []byte("string")))
+	opaque := slices.Concat(w.ints(6, 17, 0), w.part(1, []byte("words")), w.part(1, []byte("MCOS")),
+		w.part(1, []byte("string")))
 	opaque = append(w.order.AppendUint32([]byte("\x0e\x00\x00\x00"), uint32(len(opaque))), opaque...)
 	number := w.part(2, []byte{7})
-	structs := w.matrix("", 2, 0, []int{1, 1}, w.ints(5, 2), w.part(1, []byte("f\x00")), w.matrix("", 9, 0, []int{1, 1}, number))
-	b := slices.Concat(header("IM", "\x00\x01"), w.top(opaque), w.top(w.matrix("f", 16, 0, []int{1, 1}, w.matrix("", 2, 0, []int{0, 0}))),
-		w.top(w.matrix("o", 3, 0, []int{1, 1}, w.part(1, []byte("klass")))), w.top(w.matrix("c", 1, 0, []int{1, 2}, structs, w.matrix("", 9, 0, []int{1, 1}, number))),
+	structs := w.matrix("", 2, 0, []int{1, 1}, w.ints(5, 2), w.part(1, []byte("f\x00")),
+		w.matrix("", 9, 0, []int{1, 1}, number))
+	b := slices.Concat(header("IM", "\x00\x01"), w.top(opaque),
+		w.top(w.matrix("f", 16, 0, []int{1, 1}, w.matrix("", 2, 0, []int{0, 0}))),
+		w.top(w.matrix("o", 3, 0, []int{1, 1}, w.part(1, []byte("klass")))), w.top(w.matrix("c", 1, 0, []int{1, 2}, structs,
+			w.matrix("", 9, 0, []int{1, 1}, number))),
 		w.top(w.matrix("", 9, 0, []int{1, 1}, number)), w.top(w.matrix("last", 9, 0, []int{1, 1}, number)))
 	got, err := Decode(bytes.NewReader(b), Limits{})
 	if err != nil {
@@ -278,9 +288,11 @@ func TestWhatIsNotKnownIsSkippedWithoutLosingTheRest(t *testing.T) {
 	seven := Variable{Dims: []int{1, 1}, Class: "uint8", DType: "|u1", Data: []byte{7}}
 	last := seven
 	last.Name = "last"
-	want := []Variable{{Name: "words", Class: "opaque", Skipped: "an array of class opaque"}, {Name: "f", Dims: []int{1, 1}, Class: "function", Skipped: "an array of class function"},
+	want := []Variable{{Name: "words", Class: "opaque", Skipped: "an array of class opaque"},
+		{Name: "f", Dims: []int{1, 1}, Class: "function", Skipped: "an array of class function"},
 		{Name: "o", Dims: []int{1, 1}, Class: "object", Skipped: "an array of class object"},
-		{Name: "c", Dims: []int{1, 2}, Class: "cell", Cells: []Variable{{Dims: []int{1, 1}, Class: "struct", Skipped: "a struct in a cell"}, seven}},
+		{Name: "c", Dims: []int{1, 2}, Class: "cell", Cells: []Variable{{Dims: []int{1, 1}, Class: "struct",
+			Skipped: "a struct in a cell"}, seven}},
 		{Dims: []int{1, 1}, Class: "uint8", Skipped: "data of MATLAB's class system"}, last}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

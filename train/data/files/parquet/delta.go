@@ -29,7 +29,8 @@ func decodeDelta(data []byte, n int) (out []int64, rest []byte, err error) {
 	block, groups := head[0], head[1]
 	known := block > 0 && block <= 1<<20 && groups > 0 && groups <= block && block%groups == 0 && block/groups%8 == 0
 	if !known || head[2] != uint64(n) {
-		return nil, nil, fmt.Errorf("%w: differences of %d numbers in blocks of %d, want %d numbers", files.ErrFormat, head[2], block, n)
+		return nil, nil, fmt.Errorf("%w: differences of %d numbers in blocks of %d, want %d numbers", files.ErrFormat,
+			head[2], block, n)
 	}
 	if n == 0 {
 		return nil, data, nil

@@ -68,7 +68,8 @@ func (c crafted) file() []byte {
 	}
 	meta := record{{1, c.physical}, {4, c.codec}, {5, c.values}, {7, len(pages)}, {9, 4}}
 	group := record{{1, []record{{{2, 4}, {3, meta}}}}, {3, c.rows}}
-	return wrapped(pages, encodeRecord(record{{1, 1}, {2, []record{{{4, "root"}, {5, 1}}, leaf}}, {3, c.rows}, {4, []record{group}}}))
+	return wrapped(pages, encodeRecord(record{{1, 1}, {2, []record{{{4, "root"}, {5, 1}}, leaf}}, {3, c.rows},
+		{4, []record{group}}}))
 }
 
 func wrapped(pages, footer []byte) []byte {
@@ -78,7 +79,8 @@ func wrapped(pages, footer []byte) []byte {
 
 // dataPage is a page of n values; full is what it says to decompress to.
 func dataPage(n, encoding, full int, data string) []byte {
-	return append(encodeRecord(record{{1, 0}, {2, full}, {3, len(data)}, {5, record{{1, n}, {2, encoding}, {3, 3}, {4, 3}}}}), data...)
+	return append(encodeRecord(record{{1, 0}, {2, full}, {3, len(data)},
+		{5, record{{1, n}, {2, encoding}, {3, 3}, {4, 3}}}}), data...)
 }
 
 func dictionaryPage(n int, data string) []byte {
@@ -102,7 +104,8 @@ func gzipped(n int) string {
 }
 
 func TestACraftedFileIsReadWhenItIsRight(t *testing.T) {
-	b := crafted{rows: 3, values: 3, physical: typeInt32, pages: [][]byte{dictionaryPage(1, "\x07\x00\x00\x00"), dataPage(3, 8, 3, "\x01\x06\x00")}}.file()
+	b := crafted{rows: 3, values: 3, physical: typeInt32,
+		pages: [][]byte{dictionaryPage(1, "\x07\x00\x00\x00"), dataPage(3, 8, 3, "\x01\x06\x00")}}.file()
 	v, err := open(t, b).Read("x")
 	if err != nil || len(v.Ints) != 3 || v.Ints[2] != 7 {
 		t.Errorf("%v, %v", v, err)
@@ -115,10 +118,12 @@ func TestTheOlderWayToSayWhatValuesMeanIsUnderstood(t *testing.T) {
 		kind      Kind
 		want      Values
 	}{
-		{13, Number, Values{Ints: []int64{1<<32 - 1}}}, {17, Number, Values{Ints: []int64{-1}}}, {6, Time, Values{Floats: []float64{-86400}}},
+		{13, Number, Values{Ints: []int64{1<<32 - 1}}}, {17, Number, Values{Ints: []int64{-1}}}, {6, Time,
+			Values{Floats: []float64{-86400}}},
 		{9, Time, Values{Floats: []float64{-0.001}}}, {5, Number, Values{Floats: []float64{-1}}},
 	} {
-		b := crafted{rows: 1, values: 1, physical: typeInt32, converted: c.converted, pages: [][]byte{dataPage(1, 0, 4, "\xff\xff\xff\xff")}}.file()
+		b := crafted{rows: 1, values: 1, physical: typeInt32, converted: c.converted,
+			pages: [][]byte{dataPage(1, 0, 4, "\xff\xff\xff\xff")}}.file()
 		table := open(t, b)
 		got, err := table.Read("x")
 		if err != nil || !same(*got, c.want) || table.Columns[0].Kind != c.kind {
@@ -131,7 +136,8 @@ func TestTheOlderWayToSayWhatValuesMeanIsUnderstood(t *testing.T) {
 // of differences that are all the least.
 func bomb(n int) string {
 	block := func(first, least int64) string {
-		return uvarints(128, 1, uint64(n)) + string(binary.AppendVarint(nil, first)) + strings.Repeat(string(binary.AppendVarint(nil, least))+"\x00", (n+126)/128)
+		return uvarints(128, 1, uint64(n)) + string(binary.AppendVarint(nil,
+			first)) + strings.Repeat(string(binary.AppendVarint(nil, least))+"\x00", (n+126)/128)
 	}
 	return block(0, 1) + block(1, 0) + strings.Repeat("x", n)
 }
@@ -154,52 +160,69 @@ func hostile() map[string]struct {
 		file  []byte
 		cause error
 	}{
-		"nothing":                            {nil, files.ErrTruncated},
-		"another format":                     {bytes.Repeat([]byte("x"), 100), files.ErrFormat},
-		"no end":                             {append([]byte("PAR1"), make([]byte, 100)...), files.ErrTruncated},
-		"encrypted":                          {[]byte("PAR1\x00\x00\x00\x00PARE"), files.ErrFormat},
-		"a footer longer than the file":      {[]byte("PAR1\xff\xff\x00\x00PAR1"), files.ErrFormat},
-		"a list of very many":                {footer("\x19\xfc\xff\xff\xff\xff\x07"), files.ErrTruncated},
-		"a text of very many":                {footer("\x18\xff\xff\xff\xff\x07"), files.ErrTruncated},
-		"deep structs":                       {footer(strings.Repeat("\x1c", 1000)), files.ErrFormat},
-		"deep lists":                         {footer("\x19" + strings.Repeat("\x19", 1000)), files.ErrFormat},
-		"no schema":                          {footer("\x00"), files.ErrFormat},
-		"a page longer than the column":      {page(ints, encodeRecord(record{{1, 0}, {2, 1 << 20}, {3, 1 << 20}, {5, record{{1, 3}}}})), files.ErrFormat},
-		"a page of negative size":            {page(ints, encodeRecord(record{{1, 0}, {2, -1}, {3, -1}, {5, record{{1, 3}}}})), files.ErrFormat},
-		"more values than the column":        {page(ints, dataPage(4, 0, 16, strings.Repeat("x", 16))), files.ErrFormat},
-		"fewer values than the column":       {page(ints, dataPage(2, 0, 8, strings.Repeat("x", 8))), files.ErrTruncated},
-		"fewer bytes than values":            {page(ints, dataPage(3, 0, 8, strings.Repeat("x", 8))), files.ErrTruncated},
-		"a page without a dictionary":        {page(ints, dataPage(3, 8, 3, "\x01\x06\x00")), files.ErrFormat},
-		"an index beyond the dictionary":     {page(ints, dictionaryPage(1, "abcd"), dataPage(3, 8, 3, "\x01\x06\x01")), files.ErrFormat},
-		"a dictionary that is not there":     {page(ints, dictionaryPage(1<<14, "abcd")), files.ErrTruncated},
-		"a large dictionary":                 {page(ints, dictionaryPage(huge, "abcd")), files.ErrTooLarge},
-		"a run of nothing":                   {page(ints, dictionaryPage(1, "abcd"), dataPage(3, 8, 3, "\x01\x00\x00")), files.ErrFormat},
-		"snappy that is too long":            {coded(1, dataPage(3, 0, huge>>11, uvarints(huge>>11)+"x")), files.ErrFormat},
-		"snappy that lies":                   {coded(1, dataPage(3, 0, 12, uvarints(huge)+"x")), files.ErrFormat},
-		"gzip that is longer":                {coded(2, dataPage(3, 0, 12, gzipped(64<<20))), files.ErrFormat},
-		"gzip that is shorter":               {coded(2, dataPage(3, 0, 13, gzipped(12))), files.ErrTruncated},
-		"zstd that lies":                     {coded(6, dataPage(3, 0, 1<<19, zstd)), files.ErrFormat},
-		"zstd that is too long":              {coded(6, dataPage(3, 0, huge, zstd)), files.ErrTooLarge},
-		"lz4 that copies from before":        {coded(7, dataPage(3, 0, 12, "\x04\x01\x00x")), files.ErrFormat},
-		"lz4 that is too long":               {coded(7, dataPage(3, 0, 1<<19, "\x04\x01\x00x")), files.ErrFormat},
-		"brotli":                             {coded(4, dataPage(3, 0, 12, "xxxx")), files.ErrFormat},
-		"very many values of one list":       {page(many, dataPage(huge, 0, len(manyRuns)*2, manyRuns+manyRuns)), files.ErrTooLarge},
-		"many values of one list":            {page(many, dataPage(30000, 0, len(manyRuns)*2, manyRuns+manyRuns)), files.ErrTruncated},
-		"text that grows with its start":     {page(text, dataPage(4096, 7, len(bomb(4096)), bomb(4096))), files.ErrTooLarge},
-		"text that is not there":             {page(text, dataPage(4096, 0, 4, "\xff\xff\xff\xff")), files.ErrTruncated},
-		"differences that are not there":     {page(ints, dataPage(3, 5, 5, uvarints(128, 4, 3, 0))), files.ErrTruncated},
-		"differences of another number":      {page(ints, dataPage(3, 5, 7, uvarints(128, 4, huge, 0))), files.ErrFormat},
-		"differences in a huge block":        {page(ints, dataPage(3, 5, 8, uvarints(1<<40, 1, 3, 0))), files.ErrFormat},
-		"an encoding that there is not":      {page(ints, dataPage(3, 99, 1, "x")), files.ErrFormat},
-		"an unknown page":                    {page(ints, append(encodeRecord(record{{1, 9}, {2, 1}, {3, 1}}), 'x')), files.ErrFormat},
-		"a wrong checksum":                   {page(ints, append(encodeRecord(record{{1, 0}, {2, 12}, {3, 12}, {4, 7}, {5, record{{1, 3}, {2, 0}}}}), "xxxxxxxxxxxx"...)), files.ErrFormat},
-		"very many rows":                     {crafted{rows: math.MaxInt}.file(), files.ErrTooLarge},
-		"levels beyond the greatest":         {page(crafted{rows: 1, values: 1, repetition: 2, physical: typeInt32}, dataPage(1, 0, 12, "\x02\x00\x00\x00\x02\x00\x02\x00\x00\x00\x02\x02")), files.ErrFormat},
-		"a list that begins in its middle":   {page(crafted{rows: 1, values: 1, repetition: 2, physical: typeInt32}, dataPage(1, 0, 16, "\x02\x00\x00\x00\x02\x01\x02\x00\x00\x00\x02\x01abcd")), files.ErrFormat},
-		"a column in front of the file":      {bytes.Replace(ints.file(), binary.AppendVarint([]byte{6, 18}, 4), binary.AppendVarint([]byte{6, 18}, 1), 1), files.ErrFormat},
-		"half a value of levels":             {page(crafted{rows: 1, values: 1, repetition: 1, physical: typeInt32}, dataPage(1, 0, 4, "\xff\xff\xff\xff")), files.ErrTruncated},
-		"levels of a second form too long":   {page(crafted{rows: 1, values: 1, repetition: 1, physical: typeInt32}, append(encodeRecord(record{{1, 3}, {2, 4}, {3, 4}, {8, record{{1, 1}, {4, 0}, {5, 9}, {6, 0}}}}), "abcd"...)), files.ErrFormat},
-		"levels of a second form below null": {page(crafted{rows: 1, values: 1, repetition: 1, physical: typeInt32}, append(encodeRecord(record{{1, 3}, {2, 4}, {3, 4}, {8, record{{1, 1}, {4, 0}, {5, -9}, {6, 0}}}}), "abcd"...)), files.ErrFormat},
+		"nothing":                       {nil, files.ErrTruncated},
+		"another format":                {bytes.Repeat([]byte("x"), 100), files.ErrFormat},
+		"no end":                        {append([]byte("PAR1"), make([]byte, 100)...), files.ErrTruncated},
+		"encrypted":                     {[]byte("PAR1\x00\x00\x00\x00PARE"), files.ErrFormat},
+		"a footer longer than the file": {[]byte("PAR1\xff\xff\x00\x00PAR1"), files.ErrFormat},
+		"a list of very many":           {footer("\x19\xfc\xff\xff\xff\xff\x07"), files.ErrTruncated},
+		"a text of very many":           {footer("\x18\xff\xff\xff\xff\x07"), files.ErrTruncated},
+		"deep structs":                  {footer(strings.Repeat("\x1c", 1000)), files.ErrFormat},
+		"deep lists":                    {footer("\x19" + strings.Repeat("\x19", 1000)), files.ErrFormat},
+		"no schema":                     {footer("\x00"), files.ErrFormat},
+		"a page longer than the column": {page(ints,
+			encodeRecord(record{{1, 0}, {2, 1 << 20}, {3, 1 << 20}, {5, record{{1, 3}}}})), files.ErrFormat},
+		"a page of negative size": {page(ints,
+			encodeRecord(record{{1, 0}, {2, -1}, {3, -1}, {5, record{{1, 3}}}})), files.ErrFormat},
+		"more values than the column":  {page(ints, dataPage(4, 0, 16, strings.Repeat("x", 16))), files.ErrFormat},
+		"fewer values than the column": {page(ints, dataPage(2, 0, 8, strings.Repeat("x", 8))), files.ErrTruncated},
+		"fewer bytes than values":      {page(ints, dataPage(3, 0, 8, strings.Repeat("x", 8))), files.ErrTruncated},
+		"a page without a dictionary":  {page(ints, dataPage(3, 8, 3, "\x01\x06\x00")), files.ErrFormat},
+		"an index beyond the dictionary": {page(ints, dictionaryPage(1, "abcd"), dataPage(3, 8, 3, "\x01\x06\x01")),
+			files.ErrFormat},
+		"a dictionary that is not there": {page(ints, dictionaryPage(1<<14, "abcd")), files.ErrTruncated},
+		"a large dictionary":             {page(ints, dictionaryPage(huge, "abcd")), files.ErrTooLarge},
+		"a run of nothing": {page(ints, dictionaryPage(1, "abcd"), dataPage(3, 8, 3, "\x01\x00\x00")),
+			files.ErrFormat},
+		"snappy that is too long":     {coded(1, dataPage(3, 0, huge>>11, uvarints(huge>>11)+"x")), files.ErrFormat},
+		"snappy that lies":            {coded(1, dataPage(3, 0, 12, uvarints(huge)+"x")), files.ErrFormat},
+		"gzip that is longer":         {coded(2, dataPage(3, 0, 12, gzipped(64<<20))), files.ErrFormat},
+		"gzip that is shorter":        {coded(2, dataPage(3, 0, 13, gzipped(12))), files.ErrTruncated},
+		"zstd that lies":              {coded(6, dataPage(3, 0, 1<<19, zstd)), files.ErrFormat},
+		"zstd that is too long":       {coded(6, dataPage(3, 0, huge, zstd)), files.ErrTooLarge},
+		"lz4 that copies from before": {coded(7, dataPage(3, 0, 12, "\x04\x01\x00x")), files.ErrFormat},
+		"lz4 that is too long":        {coded(7, dataPage(3, 0, 1<<19, "\x04\x01\x00x")), files.ErrFormat},
+		"brotli":                      {coded(4, dataPage(3, 0, 12, "xxxx")), files.ErrFormat},
+		"very many values of one list": {page(many, dataPage(huge, 0, len(manyRuns)*2, manyRuns+manyRuns)),
+			files.ErrTooLarge},
+		"many values of one list": {page(many, dataPage(30000, 0, len(manyRuns)*2, manyRuns+manyRuns)),
+			files.ErrTruncated},
+		"text that grows with its start": {page(text, dataPage(4096, 7, len(bomb(4096)), bomb(4096))), files.ErrTooLarge},
+		"text that is not there":         {page(text, dataPage(4096, 0, 4, "\xff\xff\xff\xff")), files.ErrTruncated},
+		"differences that are not there": {page(ints, dataPage(3, 5, 5, uvarints(128, 4, 3, 0))), files.ErrTruncated},
+		"differences of another number":  {page(ints, dataPage(3, 5, 7, uvarints(128, 4, huge, 0))), files.ErrFormat},
+		"differences in a huge block":    {page(ints, dataPage(3, 5, 8, uvarints(1<<40, 1, 3, 0))), files.ErrFormat},
+		"an encoding that there is not":  {page(ints, dataPage(3, 99, 1, "x")), files.ErrFormat},
+		"an unknown page": {page(ints, append(encodeRecord(record{{1, 9}, {2, 1}, {3, 1}}), 'x')),
+			files.ErrFormat},
+		"a wrong checksum": {page(ints,
+			append(encodeRecord(record{{1, 0}, {2, 12}, {3, 12}, {4, 7}, {5, record{{1, 3}, {2, 0}}}}),
+				"xxxxxxxxxxxx"...)), files.ErrFormat},
+		"very many rows": {crafted{rows: math.MaxInt}.file(), files.ErrTooLarge},
+		"levels beyond the greatest": {page(crafted{rows: 1, values: 1, repetition: 2, physical: typeInt32},
+			dataPage(1, 0, 12, "\x02\x00\x00\x00\x02\x00\x02\x00\x00\x00\x02\x02")), files.ErrFormat},
+		"a list that begins in its middle": {page(crafted{rows: 1, values: 1, repetition: 2, physical: typeInt32},
+			dataPage(1, 0, 16, "\x02\x00\x00\x00\x02\x01\x02\x00\x00\x00\x02\x01abcd")), files.ErrFormat},
+		"a column in front of the file": {bytes.Replace(ints.file(), binary.AppendVarint([]byte{6, 18}, 4),
+			binary.AppendVarint([]byte{6, 18}, 1), 1), files.ErrFormat},
+		"half a value of levels": {page(crafted{rows: 1, values: 1, repetition: 1, physical: typeInt32},
+			dataPage(1, 0, 4, "\xff\xff\xff\xff")), files.ErrTruncated},
+		"levels of a second form too long": {page(crafted{rows: 1, values: 1, repetition: 1, physical: typeInt32},
+			append(encodeRecord(record{{1, 3}, {2, 4}, {3, 4}, {8, record{{1, 1}, {4, 0}, {5, 9}, {6, 0}}}}),
+				"abcd"...)), files.ErrFormat},
+		"levels of a second form below null": {page(crafted{rows: 1, values: 1, repetition: 1, physical: typeInt32},
+			append(encodeRecord(record{{1, 3}, {2, 4}, {3, 4}, {8, record{{1, 1}, {4, 0}, {5, -9}, {6, 0}}}}),
+				"abcd"...)), files.ErrFormat},
 	}
 }
 
@@ -288,7 +311,8 @@ func FuzzRead(f *testing.F) {
 		V []int32 `parquet:"v,list"`
 	}
 	for _, codec := range dialects() {
-		f.Add(write(f, []one{{1, []int32{1, 2}}, {2, []int32{3, 4}}, {5, []int32{3, 4}}}, 2, codec[0], library.DataPageVersion(1+len(codec)%2)))
+		f.Add(write(f, []one{{1, []int32{1, 2}}, {2, []int32{3, 4}}, {5, []int32{3, 4}}}, 2, codec[0],
+			library.DataPageVersion(1+len(codec)%2)))
 	}
 	for _, c := range hostile() {
 		f.Add(c.file)

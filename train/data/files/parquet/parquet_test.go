@@ -59,11 +59,13 @@ func randomRows(r *rand.Rand, n int) []row {
 	for i := range out {
 		small := int32(r.Uint32())
 		out[i] = row{
-			Image: picture{[]byte("\x89PNG" + word(300)), fmt.Sprintf("%d.png", i)}, Label: int64(r.Uint64()) >> r.IntN(64), Small: &small,
+			Image: picture{[]byte("\x89PNG" + word(300)), fmt.Sprintf("%d.png",
+				i)}, Label: int64(r.Uint64()) >> r.IntN(64), Small: &small,
 			Single: r.Float32(), Double: r.NormFloat64(), Yes: r.IntN(2) == 0, Word: word(5), When: time.UnixMicro(r.Int64N(1 << 50)).UTC(),
 			Day: int32(r.IntN(30000)), Cents: int64(r.IntN(1e6)) - 5e5, Big: r.Uint64() >> 1, U32: r.Uint32(),
 			Old: deprecated.Int96{uint32(i), 0, 2440588 + 1}, Vector: []float32{r.Float32(), 2, 3},
-			Pixels: [][]int32{{1, 2, 3}, {int32(r.IntN(256)), 5, 6}}, Ragged: make([]int32, r.IntN(3)), Map: map[string]int32{"k": 1},
+			Pixels: [][]int32{{1, 2, 3}, {int32(r.IntN(256)), 5, 6}}, Ragged: make([]int32,
+				r.IntN(3)), Map: map[string]int32{"k": 1},
 			Delta: int64(r.Uint64()) >> r.IntN(64), Delta32: int32(r.Uint32()) >> r.IntN(32), Text1: "same start " + word(9), Split: r.Float32(), Split64: r.Float64(),
 			Same: []byte{byte(r.IntN(3))},
 		}
@@ -81,8 +83,10 @@ func randomRows(r *rand.Rand, n int) []row {
 func dialects() map[string][]library.WriterOption {
 	out := map[string][]library.WriterOption{}
 	for version := 1; version <= 2; version++ {
-		for name, codec := range map[string]compress.Codec{"plain": &library.Uncompressed, "snappy": &library.Snappy, "gzip": &library.Gzip, "zstd": &library.Zstd, "lz4": &library.Lz4Raw} {
-			out[fmt.Sprintf("%s %d", name, version)] = []library.WriterOption{library.Compression(codec), library.DataPageVersion(version),
+		for name, codec := range map[string]compress.Codec{"plain": &library.Uncompressed, "snappy": &library.Snappy,
+			"gzip": &library.Gzip, "zstd": &library.Zstd, "lz4": &library.Lz4Raw} {
+			out[fmt.Sprintf("%s %d", name, version)] = []library.WriterOption{library.Compression(codec),
+				library.DataPageVersion(version),
 				library.PageBufferSize(700), library.KeyValueMetadata("huggingface", `{"info":1}`)}
 		}
 	}
@@ -155,26 +159,30 @@ func compare(t *testing.T, dialect string, table *Table, rows []row) {
 	}
 	noSmall := column(rows, func(r row) bool { return r.Small == nil })
 	for name, want := range map[string]Values{
-		"image.bytes": {Bytes: column(rows, func(r row) []byte { return r.Image.Bytes }), Null: column(rows, func(r row) bool { return r.Image.Bytes == nil })},
-		"label":       {Ints: column(rows, func(r row) int64 { return r.Label })},
+		"image.bytes": {Bytes: column(rows, func(r row) []byte { return r.Image.Bytes }),
+			Null: column(rows, func(r row) bool { return r.Image.Bytes == nil })},
+		"label": {Ints: column(rows, func(r row) int64 { return r.Label })},
 		"small": {Null: noSmall, Ints: column(rows, func(r row) int64 {
 			if r.Small == nil {
 				return 0
 			}
 			return int64(*r.Small)
 		})},
-		"single":  {Floats: column(rows, func(r row) float64 { return float64(r.Single) })},
-		"double":  {Floats: column(rows, func(r row) float64 { return r.Double })},
-		"yes":     {Bools: column(rows, func(r row) bool { return r.Yes })},
-		"word":    {Bytes: column(rows, func(r row) []byte { return []byte(r.Word) })},
-		"when":    {Floats: column(rows, func(r row) float64 { return float64(r.When.UnixMicro()) / 1e6 })},
-		"day":     {Floats: column(rows, func(r row) float64 { return float64(r.Day) * 86400 })},
-		"cents":   {Floats: column(rows, func(r row) float64 { return float64(r.Cents) / 100 })},
-		"big":     {Ints: column(rows, func(r row) int64 { return int64(r.Big) })},
-		"u32":     {Ints: column(rows, func(r row) int64 { return int64(r.U32) })},
-		"old":     {Floats: column(rows, func(r row) float64 { return 86400 + float64(r.Old[0])/1e9 })},
-		"vector":  {Floats: slices.Concat(column(rows, func(r row) []float64 { return wide(r.Vector) })...), Dims: vectors},
-		"pixels":  {Ints: slices.Concat(column(rows, func(r row) []int64 { return []int64{1, 2, 3, int64(r.Pixels[1][0]), 5, 6} })...), Dims: pixels},
+		"single": {Floats: column(rows, func(r row) float64 { return float64(r.Single) })},
+		"double": {Floats: column(rows, func(r row) float64 { return r.Double })},
+		"yes":    {Bools: column(rows, func(r row) bool { return r.Yes })},
+		"word":   {Bytes: column(rows, func(r row) []byte { return []byte(r.Word) })},
+		"when":   {Floats: column(rows, func(r row) float64 { return float64(r.When.UnixMicro()) / 1e6 })},
+		"day":    {Floats: column(rows, func(r row) float64 { return float64(r.Day) * 86400 })},
+		"cents":  {Floats: column(rows, func(r row) float64 { return float64(r.Cents) / 100 })},
+		"big":    {Ints: column(rows, func(r row) int64 { return int64(r.Big) })},
+		"u32":    {Ints: column(rows, func(r row) int64 { return int64(r.U32) })},
+		"old":    {Floats: column(rows, func(r row) float64 { return 86400 + float64(r.Old[0])/1e9 })},
+		"vector": {Floats: slices.Concat(column(rows, func(r row) []float64 { return wide(r.Vector) })...), Dims: vectors},
+		"pixels": {Ints: slices.Concat(column(rows, func(r row) []int64 {
+			return []int64{1, 2, 3, int64(r.Pixels[1][0]), 5,
+				6}
+		})...), Dims: pixels},
 		"delta":   {Ints: column(rows, func(r row) int64 { return r.Delta })},
 		"delta32": {Ints: column(rows, func(r row) int64 { return int64(r.Delta32) })},
 		"text1":   {Bytes: column(rows, func(r row) []byte { return []byte(r.Text1) })},
@@ -199,7 +207,8 @@ func compare(t *testing.T, dialect string, table *Table, rows []row) {
 
 // same compares, with nil and empty alike.
 func same(a, b Values) bool {
-	return slices.Equal(a.Ints, b.Ints) && slices.Equal(a.Floats, b.Floats) && slices.Equal(a.Bools, b.Bools) && slices.EqualFunc(a.Bytes, b.Bytes, bytes.Equal) &&
+	return slices.Equal(a.Ints, b.Ints) && slices.Equal(a.Floats, b.Floats) && slices.Equal(a.Bools,
+		b.Bools) && slices.EqualFunc(a.Bytes, b.Bytes, bytes.Equal) &&
 		slices.Equal(a.Null, b.Null) && slices.Equal(a.Dims, b.Dims)
 }
 
@@ -209,8 +218,10 @@ func TestTheColumnsAreDescribed(t *testing.T) {
 	for _, c := range table.Columns {
 		got[c.Name] = c
 	}
-	for _, want := range []Column{{Name: "image.bytes", Kind: Bytes}, {Name: "image.path", Kind: Text}, {Name: "label", Kind: Number}, {Name: "yes", Kind: Bool},
-		{Name: "when", Kind: Time}, {Name: "day", Kind: Time}, {Name: "cents", Kind: Number}, {Name: "vector", Kind: Number, Lists: 1}, {Name: "pixels", Kind: Number, Lists: 2},
+	for _, want := range []Column{{Name: "image.bytes", Kind: Bytes}, {Name: "image.path", Kind: Text},
+		{Name: "label", Kind: Number}, {Name: "yes", Kind: Bool},
+		{Name: "when", Kind: Time}, {Name: "day", Kind: Time}, {Name: "cents", Kind: Number}, {Name: "vector", Kind: Number,
+			Lists: 1}, {Name: "pixels", Kind: Number, Lists: 2},
 		{Name: "map.key_value.key", Kind: Unsupported, Reason: "maps", Lists: 1}, {Name: "old", Kind: Time}} {
 		if got[want.Name] != want {
 			t.Errorf("got %+v, want %+v in %+v", got[want.Name], want, table.Columns)
@@ -223,7 +234,8 @@ func TestTheColumnsAreDescribed(t *testing.T) {
 
 func TestListsOfSeveralLengthsAndMapsAreRefusedWithAReason(t *testing.T) {
 	table := open(t, write(t, randomRows(rand.New(rand.NewPCG(1, 1)), 20), 7))
-	for name, reason := range map[string]string{"ragged": "has a list of", "map.key_value.key": "maps are not supported", "nothing": "no column"} {
+	for name, reason := range map[string]string{"ragged": "has a list of", "map.key_value.key": "maps are not supported",
+		"nothing": "no column"} {
 		_, err := table.Read(name)
 		var e *files.Error
 		if !errors.As(err, &e) || !errors.Is(err, files.ErrFormat) || e.Hint == "" || !strings.Contains(err.Error(), reason) {
@@ -239,11 +251,14 @@ func TestListsMayBeMissingAsAWholeButNotInPart(t *testing.T) {
 		Deep  [][]string `parquet:"deep,optional,list" parquet-element:",list"`
 	}
 	one, two := int64(1), int64(2)
-	rows := []lists{{Part: []*int64{&one}}, {Whole: []*int64{&one, &two}, Part: []*int64{nil}, Deep: [][]string{{"a"}, {"b"}}}, {Part: []*int64{&one}}, {Whole: []*int64{&two, &two}, Part: []*int64{&one}, Deep: [][]string{{"c"}, {"d"}}}}
+	rows := []lists{{Part: []*int64{&one}}, {Whole: []*int64{&one, &two}, Part: []*int64{nil},
+		Deep: [][]string{{"a"}, {"b"}}}, {Part: []*int64{&one}}, {Whole: []*int64{&two,
+		&two}, Part: []*int64{&one}, Deep: [][]string{{"c"}, {"d"}}}}
 	table := open(t, write(t, rows, 3))
 	for name, want := range map[string]Values{
 		"whole": {Ints: []int64{0, 0, 1, 2, 0, 0, 2, 2}, Null: []bool{true, false, true, false}, Dims: []int{2}},
-		"deep":  {Bytes: [][]byte{nil, nil, []byte("a"), []byte("b"), nil, nil, []byte("c"), []byte("d")}, Null: []bool{true, false, true, false}, Dims: []int{2, 1}},
+		"deep": {Bytes: [][]byte{nil, nil, []byte("a"), []byte("b"), nil, nil, []byte("c"), []byte("d")},
+			Null: []bool{true, false, true, false}, Dims: []int{2, 1}},
 	} {
 		if got, err := table.Read(name); err != nil || !same(*got, want) {
 			t.Errorf("%s: %+v, %v, want %+v", name, got, err, want)
@@ -281,7 +296,8 @@ func TestWholeNumbersThatDoNotFitAreRefused(t *testing.T) {
 func TestNumbersStoredAsBytesAreRead(t *testing.T) {
 	decimal := leaf{decimal: true, times: 1, per: 100}
 	for b, want := range map[string]float64{"\x00\x7b": 1.23, "\xff\x85": -1.23, "": 0, "\x01\x00\x00\x00": 167772.16} {
-		if v := (&Values{Bytes: [][]byte{[]byte(b)}}); decimal.convert(v) != nil || !reflect.DeepEqual(v.Floats, []float64{want}) {
+		if v := (&Values{Bytes: [][]byte{[]byte(b)}}); decimal.convert(v) != nil || !reflect.DeepEqual(v.Floats,
+			[]float64{want}) {
 			t.Errorf("%q is %v, want %v", b, v.Floats, want)
 		}
 	}

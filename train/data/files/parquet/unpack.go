@@ -144,7 +144,8 @@ func unpackError(err error) error {
 func (u *unpacker) zstdReader(data []byte) (io.Reader, error) {
 	if u.zstd == nil {
 		var err error
-		options := []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow)}
+		options := []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxWindow)}
 		if u.zstd, err = zstd.NewReader(nil, options...); err != nil {
 			return nil, err
 		}

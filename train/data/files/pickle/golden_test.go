@@ -74,7 +74,8 @@ func TestCIFAR100IsReadInEveryProtocol(t *testing.T) {
 }
 
 func TestPlainValuesAreReadInEveryProtocol(t *testing.T) {
-	ints := []any{int64(0), int64(1), int64(255), int64(256), int64(65535), int64(65536), int64(-1), int64(-1 << 31), int64(1 << 31),
+	ints := []any{int64(0), int64(1), int64(255), int64(256), int64(65535), int64(65536), int64(-1), int64(-1 << 31),
+		int64(1 << 31),
 		int64(math.MaxInt64), int64(math.MinInt64)}
 	shared := []any{"shared"}
 	tuple := Tuple{int64(1), int64(2), int64(3), int64(4)}
@@ -100,10 +101,13 @@ func TestPlainValuesAreReadInEveryProtocol(t *testing.T) {
 
 func TestArraysAndScalarsAreReadInEveryProtocol(t *testing.T) {
 	everyProtocol(t, "arrays", func(t *testing.T, d *Dict) {
-		want(t, d, "i8", &Array{Dims: []int{2}, DType: "<i8", Data: []byte("\x01\x00\x00\x00\x00\x00\x00\x00\xfe\xff\xff\xff\xff\xff\xff\xff")})
+		want(t, d, "i8", &Array{Dims: []int{2}, DType: "<i8",
+			Data: []byte("\x01\x00\x00\x00\x00\x00\x00\x00\xfe\xff\xff\xff\xff\xff\xff\xff")})
 		want(t, d, "be", &Array{Dims: []int{1, 2}, DType: ">f4", Data: []byte("\x3f\xc0\x00\x00\x40\x20\x00\x00")})
-		want(t, d, "f", &Array{Dims: []int{2, 3}, DType: "<u2", Fortran: true, Data: []byte("\x00\x00\x03\x00\x01\x00\x04\x00\x02\x00\x05\x00")})
-		want(t, d, "words", &Array{Dims: []int{2}, DType: "<U2", Data: []byte("a\x00\x00\x00b\x00\x00\x00c\x00\x00\x00\xac\x20\x00\x00")})
+		want(t, d, "f", &Array{Dims: []int{2, 3}, DType: "<u2", Fortran: true,
+			Data: []byte("\x00\x00\x03\x00\x01\x00\x04\x00\x02\x00\x05\x00")})
+		want(t, d, "words", &Array{Dims: []int{2}, DType: "<U2",
+			Data: []byte("a\x00\x00\x00b\x00\x00\x00c\x00\x00\x00\xac\x20\x00\x00")})
 		want(t, d, "raw", &Array{Dims: []int{2}, DType: "|S2", Data: []byte("abc\x00")})
 		want(t, d, "bool", &Array{Dims: []int{2}, DType: "|b1", Data: []byte{1, 0}})
 		want(t, d, "objects", []any{"x", int64(3), nil})
@@ -116,7 +120,8 @@ func TestArraysAndScalarsAreReadInEveryProtocol(t *testing.T) {
 
 func TestAPickleOfPython2IsRead(t *testing.T) {
 	for _, quotes := range []string{"'", `"`} {
-		b := []byte("(dp0\nS" + quotes + `da\ta\x00\n\'\"\101` + quotes + "\np1\nL12L\nsS'd'\n(lp2\nI01\naF-2.5\nasU\x01xV\\u20ac\\y\xe4\ns.")
+		b := []byte("(dp0\nS" + quotes + `da\ta\x00\n\'\"\101` + quotes +
+			"\np1\nL12L\nsS'd'\n(lp2\nI01\naF-2.5\nasU\x01xV\\u20ac\\y\xe4\ns.")
 		d := decode(t, b).(*Dict)
 		want(t, d, "da\ta\x00\n'\"A", int64(12))
 		want(t, d, "d", []any{true, -2.5})

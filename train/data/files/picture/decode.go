@@ -73,7 +73,8 @@ func readFacts(head []byte) (facts, error) {
 	case c.Width < 1 || c.Height < 1:
 		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: no pixels", files.ErrFormat)}
 	case int64(c.Width)*int64(c.Height) > maxPixels || c.Width > maxSide || c.Height > maxSide:
-		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %d x %d pixels", files.ErrTooLarge, c.Height, c.Width), Hint: "make it smaller"}
+		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %d x %d pixels", files.ErrTooLarge, c.Height,
+			c.Width), Hint: "make it smaller"}
 	}
 	f.height, f.width, f.orientation = c.Height, c.Width, exif.Orientation(head)
 	if f.orientation > 4 {
@@ -165,7 +166,8 @@ func (s *settings) appendTo(p *files.Part, content []byte) error {
 		return err
 	}
 	if !s.resize && (f.height != s.height || f.width != s.width) {
-		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %d x %d pixels, want %d x %d", files.ErrFormat, f.height, f.width, s.height, s.width)}
+		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %d x %d pixels, want %d x %d", files.ErrFormat,
+			f.height, f.width, s.height, s.width)}
 	}
 	img, err := upright(content, f)
 	if err != nil {

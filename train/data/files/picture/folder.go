@@ -82,7 +82,9 @@ func Folder(tree *files.Tree, dir string, opt Options, a *files.Account) (train,
 		return nil, nil, files.Named(tree.At(dir), err)
 	}
 	if len(s.found) == 0 {
-		return nil, nil, &files.Error{Path: tree.At(dir), Place: files.Whole, Err: fmt.Errorf("%w: no folders with pictures", files.ErrFormat), Hint: "put the pictures of each class into a folder of its name"}
+		return nil, nil, &files.Error{Path: tree.At(dir), Place: files.Whole,
+			Err: fmt.Errorf("%w: no folders with pictures",
+				files.ErrFormat), Hint: "put the pictures of each class into a folder of its name"}
 	}
 	s.say()
 	set, err := opt.settle(s.found, a)
@@ -129,13 +131,16 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 	})
 	if !hasTrain || len(others) > 0 && !s.holdsClasses(parts) {
 		if len(others) == 0 && len(parts) > 0 && !hasTrain {
-			return nil, nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %s hold no folders of classes", files.ErrFormat, files.Joined(names)), Hint: "put the pictures of each class into a folder of its name"}
+			return nil, nil, &files.Error{Place: files.Whole,
+				Err: fmt.Errorf("%w: %s hold no folders of classes", files.ErrFormat,
+					files.Joined(names)), Hint: "put the pictures of each class into a folder of its name"}
 		}
 		return []partDir{{"", dir}}, map[string]files.Use{"": files.Train}, s.asClasses(parts, asked)
 	}
 	uses, err := files.Uses(names, asked, s.account)
 	for _, f := range others {
-		s.account.Warn("beside-parts", "--part "+path.Base(f)+"=train", "folder %s beside the parts is not used", path.Base(f))
+		s.account.Warn("beside-parts", "--part "+path.Base(f)+"=train", "folder %s beside the parts is not used",
+			path.Base(f))
 	}
 	return parts, uses, err
 }
@@ -157,7 +162,8 @@ func (s *scan) asClasses(parts []partDir, asked map[string]string) error {
 			s.account.See("part-ignored", "folder %s is left out, as asked", p.name)
 		case use != "":
 			return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: folder %s holds no folders of classes",
-				files.ErrFormat, p.name), Hint: "put the pictures of each class into a folder of its name, or leave the folder out with --part " + p.name + "=ignore"}
+				files.ErrFormat, p.name), Hint: "put the pictures of each class into a folder of its name, or leave the " +
+				"folder out with --part " + p.name + "=ignore"}
 		default:
 			s.account.Warn("part-as-class", "--part "+p.name+"=ignore",
 				"folder %s is taken for a class, as it holds pictures and no folders of classes", p.name)
@@ -234,10 +240,13 @@ func (s *scan) classes(dir, part string, test bool) error {
 			s.account.Skip("files of a part without folders of classes, and so without labels", f)
 		}
 		if !test {
-			return &files.Error{Path: s.tree.At(dir), Place: files.Whole, Err: fmt.Errorf("%w: no folders of classes in it", files.ErrFormat), Hint: "put the pictures of each class into a folder of its name"}
+			return &files.Error{Path: s.tree.At(dir), Place: files.Whole,
+				Err: fmt.Errorf("%w: no folders of classes in it",
+					files.ErrFormat), Hint: "put the pictures of each class into a folder of its name"}
 		}
 		s.account.Leave(part)
-		s.account.Warn("part-unlabeled", "--part "+part+"=ignore", "part %s is not used: its %d files lie in no folders of classes", part, len(loose))
+		s.account.Warn("part-unlabeled", "--part "+part+"=ignore",
+			"part %s is not used: its %d files lie in no folders of classes", part, len(loose))
 		return nil
 	}
 	if part != "" {
@@ -254,14 +263,16 @@ func (s *scan) classes(dir, part string, test bool) error {
 			return err
 		}
 		if len(s.found) == before {
-			if err := s.account.Refuse("empty-class", files.Error{Path: s.tree.At(f), Place: files.Whole, Err: fmt.Errorf("%w: no picture in it that can be read", files.ErrFormat),
+			if err := s.account.Refuse("empty-class", files.Error{Path: s.tree.At(f), Place: files.Whole,
+				Err:  fmt.Errorf("%w: no picture in it that can be read", files.ErrFormat),
 				Hint: "a folder is a class: remove the empty one, or put its pictures there"}); err != nil {
 				return err
 			}
 		}
 	}
 	if len(folders) > files.MaxClasses {
-		return &files.Error{Path: s.tree.At(dir), Place: files.Whole, Err: fmt.Errorf("%w: more than %d classes", files.ErrTooLarge, files.MaxClasses), Hint: "a folder is a class"}
+		return &files.Error{Path: s.tree.At(dir), Place: files.Whole,
+			Err: fmt.Errorf("%w: more than %d classes", files.ErrTooLarge, files.MaxClasses), Hint: "a folder is a class"}
 	}
 	return nil
 }
@@ -279,7 +290,9 @@ func (s *scan) class(dir, class, part string, depth int) error {
 	}
 	for _, f := range folders {
 		if depth == maxDepth {
-			return &files.Error{Path: s.tree.At(f), Place: files.Whole, Err: fmt.Errorf("%w: more than %d folders inside each other", files.ErrTooLarge, maxDepth), Hint: "put the pictures of each class into a folder of its name"}
+			return &files.Error{Path: s.tree.At(f), Place: files.Whole,
+				Err: fmt.Errorf("%w: more than %d folders inside each other", files.ErrTooLarge,
+					maxDepth), Hint: "put the pictures of each class into a folder of its name"}
 		}
 		if err := s.class(f, class, part, depth+1); err != nil {
 			return err
@@ -317,7 +330,9 @@ func (s *scan) file(name, class, part string, depth int) error {
 	case err != nil:
 		return s.account.RefuseFile("unreadable-pictures", "pictures that cannot be decoded", name, err)
 	case len(s.found) == maxPictures:
-		return &files.Error{Path: s.tree.At(name), Place: files.Whole, Err: fmt.Errorf("%w: more than %d pictures", files.ErrTooLarge, maxPictures), Hint: "split them into several data sets"}
+		return &files.Error{Path: s.tree.At(name), Place: files.Whole,
+			Err: fmt.Errorf("%w: more than %d pictures", files.ErrTooLarge,
+				maxPictures), Hint: "split them into several data sets"}
 	}
 	if depth > 0 {
 		s.below++

@@ -63,7 +63,8 @@ func greyJPEG(h, w int, v byte) []byte {
 func TestPicturesAreReadByFolder(t *testing.T) {
 	red := colourPNG(2, 2, color.NRGBA{200, 100, 50, 255})
 	dir := filestest.Folder(t, map[string][]byte{
-		"grey/cat/1.png": greyPNG(2, 3), "grey/cat/2.PNG.gz": filestest.Gzip(greyPNG(2, 3)), "grey/ant/x.jpg": greyJPEG(2, 3, 77),
+		"grey/cat/1.png": greyPNG(2, 3), "grey/cat/2.PNG.gz": filestest.Gzip(greyPNG(2, 3)), "grey/ant/x.jpg": greyJPEG(2,
+			3, 77),
 		"grey/ant/.hidden.png": []byte("x"), "grey/ant/readme.txt": []byte("x"), "grey/.git/a.png": []byte("x"),
 		"parts/train/b/1.png": red, "parts/train/a/1.png": greyPNG(2, 2), "parts/val/a/2.png": greyPNG(2, 2),
 		"half/a/1.png": colourPNG(1, 1, color.NRGBA{200, 100, 50, 128}),
@@ -74,7 +75,8 @@ func TestPicturesAreReadByFolder(t *testing.T) {
 	}
 	filestest.CheckPart(t, p)
 	want := append(bytes.Repeat([]byte{77}, 6), 0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5)
-	if !slices.Equal(p.Dims, []int{1, 2, 3}) || !slices.Equal(p.Names, []string{"ant", "cat"}) || !bytes.Equal(p.Bytes, want) {
+	if !slices.Equal(p.Dims, []int{1, 2, 3}) || !slices.Equal(p.Names, []string{"ant", "cat"}) || !bytes.Equal(p.Bytes,
+		want) {
 		t.Errorf("%v %q %v", p.Dims, p.Names, p.Bytes)
 	}
 	if p, test, err = pictures(filepath.Join(dir, "parts"), Options{}); err != nil || test == nil {
@@ -84,19 +86,23 @@ func TestPicturesAreReadByFolder(t *testing.T) {
 	if !slices.Equal(p.Dims, []int{3, 2, 2}) || !bytes.Equal(p.Bytes, want) || !slices.Equal(test.Names, []string{"a"}) {
 		t.Errorf("%v %v, test %q", p.Dims, p.Bytes, test.Names)
 	}
-	if p, _, err = pictures(filepath.Join(dir, "parts"), Options{Channels: 1}); err != nil || len(p.Bytes) != 8 || p.Bytes[4] != 124 {
+	if p, _, err = pictures(filepath.Join(dir, "parts"),
+		Options{Channels: 1}); err != nil || len(p.Bytes) != 8 || p.Bytes[4] != 124 {
 		t.Errorf("colours as grey: %v, %v", p, err)
 	}
-	if p, _, err = pictures(filepath.Join(dir, "half"), Options{Background: "black"}); err != nil || !bytes.Equal(p.Bytes, []byte{100, 50, 25}) {
+	if p, _, err = pictures(filepath.Join(dir, "half"),
+		Options{Background: "black"}); err != nil || !bytes.Equal(p.Bytes, []byte{100, 50, 25}) {
 		t.Errorf("transparent over black: %v, %v", p.Bytes, err)
 	}
-	if !HasPictures(files.Dir(dir+"/grey"), ".", false) || !HasPictures(files.Dir(dir+"/parts"), ".", false) || !HasPictures(files.Dir(dir), ".", true) {
+	if !HasPictures(files.Dir(dir+"/grey"), ".", false) || !HasPictures(files.Dir(dir+"/parts"), ".",
+		false) || !HasPictures(files.Dir(dir), ".", true) {
 		t.Error("HasPictures")
 	}
 }
 
 func TestPicturesOfOtherSizesAreResampledOnRequest(t *testing.T) {
-	dir := filestest.Folder(t, map[string][]byte{"a/1.jpg": greyJPEG(64, 48, 100), "a/2.png": greyPNG(8, 8), "b/1.png": colourPNG(5, 9, color.NRGBA{9, 9, 9, 255})})
+	dir := filestest.Folder(t, map[string][]byte{"a/1.jpg": greyJPEG(64, 48, 100), "a/2.png": greyPNG(8, 8),
+		"b/1.png": colourPNG(5, 9, color.NRGBA{9, 9, 9, 255})})
 	_, _, err := pictures(dir, Options{})
 	if !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(), "8 x 8 pixels (height x width), want 64 x 48") {
 		t.Errorf("two sizes: %v", err)
@@ -109,7 +115,8 @@ func TestPicturesOfOtherSizesAreResampledOnRequest(t *testing.T) {
 	if p.Bytes[0] != 100 || p.Bytes[63] != 100 || p.Bytes[64] != 0 || p.Bytes[127] != 63 || p.Bytes[128] != 9 || p.Bytes[191] != 9 {
 		t.Errorf("%v", p.Bytes)
 	}
-	if p, _, err = pictures(dir, Options{Channels: 3, Height: 4, Width: 4, Resize: true}); err != nil || p.Bytes[95] < 8 || p.Bytes[95] > 10 && p.Bytes[95] < 50 {
+	if p, _, err = pictures(dir, Options{Channels: 3, Height: 4, Width: 4,
+		Resize: true}); err != nil || p.Bytes[95] < 8 || p.Bytes[95] > 10 && p.Bytes[95] < 50 {
 		t.Errorf("%v, %v", p, err)
 	}
 }
@@ -119,9 +126,12 @@ func TestPicturesOfNoSizeAskedForAreBroughtToThatOfMost(t *testing.T) {
 		files map[string][]byte
 		want  []int
 	}{
-		"most":            {map[string][]byte{"a/1.png": greyPNG(9, 9), "a/2.png": greyPNG(4, 6), "b/1.png": greyPNG(4, 6)}, []int{1, 4, 6}},
-		"a tie":           {map[string][]byte{"a/1.png": greyPNG(9, 9), "b/1.png": greyPNG(8, 2), "b/2.png": greyPNG(2, 8)}, []int{1, 2, 8}},
-		"over both parts": {map[string][]byte{"train/a/1.png": greyPNG(9, 9), "test/a/1.png": greyPNG(4, 6), "test/b/1.png": greyPNG(4, 6)}, []int{1, 4, 6}},
+		"most": {map[string][]byte{"a/1.png": greyPNG(9, 9), "a/2.png": greyPNG(4, 6), "b/1.png": greyPNG(4, 6)},
+			[]int{1, 4, 6}},
+		"a tie": {map[string][]byte{"a/1.png": greyPNG(9, 9), "b/1.png": greyPNG(8, 2), "b/2.png": greyPNG(2, 8)},
+			[]int{1, 2, 8}},
+		"over both parts": {map[string][]byte{"train/a/1.png": greyPNG(9, 9), "test/a/1.png": greyPNG(4, 6),
+			"test/b/1.png": greyPNG(4, 6)}, []int{1, 4, 6}},
 	} {
 		p, _, err := pictures(filestest.Folder(t, c.files), Options{Resize: true})
 		if err != nil || !slices.Equal(p.Dims, c.want) {
@@ -136,7 +146,8 @@ func TestAClassMayBeCalledTrain(t *testing.T) {
 		files   map[string][]byte
 		classes []string // nil when these are no pictures in folders of classes
 	}{
-		"among others":         {map[string][]byte{"train/1.png": pic, "car/1.png": pic, "test/1.png": pic}, []string{"car", "test", "train"}},
+		"among others": {map[string][]byte{"train/1.png": pic, "car/1.png": pic, "test/1.png": pic},
+			[]string{"car", "test", "train"}},
 		"with folders in it":   {map[string][]byte{"train/a/1.png": pic, "car/1.png": pic}, []string{"a"}},
 		"parts without labels": {map[string][]byte{"train/1.png": pic, "test/1.png": pic}, nil},
 	} {
@@ -145,7 +156,8 @@ func TestAClassMayBeCalledTrain(t *testing.T) {
 			t.Errorf("%s: HasPictures", name)
 		}
 		p, test, err := pictures(dir, Options{})
-		if c.classes == nil && !errors.Is(err, files.ErrFormat) || c.classes != nil && (err != nil || test != nil || !slices.Equal(p.Names, c.classes)) {
+		if c.classes == nil && !errors.Is(err, files.ErrFormat) || c.classes != nil && (err != nil || test != nil ||
+			!slices.Equal(p.Names, c.classes)) {
 			t.Errorf("%s: %+v, test %v, %v", name, p, test != nil, err)
 		}
 	}
@@ -166,8 +178,10 @@ func TestBadPicturesNameFileAndHint(t *testing.T) {
 		bad  []byte
 		want error
 	}{
-		"empty": {nil, files.ErrTruncated}, "cut": {good[:len(good)-20], files.ErrFormat}, "cut header": {good[:20], files.ErrFormat}, "not a picture": {[]byte("hello, world"), files.ErrFormat},
-		"announces too much": {liar(1<<13, 1<<14), files.ErrTooLarge}, "announces what does not come": {liar(3000, 3000), files.ErrFormat}, "cut JPEG": {greyJPEG(2, 2, 1)[:30], files.ErrFormat},
+		"empty": {nil, files.ErrTruncated}, "cut": {good[:len(good)-20], files.ErrFormat}, "cut header": {good[:20],
+			files.ErrFormat}, "not a picture": {[]byte("hello, world"), files.ErrFormat},
+		"announces too much": {liar(1<<13, 1<<14), files.ErrTooLarge}, "announces what does not come": {liar(3000, 3000),
+			files.ErrFormat}, "cut JPEG": {greyJPEG(2, 2, 1)[:30], files.ErrFormat},
 		"another size": {greyPNG(3, 2), files.ErrFormat},
 	} {
 		dir := filestest.Folder(t, map[string][]byte{"a/0.png": good, "b/x.png": c.bad})
@@ -177,7 +191,8 @@ func TestBadPicturesNameFileAndHint(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	for name, dir := range map[string]string{"no folder": filestest.Folder(t, map[string][]byte{"1.png": good}), "an empty class": filestest.Folder(t, map[string][]byte{"a/1.png": good, "b/x": nil})} {
+	for name, dir := range map[string]string{"no folder": filestest.Folder(t, map[string][]byte{"1.png": good}),
+		"an empty class": filestest.Folder(t, map[string][]byte{"a/1.png": good, "b/x": nil})} {
 		if _, _, err := pictures(dir, Options{}); !errors.Is(err, files.ErrFormat) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -220,7 +235,8 @@ func FuzzFormats(f *testing.F) {
 		if err != nil || facts.width*facts.height > 1<<14 || pages(facts.kind, b) < 1 {
 			return // slow, not wrong
 		}
-		p, err := Encoded([]string{"a", "b"}, []string{"x", "y"}, [][]byte{good, b}, Options{Height: 4, Width: 5, Resize: true}, &files.Account{Accept: []string{"unreadable-pictures"}})
+		p, err := Encoded([]string{"a", "b"}, []string{"x", "y"}, [][]byte{good, b},
+			Options{Height: 4, Width: 5, Resize: true}, &files.Account{Accept: []string{"unreadable-pictures"}})
 		if err == nil {
 			filestest.CheckPart(t, p)
 		}

@@ -38,7 +38,8 @@ func (s *scan) say() {
 		s.account.See("nested", "%d pictures lie in folders below that of their class, and belong to it", s.below)
 	}
 	if s.refused > 0 {
-		s.account.Warn("pictures-not-read", "", "%d pictures are of formats that are not read here: convert them to PNG or JPEG", s.refused)
+		s.account.Warn("pictures-not-read", "",
+			"%d pictures are of formats that are not read here: convert them to PNG or JPEG", s.refused)
 	}
 }
 
@@ -111,7 +112,8 @@ func (s *settings) readAll(all []picture, mine func(*picture) bool, a *files.Acc
 			brightest = max(brightest, slices.Max(p.Floats[from:]))
 		}
 		if err != nil {
-			if err := a.RefuseFile("unreadable-pictures", "pictures that cannot be decoded", one.name, files.Named(one.path(), err)); err != nil {
+			if err := a.RefuseFile("unreadable-pictures", "pictures that cannot be decoded", one.name,
+				files.Named(one.path(), err)); err != nil {
 				return nil, err
 			}
 			continue
@@ -133,7 +135,8 @@ func (s *settings) readAll(all []picture, mine func(*picture) bool, a *files.Acc
 	}
 	if p.White == 65535 && 4*brightest < 65535 {
 		return p, a.Refuse("mixed-depth", files.Error{Path: read[0].path(), Place: files.Whole,
-			Err:  fmt.Errorf("%w: beside pictures of 8 bits those of 16 go up to %g of 65535, and would be dark", files.ErrValue, brightest),
+			Err: fmt.Errorf("%w: beside pictures of 8 bits those of 16 go up to %g of 65535, and would be dark",
+				files.ErrValue, brightest),
 			Hint: "bring all pictures to one depth"})
 	}
 	p.Where = func(i int) files.Error { return files.Error{Path: read[i].path(), Place: files.Whole} }

@@ -54,8 +54,10 @@ func (o *Options) settle(all []picture, a *files.Account) (*settings, error) {
 		}
 		if !s.resize && (p.height != s.height || p.width != s.width) {
 			return nil, &files.Error{Path: p.path(), Place: files.Whole,
-				Err:  fmt.Errorf("%w: %d x %d pixels (height x width), want %d x %d", files.ErrFormat, p.height, p.width, s.height, s.width),
-				Hint: "resample every picture with --resize: to the size of the task, or without a task to the size of most pictures; 'task new' takes another with --shape CxHxW"}
+				Err: fmt.Errorf("%w: %d x %d pixels (height x width), want %d x %d", files.ErrFormat, p.height, p.width,
+					s.height, s.width),
+				Hint: "resample every picture with --resize: to the size of the task, or without a task to the size of most " +
+					"pictures; 'task new' takes another with --shape CxHxW"}
 		}
 	}
 	if s.height == 0 {
@@ -72,7 +74,8 @@ func (o *Options) settle(all []picture, a *files.Account) (*settings, error) {
 		values = files.MaxValues
 	}
 	if size := int64(s.channels) * int64(s.height) * int64(s.width); size > files.MaxSide || size*int64(len(all)) > int64(values) {
-		return nil, &files.Error{Path: all[0].path(), Place: files.Whole, Err: fmt.Errorf("%w: %d pictures of %d x %d x %d", files.ErrTooLarge, len(all), s.channels, s.height, s.width),
+		return nil, &files.Error{Path: all[0].path(), Place: files.Whole,
+			Err:  fmt.Errorf("%w: %d pictures of %d x %d x %d", files.ErrTooLarge, len(all), s.channels, s.height, s.width),
 			Hint: "resample them to a smaller size with --resize"}
 	}
 	s.say(all, sizes, deep, turned, grey, a)
@@ -98,7 +101,8 @@ func (s *settings) say(all []picture, sizes map[[2]int]int, deep, turned int, gr
 // commonest is the size of most pictures, among equals the smallest.
 func commonest(sizes map[[2]int]int) (h, w int) {
 	best := slices.MinFunc(slices.Collect(maps.Keys(sizes)), func(a, b [2]int) int {
-		return cmp.Or(cmp.Compare(sizes[b], sizes[a]), cmp.Compare(int64(a[0])*int64(a[1]), int64(b[0])*int64(b[1])), cmp.Compare(a[0], b[0]))
+		return cmp.Or(cmp.Compare(sizes[b], sizes[a]), cmp.Compare(int64(a[0])*int64(a[1]), int64(b[0])*int64(b[1])),
+			cmp.Compare(a[0], b[0]))
 	})
 	return best[0], best[1]
 }
@@ -140,7 +144,8 @@ func (o *Options) chooseBackground(s *settings, all []picture, a *files.Account)
 	if brightness < opacity/2 {
 		s.background, under, is = color.White, "white", "dark"
 	}
-	a.Assume("background", "--background", "%d pictures have transparent pixels, which are put over %s, as what is drawn is %s", open, under, is)
+	a.Assume("background", "--background",
+		"%d pictures have transparent pixels, which are put over %s, as what is drawn is %s", open, under, is)
 	return nil
 }
 

@@ -47,7 +47,8 @@ func (t *table) build() (p *files.Part, err error) {
 			return nil, err
 		}
 		if row == nil {
-			return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: the file has changed while it was read", files.ErrTruncated)}
+			return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: the file has changed while it was read",
+				files.ErrTruncated)}
 		}
 		if isBlank(row) {
 			continue
@@ -67,7 +68,8 @@ func (b *builder) prepare() {
 	for j, i := range b.choice.columns {
 		col := &b.survey.columns[i]
 		b.truths = append(b.truths, col.kind() == boolKind || col.isBinary())
-		if kind := b.choice.features[j].Kind; kind == files.Date || kind == files.Number && !(col.kind() == boolKind || col.whole && col.min >= 0 && col.max <= 255) {
+		if kind := b.choice.features[j].Kind; kind == files.Date || kind == files.Number && !(col.kind() == boolKind ||
+			col.whole && col.min >= 0 && col.max <= 255) {
 			b.narrow = false
 		}
 	}
@@ -107,7 +109,8 @@ func (b *builder) labels() error {
 		}
 	}
 	if col.kind() == number && !b.part.Numbered {
-		b.account.Warn("labels-as-text", "--label", "labels are text as they stand, since not all are whole numbers in their shortest form: %s", files.Joined(levelsOf(col)))
+		b.account.Warn("labels-as-text", "--label",
+			"labels are text as they stand, since not all are whole numbers in their shortest form: %s", files.Joined(levelsOf(col)))
 	}
 	return nil
 }
@@ -119,7 +122,8 @@ func (b *builder) add(row []string, line int) error {
 		f := b.choice.features[j]
 		err := b.value(f, strings.TrimSpace(row[i]), b.truths[j], b.row[at:at+f.Width()])
 		if err != nil {
-			if b.account.Accepts("missing-values") && (missing(strings.TrimSpace(row[i])) || notFinite(strings.TrimSpace(row[i]))) {
+			if b.account.Accepts("missing-values") && (missing(strings.TrimSpace(row[i])) ||
+				notFinite(strings.TrimSpace(row[i]))) {
 				b.account.Skip("rows with missing values", fmt.Sprintf("line %d", line))
 				b.short++
 				return nil
@@ -154,7 +158,8 @@ func (b *builder) badValue(err error, text string, i, line int) error {
 	case errors.Is(err, strconv.ErrRange):
 		e.Hint = fmt.Sprintf("remove the row or scale the column, or leave it out with --drop %d", i+1)
 	case decimalComma(text):
-		e.Hint = "write numbers with a decimal point and nothing between thousands, or say which mark is decimal with --decimal"
+		e.Hint = "write numbers with a decimal point and nothing between thousands, or say which mark is decimal with " +
+			"--decimal"
 	}
 	return e
 }
@@ -199,7 +204,8 @@ func whyNoNumber(text string, err error) error {
 	case missing(text):
 		return fmt.Errorf("%w: it is missing", files.ErrValue)
 	case errors.Is(err, strconv.ErrRange):
-		return fmt.Errorf("%w: %s is too large, the most is %s%w", files.ErrValue, files.Quoted(text), mostValue, silent{strconv.ErrRange})
+		return fmt.Errorf("%w: %s is too large, the most is %s%w", files.ErrValue, files.Quoted(text), mostValue,
+			silent{strconv.ErrRange})
 	case decimalComma(text):
 		return fmt.Errorf("%w: %s has a comma, numbers need a decimal point", files.ErrValue, files.Quoted(text))
 	}
@@ -226,7 +232,8 @@ func (b *builder) addLabel(row []string) error {
 		return errNoLabel
 	}
 	text := strings.TrimSpace(row[b.choice.labels[0]])
-	if text == "" || slices.Contains([]string{"?", "na", "n/a", "nan", "null"}, strings.ToLower(text)) && !b.account.Accepts("label-na") { // none and - can be classes
+	if text == "" || slices.Contains([]string{"?", "na", "n/a", "nan", "null"},
+		strings.ToLower(text)) && !b.account.Accepts("label-na") { // none and - can be classes
 		return fmt.Errorf("%w (%s)", errNoLabel, files.Quoted(text))
 	}
 	if !utf8.ValidString(text) {
@@ -246,7 +253,8 @@ func (b *builder) addLabel(row []string) error {
 func (b *builder) listed(text string) error {
 	i, err := strconv.Atoi(text)
 	if err != nil || i < 0 || i >= len(b.head.classes) {
-		return fmt.Errorf("%w: %s is no index into the %d classes of the first line", files.ErrLabel, files.Quoted(text), len(b.head.classes))
+		return fmt.Errorf("%w: %s is no index into the %d classes of the first line", files.ErrLabel, files.Quoted(text),
+			len(b.head.classes))
 	}
 	if !utf8.ValidString(b.head.classes[i]) {
 		return fmt.Errorf("%w: %s", errEncoding, files.Quoted(b.head.classes[i]))
@@ -259,7 +267,8 @@ func (b *builder) listed(text string) error {
 func (b *builder) finish() (*files.Part, error) {
 	p := b.part
 	if len(p.Labels) == 0 {
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: every row has missing values", files.ErrValue), Hint: "leave columns out with --drop"}
+		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: every row has missing values", files.ErrValue),
+			Hint: "leave columns out with --drop"}
 	}
 	if b.short > 0 {
 		b.account.Warn("missing-values", "", "%d of %d rows are left out: values are missing", b.short, b.survey.rows)
@@ -292,7 +301,8 @@ func (b *builder) leaks() error {
 		w := b.choice.features[j].Width()
 		for k := at; k < at+w && !kept[i]; k++ {
 			if told(p, k, width) {
-				e := b.fail("%w: within every class column %d (%s) has one value: it tells the label", files.ErrValue, i+1, b.name(i))
+				e := b.fail("%w: within every class column %d (%s) has one value: it tells the label", files.ErrValue, i+1,
+					b.name(i))
 				e.Hint = fmt.Sprintf("leave it out with --drop %d, or keep it with --keep %d", i+1, i+1)
 				return e
 			}

@@ -25,7 +25,8 @@ const mostValue = "3.4e38"
 
 // missing reports whether a field stands for no value.
 func missing(text string) bool {
-	return slices.Contains([]string{"", "?", "-", "na", "n/a", "null", "none", "#n/a", "<na>", "nat"}, strings.ToLower(text))
+	return slices.Contains([]string{"", "?", "-", "na", "n/a", "null", "none", "#n/a", "<na>", "nat"},
+		strings.ToLower(text))
 }
 
 // notFinite reports whether a field is a number that is not finite.
@@ -130,7 +131,8 @@ func boolean(text string) (value, ok bool) {
 
 // dateLayouts are the dates and times that are read, all in one order: year,
 // month, day. Those without a zone are in UTC.
-var dateLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04", "2006-01-02 15:04",
+var dateLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05",
+	"2006-01-02 15:04:05Z07:00", "2006-01-02T15:04", "2006-01-02 15:04",
 	"2006-01-02", "2006/01/02 15:04:05", "2006/01/02 15:04", "2006/01/02", "20060102T150405Z"}
 
 // date reads a date or a time as seconds since 1970.
@@ -158,7 +160,8 @@ func isShortInt(text string) bool {
 // wholeFloat is the whole number that a text gives in the form of a float: 1.0 or
 // 1.000e+00.
 func wholeFloat(text string) (int, bool) {
-	if !strings.ContainsAny(text, ".eE") || strings.HasPrefix(strings.TrimLeft(text, "+-"), "0") && !strings.HasPrefix(strings.TrimLeft(text, "+-"), "0.") {
+	if !strings.ContainsAny(text, ".eE") || strings.HasPrefix(strings.TrimLeft(text, "+-"),
+		"0") && !strings.HasPrefix(strings.TrimLeft(text, "+-"), "0.") {
 		return 0, false
 	}
 	v, err := usual.parse(text)
@@ -244,13 +247,18 @@ func (g *grouping) format(asked string) (format, error) {
 	case asked == "." || asked == ",":
 		f.decimal = asked[0]
 	case asked != "":
-		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("the decimal mark is %s, want . or ,", files.Quoted(asked)), Hint: "write --decimal , or --decimal ."}
+		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("the decimal mark is %s, want . or ,",
+			files.Quoted(asked)), Hint: "write --decimal , or --decimal ."}
 	case g.decimalComma > 0 && g.groupComma+g.point > 0:
-		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: some numbers have a decimal comma, others a decimal point", files.ErrValue), Hint: "write numbers in one way"}
+		return f, &files.Error{Place: files.Whole,
+			Err: fmt.Errorf("%w: some numbers have a decimal comma, others a decimal point",
+				files.ErrValue), Hint: "write numbers in one way"}
 	case g.decimalComma > 0:
 		f.decimal = ','
 	case g.unclear > 0 && g.groupComma+g.point == 0:
-		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: numbers such as 1,234 could have a decimal comma or thousands", files.ErrValue), Hint: "say which with --decimal , or --decimal ."}
+		return f, &files.Error{Place: files.Whole,
+			Err: fmt.Errorf("%w: numbers such as 1,234 could have a decimal comma or thousands",
+				files.ErrValue), Hint: "say which with --decimal , or --decimal ."}
 	}
 	switch {
 	case f.decimal == '.' && g.groupComma+g.unclear > 0:

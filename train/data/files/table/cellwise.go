@@ -3,7 +3,8 @@ package table
 import "github.com/distillmesh/distillmesh/train/data/files"
 
 // Cells reads a table whose fields lie in memory as text, under names.
-func Cells(names []string, rows int, cell func(row, column int) string, opt Options, a *files.Account) (*files.Part, error) {
+func Cells(names []string, rows int, cell func(row, column int) string, opt Options, a *files.Account) (*files.Part,
+	error) {
 	t := &table{opt: opt, account: a, names: names}
 	t.open = func() (source, func() error, error) {
 		return &cells{rows: rows, cell: cell, row: make([]string, len(names))}, func() error { return nil }, nil

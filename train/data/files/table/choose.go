@@ -60,7 +60,8 @@ func (t *table) choose() (*choice, error) {
 	}
 	if len(c.columns) == 0 {
 		e := t.fail("%w: no column of features", files.ErrFormat)
-		e.Hint = "a table needs numbers and a column of labels; choose them with --label and --keep, and the separator with --separator"
+		e.Hint = "a table needs numbers and a column of labels; choose them with --label and --keep, and the separator " +
+			"with --separator"
 		return nil, e
 	}
 	return c, t.encode(c)
@@ -97,9 +98,11 @@ func (t *table) dropUseless(c *choice) (kept []int, err error) {
 		case col.kind() == empty:
 			t.account.Warn("column-empty", "", "column %d (%s) has no values, and is left out", i+1, col.name)
 		case i == 0 && t.head.rowName:
-			t.account.Assume("row-names", "--keep 1", "column 1 has no name in the header, as names of rows in tables of R: it is left out")
+			t.account.Assume("row-names", "--keep 1",
+				"column 1 has no name in the header, as names of rows in tables of R: it is left out")
 		case t.head.names != nil && !named && i == 0 && len(t.survey.columns) > 1, unnamed && named:
-			t.account.Assume("index-column", "--keep "+strconv.Itoa(i+1), "column %d (%s) is an index without a name, and left out", i+1, nameIn(t.head.names, i))
+			t.account.Assume("index-column", "--keep "+strconv.Itoa(i+1),
+				"column %d (%s) is an index without a name, and left out", i+1, nameIn(t.head.names, i))
 		default:
 			continue
 		}
@@ -109,7 +112,8 @@ func (t *table) dropUseless(c *choice) (kept []int, err error) {
 }
 
 // idNames are what columns of identities are called.
-var idNames = strings.Fields("id ids index idx row rowid row_id rownames rowname rownumber row_number uuid guid key sampleid sample_id recordid record_id objectid no nr #")
+var idNames = strings.Fields("id ids index idx row rowid row_id rownames rowname rownumber row_number uuid guid " +
+	"key sampleid sample_id recordid record_id objectid no nr #")
 
 // dropIDs leaves out row numbers, and columns of numbers or words that are called
 // ids and never repeat, unless nothing would be left.
@@ -139,7 +143,8 @@ func (t *table) isID(i int) string {
 	}
 	unique := col.distinct() == t.survey.rows || col.kind() == number && col.rising
 	low := strings.ToLower(col.name)
-	called := slices.Contains(idNames, low) || strings.HasSuffix(low, "_id") || strings.HasSuffix(col.name, "Id") || strings.HasSuffix(col.name, "ID")
+	called := slices.Contains(idNames, low) || strings.HasSuffix(low, "_id") || strings.HasSuffix(col.name,
+		"Id") || strings.HasSuffix(col.name, "ID")
 	switch {
 	case col.kind() == number && col.whole && col.sequence:
 		return fmt.Sprintf("it numbers the rows from %g", col.first)
@@ -157,7 +162,10 @@ func (t *table) find(asked, flag string) (int, error) {
 	if i := slices.Index(names, asked); i >= 0 {
 		return i, nil
 	}
-	if i := slices.IndexFunc(names, func(h string) bool { return strings.EqualFold(h, strings.TrimSpace(asked)) }); i >= 0 {
+	if i := slices.IndexFunc(names, func(h string) bool {
+		return strings.EqualFold(h,
+			strings.TrimSpace(asked))
+	}); i >= 0 {
 		return i, nil
 	}
 	if asked == "last" {
@@ -195,7 +203,8 @@ func (t *table) encode(c *choice) error {
 			dates = append(dates, fmt.Sprintf("%d (%s)", i+1, t.name(i)))
 		case kind == wordsKind && t.opt.Encode && col.counts != nil:
 			f.Kind, f.Levels, described = files.OneHot, levelsOf(col), true
-			t.account.See("one-hot", "column %d (%s): a value of 0 or 1 for each of %d words: %s", i+1, t.name(i), len(f.Levels), files.Joined(f.Levels))
+			t.account.See("one-hot", "column %d (%s): a value of 0 or 1 for each of %d words: %s", i+1, t.name(i),
+				len(f.Levels), files.Joined(f.Levels))
 		case kind == wordsKind:
 			words = append(words, fmt.Sprintf("%d (%s)", i+1, t.name(i)))
 		}

@@ -23,7 +23,8 @@ type dialect struct {
 const separators = ",;\t| "
 
 // separatorNames are what --separator takes beside single characters.
-var separatorNames = map[string]byte{"comma": ',', "semicolon": ';', "tab": '\t', `\t`: '\t', "space": ' ', "blank": ' ', "pipe": '|'}
+var separatorNames = map[string]byte{"comma": ',', "semicolon": ';', "tab": '\t', `\t`: '\t', "space": ' ',
+	"blank": ' ', "pipe": '|'}
 
 // nameOfSeparator is a separator for people.
 func nameOfSeparator(s byte) string {
@@ -47,7 +48,8 @@ func parseSeparator(text string) (byte, error) {
 	case len(text) == 1 && text[0] < utf8.RuneSelf && text[0] != '"' && text[0] != '\n' && text[0] != '\r':
 		return text[0], nil
 	}
-	return 0, &files.Error{Place: files.Whole, Err: fmt.Errorf("%s is no separator", files.Quoted(text)), Hint: "give one character with --separator, or tab, space, comma, semicolon or pipe"}
+	return 0, &files.Error{Place: files.Whole, Err: fmt.Errorf("%s is no separator", files.Quoted(text)),
+		Hint: "give one character with --separator, or tab, space, comma, semicolon or pipe"}
 }
 
 // sampleLines is how many lines decide the dialect.
@@ -260,7 +262,8 @@ func (d *dialect) metadata(lines []string) {
 		skip, first = i+1, append(first, files.Quoted(line))
 	}
 	if skip > d.skip {
-		d.note("table-text", "", "%d lines before the table are left out: %s", len(first), strings.Join(first[:min(len(first), 3)], ", "))
+		d.note("table-text", "", "%d lines before the table are left out: %s", len(first),
+			strings.Join(first[:min(len(first), 3)], ", "))
 		d.skip = skip
 	}
 }
@@ -273,7 +276,8 @@ func (d *dialect) commentHeader(line string) {
 	if d.separator == ' ' {
 		row = strings.Fields(text)
 	}
-	if len(row) != d.fields || slices.ContainsFunc(row, func(s string) bool { return unquote(s) == "" || isNumber(unquote(s)) }) {
+	if len(row) != d.fields || slices.ContainsFunc(row,
+		func(s string) bool { return unquote(s) == "" || isNumber(unquote(s)) }) {
 		d.note("comments", "", "lines that begin with %c are comments", d.comment)
 		return
 	}

@@ -42,7 +42,8 @@ func readHead(first, second []string, opt Options) (*head, error) {
 	case opt.Header == "yes":
 		h.headed = true
 	case opt.Header != "":
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("header is %q, want yes or no", opt.Header), Hint: "leave --header out to guess"}
+		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("header is %q, want yes or no", opt.Header),
+			Hint: "leave --header out to guess"}
 	case second == nil:
 		h.headed = !slices.ContainsFunc(first, isNumber)
 	case opt.names(first):
@@ -59,11 +60,13 @@ func readHead(first, second []string, opt Options) (*head, error) {
 		return h, nil
 	}
 	if second == nil {
-		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: no row after the header", files.ErrTruncated), Hint: "add the rows, or take the first line for one with --no-header"}
+		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: no row after the header", files.ErrTruncated),
+			Hint: "add the rows, or take the first line for one with --no-header"}
 	}
 	h.names = first
 	if i, j := repeated(h.names); i >= 0 {
-		return nil, &files.Error{Line: 1, Err: fmt.Errorf("%w: columns %d and %d are both called %s", files.ErrFormat, i+1, j+1, files.Quoted(h.names[i])),
+		return nil, &files.Error{Line: 1, Err: fmt.Errorf("%w: columns %d and %d are both called %s", files.ErrFormat, i+1,
+			j+1, files.Quoted(h.names[i])),
 			Hint: "name every column once; if the first line is a row of values, say --no-header"}
 	}
 	asked := append(append([]string{opt.Label}, opt.Drop...), opt.Keep...)
@@ -132,7 +135,8 @@ func (h *head) isHeader(first, second []string) (header bool, doubt int) {
 	if counted || 2*words > numbers {
 		return true, -1
 	}
-	if evenSteps(first) && !evenSteps(second) && (words > 0 || slices.ContainsFunc(first, func(s string) bool { return !isNumber(s) })) {
+	if evenSteps(first) && !evenSteps(second) && (words > 0 ||
+		slices.ContainsFunc(first, func(s string) bool { return !isNumber(s) })) {
 		h.why = "its numbers rise in equal steps"
 		return true, -1
 	}

@@ -14,27 +14,65 @@ import (
 // findLabel chooses the column of the labels: the one asked for, else the one
 // whose header says so, else the only one of text, else the last.
 func (t *table) findLabel(c *choice) (guessed bool, err error) {
-	if asked := t.opt.Label; asked != "" {
-		names := []string{asked}
-		if !slices.Contains(t.head.names, asked) {
-			names = strings.Split(asked, ",")
-		}
-		for _, name := range names {
-			i, err := t.find(name, "--label")
-			if err != nil {
-				return false, err
-			}
-			c.labels = append(c.labels, i)
-		}
-		return false, nil
+	if t.opt.Label != "" {
+		return false, t.askedLabel(c)
 	}
 	if i := t.onlyUnwanted(c); i >= 0 {
 		c.labels = []int{i}
-		t.account.Assume("label-column", "--label", "labels in column %d of %d (%s): it is the only one that is no feature of the task", i+1, len(t.survey.columns), t.name(i))
+		t.account.Assume("label-column", "--label",
+			"labels in column %d of %d (%s): it is the only one that is no feature of the task", i+1, len(t.survey.columns), t.name(i))
 		return false, nil
 	}
-	var named, text []int
-	last := -1
+	named, text, last := t.labelCandidates(c)
+	why := "it is the last one"
+	switch {
+	case last < 0:
+		return false, t.fail("%w: no column is left", files.ErrFormat)
+	case t.head.classes != nil:
+		why = "the first line names the classes"
+	case len(named) == 1:
+		last, why = named[0], "its name says so"
+	case len(named) > 1:
+		e := t.fail("%w: columns %d and %d, %s and %s, both look like labels", files.ErrFormat, named[0]+1, named[1]+1,
+			files.Quoted(t.name(named[0])), files.Quoted(t.name(named[1])))
+		e.Hint = "choose one with --label, and leave the other out with --drop where it says the same"
+		return false, e
+	case len(text) == 1:
+		last, why = text[0], "it is the only one of text"
+	case len(text) > 1 && slices.Contains(text, last) && t.opt.Encode:
+		why = "it is the last one, and of text"
+	case len(text) > 1:
+		e := t.fail("%w: columns %d and %d are text, features must be numbers", files.ErrFormat, text[0]+1, text[1]+1)
+		e.Hint = "name the column of the labels with --label, and leave others out with --drop or encode them with " +
+			"--encode; all take a name or a number"
+		return false, e
+	}
+	c.labels = []int{last}
+	t.account.Assume("label-column", "--label", "labels in column %d of %d (%s): %s", last+1, len(t.survey.columns),
+		t.name(last), why)
+	return why == "it is the last one", nil
+}
+
+// askedLabel finds the columns that were asked for.
+func (t *table) askedLabel(c *choice) error {
+	names := []string{t.opt.Label}
+	if !slices.Contains(t.head.names, t.opt.Label) {
+		names = strings.Split(t.opt.Label, ",")
+	}
+	for _, name := range names {
+		i, err := t.find(name, "--label")
+		if err != nil {
+			return err
+		}
+		c.labels = append(c.labels, i)
+	}
+	return nil
+}
+
+// labelCandidates lists the columns whose names say that they hold labels, those of
+// text, and the last one; -1 when none is left.
+func (t *table) labelCandidates(c *choice) (named, text []int, last int) {
+	last = -1
 	for i := range t.survey.columns {
 		if slices.Contains(c.dropped, i) {
 			continue
@@ -47,32 +85,10 @@ func (t *table) findLabel(c *choice) (guessed bool, err error) {
 		}
 	}
 	if len(named) > 1 && slices.ContainsFunc(t.head.names, func(h string) bool { return strings.EqualFold(h, "x") }) {
-		named = slices.DeleteFunc(named, func(i int) bool { return strings.EqualFold(t.name(i), "y") }) // coordinates
+		// coordinates
+		named = slices.DeleteFunc(named, func(i int) bool { return strings.EqualFold(t.name(i), "y") })
 	}
-	why := "it is the last one"
-	switch {
-	case last < 0:
-		return false, t.fail("%w: no column is left", files.ErrFormat)
-	case t.head.classes != nil:
-		why = "the first line names the classes"
-	case len(named) == 1:
-		last, why = named[0], "its name says so"
-	case len(named) > 1:
-		e := t.fail("%w: columns %d and %d, %s and %s, both look like labels", files.ErrFormat, named[0]+1, named[1]+1, files.Quoted(t.name(named[0])), files.Quoted(t.name(named[1])))
-		e.Hint = "choose one with --label, and leave the other out with --drop where it says the same"
-		return false, e
-	case len(text) == 1:
-		last, why = text[0], "it is the only one of text"
-	case len(text) > 1 && slices.Contains(text, last) && t.opt.Encode:
-		why = "it is the last one, and of text"
-	case len(text) > 1:
-		e := t.fail("%w: columns %d and %d are text, features must be numbers", files.ErrFormat, text[0]+1, text[1]+1)
-		e.Hint = "name the column of the labels with --label, and leave others out with --drop or encode them with --encode; all take a name or a number"
-		return false, e
-	}
-	c.labels = []int{last}
-	t.account.Assume("label-column", "--label", "labels in column %d of %d (%s): %s", last+1, len(t.survey.columns), t.name(last), why)
-	return why == "it is the last one", nil
+	return named, text, last
 }
 
 // onlyUnwanted is the only column that is none of the features of the task, when
@@ -108,7 +124,8 @@ func (t *table) judgeLabel(c *choice, guessed bool) error {
 	}
 	n := t.survey.rows
 	if many := col.distinct() < 0 || col.distinct() > 20 && col.distinct() > n/4; guessed && many {
-		e := t.fail("%w: column %d (%s), the last, has %s different values in %d rows", files.ErrLabel, i+1, t.name(i), atLeast(col.distinct()), n)
+		e := t.fail("%w: column %d (%s), the last, has %s different values in %d rows", files.ErrLabel, i+1, t.name(i),
+			atLeast(col.distinct()), n)
 		e.Hint = "choose the column of labels with --label, by name or number" + t.betterLabel(c)
 		return e
 	}
@@ -128,7 +145,8 @@ func (t *table) judgeLabel(c *choice, guessed bool) error {
 		for _, g := range group {
 			names, numbers = append(names, t.name(g)), append(numbers, strconv.Itoa(g+1))
 		}
-		e := t.fail("%w: in every row exactly one of the columns %s is 1: together they are the label, and each of them tells it", files.ErrLabel, files.Joined(names))
+		e := t.fail("%w: in every row exactly one of the columns %s is 1: together they are the label, and each of them "+
+			"tells it", files.ErrLabel, files.Joined(names))
 		e.Hint = "read them as one label with --label " + strings.Join(numbers, ",")
 		return t.account.Refuse("one-hot-label", *e)
 	}
@@ -168,7 +186,8 @@ func (t *table) exclusive(c *choice, label int) []int {
 	group := []int{label}
 	for i := range t.survey.columns {
 		col := &t.survey.columns[i]
-		if i == label || slices.Contains(c.dropped, i) || !col.isBinary() || overlap(union, col.bits) || onesIn(col.bits) == 0 {
+		if i == label || slices.Contains(c.dropped, i) || !col.isBinary() || overlap(union,
+			col.bits) || onesIn(col.bits) == 0 {
 			continue
 		}
 		for w, b := range col.bits {
@@ -206,7 +225,8 @@ func (t *table) checkOneHot(c *choice) error {
 	for _, i := range c.labels {
 		col := &t.survey.columns[i]
 		if !col.isBinary() || overlap(union, col.bits) {
-			e := t.fail("%w: columns %v are no one-hot labels: %s is not 0 or 1, or 1 beside another", files.ErrLabel, t.opt.Label, t.name(i))
+			e := t.fail("%w: columns %v are no one-hot labels: %s is not 0 or 1, or 1 beside another", files.ErrLabel,
+				t.opt.Label, t.name(i))
 			e.Hint = "give --label one column, or columns of which exactly one is 1 in every row"
 			return e
 		}

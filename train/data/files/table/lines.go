@@ -39,7 +39,8 @@ func decodeText(r io.Reader) (text *bufio.Reader, encoding string, err error) {
 	case bytes.HasPrefix(head, []byte("\xfe\xff")), files.WideText(head) == 2:
 		wide, encoding = &big, "UTF-16, big-endian"
 	case bytes.IndexByte(head, 0) >= 0:
-		return nil, "", files.At(int64(bytes.IndexByte(head, 0)), fmt.Errorf("%w: a zero byte, this is no text", files.ErrFormat))
+		return nil, "", files.At(int64(bytes.IndexByte(head, 0)),
+			fmt.Errorf("%w: a zero byte, this is no text", files.ErrFormat))
 	}
 	var in io.Reader = b
 	if wide != nil {
@@ -142,7 +143,8 @@ func (c *csvRows) next() ([]string, int, error) {
 	case errors.Is(err, io.EOF):
 		return nil, 0, nil
 	case errors.As(err, &bad):
-		return nil, 0, &files.Error{Line: c.skipped + bad.Line, Err: fmt.Errorf("%w: %w", files.ErrFormat, bad.Err), Hint: "every \" inside a field is written twice, and the field stands between two"}
+		return nil, 0, &files.Error{Line: c.skipped + bad.Line, Err: fmt.Errorf("%w: %w", files.ErrFormat, bad.Err),
+			Hint: "every \" inside a field is written twice, and the field stands between two"}
 	case err != nil:
 		return nil, 0, files.At(c.r.InputOffset(), files.OrTruncated(err))
 	}

@@ -39,8 +39,10 @@ func (t *table) follow(c *choice, train *choice) error {
 		e := t.fail("%w: there is no column %d (%s) of the training table", files.ErrFormat, i+1, nameIn(train.names, i))
 		e.Hint = "give both tables the same columns"
 		if slices.Contains(train.labels, i) {
-			e.Err = fmt.Errorf("%w: the column of the labels is not there, column %d (%s) of the training table", files.ErrFormat, i+1, nameIn(train.names, i))
-			e.Hint = "add the labels; or leave this part out with --part test=ignore: some of the training rows are held out then"
+			e.Err = fmt.Errorf("%w: the column of the labels is not there, column %d (%s) of the training table",
+				files.ErrFormat, i+1, nameIn(train.names, i))
+			e.Hint = "add the labels; or leave this part out with --part test=ignore: some of the training rows are held " +
+				"out then"
 		}
 		return e
 	}
@@ -114,7 +116,8 @@ func (t *table) match(c *choice) error {
 				missing = append(missing, f.Name)
 				continue
 			}
-			t.account.Assume("column-name", "--drop "+strconv.Itoa(near[0]+1), "column %d (%s) is taken for %s of the task", near[0]+1, c.names[near[0]], f.Name)
+			t.account.Assume("column-name", "--drop "+strconv.Itoa(near[0]+1), "column %d (%s) is taken for %s of the task",
+				near[0]+1, c.names[near[0]], f.Name)
 			i = slices.Index(left, near[0])
 		}
 		c.columns = append(c.columns, left[i])
@@ -165,7 +168,8 @@ func (t *table) matchPlaces(c *choice, left []int) error {
 	}
 	if len(left) != len(c.features) {
 		e := t.fail("%w: %d columns of features, the task has %d", files.ErrFormat, len(left), len(c.features))
-		e.Hint = "give the table the columns of the task, or leave others out with --drop; choose the column of labels with --label"
+		e.Hint = "give the table the columns of the task, or leave others out with --drop; choose the column of labels " +
+			"with --label"
 		return e
 	}
 	c.columns = left
@@ -174,7 +178,8 @@ func (t *table) matchPlaces(c *choice, left []int) error {
 		for _, f := range c.features {
 			names = append(names, f.Name)
 		}
-		t.account.Assume("column-order", "--header yes", "without a header the columns are taken in the order of the task: %s", files.Joined(names))
+		t.account.Assume("column-order", "--header yes",
+			"without a header the columns are taken in the order of the task: %s", files.Joined(names))
 	}
 	return nil
 }

@@ -101,7 +101,8 @@ func (t *table) read() (*files.Part, error) {
 		if err := t.surveyed(f); err != nil {
 			return nil, err
 		}
-		t.account.Assume("decimal", "--decimal", "numbers have a decimal %s%s", map[byte]string{'.': "point", ',': "comma"}[f.decimal], groupWords(f.group))
+		t.account.Assume("decimal", "--decimal", "numbers have a decimal %s%s",
+			map[byte]string{'.': "point", ',': "comma"}[f.decimal], groupWords(f.group))
 	}
 	t.say()
 	if t.choice, err = t.choose(); err != nil {
@@ -130,7 +131,8 @@ func (t *table) say() {
 	}
 	switch {
 	case h.doubt >= 0:
-		t.account.Assume("header", "--header", "the first line is taken for names, as %s is no label below (--header no reads it as a row)", files.Quoted(h.names[h.doubt]))
+		t.account.Assume("header", "--header",
+			"the first line is taken for names, as %s is no label below (--header no reads it as a row)", files.Quoted(h.names[h.doubt]))
 	case h.why != "":
 		t.account.Assume("header", "--header", "the first line is taken for names, as %s", h.why)
 	case h.classes != nil:
@@ -219,7 +221,8 @@ func (t *table) surveyOnce(f format) (err error) {
 		}
 	}
 	if n := len(t.survey.columns); t.head.names != nil && len(t.head.names) != n {
-		return &files.Error{Line: line, Err: fmt.Errorf("%w: %d names over %d fields", files.ErrFormat, len(t.head.names), n), Hint: "name every column once"}
+		return &files.Error{Line: line, Err: fmt.Errorf("%w: %d names over %d fields", files.ErrFormat, len(t.head.names),
+			n), Hint: "name every column once"}
 	}
 	return t.noteAll(rows, row, at)
 }
@@ -275,13 +278,15 @@ func (t *table) noteAll(rows source, row []string, line int) (err error) {
 	case s.rows == 0:
 		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: no row after the header", files.ErrTruncated)}
 	case t.head.rows >= 0 && t.head.rows != s.rows:
-		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %d rows, the first line announces %d", files.ErrTruncated, s.rows, t.head.rows)}
+		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %d rows, the first line announces %d",
+			files.ErrTruncated, s.rows, t.head.rows)}
 	}
 	return nil
 }
 
 func (t *table) wrongFields(n, line int) error {
-	return &files.Error{Line: line, Err: fmt.Errorf("%w: %d fields, the first row has %d", files.ErrFormat, n, len(t.survey.columns)), Hint: "write every row with the same fields, or say what separates them with --separator"}
+	return &files.Error{Line: line, Err: fmt.Errorf("%w: %d fields, the first row has %d", files.ErrFormat, n,
+		len(t.survey.columns)), Hint: "write every row with the same fields, or say what separates them with --separator"}
 }
 
 // note surveys one row.
