@@ -2,14 +2,11 @@ package table
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // format is how numbers are written.
@@ -171,54 +168,6 @@ func wholeFloat(text string) (int, bool) {
 	return int(v), true
 }
 
-// grouping tells what a number with marks between its digits says of the format:
-// that commas are decimal, that they or other marks stand between thousands, or
-// that it could be both.
-type grouping struct {
-	point, decimalComma, groupComma, groupDot, groupBlank int
-	unclear, unclearDot                                   int // 1,234 and 1.234
-	blank                                                 string
-}
-
-// note takes a field that may be such a number.
-func (g *grouping) note(text string) {
-	text = strings.TrimLeft(text, "+-")
-	if text == "" || text[0] < '0' || text[0] > '9' || digits(text) {
-		return
-	}
-	commas, dots := strings.Count(text, ","), strings.Count(text, ".")
-	switch {
-	case commas == 0 && dots == 1 && (!thousands(text, ".") || text[0] == '0'):
-		g.point++
-	case commas == 0 && dots == 1:
-		g.unclearDot++
-	case commas == 1 && dots == 0 && digits(strings.Replace(text, ",", "", 1)):
-		if thousands(text, ",") && !strings.HasPrefix(text, "0") {
-			g.unclear++
-		} else {
-			g.decimalComma++
-		}
-	case commas == 1 && dots >= 1 && strings.LastIndexByte(text, '.') < strings.IndexByte(text, ','):
-		whole, _, _ := strings.Cut(text, ",")
-		if thousands(whole, ".") {
-			g.decimalComma, g.groupDot = g.decimalComma+1, g.groupDot+1
-		}
-	case commas >= 1:
-		whole, _, _ := strings.Cut(text, ".")
-		if thousands(whole, ",") {
-			g.groupComma++
-		}
-	case dots >= 2 && thousands(text, "."):
-		g.groupDot++
-	}
-	for _, blank := range groupMarks[2:] {
-		whole, _, _ := strings.Cut(strings.ReplaceAll(text, ",", "."), ".")
-		if strings.Contains(whole, blank) && thousands(whole, blank) {
-			g.groupBlank, g.blank = g.groupBlank+1, blank
-		}
-	}
-}
-
 func digits(text string) bool {
 	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' {
@@ -238,35 +187,4 @@ func thousands(text, mark string) bool {
 		}
 	}
 	return len(groups) > 1
-}
-
-// format decides how numbers are written; an error where that cannot be told.
-func (g *grouping) format(asked string) (format, error) {
-	f := usual
-	switch {
-	case asked == "." || asked == ",":
-		f.decimal = asked[0]
-	case asked != "":
-		return f, &files.Error{Place: files.Whole, Err: fmt.Errorf("the decimal mark is %s, want . or ,",
-			files.Quoted(asked)), Hint: "write --decimal , or --decimal ."}
-	case g.decimalComma > 0 && g.groupComma+g.point > 0:
-		return f, &files.Error{Place: files.Whole,
-			Err: fmt.Errorf("%w: some numbers have a decimal comma, others a decimal point",
-				files.ErrValue), Hint: "write numbers in one way"}
-	case g.decimalComma > 0:
-		f.decimal = ','
-	case g.unclear > 0 && g.groupComma+g.point == 0:
-		return f, &files.Error{Place: files.Whole,
-			Err: fmt.Errorf("%w: numbers such as 1,234 could have a decimal comma or thousands",
-				files.ErrValue), Hint: "say which with --decimal , or --decimal ."}
-	}
-	switch {
-	case f.decimal == '.' && g.groupComma+g.unclear > 0:
-		f.group = ","
-	case g.groupDot > 0, f.decimal == ',' && g.unclearDot > 0 && g.point == 0:
-		f.decimal, f.group = ',', "."
-	case g.groupBlank > 0:
-		f.group = g.blank
-	}
-	return f, nil
 }

@@ -16,6 +16,7 @@ type choice struct {
 	columns  []int    // of the features, in order
 	features []files.Feature
 	dropped  []int
+	format   format // of numbers
 }
 
 // name is a column for people.
@@ -34,7 +35,7 @@ func (t *table) fail(format string, args ...any) *files.Error {
 
 // choose decides which columns hold what.
 func (t *table) choose() (*choice, error) {
-	c := &choice{names: t.head.names}
+	c := &choice{names: t.head.names, format: t.survey.format}
 	if t.opt.Like != nil {
 		return c, t.follow(c, t.opt.Like.Columns.(*choice))
 	}

@@ -28,6 +28,7 @@ type column struct {
 	sequence, rising            bool           // each number is one more, or larger, than the one before
 	counts                      map[string]int // fields by text; nil when there are too many
 	firstText                   string
+	marks                       grouping
 	bits                        []uint64 // of a column of zeros and ones: where the ones are; nil of others
 }
 
@@ -87,7 +88,6 @@ type survey struct {
 	blank   int // rows of nothing
 	footer  string
 	lines   []int
-	marks   grouping
 	format  format
 }
 
@@ -144,7 +144,7 @@ func (c *column) add(text string, row, line, place int, s *survey) {
 		_, c.floats = wholeFloat(text)
 	}
 	if _, plain := shortInt(text); !plain {
-		s.marks.note(text)
+		c.marks.note(text)
 	}
 	if c.bits != nil && !c.setBit(text, row) {
 		c.bits = nil

@@ -93,7 +93,7 @@ func (t *table) read() (*files.Part, error) {
 	if err := t.surveyed(usual); err != nil {
 		return nil, err
 	}
-	f, err := t.survey.marks.format(t.opt.Decimal)
+	f, err := t.decideFormat()
 	if err != nil {
 		return nil, err
 	}
