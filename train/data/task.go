@@ -138,8 +138,8 @@ func (t *Task) checkFeatures() error {
 			return fmt.Errorf("%q appears twice", f.Name)
 		}
 		seen[f.Name] = true
-		if !slices.Contains([]string{files.Number, files.Date, files.OneHot},
-			f.Kind) || (f.Kind == files.OneHot) != (len(f.Levels) > 0) {
+		known := []string{files.Number, files.Boolean, files.Date, files.OneHot}
+		if !slices.Contains(known, f.Kind) || (f.Kind == files.OneHot) != (len(f.Levels) > 0) {
 			return fmt.Errorf("%q is of kind %q with %d levels", f.Name, f.Kind, len(f.Levels))
 		}
 		levels := map[string]bool{}

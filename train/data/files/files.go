@@ -56,9 +56,10 @@ type Part struct {
 
 // Kinds of a Feature.
 const (
-	Number = ""       // a number as it is; false and true are 0 and 1
-	Date   = "date"   // seconds since 1970-01-01 UTC
-	OneHot = "onehot" // a value of 0 or 1 for each of its levels
+	Number  = ""        // a number as it is
+	Boolean = "boolean" // 0 for false, 1 for true
+	Date    = "date"    // seconds since 1970-01-01 UTC
+	OneHot  = "onehot"  // a value of 0 or 1 for each of its levels
 )
 
 // Feature is one column of a table: as a task stores it, and other devices find

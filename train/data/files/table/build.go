@@ -20,7 +20,7 @@ type builder struct {
 	whole  bool           // labels are written as floats and named as whole numbers
 	narrow bool           // every value is a whole number of 0 to 255
 	row    []float64
-	truths []bool // of each feature: true and false are numbers
+	truths []bool // of each feature of numbers: true and false are numbers too
 	short  int    // rows left out as values are missing
 }
 
@@ -155,6 +155,8 @@ func (b *builder) badValue(err error, text string, i, line int) error {
 	case missing(text) || notFinite(text):
 		e.Code = "missing-values"
 		e.Hint += "; --accept missing-values leaves such rows out"
+	case errors.Is(err, errNoTruth):
+		e.Hint = "write true or false, or 0 or 1"
 	case errors.Is(err, strconv.ErrRange):
 		e.Hint = fmt.Sprintf("remove the row or scale the column, or leave it out with --drop %d", i+1)
 	case decimalComma(text):
@@ -176,6 +178,19 @@ func (b *builder) value(f files.Feature, text string, truth bool, to []float64) 
 		}
 		to[k] = 1
 		return nil
+	case files.Boolean:
+		one, ok := zeroOrOne(text)
+		switch {
+		case missing(text) || notFinite(text):
+			return whyNoNumber(text, strconv.ErrSyntax)
+		case !ok:
+			return fmt.Errorf("%w: %s is neither true nor false, and neither 0 nor 1%w", files.ErrValue, files.Quoted(text),
+				silent{errNoTruth})
+		}
+		if to[0] = 0; one {
+			to[0] = 1
+		}
+		return nil
 	case files.Date:
 		v, ok := date(text)
 		if !ok {
@@ -189,7 +204,7 @@ func (b *builder) value(f files.Feature, text string, truth bool, to []float64) 
 		to[0] = v
 		return nil
 	}
-	if yes, ok := boolean(text); ok && truth {
+	if yes, _, ok := boolean(text); ok && truth {
 		if to[0] = 0; yes {
 			to[0] = 1
 		}
@@ -212,6 +227,9 @@ func whyNoNumber(text string, err error) error {
 	return fmt.Errorf("%w: %s is no finite number", files.ErrValue, files.Quoted(text))
 }
 
+// errNoTruth is the cause of what is neither true nor false.
+var errNoTruth = errors.New("neither true nor false")
+
 // silent is a cause that is not printed.
 type silent struct{ error }
 
@@ -223,7 +241,7 @@ func (b *builder) addLabel(row []string) error {
 	if len(b.choice.labels) > 1 {
 		for k, i := range b.choice.labels {
 			if text := strings.TrimSpace(row[i]); text != "" && text[0] != '0' {
-				if one, ok := boolean(text); !ok || one {
+				if one, _, ok := boolean(text); !ok || one {
 					b.part.Labels = append(b.part.Labels, k)
 					return nil
 				}

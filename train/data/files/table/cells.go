@@ -109,21 +109,32 @@ func decimalComma(s string) bool {
 	return err == nil && strings.Contains(s, ",")
 }
 
-// boolean reads a field that is true or false.
-func boolean(text string) (value, ok bool) {
-	switch strings.ToLower(text) {
-	case "true", "yes":
-		return true, true
-	case "false", "no":
-		return false, true
+// pairs are the words for false and true; a column has those of one pair.
+var pairs = [][2]string{{"false", "true"}, {"no", "yes"}, {"f", "t"}, {"n", "y"}}
+
+// boolean reads a field that is false or true, in any case; pair is a bit that
+// tells the pair of words it is of.
+func boolean(text string) (value bool, pair uint8, ok bool) {
+	if len(text) > len("false") {
+		return false, 0, false
 	}
+	low := strings.ToLower(text)
+	for i, p := range pairs {
+		if low == p[0] || low == p[1] {
+			return low == p[1], 1 << i, true
+		}
+	}
+	return false, 0, false
+}
+
+// zeroOrOne reads a field of a column of zeros and ones, or of false and true.
+func zeroOrOne(text string) (one, ok bool) {
 	switch text {
-	case "T", "t", "Y", "y":
-		return true, true
-	case "F", "f", "N", "n":
-		return false, true
+	case "0", "1", "0.0", "1.0":
+		return text[0] == '1', true
 	}
-	return false, false
+	one, _, ok = boolean(text)
+	return one, ok
 }
 
 // dateLayouts are the dates and times that are read, all in one order: year,

@@ -37,7 +37,10 @@ func (t *table) fail(format string, args ...any) *files.Error {
 func (t *table) choose() (*choice, error) {
 	c := &choice{names: t.head.names, format: t.survey.format}
 	if t.opt.Like != nil {
-		return c, t.follow(c, t.opt.Like.Columns.(*choice))
+		if err := t.follow(c, t.opt.Like.Columns.(*choice)); err != nil {
+			return nil, err
+		}
+		return c, t.sayKinds(c)
 	}
 	kept, err := t.dropUseless(c)
 	if err != nil {
@@ -51,7 +54,10 @@ func (t *table) choose() (*choice, error) {
 		return nil, err
 	}
 	if t.opt.Want != nil {
-		return c, t.match(c)
+		if err := t.match(c); err != nil {
+			return nil, err
+		}
+		return c, t.sayKinds(c)
 	}
 	t.dropIDs(c, kept)
 	for i := range t.survey.columns {
@@ -65,7 +71,29 @@ func (t *table) choose() (*choice, error) {
 			"with --separator"
 		return nil, e
 	}
-	return c, t.encode(c)
+	if err := t.encode(c); err != nil {
+		return nil, err
+	}
+	return c, t.sayKinds(c)
+}
+
+// sayKinds notes the columns of which fields become other numbers, and refuses
+// words for false and true of several pairs.
+func (t *table) sayKinds(c *choice) error {
+	for j, i := range c.columns {
+		kind, col := c.features[j].Kind, &t.survey.columns[i]
+		switch {
+		case kind == files.Boolean && !col.onePair():
+			e := t.fail("%w: column %d (%s) has several pairs of words for true and false", files.ErrValue, i+1, t.name(i))
+			e.Hint = "write true and false, or 0 and 1"
+			return e
+		case kind == files.Boolean || kind == files.Number && col.kind() == boolKind:
+			t.account.See("boolean", "column %d (%s): false is 0, true is 1", i+1, t.name(i))
+		case kind == files.Date:
+			t.account.See("date", "column %d (%s): dates are seconds since 1970, in UTC where they have no zone", i+1, t.name(i))
+		}
+	}
+	return nil
 }
 
 // dropUseless leaves out what was asked for, columns without values, the names of
@@ -196,10 +224,9 @@ func (t *table) encode(c *choice) error {
 		}
 		switch kind := col.kind(); {
 		case kind == boolKind:
-			t.account.See("boolean", "column %d (%s): false is 0, true is 1", i+1, t.name(i))
+			f.Kind, described = files.Boolean, true
 		case kind == dateKind && t.opt.Dates:
 			f.Kind, described = files.Date, true
-			t.account.See("date", "column %d (%s): dates are seconds since 1970, in UTC where they have no zone", i+1, t.name(i))
 		case kind == dateKind:
 			dates = append(dates, fmt.Sprintf("%d (%s)", i+1, t.name(i)))
 		case kind == wordsKind && t.opt.Encode && col.counts != nil:

@@ -3,6 +3,7 @@ package table
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"strings"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
@@ -29,6 +30,7 @@ type column struct {
 	counts                      map[string]int // fields by text; nil when there are too many
 	firstText                   string
 	marks                       grouping
+	pairs                       uint8    // of words for false and true that occur
 	bits                        []uint64 // of a column of zeros and ones: where the ones are; nil of others
 }
 
@@ -50,7 +52,7 @@ func (c *column) kind() string {
 		return empty
 	case there == 0:
 		return wordsKind // words such as none
-	case c.bools == there:
+	case c.bools == there && c.onePair():
 		return boolKind
 	case c.dates == there:
 		return dateKind
@@ -79,7 +81,12 @@ func (c *column) commonest() float64 {
 }
 
 // isBinary reports whether every field is 0 or 1, false or true.
-func (c *column) isBinary() bool { return c.bits != nil && c.missing+c.infinite+c.text+c.dates == 0 }
+func (c *column) isBinary() bool {
+	return c.bits != nil && c.missing+c.infinite+c.text+c.dates == 0 && c.onePair()
+}
+
+// onePair reports whether all words for false and true are of one pair.
+func (c *column) onePair() bool { return bits.OnesCount8(c.pairs) <= 1 }
 
 // survey is a first reading of the whole table.
 type survey struct {
@@ -165,11 +172,7 @@ func (c *column) add(text string, row, line, place int, s *survey) {
 
 // setBit notes a field of zero or one; false when it is neither.
 func (c *column) setBit(text string, row int) bool {
-	one, ok := boolean(text)
-	switch text {
-	case "0", "1", "0.0", "1.0":
-		one, ok = text[0] == '1', true
-	}
+	one, ok := zeroOrOne(text)
 	if !ok {
 		return false
 	}
@@ -186,7 +189,7 @@ func (c *column) setBit(text string, row int) bool {
 func (c *column) other(text string, line, place int) {
 	cause := fmt.Errorf("%w: %s is no finite number", files.ErrValue, files.Quoted(text))
 	hint := fmt.Sprintf("remove the row or write a number, or leave the column out with --drop %d", place+1)
-	_, isBool := boolean(text)
+	_, pair, isBool := boolean(text)
 	_, isDate := date(text)
 	switch {
 	case missing(text):
@@ -198,6 +201,7 @@ func (c *column) other(text string, line, place int) {
 		c.infinite++
 	case isBool:
 		c.bools++
+		c.pairs |= pair
 	case isDate:
 		c.dates++
 	case isNumber(text) && !decimalComma(text):
