@@ -40,6 +40,11 @@ func (t *table) choose() (*choice, error) {
 		if err := t.follow(c, t.opt.Like.Columns.(*choice)); err != nil {
 			return nil, err
 		}
+		if len(c.labels) > 1 {
+			if err := t.checkOneHot(c); err != nil {
+				return nil, err
+			}
+		}
 		return c, t.sayKinds(c)
 	}
 	kept, err := t.dropUseless(c)

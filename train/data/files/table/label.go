@@ -225,8 +225,8 @@ func (t *table) checkOneHot(c *choice) error {
 	for _, i := range c.labels {
 		col := &t.survey.columns[i]
 		if !col.isBinary() || overlap(union, col.bits) {
-			e := t.fail("%w: columns %v are no one-hot labels: %s is not 0 or 1, or 1 beside another", files.ErrLabel,
-				t.opt.Label, t.name(i))
+			e := t.fail("%w: columns %s are no one-hot labels: %s is not 0 or 1, or 1 beside another", files.ErrLabel,
+				t.places(c.labels), t.name(i))
 			e.Hint = "give --label one column, or columns of which exactly one is 1 in every row"
 			return e
 		}
@@ -237,11 +237,20 @@ func (t *table) checkOneHot(c *choice) error {
 		}
 	}
 	if ones != t.survey.rows {
-		e := t.fail("%w: in %d rows none of the columns %v is 1", files.ErrLabel, t.survey.rows-ones, t.opt.Label)
+		e := t.fail("%w: in %d rows none of the columns %s is 1", files.ErrLabel, t.survey.rows-ones, t.places(c.labels))
 		e.Hint = "give --label one column, or columns of which exactly one is 1 in every row"
 		return e
 	}
 	return nil
+}
+
+// places lists columns by number.
+func (t *table) places(columns []int) string {
+	var out []string
+	for _, i := range columns {
+		out = append(out, strconv.Itoa(i+1))
+	}
+	return strings.Join(out, ",")
 }
 
 // Causes that want a hint of their own.

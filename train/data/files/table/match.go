@@ -59,7 +59,7 @@ func (t *table) follow(c *choice, train *choice) error {
 			return e
 		}
 		c.labels, c.columns, c.dropped = train.labels, train.columns, train.dropped
-		return nil
+		return t.followPlaces(c, train)
 	}
 	for _, part := range []struct {
 		from []int
@@ -85,6 +85,27 @@ func (t *table) follow(c *choice, train *choice) error {
 	if extra != nil {
 		t.account.Warn("column-extra", "", "columns that the training table lacks are left out: %s", files.Joined(extra))
 	}
+	return nil
+}
+
+// followPlaces says that columns are matched by their places, where only one of
+// the tables names them; it refuses a name that tells another column of labels.
+func (t *table) followPlaces(c *choice, train *choice) error {
+	if c.names == nil && train.names == nil {
+		return nil
+	}
+	which := "the test table has no header"
+	if train.names == nil {
+		which = "the training table has no header"
+		called := func(i int) bool { return isLabelName(c.names[i]) }
+		if i := slices.IndexFunc(c.names, isLabelName); i >= 0 && !slices.ContainsFunc(c.labels, called) {
+			e := t.fail("%w: %s: its labels are in column %d, but here column %d is called %s", files.ErrFormat, which,
+				c.labels[0]+1, i+1, files.Quoted(c.names[i]))
+			e.Hint = "give both tables the same columns and names"
+			return e
+		}
+	}
+	t.account.Assume("column-order", "--header", "%s, so that columns are matched by their places", which)
 	return nil
 }
 
