@@ -2,7 +2,6 @@ package table
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -12,8 +11,10 @@ import (
 // dialect is how a text file writes a table.
 type dialect struct {
 	separator byte // ' ' for any run of blanks
-	comment   rune // that begins lines to leave out; 0 for none
+	comment   rune // that begins the comments at the top; 0 for none
 	skip      int  // lines before the table
+	inside    int  // comments inside the table, in the last reading
+	first     int  // line of the first of them
 	header    []string
 	fields    int // of most rows
 	notes     []files.Note
@@ -67,38 +68,15 @@ func understand(head string, whole bool, asked byte) *dialect {
 		asked, d.skip = rest[0], 1
 		d.note("separator-line", "--separator", "the first line names the separator")
 	}
-	comments := d.comments(lines)
-	sample := d.sample(lines)
-	d.choose(sample, asked)
+	top := d.comments(lines)
+	d.choose(d.sample(lines), asked)
+	d.commentHeader(lines, top)
 	d.metadata(lines)
-	if comments != "" {
-		d.commentHeader(comments)
-	}
 	return d
 }
 
 func (d *dialect) note(code, flag, format string, args ...any) {
 	d.notes = append(d.notes, files.Note{Level: files.Assumed, Code: code, Flag: flag, Text: fmt.Sprintf(format, args...)})
-}
-
-// comments finds the mark of comment lines at the top, and returns the last of
-// them, which may name the columns.
-func (d *dialect) comments(lines []string) (last string) {
-	marked := 0
-	for i, line := range lines {
-		text := strings.TrimSpace(line)
-		if i >= d.skip && text != "" {
-			if !strings.HasPrefix(text, "#") && !strings.HasPrefix(text, "%") {
-				break
-			}
-			d.comment, last = rune(text[0]), text
-			marked++
-		}
-	}
-	if marked == len(lines) {
-		d.comment, last = 0, "" // not comments after all
-	}
-	return last
 }
 
 // sample is the lines that show the fields.
@@ -112,10 +90,6 @@ func (d *dialect) sample(lines []string) (out []string) {
 		}
 	}
 	return out
-}
-
-func (d *dialect) isComment(line string) bool {
-	return d.comment != 0 && strings.HasPrefix(strings.TrimLeft(line, " \t"), string(d.comment))
 }
 
 // choose takes the separator that gives most lines the same number of fields, and
@@ -266,23 +240,4 @@ func (d *dialect) metadata(lines []string) {
 			strings.Join(first[:min(len(first), 3)], ", "))
 		d.skip = skip
 	}
-}
-
-// commentHeader takes the last comment line for the names of the columns when it
-// has as many fields.
-func (d *dialect) commentHeader(line string) {
-	text := strings.TrimLeft(line, "#% \t")
-	row := split(text, d.separator)
-	if d.separator == ' ' {
-		row = strings.Fields(text)
-	}
-	if len(row) != d.fields || slices.ContainsFunc(row,
-		func(s string) bool { return unquote(s) == "" || isNumber(unquote(s)) }) {
-		d.note("comments", "", "lines that begin with %c are comments", d.comment)
-		return
-	}
-	for _, s := range row {
-		d.header = append(d.header, unquote(s))
-	}
-	d.note("header", "--header", "the names of the columns are those of the comment before the rows")
 }

@@ -117,14 +117,14 @@ func (d *dialect) open(text *bufio.Reader) (source, error) {
 		}
 	}
 	g := &guard{r: text, left: maxRecord}
+	if d.inside = 0; d.comment != 0 {
+		g.r = &uncommented{b: text, d: d, line: d.skip}
+	}
 	if d.separator == ' ' {
-		return &blankRows{d: d, g: g, b: bufio.NewReader(g), line: d.skip}, nil
+		return &blankRows{g: g, b: bufio.NewReader(g), line: d.skip}, nil
 	}
 	r := csv.NewReader(g)
 	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace, r.ReuseRecord = rune(d.separator), -1, d.separator != '\t', true
-	if d.comment != rune(d.separator) {
-		r.Comment = d.comment
-	}
 	return &csvRows{r: r, g: g, skipped: d.skip}, nil
 }
 
@@ -154,7 +154,6 @@ func (c *csvRows) next() ([]string, int, error) {
 
 // blankRows are rows separated by runs of blanks.
 type blankRows struct {
-	d    *dialect
 	g    *guard
 	b    *bufio.Reader
 	line int
@@ -169,7 +168,7 @@ func (b *blankRows) next() ([]string, int, error) {
 		}
 		b.line++
 		text := strings.TrimSpace(line)
-		if text != "" && !b.d.isComment(text) {
+		if text != "" {
 			row := split(text, ' ')
 			for i := range row {
 				row[i] = unquote(row[i])

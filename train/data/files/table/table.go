@@ -125,6 +125,10 @@ func (t *table) say() {
 		for _, n := range d.notes {
 			t.account.Add(n)
 		}
+		if d.inside > 0 {
+			t.account.Assume("comments", "", "%d lines inside the table begin with %c, have other fields than rows, and are "+
+				"left out as comments: the first is line %d", d.inside, d.comment, d.first)
+		}
 		if d.separator != ',' && d.fields > 1 {
 			t.account.Assume("separator", "--separator", "fields are separated by %s", nameOfSeparator(d.separator))
 		}
