@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"hash/maphash"
 	"math"
 	"math/bits"
 	"strings"
@@ -96,6 +97,8 @@ type survey struct {
 	footer  string
 	lines   []int
 	format  format
+	keys    map[uint64]struct{} // of the first column, where it may name the rows
+	repeats bool                // the first column does
 }
 
 // newSurvey prepares the reading of rows of so many fields.
@@ -127,10 +130,17 @@ func isBlank(row []string) bool {
 	return true
 }
 
+var seed = maphash.MakeSeed()
+
 // add takes one row.
 func (s *survey) add(row []string, line int) {
 	for i := range s.columns {
 		s.columns[i].add(strings.TrimSpace(row[i]), s.rows, line, i, s)
+	}
+	if s.keys != nil && !s.repeats {
+		key := maphash.String(seed, strings.TrimSpace(row[0]))
+		_, s.repeats = s.keys[key]
+		s.keys[key] = struct{}{}
 	}
 	s.rows++
 	s.lines = append(s.lines, line)

@@ -218,6 +218,9 @@ func (t *table) surveyOnce(f format) (err error) {
 			return err
 		}
 		t.survey = newSurvey(fieldsOf(t.head, first, row), t.head.names, f)
+		if t.head.rowName {
+			t.survey.keys = map[uint64]struct{}{}
+		}
 		if !t.head.headed {
 			if err := t.note(first, line); err != nil {
 				return err
@@ -228,7 +231,14 @@ func (t *table) surveyOnce(f format) (err error) {
 		return &files.Error{Line: line, Err: fmt.Errorf("%w: %d names over %d fields", files.ErrFormat, len(t.head.names),
 			n), Hint: "name every column once"}
 	}
-	return t.noteAll(rows, row, at)
+	if err := t.noteAll(rows, row, at); err != nil {
+		return err
+	}
+	if t.survey.repeats {
+		return &files.Error{Line: line, Err: fmt.Errorf("%w: %d names over %d fields, and the first of these are no names "+
+			"of rows, as they repeat", files.ErrFormat, len(t.head.names)-1, len(t.head.names)), Hint: "name every column once"}
+	}
+	return nil
 }
 
 // firstRow is a copy of the first row that has anything in it.
