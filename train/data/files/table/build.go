@@ -149,7 +149,7 @@ func (b *builder) add(row []string, line int) error {
 // badValue is the error of a field that has no value.
 func (b *builder) badValue(err error, text string, i, line int) error {
 	e := &files.Error{Line: line, Column: i + 1, Err: fmt.Errorf("%w (%s)", err, b.name(i)),
-		Hint: fmt.Sprintf("remove the row or write a number, or leave the column out with --drop %d", i+1)}
+		Hint: fmt.Sprintf("remove the row or write a number, or leave the column out with --drop %s", b.flagValue(i))}
 	text = strings.TrimSpace(text)
 	switch {
 	case missing(text) || notFinite(text):
@@ -158,7 +158,7 @@ func (b *builder) badValue(err error, text string, i, line int) error {
 	case errors.Is(err, errNoTruth):
 		e.Hint = "write true or false, or 0 or 1"
 	case errors.Is(err, strconv.ErrRange):
-		e.Hint = fmt.Sprintf("remove the row or scale the column, or leave it out with --drop %d", i+1)
+		e.Hint = fmt.Sprintf("remove the row or scale the column, or leave it out with --drop %s", b.flagValue(i))
 	case decimalComma(text):
 		e.Hint = "write numbers with a decimal point and nothing between thousands, or say which mark is decimal with " +
 			"--decimal"
@@ -321,7 +321,7 @@ func (b *builder) leaks() error {
 			if told(p, k, width) {
 				e := b.fail("%w: within every class column %d (%s) has one value: it tells the label", files.ErrValue, i+1,
 					b.name(i))
-				e.Hint = fmt.Sprintf("leave it out with --drop %d, or keep it with --keep %d", i+1, i+1)
+				e.Hint = fmt.Sprintf("leave it out with --drop %s, or keep it with --keep %s", b.flagValue(i), b.flagValue(i))
 				return e
 			}
 		}

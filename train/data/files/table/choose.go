@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
@@ -132,10 +133,10 @@ func (t *table) dropUseless(c *choice) (kept []int, err error) {
 		case col.kind() == empty:
 			t.account.Warn("column-empty", "", "column %d (%s) has no values, and is left out", i+1, col.name)
 		case i == 0 && t.head.rowName:
-			t.account.Assume("row-names", "--keep 1",
+			t.account.Assume("row-names", "--keep "+t.flagValue(i),
 				"column 1 has no name in the header, as names of rows in tables of R: it is left out")
 		case t.head.names != nil && !named && i == 0 && len(t.survey.columns) > 1, unnamed && named:
-			t.account.Assume("index-column", "--keep "+strconv.Itoa(i+1),
+			t.account.Assume("index-column", "--keep "+t.flagValue(i),
 				"column %d (%s) is an index without a name, and left out", i+1, nameIn(t.head.names, i))
 		default:
 			continue
@@ -160,7 +161,7 @@ func (t *table) dropIDs(c *choice, kept []int) {
 		}
 		if why := t.isID(i); why != "" && len(out) < left-1 {
 			out = append(out, i)
-			t.account.Assume("id-column", "--keep "+strconv.Itoa(i+1), "column %d (%s) is left out: %s", i+1, t.name(i), why)
+			t.account.Assume("id-column", "--keep "+t.flagValue(i), "column %d (%s) is left out: %s", i+1, t.name(i), why)
 		}
 	}
 	c.dropped = append(c.dropped, out...)
@@ -190,7 +191,23 @@ func (t *table) isID(i int) string {
 	return ""
 }
 
-// find resolves a column by name, number from 1, or "last".
+// flagValue is what stands for a column after a flag: its number; its name where
+// the number is the name of another one; else the number as "column 1".
+func (t *table) flagValue(i int) string {
+	number, name := strconv.Itoa(i+1), t.name(i)
+	for _, s := range []string{number, name} {
+		plain := !strings.ContainsFunc(s, func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.-", r)
+		})
+		if at, err := t.find(s, ""); err == nil && at == i && plain {
+			return s
+		}
+	}
+	return `"column ` + number + `"`
+}
+
+// find resolves a column by name, number from 1, "column" and that number, or
+// "last".
 func (t *table) find(asked, flag string) (int, error) {
 	names, count := t.head.names, len(t.survey.columns)
 	if i := slices.Index(names, asked); i >= 0 {
@@ -205,7 +222,7 @@ func (t *table) find(asked, flag string) (int, error) {
 	if asked == "last" {
 		return count - 1, nil
 	}
-	i, err := strconv.Atoi(strings.TrimSpace(asked))
+	i, err := strconv.Atoi(strings.TrimPrefix(strings.TrimSpace(asked), "column "))
 	if err != nil || i < 1 || i > count {
 		e := t.fail("%w: there is no column %s", files.ErrFormat, files.Quoted(asked))
 		e.Hint = fmt.Sprintf("give %s a number from 1 to %d", flag, count)

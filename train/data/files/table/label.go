@@ -143,7 +143,7 @@ func (t *table) judgeLabel(c *choice, guessed bool) error {
 	if group := t.exclusive(c, i); len(group) > 1 {
 		var names, numbers []string
 		for _, g := range group {
-			names, numbers = append(names, t.name(g)), append(numbers, strconv.Itoa(g+1))
+			names, numbers = append(names, t.name(g)), append(numbers, t.flagValue(g))
 		}
 		e := t.fail("%w: in every row exactly one of the columns %s is 1: together they are the label, and each of them "+
 			"tells it", files.ErrLabel, files.Joined(names))
@@ -169,7 +169,7 @@ func (t *table) betterLabel(c *choice) string {
 	for i := range t.survey.columns {
 		col := &t.survey.columns[i]
 		if d := col.distinct(); !slices.Contains(c.dropped, i) && col.short && d > 1 && d <= 20 && d*4 <= t.survey.rows {
-			return fmt.Sprintf(": column %d has %d whole numbers", i+1, d)
+			return fmt.Sprintf(": --label %s has %d whole numbers", t.flagValue(i), d)
 		}
 	}
 	return ""

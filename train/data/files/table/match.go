@@ -3,7 +3,6 @@ package table
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -137,7 +136,7 @@ func (t *table) match(c *choice) error {
 				missing = append(missing, f.Name)
 				continue
 			}
-			t.account.Assume("column-name", "--drop "+strconv.Itoa(near[0]+1), "column %d (%s) is taken for %s of the task",
+			t.account.Assume("column-name", "--drop "+t.flagValue(near[0]), "column %d (%s) is taken for %s of the task",
 				near[0]+1, c.names[near[0]], f.Name)
 			i = slices.Index(left, near[0])
 		}
