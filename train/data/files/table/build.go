@@ -133,7 +133,11 @@ func (b *builder) add(row []string, line int) error {
 		at += f.Width()
 	}
 	if err := b.addLabel(row); err != nil {
-		return &files.Error{Line: line, Column: b.choice.labels[0] + 1, Err: err, Hint: labelHint(err)}
+		e := &files.Error{Line: line, Column: b.choice.labels[0] + 1, Err: err, Hint: labelHint(err)}
+		if errors.Is(err, errNA) {
+			e.Code = "label-na"
+		}
+		return e
 	}
 	for _, v := range b.row {
 		if b.narrow {
@@ -250,9 +254,11 @@ func (b *builder) addLabel(row []string) error {
 		return errNoLabel
 	}
 	text := strings.TrimSpace(row[b.choice.labels[0]])
-	if text == "" || slices.Contains([]string{"?", "na", "n/a", "nan", "null"},
-		strings.ToLower(text)) && !b.account.Accepts("label-na") { // none and - can be classes
-		return fmt.Errorf("%w (%s)", errNoLabel, files.Quoted(text))
+	switch {
+	case text == "":
+		return errNoLabel
+	case noLabel(text) && !b.account.Accepts("label-na"):
+		return fmt.Errorf("%w (%s)%w", errNoLabel, files.Quoted(text), silent{errNA})
 	}
 	if !utf8.ValidString(text) {
 		return fmt.Errorf("%w: %s", errEncoding, files.Quoted(text))

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
@@ -240,6 +241,9 @@ func (t *table) encode(c *choice) error {
 	described := t.head.names != nil
 	for _, i := range c.columns {
 		col := &t.survey.columns[i]
+		if err := t.checkWords(i); err != nil {
+			return err
+		}
 		f := files.Feature{Name: col.name}
 		if f.Name == "" {
 			f.Name = fmt.Sprintf("column %d", i+1)
@@ -274,6 +278,22 @@ func (t *table) encode(c *choice) error {
 		c.features = nil
 		for range c.columns {
 			c.features = append(c.features, files.Feature{})
+		}
+	}
+	return nil
+}
+
+// checkWords refuses words that are not in UTF-8, where a task would hold them.
+func (t *table) checkWords(i int) error {
+	col := &t.survey.columns[i]
+	if col.kind() != wordsKind || !t.opt.Encode {
+		return nil
+	}
+	for _, word := range levelsOf(col) {
+		if !utf8.ValidString(word) {
+			e := t.fail("%w: column %d (%s) holds %s, which is not in UTF-8", files.ErrFormat, i+1, t.name(i), files.Quoted(word))
+			e.Line, e.Place, e.Hint = 0, files.Whole, saveUTF8
+			return e
 		}
 	}
 	return nil

@@ -253,19 +253,31 @@ func (t *table) places(columns []int) string {
 	return strings.Join(out, ",")
 }
 
+// noLabel reports whether a word stands for a missing label; none and - can be
+// classes.
+func noLabel(text string) bool {
+	return slices.Contains([]string{"?", "na", "n/a", "nan", "null", "#n/a", "<na>", "nat"}, strings.ToLower(text))
+}
+
 // Causes that want a hint of their own.
 var (
+	errNA       = errors.New("a word such as NA")
 	errNoLabel  = fmt.Errorf("%w: it is missing", files.ErrLabel)
 	errEncoding = fmt.Errorf("%w: not in UTF-8", files.ErrLabel)
 )
 
+// saveUTF8 is the hint for text of another encoding.
+const saveUTF8 = "save the table as UTF-8"
+
 // labelHint says what to do about a label.
 func labelHint(err error) string {
 	switch {
+	case errors.Is(err, errNoLabel) && !errors.Is(err, errNA):
+		return "remove the row or write its label"
 	case errors.Is(err, errNoLabel):
 		return "remove the row or write its label; --accept label-na takes a word such as NA for the name of a class"
 	case errors.Is(err, errEncoding):
-		return "save the table as UTF-8"
+		return saveUTF8
 	}
 	return "name the column of the labels with --label, by its name or number"
 }

@@ -44,12 +44,28 @@ func decodeText(r io.Reader) (text *bufio.Reader, encoding string, err error) {
 	}
 	var in io.Reader = b
 	if wide != nil {
-		in = transform.NewReader(b, unicode.UTF16(*wide, unicode.UseBOM).NewDecoder())
+		pairs := &pairsOfBytes{r: b}
+		in = transform.NewReader(pairs, unicode.UTF16(*wide, unicode.UseBOM).NewDecoder())
 		if !bytes.HasPrefix(head, []byte("\xff\xfe")) && !bytes.HasPrefix(head, []byte("\xfe\xff")) {
-			in = transform.NewReader(b, unicode.UTF16(*wide, unicode.IgnoreBOM).NewDecoder())
+			in = transform.NewReader(pairs, unicode.UTF16(*wide, unicode.IgnoreBOM).NewDecoder())
 		}
 	}
 	return bufio.NewReaderSize(&newlines{r: in}, 1<<16), encoding, nil
+}
+
+// pairsOfBytes refuses text of UTF-16 that ends within a character.
+type pairsOfBytes struct {
+	r io.Reader
+	n int64
+}
+
+func (p *pairsOfBytes) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	p.n += int64(n)
+	if errors.Is(err, io.EOF) && p.n%2 == 1 {
+		err = files.At(p.n-1, fmt.Errorf("%w: half a character of UTF-16", files.ErrTruncated))
+	}
+	return n, err
 }
 
 // newlines turns "\r\n" and a lone "\r" into "\n", and refuses zero bytes.

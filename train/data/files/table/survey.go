@@ -1,7 +1,6 @@
 package table
 
 import (
-	"fmt"
 	"hash/maphash"
 	"math"
 	"math/bits"
@@ -22,7 +21,6 @@ type column struct {
 	name                        string
 	numbers, bools, dates, text int // fields of each kind
 	missing, infinite, blank    int
-	bad                         *files.Error // the first field that is no finite number
 	min, max                    float64
 	whole                       bool // every number is whole
 	short, floats               bool // every field is a whole number in its shortest form, or in the form of a float
@@ -135,7 +133,7 @@ var seed = maphash.MakeSeed()
 // add takes one row.
 func (s *survey) add(row []string, line int) {
 	for i := range s.columns {
-		s.columns[i].add(strings.TrimSpace(row[i]), s.rows, line, i, s)
+		s.columns[i].add(strings.TrimSpace(row[i]), s.rows, s)
 	}
 	if s.keys != nil && !s.repeats {
 		key := maphash.String(seed, strings.TrimSpace(row[0]))
@@ -147,7 +145,7 @@ func (s *survey) add(row []string, line int) {
 }
 
 // add takes the field of one row.
-func (c *column) add(text string, row, line, place int, s *survey) {
+func (c *column) add(text string, row int, s *survey) {
 	if c.counts != nil {
 		if c.counts[text]++; len(c.counts) > maxDistinct {
 			c.counts = nil
@@ -168,7 +166,7 @@ func (c *column) add(text string, row, line, place int, s *survey) {
 	}
 	v, err := s.format.parse(text)
 	if err != nil {
-		c.other(text, line, place)
+		c.other(text)
 		return
 	}
 	c.numbers++
@@ -196,9 +194,7 @@ func (c *column) setBit(text string, row int) bool {
 }
 
 // other counts a field that is no number.
-func (c *column) other(text string, line, place int) {
-	cause := fmt.Errorf("%w: %s is no finite number", files.ErrValue, files.Quoted(text))
-	hint := fmt.Sprintf("remove the row or write a number, or leave the column out with --drop %d", place+1)
+func (c *column) other(text string) {
 	_, pair, isBool := boolean(text)
 	_, isDate := date(text)
 	switch {
@@ -206,7 +202,6 @@ func (c *column) other(text string, line, place int) {
 		if c.missing++; text == "" {
 			c.blank++
 		}
-		cause = fmt.Errorf("%w: it is missing", files.ErrValue)
 	case notFinite(text):
 		c.infinite++
 	case isBool:
@@ -214,14 +209,9 @@ func (c *column) other(text string, line, place int) {
 		c.pairs |= pair
 	case isDate:
 		c.dates++
-	case isNumber(text) && !decimalComma(text):
+	case isNumber(text) && !decimalComma(text): // too large
 		c.infinite++
-		cause = fmt.Errorf("%w: %s is too large, the most is %s", files.ErrValue, files.Quoted(text), mostValue)
-		hint = fmt.Sprintf("remove the row or scale the column, or leave it out with --drop %d", place+1)
 	default:
 		c.text++
-	}
-	if c.bad == nil {
-		c.bad = &files.Error{Line: line, Column: place + 1, Err: cause, Hint: hint}
 	}
 }

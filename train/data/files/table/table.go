@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
@@ -227,6 +228,10 @@ func (t *table) surveyOnce(f format) (err error) {
 			}
 		}
 	}
+	if i := slices.IndexFunc(t.head.names, func(s string) bool { return !utf8.ValidString(s) }); i >= 0 {
+		return &files.Error{Line: line, Column: i + 1, Err: fmt.Errorf("%w: the name %s is not in UTF-8", files.ErrFormat,
+			files.Quoted(t.head.names[i])), Hint: saveUTF8}
+	}
 	if n := len(t.survey.columns); t.head.names != nil && len(t.head.names) != n {
 		return &files.Error{Line: line, Err: fmt.Errorf("%w: %d names over %d fields", files.ErrFormat, len(t.head.names),
 			n), Hint: "name every column once"}
@@ -268,7 +273,7 @@ func fieldsOf(h *head, first, second []string) int {
 // when rows have more.
 func (t *table) noteAll(rows source, row []string, line int) (err error) {
 	for row != nil {
-		if len(row) == 1 && len(t.survey.columns) > 1 {
+		if len(row) == 1 && len(t.survey.columns) > 1 && !isBlank(row) {
 			text := row[0]
 			next, at, err := rows.next()
 			if err != nil {
