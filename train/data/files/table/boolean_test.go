@@ -61,3 +61,10 @@ func TestDatesAreSaidUnderATask(t *testing.T) {
 		t.Errorf("%+v, %v", a.Notes, err)
 	}
 }
+
+func TestTruthAmongZerosAndOnesIsSaid(t *testing.T) {
+	p, a, err := noted(t, "a,b,label\n1,0,x\n0,true,z\n1,1,x\n", Options{})
+	if err != nil || !slices.Equal(filestest.Values(p), []float64{1, 0, 0, 1, 1, 1}) || !hasNote(a, "boolean", "") {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

@@ -94,7 +94,7 @@ func (t *table) sayKinds(c *choice) error {
 			e := t.fail("%w: column %d (%s) has several pairs of words for true and false", files.ErrValue, i+1, t.name(i))
 			e.Hint = "write true and false, or 0 and 1"
 			return e
-		case kind == files.Boolean || kind == files.Number && col.kind() == boolKind:
+		case kind == files.Boolean || kind == files.Number && col.pairs != 0:
 			t.account.See("boolean", "column %d (%s): false is 0, true is 1", i+1, t.name(i))
 		case kind == files.Date:
 			t.account.See("date", "column %d (%s): dates are seconds since 1970, in UTC where they have no zone", i+1, t.name(i))
