@@ -62,12 +62,20 @@ func (r Reading) find(path string, task *Task, want Shape) (*contents, error) {
 
 // path reads a file or a folder.
 func (f *finder) path(p string) (*contents, error) {
+	if p == "" {
+		return nil, &files.Error{Path: `""`, Place: files.Whole, Err: fmt.Errorf("%w: an empty path", files.ErrFormat),
+			Hint: "name a file or a folder; . is the current folder"}
+	}
 	info, err := os.Stat(p)
 	if err != nil {
 		return nil, err
 	}
 	if info.IsDir() {
 		return f.folder(files.Dir(p), ".", 0)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &files.Error{Path: p, Place: files.Whole, Err: fmt.Errorf("%w: neither a file nor a folder",
+			files.ErrFormat), Hint: "write what it gives to a file first"}
 	}
 	tree, name := files.Dir(filepath.Dir(p)), filepath.Base(p)
 	kind, err := tree.Sniff(name)
@@ -151,6 +159,10 @@ func (f *finder) records(tree *files.Tree, name string) (*contents, error) {
 
 // archive reads what lies in a zip or tar archive.
 func (f *finder) archive(tree *files.Tree, name string, kind files.Kind) (*contents, error) {
+	if tree.IsArchive() {
+		return nil, &files.Error{Path: tree.At(name), Place: files.Whole, Err: fmt.Errorf("%w: a %s inside an archive",
+			files.ErrFormat, kind), Hint: "unpack the outer archive first"}
+	}
 	inner, err := files.OpenArchive(tree.At(name), kind)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,8 @@ import (
 // Limits of a folder of pictures.
 const (
 	maxPictures = 1 << 21
-	maxDepth    = 32 // of folders below a class
+	maxDepth    = 32      // of folders below a class
+	maxFolders  = 1 << 17 // links may lead to one folder in many ways
 )
 
 // picture is one file of a folder of pictures.
@@ -57,6 +58,7 @@ type scan struct {
 	tree    *files.Tree
 	account *files.Account
 	found   []picture
+	folders int // below the classes, looked into
 	below   int // pictures in folders below that of their class
 	refused int // pictures of formats that are not read
 	ignored []string
@@ -282,6 +284,11 @@ func (s *scan) class(dir, class, part string, depth int) error {
 	folders, loose, err := s.tree.List(dir, s.account)
 	if err != nil {
 		return err
+	}
+	if s.folders++; s.folders > maxFolders {
+		return &files.Error{Path: s.tree.At(dir), Place: files.Whole,
+			Err:  fmt.Errorf("%w: more than %d folders", files.ErrTooLarge, maxFolders),
+			Hint: "look for links that lead to one folder in many ways"}
 	}
 	for _, name := range loose {
 		if err := s.file(name, class, part, depth); err != nil {

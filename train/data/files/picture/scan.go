@@ -146,17 +146,31 @@ func (s *settings) readAll(all []picture, mine func(*picture) bool, a *files.Acc
 // HasPictures reports whether a folder has folders with pictures in them; with
 // below, at any depth, else directly in them or in those of parts.
 func HasPictures(tree *files.Tree, dir string, below bool) bool {
-	return hasPictures(tree, dir, 0, below)
+	l := &look{tree: tree, below: below, seen: map[string]bool{}}
+	return l.at(dir, 0)
 }
 
-func hasPictures(tree *files.Tree, dir string, depth int, below bool) bool {
-	folders, loose, err := tree.List(dir, nil)
-	if err != nil || depth > maxDepth {
+// look looks for pictures, once in every folder.
+type look struct {
+	tree  *files.Tree
+	below bool
+	seen  map[string]bool
+}
+
+func (l *look) at(dir string, depth int) bool {
+	part := files.IsPartName(path.Base(dir))
+	key := fmt.Sprint(part, depth == 0, l.tree.Real(dir))
+	if l.seen[key] || depth > maxDepth {
+		return false
+	}
+	l.seen[key] = true
+	folders, loose, err := l.tree.List(dir, nil)
+	if err != nil {
 		return false
 	}
 	if depth > 0 {
 		for _, f := range loose {
-			if kind, err := tree.Sniff(f); err == nil && kind.IsPicture() {
+			if kind, err := l.tree.Sniff(f); err == nil && kind.IsPicture() {
 				return true
 			}
 			if _, ext := files.Stem(f); slices.Contains(pictureEndings, ext) {
@@ -164,10 +178,10 @@ func hasPictures(tree *files.Tree, dir string, depth int, below bool) bool {
 			}
 		}
 	}
-	if depth > 0 && !below && !files.IsPartName(path.Base(dir)) {
+	if depth > 0 && !l.below && !part {
 		return false
 	}
-	return slices.ContainsFunc(folders, func(f string) bool { return hasPictures(tree, f, depth+1, below) })
+	return slices.ContainsFunc(folders, func(f string) bool { return l.at(f, depth+1) })
 }
 
 // Encoded reads pictures that lie encoded in memory, as tables of them do: their
