@@ -36,7 +36,7 @@ type Reading struct {
 	// Parts says what named parts are used for: train, test or ignore.
 	Parts map[string]string `json:"parts,omitempty"`
 	// FirstLabel is the number of the first class where labels are numbers and the
-	// task names its classes: "0" or "1"; empty where labels tell.
+	// task, or the file, names its classes: "0" or "1"; empty where labels tell.
 	FirstLabel string `json:"first_label,omitempty"`
 	// Accept holds codes of refusals that the owner overrules.
 	Accept []string `json:"accept,omitempty"`
@@ -91,7 +91,8 @@ func (r Reading) tableOptions(task *Task) table.Options {
 }
 
 func (r Reading) arrayOptions(want Shape) array.Options {
-	return array.Options{Layout: r.Layout, Want: [3]int{want.C, want.H, want.W}, Parts: r.Parts}
+	return array.Options{Layout: r.Layout, Want: [3]int{want.C, want.H, want.W}, Parts: r.Parts,
+		FirstLabel: r.FirstLabel}
 }
 
 // pictureOptions bring pictures to the shape of a task where that is asked for; a

@@ -43,6 +43,8 @@ type Account struct {
 
 	// Parted says that parts were looked for.
 	Parted bool
+	// Based says that labels were counted from the first one that was asked for.
+	Based bool
 
 	seen map[string]bool // what was counted as skipped already
 }

@@ -73,26 +73,47 @@ func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, e
 	if err != nil {
 		return nil, nil, files.Named(s.path, err)
 	}
+	var read []*files.Part
+	var into []**files.Part
 	for _, g := range groups {
 		use := uses[g.part]
-		if g.part == "" {
+		if g.part == "" && use == "" {
 			use = files.Train
 		}
 		if use == files.Ignore {
 			continue
 		}
-		p, err := s.part(g, names, &opt, a)
+		p, err := s.part(g, &opt, a)
 		if err != nil {
 			return nil, nil, err
 		}
-		into := map[files.Use]**files.Part{files.Train: &train, files.Test: &test}[use]
-		if *into == nil {
-			*into = p
-		} else if err := (*into).Append(p); err != nil {
+		read = append(read, p)
+		into = append(into, map[files.Use]**files.Part{files.Train: &train, files.Test: &test}[use])
+	}
+	if err := s.nameClasses(read, names, opt.FirstLabel, a); err != nil {
+		return nil, nil, err
+	}
+	for i, p := range read {
+		if *into[i] == nil {
+			*into[i] = p
+		} else if err := (*into[i]).Append(p); err != nil {
 			return nil, nil, files.Named(s.path, err)
 		}
 	}
 	return train, test, nil
+}
+
+// nameClasses gives the labels of all parts the names in an array of the store, if
+// there is one.
+func (s *store) nameClasses(parts []*files.Part, names, first string, a *files.Account) error {
+	if names == "" {
+		return nil
+	}
+	listed, err := s.get(names)
+	if err != nil || listed.text == nil { // numbers name nothing
+		return err
+	}
+	return files.Named(s.path, naming(parts, listed.text, first, a))
 }
 
 // prefer keeps the name that says most where several stand for one thing: fine
@@ -160,7 +181,7 @@ func (s *store) whole(groups []*group, opt Options, a *files.Account) ([]*group,
 }
 
 // part reads samples and their labels.
-func (s *store) part(g *group, names string, opt *Options, a *files.Account) (*files.Part, error) {
+func (s *store) part(g *group, opt *Options, a *files.Account) (*files.Part, error) {
 	x, y := g.samples[0], g.labels[0]
 	labels, err := s.get(y)
 	if err != nil {
@@ -185,18 +206,6 @@ func (s *store) part(g *group, names string, opt *Options, a *files.Account) (*f
 	a.See("arrays", "samples %v and labels %v are arrays %s and %s", v.dims, labels.dims, path.Base(x), path.Base(y))
 	p.Where = func(i int) files.Error {
 		return files.Error{Path: s.path, Place: fmt.Sprintf("sample %d of array %s", i, path.Base(x))}
-	}
-	if names != "" {
-		listed, err := s.get(names)
-		if err != nil {
-			return nil, err
-		}
-		if listed.text == nil {
-			return p, nil // numbers name nothing
-		}
-		if err := naming(p, listed.text, a); err != nil {
-			return nil, err
-		}
 	}
 	return p, nil
 }
