@@ -247,16 +247,18 @@ func (f *finder) folder(tree *files.Tree, dir string, depth int) (*contents, err
 	}
 	switch {
 	case array.HasIDX(loose):
-		f.skipBeside(loose, array.IsIDXName)
+		f.skipBeside(folders, loose, array.IsIDXName)
 		return f.idx(tree, loose, "")
 	case array.HasArrays(tree, dir):
+		f.skipBeside(folders, loose, array.IsNumPy)
 		return f.arrays(array.Folder(tree, dir, f.arrayOptions(f.want), f.account))
 	}
 	if c, err := f.cifar(tree, loose); c != nil || err != nil {
-		f.skipBeside(loose, array.IsCIFARName)
+		f.skipBeside(folders, loose, array.IsCIFARName)
 		return c, err
 	}
 	if len(folders) == 1 && depth < maxWrapping && f.wraps(tree, folders[0], loose) {
+		f.skipBeside(nil, loose, func(string) bool { return false })
 		f.account.See("inside", "the data lie in the folder %s", folders[0])
 		return f.folder(tree, folders[0], depth+1)
 	}
@@ -264,11 +266,21 @@ func (f *finder) folder(tree *files.Tree, dir string, depth int) (*contents, err
 		train, test, err := picture.Folder(tree, dir, f.pictureOptions(f.want), f.account)
 		return &contents{kind: "folders of pictures", train: train, test: test}, err
 	}
+	if len(folders) > 0 && !slices.ContainsFunc(loose, func(name string) bool { return isLoose(tree, name) }) {
+		if c, err := f.partFolders(tree, folders); c != nil || err != nil {
+			f.skipBeside(nil, loose, func(string) bool { return false })
+			return c, err
+		}
+	}
+	f.skipBeside(folders, nil, nil)
 	return f.loose(tree, dir, loose)
 }
 
-// skipBeside counts the files beside those of a format.
-func (f *finder) skipBeside(loose []string, mine func(string) bool) {
+// skipBeside counts the folders and files beside those of a format.
+func (f *finder) skipBeside(folders, loose []string, mine func(string) bool) {
+	for _, name := range folders {
+		f.account.Skip("folders beside the data", name)
+	}
 	for _, name := range loose {
 		if !mine(name) {
 			f.account.Skip("other files beside the data", name)
@@ -334,7 +346,7 @@ func (f *finder) loose(tree *files.Tree, dir string, all []string) (*contents, e
 			return c, err
 		}
 	}
-	if c, err := f.partFiles(tree, found); c != nil || err != nil {
+	if c, err := f.partFiles(tree, found, partOfFile); c != nil || err != nil {
 		return c, err
 	}
 	if len(found) > 1 {

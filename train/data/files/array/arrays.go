@@ -46,7 +46,7 @@ func HasArrays(tree *files.Tree, dir string) bool {
 func IsArrayName(name string) bool {
 	stem, _ := files.Stem(name)
 	role, _ := roleOf(stem)
-	return isNumPy(name) && role != other
+	return IsNumPy(name) && role != other
 }
 
 const namesHint = "call samples and labels x_train and y_train (x_test, y_test), train_images and train_labels, " +
