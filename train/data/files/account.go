@@ -60,6 +60,16 @@ func (a *Account) Count(kind string) {
 	a.Read[kind]++
 }
 
+// Uncount takes back one file that was counted as read.
+func (a *Account) Uncount(kind string) {
+	if a == nil {
+		return
+	}
+	if a.Read[kind]--; a.Read[kind] <= 0 {
+		delete(a.Read, kind)
+	}
+}
+
 // Skip notes one file that was not read.
 func (a *Account) Skip(why, name string) {
 	if a == nil || a.seen[why+"\x00"+name] {

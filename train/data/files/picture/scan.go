@@ -46,18 +46,37 @@ func (s *scan) say() {
 // inside takes folders of parts inside every class, cat/train and cat/test, for
 // the parts.
 func (s *scan) inside(uses *map[string]files.Use, asked map[string]string) error {
-	var names []string
+	var names, strays []string
+	forced := false
 	for _, p := range s.found {
 		part := s.partInside(&p)
 		if part == "" {
-			return nil
+			strays = append(strays, p.name)
+			continue
 		}
 		if !slices.Contains(names, part) {
 			names = append(names, part)
 		}
+		forced = forced || hasFold(asked, part)
 	}
-	if len(s.found) == 0 {
+	if most := 2*len(strays) <= len(s.found); len(names) == 0 || !most && !forced {
 		return nil
+	}
+	if len(strays) > 0 {
+		if !forced {
+			return &files.Error{Place: files.Whole,
+				Err: fmt.Errorf("%w: most pictures lie in folders of parts inside their class (%s), and %d do not: %s",
+					files.ErrFormat, files.Joined(names), len(strays), files.Joined(strays)),
+				Hint: "move them into such a folder; --part " + names[0] + "=train leaves them out"}
+		}
+		s.found = slices.DeleteFunc(s.found, func(p picture) bool {
+			stray := s.partInside(&p) == ""
+			if stray {
+				s.account.Skip("pictures outside the folders of parts", p.name)
+				s.account.Uncount(string(p.kind))
+			}
+			return stray
+		})
 	}
 	found, err := files.Uses(names, asked, s.account)
 	if err != nil {
@@ -80,7 +99,7 @@ func (s *scan) partInside(p *picture) string {
 	folders := strings.Split(path.Dir(p.name), "/")
 	for i, f := range folders {
 		if f == p.class && i+1 < len(folders) && files.IsPartName(folders[i+1]) {
-			return folders[i+1]
+			return strings.TrimSpace(folders[i+1])
 		}
 	}
 	return ""
