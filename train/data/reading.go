@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/array"
@@ -50,6 +51,10 @@ func CheckWhite(white float64) error {
 	return nil
 }
 
+// refusals are the codes of refusals that the owner may overrule.
+var refusals = []string{"class-untrained", "empty-class", "label-na", "missing-values", "mixed-depth", "one-hot-label",
+	"other-task", "pixel-order", "unreadable-pictures"}
+
 // check refuses values that no data can be read by.
 func (r Reading) check() error {
 	fail := func(err error, hint string) error {
@@ -70,6 +75,12 @@ func (r Reading) check() error {
 	if r.FirstLabel != "" && r.FirstLabel != "0" && r.FirstLabel != "1" {
 		return fail(errors.New("the first label is "+files.Quoted(r.FirstLabel)+", want 0 or 1"),
 			"write --first-label 0, or 1")
+	}
+	for _, code := range r.Accept {
+		if !slices.Contains(refusals, code) {
+			return fail(errors.New("no refusal has the code "+files.Quoted(code)),
+				"--accept takes the code that a refusal names, one of: "+strings.Join(refusals, ", "))
+		}
 	}
 	return nil
 }

@@ -212,7 +212,8 @@ func openZip(r io.ReaderAt, size int64) (fs.FS, error) {
 	const encrypted = 1
 	seen := make(map[string]bool, len(z.File))
 	for _, f := range z.File {
-		name := inArchive(strings.ReplaceAll(f.Name, `\`, "/"))
+		f.Name = strings.ReplaceAll(f.Name, `\`, "/") // as some programs of Windows write it
+		name := inArchive(f.Name)
 		place := "file " + Quoted(f.Name)
 		switch {
 		case f.Flags&encrypted != 0:

@@ -56,6 +56,7 @@ const namesHint = "call samples and labels x_train and y_train (x_test, y_test),
 func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	groups, names, rest := grouped(s.names)
+	unnamedTrains(groups, opt)
 	groups, err = s.whole(groups, opt, a)
 	if err != nil {
 		return nil, nil, err
@@ -101,6 +102,29 @@ func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, e
 		}
 	}
 	return train, test, nil
+}
+
+// unnamedTrains calls the arrays of no part those to train on where all named parts
+// are for other uses: X and y beside X_test and y_test.
+func unnamedTrains(groups []*group, opt Options) {
+	var unnamed *group
+	for _, g := range groups {
+		use := files.PartOf(g.part)
+		for name, asked := range opt.Parts {
+			if strings.EqualFold(name, g.part) {
+				use = files.Use(asked)
+			}
+		}
+		switch {
+		case g.part == "":
+			unnamed = g
+		case use == files.Train || files.PartOf(g.part) == files.Train:
+			return
+		}
+	}
+	if len(groups) > 1 && unnamed != nil && unnamed.samples != nil && unnamed.labels != nil {
+		unnamed.part = string(files.Train)
+	}
 }
 
 // nameClasses gives the labels of all parts the names in an array of the store, if
