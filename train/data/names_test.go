@@ -59,6 +59,16 @@ func TestNamesOfLabelsThatDoNotTellTheFirstAreRefused(t *testing.T) {
 	}
 }
 
+func TestColumnsOfOneHotLabelsWithoutSamplesAreSaid(t *testing.T) {
+	arrays := map[string][]byte{"x": filestest.Array("<f8", []int{4, 3}, slices.Repeat([]float64{1, 2, 3}, 4)),
+		"y": filestest.Array("<i4", []int{4, 3}, []float64{1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1})}
+	path := filepath.Join(folder(t, map[string][]byte{"d.npz": filestest.NPZ(arrays)}), "d.npz")
+	ds, _, err := Reading{}.Derive(path, Task{Name: "d"})
+	if err != nil || len(ds.Task.Classes) != 3 || !slices.Contains(ds.Report.Warnings(), "class-empty") {
+		t.Errorf("%+v, %v", ds, err)
+	}
+}
+
 func TestAFirstLabelThatNothingCountsIsSaid(t *testing.T) {
 	ds, _, err := Reading{FirstLabel: "1"}.Derive(folder(t, map[string][]byte{"d.csv": []byte(rows)}), Task{Name: "d"})
 	if err != nil || !slices.Contains(ds.Report.Warnings(), "flag-unused") {

@@ -131,7 +131,7 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 		inside, _, err := s.tree.List(p.dir, nil)
 		return err == nil && len(inside) > 0 || hasFold(asked, p.name)
 	})
-	if !hasTrain || len(others) > 0 && !s.holdsClasses(parts) {
+	if !hasTrain || len(others) > 0 && !s.holdsClasses(parts, asked) {
 		if len(others) == 0 && len(parts) > 0 && !hasTrain {
 			return nil, nil, &files.Error{Place: files.Whole,
 				Err: fmt.Errorf("%w: %s hold no folders of classes", files.ErrFormat,
@@ -250,11 +250,16 @@ func (s *scan) partFolders(folders []string, asked map[string]string) (parts []p
 	return append(parts, longer...), others
 }
 
-// holdsClasses reports whether a part to train on has folders.
-func (s *scan) holdsClasses(parts []partDir) bool {
+// holdsClasses reports whether a part that may be to train on has folders.
+func (s *scan) holdsClasses(parts []partDir, asked map[string]string) bool {
 	return slices.ContainsFunc(parts, func(p partDir) bool {
-		inside, _, err := s.tree.List(p.dir, nil)
-		return err == nil && len(inside) > 0 && files.PartOf(files.PartWord(p.name)) != files.Test
+		use := files.PartOf(files.PartWord(p.name))
+		for name, u := range asked {
+			if strings.EqualFold(name, p.name) {
+				use = files.Use(u)
+			}
+		}
+		return use != files.Test && use != files.Ignore && s.holdsFolders(p.dir)
 	})
 }
 
