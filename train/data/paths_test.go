@@ -60,6 +60,26 @@ func TestLoopsOfLinksAreNotFollowed(t *testing.T) {
 	}
 }
 
+func TestLinksThatLeadToOneFolderInManyWaysAreFollowedOnce(t *testing.T) {
+	content := twoClasses("")
+	for i := range 25 {
+		content[fmt.Sprintf("b/d%d/about.txt", i)] = []byte("x")
+	}
+	content["b/d24/p.png"] = greyPNG(2, 99)
+	dir := folder(t, content)
+	for i := range 24 {
+		for _, name := range []string{"l1", "l2"} {
+			if err := os.Symlink(fmt.Sprintf("../d%d", i+1), filepath.Join(dir, fmt.Sprintf("b/d%d", i), name)); err != nil {
+				t.Skip(err)
+			}
+		}
+	}
+	ds, _, err := Reading{}.Derive(dir, Task{Name: "d"})
+	if err != nil || len(ds.Train.Labels()) != 9 {
+		t.Errorf("9 pictures, one of them behind 2^24 ways: %v", err)
+	}
+}
+
 func TestPathsThatAreNoFilesOrFoldersAreRefused(t *testing.T) {
 	refused(t, "", Reading{}, "empty path")
 	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))

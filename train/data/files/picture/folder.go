@@ -14,8 +14,7 @@ import (
 // Limits of a folder of pictures.
 const (
 	maxPictures = 1 << 21
-	maxDepth    = 32      // of folders below a class
-	maxFolders  = 1 << 17 // links may lead to one folder in many ways
+	maxDepth    = 32 // of folders below a class
 )
 
 // picture is one file of a folder of pictures.
@@ -58,9 +57,9 @@ type scan struct {
 	tree    *files.Tree
 	account *files.Account
 	found   []picture
-	folders int // below the classes, looked into
-	below   int // pictures in folders below that of their class
-	refused int // pictures of formats that are not read
+	seen    map[string]bool // folders of a class, each taken once
+	below   int             // pictures in folders below that of their class
+	refused int             // pictures of formats that are not read
 	ignored []string
 }
 
@@ -68,7 +67,7 @@ type scan struct {
 // inside folders for the parts; or with folders for the parts inside each class.
 // test is nil when there is no test part.
 func Folder(tree *files.Tree, dir string, opt Options, a *files.Account) (train, test *files.Part, err error) {
-	s := &scan{tree: tree, account: a}
+	s := &scan{tree: tree, account: a, seen: map[string]bool{}}
 	parts, uses, err := s.parts(dir, opt.Parts)
 	if err != nil {
 		return nil, nil, files.Named(tree.At(dir), err)
@@ -334,11 +333,12 @@ func (s *scan) class(dir, class, part string, depth int) error {
 	if err != nil {
 		return err
 	}
-	if s.folders++; s.folders > maxFolders {
-		return &files.Error{Path: s.tree.At(dir), Place: files.Whole,
-			Err:  fmt.Errorf("%w: more than %d folders", files.ErrTooLarge, maxFolders),
-			Hint: "look for links that lead to one folder in many ways"}
+	key := part + "\x00" + class + "\x00" + s.tree.Real(dir)
+	if s.seen[key] {
+		s.account.Skip("links to a folder of the same class", dir)
+		return nil
 	}
+	s.seen[key] = true
 	for _, name := range loose {
 		if err := s.file(name, class, part, depth); err != nil {
 			return err
