@@ -41,9 +41,30 @@ func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
 			return nil, err
 		}
 	}
+	if r.FirstLabel != "" && !c.account.Based {
+		c.account.Warn("flag-unused", "--first-label", "--first-label changes nothing: no labels are counted")
+	}
+	c.emptyClasses(ds)
 	c.inspect(ds, seen)
 	ds.Report = c.report(ds, white, seen)
 	return ds, nil
+}
+
+// emptyClasses warns of classes without training samples.
+func (c *contents) emptyClasses(ds *Dataset) {
+	counts := make([]int, len(ds.Task.Classes))
+	for _, y := range ds.Train.Labels() {
+		counts[y]++
+	}
+	var empty []string
+	for k, n := range counts {
+		if n == 0 {
+			empty = append(empty, ds.Task.Classes[k])
+		}
+	}
+	if empty != nil {
+		c.account.Warn("class-empty", "", "no training sample is of class %s", files.Joined(empty))
+	}
 }
 
 // checkKnown refuses well-known data under another well-known task.

@@ -154,6 +154,7 @@ func (c *contents) byNumber(p *files.Part, task *Task, to []int, first string) (
 			highest, first)
 	case first != "":
 		from, _ = strconv.Atoi(first)
+		c.account.Based = true
 	case highest < classes && (lowest == 0 || c.fromZero):
 		if c.known == nil {
 			c.account.Assume("first-label", "--first-label", "labels are numbers: 0 is %q, the first class of the task",
@@ -184,13 +185,14 @@ func (c *contents) checkParts() error {
 		return nil
 	}
 	var lacking, untested []string
-	for _, name := range c.test.Names {
-		if !slices.Contains(c.train.Names, name) {
+	trained, tested := present(c.train), present(c.test)
+	for _, name := range tested {
+		if !slices.Contains(trained, name) {
 			lacking = append(lacking, name)
 		}
 	}
-	for _, name := range c.train.Names {
-		if !slices.Contains(c.test.Names, name) {
+	for _, name := range trained {
+		if !slices.Contains(tested, name) {
 			untested = append(untested, name)
 		}
 	}
@@ -203,7 +205,21 @@ func (c *contents) checkParts() error {
 	return c.account.Refuse("class-untrained", files.Error{Path: c.path, Place: files.Whole,
 		Err: fmt.Errorf("%w: the test part has classes that the training part lacks: %s", files.ErrLabel,
 			files.Joined(lacking)),
-		Hint: "the training part has " + files.Joined(c.train.Names) + ": give both parts the same classes"})
+		Hint: "the training part has " + files.Joined(trained) + ": give both parts the same classes"})
+}
+
+// present are the names of the classes that a part has samples of.
+func present(p *files.Part) (names []string) {
+	has := make([]bool, len(p.Names))
+	for _, y := range p.Labels {
+		has[y] = true
+	}
+	for k, name := range p.Names {
+		if has[k] {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // gap names whole numbers that are missing among labels that are all whole

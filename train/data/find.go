@@ -62,12 +62,20 @@ func (r Reading) find(path string, task *Task, want Shape) (*contents, error) {
 
 // path reads a file or a folder.
 func (f *finder) path(p string) (*contents, error) {
+	if p == "" {
+		return nil, &files.Error{Path: `""`, Place: files.Whole, Err: fmt.Errorf("%w: an empty path", files.ErrFormat),
+			Hint: "name a file or a folder; . is the current folder"}
+	}
 	info, err := os.Stat(p)
 	if err != nil {
 		return nil, err
 	}
 	if info.IsDir() {
 		return f.folder(files.Dir(p), ".", 0)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &files.Error{Path: p, Place: files.Whole, Err: fmt.Errorf("%w: neither a file nor a folder",
+			files.ErrFormat), Hint: "write what it gives to a file first"}
 	}
 	tree, name := files.Dir(filepath.Dir(p)), filepath.Base(p)
 	kind, err := tree.Sniff(name)
@@ -151,6 +159,10 @@ func (f *finder) records(tree *files.Tree, name string) (*contents, error) {
 
 // archive reads what lies in a zip or tar archive.
 func (f *finder) archive(tree *files.Tree, name string, kind files.Kind) (*contents, error) {
+	if tree.IsArchive() {
+		return nil, &files.Error{Path: tree.At(name), Place: files.Whole, Err: fmt.Errorf("%w: a %s inside an archive",
+			files.ErrFormat, kind), Hint: "unpack the outer archive first"}
+	}
 	inner, err := files.OpenArchive(tree.At(name), kind)
 	if err != nil {
 		return nil, err
@@ -235,16 +247,18 @@ func (f *finder) folder(tree *files.Tree, dir string, depth int) (*contents, err
 	}
 	switch {
 	case array.HasIDX(loose):
-		f.skipBeside(loose, array.IsIDXName)
+		f.skipBeside(folders, loose, array.IsIDXName)
 		return f.idx(tree, loose, "")
 	case array.HasArrays(tree, dir):
+		f.skipBeside(folders, loose, array.IsNumPy)
 		return f.arrays(array.Folder(tree, dir, f.arrayOptions(f.want), f.account))
 	}
 	if c, err := f.cifar(tree, loose); c != nil || err != nil {
-		f.skipBeside(loose, array.IsCIFARName)
+		f.skipBeside(folders, loose, array.IsCIFARName)
 		return c, err
 	}
 	if len(folders) == 1 && depth < maxWrapping && f.wraps(tree, folders[0], loose) {
+		f.skipBeside(nil, loose, func(string) bool { return false })
 		f.account.See("inside", "the data lie in the folder %s", folders[0])
 		return f.folder(tree, folders[0], depth+1)
 	}
@@ -252,11 +266,21 @@ func (f *finder) folder(tree *files.Tree, dir string, depth int) (*contents, err
 		train, test, err := picture.Folder(tree, dir, f.pictureOptions(f.want), f.account)
 		return &contents{kind: "folders of pictures", train: train, test: test}, err
 	}
+	if len(folders) > 0 && !slices.ContainsFunc(loose, func(name string) bool { return isLoose(tree, name) }) {
+		if c, err := f.partFolders(tree, folders); c != nil || err != nil {
+			f.skipBeside(nil, loose, func(string) bool { return false })
+			return c, err
+		}
+	}
+	f.skipBeside(folders, nil, nil)
 	return f.loose(tree, dir, loose)
 }
 
-// skipBeside counts the files beside those of a format.
-func (f *finder) skipBeside(loose []string, mine func(string) bool) {
+// skipBeside counts the folders and files beside those of a format.
+func (f *finder) skipBeside(folders, loose []string, mine func(string) bool) {
+	for _, name := range folders {
+		f.account.Skip("folders beside the data", name)
+	}
 	for _, name := range loose {
 		if !mine(name) {
 			f.account.Skip("other files beside the data", name)
@@ -322,7 +346,7 @@ func (f *finder) loose(tree *files.Tree, dir string, all []string) (*contents, e
 			return c, err
 		}
 	}
-	if c, err := f.partFiles(tree, found); c != nil || err != nil {
+	if c, err := f.partFiles(tree, found, partOfFile); c != nil || err != nil {
 		return c, err
 	}
 	if len(found) > 1 {

@@ -3,8 +3,11 @@ package data
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/array"
@@ -20,11 +23,11 @@ func partOfFile(name string) string {
 
 // partFiles reads files that are parts by their names; nil when there is none to
 // train on. Several files of one part are joined in the order of their names.
-func (f *finder) partFiles(tree *files.Tree, found []string) (*contents, error) {
+func (f *finder) partFiles(tree *files.Tree, found []string, partOf func(string) string) (*contents, error) {
 	var parts []string
 	of := map[string][]string{}
 	for _, name := range found {
-		part := partOfFile(name)
+		part := partOf(name)
 		if asked := path.Base(name); f.Parts[asked] != "" {
 			part = asked
 		}
@@ -43,7 +46,7 @@ func (f *finder) partFiles(tree *files.Tree, found []string) (*contents, error) 
 		return nil, nil
 	}
 	for _, name := range found {
-		if partOfFile(name) == "" && f.Parts[path.Base(name)] == "" {
+		if partOf(name) == "" && f.Parts[path.Base(name)] == "" {
 			f.account.Warn("beside-parts", "--part "+path.Base(name)+"=train", "%s beside the files of the parts is not used",
 				path.Base(name))
 		}
@@ -52,8 +55,105 @@ func (f *finder) partFiles(tree *files.Tree, found []string) (*contents, error) 
 	if err != nil {
 		return nil, files.Named(tree.Path, err)
 	}
-	c := &contents{kind: "files of parts"}
 	slices.SortStableFunc(parts, func(a, b string) int { return useOrder(uses[a]) - useOrder(uses[b]) })
+	if err := f.joined(tree, parts, of, uses); err != nil {
+		return nil, err
+	}
+	return f.readParts(tree, parts, of, uses)
+}
+
+// joined notes files that become one part, and refuses those whose names differ by
+// more than numbers, unless they were named for it.
+func (f *finder) joined(tree *files.Tree, parts []string, of map[string][]string, uses map[string]files.Use) error {
+	names, alike := map[files.Use][]string{}, map[string][]string{}
+	for _, part := range parts {
+		for _, name := range of[part] {
+			base, key := path.Base(name), string(uses[part])+" "+string(files.PartOf(files.PartWord(part)))
+			if uses[part] == files.Ignore {
+				continue
+			}
+			names[uses[part]] = append(names[uses[part]], name)
+			if f.Parts[base] == "" {
+				alike[key] = append(alike[key], name)
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(alike)) {
+		if group := alike[key]; len(group) > 1 && !numbered(group) {
+			return &files.Error{Path: tree.Path, Place: files.Whole,
+				Err: fmt.Errorf("%w: %s could all be the same part", files.ErrFormat, files.Joined(group)),
+				Hint: "leave those out that are not meant with --part " + path.Base(group[len(group)-1]) +
+					"=ignore; files whose names differ by numbers alone are joined"}
+		}
+	}
+	for _, use := range []files.Use{files.Train, files.Test} {
+		if len(names[use]) > 1 {
+			f.account.See("parts-joined", "%d files are joined for %s: %s", len(names[use]), use, files.Joined(names[use]))
+		}
+	}
+	return nil
+}
+
+// numbered reports whether the names of files differ, and by numbers alone; (1) is
+// how programs call a second copy.
+func numbered(names []string) bool {
+	form := func(name string) (stem, plain string) {
+		stem, ext := files.Stem(name)
+		stem = path.Join(path.Dir(name), stem+ext)
+		return stem, digits.ReplaceAllString(stem, "#")
+	}
+	_, first := form(names[0])
+	seen := map[string]bool{}
+	for _, name := range names {
+		stem, plain := form(name)
+		if plain != first || seen[stem] || strings.Contains(plain, "(#)") {
+			return false
+		}
+		seen[stem] = true
+	}
+	return true
+}
+
+var digits = regexp.MustCompile("[0-9]+")
+
+// partFolders reads folders that are parts by their names and hold one file of data
+// each, train/data.csv and test/data.csv; nil where the folders are others.
+func (f *finder) partFolders(tree *files.Tree, folders []string) (*contents, error) {
+	var found, beside []string
+	for _, dir := range folders {
+		if !files.IsPartName(path.Base(dir)) {
+			beside = append(beside, dir)
+			continue
+		}
+		_, inside, err := tree.List(dir, nil)
+		if err != nil {
+			return nil, err
+		}
+		inside = slices.DeleteFunc(inside, func(name string) bool { return !isLoose(tree, name) })
+		if len(inside) != 1 {
+			return nil, nil
+		}
+		found = append(found, inside[0])
+	}
+	c, err := f.partFiles(tree, found, func(name string) string { return path.Base(path.Dir(name)) })
+	if c == nil || err != nil {
+		return nil, err
+	}
+	f.skipBeside(beside, nil, nil)
+	for _, name := range found {
+		folders, loose, err := tree.List(path.Dir(name), f.account)
+		if err != nil {
+			return nil, err
+		}
+		f.skipBeside(folders, loose, func(other string) bool { return other == name })
+	}
+	return c, nil
+}
+
+// readParts reads the files of parts, those to train on first.
+func (f *finder) readParts(tree *files.Tree, parts []string, of map[string][]string,
+	uses map[string]files.Use) (*contents, error) {
+	c := &contents{kind: "files of parts"}
 	for _, part := range parts {
 		into := map[files.Use]**files.Part{files.Train: &c.train, files.Test: &c.test}[uses[part]]
 		if into == nil {

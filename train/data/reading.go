@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/array"
@@ -36,7 +37,7 @@ type Reading struct {
 	// Parts says what named parts are used for: train, test or ignore.
 	Parts map[string]string `json:"parts,omitempty"`
 	// FirstLabel is the number of the first class where labels are numbers and the
-	// task names its classes: "0" or "1"; empty where labels tell.
+	// task, or the file, names its classes: "0" or "1"; empty where labels tell.
 	FirstLabel string `json:"first_label,omitempty"`
 	// Accept holds codes of refusals that the owner overrules.
 	Accept []string `json:"accept,omitempty"`
@@ -49,6 +50,10 @@ func CheckWhite(white float64) error {
 	}
 	return nil
 }
+
+// refusals are the codes of refusals that the owner may overrule.
+var refusals = []string{"class-untrained", "empty-class", "label-na", "missing-values", "mixed-depth", "one-hot-label",
+	"other-task", "pixel-order", "unreadable-pictures"}
 
 // check refuses values that no data can be read by.
 func (r Reading) check() error {
@@ -71,6 +76,12 @@ func (r Reading) check() error {
 		return fail(errors.New("the first label is "+files.Quoted(r.FirstLabel)+", want 0 or 1"),
 			"write --first-label 0, or 1")
 	}
+	for _, code := range r.Accept {
+		if !slices.Contains(refusals, code) {
+			return fail(errors.New("no refusal has the code "+files.Quoted(code)),
+				"--accept takes the code that a refusal names, one of: "+strings.Join(refusals, ", "))
+		}
+	}
 	return nil
 }
 
@@ -91,7 +102,8 @@ func (r Reading) tableOptions(task *Task) table.Options {
 }
 
 func (r Reading) arrayOptions(want Shape) array.Options {
-	return array.Options{Layout: r.Layout, Want: [3]int{want.C, want.H, want.W}, Parts: r.Parts}
+	return array.Options{Layout: r.Layout, Want: [3]int{want.C, want.H, want.W}, Parts: r.Parts,
+		FirstLabel: r.FirstLabel}
 }
 
 // pictureOptions bring pictures to the shape of a task where that is asked for; a

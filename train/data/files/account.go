@@ -43,6 +43,8 @@ type Account struct {
 
 	// Parted says that parts were looked for.
 	Parted bool
+	// Based says that labels were counted from the first one that was asked for.
+	Based bool
 
 	seen map[string]bool // what was counted as skipped already
 }
@@ -56,6 +58,16 @@ func (a *Account) Count(kind string) {
 		a.Read = map[string]int{}
 	}
 	a.Read[kind]++
+}
+
+// Uncount takes back one file that was counted as read.
+func (a *Account) Uncount(kind string) {
+	if a == nil {
+		return
+	}
+	if a.Read[kind]--; a.Read[kind] <= 0 {
+		delete(a.Read, kind)
+	}
 }
 
 // Skip notes one file that was not read.

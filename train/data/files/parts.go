@@ -35,7 +35,7 @@ var afterPart = []string{"set", "data", "dataset", "images", "image", "imgs", "i
 // PartOf tells which part a name is of, in any case, with or without set, data or
 // the like behind it; empty when it is of none.
 func PartOf(name string) Use {
-	name = strings.TrimRight(strings.ToLower(name), "0123456789") // train2017, test1
+	name = strings.TrimRight(strings.ToLower(strings.TrimSpace(name)), "0123456789") // train2017, test1
 	if use, ok := partWords[name]; ok {
 		return use
 	}
@@ -56,7 +56,7 @@ func IsPartName(name string) bool { return PartOf(name) != "" }
 // train of mnist_train and of train-00000-of-00001; the name itself when it is of a
 // part, and empty when none is in it.
 func PartWord(name string) string {
-	if IsPartName(name) {
+	if name = strings.TrimSpace(name); IsPartName(name) {
 		return name
 	}
 	words := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("_-. ", r) })

@@ -20,12 +20,42 @@ import (
 type Tree struct {
 	fs.FS
 	Path  string // for messages
+	real  bool   // a folder of the file system, which may hold links
 	close func() error
 }
 
 // Dir is the tree of a folder.
 func Dir(path string) *Tree {
-	return &Tree{FS: os.DirFS(path), Path: path, close: func() error { return nil }}
+	return &Tree{FS: os.DirFS(path), Path: path, real: true, close: func() error { return nil }}
+}
+
+// IsArchive reports whether the tree is the inside of an archive.
+func (t *Tree) IsArchive() bool { return !t.real }
+
+// Real is the name of a folder that is the same for every way to it through links.
+func (t *Tree) Real(name string) string {
+	if !t.real {
+		return name
+	}
+	real, err := filepath.EvalSymlinks(t.At(name))
+	if err != nil {
+		return name
+	}
+	return real
+}
+
+// loops reports whether a link in a folder leads to a folder that holds it.
+func (t *Tree) loops(dir, name string) bool {
+	target, sep := t.Real(name), string(filepath.Separator)
+	for {
+		if at := t.Real(dir); at == target || strings.HasPrefix(at, strings.TrimSuffix(target, sep)+sep) {
+			return true
+		}
+		if dir == "." {
+			return false
+		}
+		dir = path.Dir(dir)
+	}
 }
 
 // Close lets go of the archive.
@@ -37,7 +67,7 @@ func (t *Tree) Sub(name string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tree{FS: inner, Path: t.At(name), close: func() error { return nil }}, nil
+	return &Tree{FS: inner, Path: t.At(name), real: t.real, close: func() error { return nil }}, nil
 }
 
 // At is a name in the tree, for messages.
@@ -118,7 +148,8 @@ func IsJunk(name string) bool {
 const WhyJunk = "left by other programs, or hidden"
 
 // List lists the folders and the files in a folder of the tree, sorted; what
-// other programs left behind is counted as skipped. Links are followed.
+// other programs left behind is counted as skipped. Links are followed, but those
+// to a folder that holds them.
 func (t *Tree) List(dir string, a *Account) (folders, others []string, err error) {
 	entries, err := fs.ReadDir(t.FS, dir)
 	if err != nil {
@@ -138,6 +169,8 @@ func (t *Tree) List(dir string, a *Account) (folders, others []string, err error
 		switch {
 		case err != nil:
 			a.Skip("broken links, or unreadable", name)
+		case info.IsDir() && e.Type()&fs.ModeSymlink != 0 && t.loops(dir, name):
+			a.Skip("links to a folder that holds them", name)
 		case info.IsDir():
 			folders = append(folders, name)
 		case info.Mode().IsRegular():
@@ -149,31 +182,52 @@ func (t *Tree) List(dir string, a *Account) (folders, others []string, err error
 	return folders, others, nil
 }
 
-// OpenArchive opens a zip or tar archive, gzip or not. A tar archive is unfolded
-// in memory.
+// OpenArchive opens a zip or tar archive, gzip or not.
 func OpenArchive(path string, kind Kind) (*Tree, error) {
-	parent := Dir(filepath.Dir(path))
-	name := filepath.Base(path)
-	r, size, done, err := parent.Random(name)
+	r, size, done, err := Dir(filepath.Dir(path)).Random(filepath.Base(path))
 	if err != nil {
 		return nil, Named(path, err)
 	}
+	var inner fs.FS
 	if kind == Tar {
-		packed, err := tarAsZip(io.NewSectionReader(r, 0, size))
-		if err = errors.Join(err, done()); err != nil {
-			return nil, Named(path, err)
-		}
-		r, size, done = bytes.NewReader(packed), int64(len(packed)), func() error { return nil }
+		inner, err = openTar(r, size)
+	} else {
+		inner, err = openZip(r, size)
 	}
+	if err != nil {
+		return nil, errors.Join(Named(path, err), done())
+	}
+	return &Tree{FS: inner, Path: path, close: done}, nil
+}
+
+// openZip refuses what a zip archive may hold and this reader cannot read.
+func openZip(r io.ReaderAt, size int64) (fs.FS, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
-		return nil, errors.Join(Named(path, &Error{Place: Whole, Err: fmt.Errorf("%w: %w", ErrFormat, err)}), done())
+		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: %w", ErrFormat, err)}
 	}
 	if len(z.File) > maxEntries {
-		return nil, errors.Join(Named(path, &Error{Place: Whole, Err: fmt.Errorf("%w: %d files", ErrTooLarge, len(z.File)),
-			Hint: "unpack it first"}), done())
+		return nil, &Error{Place: Whole, Err: fmt.Errorf("%w: %d files", ErrTooLarge, len(z.File)), Hint: "unpack it first"}
 	}
-	return &Tree{FS: z, Path: path, close: done}, nil
+	const encrypted = 1
+	seen := make(map[string]bool, len(z.File))
+	for _, f := range z.File {
+		f.Name = strings.ReplaceAll(f.Name, `\`, "/") // as some programs of Windows write it
+		name := inArchive(f.Name)
+		place := "file " + Quoted(f.Name)
+		switch {
+		case f.Flags&encrypted != 0:
+			return nil, &Error{Place: place, Err: fmt.Errorf("%w: it is encrypted", ErrFormat), Hint: "unpack it first"}
+		case f.Method != zip.Store && f.Method != zip.Deflate:
+			return nil, &Error{Place: place, Err: fmt.Errorf("%w: compression method %d of zip, want 0 or 8 (deflate)",
+				ErrFormat, f.Method), Hint: "unpack it first"}
+		case seen[name]:
+			return nil, &Error{Place: place, Err: fmt.Errorf("%w: the name is there twice", ErrFormat),
+				Hint: "unpack it, and look which of the two is meant"}
+		}
+		seen[name] = true
+	}
+	return z, nil
 }
 
 // maxEntries bounds the files of an archive.

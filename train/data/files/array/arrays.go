@@ -46,7 +46,7 @@ func HasArrays(tree *files.Tree, dir string) bool {
 func IsArrayName(name string) bool {
 	stem, _ := files.Stem(name)
 	role, _ := roleOf(stem)
-	return isNumPy(name) && role != other
+	return IsNumPy(name) && role != other
 }
 
 const namesHint = "call samples and labels x_train and y_train (x_test, y_test), train_images and train_labels, " +
@@ -56,6 +56,7 @@ const namesHint = "call samples and labels x_train and y_train (x_test, y_test),
 func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	groups, names, rest := grouped(s.names)
+	unnamedTrains(groups, opt)
 	groups, err = s.whole(groups, opt, a)
 	if err != nil {
 		return nil, nil, err
@@ -73,26 +74,70 @@ func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, e
 	if err != nil {
 		return nil, nil, files.Named(s.path, err)
 	}
+	var read []*files.Part
+	var into []**files.Part
 	for _, g := range groups {
 		use := uses[g.part]
-		if g.part == "" {
+		if g.part == "" && use == "" {
 			use = files.Train
 		}
 		if use == files.Ignore {
 			continue
 		}
-		p, err := s.part(g, names, &opt, a)
+		p, err := s.part(g, &opt, a)
 		if err != nil {
 			return nil, nil, err
 		}
-		into := map[files.Use]**files.Part{files.Train: &train, files.Test: &test}[use]
-		if *into == nil {
-			*into = p
-		} else if err := (*into).Append(p); err != nil {
+		read = append(read, p)
+		into = append(into, map[files.Use]**files.Part{files.Train: &train, files.Test: &test}[use])
+	}
+	if err := s.nameClasses(read, names, opt.FirstLabel, a); err != nil {
+		return nil, nil, err
+	}
+	for i, p := range read {
+		if *into[i] == nil {
+			*into[i] = p
+		} else if err := (*into[i]).Append(p); err != nil {
 			return nil, nil, files.Named(s.path, err)
 		}
 	}
 	return train, test, nil
+}
+
+// unnamedTrains calls the arrays of no part those to train on where all named parts
+// are for other uses: X and y beside X_test and y_test.
+func unnamedTrains(groups []*group, opt Options) {
+	var unnamed *group
+	for _, g := range groups {
+		use := files.PartOf(g.part)
+		for name, asked := range opt.Parts {
+			if strings.EqualFold(name, g.part) {
+				use = files.Use(asked)
+			}
+		}
+		switch {
+		case g.part == "":
+			unnamed = g
+		case use == files.Train || files.PartOf(g.part) == files.Train:
+			return
+		}
+	}
+	if len(groups) > 1 && unnamed != nil && unnamed.samples != nil && unnamed.labels != nil {
+		unnamed.part = string(files.Train)
+	}
+}
+
+// nameClasses gives the labels of all parts the names in an array of the store, if
+// there is one.
+func (s *store) nameClasses(parts []*files.Part, names, first string, a *files.Account) error {
+	if names == "" {
+		return nil
+	}
+	listed, err := s.get(names)
+	if err != nil || listed.text == nil { // numbers name nothing
+		return err
+	}
+	return files.Named(s.path, naming(parts, listed.text, first, a))
 }
 
 // prefer keeps the name that says most where several stand for one thing: fine
@@ -160,7 +205,7 @@ func (s *store) whole(groups []*group, opt Options, a *files.Account) ([]*group,
 }
 
 // part reads samples and their labels.
-func (s *store) part(g *group, names string, opt *Options, a *files.Account) (*files.Part, error) {
+func (s *store) part(g *group, opt *Options, a *files.Account) (*files.Part, error) {
 	x, y := g.samples[0], g.labels[0]
 	labels, err := s.get(y)
 	if err != nil {
@@ -185,18 +230,6 @@ func (s *store) part(g *group, names string, opt *Options, a *files.Account) (*f
 	a.See("arrays", "samples %v and labels %v are arrays %s and %s", v.dims, labels.dims, path.Base(x), path.Base(y))
 	p.Where = func(i int) files.Error {
 		return files.Error{Path: s.path, Place: fmt.Sprintf("sample %d of array %s", i, path.Base(x))}
-	}
-	if names != "" {
-		listed, err := s.get(names)
-		if err != nil {
-			return nil, err
-		}
-		if listed.text == nil {
-			return p, nil // numbers name nothing
-		}
-		if err := naming(p, listed.text, a); err != nil {
-			return nil, err
-		}
 	}
 	return p, nil
 }

@@ -3,6 +3,7 @@ package array
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
@@ -83,25 +84,49 @@ func oneHot(p *files.Part, v *values, n int, a *files.Account) error {
 	return nil
 }
 
-// naming gives numbered labels the names that the file lists for them.
-func naming(p *files.Part, names []string, a *files.Account) error {
-	if !p.Numbered {
+// naming gives the numbered labels of all parts the names that the file lists for
+// them. Where no label is 0, whether they count from 0 or from 1 has to be said by
+// first: a shift is never guessed.
+func naming(parts []*files.Part, names []string, first string, a *files.Account) error {
+	parts = slices.DeleteFunc(slices.Clone(parts), func(p *files.Part) bool { return !p.Numbered })
+	if len(parts) == 0 {
 		return nil
 	}
-	to := make([]int, len(p.Names))
-	for i, name := range p.Names {
-		k, err := strconv.Atoi(name)
-		if err != nil || k < 0 || k >= len(names) {
-			a.Warn("class-names", "", "the file lists %d class names, which the label %s is beyond: they are not used",
-				len(names), name)
-			return nil
+	lowest, highest := math.MaxInt, math.MinInt
+	for _, p := range parts {
+		for _, name := range p.Names {
+			k, err := strconv.Atoi(name)
+			if err != nil {
+				return nil
+			}
+			lowest, highest = min(lowest, k), max(highest, k)
 		}
-		to[i] = k
 	}
-	for i, y := range p.Labels {
-		p.Labels[i] = to[y]
+	n, from := len(names), 0
+	switch {
+	case first != "":
+		if from, _ = strconv.Atoi(first); lowest < from || highest-from >= n {
+			return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: labels are %d to %d, the file lists %d class "+
+				"names, and the first was said to be %s", files.ErrLabel, lowest, highest, n, first),
+				Hint: "leave out --first-label, or say the number of the first class"}
+		}
+		a.Based = true
+	case lowest < 0 || highest > n || lowest == 0 && highest == n:
+		a.Warn("class-names", "", "the file lists %d class names, and labels are %d to %d: the names are not used", n,
+			lowest, highest)
+		return nil
+	case lowest > 0:
+		return &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: labels are the numbers %d to %d, and the file lists "+
+			"%d class names: whether they count from 0 or from 1 is not told", files.ErrLabel, lowest, highest, n),
+			Hint: "say which number the first class has with --first-label 0, or --first-label 1"}
 	}
-	p.Names, p.Classes, p.Numbered = names, names, false
+	for _, p := range parts {
+		for i, y := range p.Labels {
+			k, _ := strconv.Atoi(p.Names[y])
+			p.Labels[i] = k - from
+		}
+		p.Names, p.Classes, p.Numbered = names, names, false
+	}
 	a.See("class-names", "class names are those that the file lists")
 	return nil
 }

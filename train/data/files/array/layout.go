@@ -20,6 +20,9 @@ type Options struct {
 	Want [3]int
 	// Parts says what named parts are used for, train, test or ignore.
 	Parts map[string]string
+	// FirstLabel is the number of the first class where the file lists class names:
+	// "0" or "1"; empty where labels tell.
+	FirstLabel string
 
 	rowOrder string // of rows of pixels, decided by the first part
 }

@@ -20,8 +20,8 @@ type store struct {
 	kind  string // of the files, for the account
 }
 
-// isNumPy reports whether a file is called like an array of NumPy.
-func isNumPy(name string) bool {
+// IsNumPy reports whether a file is called like an array of NumPy.
+func IsNumPy(name string) bool {
 	_, ext := files.Stem(name)
 	return ext == ".npy"
 }
@@ -81,7 +81,11 @@ func openFolder(tree *files.Tree, dir string, a *files.Account) (*store, error) 
 	paths := map[string]string{}
 	for _, f := range found {
 		array, _ := files.Stem(f)
-		if !isNumPy(f) || paths[array] != "" {
+		if !IsNumPy(f) {
+			continue
+		}
+		if paths[array] != "" {
+			a.Skip("arrays that are there plain and compressed", f)
 			continue
 		}
 		paths[array] = f

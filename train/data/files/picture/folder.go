@@ -57,8 +57,9 @@ type scan struct {
 	tree    *files.Tree
 	account *files.Account
 	found   []picture
-	below   int // pictures in folders below that of their class
-	refused int // pictures of formats that are not read
+	seen    map[string]bool // folders of a class, each taken once
+	below   int             // pictures in folders below that of their class
+	refused int             // pictures of formats that are not read
 	ignored []string
 }
 
@@ -66,7 +67,7 @@ type scan struct {
 // inside folders for the parts; or with folders for the parts inside each class.
 // test is nil when there is no test part.
 func Folder(tree *files.Tree, dir string, opt Options, a *files.Account) (train, test *files.Part, err error) {
-	s := &scan{tree: tree, account: a}
+	s := &scan{tree: tree, account: a, seen: map[string]bool{}}
 	parts, uses, err := s.parts(dir, opt.Parts)
 	if err != nil {
 		return nil, nil, files.Named(tree.At(dir), err)
@@ -129,13 +130,13 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 		inside, _, err := s.tree.List(p.dir, nil)
 		return err == nil && len(inside) > 0 || hasFold(asked, p.name)
 	})
-	if !hasTrain || len(others) > 0 && !s.holdsClasses(parts) {
+	if !hasTrain || len(others) > 0 && !s.holdsClasses(parts, asked) {
 		if len(others) == 0 && len(parts) > 0 && !hasTrain {
 			return nil, nil, &files.Error{Place: files.Whole,
 				Err: fmt.Errorf("%w: %s hold no folders of classes", files.ErrFormat,
 					files.Joined(names)), Hint: "put the pictures of each class into a folder of its name"}
 		}
-		return []partDir{{"", dir}}, map[string]files.Use{"": files.Train}, s.asClasses(parts, asked)
+		return []partDir{{"", dir}}, map[string]files.Use{"": files.Train}, s.asClasses(parts, others, asked)
 	}
 	uses, err := files.Uses(names, asked, s.account)
 	for _, f := range others {
@@ -147,7 +148,10 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 
 // asClasses takes folders that are called like parts, and hold no classes, for
 // classes; but those that are to be ignored.
-func (s *scan) asClasses(parts []partDir, asked map[string]string) error {
+func (s *scan) asClasses(parts []partDir, others []string, asked map[string]string) error {
+	if err := s.leftOver(parts, others, asked); err != nil {
+		return err
+	}
 	for _, p := range parts {
 		use := ""
 		for name, u := range asked {
@@ -166,17 +170,58 @@ func (s *scan) asClasses(parts []partDir, asked map[string]string) error {
 				"folder out with --part " + p.name + "=ignore"}
 		default:
 			s.account.Warn("part-as-class", "--part "+p.name+"=ignore",
-				"folder %s is taken for a class, as it holds pictures and no folders of classes", p.name)
+				"folder %s is taken for a class, as it holds no folders of classes", p.name)
 		}
 	}
 	return nil
+}
+
+// leftOver refuses folders that are called like parts and hold folders, where none of
+// them is to train on: taken for classes they would mix the classes in them.
+func (s *scan) leftOver(parts []partDir, others []string, asked map[string]string) error {
+	var names, longer []string
+	for _, p := range parts {
+		if s.holdsFolders(p.dir) && !isAsked(asked, p.name, files.Ignore) {
+			names = append(names, p.name)
+		}
+	}
+	for _, f := range others {
+		if base := strings.TrimSpace(path.Base(f)); files.PartWord(base) != "" && s.holdsFolders(f) {
+			longer = append(longer, base)
+		}
+	}
+	if len(longer) == len(others) && len(longer)+len(names) > 1 {
+		names = append(names, longer...)
+	}
+	if names == nil {
+		return nil
+	}
+	return &files.Error{Path: s.tree.Path, Place: files.Whole,
+		Err: fmt.Errorf("%w: %s are called like parts and hold folders, and which part is to train on is not told",
+			files.ErrFormat, files.Joined(names)),
+		Hint: "say what each is for with --part NAME=train, test or ignore; rename those that are classes"}
+}
+
+func (s *scan) holdsFolders(dir string) bool {
+	inside, _, err := s.tree.List(dir, nil)
+	return err == nil && len(inside) > 0
+}
+
+// isAsked reports whether a part was said to be for a use.
+func isAsked(asked map[string]string, part string, use files.Use) bool {
+	for name, u := range asked {
+		if strings.EqualFold(name, part) && u == string(use) {
+			return true
+		}
+	}
+	return false
 }
 
 // partFolders sorts folders into those of parts and others. Longer names count only
 // together: seg_train beside seg_test, both with folders in them.
 func (s *scan) partFolders(folders []string, asked map[string]string) (parts []partDir, others []string) {
 	for _, f := range folders {
-		if base := path.Base(f); files.IsPartName(base) || hasFold(asked, base) {
+		if base := strings.TrimSpace(path.Base(f)); files.IsPartName(base) || hasFold(asked, base) {
 			parts = append(parts, partDir{base, f})
 		} else {
 			others = append(others, f)
@@ -204,11 +249,16 @@ func (s *scan) partFolders(folders []string, asked map[string]string) (parts []p
 	return append(parts, longer...), others
 }
 
-// holdsClasses reports whether a part to train on has folders.
-func (s *scan) holdsClasses(parts []partDir) bool {
+// holdsClasses reports whether a part that may be to train on has folders.
+func (s *scan) holdsClasses(parts []partDir, asked map[string]string) bool {
 	return slices.ContainsFunc(parts, func(p partDir) bool {
-		inside, _, err := s.tree.List(p.dir, nil)
-		return err == nil && len(inside) > 0 && files.PartOf(files.PartWord(p.name)) != files.Test
+		use := files.PartOf(files.PartWord(p.name))
+		for name, u := range asked {
+			if strings.EqualFold(name, p.name) {
+				use = files.Use(u)
+			}
+		}
+		return use != files.Test && use != files.Ignore && s.holdsFolders(p.dir)
 	})
 }
 
@@ -283,6 +333,12 @@ func (s *scan) class(dir, class, part string, depth int) error {
 	if err != nil {
 		return err
 	}
+	key := part + "\x00" + class + "\x00" + s.tree.Real(dir)
+	if s.seen[key] {
+		s.account.Skip("links to a folder of the same class", dir)
+		return nil
+	}
+	s.seen[key] = true
 	for _, name := range loose {
 		if err := s.file(name, class, part, depth); err != nil {
 			return err

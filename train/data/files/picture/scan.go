@@ -46,18 +46,37 @@ func (s *scan) say() {
 // inside takes folders of parts inside every class, cat/train and cat/test, for
 // the parts.
 func (s *scan) inside(uses *map[string]files.Use, asked map[string]string) error {
-	var names []string
+	var names, strays []string
+	forced := false
 	for _, p := range s.found {
 		part := s.partInside(&p)
 		if part == "" {
-			return nil
+			strays = append(strays, p.name)
+			continue
 		}
 		if !slices.Contains(names, part) {
 			names = append(names, part)
 		}
+		forced = forced || hasFold(asked, part)
 	}
-	if len(s.found) == 0 {
+	if most := 2*len(strays) <= len(s.found); len(names) == 0 || !most && !forced {
 		return nil
+	}
+	if len(strays) > 0 {
+		if !forced {
+			return &files.Error{Place: files.Whole,
+				Err: fmt.Errorf("%w: most pictures lie in folders of parts inside their class (%s), and %d do not: %s",
+					files.ErrFormat, files.Joined(names), len(strays), files.Joined(strays)),
+				Hint: "move them into such a folder; --part " + names[0] + "=train leaves them out"}
+		}
+		s.found = slices.DeleteFunc(s.found, func(p picture) bool {
+			stray := s.partInside(&p) == ""
+			if stray {
+				s.account.Skip("pictures outside the folders of parts", p.name)
+				s.account.Uncount(string(p.kind))
+			}
+			return stray
+		})
 	}
 	found, err := files.Uses(names, asked, s.account)
 	if err != nil {
@@ -80,7 +99,7 @@ func (s *scan) partInside(p *picture) string {
 	folders := strings.Split(path.Dir(p.name), "/")
 	for i, f := range folders {
 		if f == p.class && i+1 < len(folders) && files.IsPartName(folders[i+1]) {
-			return folders[i+1]
+			return strings.TrimSpace(folders[i+1])
 		}
 	}
 	return ""
@@ -146,17 +165,31 @@ func (s *settings) readAll(all []picture, mine func(*picture) bool, a *files.Acc
 // HasPictures reports whether a folder has folders with pictures in them; with
 // below, at any depth, else directly in them or in those of parts.
 func HasPictures(tree *files.Tree, dir string, below bool) bool {
-	return hasPictures(tree, dir, 0, below)
+	l := &look{tree: tree, below: below, seen: map[string]bool{}}
+	return l.at(dir, 0)
 }
 
-func hasPictures(tree *files.Tree, dir string, depth int, below bool) bool {
-	folders, loose, err := tree.List(dir, nil)
-	if err != nil || depth > maxDepth {
+// look looks for pictures, once in every folder.
+type look struct {
+	tree  *files.Tree
+	below bool
+	seen  map[string]bool
+}
+
+func (l *look) at(dir string, depth int) bool {
+	part := files.IsPartName(path.Base(dir))
+	key := fmt.Sprint(part, depth == 0, l.tree.Real(dir))
+	if l.seen[key] || depth > maxDepth {
+		return false
+	}
+	l.seen[key] = true
+	folders, loose, err := l.tree.List(dir, nil)
+	if err != nil {
 		return false
 	}
 	if depth > 0 {
 		for _, f := range loose {
-			if kind, err := tree.Sniff(f); err == nil && kind.IsPicture() {
+			if kind, err := l.tree.Sniff(f); err == nil && kind.IsPicture() {
 				return true
 			}
 			if _, ext := files.Stem(f); slices.Contains(pictureEndings, ext) {
@@ -164,10 +197,10 @@ func hasPictures(tree *files.Tree, dir string, depth int, below bool) bool {
 			}
 		}
 	}
-	if depth > 0 && !below && !files.IsPartName(path.Base(dir)) {
+	if depth > 0 && !l.below && !part {
 		return false
 	}
-	return slices.ContainsFunc(folders, func(f string) bool { return hasPictures(tree, f, depth+1, below) })
+	return slices.ContainsFunc(folders, func(f string) bool { return l.at(f, depth+1) })
 }
 
 // Encoded reads pictures that lie encoded in memory, as tables of them do: their

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"image"
 	"image/color"
 	"maps"
 	"slices"
@@ -124,12 +125,16 @@ func (o *Options) chooseBackground(s *settings, all []picture, a *files.Account)
 			continue
 		}
 		content, err := p.content()
-		if err != nil {
-			return err
+		var img image.Image
+		if err == nil {
+			img, err = upright(content, p.facts)
 		}
-		img, err := upright(content, p.facts)
 		if err != nil {
-			return files.Named(p.path(), err)
+			if err := a.RefuseFile("unreadable-pictures", "pictures that cannot be decoded", p.name,
+				files.Named(p.path(), err)); err != nil {
+				return err
+			}
+			continue
 		}
 		o, b, n := drawn(img)
 		opacity, brightness = opacity+o, brightness+b
