@@ -33,6 +33,7 @@ func (r Reading) Derive(path string, draft Task) (ds *Dataset, measured bool, er
 
 // derive makes a task of contents.
 func (r Reading) derive(c *contents, draft Task) (ds *Dataset, measured bool, err error) {
+	c.made = true
 	if err := c.checkParts(); err != nil {
 		return nil, false, err
 	}

@@ -24,6 +24,7 @@ type contents struct {
 	train, test *files.Part
 	account     *files.Account
 	known       *Task // when recognised
+	made        bool  // a task is made of them
 	fromZero    bool  // the format counts labels from 0 by convention
 }
 

@@ -291,7 +291,8 @@ func (t *table) checkWords(i int) error {
 	}
 	for _, word := range levelsOf(col) {
 		if !utf8.ValidString(word) {
-			e := t.fail("%w: column %d (%s) holds %s, which is not in UTF-8", files.ErrFormat, i+1, t.name(i), files.Quoted(word))
+			e := t.fail("%w: column %d (%s) holds %s, which is not in UTF-8", files.ErrFormat, i+1, t.name(i),
+				files.Quoted(word))
 			e.Line, e.Place, e.Hint = 0, files.Whole, saveUTF8
 			return e
 		}

@@ -11,13 +11,15 @@ import (
 
 func TestColumnsMatchedByPlaceAreSaid(t *testing.T) {
 	named, plain := "a,b,label\n1.5,2,x\n3,4,z\n", "1.5,2,x\n3,4,z\n"
-	for name, c := range map[string][2]string{"no header in training": {plain, named}, "no header in test": {named, plain}} {
+	for name, c := range map[string][2]string{"no header in training": {plain, named},
+		"no header in test": {named, plain}} {
 		train, _, err := noted(t, c[0], Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		p, a, err := noted(t, c[1], Options{Like: train})
-		if err != nil || !slices.Equal(filestest.Values(p), []float64{1.5, 2, 3, 4}) || !hasNote(a, "column-order", "--header") {
+		if err != nil || !slices.Equal(filestest.Values(p), []float64{1.5, 2, 3, 4}) || !hasNote(a, "column-order",
+			"--header") {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}
