@@ -93,15 +93,15 @@ func plain(name string) string {
 // a number for its name.
 func (c *contents) classLabels(p *files.Part, task *Task, first string) ([]int, error) {
 	to := make([]int, len(p.Names))
-	stranger := -1
+	unknown := -1
 	for i, name := range p.Names {
 		to[i] = slices.IndexFunc(task.Classes, func(class string) bool { return class == name || className(class) == name })
-		if to[i] < 0 && stranger < 0 {
-			stranger = i
+		if to[i] < 0 && unknown < 0 {
+			unknown = i
 		}
 	}
-	if stranger >= 0 {
-		place := p.Where(max(0, slices.Index(p.Labels, stranger)))
+	if unknown >= 0 {
+		place := p.Where(max(0, slices.Index(p.Labels, unknown)))
 		byNumber, err := c.byNumber(p, task, to, first)
 		if err != nil {
 			e := place.Because(err, "say which number the first class has with --first-label 0, or --first-label 1")
@@ -112,11 +112,11 @@ func (c *contents) classLabels(p *files.Part, task *Task, first string) ([]int, 
 			hint := "'distillmesh task show " + task.Name + "' lists its classes; for a table choose the column of labels " +
 				"with --label"
 			for _, class := range task.Classes {
-				if plain(class) == plain(p.Names[stranger]) {
+				if plain(class) == plain(p.Names[unknown]) {
 					hint = fmt.Sprintf("rename it if it is %q; 'distillmesh task show %s' lists the classes", class, task.Name)
 				}
 			}
-			return nil, place.Because(fmt.Errorf("%w: class %q is none of task %s", files.ErrLabel, p.Names[stranger],
+			return nil, place.Because(fmt.Errorf("%w: class %q is none of task %s", files.ErrLabel, p.Names[unknown],
 				task.Name), hint)
 		}
 	}
