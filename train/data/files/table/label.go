@@ -64,6 +64,11 @@ func (t *table) askedLabel(c *choice) error {
 		if err != nil {
 			return err
 		}
+		if slices.Contains(c.dropped, i) {
+			e := t.fail("column %d (%s) is the label, and is to be left out", i+1, t.name(i))
+			e.Hint = "give --label and --drop different columns"
+			return e
+		}
 		c.labels = append(c.labels, i)
 	}
 	return nil
