@@ -74,6 +74,9 @@ type missingRow struct {
 func TestParquetTablesAreRead(t *testing.T) {
 	mixed := parquetFile([]mixedRow{{7, 1.5, true, 0, time.Unix(60, 0)}, {-8, .25, false, 1, time.Unix(120, 0)},
 		{9, 3, true, 0, time.Unix(0, 0)}})
+	// Names that the metadata list for a feature are not those of the classes.
+	otherNames := parquetFile([]mixedRow{{0, 1.5, true, 0, time.Unix(60, 0)}, {1, .25, false, 1, time.Unix(120, 0)},
+		{1, 3, true, 0, time.Unix(0, 0)}}, "huggingface", `{"info":{"features":{"count":{"names":["left","right"]}}}}`)
 	one := 1.
 	dropWhen := data.Reading{Drop: []string{"when"}}
 	vectors := parquetFile([]vectorRow{{[]float32{0, 51, 102, 255}, 1}, {[]float32{255, 0, 0, 0}, 0}})
@@ -82,6 +85,8 @@ func TestParquetTablesAreRead(t *testing.T) {
 		{name: "numbers, truths and numbers for labels", files: map[string][]byte{"d.parquet": mixed}, r: dropWhen,
 			train: rows([]float32{7, 1.5, 1}, []float32{-8, .25, 0}, []float32{9, 3, 1}), classes: []string{"0",
 				"1"}, y: []int{0, 1, 0}},
+		{name: "names of another column", r: dropWhen, files: map[string][]byte{"d.parquet": otherNames},
+			classes: []string{"0", "1"}, y: []int{0, 1, 0}},
 		{name: "times, not asked for", files: map[string][]byte{"d.parquet": mixed}, refused: "--dates"},
 		{name: "times", files: map[string][]byte{"d.parquet": mixed}, r: data.Reading{Dates: true},
 			train: rows([]float32{7, 1.5, 1, 60}, []float32{-8, .25, 0, 120}, []float32{9, 3, 1, 0})},

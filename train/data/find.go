@@ -34,6 +34,7 @@ type finder struct {
 	task    *Task // may be nil
 	want    Shape // that pictures are brought to; its zero value leaves them as they are
 	account *files.Account
+	like    *files.Part // the training table, whose columns a table of another part has; nil for none
 }
 
 // find recognises the format of a path and reads it.
@@ -118,11 +119,11 @@ func (f *finder) file(tree *files.Tree, name string, kind files.Kind) (*contents
 		f.upright(name, train, test)
 		return f.arrays(train, test, err)
 	case files.Parquet:
-		p, err := f.parquet(tree, name, nil)
+		p, err := f.parquet(tree, name)
 		return &contents{kind: "Parquet table", train: p}, err
 	case files.Text:
 		if slices.Contains(tableEndings, ext) {
-			p, err := table.File(tree, name, f.tableOptions(f.task), f.account)
+			p, err := table.File(tree, name, f.tables(), f.account)
 			f.upright(name, p)
 			return &contents{kind: "table", train: p}, err
 		}
@@ -132,6 +133,14 @@ func (f *finder) file(tree *files.Tree, name string, kind files.Kind) (*contents
 		}
 	}
 	return nil, nil
+}
+
+// tables are how tables are read: as asked, with the features of the task and the
+// columns of the training table.
+func (f *finder) tables() table.Options {
+	opt := f.tableOptions(f.task)
+	opt.Like = f.like
+	return opt
 }
 
 // notNamed refuses an array whose name does not say what it is.
@@ -154,7 +163,7 @@ func (f *finder) records(tree *files.Tree, name string) (*contents, error) {
 		return nil, err
 	}
 	f.account.Count("NumPy array of records (.npy)")
-	p, err := table.Cells(r.Names, r.Rows, r.Cell, f.tableOptions(f.task), f.account)
+	p, err := table.Cells(r.Names, r.Rows, r.Cell, f.tables(), f.account)
 	return &contents{kind: "table", train: p}, files.Named(tree.At(name), err)
 }
 
@@ -258,16 +267,17 @@ func (f *finder) folder(tree *files.Tree, dir string, depth int) (*contents, err
 		f.skipBeside(folders, loose, array.IsCIFARName)
 		return c, err
 	}
-	if len(folders) == 1 && depth < maxWrapping && f.wraps(tree, folders[0], loose) {
+	hasData := slices.ContainsFunc(loose, func(name string) bool { return isLoose(tree, name) })
+	if len(folders) == 1 && depth < maxWrapping && !hasData && wraps(tree, folders[0]) {
 		f.skipBeside(nil, loose, func(string) bool { return false })
 		f.account.See("inside", "the data lie in the folder %s", folders[0])
 		return f.folder(tree, folders[0], depth+1)
 	}
-	if picture.HasPictures(tree, dir, !slices.ContainsFunc(loose, func(name string) bool { return isLoose(tree, name) })) {
+	if picture.HasPictures(tree, dir, !hasData) {
 		train, test, err := picture.Folder(tree, dir, f.pictureOptions(f.want), f.account)
 		return &contents{kind: "folders of pictures", train: train, test: test}, err
 	}
-	if len(folders) > 0 && !slices.ContainsFunc(loose, func(name string) bool { return isLoose(tree, name) }) {
+	if len(folders) > 0 && !hasData {
 		if c, err := f.partFolders(tree, folders); c != nil || err != nil {
 			f.skipBeside(nil, loose, func(string) bool { return false })
 			return c, err
@@ -290,15 +300,10 @@ func (f *finder) skipBeside(folders, loose []string, mine func(string) bool) {
 }
 
 // wraps reports whether a folder that is alone holds the data: it has folders, or
-// there is no picture in it, and no file beside it is one of data.
-func (f *finder) wraps(tree *files.Tree, inner string, loose []string) bool {
+// there is no picture in it.
+func wraps(tree *files.Tree, inner string) bool {
 	if files.IsPartName(path.Base(inner)) {
 		return false
-	}
-	for _, name := range loose {
-		if isLoose(tree, name) {
-			return false
-		}
 	}
 	folders, _, err := tree.List(inner, nil)
 	return err == nil && (len(folders) > 0 || !picture.HasPictures(tree, path.Dir(inner), true))

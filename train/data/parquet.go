@@ -15,9 +15,9 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files/table"
 )
 
-// parquet reads a Parquet file: as a table, with the columns of the table like
-// where that is not nil, or as pictures when a column holds them encoded.
-func (f *finder) parquet(tree *files.Tree, name string, like *files.Part) (p *files.Part, err error) {
+// parquet reads a Parquet file: as a table, or as pictures when a column holds them
+// encoded.
+func (f *finder) parquet(tree *files.Tree, name string) (p *files.Part, err error) {
 	r, size, done, err := tree.Random(name)
 	if err != nil {
 		return nil, files.Named(tree.At(name), err)
@@ -35,7 +35,7 @@ func (f *finder) parquet(tree *files.Tree, name string, like *files.Part) (p *fi
 	if i := slices.IndexFunc(columns, func(c *parquetColumn) bool { return c.pictures }); i >= 0 {
 		p, err = f.parquetPictures(tree.At(name), t, columns, columns[i])
 	} else {
-		p, err = f.parquetTable(t, columns, like)
+		p, err = f.parquetTable(t, columns)
 	}
 	if err != nil {
 		return nil, files.Named(tree.At(name), err)
@@ -113,7 +113,7 @@ func (c *parquetColumn) text(row int) string {
 	return strconv.FormatFloat(v.Floats[i], 'g', -1, 64)
 }
 
-func (f *finder) parquetTable(t *parquet.Table, columns []*parquetColumn, like *files.Part) (*files.Part, error) {
+func (f *finder) parquetTable(t *parquet.Table, columns []*parquetColumn) (*files.Part, error) {
 	names := make([]string, len(columns))
 	for i, c := range columns {
 		names[i] = c.name
@@ -122,13 +122,11 @@ func (f *finder) parquetTable(t *parquet.Table, columns []*parquetColumn, like *
 		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: %d rows of %d columns", files.ErrTruncated,
 			t.Rows, len(columns)), Hint: "a table needs numbers and a column of labels"}
 	}
-	opt := f.tableOptions(f.task)
-	opt.Like = like
-	p, err := table.Cells(names, t.Rows, func(row, i int) string { return columns[i].text(row) }, opt, f.account)
+	p, err := table.Cells(names, t.Rows, func(row, i int) string { return columns[i].text(row) }, f.tables(), f.account)
 	if err != nil {
 		return nil, err
 	}
-	f.nameLabels(t, p, names)
+	f.nameLabels(t, p, table.LabelColumns(p))
 	return p, nil
 }
 

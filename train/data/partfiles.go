@@ -1,7 +1,6 @@
 package data
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -10,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/distillmesh/distillmesh/train/data/files"
-	"github.com/distillmesh/distillmesh/train/data/files/array"
-	"github.com/distillmesh/distillmesh/train/data/files/table"
 )
 
 // partOfFile is the part that a file is called after, as it is spelt: train of
@@ -191,38 +188,20 @@ func (f *finder) onePart(tree *files.Tree, name string, like *files.Part) (p *fi
 	if err != nil {
 		return nil, "", err
 	}
-	if like != nil && like.Columns == nil {
-		like = nil
+	if like != nil && like.Columns != nil {
+		f.like = like
+		defer func() { f.like = nil }()
 	}
-	var test *files.Part
-	switch sniffed {
-	case files.Text:
-		opt := f.tableOptions(f.task)
-		opt.Like = like
-		p, err = table.File(tree, name, opt, f.account)
-		f.upright(name, p)
-		return p, "tables", err
-	case files.Parquet:
-		p, err = f.parquet(tree, name, like)
-		return p, "Parquet tables", err
-	case files.Matlab:
-		p, test, err = array.Matlab(tree, name, f.arrayOptions(f.want), f.account)
-	case files.Pickle:
-		p, test, err = array.Pickled(tree, name, f.arrayOptions(f.want), f.account)
-	default:
-		if sniffed == files.Zip && array.IsArchive(tree, name) {
-			p, test, err = array.Archive(tree, name, f.arrayOptions(f.want), f.account)
-			break
-		}
-		c, err := f.archive(tree, name, sniffed)
-		if err != nil {
-			return nil, "", err
-		}
-		p, test, kind = c.train, c.test, c.kind
+	c, err := f.file(tree, name, sniffed)
+	if err != nil {
+		return nil, "", err
 	}
-	if err == nil && (p == nil || test != nil) {
-		err = &files.Error{Path: tree.At(name), Place: files.Whole,
+	if c == nil || c.train == nil || c.test != nil {
+		return nil, "", &files.Error{Path: tree.At(name), Place: files.Whole,
 			Err: fmt.Errorf("%w: a file of one part has parts itself", files.ErrFormat), Hint: "name one of the files"}
 	}
-	return p, cmp.Or(kind, "arrays"), err
+	if strings.HasSuffix(c.kind, "table") {
+		c.kind += "s"
+	}
+	return c.train, c.kind, nil
 }

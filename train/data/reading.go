@@ -85,12 +85,6 @@ func (r Reading) check() error {
 	return nil
 }
 
-// WithNoHeader is the reading of a table whose first line is a row.
-func (r Reading) WithNoHeader() Reading {
-	r.Header = "no"
-	return r
-}
-
 // tableOptions are how a table is read; the task says which features it wants.
 func (r Reading) tableOptions(task *Task) table.Options {
 	opt := table.Options{Label: r.Label, Drop: r.Drop, Keep: r.Keep, Header: r.Header, Separator: r.Separator,

@@ -21,6 +21,15 @@ type choice struct {
 	format   format // of numbers
 }
 
+// LabelColumns names the columns that hold the labels of a part that was read here.
+func LabelColumns(p *files.Part) (names []string) {
+	c := p.Columns.(*choice)
+	for _, i := range c.labels {
+		names = append(names, nameIn(c.names, i))
+	}
+	return names
+}
+
 // name is a column for people.
 func (t *table) name(i int) string { return nameIn(t.head.names, i) }
 
