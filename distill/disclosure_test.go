@@ -75,8 +75,8 @@ func TestDegenerateClassesStillTellCopies(t *testing.T) {
 	if d := disclose(t, local, local); d.NearestReal() != 0 {
 		t.Errorf("copy of a lone sample: %.3f", d.NearestReal())
 	}
-	stranger := &data.Samples{Shape: local.Shape, Classes: 3, X: local.X, Y: []int{1}}
-	if d := disclose(t, stranger, local); d.NearestReal() != distill.MaxRatio {
+	unknown := &data.Samples{Shape: local.Shape, Classes: 3, X: local.X, Y: []int{1}}
+	if d := disclose(t, unknown, local); d.NearestReal() != distill.MaxRatio {
 		t.Errorf("class without local samples: %.3f, want the largest", d.NearestReal())
 	}
 }

@@ -99,6 +99,9 @@ type ranges struct {
 // ranges finds where values lie, of every feature of a table too, and warns of
 // constant ones.
 func (c *contents) ranges(task *Task) ranges {
+	if !task.IsTable() {
+		return extremes(c.train)
+	}
 	p, width := c.train, c.train.Size()
 	low, high, same := make([]float64, width), make([]float64, width), make([]int, width)
 	for i := range p.NumValues() {
@@ -112,9 +115,6 @@ func (c *contents) ranges(task *Task) ranges {
 		low[k], high[k] = min(low[k], v), max(high[k], v)
 	}
 	out := ranges{low: slices.Min(low), high: slices.Max(high)}
-	if !task.IsTable() {
-		return out
-	}
 	var constant []string
 	for k, name := range columnNames(task, p.Features, width) {
 		f := FeatureReport{Name: name.Name, Kind: name.Kind, Low: low[k], High: high[k],
@@ -129,6 +129,17 @@ func (c *contents) ranges(task *Task) ranges {
 			width, files.Joined(constant))
 	}
 	return out
+}
+
+// extremes are the smallest and the largest of all values of a part.
+func extremes(p *files.Part) ranges {
+	switch {
+	case p.Bytes != nil:
+		return ranges{low: float64(slices.Min(p.Bytes)), high: float64(slices.Max(p.Bytes))}
+	case p.Floats != nil:
+		return ranges{low: float64(slices.Min(p.Floats)), high: float64(slices.Max(p.Floats))}
+	}
+	return ranges{low: slices.Min(p.Doubles), high: slices.Max(p.Doubles)}
 }
 
 // columnNames names every value of a sample of a table.

@@ -41,7 +41,7 @@ func warnings(doc *study.Document) (out []string) {
 		}
 	}
 	if without > 0 {
-		out = append(out, fmt.Sprintf("Mind the split: %d of %d clients hold no samples and take no part (seed 0).",
+		out = append(out, fmt.Sprintf("Warning: %d of %d clients hold no samples and take no part (seed 0).",
 			without, len(doc.Holdings)))
 	}
 	for _, r := range doc.Rows {
