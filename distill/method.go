@@ -12,8 +12,8 @@ import (
 	"fmt"
 	"runtime"
 
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Errors of methods.
@@ -89,8 +89,8 @@ type Progress struct {
 // budget of bytes is reckoned with, and what controls have to copy.
 type Outline struct {
 	Formation data.Formation
-	Consumer  string        // as in Result
-	Recipe    *train.Recipe // as in Result
+	Consumer  string         // as in Result
+	Recipe    *recipe.Recipe // as in Result
 	// Soft tells whether labels will be rows of numbers.
 	Soft bool
 	// InRange tells whether every channel stays within the range of the samples'.
@@ -116,7 +116,7 @@ type Result struct {
 	// methods that do not average.
 	SmallestGroup int
 	// Recipe is how to train on the images, nil for the default.
-	Recipe *train.Recipe
+	Recipe *recipe.Recipe
 	// Warnings say what the user should know about how it went.
 	Warnings []string
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Options are what a study needs beside its plan. None changes the result.
@@ -236,7 +237,7 @@ func (r *runner) bound(ctx context.Context, consumer string, seed int) error {
 		samples = samples.Subset(data.Stream(uint64(seed), "study-bound").Perm(samples.Len())[:ntkBound])
 		print = fingerprint(samples)
 	}
-	g := &gathered{label: All, samples: samples, print: print, recipe: train.FullDataRecipe(),
+	g := &gathered{label: All, samples: samples, print: print, recipe: recipe.FullData(),
 		row: Row{Method: All, Seed: seed, Clients: len(r.parts), Images: samples.Len(), Bytes: moved(samples)}}
 	return r.fit(ctx, g, consumer, seed)
 }
