@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
@@ -164,14 +163,6 @@ func (r Request) ID(m Method, f data.Formation) string {
 	fmt.Fprintf(h, "%s %d %s %d %d %+v %s\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f, r.Augment)
 	r.Samples.Digest(h)
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// Cores is the number of processor cores to use, at least 1.
-func (r Request) Cores() int {
-	if r.Workers < 1 {
-		return runtime.GOMAXPROCS(0)
-	}
-	return r.Workers
 }
 
 // Plain refuses a formation, for methods that make plain images alone.

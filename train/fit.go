@@ -13,12 +13,12 @@ import (
 )
 
 // Options are what a run of Fit needs beside the recipe. The zero value trains
-// with seed 0 on the caller's goroutine, silently.
+// with seed 0 on all cores, silently.
 type Options struct {
 	// Seed decides the starting values and the order of the samples.
 	Seed uint64
-	// Workers is the number of goroutines that compute; 0 and 1 are the
-	// caller's alone. It does not change the result.
+	// Workers is the number of cores that compute; 0 for all. It does not change
+	// the result.
 	Workers int
 	// Hook is called after every HookEvery-th step (default 1) and after the
 	// last. An error ends the run with that error.

@@ -123,7 +123,7 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
-	pool := kernel.NewPool(req.Cores())
+	pool := kernel.NewPool(req.Workers)
 	defer pool.Close()
 	r, err := newRun(ctx, pool, method, req)
 	if err != nil {

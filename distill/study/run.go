@@ -3,7 +3,6 @@ package study
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/parallel"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -85,10 +85,7 @@ func newRunner(p Plan, opt Options) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{plan: p, entries: entries, workers: opt.Workers, store: store{opt.Dir}, report: opt.Report}
-	if r.workers < 1 {
-		r.workers = runtime.GOMAXPROCS(0)
-	}
+	r := &runner{plan: p, entries: entries, workers: parallel.Workers(opt.Workers), store: store{opt.Dir}, report: opt.Report}
 	if r.train, err = data.LoadAll(p.Data.Task, p.Data.Train); err != nil {
 		return nil, err
 	}

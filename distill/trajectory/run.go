@@ -57,7 +57,7 @@ func newRun(m Method, req distill.Request) (*run, error) {
 			r.y = append(r.y, class)
 		}
 	}
-	r.pool = kernel.NewPool(req.Cores())
+	r.pool = kernel.NewPool(req.Workers)
 	if r.student, err = newStudent(r); err != nil {
 		r.pool.Close()
 		return nil, err
@@ -101,7 +101,7 @@ func (r *run) gather(ctx context.Context) (err error) {
 		p.Recipe.Augment = r.Augment
 	}
 	total := r.Experts + r.Iterations
-	r.experts, err = expert.Gather(ctx, p, r.Experts, r.req.Cache, r.req.Cores(), func(ready int) {
+	r.experts, err = expert.Gather(ctx, p, r.Experts, r.req.Cache, r.req.Workers, func(ready int) {
 		r.req.Report(distill.Progress{Done: ready, Total: total, Loss: none})
 	})
 	return err
