@@ -1,4 +1,4 @@
-package coreset
+package cluster
 
 import (
 	"math"

@@ -1,4 +1,6 @@
-package coreset
+// Package cluster groups rows by k-means, in float64 sums, so that the result does not
+// depend on the processor's kernels.
+package cluster
 
 import (
 	"context"
@@ -27,7 +29,7 @@ func KMeans(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand) (
 			break
 		}
 		for c := range centre {
-			centre[c] = Mean(clusterRows(x, assign, c))
+			centre[c] = Mean(Rows(x, assign, c))
 		}
 	}
 	return assign, nil
@@ -81,7 +83,7 @@ func refill(x [][]float32, centre [][]float64, assign []int) {
 	}
 }
 
-func clusterRows(x [][]float32, assign []int, c int) [][]float32 {
+func Rows(x [][]float32, assign []int, c int) [][]float32 {
 	var out [][]float32
 	for i, a := range assign {
 		if a == c {
@@ -109,8 +111,22 @@ func Centroids(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand
 		return nil, nil, err
 	}
 	for c := range k {
-		rows := clusterRows(x, assign, c)
+		rows := Rows(x, assign, c)
 		mean, size = append(mean, Mean(rows)), append(size, len(rows))
 	}
 	return mean, size, nil
+}
+
+// Mean is the mean of rows, taken in float64.
+func Mean(x [][]float32) []float64 {
+	mean := make([]float64, len(x[0]))
+	for _, row := range x {
+		for j, v := range row {
+			mean[j] += float64(v)
+		}
+	}
+	for j := range mean {
+		mean[j] /= float64(len(x))
+	}
+	return mean
 }
