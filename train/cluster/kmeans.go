@@ -83,6 +83,7 @@ func refill(x [][]float32, centre [][]float64, assign []int) {
 	}
 }
 
+// Rows are the rows of cluster c.
 func Rows(x [][]float32, assign []int, c int) [][]float32 {
 	var out [][]float32
 	for i, a := range assign {
