@@ -1,16 +1,12 @@
 package p2p
 
 import (
-	"context"
-	"io"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-msgio"
 	"github.com/marcopolo/simnet"
 
 	"github.com/distillmesh/distillmesh/p2p/announce"
@@ -143,71 +139,4 @@ func TestWithoutBootstrapAndDiscoveryANodeMeetsNobody(t *testing.T) {
 		a.stop(t)
 		b.stop(t)
 	})
-}
-
-// A peer that answers a catch-up with forgeries teaches nothing, and one that
-// asks without end is cut off.
-func TestCatchUpWithAHostilePeer(t *testing.T) {
-	honest := newNode(t).start(t, loopback(ProfileTrainer, "/tcp/0"))
-	hostile := newNode(t)
-	task := taskOf("digits")
-	if err := honest.Join(t.Context(), task); err != nil {
-		t.Fatal(err)
-	}
-	good, err := hostile.book.Issue(t.Context(), hostile.key, announce.Announcement{
-		Task: task, Kind: announce.Offer, Subject: announce.SubjectSet, Root: taskOf("set"), Bytes: 1, Blocks: 1,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	forged := append([]byte{}, good.Envelope...)
-	forged[len(forged)-1] ^= 1
-	hostile.start(t, loopback(ProfileTrainer, "/tcp/0"))
-	connect(t, honest, hostile)
-	asked := make(chan struct{}, 16)
-	hostile.host.SetStreamHandler(catalogueProtocol, func(s network.Stream) {
-		defer s.Close()
-		_, _ = msgio.NewVarintReaderSize(s, maxQuery).ReadMsg()
-		asked <- struct{}{}
-		data, _ := page{envelopes: [][]byte{forged, good.Envelope}, last: true}.encode()
-		_ = msgio.NewVarintWriter(s).WriteMsg(data)
-	})
-	fresh := newNode(t).start(t, loopback(ProfileTrainer, "/tcp/0"))
-	if err := fresh.Join(t.Context(), task); err != nil {
-		t.Fatal(err)
-	}
-	if err := fresh.host.Connect(t.Context(), hostile.host.Peerstore().PeerInfo(hostile.ID())); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := fresh.catchUp(t.Context(), hostile.ID(), fresh.topics()); err == nil || n != 0 {
-		t.Errorf("learnt %d from a forger, %v", n, err)
-	}
-	if len(asked) == 0 {
-		t.Error("the forger was never asked")
-	}
-
-	answered := 0
-	for range 2 * answerBurst {
-		if askOnce(t.Context(), hostile, honest) {
-			answered++
-		}
-	}
-	if answered == 0 || answered > answerBurst+5 {
-		t.Errorf("%d of %d questions in a row were answered, the burst is %d", answered, 2*answerBurst, answerBurst)
-	}
-}
-
-// askOnce sends one empty catch-up request and reports whether a page came back.
-func askOnce(ctx context.Context, from, to *node) bool {
-	s, err := from.host.NewStream(ctx, to.ID(), catalogueProtocol)
-	if err != nil {
-		return false
-	}
-	defer s.Close()
-	query, _ := encodeQuery(nil)
-	if msgio.NewVarintWriter(s).WriteMsg(query) != nil {
-		return false
-	}
-	answer, err := io.ReadAll(s)
-	return err == nil && len(answer) > 0
 }

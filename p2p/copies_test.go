@@ -73,11 +73,11 @@ func TestOwnAnnouncementsAreNoCopy(t *testing.T) {
 
 		// The book is lost, and peers tell the node what it signed before.
 		again := twin(t, a).start(t, onNetwork(ProfileEdge, network, address(2), 8000))
-		again.own(old, hub.ID())
+		again.copies.judge(old, hub.ID())
 		time.Sleep(2 * time.Second) // virtual: it is signed in a second after the start
 		now := again.publishSet(t, task, 2, 1000)
 		time.Sleep(2 * time.Hour)
-		again.own(now, hub.ID())
+		again.copies.judge(now, hub.ID())
 		if c, ok := again.Copy(); ok {
 			t.Errorf("own announcements are taken for another's: %+v", c)
 		}
@@ -87,7 +87,7 @@ func TestOwnAnnouncementsAreNoCopy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again.own(r, hub.ID()); again.copies.found == nil {
+		if again.copies.judge(r, hub.ID()); again.copies.found == nil {
 			t.Error("an announcement of another node with the key is taken for an own one")
 		}
 		again.stop(t)
@@ -107,7 +107,7 @@ func TestASteppedClockIsAllowedFor(t *testing.T) {
 
 func TestTheLocalNetworkShowsACopy(t *testing.T) {
 	a := newNode(t).start(t, loopback(ProfileEdge))
-	found := (*neighbours)(a.Mesh)
+	found := (*neighbors)(a.Mesh)
 	found.HandlePeerFound(peer.AddrInfo{ID: a.ID(), Addrs: a.host.Addrs()})
 	found.HandlePeerFound(peer.AddrInfo{ID: a.ID(), Addrs: []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/1")}})
 	a.copies.local = []ma.Multiaddr{ma.StringCast("/ip4/10.0.0.7/tcp/4001")} // told before the network changed

@@ -112,7 +112,7 @@ func TestATrainerServesOnWhatItFetched(t *testing.T) {
 	connect(t, second, trainer)
 	both := func() bool { return len(second.book.Live(announce.Query{Root: set.Root})) == 2 }
 	await(t, second.book, "the newcomer hears the offer and the have", both)
-	if first := second.providers(t.Context(), set.Root); first[0].ID != trainer.ID() {
+	if first := second.providers.find(t.Context(), set.Root); first[0].ID != trainer.ID() {
 		t.Errorf("asks %v first, want the trainer", first[0].ID)
 	}
 	res, err := second.Fetch(t.Context(), set.Root, FetchOptions{Pin: "set"})

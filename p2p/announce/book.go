@@ -15,16 +15,18 @@ import (
 	"github.com/ipfs/go-datastore"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/distillmesh/distillmesh/p2p/members"
 )
 
-// Verdict is what becomes of an announcement, and of the peer that passed it on.
+// Verdict is the outcome of judging an announcement and the peer that forwarded it.
 type Verdict int
 
-// The verdicts. The zero value is none of them.
+// The verdicts. The zero value is not a verdict.
 const (
-	Accept Verdict = iota + 1 // kept and passed on
-	Ignore                    // dropped; the forwarder could not know better
-	Reject                    // dropped; any honest forwarder would have dropped it
+	Accept Verdict = iota + 1 // kept and forwarded
+	Ignore                    // dropped; an honest peer may have forwarded it
+	Reject                    // dropped; no honest peer would have forwarded it
 )
 
 // String returns the verdict's name.
@@ -40,13 +42,13 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("verdict %d", int(v))
 }
 
-// Reasons for Ignore: each depends on local state, so none blames the forwarder.
+// Reasons for Ignore. Each depends on local state, so the forwarder is not blamed.
 var (
 	ErrExpired       = errors.New("announcement expired")
 	ErrFromFuture    = errors.New("announcement issued too far in the future")
 	ErrHeld          = errors.New("announcement already held")
 	ErrStale         = errors.New("announcement older than the one held")
-	ErrUnknownSigner = errors.New("announcement signer not admitted")
+	ErrUnknownSigner = errors.New("announcement signer is no member")
 	ErrOverQuota     = errors.New("announcement quota used up")
 )
 
@@ -63,7 +65,7 @@ type Options struct {
 	MaxAhead     time.Duration      // tolerated clock difference for Issued; more keeps records of wrong clocks longer
 	MaxRecords   int                // records held of all signers; each costs about 2 KiB of memory
 	MaxPerSigner int                // records held of one signer
-	Admit        func(peer.ID) bool // whose records are kept; nil admits all
+	Membership   members.Membership // whose records are kept; nil means everybody's
 }
 
 // DefaultOptions returns the options of an edge node.
@@ -86,7 +88,7 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// slot identifies what successive announcements of one signer replace.
+// slot is the key under which a newer announcement replaces an older one.
 type slot struct {
 	signer  peer.ID
 	task    cid.Cid
@@ -96,8 +98,8 @@ type slot struct {
 
 func (r Record) slot() slot { return slot{r.Signer, r.Task, r.Subject, r.Root} }
 
-// held is the latest record of a slot and how long the slot must be remembered:
-// until everything ever held in it has expired, or a replay could revive it.
+// held is the latest record of a slot and how long the slot must be kept: until
+// everything ever held in it has expired, or a replay could bring it back.
 type held struct {
 	rec   Record
 	until time.Time
@@ -113,7 +115,7 @@ type Book struct {
 	mu        sync.RWMutex
 	records   map[slot]held
 	perSigner map[peer.ID]int
-	counters  map[slot]uint64 // own slots only: last sequence number signed
+	counters  map[slot]uint64 // last sequence number signed, of this node's own slots
 	watchers  map[int]func(Record)
 	nextWatch int
 }
@@ -123,6 +125,7 @@ func OpenBook(ds datastore.Batching, opt Options) (*Book, error) {
 	if err := opt.Validate(); err != nil {
 		return nil, err
 	}
+	opt.Membership = members.OrEverybody(opt.Membership)
 	b := &Book{
 		ds: ds, opt: opt, records: map[slot]held{}, perSigner: map[peer.ID]int{},
 		counters: map[slot]uint64{}, watchers: map[int]func(Record){},
@@ -133,9 +136,12 @@ func OpenBook(ds datastore.Batching, opt Options) (*Book, error) {
 	return b, nil
 }
 
+// Membership returns who belongs to the mesh, as the book's options say.
+func (b *Book) Membership() members.Membership { return b.opt.Membership }
+
 // Put judges a record that Open or Seal returned and keeps it when the verdict is
-// Accept. The error is the reason for Ignore; any other error (with Ignore) is a
-// failure to store. Put is the one validator for gossip, catch-up and import.
+// Accept. The error is the reason for Ignore, or a failure to store. Gossip,
+// catch-up and import all use this one validator.
 func (b *Book) Put(ctx context.Context, r Record) (Verdict, error) {
 	b.mu.Lock()
 	verdict, err := b.judge(r)
@@ -151,9 +157,9 @@ func (b *Book) Put(ctx context.Context, r Record) (Verdict, error) {
 	return verdict, err
 }
 
-// Receive opens an envelope that came in answer to, or over, the given topics
-// (tasks, or Undef for the mesh's own topic) and puts it. Errors of Open and
-// ErrWrongTopic are Rejects.
+// Receive opens an envelope that belongs to one of the given topics (tasks, or
+// Undef for the mesh's own topic) and puts it. Errors of Open and ErrWrongTopic
+// come with Reject.
 func (b *Book) Receive(ctx context.Context, envelope []byte, topics ...cid.Cid) (Record, Verdict, error) {
 	r, err := Open(envelope)
 	if err != nil {
@@ -166,8 +172,8 @@ func (b *Book) Receive(ctx context.Context, envelope []byte, topics ...cid.Cid) 
 	return r, verdict, err
 }
 
-// Topic returns where the announcement belongs: the topic of its task, or Undef,
-// the mesh's own topic, for an announcement of a task.
+// Topic returns the topic of the announcement: its task, or Undef (the mesh's own
+// topic) when it announces a task.
 func (a Announcement) Topic() cid.Cid {
 	if a.Subject == SubjectTask {
 		return cid.Undef
@@ -183,8 +189,9 @@ func (b *Book) judge(r Record) (Verdict, error) {
 		return Ignore, ErrExpired
 	case r.Issued.After(now.Add(b.opt.MaxAhead)):
 		return Ignore, ErrFromFuture
-	case b.opt.Admit != nil && !b.opt.Admit(r.Signer):
-		return Ignore, ErrUnknownSigner
+	}
+	if err := b.opt.Membership.Admits(r.Signer); err != nil {
+		return Ignore, fmt.Errorf("%w: %w", ErrUnknownSigner, err)
 	}
 	if h, ok := b.records[r.slot()]; ok {
 		switch {
@@ -217,7 +224,7 @@ func (b *Book) keep(ctx context.Context, r Record) error {
 		return fmt.Errorf("store announcement: %w", err)
 	}
 	if n, own := b.counters[s]; own && r.Seq > n {
-		// Signed by this node before it lost its counters: go on from there.
+		// This node signed it before it lost its counters: continue from there.
 		if err := b.count(ctx, s, r.Seq); err != nil {
 			return err
 		}
@@ -229,9 +236,9 @@ func (b *Book) keep(ctx context.Context, r Record) error {
 	return nil
 }
 
-// Issue completes a draft, signs it with key and puts it: Issued, Expires and Seq
-// are filled in, and for a withdrawal an Expires that outlives what it takes back.
-// It needs no network: what a stopped node issues is announced at its next start.
+// Issue completes a draft, signs it with key and keeps it. It sets Issued, Expires
+// and Seq; a withdrawal expires no earlier than what it withdraws. It needs no
+// network: what is issued while the node is stopped is announced at its next start.
 func (b *Book) Issue(ctx context.Context, key crypto.PrivKey, draft Announcement) (Record, error) {
 	signer, err := peer.IDFromPrivateKey(key)
 	if err != nil {
@@ -266,7 +273,7 @@ func (b *Book) issue(ctx context.Context, key crypto.PrivKey, signer peer.ID, dr
 	if err != nil {
 		return Record{}, err
 	}
-	// The counter goes first: a crash may leave a gap, never a number used twice.
+	// The counter is stored first: a crash may leave a gap, but no number is used twice.
 	if err := b.count(ctx, s, r.Seq); err != nil {
 		return Record{}, err
 	}
@@ -309,16 +316,16 @@ func (b *Book) Live(q Query) []Record {
 	return b.collect(func(h held) bool { return h.rec.Expires.After(now) && q.matches(&h.rec) })
 }
 
-// Held returns what a peer that catches up on topic must be told: every
-// unexpired record of it, withdrawals included.
+// Held returns every unexpired record of a topic, withdrawals included: what a
+// peer that catches up on it needs.
 func (b *Book) Held(topic cid.Cid) []Record {
 	now := b.opt.Now()
 	return b.collect(func(h held) bool { return h.rec.Expires.After(now) && h.rec.Topic().Equals(topic) })
 }
 
-// Own returns the latest record of everything signer issued through this book,
-// expired ones included (a node that was off for a week still has its sets), and
-// withdrawals for as long as they are needed.
+// Own returns the latest record of everything signer issued through this book:
+// offers and haves even when they expired (a node that was off for a week still has
+// its sets), withdrawals until what they withdraw has expired.
 func (b *Book) Own(signer peer.ID) []Record {
 	now := b.opt.Now()
 	return b.collect(func(h held) bool {

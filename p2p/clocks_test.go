@@ -170,27 +170,27 @@ func TestAnnouncementsBoundClocks(t *testing.T) {
 	now := time.Now()
 	from, signer := peer.ID("from"), peer.ID("signer")
 	r := announce.Record{Signer: signer, Announcement: announce.Announcement{Issued: now.Add(3 * time.Hour), Expires: now.Add(5 * time.Hour)}}
-	n.judgeClock(from, r, announce.ErrFromFuture, true)
-	if s := n.skewOf(signer); !near(s.Ahead, 3*time.Hour) || !s.AtLeast || s.String() != "at least 3h0m0s ahead" {
+	n.clocks.judge(from, r, announce.ErrFromFuture, true)
+	if s := n.clocks.of(signer); !near(s.Ahead, 3*time.Hour) || !s.AtLeast || s.String() != "at least 3h0m0s ahead" {
 		t.Errorf("signer of a record from the future: %v", s)
 	}
 	r.Issued, r.Expires = now.Add(-9*time.Hour), now.Add(-7*time.Hour)
-	n.judgeClock(from, r, announce.ErrExpired, false)
-	if s := n.skewOf(from); !near(s.Ahead, -7*time.Hour) || !s.AtLeast {
+	n.clocks.judge(from, r, announce.ErrExpired, false)
+	if s := n.clocks.of(from); !near(s.Ahead, -7*time.Hour) || !s.AtLeast {
 		t.Errorf("peer that hands over what has expired: %v", s)
 	}
-	n.noteSkew(from, Skew{Ahead: time.Second}) // measured
-	n.judgeClock(from, r, announce.ErrExpired, false)
-	if s := n.skewOf(from); s != (Skew{}) {
+	n.clocks.note(from, Skew{Ahead: time.Second}) // measured
+	n.clocks.judge(from, r, announce.ErrExpired, false)
+	if s := n.clocks.of(from); s != (Skew{}) {
 		t.Errorf("a bound stands over a measurement: %v", s)
 	}
 	r.Expires = now.Add(-time.Minute) // lapsed on its way
-	n.judgeClock(peer.ID("other"), r, announce.ErrExpired, false)
-	if s := n.skewOf("other"); s != (Skew{}) {
+	n.clocks.judge(peer.ID("other"), r, announce.ErrExpired, false)
+	if s := n.clocks.of("other"); s != (Skew{}) {
 		t.Errorf("a record that lapsed on its way counts: %v", s)
 	}
 	for i := range 2 * maxClocks {
-		n.noteSkew(peer.ID(rune(i)), Skew{Ahead: time.Hour})
+		n.clocks.note(peer.ID(rune(i)), Skew{Ahead: time.Hour})
 	}
 	if n := len(n.clocks.peers); n > maxClocks {
 		t.Errorf("%d clocks are kept", n)
@@ -202,7 +202,7 @@ func TestTheClockProtocolIsOptional(t *testing.T) {
 	a, b := newNode(t).start(t, loopback(ProfileEdge)), newNode(t).start(t, loopback(ProfileEdge))
 	b.host.RemoveStreamHandler(clockProtocol)
 	connect(t, a, b)
-	a.compareClock(t.Context(), b.ID())
+	a.clocks.ask(t.Context(), b.ID())
 	if c := a.Clocks(); len(c.Differ)+c.Agree != 0 {
 		t.Errorf("compared with a peer that tells no time: %+v", c)
 	}
