@@ -30,11 +30,12 @@ type Options struct {
 	QuotaBytes int64            // of all blocks; 0 means unlimited
 	HighWater  float64          // share of the quota at which adding starts to collect
 	LowWater   float64          // share of the quota at which collecting stops
-	MinAge     time.Duration    // unpinned blocks younger than this survive a collection at high water
+	MinAge     time.Duration    // unpinned blocks younger than this survive a collection at the high-water mark
 	Now        func() time.Time // clock
 }
 
-// DefaultOptions returns the options in use: collect from 90 % down to 80 %, no quota.
+// DefaultOptions returns the default options: no quota; with one, collect from 90 %
+// down to 80 %.
 func DefaultOptions() Options {
 	return Options{HighWater: 0.9, LowWater: 0.8, MinAge: 10 * time.Minute, Now: time.Now}
 }
@@ -57,14 +58,14 @@ func (o Options) Validate() error {
 // Store is a block store in one directory: blocks as files, pins and metadata in
 // a small database. One process at a time may open it.
 type Store struct {
-	opt    Options
-	files  datastore.Batching
-	meta   datastore.Batching
-	quota  *quotaStore
-	blocks blockstore.GCBlockstore
-	dag    ipld.DAGService // offline
-	pins   pin.Pinner
-	room   sync.Mutex // held while making room, so that two adds never count the same free bytes
+	opt       Options
+	files     datastore.Batching
+	meta      datastore.Batching
+	quota     *quotaStore
+	blocks    blockstore.GCBlockstore
+	dag       ipld.DAGService // offline
+	pins      pin.Pinner
+	reserving sync.Mutex // held by reserve and Collect, so that two adds do not count the same free bytes
 }
 
 // Open opens or creates the store under dir. ErrLocked means another process has
@@ -113,7 +114,7 @@ func assemble(files, meta datastore.Batching, used int64, opt Options) (*Store, 
 	gc := blockstore.NewGCBlockstore(blockstore.NewIdStore(quota), blockstore.NewGCLocker())
 	dag := merkledag.NewDAGService(blockservice.New(gc, offline.Exchange(gc)))
 	// A namespace must not be a prefix that the pinner's own keys begin with
-	// ("pins"): such keys count as prefixed already and come back cut short.
+	// ("pins"): such keys are taken for prefixed ones and come back cut.
 	pins, err := dspinner.New(context.Background(), namespace.Wrap(meta, datastore.NewKey("pinner")), dag)
 	if err != nil {
 		return nil, fmt.Errorf("open pins: %w", err)
@@ -121,9 +122,8 @@ func assemble(files, meta datastore.Batching, used int64, opt Options) (*Store, 
 	return &Store{opt: opt, files: files, meta: meta, quota: quota, blocks: gc, dag: dag, pins: pins}, nil
 }
 
-// Metadata returns the part of the store's database that is named name, for
-// records that belong beside the blocks (announcements, known peers). It closes
-// with the store.
+// Metadata returns the part of the store's database named name, for records kept
+// beside the blocks (announcements, known peers). It closes with the store.
 func (s *Store) Metadata(name string) datastore.Batching {
 	return namespace.Wrap(s.meta, datastore.NewKey("meta").ChildString(name))
 }
@@ -157,7 +157,7 @@ func (s *Store) AddRaw(ctx context.Context, data []byte, name string) (cid.Cid, 
 	if err != nil {
 		return cid.Undef, fmt.Errorf("add raw block: %w", err)
 	}
-	ctx, release, err := s.makeRoom(ctx, int64(len(data)))
+	ctx, release, err := s.reserve(ctx, int64(len(data)))
 	if err != nil {
 		return cid.Undef, fmt.Errorf("add raw block %s: %w", c, err)
 	}
@@ -181,8 +181,8 @@ func (s *Store) Raw(ctx context.Context, c cid.Cid) ([]byte, error) {
 	return blk.RawData(), nil
 }
 
-// isLocked recognises the database's refusal of a second process, which it
-// reports as the operating system's error and, on some systems, only in words.
+// isLocked recognizes the database's refusal of a second process: the operating
+// system's error or, on some systems, a text.
 func isLocked(err error) bool {
 	text := err.Error()
 	return errors.Is(err, os.ErrPermission) && strings.HasSuffix(text, "LOCK") ||
