@@ -66,8 +66,8 @@ func TestRecordsAreAnnouncedAgainWithJitterUntilWithdrawn(t *testing.T) {
 	})
 }
 
-// What a stopped node issued is announced by its next run, and reaches nodes
-// beyond the one it meets.
+// What a stopped node issued is announced by its next run, and reaches nodes that it
+// is not connected to.
 func TestWhatAStoppedNodeIssuedIsAnnouncedAtItsNextStart(t *testing.T) {
 	simulated(t, func(t *testing.T, network *simnet.Simnet) {
 		task := taskOf("digits")
@@ -91,7 +91,7 @@ func TestWhatAStoppedNodeIssuedIsAnnouncedAtItsNextStart(t *testing.T) {
 		connect(t, edge, hub)
 		time.Sleep(10 * time.Second)
 		if !hub.sees(set.Root)() || !far.sees(set.Root)() {
-			t.Errorf("seen by its neighbour: %v, by the next: %v", hub.sees(set.Root)(), far.sees(set.Root)())
+			t.Errorf("seen by its neighbor: %v, by the next node: %v", hub.sees(set.Root)(), far.sees(set.Root)())
 		}
 		for _, n := range []*node{edge, far, hub} {
 			n.stop(t)
@@ -99,8 +99,8 @@ func TestWhatAStoppedNodeIssuedIsAnnouncedAtItsNextStart(t *testing.T) {
 	})
 }
 
-// A node that comes back finds its peers without being told, from memory.
-func TestKnownPeersAreDialledAgainForAsLongAsItTakes(t *testing.T) {
+// A node that restarts finds its peers again without a configuration that names them.
+func TestKnownPeersAreDialedUntilTheyAreReached(t *testing.T) {
 	simulated(t, func(t *testing.T, network *simnet.Simnet) {
 		hubCfg := onNetwork(ProfileTrainer, network, address(0), 8000)
 		hub := newNode(t).start(t, hubCfg)
@@ -128,7 +128,7 @@ func TestKnownPeersAreDialledAgainForAsLongAsItTakes(t *testing.T) {
 	})
 }
 
-func TestWithoutBootstrapAndDiscoveryANodeMeetsNobody(t *testing.T) {
+func TestWithoutBootstrapAndDiscoveryANodeHasNoPeers(t *testing.T) {
 	simulated(t, func(t *testing.T, network *simnet.Simnet) {
 		a := newNode(t).start(t, onNetwork(ProfileEdge, network, address(0), 8000))
 		b := newNode(t).start(t, onNetwork(ProfileEdge, network, address(1), 8000))

@@ -56,8 +56,8 @@ func (n *node) live(task cid.Cid) int {
 	return len(n.book.Live(announce.Query{Task: task, Subject: announce.SubjectSet}))
 }
 
-// One node joins late; one is away for longer than gossip remembers. Meanwhile a
-// set is withdrawn. Both end up with exactly what is live.
+// One node joins late; one is off for longer than gossip keeps messages. Meanwhile a
+// set is withdrawn. Both end with exactly the live records.
 func TestCatchUpGivesTheLateAndTheAbsentEveryLiveAnnouncement(t *testing.T) {
 	simulated(t, func(t *testing.T, network *simnet.Simnet) {
 		task := taskOf("digits")
@@ -83,8 +83,8 @@ func TestCatchUpGivesTheLateAndTheAbsentEveryLiveAnnouncement(t *testing.T) {
 		}
 		time.Sleep(15 * time.Minute) // longer than the 10 minutes that gossip remembers
 
-		// The one who was away still believes in the withdrawn set. It says so to
-		// nobody, and learns better from the hub alone: the edge is gone by now.
+		// The node that was away still lists the withdrawn set. It learns of the
+		// withdrawal from the hub, since the edge is off by now.
 		edge.stop(t)
 		if away.live(task) != 2 {
 			t.Fatalf("the absent node holds %d sets before it returns, want 2", away.live(task))
