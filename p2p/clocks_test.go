@@ -101,7 +101,8 @@ func TestClocksThatDifferAreLoggedOnBothSides(t *testing.T) {
 		wrong.start(t, cfg)
 		connect(t, wrong, hub)
 		want := map[bool]string{true: "ahead", false: "behind"}
-		if line := seen.next(t, "clocks differ"); !strings.Contains(line, want[off > 0]) || !strings.Contains(line, wrong.ID().String()) {
+		if line := seen.next(t, "clocks differ"); !strings.Contains(line, want[off > 0]) ||
+			!strings.Contains(line, wrong.ID().String()) {
 			t.Errorf("off by %v, the hub says %q", off, line)
 		}
 		if line := here.next(t, "clocks differ"); !strings.Contains(line, want[off < 0]) {
@@ -209,13 +210,18 @@ func TestAnnouncementsBoundClocks(t *testing.T) {
 		wantSigner      Skew
 		wantFrom        Skew
 	}{
-		{"a record from the future shows that its signer is ahead", 3 * time.Hour, 5 * time.Hour, announce.ErrFromFuture, true, "from", at(3 * time.Hour), Skew{}},
-		{"an expired record shows that its sender is behind", -9 * time.Hour, -7 * time.Hour, announce.ErrExpired, false, "from", Skew{}, at(-7 * time.Hour)},
-		{"a record that expired on its way shows nothing", -2 * time.Hour, -time.Minute, announce.ErrExpired, false, "from", Skew{}, Skew{}},
+		{"a record from the future shows that its signer is ahead", 3 * time.Hour, 5 * time.Hour, announce.ErrFromFuture,
+			true, "from", at(3 * time.Hour), Skew{}},
+		{"an expired record shows that its sender is behind", -9 * time.Hour, -7 * time.Hour, announce.ErrExpired, false,
+			"from", Skew{}, at(-7 * time.Hour)},
+		{"a record that expired on its way shows nothing", -2 * time.Hour, -time.Minute, announce.ErrExpired, false,
+			"from", Skew{}, Skew{}},
 		{"a valid record that another node forwards shows nothing", -time.Hour, time.Hour, nil, true, "from", Skew{}, Skew{}},
-		{"a record that its signer sends was signed just now", -time.Hour, time.Hour, nil, true, "signer", Skew{Ahead: -time.Hour}, Skew{Ahead: -time.Hour}},
+		{"a record that its signer sends was signed just now", -time.Hour, time.Hour, nil, true, "signer",
+			Skew{Ahead: -time.Hour}, Skew{Ahead: -time.Hour}},
 		{"a record that its signer hands over may be old", -time.Hour, time.Hour, nil, false, "signer", Skew{}, Skew{}},
-		{"this node's own record shows nothing", 3 * time.Hour, 5 * time.Hour, announce.ErrFromFuture, true, "self", Skew{}, Skew{}},
+		{"this node's own record shows nothing", 3 * time.Hour, 5 * time.Hour, announce.ErrFromFuture, true, "self",
+			Skew{}, Skew{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -272,13 +278,18 @@ func TestAClockIsAskedAndHalfTheTripIsAllowedFor(t *testing.T) {
 		connect bool
 		want    Clocks
 	}{
-		"a clock that agrees":             {2 * time.Second, nil, true, Clocks{Agree: 1}},
-		"a clock two hours ahead":         {2 * time.Hour, nil, true, Clocks{Differ: []PeerSkew{{"p", Skew{Ahead: 2 * time.Hour}}}}},
-		"a clock behind, its peer gone":   {-time.Hour, nil, false, Clocks{Differ: []PeerSkew{{"p", Skew{Ahead: -time.Hour}}}}},
-		"a clock that agrees, peer gone":  {0, nil, false, Clocks{}},
-		"an answer that is not a clock":   {0, func(s network.Stream) { _, _ = s.Write([]byte{1, 0xf6}); _ = s.Close() }, true, Clocks{}},
-		"an answer that is too long":      {0, func(s network.Stream) { _, _ = s.Write([]byte{0xff, 1}); _ = s.Close() }, true, Clocks{}},
-		"no answer before the wait is up": {0, func(s network.Stream) { _, _ = io.Copy(io.Discard, s); _ = s.Close() }, true, Clocks{}},
+		"a clock that agrees": {2 * time.Second, nil, true, Clocks{Agree: 1}},
+		"a clock two hours ahead": {2 * time.Hour, nil, true,
+			Clocks{Differ: []PeerSkew{{"p", Skew{Ahead: 2 * time.Hour}}}}},
+		"a clock behind, its peer gone": {-time.Hour, nil, false,
+			Clocks{Differ: []PeerSkew{{"p", Skew{Ahead: -time.Hour}}}}},
+		"a clock that agrees, peer gone": {0, nil, false, Clocks{}},
+		"an answer that is not a clock": {0, func(s network.Stream) { _, _ = s.Write([]byte{1, 0xf6}); _ = s.Close() },
+			true, Clocks{}},
+		"an answer that is too long": {0, func(s network.Stream) { _, _ = s.Write([]byte{0xff, 1}); _ = s.Close() },
+			true, Clocks{}},
+		"no answer before the wait is up": {0, func(s network.Stream) { _, _ = io.Copy(io.Discard, s); _ = s.Close() },
+			true, Clocks{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

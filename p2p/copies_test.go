@@ -83,7 +83,9 @@ func TestOwnAnnouncementsAreNoCopy(t *testing.T) {
 		}
 		other := twin(t, a)
 		time.Sleep(2 * time.Second)
-		r, err := other.book.Issue(t.Context(), other.key, announce.Announcement{Task: task, Kind: announce.Offer, Subject: announce.SubjectSet, Root: taskOf("other"), Bytes: 1, Blocks: 1})
+		r, err := other.book.Issue(t.Context(), other.key,
+			announce.Announcement{Task: task, Kind: announce.Offer, Subject: announce.SubjectSet, Root: taskOf("other"),
+				Bytes: 1, Blocks: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +99,8 @@ func TestOwnAnnouncementsAreNoCopy(t *testing.T) {
 // After the clock was set, records of earlier runs are still not another node's.
 func TestASteppedClockIsAllowedFor(t *testing.T) {
 	for _, c := range []struct{ wall, elapsed, want time.Duration }{
-		{time.Hour, time.Hour, 0}, {48 * time.Hour, time.Minute, 48*time.Hour - time.Minute}, {time.Minute, time.Hour, 0}, {61 * time.Second, 59 * time.Second, 0},
+		{time.Hour, time.Hour, 0}, {48 * time.Hour, time.Minute, 48*time.Hour - time.Minute}, {time.Minute, time.Hour, 0},
+		{61 * time.Second, 59 * time.Second, 0},
 	} {
 		if got := stepped(c.wall, c.elapsed); got != c.want {
 			t.Errorf("%v on the wall, %v in fact: %v, want %v", c.wall, c.elapsed, got, c.want)
@@ -115,7 +118,8 @@ func TestTheLocalNetworkShowsACopy(t *testing.T) {
 	if c, ok := a.Copy(); ok {
 		t.Errorf("this node's own addresses: %+v", c)
 	}
-	found.HandlePeerFound(peer.AddrInfo{ID: a.ID(), Addrs: append(a.host.Addrs(), ma.StringCast("/ip4/192.0.2.9/tcp/4001"))})
+	found.HandlePeerFound(peer.AddrInfo{ID: a.ID(),
+		Addrs: append(a.host.Addrs(), ma.StringCast("/ip4/192.0.2.9/tcp/4001"))})
 	if c, ok := a.Copy(); !ok || c.How == "" {
 		t.Error("a node of this id elsewhere is not noticed")
 	}

@@ -236,13 +236,16 @@ func TestProvidersAreTheAnnouncersElseConnectedPeers(t *testing.T) {
 func TestNodesAskEquallyGoodProvidersInDifferentOrders(t *testing.T) {
 	var mesh fakeMesh
 	for _, signer := range []peer.ID{"a", "b", "c", "d"} {
-		mesh.records = append(mesh.records, announce.Record{Signer: signer, Announcement: announce.Announcement{Kind: announce.Have, Root: taskOf("set")}})
+		mesh.records = append(mesh.records, announce.Record{Signer: signer,
+			Announcement: announce.Announcement{Kind: announce.Have, Root: taskOf("set")}})
 	}
 	first := map[peer.ID]int{}
 	for i := range 100 {
-		f := &providers{self: peer.ID(rune(i + 1000)), book: &mesh, network: &mesh, admits: func(peer.ID) error { return nil }}
+		f := &providers{self: peer.ID(rune(i + 1000)), book: &mesh, network: &mesh,
+			admits: func(peer.ID) error { return nil }}
 		order := f.find(t.Context(), taskOf("set"))
-		if again := f.find(t.Context(), taskOf("set")); !slices.EqualFunc(order, again, func(x, y peer.AddrInfo) bool { return x.ID == y.ID }) {
+		sameID := func(x, y peer.AddrInfo) bool { return x.ID == y.ID }
+		if again := f.find(t.Context(), taskOf("set")); !slices.EqualFunc(order, again, sameID) {
 			t.Fatal("one node's order changes")
 		}
 		first[order[0].ID]++

@@ -47,9 +47,14 @@ func (l limits) resourceManager() (network.ResourceManager, error) {
 	scaling := rcmgr.DefaultLimits
 	libp2p.SetDefaultServiceLimits(&scaling)
 	all := rcmgr.ResourceLimits{
-		Conns: rcmgr.LimitVal(l.inbound + l.outbound), ConnsInbound: rcmgr.LimitVal(l.inbound), ConnsOutbound: rcmgr.LimitVal(l.outbound),
-		Streams: rcmgr.LimitVal(l.streams), StreamsInbound: rcmgr.LimitVal(l.streams), StreamsOutbound: rcmgr.LimitVal(l.streams),
-		FD: rcmgr.LimitVal(l.files), Memory: rcmgr.LimitVal64(l.memoryBytes),
+		Conns:           rcmgr.LimitVal(l.inbound + l.outbound),
+		ConnsInbound:    rcmgr.LimitVal(l.inbound),
+		ConnsOutbound:   rcmgr.LimitVal(l.outbound),
+		Streams:         rcmgr.LimitVal(l.streams),
+		StreamsInbound:  rcmgr.LimitVal(l.streams),
+		StreamsOutbound: rcmgr.LimitVal(l.streams),
+		FD:              rcmgr.LimitVal(l.files),
+		Memory:          rcmgr.LimitVal64(l.memoryBytes),
 	}
 	partial := rcmgr.PartialLimitConfig{System: all, Transient: all}
 	partial.Transient.Memory = rcmgr.LimitVal64(l.memoryBytes / 4)
@@ -58,7 +63,9 @@ func (l limits) resourceManager() (network.ResourceManager, error) {
 	rm, err := rcmgr.NewResourceManager(limiter, rcmgr.WithMetricsDisabled(),
 		rcmgr.WithLimitPerSubnet(
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: l.perAddress}},
-			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: l.perAddress}, {PrefixLength: 48, ConnCount: 4 * l.perAddress}}),
+			[]rcmgr.ConnLimitPerSubnet{
+				{PrefixLength: 56, ConnCount: l.perAddress}, {PrefixLength: 48, ConnCount: 4 * l.perAddress},
+			}),
 		rcmgr.WithConnRateLimiters(l.connRate()))
 	if err != nil {
 		return nil, fmt.Errorf("resource manager: %w", err)

@@ -56,7 +56,9 @@ type Mesh struct {
 // later runs. Peers that the book's Membership does not admit are kept out. Close the
 // store and the book after Close.
 // Errors: *AddrInUseError, or what Config.Validate says.
-func Open(ctx context.Context, cfg Config, key crypto.PrivKey, store *blocks.Store, book *announce.Book, known datastore.Batching) (*Mesh, error) {
+func Open(
+	ctx context.Context, cfg Config, key crypto.PrivKey, store *blocks.Store, book *announce.Book, known datastore.Batching,
+) (*Mesh, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -72,7 +74,8 @@ func Open(ctx context.Context, cfg Config, key crypto.PrivKey, store *blocks.Sto
 // handler is set: a peer that dials earlier would take this node for other software.
 func (m *Mesh) start(ctx context.Context, known datastore.Batching) (err error) {
 	m.table, err = peers.OpenTable(ctx, known, peers.TableOptions{
-		Membership: m.book.Membership(), RefusedFor: m.cfg.RedialMax, KnownPeers: m.cfg.KnownPeers, Now: m.cfg.Now, Logger: m.log,
+		Membership: m.book.Membership(), RefusedFor: m.cfg.RedialMax, KnownPeers: m.cfg.KnownPeers,
+		Now: m.cfg.Now, Logger: m.log,
 	})
 	if err != nil {
 		return err

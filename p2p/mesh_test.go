@@ -178,7 +178,8 @@ func TestTwoNodesAnnounceAndFetch(t *testing.T) {
 			}
 			// Bitswap asks again when an answer is slow, so on a busy machine a
 			// block may arrive twice, which is counted as a duplicate.
-			if res.Bytes != set.Bytes || res.Blocks != set.Blocks || res.Duplicates >= int64(set.Blocks) || last.Load() != set.Bytes {
+			if res.Bytes != set.Bytes || res.Blocks != set.Blocks || res.Duplicates >= int64(set.Blocks) ||
+				last.Load() != set.Bytes {
 				t.Errorf("fetched %+v (total %d), announced %d bytes in %d blocks", res, last.Load(), set.Bytes, set.Blocks)
 			}
 			if !slices.Equal(res.Providers, []peer.ID{edge.ID()}) {

@@ -64,7 +64,8 @@ func TestAnEnvelopeGivesBackWhatWasSealed(t *testing.T) {
 	if !bytes.Equal(again.Envelope, r.Envelope) {
 		t.Error("sealing what was opened gives other bytes")
 	}
-	if !got.Root.Equals(want.Root) || got.Seq != 7 || !got.Issued.Equal(want.Issued) || !got.Addrs[0].Equal(want.Addrs[0]) ||
+	if !got.Root.Equals(want.Root) || got.Seq != 7 || !got.Issued.Equal(want.Issued) ||
+		!got.Addrs[0].Equal(want.Addrs[0]) ||
 		!bytes.Equal(got.Body, want.Body) {
 		t.Errorf("got %+v, want %+v", got.Announcement, want)
 	}

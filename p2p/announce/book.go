@@ -61,7 +61,7 @@ var ErrNothingToWithdraw = errors.New("nothing announced to withdraw")
 // Options of a Book. DefaultOptions gives the values in use.
 type Options struct {
 	Now          func() time.Time   // clock
-	Lifetime     time.Duration      // Expires - Issued of what Issue signs; at least two of the longest re-announce intervals
+	Lifetime     time.Duration      // Expires - Issued of what Issue signs, unless a draft says otherwise
 	MaxAhead     time.Duration      // tolerated clock difference for Issued; more keeps records of wrong clocks longer
 	MaxRecords   int                // records held of all signers; each costs about 2 KiB of memory
 	MaxPerSigner int                // records held of one signer
@@ -70,7 +70,9 @@ type Options struct {
 
 // DefaultOptions returns the options of an edge node.
 func DefaultOptions() Options {
-	return Options{Now: time.Now, Lifetime: 2 * time.Hour, MaxAhead: 15 * time.Minute, MaxRecords: 8192, MaxPerSigner: 1024}
+	return Options{
+		Now: time.Now, Lifetime: 2 * time.Hour, MaxAhead: 15 * time.Minute, MaxRecords: 8192, MaxPerSigner: 1024,
+	}
 }
 
 // Validate names the first field that is out of range.
@@ -83,7 +85,8 @@ func (o Options) Validate() error {
 	case o.MaxAhead < 0:
 		return fmt.Errorf("announce options: MaxAhead: %v, must not be negative", o.MaxAhead)
 	case o.MaxRecords < 1 || o.MaxPerSigner < 1:
-		return fmt.Errorf("announce options: MaxRecords %d, MaxPerSigner %d: must be at least 1", o.MaxRecords, o.MaxPerSigner)
+		return fmt.Errorf("announce options: MaxRecords %d, MaxPerSigner %d: must be at least 1",
+			o.MaxRecords, o.MaxPerSigner)
 	}
 	return nil
 }

@@ -73,9 +73,12 @@ func TestPutJudgesWhatDependsOnTimeAndState(t *testing.T) {
 		{"the same number with other content", other(func(a *Announcement) { a.Seq = 5; a.Bytes = 1 }), 1, Ignore, ErrStale},
 		{"the same from another signer", offer(1), 2, Accept, nil},
 		{"another root with a low number", other(func(a *Announcement) { a.Root = cidOf("b"); a.Seq = 1 }), 1, Accept, nil},
-		{"one that has just expired", other(func(a *Announcement) { a.Issued = epoch.Add(-time.Hour); a.Expires = epoch }), 1, Ignore, ErrExpired},
-		{"one from a clock a little ahead", other(func(a *Announcement) { a.Issued = epoch.Add(15 * time.Minute) }), 1, Accept, nil},
-		{"one from a clock far ahead", other(func(a *Announcement) { a.Issued = epoch.Add(15*time.Minute + time.Second) }), 1, Ignore, ErrFromFuture},
+		{"one that has just expired", other(func(a *Announcement) { a.Issued = epoch.Add(-time.Hour); a.Expires = epoch }),
+			1, Ignore, ErrExpired},
+		{"one from a clock a little ahead", other(func(a *Announcement) { a.Issued = epoch.Add(15 * time.Minute) }), 1,
+			Accept, nil},
+		{"one from a clock far ahead", other(func(a *Announcement) { a.Issued = epoch.Add(15*time.Minute + time.Second) }),
+			1, Ignore, ErrFromFuture},
 		{"one by a signer not admitted", offer(1), 9, Ignore, ErrUnknownSigner},
 		{"a withdrawal", other(func(a *Announcement) { a.Kind = Withdraw }), 1, Accept, nil},
 	}
@@ -130,7 +133,8 @@ func TestAWithdrawalOutlivesWhatItTakesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	taken, err := writer.Issue(t.Context(), keyOf(1), Announcement{Task: draft.Task, Kind: Withdraw, Subject: SubjectSet, Root: draft.Root})
+	taken, err := writer.Issue(t.Context(), keyOf(1),
+		Announcement{Task: draft.Task, Kind: Withdraw, Subject: SubjectSet, Root: draft.Root})
 	if err != nil {
 		t.Fatal(err)
 	}

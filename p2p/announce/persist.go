@@ -26,7 +26,8 @@ func (s slot) key(prefix datastore.Key) datastore.Key {
 	if s.root.Defined() {
 		root = s.root.String()
 	}
-	return prefix.ChildString(s.signer.String()).ChildString(s.task.String()).ChildString(string(s.subject)).ChildString(root)
+	signerAndTask := prefix.ChildString(s.signer.String()).ChildString(s.task.String())
+	return signerAndTask.ChildString(string(s.subject)).ChildString(root)
 }
 
 func recordKey(s slot) datastore.Key  { return s.key(recordPrefix) }
@@ -75,7 +76,8 @@ func (b *Book) loadRecord(ctx context.Context, key datastore.Key, value []byte) 
 	return nil
 }
 
-func (b *Book) each(ctx context.Context, prefix datastore.Key, f func(context.Context, datastore.Key, []byte) error) error {
+func (b *Book) each(ctx context.Context, prefix datastore.Key,
+	f func(context.Context, datastore.Key, []byte) error) error {
 	results, err := b.ds.Query(ctx, query.Query{Prefix: prefix.String()})
 	if err != nil {
 		return err

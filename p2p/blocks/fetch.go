@@ -23,11 +23,11 @@ type FetchOptions struct {
 	MaxBlocks    int64                    // default 1 << 20
 	MaxDepth     int                      // of the DAG; default 32
 	MaxEntries   int                      // links of one node; default 1 << 16
-	Size         int64                    // announced size: it is reserved before the first block, and Progress gets it as total; 0 when unknown
+	Size         int64                    // announced size, reserved before the first block; 0 when unknown
 	Pin          string                   // name to pin under; empty stores without a pin
 	From         []peer.ID                // peers to ask first
 	Verify       func(fs.FS) error        // judges the complete directory before it is pinned; nil accepts
-	Progress     func(bytes, total int64) // called after each block, from several goroutines at once; must not block
+	Progress     func(bytes, total int64) // called after each block, with Size as total, from several goroutines at once
 	StallTimeout time.Duration            // without any block arriving; default 60 s
 }
 

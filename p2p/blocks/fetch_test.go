@@ -102,14 +102,16 @@ func TestAFetchEndsCompleteVerifiedAndPinned(t *testing.T) {
 		if verified != 3<<20 || last.Load() != stat.Bytes || total.Load() != stat.Bytes {
 			t.Errorf("verified %d bytes, progress %d of %d", verified, last.Load(), total.Load())
 		}
-		if pins, err := to.Pins(t.Context()); err != nil || len(pins) != 1 || pins[0] != (Pin{Root: root, Name: "set", Stat: stat}) {
+		if pins, err := to.Pins(t.Context()); err != nil || len(pins) != 1 ||
+			pins[0] != (Pin{Root: root, Name: "set", Stat: stat}) {
 			t.Errorf("pins %+v, %v", pins, err)
 		}
 		// What is here needs no network.
 		if err := from.Exchange.bitswap.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if res, err := to.Fetch(t.Context(), root, FetchOptions{Pin: "again"}); err != nil || res.Stat != stat || res.Fetched != (Stat{}) {
+		if res, err := to.Fetch(t.Context(), root, FetchOptions{Pin: "again"}); err != nil || res.Stat != stat ||
+			res.Fetched != (Stat{}) {
 			t.Errorf("fetched again: %+v, %v", res, err)
 		}
 	})

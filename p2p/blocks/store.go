@@ -46,7 +46,8 @@ func (o Options) Validate() error {
 	case o.QuotaBytes < 0:
 		return fmt.Errorf("blocks options: QuotaBytes: %d, must not be negative", o.QuotaBytes)
 	case o.LowWater <= 0 || o.HighWater > 1 || o.LowWater > o.HighWater:
-		return fmt.Errorf("blocks options: LowWater %g, HighWater %g: must satisfy 0 < low <= high <= 1", o.LowWater, o.HighWater)
+		return fmt.Errorf("blocks options: LowWater %g, HighWater %g: must satisfy 0 < low <= high <= 1",
+			o.LowWater, o.HighWater)
 	case o.MinAge < 0:
 		return fmt.Errorf("blocks options: MinAge: %v, must not be negative", o.MinAge)
 	case o.Now == nil:
@@ -136,7 +137,8 @@ func (s *Store) Usage() Usage {
 // Close flushes and releases the store. Nothing may use it afterwards.
 func (s *Store) Close() error {
 	ctx := context.Background()
-	err := errors.Join(s.pins.Flush(ctx), s.pins.Close(), s.files.Sync(ctx, datastore.NewKey("/")), s.files.Close(), s.meta.Close())
+	err := errors.Join(s.pins.Flush(ctx), s.pins.Close(), s.files.Sync(ctx, datastore.NewKey("/")), s.files.Close(),
+		s.meta.Close())
 	if err != nil {
 		return fmt.Errorf("close block store: %w", err)
 	}

@@ -175,7 +175,8 @@ func (d *openDir) list() error {
 	}
 	byName := func(x, y fs.DirEntry) int { return strings.Compare(x.Name(), y.Name()) }
 	slices.SortFunc(d.entries, byName)
-	if n := len(slices.CompactFunc(slices.Clone(d.entries), func(x, y fs.DirEntry) bool { return x.Name() == y.Name() })); n != len(d.entries) {
+	sameName := func(x, y fs.DirEntry) bool { return x.Name() == y.Name() }
+	if n := len(slices.CompactFunc(slices.Clone(d.entries), sameName)); n != len(d.entries) {
 		return fmt.Errorf("two entries with one name: %w", fs.ErrInvalid)
 	}
 	return nil

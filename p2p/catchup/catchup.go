@@ -188,7 +188,9 @@ func (c *Catchup) receive(ctx context.Context, p peer.ID, s stream, topics []cid
 }
 
 // takeIn judges a page of envelopes from a peer.
-func (c *Catchup) takeIn(ctx context.Context, from peer.ID, envelopes [][]byte, topics []cid.Cid) (learned int, err error) {
+func (c *Catchup) takeIn(
+	ctx context.Context, from peer.ID, envelopes [][]byte, topics []cid.Cid,
+) (learned int, err error) {
 	for _, e := range envelopes {
 		r, verdict, err := c.book.Receive(ctx, e, topics...)
 		c.opt.Judged(from, r, err)

@@ -392,7 +392,8 @@ func FuzzDecodeQuery(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := encodeQuery(questions); len(questions) > announce.MaxTasks+1 || err != nil || len(again) > len(data) {
+		if again, err := encodeQuery(questions); len(questions) > announce.MaxTasks+1 || err != nil ||
+			len(again) > len(data) {
 			t.Errorf("accepted %d questions, %v", len(questions), err)
 		}
 	})

@@ -180,7 +180,8 @@ func TestMessagesReachTheNodesOfTheirTopic(t *testing.T) {
 func TestAMessageAboveTheLimitIsAnErrorAndIsNotSent(t *testing.T) {
 	m := line(t, 2, Options{})
 	m[0].awaitPeer(t, cid.Undef)
-	if err := m[0].Publish(t.Context(), cid.Undef, make([]byte, announce.MaxEnvelopeBytes+1)); !errors.Is(err, ErrTooLarge) {
+	err := m[0].Publish(t.Context(), cid.Undef, make([]byte, announce.MaxEnvelopeBytes+1))
+	if !errors.Is(err, ErrTooLarge) {
 		t.Errorf("publish: %v, want ErrTooLarge", err)
 	}
 	largest := string(bytes.Repeat([]byte{'x'}, announce.MaxEnvelopeBytes))
@@ -245,7 +246,8 @@ func TestOnlySubscriptionsToTopicsOfTheMeshAreTracked(t *testing.T) {
 // and says nothing of a peer's score: these are the rules that the parameters follow.
 func TestScoresPunishInvalidMessagesAndNothingElse(t *testing.T) {
 	topic := topicScoreParams()
-	if topic.InvalidMessageDeliveriesWeight >= 0 || topic.MeshMessageDeliveriesWeight != 0 || topic.MeshFailurePenaltyWeight != 0 {
+	if topic.InvalidMessageDeliveriesWeight >= 0 || topic.MeshMessageDeliveriesWeight != 0 ||
+		topic.MeshFailurePenaltyWeight != 0 {
 		t.Errorf("a quiet peer is punished, or an invalid message is not: %+v", topic)
 	}
 	peers := scoreParams()

@@ -34,7 +34,8 @@ func taskOf(name string) cid.Cid {
 	return c
 }
 
-var someHello = Hello{Version: 1, Mesh: "open", Role: "edge", Agent: "distillmesh/1", Tasks: []cid.Cid{taskOf("a"), taskOf("b")}}
+var someHello = Hello{Version: 1, Mesh: "open", Role: "edge", Agent: "distillmesh/1",
+	Tasks: []cid.Cid{taskOf("a"), taskOf("b")}}
 
 // Hellos as earlier versions sent them: someHello, and one that refuses.
 const (
@@ -210,7 +211,8 @@ func TestTheRefusedSideLearnsTheReasonAndBothCloseTheConnection(t *testing.T) {
 		_ = a.Greet(t.Context(), b.id)
 		synctest.Wait()
 		for name, n := range map[string]*testNode{"the refused": a, "the refusing": b} {
-			if got := n.table.Refusals(); len(got) != 1 || got[0].Reason != "it is not on the list of members" || len(n.closed) != 1 {
+			if got := n.table.Refusals(); len(got) != 1 || got[0].Reason != "it is not on the list of members" ||
+				len(n.closed) != 1 {
 				t.Errorf("%s side notes %+v and closed %v", name, got, n.closed)
 			}
 		}
@@ -271,7 +273,11 @@ func TestAPeerThatDoesNotAnswerIsUnreachable(t *testing.T) {
 			_ = s.Close()
 		},
 		"one that closes the stream": func(s network.Stream) { _ = s.Close() },
-		"one that answers nonsense":  func(s network.Stream) { _, _ = receiveHello(s); _, _ = s.Write([]byte{3, 1, 2, 3}); _ = s.Close() },
+		"one that answers nonsense": func(s network.Stream) {
+			_, _ = receiveHello(s)
+			_, _ = s.Write([]byte{3, 1, 2, 3})
+			_ = s.Close()
+		},
 		"one that answers too much": func(s network.Stream) {
 			_, _ = receiveHello(s)
 			_, _ = s.Write([]byte{0xff, 0xff, 0x7f})

@@ -210,7 +210,8 @@ func TestTheKnownPeerNotMetForLongestGoesFirst(t *testing.T) {
 	table.Remember(peerOf(0), nil) // met again
 	table.now = table.now.Add(time.Minute)
 	table.Remember(peerOf(9), []ma.Multiaddr{tcp})
-	for name, check := range map[string]func(){"before": func() {}, "after a restart": func() { table.reopen(t, nil, 4) }} {
+	for name, check := range map[string]func(){"before": func() {},
+		"after a restart": func() { table.reopen(t, nil, 4) }} {
 		check()
 		var got []peer.ID
 		for _, p := range table.Known() {
@@ -246,7 +247,8 @@ func TestEntriesOfEarlierVersionsAreReadAndDamagedOnesDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, value := range map[string][]byte{
-		peerOf(1).String(): good, "no-peer": good, peerOf(2).String(): good[:20], peerOf(3).String(): append(bytes.Clone(good), 0),
+		peerOf(1).String(): good, "no-peer": good, peerOf(2).String(): good[:20],
+		peerOf(3).String(): append(bytes.Clone(good), 0),
 	} {
 		if err := table.ds.Put(t.Context(), datastore.NewKey(name), value); err != nil {
 			t.Fatal(err)
@@ -254,7 +256,8 @@ func TestEntriesOfEarlierVersionsAreReadAndDamagedOnesDropped(t *testing.T) {
 	}
 	table.reopen(t, nil, 4)
 	got := table.Known()
-	if len(got) != 1 || got[0].ID != peerOf(1) || !slices.EqualFunc(got[0].Addrs, []ma.Multiaddr{tcp, quic}, ma.Multiaddr.Equal) {
+	if len(got) != 1 || got[0].ID != peerOf(1) ||
+		!slices.EqualFunc(got[0].Addrs, []ma.Multiaddr{tcp, quic}, ma.Multiaddr.Equal) {
 		t.Fatalf("known %v", got)
 	}
 	written, err := knownPeer{info: got[0], seen: epoch}.encode()

@@ -73,7 +73,8 @@ func TestOneValueHasOneEncoding(t *testing.T) {
 			m.Strings("s", []string{"a", ""})
 			m.ByteStrings("b", [][]byte{{1}, {}})
 			m.Links("l", []cid.Cid{cidOf("x"), cidOf("y")})
-		}, "a3" + "6162" + "82" + "4101" + "40" + "616c" + "82" + linkHex(cidOf("x")) + linkHex(cidOf("y")) + "6173" + "82" + "6161" + "60"},
+		}, "a3" + "6162" + "82" + "4101" + "40" + "616c" + "82" + linkHex(cidOf("x")) + linkHex(cidOf("y")) + "6173" +
+			"82" + "6161" + "60"},
 		{"maps in a list are sorted too", func(m *Map) {
 			inner := &Map{}
 			inner.Int("bb", 1)
@@ -176,7 +177,8 @@ func (e every) encode(t *testing.T) []byte {
 func read(f *Fields) (e every, err error) {
 	e = every{
 		I: f.Int("int"), B: f.Bool("bool"), S: f.String("text", 3), Bytes: f.Bytes("bytes", 3), L: f.Link("link"),
-		Ints: f.Ints("ints", 2), Texts: f.Strings("texts", 2, 3), Blobs: f.ByteStrings("blobs", 2, 3), Links: f.Links("links", 2),
+		Ints: f.Ints("ints", 2), Texts: f.Strings("texts", 2, 3), Blobs: f.ByteStrings("blobs", 2, 3),
+		Links: f.Links("links", 2),
 	}
 	for _, inner := range f.Maps("maps", 2) {
 		e.Inner = append(e.Inner, inner.String("s", 3))
@@ -268,7 +270,8 @@ func TestAFieldThatNobodyAskedForIsRefusedUnlessAllowed(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, text := range []string{"a0", "a1616101", "a1616d82a2616102626262" + "01a0", "a1616c" + linkHex(cidOf("x")), "a16169f5"} {
+	for _, text := range []string{"a0", "a1616101", "a1616d82a2616102626262" + "01a0", "a1616c" + linkHex(cidOf("x")),
+		"a16169f5"} {
 		data, err := hex.DecodeString(text)
 		if err != nil {
 			f.Fatal(err)
