@@ -57,7 +57,8 @@ type Mesh struct {
 // store and the book after Close.
 // Errors: *AddrInUseError, or what Config.Validate says.
 func Open(
-	ctx context.Context, cfg Config, key crypto.PrivKey, store *blocks.Store, book *announce.Book, known datastore.Batching,
+	ctx context.Context, cfg Config, key crypto.PrivKey,
+	store *blocks.Store, book *announce.Book, known datastore.Batching,
 ) (*Mesh, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err

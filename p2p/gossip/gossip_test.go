@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -88,27 +89,25 @@ func line(t *testing.T, n int, opt Options) []*member {
 	return members
 }
 
-// receive returns the next value, or fails when the test's time is up.
-func receive[T any](t *testing.T, from chan T, what string) (v T) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	select {
-	case v = <-from:
-	case <-ctx.Done():
-		t.Fatalf("never came: %s", what)
-	}
-	return v
+// settle lets virtual time pass, in which heartbeats run and messages arrive.
+func settle() {
+	time.Sleep(3 * time.Second) // of the bubble's clock
+	synctest.Wait()
 }
 
-// awaitPeer waits until a peer joined topic at m.
-func (m *member) awaitPeer(t *testing.T, topic cid.Cid) {
-	t.Helper()
-	for !receive(t, m.joined, "a peer in "+topic.String()).Equals(topic) {
+// drain returns what a channel holds.
+func drain[T any](from chan T) (out []T) {
+	for {
+		select {
+		case v := <-from:
+			out = append(out, v)
+		default:
+			return out
+		}
 	}
 }
 
-// publish sends on a topic once it has subscribers.
+// publish sends on a topic.
 func (m *member) publish(t *testing.T, topic cid.Cid, data string) {
 	t.Helper()
 	if err := m.Publish(t.Context(), topic, []byte(data)); err != nil {
@@ -124,19 +123,16 @@ func TestAcceptedMessagesAreForwardedAndOthersAreNot(t *testing.T) {
 		t.Run(tt.verdict.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := line(t, 3, Options{})
-				time.Sleep(3 * time.Second) // of the bubble's clock: heartbeats build the mesh
+				settle()
 				m[1].verdict.Store(int64(tt.verdict))
 				m[0].publish(t, cid.Undef, "hello")
-				synctest.Wait()
-				time.Sleep(3 * time.Second)
-				if len(m[1].received) != 1 {
-					t.Fatalf("the neighbor judged %d messages, want 1", len(m[1].received))
+				settle()
+				want := message{cid.Undef, m[0].host.ID(), "hello"}
+				if got := drain(m[1].received); len(got) != 1 || got[0] != want {
+					t.Errorf("the neighbor judged %+v, want %+v", got, want)
 				}
-				if got := <-m[1].received; got != (message{cid.Undef, m[0].host.ID(), "hello"}) {
-					t.Errorf("the neighbor judged %+v", got)
-				}
-				if got := len(m[2].received); got != map[bool]int{true: 1}[tt.reaches] {
-					t.Errorf("the end of the line received %d messages, %t was wanted", got, tt.reaches)
+				if got := drain(m[2].received); (len(got) == 1) != tt.reaches {
+					t.Errorf("the end of the line received %+v; %t was wanted", got, tt.reaches)
 				}
 			})
 		})
@@ -144,51 +140,57 @@ func TestAcceptedMessagesAreForwardedAndOthersAreNot(t *testing.T) {
 }
 
 func TestMessagesReachTheNodesOfTheirTopic(t *testing.T) {
-	m := line(t, 2, Options{Small: true})
-	task, other := taskOf("digits"), taskOf("letters")
-	for _, topic := range []cid.Cid{task, other} {
-		if err := m[0].Join(topic); err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		m := line(t, 2, Options{Small: true})
+		task, other := taskOf("digits"), taskOf("letters")
+		if err := errors.Join(m[0].Join(task), m[0].Join(other), m[1].Join(task), m[1].Join(task)); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := errors.Join(m[1].Join(task), m[1].Join(task)); err != nil {
-		t.Fatalf("joining twice: %v", err)
-	}
-	m[0].awaitPeer(t, task)
-	if n := m[0].Peers(other); n != 0 {
-		t.Errorf("%d peers in a topic that the other node did not join", n)
-	}
-	m[0].publish(t, other, "to nobody")
-	m[0].publish(t, task, "to the task")
-	if got := receive(t, m[1].received, "the message"); got.data != "to the task" || !got.topic.Equals(task) {
-		t.Errorf("received %+v", got)
-	}
-	if err := m[1].Leave(task); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(m[1].Leave(task), m[1].Leave(other)); err != nil {
-		t.Errorf("leaving what is not joined: %v", err)
-	}
-	if got := m[0].Tasks(); len(got) != 2 || len(m[1].Tasks()) != 0 {
-		t.Errorf("tasks %v and %v", got, m[1].Tasks())
-	}
-	if err := m[1].Publish(t.Context(), task, []byte("x")); !errors.Is(err, ErrNotJoined) {
-		t.Errorf("publish after leaving: %v, want ErrNotJoined", err)
-	}
+		settle()
+		if got := drain(m[0].joined); len(got) != 2 || !slices.ContainsFunc(got, task.Equals) {
+			t.Errorf("the other node was seen to join %v, want the mesh's topic and the task's", got)
+		}
+		if x, y := m[0].Peers(task), m[0].Peers(other); x != 1 || y != 0 {
+			t.Errorf("%d peers in the topic of both, %d in the other", x, y)
+		}
+		m[0].publish(t, other, "to nobody")
+		m[0].publish(t, task, "to the task")
+		settle()
+		if got := drain(m[1].received); len(got) != 1 || got[0] != (message{task, m[0].host.ID(), "to the task"}) {
+			t.Errorf("received %+v", got)
+		}
+		if err := errors.Join(m[1].Leave(task), m[1].Leave(task), m[1].Leave(other)); err != nil {
+			t.Errorf("leaving, again, and what is not joined: %v", err)
+		}
+		if got := m[0].Tasks(); len(got) != 2 || len(m[1].Tasks()) != 0 {
+			t.Errorf("tasks %v and %v", got, m[1].Tasks())
+		}
+		if err := m[1].Publish(t.Context(), task, []byte("x")); !errors.Is(err, ErrNotJoined) {
+			t.Errorf("publish after leaving: %v, want ErrNotJoined", err)
+		}
+		m[0].publish(t, task, "after it left")
+		settle()
+		if got := drain(m[1].received); len(got) != 0 {
+			t.Errorf("received after leaving: %+v", got)
+		}
+	})
 }
 
 func TestAMessageAboveTheLimitIsAnErrorAndIsNotSent(t *testing.T) {
-	m := line(t, 2, Options{})
-	m[0].awaitPeer(t, cid.Undef)
-	err := m[0].Publish(t.Context(), cid.Undef, make([]byte, announce.MaxEnvelopeBytes+1))
-	if !errors.Is(err, ErrTooLarge) {
-		t.Errorf("publish: %v, want ErrTooLarge", err)
-	}
-	largest := string(bytes.Repeat([]byte{'x'}, announce.MaxEnvelopeBytes))
-	m[0].publish(t, cid.Undef, largest)
-	if got := receive(t, m[1].received, "the largest message"); got.data != largest {
-		t.Errorf("received %d bytes, want the %d of the largest message", len(got.data), len(largest))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := line(t, 2, Options{})
+		settle()
+		err := m[0].Publish(t.Context(), cid.Undef, make([]byte, announce.MaxEnvelopeBytes+1))
+		if !errors.Is(err, ErrTooLarge) {
+			t.Errorf("publish: %v, want ErrTooLarge", err)
+		}
+		largest := string(bytes.Repeat([]byte{'x'}, announce.MaxEnvelopeBytes))
+		m[0].publish(t, cid.Undef, largest)
+		settle()
+		if got := drain(m[1].received); len(got) != 1 || got[0].data != largest {
+			t.Errorf("received %d messages, want the largest one", len(got))
+		}
+	})
 }
 
 func TestTheNumberOfTasksIsBounded(t *testing.T) {
