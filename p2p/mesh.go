@@ -31,18 +31,18 @@ type Mesh struct {
 	store  *blocks.Store
 	ledger *ledger.Ledger
 
-	host      hostNetwork
-	table     *peers.Table
-	greeter   *peers.Greeter
-	dialer    *peers.Dialer
-	bus       *gossip.Bus
-	catchup   *catchup.Catchup
-	publisher *announce.Republisher
-	exchange  *blocks.Exchange
-	providers *providers
-	mdns      interface{ Close() error } // nil when off
-	clocks    *clocks
-	copies    *copies
+	host        hostNetwork
+	table       *peers.Table
+	greeter     *peers.Greeter
+	dialer      *peers.Dialer
+	bus         *gossip.Bus
+	catchup     *catchup.Catchup
+	republisher *announce.Republisher
+	exchange    *blocks.Exchange
+	providers   *providers
+	mdns        interface{ Close() error } // nil when off
+	clocks      *clocks
+	copies      *copies
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -101,10 +101,10 @@ func (m *Mesh) start(ctx context.Context, known datastore.Batching) (err error) 
 	if err := listen(m.host, m.cfg); err != nil {
 		return err
 	}
-	if err := m.publisher.Resume(ctx); err != nil {
+	if err := m.republisher.Resume(ctx); err != nil {
 		return err
 	}
-	m.spawn(func() { m.publisher.Run(m.ctx) })
+	m.spawn(func() { m.republisher.Run(m.ctx) })
 	m.spawn(func() { m.dialer.Run(m.ctx) })
 	m.spawn(func() { m.clocks.watch(m.ctx) })
 	m.spawn(m.watchCopies)
@@ -120,14 +120,14 @@ func (m *Mesh) openAnnouncing() (err error) {
 	if err != nil {
 		return err
 	}
-	m.publisher, err = announce.NewRepublisher(m.book, m.bus, announce.RepublisherOptions{
+	m.republisher, err = announce.NewRepublisher(m.book, m.bus, announce.RepublisherOptions{
 		Key: m.key, Min: m.cfg.AnnounceMin, Max: m.cfg.AnnounceMax, Addrs: m.host.Addrs,
 		Now: m.cfg.Now, Logger: m.log, Issued: m.copies.issuedHere,
 	})
 	if err != nil {
 		return err
 	}
-	m.bus.OnPeerJoined(m.publisher.PeerJoined)
+	m.bus.OnPeerJoined(m.republisher.PeerJoined)
 	return nil
 }
 
@@ -239,7 +239,7 @@ func (m *Mesh) Publish(ctx context.Context, draft announce.Announcement) (announ
 	if err := m.check(ctx); err != nil {
 		return announce.Record{}, fmt.Errorf("publish %s: %w", draft.Subject, err)
 	}
-	r, err := m.publisher.Issue(ctx, draft)
+	r, err := m.republisher.Issue(ctx, draft)
 	if err != nil {
 		return announce.Record{}, fmt.Errorf("publish %s: %w", draft.Subject, err)
 	}

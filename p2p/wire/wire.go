@@ -211,6 +211,9 @@ func get[T any](f *Fields, key string, as func(datamodel.Node) (T, error)) (v T)
 // Int reads an integer.
 func (f *Fields) Int(key string) int64 { return get(f, key, datamodel.Node.AsInt) }
 
+// NativeInt reads an integer that fits into an int, which has 32 bits on some devices.
+func (f *Fields) NativeInt(key string) int { return get(f, key, native) }
+
 // Bool reads a boolean.
 func (f *Fields) Bool(key string) bool { return get(f, key, datamodel.Node.AsBool) }
 
@@ -233,15 +236,7 @@ func (f *Fields) Strings(key string, count, max int) []string {
 }
 
 // Ints reads a list of at most count integers.
-func (f *Fields) Ints(key string, count int) []int {
-	return list(f, key, count, func(n datamodel.Node) (int, error) {
-		v, err := n.AsInt()
-		if err == nil && int64(int(v)) != v {
-			err = fmt.Errorf("%d is out of range", v)
-		}
-		return int(v), err
-	})
-}
+func (f *Fields) Ints(key string, count int) []int { return list(f, key, count, native) }
 
 // ByteStrings reads a list of at most count byte strings of at most max bytes each.
 func (f *Fields) ByteStrings(key string, count, max int) [][]byte {
@@ -283,6 +278,14 @@ func list[T any](f *Fields, key string, count int, item func(datamodel.Node) (T,
 		}
 		return out, nil
 	})
+}
+
+func native(n datamodel.Node) (int, error) {
+	v, err := n.AsInt()
+	if err == nil && int64(int(v)) != v {
+		err = fmt.Errorf("%d is out of range", v)
+	}
+	return int(v), err
 }
 
 func text(n datamodel.Node, max int) (string, error) {

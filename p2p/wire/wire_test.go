@@ -137,6 +137,7 @@ func TestAnyOtherEncodingIsRefused(t *testing.T) {
 // every is a message with one field of each kind.
 type every struct {
 	I     int64
+	N     int
 	B     bool
 	S     string
 	Bytes []byte
@@ -152,6 +153,7 @@ func (e every) encode(t *testing.T) []byte {
 	t.Helper()
 	var m Map
 	m.Int("int", e.I)
+	m.Int("native", int64(e.N))
 	m.Bool("bool", e.B)
 	m.String("text", e.S)
 	m.Bytes("bytes", e.Bytes)
@@ -176,7 +178,7 @@ func (e every) encode(t *testing.T) []byte {
 // read reads every field, lists up to two entries and texts up to three bytes.
 func read(f *Fields) (e every, err error) {
 	e = every{
-		I: f.Int("int"), B: f.Bool("bool"), S: f.String("text", 3), Bytes: f.Bytes("bytes", 3), L: f.Link("link"),
+		I: f.Int("int"), N: f.NativeInt("native"), B: f.Bool("bool"), S: f.String("text", 3), Bytes: f.Bytes("bytes", 3), L: f.Link("link"),
 		Ints: f.Ints("ints", 2), Texts: f.Strings("texts", 2, 3), Blobs: f.ByteStrings("blobs", 2, 3),
 		Links: f.Links("links", 2),
 	}
@@ -188,7 +190,7 @@ func read(f *Fields) (e every, err error) {
 }
 
 var full = every{
-	I: -7, B: true, S: "abc", Bytes: []byte{1}, L: cidOf("x"), Ints: []int{1, -2}, Texts: []string{"a", "b"},
+	I: -7, N: 9, B: true, S: "abc", Bytes: []byte{1}, L: cidOf("x"), Ints: []int{1, -2}, Texts: []string{"a", "b"},
 	Blobs: [][]byte{{1}, {2}}, Links: []cid.Cid{cidOf("y")}, Inner: []string{"p", "q"},
 }
 
