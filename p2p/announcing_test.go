@@ -7,9 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/marcopolo/simnet"
 
 	"github.com/distillmesh/distillmesh/p2p/announce"
+	"github.com/distillmesh/distillmesh/p2p/catchup"
 )
 
 func TestRecordsAreAnnouncedAgainWithJitterUntilWithdrawn(t *testing.T) {
@@ -139,4 +141,42 @@ func TestWithoutBootstrapAndDiscoveryANodeHasNoPeers(t *testing.T) {
 		a.stop(t)
 		b.stop(t)
 	})
+}
+
+// A peer resets the stream when it is busy answering an earlier request.
+func TestLearnAsksABusyPeerAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		busy    int // requests that get no answer
+		learned bool
+	}{
+		{"a peer that answers at once", 0, true},
+		{"a peer that is busy until the last try", learnTries - 1, true},
+		{"a peer that is busy for longer", learnTries, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			simulated(t, func(t *testing.T, net *simnet.Simnet) {
+				task := taskOf("digits")
+				hub := newNode(t).start(t, onNetwork(ProfileTrainer, net, address(0), 8000))
+				asker := newNode(t).start(t, onNetwork(ProfileEdge, net, address(1), 8000))
+				connect(t, asker, hub)
+				time.Sleep(time.Minute)
+				set := hub.publishSet(t, task, 1, 1000) // of a task that the asker has not joined
+				requests := 0
+				hub.host.SetStreamHandler(catchup.Protocol, func(s network.Stream) {
+					if requests++; requests <= tt.busy {
+						_ = s.Reset()
+						return
+					}
+					hub.catchup.Answer(s)
+				})
+				asker.Learn(t.Context(), task)
+				if got := asker.sees(set.Root)(); got != tt.learned || requests != min(tt.busy+1, learnTries) {
+					t.Errorf("learned: %t after %d requests, want %t", got, requests, tt.learned)
+				}
+				asker.stop(t)
+				hub.stop(t)
+			})
+		})
+	}
 }
