@@ -26,63 +26,65 @@ func linkHex(c cid.Cid) string {
 	return "d82a58" + hex.EncodeToString([]byte{byte(len(c.Bytes()) + 1), 0}) + hex.EncodeToString(c.Bytes())
 }
 
+// encodings are messages and their bytes in hex.
+var encodings = []struct {
+	name string
+	set  func(*Map)
+	want string
+}{
+	{"an empty map", func(*Map) {}, "a0"},
+	{"zero values are left out", func(m *Map) {
+		m.Int("a", 0)
+		m.Bool("b", false)
+		m.String("c", "")
+		m.Bytes("d", nil)
+		m.Link("e", cid.Undef)
+		m.Links("f", nil)
+		m.Maps("g", nil)
+		m.Ints("h", nil)
+	}, "a0"},
+	{"zero values are kept where readers expect every field", func(m *Map) {
+		m.KeepZeros = true
+		m.Int("a", 0)
+		m.Bool("b", false)
+		m.String("c", "")
+		m.Bytes("d", nil)
+		m.Link("e", cid.Undef)
+		m.Ints("f", nil)
+	}, "a5" + "6161" + "00" + "6162" + "f4" + "6163" + "60" + "6164" + "40" + "6166" + "80"},
+	{"keys are sorted by length, then by bytes", func(m *Map) {
+		for _, key := range []string{"aaa", "b", "aa", "a", "ab"} {
+			m.Bool(key, true)
+		}
+	}, "a5" + "6161f5" + "6162f5" + "626161f5" + "626162f5" + "63616161f5"},
+	{"integers are as short as they can be", func(m *Map) {
+		m.Ints("i", []int{0, 23, 24, 255, 256, 65535, 65536, -1, -24, -25})
+	}, "a1" + "6169" + "8a" + "00" + "17" + "1818" + "18ff" + "190100" + "19ffff" + "1a00010000" + "20" + "37" + "3818"},
+	{"the largest integers", func(m *Map) {
+		m.Int("max", math.MaxInt64)
+		m.Int("min", math.MinInt64)
+	}, "a2" + "636d6178" + "1b7fffffffffffffff" + "636d696e" + "3b7fffffffffffffff"},
+	{"texts, bytes and links", func(m *Map) {
+		m.String("s", "é")
+		m.Bytes("b", []byte{1, 2})
+		m.Link("l", cidOf("x"))
+	}, "a3" + "6162" + "420102" + "616c" + linkHex(cidOf("x")) + "6173" + "62c3a9"},
+	{"lists", func(m *Map) {
+		m.Strings("s", []string{"a", ""})
+		m.ByteStrings("b", [][]byte{{1}, {}})
+		m.Links("l", []cid.Cid{cidOf("x"), cidOf("y")})
+	}, "a3" + "6162" + "82" + "4101" + "40" + "616c" + "82" + linkHex(cidOf("x")) + linkHex(cidOf("y")) + "6173" +
+		"82" + "6161" + "60"},
+	{"maps in a list are sorted too", func(m *Map) {
+		inner := &Map{}
+		inner.Int("bb", 1)
+		inner.Int("a", 2)
+		m.Maps("m", []*Map{inner, {}})
+	}, "a1" + "616d" + "82" + "a2" + "616102" + "62626201" + "a0"},
+}
+
 func TestOneValueHasOneEncoding(t *testing.T) {
-	tests := []struct {
-		name string
-		set  func(*Map)
-		want string
-	}{
-		{"an empty map", func(*Map) {}, "a0"},
-		{"zero values are left out", func(m *Map) {
-			m.Int("a", 0)
-			m.Bool("b", false)
-			m.String("c", "")
-			m.Bytes("d", nil)
-			m.Link("e", cid.Undef)
-			m.Links("f", nil)
-			m.Maps("g", nil)
-			m.Ints("h", nil)
-		}, "a0"},
-		{"zero values are kept where readers expect every field", func(m *Map) {
-			m.KeepZeros = true
-			m.Int("a", 0)
-			m.Bool("b", false)
-			m.String("c", "")
-			m.Bytes("d", nil)
-			m.Link("e", cid.Undef)
-			m.Ints("f", nil)
-		}, "a5" + "6161" + "00" + "6162" + "f4" + "6163" + "60" + "6164" + "40" + "6166" + "80"},
-		{"keys are sorted by length, then by bytes", func(m *Map) {
-			for _, key := range []string{"aaa", "b", "aa", "a", "ab"} {
-				m.Bool(key, true)
-			}
-		}, "a5" + "6161f5" + "6162f5" + "626161f5" + "626162f5" + "63616161f5"},
-		{"integers are as short as they can be", func(m *Map) {
-			m.Ints("i", []int{0, 23, 24, 255, 256, 65535, 65536, -1, -24, -25})
-		}, "a1" + "6169" + "8a" + "00" + "17" + "1818" + "18ff" + "190100" + "19ffff" + "1a00010000" + "20" + "37" + "3818"},
-		{"the largest integers", func(m *Map) {
-			m.Int("max", math.MaxInt64)
-			m.Int("min", math.MinInt64)
-		}, "a2" + "636d6178" + "1b7fffffffffffffff" + "636d696e" + "3b7fffffffffffffff"},
-		{"texts, bytes and links", func(m *Map) {
-			m.String("s", "é")
-			m.Bytes("b", []byte{1, 2})
-			m.Link("l", cidOf("x"))
-		}, "a3" + "6162" + "420102" + "616c" + linkHex(cidOf("x")) + "6173" + "62c3a9"},
-		{"lists", func(m *Map) {
-			m.Strings("s", []string{"a", ""})
-			m.ByteStrings("b", [][]byte{{1}, {}})
-			m.Links("l", []cid.Cid{cidOf("x"), cidOf("y")})
-		}, "a3" + "6162" + "82" + "4101" + "40" + "616c" + "82" + linkHex(cidOf("x")) + linkHex(cidOf("y")) + "6173" +
-			"82" + "6161" + "60"},
-		{"maps in a list are sorted too", func(m *Map) {
-			inner := &Map{}
-			inner.Int("bb", 1)
-			inner.Int("a", 2)
-			m.Maps("m", []*Map{inner, {}})
-		}, "a1" + "616d" + "82" + "a2" + "616102" + "62626201" + "a0"},
-	}
-	for _, tt := range tests {
+	for _, tt := range encodings {
 		t.Run(tt.name, func(t *testing.T) {
 			var m Map
 			tt.set(&m)
