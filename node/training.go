@@ -14,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // checkpointEvery is how many steps lie between two checkpoints.
@@ -27,7 +28,7 @@ type TrainOptions struct {
 	Seed  uint64
 	// Adjust changes the recipe that the sets recommend, or else the default; nil
 	// leaves it as it is.
-	Adjust  func(*train.Recipe)
+	Adjust  func(*recipe.Recipe)
 	Publish bool
 	Licence string
 	Workers int
@@ -41,8 +42,8 @@ type TrainResult struct {
 	Resumed bool `json:"resumed"`
 	// Recipe is what a network was trained by, and Recommended whether it is
 	// the sets' own.
-	Recipe      *train.Recipe `json:"recipe,omitempty"`
-	Recommended bool          `json:"recommended"`
+	Recipe      *recipe.Recipe `json:"recipe,omitempty"`
+	Recommended bool           `json:"recommended"`
 	// Coarse is the factor of the tiles as which the model sees images; 0: as they are.
 	Coarse int `json:"coarse,omitempty"`
 }
@@ -57,7 +58,7 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	}
 	task := info.Task()
 	if opt.Adjust != nil { // whether its parts make sense, before any set is read
-		probe := train.DefaultRecipe()
+		probe := recipe.Default()
 		opt.Adjust(&probe)
 		if err := probe.CheckShape(task.Shape); err != nil {
 			return TrainResult{}, Fail(CodeUsage, "leave out the flag", "task %s: %w", task.Name, err)
@@ -115,7 +116,7 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 // follow fills in the model that was left open, by what the sets were made for,
 // and finds the recipe, by what they recommend. It reports whether the recipe is
 // theirs, unchanged.
-func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report Report) (_ train.Recipe, recommended bool, _ error) {
+func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report Report) (_ recipe.Recipe, recommended bool, _ error) {
 	if opt.Model == AutoModel {
 		var consumers []string
 		for _, s := range sets {
@@ -129,7 +130,7 @@ func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report Re
 	if r.Note != "" {
 		report.say(Progress{Note: r.Note + " (flags of train change it)"})
 	}
-	recipe, own := r.Recipe, r.Own && r.Recipe != train.DefaultRecipe()
+	recipe, own := r.Recipe, r.Own && r.Recipe != recipe.Default()
 	if opt.Adjust == nil {
 		return recipe, own, nil
 	}
@@ -183,14 +184,14 @@ func chooseSets(ctx context.Context, c Conn, task TaskInfo, asked []string) ([]s
 // run is one training with its checkpoint file.
 type run struct {
 	opt    TrainOptions
-	recipe train.Recipe
+	recipe recipe.Recipe
 	path   string // empty: keep none
 	resume *train.State
 }
 
 // newRun finds the checkpoint of the same request: same task, model, sets,
 // seed and recipe.
-func newRun(opt TrainOptions, recipe train.Recipe, task string) *run {
+func newRun(opt TrainOptions, recipe recipe.Recipe, task string) *run {
 	r := &run{opt: opt, recipe: recipe}
 	key, err := json.Marshal([]any{task, opt.Model, opt.Sets, opt.Seed, recipe})
 	if opt.Home.Path == "" || err != nil {
