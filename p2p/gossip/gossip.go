@@ -62,6 +62,8 @@ type Bus struct {
 	peerJoined func(topic cid.Cid, p peer.ID)
 }
 
+var _ announce.Topics = (*Bus)(nil)
+
 // joined is an open topic. The node relays the topic and does not subscribe to it:
 // the validator has taken each message already, and a second copy would be unread.
 type joined struct {
