@@ -65,7 +65,7 @@ func (d *distilling) run(ctx context.Context, samples *data.Samples, report Repo
 		req.Resume, req.Checkpoint = state, patient(ctx, report, d.keep)
 	}
 	result, err := d.method.Distill(ctx, req)
-	if errors.Is(err, distill.ErrState) {
+	if errors.Is(err, checkpoint.ErrState) {
 		return nil, Fail(CodeFailed, "the data have changed, or the file is damaged: delete it to start from the beginning", "resume from %s: %w", d.path, err)
 	}
 	if err != nil {

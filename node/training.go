@@ -13,6 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -206,7 +207,7 @@ func newRun(opt TrainOptions, recipe recipe.Recipe, task string) *run {
 }
 
 func (r *run) fit(ctx context.Context, spec *model.Spec, samples *data.Samples, report Report) (model.Trained, error) {
-	options := train.Options{Seed: r.opt.Seed, Workers: r.opt.Workers, HookEvery: 10, Hook: func(p train.Progress) error {
+	options := train.Options{Seed: r.opt.Seed, Device: device.Choice{Workers: r.opt.Workers}, HookEvery: 10, Hook: func(p train.Progress) error {
 		report.say(Progress{Stage: "train " + r.opt.Model, Done: int64(p.Step), Total: int64(p.Steps), Unit: "steps"})
 		return nil
 	}}

@@ -7,7 +7,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // Of k-means: rounds, and how many samples a class a centre looks at. The start
@@ -20,13 +20,13 @@ const (
 // spread is the noise that tells apart images that start from one centre.
 const spread = 0.1
 
-// start fills images, class after class, IPC a class held. Once ctx ends it
+// start fills images, class after class, IPC per class held. Once ctx ends it
 // leaves them as they are.
-func (k KIP) start(ctx context.Context, pool *kernel.Pool, req distill.Request, images []float32) {
+func (k KIP) start(ctx context.Context, req distill.Request, images []float32) {
 	members := req.Samples.ByClass()
 	size := req.Samples.Shape.Size() * req.IPC
 	held := req.Samples.Held()
-	pool.Each(len(held), func(i int) {
+	parallel.Each(req.Device.Workers, len(held), func(i int) {
 		if ctx.Err() != nil {
 			return
 		}

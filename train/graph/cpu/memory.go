@@ -1,8 +1,10 @@
-package graph
+package cpu
 
 import (
 	"cmp"
 	"slices"
+
+	"github.com/distillmesh/distillmesh/train/graph"
 )
 
 // alignment, in values, keeps each piece of memory at the start of a cache line.
@@ -20,7 +22,7 @@ type storage struct {
 // layOut gives every value that needs it memory: a reshape shares its input's,
 // an operation that may overwrite a dying input does, and the rest is packed so
 // that only lives that overlap lie apart.
-func (p *Program) layOut() {
+func (p *program) layOut() {
 	pieces := p.lives()
 	p.overwrite(pieces)
 	p.arena = make([]float32, arrange(pieces)+alignment)
@@ -35,7 +37,7 @@ func (p *Program) layOut() {
 }
 
 // lives makes one piece a value, reshapes aside, and finds its last reader.
-func (p *Program) lives() []storage {
+func (p *program) lives() []storage {
 	var pieces []storage
 	for at := range p.values {
 		v := &p.values[at]
@@ -43,7 +45,7 @@ func (p *Program) lives() []storage {
 			continue
 		}
 		if v.op != nil {
-			if _, shared := v.op.operation.(reshape); shared {
+			if _, shared := v.op.(graph.ReshapeOp); shared {
 				v.storage = p.values[v.in[0]].storage
 				continue
 			}
@@ -72,7 +74,7 @@ func (p *Program) lives() []storage {
 
 // overwrite lets results take over the memory of inputs that die with them. A
 // result that must stay (an output) keeps memory of its own.
-func (p *Program) overwrite(pieces []storage) {
+func (p *program) overwrite(pieces []storage) {
 	merged := make([]int, len(pieces))
 	for i := range merged {
 		merged[i] = i
@@ -106,7 +108,7 @@ func (p *Program) overwrite(pieces []storage) {
 }
 
 // rename follows a value's piece to the one that it was merged into.
-func (p *Program) rename(at int, merged []int) {
+func (p *program) rename(at int, merged []int) {
 	if v := &p.values[at]; v.kept {
 		v.storage = merged[v.storage]
 	}
@@ -115,7 +117,7 @@ func (p *Program) rename(at int, merged []int) {
 // dying is a piece of memory that the value at a position of step i may
 // overwrite, or -1: one that the step reads last, row for row of the same size,
 // at no later position, and at this one only where the operation allows it.
-func (p *Program) dying(pieces []storage, s step, i, position int) int {
+func (p *program) dying(pieces []storage, s step, i, position int) int {
 	v := p.values[s.values[position]]
 	for _, earlier := range s.values[:position+1] {
 		for _, in := range p.values[earlier].in {
@@ -135,7 +137,7 @@ func (p *Program) dying(pieces []storage, s step, i, position int) int {
 }
 
 // safe tells whether the value at a position of a step may overwrite a piece.
-func (p *Program) safe(s step, position, piece int) bool {
+func (p *program) safe(s step, position, piece int) bool {
 	own := p.values[s.values[position]]
 	for at, reader := range s.values {
 		v := p.values[reader]
@@ -153,7 +155,7 @@ func (p *Program) safe(s step, position, piece int) bool {
 				}
 			}
 			if at == position {
-				o, ok := v.op.operation.(overwriter)
+				o, ok := v.kernel.(overwriter)
 				if !ok || !slices.Contains(o.overwrites(), j) {
 					return false
 				}

@@ -1,4 +1,4 @@
-package graph
+package cpu
 
 import (
 	"slices"
@@ -56,7 +56,7 @@ func (g *gathering) fill(to, from []float32, first int) {
 // rowProgram runs the values of one step a few rows at a time. Values that only
 // the step itself reads live in registers: pieces of a worker's scratch.
 type rowProgram struct {
-	p           *Program
+	p           *program
 	rows, block int
 	code        []instruction
 	gathers     []gathering
@@ -64,7 +64,7 @@ type rowProgram struct {
 }
 
 // newRowProgram compiles a step.
-func newRowProgram(p *Program, s step) *rowProgram {
+func newRowProgram(p *program, s step) *rowProgram {
 	k := &rowProgram{p: p, rows: s.rows}
 	widest := 1
 	for _, at := range s.values {
@@ -84,7 +84,7 @@ func newRowProgram(p *Program, s step) *rowProgram {
 }
 
 // lastUses is the position within the step of the last reader of each value.
-func lastUses(p *Program, s step) map[int]int {
+func lastUses(p *program, s step) map[int]int {
 	last := make(map[int]int)
 	for i, at := range s.values {
 		for _, in := range p.values[at].in {

@@ -1,8 +1,9 @@
-package graph
+package cpu
 
 import (
 	"slices"
 
+	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
@@ -33,9 +34,9 @@ func (f *fusion) contract() {
 // product, or -1.
 func (f *fusion) absorb(at int, gone map[int]bool) int {
 	v := &f.p.values[at]
-	switch o := v.op.operation.(type) {
-	case arithmetic:
-		if o.sign != '+' || gone[at] {
+	switch o := v.op.(type) {
+	case graph.ArithmeticOp:
+		if o.Sign != '+' || gone[at] {
 			return -1
 		}
 		for side, m := range v.in {
@@ -54,7 +55,7 @@ func (f *fusion) absorb(at int, gone map[int]bool) int {
 				return m
 			}
 		}
-	case sumTo:
+	case graph.SumOp:
 		factors, ok := f.factors(at, v.in[0])
 		if !ok || gone[v.in[0]] {
 			return -1
@@ -78,8 +79,8 @@ func (f *fusion) factors(at, product int) ([]int, bool) {
 	if m.op == nil || m.kept || m.row == nil || m.step != f.p.values[at].step || len(f.users[product]) != 1 || len(m.in) != 2 {
 		return nil, false
 	}
-	o, ok := m.op.operation.(arithmetic)
-	return m.in, ok && o.sign == '*'
+	o, ok := m.op.(graph.ArithmeticOp)
+	return m.in, ok && o.Sign == '*'
 }
 
 // multiplyAdd is the kernel of in[0] in[1] + in[2], or nil where there is none

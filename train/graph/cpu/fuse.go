@@ -1,4 +1,4 @@
-package graph
+package cpu
 
 import (
 	"cmp"
@@ -82,14 +82,14 @@ func operandOf(s, out tensor.Shape) rowOperand {
 
 // fusion finds out which values run together, and in which order.
 type fusion struct {
-	p     *Program
+	p     *program
 	run   []rowRun // nil: the value stands alone
 	level []int    // of each value: steps of higher levels run first
 	users [][]int
 }
 
 // fuse plans the steps of a program.
-func (p *Program) fuse() {
+func (p *program) fuse() {
 	f := fusion{p: p, run: make([]rowRun, len(p.values)), level: make([]int, len(p.values)), users: make([][]int, len(p.values))}
 	for at, v := range p.values {
 		for _, in := range v.in {
@@ -98,17 +98,17 @@ func (p *Program) fuse() {
 		f.run[at] = p.rowRunOf(v)
 	}
 	f.findLevels()
-	f.hasten()
+	f.scheduleEarly()
 	p.steps = f.steps()
 	f.contract()
 }
 
 // rowRunOf is a value's kernel on rows, or nil.
-func (p *Program) rowRunOf(v value) rowRun {
+func (p *program) rowRunOf(v value) rowRun {
 	if v.op == nil || v.shape.TotalSize() == 0 {
 		return nil
 	}
-	o, ok := v.op.operation.(rowwise)
+	o, ok := v.kernel.(rowwise)
 	if !ok {
 		return nil
 	}
@@ -143,9 +143,9 @@ func (f *fusion) findLevels() {
 	}
 }
 
-// hasten moves values that stand alone and are smaller than what they are made
+// scheduleEarly moves values that stand alone and are smaller than what they are made
 // of right behind their inputs: what they hold on to is then free earlier.
-func (f *fusion) hasten() {
+func (f *fusion) scheduleEarly() {
 	for at, v := range f.p.values {
 		if v.op == nil || f.run[at] != nil || len(v.in) == 0 {
 			continue
