@@ -13,9 +13,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// How a book lies in its datastore: the latest record of a slot as the unix
-// second it must be remembered until (8 bytes) followed by the envelope; an own
-// counter as 8 bytes. Both are big-endian.
+// Layout of a book in its datastore. A record is the Unix second until which its
+// slot is kept (8 bytes), then the envelope; a counter is 8 bytes. Numbers are
+// big-endian.
 var (
 	recordPrefix  = datastore.NewKey("record")
 	counterPrefix = datastore.NewKey("counter")
@@ -26,7 +26,8 @@ func (s slot) key(prefix datastore.Key) datastore.Key {
 	if s.root.Defined() {
 		root = s.root.String()
 	}
-	return prefix.ChildString(s.signer.String()).ChildString(s.task.String()).ChildString(string(s.subject)).ChildString(root)
+	signerAndTask := prefix.ChildString(s.signer.String()).ChildString(s.task.String())
+	return signerAndTask.ChildString(string(s.subject)).ChildString(root)
 }
 
 func recordKey(s slot) datastore.Key  { return s.key(recordPrefix) }
@@ -68,14 +69,15 @@ func (b *Book) loadCounter(ctx context.Context, key datastore.Key, value []byte)
 func (b *Book) loadRecord(ctx context.Context, key datastore.Key, value []byte) error {
 	h, err := unmarshalHeld(value)
 	if err != nil {
-		return b.ds.Delete(ctx, key) // nothing that fails to verify is worth keeping
+		return b.ds.Delete(ctx, key) // damaged, or of an unknown version
 	}
 	b.records[h.rec.slot()] = h
 	b.perSigner[h.rec.Signer]++
 	return nil
 }
 
-func (b *Book) each(ctx context.Context, prefix datastore.Key, f func(context.Context, datastore.Key, []byte) error) error {
+func (b *Book) each(ctx context.Context, prefix datastore.Key,
+	f func(context.Context, datastore.Key, []byte) error) error {
 	results, err := b.ds.Query(ctx, query.Query{Prefix: prefix.String()})
 	if err != nil {
 		return err
@@ -110,9 +112,8 @@ func parseCounterKey(key datastore.Key) (s slot, err error) {
 	return s, err
 }
 
-// Sweep forgets every record whose time has passed and returns how many. A
-// withdrawal stays until what it withdrew would have expired; what this node
-// itself offers stays until withdrawn.
+// Sweep drops expired records and returns how many. A withdrawal stays until what
+// it withdrew would have expired; this node's own offers stay until withdrawn.
 func (b *Book) Sweep() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -124,7 +125,7 @@ func (b *Book) sweep(now time.Time) (dropped int) {
 		if _, own := b.counters[s]; own && h.rec.Kind != Withdraw || h.until.After(now) {
 			continue
 		}
-		// A record that stays on disk by a failure here is dropped at the next sweep.
+		// A record that cannot be deleted from disk now is dropped at the next sweep.
 		if b.ds.Delete(context.Background(), recordKey(s)) != nil {
 			continue
 		}
