@@ -14,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/study"
 	"github.com/distillmesh/distillmesh/distill/study/report"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
@@ -53,7 +54,7 @@ func (a *app) simulateCommand() *cobra.Command {
 			}
 			if whiten {
 				a.report(node.Progress{Stage: "whiten"})
-				if p.Data, err = zca.Whiten(cmd.Context(), p.Data, opt.Workers); err != nil {
+				if p.Data, err = zca.Whiten(cmd.Context(), p.Data, opt.Device.Workers); err != nil {
 					return err
 				}
 			}
@@ -80,7 +81,7 @@ func (a *app) simulateCommand() *cobra.Command {
 			if errors.Is(err, study.ErrPlan) {
 				return node.Fail(node.CodeUsage, "see 'distillmesh simulate --help'", "%w", err)
 			}
-			if errors.Is(err, study.ErrInUse) {
+			if errors.Is(err, trial.ErrInUse) {
 				return node.Fail(node.CodeBusy, "wait for it, or give another folder with -o", "%w", err)
 			}
 			if err != nil {
@@ -106,7 +107,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	f.Float64Var(&validation, "validation", 0, "score on this share of the training samples, held out, and leave the test part alone: for choosing settings")
 	f.BoolVar(&whiten, "zca", false, "whiten images by the statistics of all training samples, as literature on pooled data does; no device of a mesh has them")
 	f.BoolVar(&p.NoBound, "no-bound", false, "leave out the training on all data")
-	coresFlag(f, &opt.Workers)
+	coresFlag(f, &opt.Device.Workers)
 	f.StringVarP(&opt.Dir, "output", "o", "", "folder of what is done and of the report (default: study-DATA.SPLIT.CLIENTS)")
 	return a.readFlags(c, false)
 }

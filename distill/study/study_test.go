@@ -12,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -194,7 +195,7 @@ func TestDivergenceIsSaid(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 { // computed, then read
 		doc := run(t, t.Context(), p, Options{Dir: dir})
-		if len(doc.Rows) != 1 || len(doc.Rows[0].Warnings) != 1 || !strings.Contains(doc.Rows[0].Warnings[0], "finite") {
+		if len(doc.Rows) != 1 || len(doc.Rows[0].Warnings) != 1 || !strings.Contains(doc.Rows[0].Warnings[0], "diverged") {
 			t.Errorf("%+v", doc.Rows)
 		}
 	}
@@ -274,7 +275,7 @@ func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 
 func TestIntervalsHoldWhatAccuraciesCanDifferBy(t *testing.T) {
 	for _, c := range []struct{ a, b, low, high float64 }{{-0.2, 0.2, -1, 1}, {-0.05, -0.15, -0.7353, 0.5353}, {0.9, 0.8, 0.2147, 1}} {
-		if got := paired([]float64{c.a, c.b}); math.Abs(*got.Low-c.low) > 1e-4 || math.Abs(*got.High-c.high) > 1e-4 {
+		if got := trial.Paired([]float64{c.a, c.b}); math.Abs(*got.Low-c.low) > 1e-4 || math.Abs(*got.High-c.high) > 1e-4 {
 			t.Errorf("%v and %v: %v to %v, want %v to %v", c.a, c.b, *got.Low, *got.High, c.low, c.high)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/trial"
 )
 
 // Answer is what a study found, in plain sentences: the best distilled sets
@@ -169,7 +170,7 @@ func lessText(share float64) string {
 }
 
 func accuracyAgainst(doc *study.Document, s, f *study.Summary) string {
-	d := &study.Interval{Mean: s.Accuracy.Mean - f.Accuracy.Mean}
+	d := &trial.Interval{Mean: s.Accuracy.Mean - f.Accuracy.Mean}
 	if s.Consumer == f.Consumer {
 		if paired := doc.Minus(s.Consumer, s.Method, f.Method); paired != nil {
 			d = paired
@@ -216,7 +217,7 @@ func strategyWords(f *study.Summary) string {
 }
 
 // spreadWords is a spread within a sentence.
-func spreadWords(s study.Spread) string {
+func spreadWords(s trial.Spread) string {
 	if s.N < 2 {
 		return percent(s.Mean) + " in one run"
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/trial"
 )
 
 // verdict makes a study of dm, its control and one federated run up, with these
@@ -13,14 +14,14 @@ func verdict(dm, fedavg [2]float64, low, high float64, up, fedUp int64) *study.D
 	d := &study.Document{Data: "made-up", Classes: make([]string, 10), Seeds: 2, Train: 1000}
 	add := func(method string, accuracy [2]float64, s study.Summary) {
 		s.Method, s.Consumer = method, "lenet"
-		s.Accuracy = study.Spread{Mean: (accuracy[0] + accuracy[1]) / 2, Std: 0.01, N: 2}
+		s.Accuracy = trial.Spread{Mean: (accuracy[0] + accuracy[1]) / 2, Std: 0.01, N: 2}
 		d.Summary = append(d.Summary, s)
 		for seed, a := range accuracy {
-			d.Rows = append(d.Rows, study.Row{Method: method, Consumer: "lenet", Seed: seed, Training: study.Training{Accuracy: a}})
+			d.Rows = append(d.Rows, study.Row{Method: method, Consumer: "lenet", Seed: seed, Result: trial.Result{Accuracy: a}})
 		}
 	}
 	add("random", [2]float64{0.4, 0.4}, study.Summary{})
-	add("dm", dm, study.Summary{Images: 20, BytesUp: up, Control: "random", MinusRandom: &study.Interval{Mean: (low + high) / 2, Low: &low, High: &high, N: 2}})
+	add("dm", dm, study.Summary{Images: 20, BytesUp: up, Control: "random", MinusRandom: &trial.Interval{Mean: (low + high) / 2, Low: &low, High: &high, N: 2}})
 	add("fedavg:rounds=3", fedavg, study.Summary{BytesUp: fedUp})
 	return d
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/trial"
 )
 
 // curve is the mean over seeds of one method's accuracy along a training, with
@@ -70,7 +71,7 @@ func curveOf(rows []study.Row) (c curve) {
 
 // between is a curve's value at a step, on the straight line between its
 // neighbours.
-func between(c []study.Point, step int) float64 {
+func between(c []trial.Point, step int) float64 {
 	for i, p := range c {
 		if p.Step >= step {
 			if i == 0 || p.Step == step {

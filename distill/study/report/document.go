@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -104,7 +105,7 @@ func points(share float64) string {
 }
 
 // spreadText writes mean, deviation and number of a spread.
-func spreadText(s study.Spread) string {
+func spreadText(s trial.Spread) string {
 	if s.N < 2 {
 		return percent(s.Mean) + " [1]"
 	}
@@ -112,7 +113,7 @@ func spreadText(s study.Spread) string {
 }
 
 // intervalText writes a difference in points with its interval.
-func intervalText(i *study.Interval) string {
+func intervalText(i *trial.Interval) string {
 	if i.Low == nil {
 		return points(i.Mean)
 	}

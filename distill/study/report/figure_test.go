@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -126,8 +127,8 @@ func contrast(a, b string) float64 {
 }
 
 func TestCurvesOfSeedsAreJoinedAtTheShortest(t *testing.T) {
-	row := func(points ...study.Point) study.Row { return study.Row{Training: study.Training{Curve: points}} }
-	c := curveOf([]study.Row{row(study.Point{Step: 10, Accuracy: 0.2}, study.Point{Step: 20, Accuracy: 0.4}), row(study.Point{Step: 15, Accuracy: 0.5}, study.Point{Step: 25, Accuracy: 0.7}), row()})
+	row := func(points ...trial.Point) study.Row { return study.Row{Result: trial.Result{Curve: points}} }
+	c := curveOf([]study.Row{row(trial.Point{Step: 10, Accuracy: 0.2}, trial.Point{Step: 20, Accuracy: 0.4}), row(trial.Point{Step: 15, Accuracy: 0.5}, trial.Point{Step: 25, Accuracy: 0.7}), row()})
 	if want := "{ [10 20] [0.35 0.5] [0.2 0.4] [0.5 0.6]}"; fmt.Sprintf("%.4v", c) != want {
 		t.Errorf("%.4v, want %s", c, want)
 	}

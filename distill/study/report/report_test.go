@@ -19,6 +19,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/federated"
 )
@@ -72,7 +73,7 @@ func (f form) summary(d *study.Document, at int, method, consumer string) study.
 		if f.controls {
 			s.Control = "random"
 			low, high := 0.01, 0.09
-			s.MinusRandom = &study.Interval{Mean: 0.05, N: f.seeds}
+			s.MinusRandom = &trial.Interval{Mean: 0.05, N: f.seeds}
 			if f.seeds > 1 {
 				s.MinusRandom.Low, s.MinusRandom.High = &low, &high
 			}
@@ -86,12 +87,12 @@ func (f form) summary(d *study.Document, at int, method, consumer string) study.
 		r := study.Row{Method: method, Consumer: consumer, Seed: seed, Clients: f.clients, Bytes: federated.Traffic{Up: s.BytesUp, Down: s.BytesDown}, Images: s.Images}
 		r.Accuracy = mean + 0.01*float64(seed)
 		for step := 25; step <= 500 && consumer != "ntk:1"; step += 25 {
-			r.Curve = append(r.Curve, study.Point{Step: step, Accuracy: r.Accuracy * (1 - math.Exp(-float64(step)/100))})
+			r.Curve = append(r.Curve, trial.Point{Step: step, Accuracy: r.Accuracy * (1 - math.Exp(-float64(step)/100))})
 		}
-		r.Curve = append(r.Curve, study.Point{Step: 525, Accuracy: r.Accuracy})
+		r.Curve = append(r.Curve, trial.Point{Step: 525, Accuracy: r.Accuracy})
 		d.Rows = append(d.Rows, r)
 	}
-	s.Accuracy = study.Spread{Mean: mean + 0.005*float64(f.seeds-1), N: f.seeds}
+	s.Accuracy = trial.Spread{Mean: mean + 0.005*float64(f.seeds-1), N: f.seeds}
 	if f.seeds > 1 {
 		s.Accuracy.Std = 0.01
 	}

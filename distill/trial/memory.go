@@ -1,4 +1,4 @@
-package study
+package trial
 
 import (
 	"os"
@@ -12,64 +12,81 @@ import (
 // sampleEvery is how often memory is looked at.
 const sampleEvery = 20 * time.Millisecond
 
-// peaks looks at the memory of the process now and then.
-type peaks struct {
+// Memory samples the memory of the process until it is stopped.
+type Memory struct {
 	mu    sync.Mutex
-	open  map[*watched]bool
+	open  map[*Watch]bool
 	close chan struct{}
+	ended sync.WaitGroup
 }
 
-// watched is the largest memory seen since it began.
-type watched struct {
-	of   *peaks
+// Watch is the largest memory seen since it began.
+type Watch struct {
+	of   *Memory
 	most float64
 }
 
-func newPeaks() *peaks {
-	p := &peaks{open: map[*watched]bool{}, close: make(chan struct{})}
-	go func() {
+// NewMemory begins to sample.
+func NewMemory() *Memory {
+	m := &Memory{open: map[*Watch]bool{}, close: make(chan struct{})}
+	m.ended.Go(func() {
 		tick := time.NewTicker(sampleEvery)
 		defer tick.Stop()
 		for {
 			select {
-			case <-p.close:
+			case <-m.close:
 				return
 			case <-tick.C:
-				p.look()
+				m.sample(memory())
 			}
 		}
-	}()
-	return p
+	})
+	return m
 }
 
-func (p *peaks) stop() { close(p.close) }
+// Stop ends the sampling.
+func (m *Memory) Stop() {
+	close(m.close)
+	m.ended.Wait()
+}
 
-func (p *peaks) look() {
-	now := memory()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for w := range p.open {
+// sample notes how much memory the process has now.
+func (m *Memory) sample(now float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for w := range m.open {
 		w.most = max(w.most, now)
 	}
 }
 
-func (p *peaks) watch() *watched {
-	w := &watched{of: p, most: memory()}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.open[w] = true
+// Watch begins a watch; of nil it is nil.
+func (m *Memory) Watch() *Watch {
+	if m == nil {
+		return nil
+	}
+	w := &Watch{of: m, most: memory()}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.open[w] = true
 	return w
 }
 
-// mib is the largest so far.
-func (w *watched) mib() float64 {
-	w.of.look()
+// MiB is the largest so far, in MiB; 0 of nil.
+func (w *Watch) MiB() float64 {
+	if w == nil {
+		return 0
+	}
+	w.of.sample(memory())
 	w.of.mu.Lock()
 	defer w.of.mu.Unlock()
 	return w.most
 }
 
-func (w *watched) stop() {
+// Stop ends the watch; of nil it does nothing.
+func (w *Watch) Stop() {
+	if w == nil {
+		return
+	}
 	w.of.mu.Lock()
 	defer w.of.mu.Unlock()
 	delete(w.of.open, w)
