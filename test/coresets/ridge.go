@@ -70,10 +70,11 @@ func (b *bench) ridgeOf(sums *linear.Statistics, lambda, within float64) (bool, 
 	if err != nil {
 		return false, err
 	}
-	rounded, err := b.Score("ridge", bytes)
+	fromBytes, err := b.Score("ridge", bytes)
 	if err != nil {
 		return false, err
 	}
+	rounded := 100 * fromBytes.Accuracy
 	d, err := distill.Disclose(ctx, bytes, b.Train, data.NewFormation(1))
 	if err != nil {
 		return false, err
