@@ -214,5 +214,4 @@ func (p *program) bindSteps() {
 		}
 		s.run, s.in = v.kernel.bind(shapes, v.shape), make([][]float32, len(v.in))
 	}
-	p.resolve()
 }

@@ -33,7 +33,7 @@ func (p *program) addUpdates(updates []graph.Update) error {
 		}
 		p.updates = append(p.updates, bound)
 	}
-	p.resolve()
+	p.moved = true
 	return nil
 }
 
