@@ -61,7 +61,7 @@ func Train(ctx context.Context, c Conn, opt TrainOptions, report Report) (TrainR
 	if opt.Adjust != nil { // whether its parts make sense, before any set is read
 		probe := recipe.Default()
 		opt.Adjust(&probe)
-		if err := probe.CheckShape(task.Shape); err != nil {
+		if err := probe.CheckSides(task.Shape.H, task.Shape.W); err != nil {
 			return TrainResult{}, Fail(CodeUsage, "leave out the flag", "task %s: %w", task.Name, err)
 		}
 	}

@@ -159,7 +159,7 @@ func (s *Stepper) program(n int) (*stepProgram, error) {
 		return nil, err
 	}
 	p := &stepProgram{Program: compiled, x: make([]float32, n*s.net.Shape.Size()), target: make([]float32, n*s.net.Classes)}
-	for _, shape := range s.augment.Shapes(n, s.net.Shape) {
+	for _, shape := range s.augment.Shapes(n, s.net.Shape.H, s.net.Shape.W) {
 		size := 1
 		for _, d := range shape {
 			size *= d

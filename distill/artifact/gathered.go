@@ -47,7 +47,7 @@ func Recommend(sets []*Set) Recommendation {
 		shape := form.FullShape(s.Manifest.Images.shape())
 		n += s.Manifest.Images.Count * form.Tiles()
 		side = min(side, shape.H, shape.W)
-		if r != nil && r.CheckShape(shape) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
+		if r != nil && r.CheckSides(shape.H, shape.W) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
 			by[*r]++
 			views[r.Coarse]++
 		}

@@ -68,7 +68,7 @@ func (t *trainer) train(rng *rand.Rand, shape data.Shape, tiles graph.Variable) 
 		return err
 	}
 	for range t.steps {
-		t.augment.Draw(rng, t.count, shape, false, t.drawn)
+		t.augment.Draw(rng, t.count, shape.H, shape.W, false, t.drawn)
 		for i, d := range t.drawn {
 			if err := t.program.Set(4+i, d); err != nil {
 				return err

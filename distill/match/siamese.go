@@ -217,7 +217,7 @@ func (e *siamese) renew(seed uint64) error {
 func (e *siamese) match(rng *rand.Rand, local *data.Samples, class int, members []int, batch, count int, tiles, loss, grad graph.Variable) error {
 	clear(e.label)
 	e.label[class] = 1
-	e.augment.Draw(rng, count, local.Shape, true, e.tiles.drawn)
+	e.augment.Draw(rng, count, local.Shape.H, local.Shape.W, true, e.tiles.drawn)
 	for i, d := range e.tiles.drawn {
 		per, to := len(d)/count, e.real.drawn[i]
 		for at := 0; at < len(to); at += per {

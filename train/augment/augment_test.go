@@ -36,7 +36,7 @@ func newLab(t *testing.T, name string) *lab {
 	g := graph.New()
 	l := &lab{strategy: s, x: graph.Input(g, "x", images, shape.C, shape.H, shape.W), in: Inputs(s, g, "draw ", images, shape)}
 	l.out = Apply(s, l.x, l.in)
-	for _, dims := range s.Shapes(images, shape) {
+	for _, dims := range s.Shapes(images, shape.H, shape.W) {
 		n := 1
 		for _, d := range dims {
 			n *= d
@@ -51,7 +51,7 @@ func newLab(t *testing.T, name string) *lab {
 }
 
 func (l *lab) draw(seed uint64, shared bool) {
-	l.strategy.Draw(data.Stream(seed, "test"), images, shape, shared, l.draws)
+	l.strategy.Draw(data.Stream(seed, "test"), images, shape.H, shape.W, shared, l.draws)
 }
 
 func (l *lab) feeds() map[*graph.Node][]float64 {
@@ -239,7 +239,7 @@ func TestAffinesStayWithinTheirRanges(t *testing.T) {
 		m := make([]float32, 6)
 		flipped, most := 0, 0.0
 		for seed := range uint64(400) {
-			s.Draw(data.Stream(seed, "test"), 1, wide, false, [][]float32{m})
+			s.Draw(data.Stream(seed, "test"), 1, wide.H, wide.W, false, [][]float32{m})
 			// In pixels: columns by W/2, rows by H/2.
 			a, b, c, d := float64(m[0]), float64(m[1])*16/8, float64(m[3])*8/16, float64(m[4])
 			if a < 0 {
@@ -299,7 +299,7 @@ func TestDrawingAndRunningAllocateNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(20, func() {
 		step++
 		data.Restart(&pcg, 1, "augment", step)
-		l.strategy.Draw(rng, images, shape, false, l.draws)
+		l.strategy.Draw(rng, images, shape.H, shape.W, false, l.draws)
 		for i, d := range l.draws {
 			if p.Set(1+i, d) != nil {
 				t.Fatal("a draw does not fit")
@@ -316,9 +316,9 @@ func TestDrawingAndRunningAllocateNothing(t *testing.T) {
 func TestTheZeroStrategyChangesNothing(t *testing.T) {
 	var s recipe.Strategy
 	shape := data.Shape{C: 1, H: 4, W: 4}
-	s.Draw(rand.New(rand.NewPCG(1, 2)), 3, shape, true, nil)
+	s.Draw(rand.New(rand.NewPCG(1, 2)), 3, shape.H, shape.W, true, nil)
 	x := graph.Input(graph.New(), "x", 3, 1, 4, 4)
-	if n := len(s.Shapes(3, shape)); n != 0 || Apply(s, x, nil) != x {
+	if n := len(s.Shapes(3, shape.H, shape.W)); n != 0 || Apply(s, x, nil) != x {
 		t.Errorf("%d draws, another expression", n)
 	}
 }
