@@ -78,6 +78,8 @@ func Recommend(sets []*Set) Recommendation {
 
 // modest tells whether a recipe for n samples keeps the limits.
 func modest(r recipe.Recipe, n, side int) bool {
-	return r.Validate() == nil && r.Steps(n) >= fewestSteps && r.Steps(n) <= recommendedSteps && r.Batch <= recommendedBatch &&
-		r.LR >= slowest && r.LR <= fastest && r.WeightDecay <= heaviest && r.Elastic <= farthest*float64(side) && r.Smooth <= smoothest
+	return r.Validate() == nil && r.Steps(n) >= fewestSteps && r.Steps(n) <= recommendedSteps &&
+		r.Batch <= recommendedBatch &&
+		r.LR >= slowest && r.LR <= fastest && r.WeightDecay <= heaviest && r.Elastic <= farthest*float64(side) &&
+		r.Smooth <= smoothest
 }

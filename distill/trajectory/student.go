@@ -81,7 +81,8 @@ func (s *student) renew(r *run, iteration int) error {
 	clear(s.tileGrad)
 	clear(s.labelGrad)
 	w := s.walk
-	if err := errors.Join(w.X.Set(r.state.tiles.values), w.Labels.Set(r.state.labels.values), w.Grad.Set(s.tileGrad)); err != nil {
+	if err := errors.Join(w.X.Set(r.state.tiles.values), w.Labels.Set(r.state.labels.values),
+		w.Grad.Set(s.tileGrad)); err != nil {
 		return err
 	}
 	if w.LabelGrad != nil {

@@ -34,7 +34,8 @@ func newLab(t *testing.T, name string) *lab {
 		t.Fatal(err)
 	}
 	g := graph.New()
-	l := &lab{strategy: s, x: graph.Input(g, "x", images, shape.C, shape.H, shape.W), in: Inputs(s, g, "draw ", images, shape)}
+	l := &lab{strategy: s, x: graph.Input(g, "x", images, shape.C, shape.H, shape.W),
+		in: Inputs(s, g, "draw ", images, shape)}
 	l.out = Apply(s, l.x, l.in)
 	for _, dims := range s.Shapes(images, shape.H, shape.W) {
 		n := 1
@@ -207,7 +208,8 @@ func TestAFamilyLeavesTheOthersAlone(t *testing.T) {
 }
 
 func TestASharedDrawIsTheSameForEveryImage(t *testing.T) {
-	for _, name := range []string{recipe.Affine, recipe.MildFlip, recipe.Color, recipe.Crop, recipe.Cutout, recipe.Flip, recipe.Scale, recipe.Rotate} {
+	for _, name := range []string{recipe.Affine, recipe.MildFlip, recipe.Color, recipe.Crop, recipe.Cutout, recipe.Flip,
+		recipe.Scale, recipe.Rotate} {
 		l := newLab(t, name)
 		for _, shared := range []bool{true, false} {
 			differ := false
@@ -230,7 +232,8 @@ func TestAffinesStayWithinTheirRanges(t *testing.T) {
 	for name, want := range map[string]struct {
 		scale, angle, shift float64
 		flip                bool
-	}{recipe.Affine: {.15, 15, 3, false}, recipe.AffineFlip: {.15, 15, 3, true}, recipe.Mild: {.1, 5, 2, false}, recipe.MildFlip: {.1, 5, 2, true}} {
+	}{recipe.Affine: {.15, 15, 3, false}, recipe.AffineFlip: {.15, 15, 3, true}, recipe.Mild: {.1, 5, 2,
+		false}, recipe.MildFlip: {.1, 5, 2, true}} {
 		s, err := recipe.ParseStrategy(name)
 		if err != nil {
 			t.Fatal(err)
@@ -247,7 +250,8 @@ func TestAffinesStayWithinTheirRanges(t *testing.T) {
 				a, c = -a, -c
 			}
 			scale, angle := 1/math.Sqrt(a*d-b*c), math.Atan2(c, a)*180/math.Pi
-			if math.Abs(a-d) > 1e-6 || math.Abs(b+c) > 1e-6 || math.Abs(scale-1) > want.scale+1e-3 || math.Abs(angle) > want.angle+.01 ||
+			if math.Abs(a-d) > 1e-6 || math.Abs(b+c) > 1e-6 || math.Abs(scale-1) > want.scale+1e-3 ||
+				math.Abs(angle) > want.angle+.01 ||
 				math.Abs(float64(m[2])*8) > want.shift+.01 || math.Abs(float64(m[5])*4) > want.shift+.01 {
 				t.Fatalf("%s: matrix %v: scale %v, angle %v", name, m, scale, angle)
 			}
@@ -263,7 +267,8 @@ func TestAffinesStayWithinTheirRanges(t *testing.T) {
 }
 
 func TestAugmentationsAreDifferentiable(t *testing.T) {
-	for _, name := range []string{recipe.Affine, recipe.AffineFlip, recipe.Color, recipe.Crop, recipe.Cutout, recipe.Flip, recipe.Scale, recipe.Rotate, recipe.DSA} {
+	for _, name := range []string{recipe.Affine, recipe.AffineFlip, recipe.Color, recipe.Crop, recipe.Cutout,
+		recipe.Flip, recipe.Scale, recipe.Rotate, recipe.DSA} {
 		l := newLab(t, name)
 		l.draw(5, false)
 		sum := graph.Sum(graph.Mul(l.out, l.out))

@@ -34,11 +34,16 @@ type Recipe struct {
 	Epochs      int     `json:"epochs"`             // passes over the data
 	MinSteps    int     `json:"min_steps,omitempty"`
 	MaxSteps    int     `json:"max_steps,omitempty"` // zero: no limit
-	Augment     string  `json:"augment,omitempty"`   // how samples are changed at random: a name of package augment, or none
-	Elastic     float64 `json:"elastic,omitempty"`   // pixels of the largest displacement of an elastic deformation, before Augment
-	CutMix      float64 `json:"cutmix,omitempty"`    // share of the steps whose samples have a rectangle of another sample pasted in
-	Smooth      float64 `json:"smooth,omitempty"`    // label smoothing: this share of a label is spread evenly over all classes
-	Coarse      int     `json:"coarse,omitempty"`    // evaluate at 1/Coarse resolution (average-pool, then up-sample), as sub-images are seen; 0 for as it is
+	// how samples are changed at random: a name of package augment, or none
+	Augment string `json:"augment,omitempty"`
+	// pixels of the largest displacement of an elastic deformation, before Augment
+	Elastic float64 `json:"elastic,omitempty"`
+	// share of the steps whose samples have a rectangle of another sample pasted in
+	CutMix float64 `json:"cutmix,omitempty"`
+	// label smoothing: this share of a label is spread evenly over all classes
+	Smooth float64 `json:"smooth,omitempty"`
+	// evaluate at 1/Coarse resolution (average-pool, then up-sample), as sub-images are seen; 0 for as it is
+	Coarse int `json:"coarse,omitempty"`
 }
 
 // DefaultRecipe is the recipe for gathered sets and their controls: Adam 1e-3,
@@ -145,10 +150,12 @@ func Augments(h, w int) bool { return h > 1 && w > 1 }
 // coarse view takes sides that its factor divides.
 func (r Recipe) CheckSides(h, w int) error {
 	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0) && !Augments(h, w) {
-		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix), and samples of %d x %d are none", ErrUnsuited, h, w)
+		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix), and samples of %d x %d are none",
+			ErrUnsuited, h, w)
 	}
 	if c := r.Coarse; c != 0 && (h%c != 0 || w%c != 0 || h < 2*c || w < 2*c) {
-		return fmt.Errorf("%w: a coarse view of %d x %d pixels does not divide samples of %d x %d", ErrUnsuited, r.Coarse, r.Coarse, h, w)
+		return fmt.Errorf("%w: a coarse view of %d x %d pixels does not divide samples of %d x %d", ErrUnsuited, r.Coarse,
+			r.Coarse, h, w)
 	}
 	return nil
 }

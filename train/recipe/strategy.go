@@ -76,7 +76,8 @@ func ParseStrategy(name string) (Strategy, error) {
 	var s Strategy
 	for f := range strings.SplitSeq(name, "_") {
 		if !slices.Contains(families, f) || slices.Contains(s.families, f) {
-			return Strategy{}, fmt.Errorf("%w %q: want %s or some of %s", ErrUnknownAugmentation, name, strings.Join(Augmentations, ", "), strings.Join(families, "_"))
+			return Strategy{}, fmt.Errorf("%w %q: want %s or some of %s", ErrUnknownAugmentation, name,
+				strings.Join(Augmentations, ", "), strings.Join(families, "_"))
 		}
 		s.families = append(s.families, f)
 	}
