@@ -15,7 +15,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
 )
 
 // The rules of what verbs print:
@@ -42,7 +42,7 @@ type screen struct {
 	mu    sync.Mutex
 	bars  *mpb.Progress // made with the first bar
 	bar   *mpb.Bar
-	now   node.Progress
+	now   api.Progress
 	began time.Time // of the present stage
 	last  time.Time // of the last plain line
 }
@@ -63,7 +63,7 @@ func printable(s string) string {
 	}, s)
 }
 
-func (s *screen) fail(e *node.Error) {
+func (s *screen) fail(e *api.Error) {
 	fmt.Fprintf(s.stderr, "distillmesh: error: %s\n", printable(strings.ReplaceAll(e.Message, "\n", "; ")))
 	if e.Hint != "" {
 		fmt.Fprintf(s.stderr, "distillmesh: hint: %s\n", e.Hint)
@@ -109,7 +109,7 @@ func (s *screen) table(header string, rows [][]string) {
 }
 
 // report shows progress, or a line to keep.
-func (s *screen) report(p node.Progress) {
+func (s *screen) report(p api.Progress) {
 	if p.Note != "" {
 		s.tell("%s", printable(p.Note))
 		return
@@ -202,7 +202,7 @@ func (s *screen) finish() {
 	s.endBar()
 	bars := s.bars
 	s.bars = nil
-	s.now = node.Progress{}
+	s.now = api.Progress{}
 	s.mu.Unlock()
 	if bars != nil {
 		bars.Wait()

@@ -209,7 +209,8 @@ func TestErrorsCrossTheSocketUnchanged(t *testing.T) {
 		"with a known cause": {Code: CodeRefused, Message: "write: the disk is full", Hint: "free some space"},
 		"cancelled":          {Code: CodeStopped, Message: "fetch: context canceled", Hint: canceled.Hint},
 		"unheard of":         {Code: CodeFailed, Message: "unheard of"},
-		"panics":             {Code: CodeFailed, Message: "fails: internal error: index out of range", Hint: "see the log of the node"},
+		"panics": {Code: CodeFailed, Message: "fails: internal error: index out of range",
+			Hint: "see the log of the node"},
 	} {
 		t.Run(how, func(t *testing.T) {
 			_, err := fails.Do(t.Context(), c, how, nil)
@@ -224,7 +225,8 @@ func TestErrorsCrossTheSocketUnchanged(t *testing.T) {
 				return
 			}
 			_, here := fails.Do(t.Context(), local{h.table()}, how, nil)
-			if d := Describe(here, described...); d.Code != want.Code || d.Message != want.Message || d.Hint != want.Hint {
+			if d := Describe(here, described...); d.Code != want.Code || d.Message != want.Message ||
+				d.Hint != want.Hint {
 				t.Errorf("in this process it is %+v, over the socket %+v", *d, want)
 			}
 		})
@@ -265,7 +267,8 @@ func TestFilesOfARequestAreDeletedAfterIt(t *testing.T) {
 func TestFilesTravelBesideAResult(t *testing.T) {
 	everywhere(t, func(t *testing.T, c Conn) {
 		got, files, err := read.Do(t.Context(), c, greetRequest{"set"}, nil)
-		if err != nil || got.Text != "set" || len(files) != 2 || string(files["a"]) != "first" || len(files["b"]) != 1<<17 {
+		if err != nil || got.Text != "set" || len(files) != 2 || string(files["a"]) != "first" ||
+			len(files["b"]) != 1<<17 {
 			t.Errorf("got %+v, %d files, %v", got, len(files), err)
 		}
 		_, files, err = read.Do(t.Context(), c, greetRequest{"nothing"}, nil)

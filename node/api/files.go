@@ -48,7 +48,8 @@ func writeFile(t *tar.Writer, files fs.FS, name string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("not a regular file (%s)", info.Mode())
 	}
-	if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: info.Size(), Mode: 0o644}); err != nil {
+	if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: info.Size(),
+		Mode: 0o644}); err != nil {
 		return err
 	}
 	_, err = io.Copy(t, f)

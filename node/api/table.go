@@ -69,7 +69,8 @@ func Handle[Req, Res any](op Op[Req, Res], run func(context.Context, Req, Report
 
 // HandleUpload binds an operation that takes files. They can be read until run
 // returns.
-func HandleUpload[Req, Res any](op Upload[Req, Res], run func(context.Context, Req, fs.FS, Report) (Res, error)) Handler {
+func HandleUpload[Req, Res any](op Upload[Req, Res], run func(context.Context, Req, fs.FS, Report) (Res,
+	error)) Handler {
 	return Handler{name: string(op), files: true, run: func(ctx context.Context, in input) (output, error) {
 		req, err := decode[Req](string(op), in.request)
 		if err != nil {
@@ -85,7 +86,8 @@ func HandleUpload[Req, Res any](op Upload[Req, Res], run func(context.Context, R
 
 // HandleDownload binds an operation that gives files. They are read after run has
 // returned, while its context lasts.
-func HandleDownload[Req, Res any](op Download[Req, Res], run func(context.Context, Req, Report) (Res, fs.FS, error)) Handler {
+func HandleDownload[Req, Res any](op Download[Req, Res], run func(context.Context, Req, Report) (Res, fs.FS,
+	error)) Handler {
 	return Handler{name: string(op), run: func(ctx context.Context, in input) (output, error) {
 		req, err := decode[Req](string(op), in.request)
 		if err != nil {

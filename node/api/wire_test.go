@@ -90,7 +90,8 @@ func archive(t *testing.T, files ...file) string {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, f := range files {
-		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: f.name, Size: int64(len(f.content)), Mode: 0o644}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: f.name, Size: int64(len(f.content)),
+			Mode: 0o644}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := io.WriteString(w, f.content); err != nil {
@@ -140,7 +141,8 @@ func TestASpoolThatFailsLeavesNothing(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
-	if _, _, err := spool(strings.NewReader(archive(t, file{"a", "1"})), 10, filepath.Join(dir, "no", "folder")); err != nil {
+	if _, _, err := spool(strings.NewReader(archive(t, file{"a", "1"})), 10, filepath.Join(dir, "no",
+		"folder")); err != nil {
 		t.Errorf("a folder that is not there is not made: %v", err)
 	}
 }
@@ -157,7 +159,8 @@ func serveRaw(t *testing.T, text string) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		io.WriteString(w, text)
 	})}

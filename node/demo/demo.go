@@ -18,7 +18,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -69,7 +70,7 @@ type Options struct {
 	Data   string // folder of a data set; empty for the built-in digits
 	Dir    string // where homes go; empty for a new temporary folder
 	Self   string // the program to start nodes with
-	Report node.Report
+	Report api.Report
 }
 
 // Score is an accuracy over several seeds; Std is the sample deviation.
@@ -92,9 +93,9 @@ type Row struct {
 // Bytes is what was moved, and what one-shot FedAvg of the first consumer
 // would have.
 type Bytes struct {
-	Sets   int64            `json:"sets"`  // the sets themselves, their whole DAGs
-	Moved  int64            `json:"moved"` // sent by all nodes over all protocols
-	FedAvg node.FedAvgBytes `json:"fedavg_one_shot"`
+	Sets   int64                  `json:"sets"`  // the sets themselves, their whole DAGs
+	Moved  int64                  `json:"moved"` // sent by all nodes over all protocols
+	FedAvg operations.FedAvgBytes `json:"fedavg_one_shot"`
 }
 
 // Result is the document of a demonstration.
@@ -126,13 +127,13 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	}
 	ds, err := data.Open(path, nil)
 	if errors.Is(err, data.ErrUnknownData) {
-		return nil, node.Fail(node.CodeUsage, "give well-known images, such as MNIST; for your own data there is 'distillmesh simulate'", "%w", err)
+		return nil, api.Fail(api.CodeUsage, "give well-known images, such as MNIST; for your own data there is 'distillmesh simulate'", "%w", err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if ds.Test == nil {
-		return nil, node.Fail(node.CodeUsage, "give a data set with a test part, such as MNIST", "%s has no test part", path)
+		return nil, api.Fail(api.CodeUsage, "give a data set with a test part, such as MNIST", "%s has no test part", path)
 	}
 	if opt.Dir == "" {
 		if opt.Dir, err = os.MkdirTemp("", "distillmesh-demo-"); err != nil {

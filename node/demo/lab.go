@@ -12,7 +12,9 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/coreset"
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/jobs"
+	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
@@ -26,7 +28,7 @@ type lab struct {
 	train  data.Source
 	test   *data.Samples
 	parts  [][]int // training samples of each client
-	report node.Report
+	report api.Report
 	choice
 	stored   *data.Samples // of the gathered sets
 	gathered *data.Samples // what they hold to train on
@@ -77,7 +79,7 @@ const (
 	fromAll    = "all data"
 )
 
-func newLab(ds *data.Dataset, report node.Report, until time.Time) (*lab, error) {
+func newLab(ds *data.Dataset, report api.Report, until time.Time) (*lab, error) {
 	l := &lab{queue: newQueue(until), task: ds.Task, train: ds.Train, report: report, scores: map[string]map[string][]float64{}}
 	for _, c := range consumers {
 		l.scores[c.model] = map[string][]float64{}
@@ -178,12 +180,12 @@ func (l *lab) randomReal(ctx context.Context, f data.Formation, seed uint64) (*d
 }
 
 // gather reads the fetched sets from the trainer's node.
-func (l *lab) gather(ctx context.Context, trainer node.Conn, sets []node.SetInfo) error {
+func (l *lab) gather(ctx context.Context, trainer api.Conn, sets []operations.SetInfo) error {
 	for _, s := range sets {
 		l.roots = append(l.roots, s.CID)
 		l.setBytes += s.Bytes
 	}
-	here, err := node.ReadSets(ctx, trainer, l.roots)
+	here, err := jobs.ReadSets(ctx, trainer, l.roots)
 	if err != nil {
 		return err
 	}
@@ -242,7 +244,7 @@ func (l *lab) measure(ctx context.Context, consumer, source string, trained trai
 func (l *lab) progress(steps int64) {
 	done := l.done.Add(steps)
 	if l.report != nil && l.shown.Load() {
-		l.report(node.Progress{Stage: "measure", Done: done, Total: l.total.Load(), Unit: "steps"})
+		l.report(api.Progress{Stage: "measure", Done: done, Total: l.total.Load(), Unit: "steps"})
 	}
 }
 
