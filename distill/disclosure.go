@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // RealThreshold is the relative distance under which a published image counts
@@ -74,7 +74,7 @@ func Disclose(ctx context.Context, images, local *data.Samples, f data.Formation
 		scale[c] = typicalDistance(ctx, local, members[c])
 	}
 	out := Disclosure{Ratio: make([]float64, images.Len()), Nearest: make([]int, images.Len())}
-	kernel.Each(images.Len(), func(i int) {
+	parallel.Each(0, images.Len(), func(i int) {
 		c := images.Y[i]
 		j, dist := nearest(images.Row(i), local, members[c], -1)
 		out.Nearest[i], out.Ratio[i] = j, dist/scale[c]
@@ -99,7 +99,7 @@ func typicalDistance(ctx context.Context, local *data.Samples, members []int) fl
 		}
 	}
 	dist := make([]float64, len(probes))
-	kernel.Each(len(probes), func(i int) {
+	parallel.Each(0, len(probes), func(i int) {
 		if ctx.Err() == nil {
 			_, dist[i] = nearest(local.Row(probes[i]), local, members, probes[i])
 		}

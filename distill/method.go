@@ -10,10 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Errors of methods.
@@ -89,8 +88,8 @@ type Progress struct {
 // budget of bytes is reckoned with, and what controls have to copy.
 type Outline struct {
 	Formation data.Formation
-	Consumer  string        // as in Result
-	Recipe    *train.Recipe // as in Result
+	Consumer  string         // as in Result
+	Recipe    *recipe.Recipe // as in Result
 	// Soft tells whether labels will be rows of numbers.
 	Soft bool
 	// InRange tells whether every channel stays within the range of the samples'.
@@ -116,7 +115,7 @@ type Result struct {
 	// methods that do not average.
 	SmallestGroup int
 	// Recipe is how to train on the images, nil for the default.
-	Recipe *train.Recipe
+	Recipe *recipe.Recipe
 	// Warnings say what the user should know about how it went.
 	Warnings []string
 }
@@ -164,14 +163,6 @@ func (r Request) ID(m Method, f data.Formation) string {
 	fmt.Fprintf(h, "%s %d %s %d %d %+v %s\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f, r.Augment)
 	r.Samples.Digest(h)
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// Cores is the number of processor cores to use, at least 1.
-func (r Request) Cores() int {
-	if r.Workers < 1 {
-		return runtime.GOMAXPROCS(0)
-	}
-	return r.Workers
 }
 
 // Plain refuses a formation, for methods that make plain images alone.

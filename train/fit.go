@@ -9,15 +9,16 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Options are what a run of Fit needs beside the recipe. The zero value trains
-// with seed 0 on the caller's goroutine, silently.
+// with seed 0 on all cores, silently.
 type Options struct {
 	// Seed decides the starting values and the order of the samples.
 	Seed uint64
-	// Workers is the number of goroutines that compute; 0 and 1 are the
-	// caller's alone. It does not change the result.
+	// Workers is the number of cores that compute; 0 for all. It does not change
+	// the result.
 	Workers int
 	// Hook is called after every HookEvery-th step (default 1) and after the
 	// last. An error ends the run with that error.
@@ -63,7 +64,7 @@ func (e *Interrupted) Unwrap() error { return e.Cause }
 // samples, recipe and seed give the same bits, whatever the workers, and
 // whether or not the run was interrupted. It fails with *Interrupted when ctx
 // ends, and with ErrSamples or ErrState on input that does not fit.
-func Fit(ctx context.Context, net *nn.Network, s *data.Samples, r Recipe, opt Options) (*Model, error) {
+func Fit(ctx context.Context, net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*Model, error) {
 	l, err := newLoop(net, s, r, opt)
 	if err != nil {
 		return nil, fmt.Errorf("train %s: %w", net.Name, err)
@@ -90,7 +91,7 @@ func Fit(ctx context.Context, net *nn.Network, s *data.Samples, r Recipe, opt Op
 // loop is one run of Fit.
 type loop struct {
 	samples *data.Samples
-	recipe  Recipe
+	recipe  recipe.Recipe
 	opt     Options
 	steps   int
 	start   time.Time
@@ -102,7 +103,7 @@ type loop struct {
 	state   State
 }
 
-func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, error) {
+func newLoop(net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*loop, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
@@ -115,12 +116,12 @@ func newLoop(net *nn.Network, s *data.Samples, r Recipe, opt Options) (*loop, er
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	strategy, err := r.strategy()
+	strategy, err := r.Strategy()
 	if err != nil {
 		return nil, err
 	}
 	if err := r.CheckShape(s.Shape); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrSamples, err)
 	}
 	state := newState(net, s, r, opt.Seed)
 	if opt.Resume != nil {
@@ -179,7 +180,7 @@ func (l *loop) update() {
 	adam := kernel.NewAdamStep(l.state.Step, rate, r.WeightDecay)
 	for i, values := range l.state.params {
 		grad := l.stepper.Gradient(i)
-		if r.Optimizer == SGD {
+		if r.Optimizer == recipe.SGD {
 			kernel.Momentum(values, grad, l.state.first[i], float32(rate), float32(r.Momentum), float32(r.WeightDecay))
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // blobs are samples that a network can learn: each class has a pattern of its
@@ -68,11 +69,11 @@ func TestFitLearns(t *testing.T) {
 	for name, c := range map[string]struct {
 		network string
 		soft    bool
-		recipe  Recipe
+		recipe  recipe.Recipe
 	}{
-		"lenet with adam": {"lenet", false, Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 20, MinSteps: 40}},
-		"mlp with sgd":    {"mlp", false, Recipe{Optimizer: SGD, LR: 0.02, Momentum: 0.9, Batch: 32, MinSteps: 40}},
-		"soft labels":     {"mlp", true, Recipe{Optimizer: Adam, LR: 1e-3, Batch: 32, MinSteps: 40}},
+		"lenet with adam": {"lenet", false, recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 20, MinSteps: 40}},
+		"mlp with sgd":    {"mlp", false, recipe.Recipe{Optimizer: recipe.SGD, LR: 0.02, Momentum: 0.9, Batch: 32, MinSteps: 40}},
+		"soft labels":     {"mlp", true, recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, Batch: 32, MinSteps: 40}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := blobs(100, fewer(data.Shape{C: 1, H: 20, W: 20}, digit), 10, c.soft)
@@ -108,10 +109,10 @@ func sameBits(t *testing.T, a, b [][]float32) {
 
 func TestFitGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
 	s := blobs(90, fewer(data.Shape{C: 1, H: 12, W: 12}, digit), 10, false) // batches of 50 and 40
-	recipe := Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, MinSteps: fewer(8, 200), Augment: "dsa"}
+	r := recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, MinSteps: fewer(8, 200), Augment: "dsa"}
 	var first [][]float32
 	for _, workers := range []int{1, 2, 4} {
-		m, err := Fit(context.Background(), network(t, "lenet", s), s, recipe, Options{Seed: 4, Workers: workers})
+		m, err := Fit(context.Background(), network(t, "lenet", s), s, r, Options{Seed: 4, Workers: workers})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +121,7 @@ func TestFitGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
 		}
 		sameBits(t, first, m.Params)
 	}
-	other, err := Fit(context.Background(), network(t, "lenet", s), s, recipe, Options{Seed: 5})
+	other, err := Fit(context.Background(), network(t, "lenet", s), s, r, Options{Seed: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,11 +132,11 @@ func TestFitGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
 
 func TestAugmentationChangesTheTraining(t *testing.T) {
 	s := blobs(20, data.Shape{C: 1, H: 12, W: 12}, 4, false)
-	recipe := Recipe{Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: fewer(12, 20)}
+	r := recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, Batch: 16, MinSteps: fewer(12, 20)}
 	first := map[float32]string{}
 	for _, augment := range []string{"", "affine", "dsa", "dsa-noflip"} {
-		recipe.Augment = augment
-		m, err := Fit(context.Background(), network(t, "lenet", s), s, recipe, Options{})
+		r.Augment = augment
+		m, err := Fit(context.Background(), network(t, "lenet", s), s, r, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,8 +145,8 @@ func TestAugmentationChangesTheTraining(t *testing.T) {
 		}
 		first[m.Params[0][0]] = augment
 	}
-	for what, change := range map[string]func(r *Recipe){"cutmix": func(r *Recipe) { r.CutMix = 0.5 }, "elastic": func(r *Recipe) { r.Elastic = 1 }, "smooth": func(r *Recipe) { r.Smooth = 0.1 }} {
-		r := recipe
+	for what, change := range map[string]func(r *recipe.Recipe){"cutmix": func(r *recipe.Recipe) { r.CutMix = 0.5 }, "elastic": func(r *recipe.Recipe) { r.Elastic = 1 }, "smooth": func(r *recipe.Recipe) { r.Smooth = 0.1 }} {
+		r := r
 		change(&r)
 		if m, err := Fit(context.Background(), network(t, "lenet", s), s, r, Options{}); err != nil || first[m.Params[0][0]] != "" {
 			t.Errorf("%s changes nothing: %v", what, err)
@@ -155,22 +156,22 @@ func TestAugmentationChangesTheTraining(t *testing.T) {
 
 func TestResumeGivesTheBitsOfAnUninterruptedRun(t *testing.T) {
 	steps := fewer(18, 30)
-	for name, recipe := range map[string]Recipe{
-		"adam":      {Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 16, MinSteps: steps},
-		"sgd":       {Optimizer: SGD, LR: 1e-2, Momentum: 0.9, Batch: 16, MinSteps: steps},
-		"augmented": {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: steps, Augment: "affine"},
-		"mixed":     {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: steps, CutMix: 0.7},
-		"elastic":   {Optimizer: Adam, LR: 1e-3, Batch: 16, MinSteps: steps, Elastic: 1.5, Smooth: 0.2},
+	for name, r := range map[string]recipe.Recipe{
+		"adam":      {Optimizer: recipe.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 16, MinSteps: steps},
+		"sgd":       {Optimizer: recipe.SGD, LR: 1e-2, Momentum: 0.9, Batch: 16, MinSteps: steps},
+		"augmented": {Optimizer: recipe.Adam, LR: 1e-3, Batch: 16, MinSteps: steps, Augment: "affine"},
+		"mixed":     {Optimizer: recipe.Adam, LR: 1e-3, Batch: 16, MinSteps: steps, CutMix: 0.7},
+		"elastic":   {Optimizer: recipe.Adam, LR: 1e-3, Batch: 16, MinSteps: steps, Elastic: 1.5, Smooth: 0.2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := blobs(40, data.Shape{C: 1, H: 12, W: 12}, 4, false)
 			net := network(t, "lenet", s)
-			whole, err := Fit(context.Background(), net, s, recipe, Options{Seed: 1})
+			whole, err := Fit(context.Background(), net, s, r, Options{Seed: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(context.Background())
-			_, err = Fit(ctx, net, s, recipe, Options{Seed: 1, Hook: func(p Progress) error {
+			_, err = Fit(ctx, net, s, r, Options{Seed: 1, Hook: func(p Progress) error {
 				if p.Step == 13 {
 					cancel()
 				}
@@ -188,12 +189,12 @@ func TestResumeGivesTheBitsOfAnUninterruptedRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rest, err := Fit(context.Background(), net, s, recipe, Options{Seed: 1, Resume: &state})
+			rest, err := Fit(context.Background(), net, s, r, Options{Seed: 1, Resume: &state})
 			if err != nil {
 				t.Fatal(err)
 			}
 			sameBits(t, whole.Params, rest.Params)
-			if _, err := Fit(context.Background(), net, s, recipe, Options{Seed: 2, Resume: &state}); !errors.Is(err, ErrState) {
+			if _, err := Fit(context.Background(), net, s, r, Options{Seed: 2, Resume: &state}); !errors.Is(err, ErrState) {
 				t.Errorf("a state of another seed gave %v", err)
 			}
 		})
@@ -202,10 +203,10 @@ func TestResumeGivesTheBitsOfAnUninterruptedRun(t *testing.T) {
 
 func TestCheckpointsResumeAndHooksSeeTheClock(t *testing.T) {
 	s := blobs(20, data.Shape{C: 1, H: 1, W: 9}, 3, false)
-	net, recipe := network(t, "mlp", s), Recipe{Optimizer: Adam, LR: 1e-3, Batch: 50, Epochs: 9}
+	net, r := network(t, "mlp", s), recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, Batch: 50, Epochs: 9}
 	var states []State
 	now, elapsed := time.Unix(0, 0), time.Duration(0)
-	whole, err := Fit(context.Background(), net, s, recipe, Options{CheckpointEvery: 4, HookEvery: 4,
+	whole, err := Fit(context.Background(), net, s, r, Options{CheckpointEvery: 4, HookEvery: 4,
 		Checkpoint: func(st State) error { states = append(states, st); return nil },
 		Hook:       func(p Progress) error { elapsed = p.Elapsed; return nil },
 		Now:        func() time.Time { now = now.Add(time.Second); return now }})
@@ -213,14 +214,14 @@ func TestCheckpointsResumeAndHooksSeeTheClock(t *testing.T) {
 		t.Fatalf("%d states, %v elapsed, %v", len(states), elapsed, err)
 	}
 	for _, st := range states {
-		rest, err := Fit(context.Background(), net, s, recipe, Options{Resume: &st})
+		rest, err := Fit(context.Background(), net, s, r, Options{Resume: &st})
 		if err != nil {
 			t.Fatal(err)
 		}
 		sameBits(t, whole.Params, rest.Params)
 	}
 	failed := errors.New("disk full")
-	if _, err := Fit(context.Background(), net, s, recipe, Options{CheckpointEvery: 1, Checkpoint: func(State) error { return failed }}); !errors.Is(err, failed) {
+	if _, err := Fit(context.Background(), net, s, r, Options{CheckpointEvery: 1, Checkpoint: func(State) error { return failed }}); !errors.Is(err, failed) {
 		t.Errorf("a failing checkpoint gave %v", err)
 	}
 }
@@ -236,7 +237,7 @@ func TestFitRefusesSamplesThatDoNotFit(t *testing.T) {
 	} {
 		s := *good
 		spoil(&s)
-		if _, err := Fit(context.Background(), net, &s, DefaultRecipe(), Options{}); !errors.Is(err, ErrSamples) {
+		if _, err := Fit(context.Background(), net, &s, recipe.Default(), Options{}); !errors.Is(err, ErrSamples) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -246,7 +247,7 @@ func TestFitRefusesSamplesThatDoNotFit(t *testing.T) {
 func stepper(t testing.TB, batch, workers int, augment string) *loop {
 	t.Helper()
 	s := blobs(10*batch, digit, 10, false)
-	r := DefaultRecipe()
+	r := recipe.Default()
 	r.Batch, r.Augment = batch, augment
 	l, err := newLoop(network(t, "lenet", s), s, r, Options{Workers: workers})
 	if err != nil {
@@ -295,7 +296,7 @@ func BenchmarkLeNetStep(b *testing.B) {
 // seeds are run on two cores.
 func BenchmarkConvNetStep(b *testing.B) {
 	s := blobs(100, digit, 10, false)
-	r := DefaultRecipe()
+	r := recipe.Default()
 	r.Batch, r.Augment = 40, "affine"
 	for _, name := range []string{"convnet3:16", "convnet3:64"} {
 		b.Run(name, func(b *testing.B) {
@@ -335,9 +336,9 @@ func BenchmarkTwoFits(b *testing.B) {
 
 func FuzzDecodeState(f *testing.F) {
 	s := blobs(4, data.Shape{C: 1, H: 1, W: 2}, 2, false)
-	for _, optimizer := range []string{Adam, SGD} {
+	for _, optimizer := range []string{recipe.Adam, recipe.SGD} {
 		net := &nn.Network{Name: "small", Params: []nn.Param{{Name: "w", Shape: []int{2, 3}, FanIn: 3}, {Name: "b", Shape: []int{2}, FanIn: 3}}}
-		st := newState(net, s, Recipe{Optimizer: optimizer}, 1)
+		st := newState(net, s, recipe.Recipe{Optimizer: optimizer}, 1)
 		file, err := st.Encode()
 		if err != nil {
 			f.Fatal(err)
@@ -362,7 +363,7 @@ func TestDivergedTrainingFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &data.Samples{Shape: net.Shape, Classes: 2, X: []float32{3, -2, 5, 1, -4, 2, 1, -1}, Y: []int{0, 1}}
-	r := Recipe{Optimizer: SGD, LR: 1000, WeightDecay: 1, Batch: 2, Epochs: 200}
+	r := recipe.Recipe{Optimizer: recipe.SGD, LR: 1000, WeightDecay: 1, Batch: 2, Epochs: 200}
 	if _, err := Fit(t.Context(), net, s, r, Options{}); !errors.Is(err, ErrDiverged) {
 		t.Errorf("%v", err)
 	}

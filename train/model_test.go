@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 func TestModelsComeBackFromTheirTensors(t *testing.T) {
@@ -33,7 +34,7 @@ func TestModelsComeBackFromTheirTensors(t *testing.T) {
 // when it is trained, watched, or its samples are of that view already.
 func TestACoarseModelReadsTilesOfImages(t *testing.T) {
 	s := blobs(12, data.Shape{C: 1, H: 8, W: 8}, 3, false)
-	r := DefaultRecipe()
+	r := recipe.Default()
 	r.Coarse, r.MinSteps, r.MaxSteps = 2, 5, 5
 	var watched *Model
 	m, err := Fit(t.Context(), network(t, "mlp", s), s, r, Options{Hook: func(p Progress) error { watched = p.Model; return nil }})

@@ -11,6 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // State is a run of Fit after some step: everything that the rest of the run
@@ -28,12 +29,12 @@ type State struct {
 }
 
 // newState is a run's state before its first step.
-func newState(net *nn.Network, s *data.Samples, r Recipe, seed uint64) State {
+func newState(net *nn.Network, s *data.Samples, r recipe.Recipe, seed uint64) State {
 	st := State{Run: RunID(net, r, seed, s), params: net.Init(seed)}
 	for i, p := range net.Params {
 		st.names, st.shapes = append(st.names, p.Name), append(st.shapes, p.Shape)
 		st.first = append(st.first, make([]float32, len(st.params[i])))
-		if r.Optimizer == Adam {
+		if r.Optimizer == recipe.Adam {
 			st.second = append(st.second, make([]float32, len(st.params[i])))
 		}
 	}

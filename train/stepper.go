@@ -6,6 +6,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Stepper computes a network's loss and gradients on mini-batches, at
@@ -15,7 +16,7 @@ import (
 type Stepper struct {
 	net      *nn.Network
 	params   [][]float32
-	augment  augment.Strategy // no family: samples stay as they are
+	augment  recipe.Strategy // no family: samples stay as they are
 	pool     *kernel.Pool
 	programs map[int]*stepProgram // by batch size
 	bytes    int                  // held by the programs
@@ -113,12 +114,12 @@ func (s *Stepper) program(n int) (*stepProgram, error) {
 
 // compileStep is a program from samples, label rows, parameters and draws of
 // the augmentation to the loss and the gradient of each parameter.
-func compileStep(pool *kernel.Pool, net *nn.Network, a augment.Strategy, n int) (p *graph.Program, err error) {
+func compileStep(pool *kernel.Pool, net *nn.Network, a recipe.Strategy, n int) (p *graph.Program, err error) {
 	defer graph.Catch(&err)
 	g, s := graph.New(), net.Shape
 	x, t := graph.Input(g, "x", n, s.C, s.H, s.W), graph.Input(g, "target", n, net.Classes)
-	params, draws := net.Inputs(g), a.Inputs(g, "augment ", n, s)
-	loss := graph.CrossEntropy(net.Logits(g, a.Apply(x, draws), params), t)
+	params, draws := net.Inputs(g), augment.Inputs(a, g, "augment ", n, s)
+	loss := graph.CrossEntropy(net.Logits(g, augment.Apply(a, x, draws), params), t)
 	grads, err := graph.Grad(loss, params...)
 	if err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/node/operations"
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 func (a *app) taskCommand() *cobra.Command {
@@ -65,13 +65,13 @@ func (a *app) taskNewCommand() *cobra.Command {
 
 // augmentHelp is for the flags that say it of a task.
 var augmentHelp = "how images may change and stay what they are: affine (writing), mild (upright things), mild-flip (seen from either side), or\nanother of " +
-	strings.Join(augment.Names, ", ") + " (default: mild-flip in colour, else affine)"
+	strings.Join(recipe.Augmentations, ", ") + " (default: mild-flip in colour, else affine)"
 
 func checkAugment(name string) error {
 	if name == "" {
 		return nil
 	}
-	if _, err := augment.Parse(name); err != nil {
+	if _, err := recipe.ParseStrategy(name); err != nil {
 		return api.Fail(api.CodeUsage, "write --augment mild-flip", "%w", err)
 	}
 	return nil

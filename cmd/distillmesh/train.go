@@ -12,13 +12,12 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/jobs"
 	"github.com/distillmesh/distillmesh/node/operations"
-	"github.com/distillmesh/distillmesh/train"
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 func (a *app) trainCommand() *cobra.Command {
-	opt, recipe := jobs.TrainOptions{Model: jobs.AutoModel}, train.DefaultRecipe()
+	opt, r := jobs.TrainOptions{Model: jobs.AutoModel}, recipe.Default()
 	var held bool
 	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0),
 		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. The recipe is the one that most sets recommend, else the defaults below; a flag changes that part of it.\nAn interrupted training resumes when the same command runs again.",
@@ -27,9 +26,9 @@ func (a *app) trainCommand() *cobra.Command {
 				return api.Fail(api.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
 			}
 			opt.Adjust = adjustment(cmd)
-			probe := train.DefaultRecipe() // before anything is fetched
+			probe := recipe.Default() // before anything is fetched
 			if cmd.Flags().Changed("momentum") && !cmd.Flags().Changed("optimizer") {
-				probe.Optimizer = train.SGD // which the sets may recommend
+				probe.Optimizer = recipe.SGD // which the sets may recommend
 			}
 			opt.Adjust(&probe)
 			if err := probe.Validate(); err != nil {
@@ -61,13 +60,13 @@ func (a *app) trainCommand() *cobra.Command {
 	f.Uint64Var(&opt.Seed, "seed", 0, "seed of weights and batches")
 	coresFlag(f, &opt.Workers)
 	f.BoolVar(&opt.Publish, "publish", false, "announce the model to the mesh")
-	bindRecipe(f, &recipe)
+	bindRecipe(f, &r)
 	return a.readFlags(c, false)
 }
 
 // bindRecipe adds the flags that say how to train to a set of flags; their defaults
 // are what the recipe holds.
-func bindRecipe(f *pflag.FlagSet, r *train.Recipe) {
+func bindRecipe(f *pflag.FlagSet, r *recipe.Recipe) {
 	f.StringVar(&r.Optimizer, "optimizer", r.Optimizer, "adam or sgd")
 	f.Float64Var(&r.LR, "lr", r.LR, "learning rate")
 	f.StringVar(&r.Schedule, "schedule", r.Schedule, "of the learning rate: cosine, or \"\" for none (default: none)")
@@ -77,7 +76,7 @@ func bindRecipe(f *pflag.FlagSet, r *train.Recipe) {
 	f.IntVar(&r.Epochs, "epochs", r.Epochs, "passes over the samples")
 	f.IntVar(&r.MinSteps, "min-steps", r.MinSteps, "at least this many steps")
 	f.IntVar(&r.MaxSteps, "max-steps", r.MaxSteps, "at most this many steps")
-	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: "+strings.Join(augment.Names, ", ")+" (default: none)")
+	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: "+strings.Join(recipe.Augmentations, ", ")+" (default: none)")
 	f.Float64Var(&r.Elastic, "elastic", r.Elastic, "pixels by which parts of a sample move apart at random (default: none)")
 	f.Float64Var(&r.CutMix, "cutmix", r.CutMix, "share of the steps whose samples have a rectangle of another sample pasted in")
 	f.Float64Var(&r.Smooth, "smooth", r.Smooth, "share of a label that goes to all classes alike (default: none)")
@@ -86,8 +85,8 @@ func bindRecipe(f *pflag.FlagSet, r *train.Recipe) {
 
 // adjustment sets those parts of a recipe that a command's flags were given for;
 // a limit of steps that was not given makes room for one that was.
-func adjustment(c *cobra.Command) func(*train.Recipe) {
-	return func(r *train.Recipe) {
+func adjustment(c *cobra.Command) func(*recipe.Recipe) {
+	return func(r *recipe.Recipe) {
 		given := c.Flags().Changed
 		var parts pflag.FlagSet
 		bindRecipe(&parts, r)
@@ -125,7 +124,7 @@ func (a *app) showTrained(got jobs.TrainResult) error {
 }
 
 // changed says how samples are changed while they are trained on, and read after.
-func changed(r *train.Recipe) string {
+func changed(r *recipe.Recipe) string {
 	out := ""
 	if r.Augment != "" {
 		out += ", augmentation " + r.Augment

@@ -16,10 +16,9 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
-	"github.com/distillmesh/distillmesh/train"
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // draft is a small set of the built-in task.
@@ -80,10 +79,10 @@ func TestSetsReadBackAsRounded(t *testing.T) {
 
 // Of a recipe what differs from the default is written, and it is read again.
 func TestARecipeTravelsAsWhatIsUnusual(t *testing.T) {
-	unusual := train.Recipe{Optimizer: train.SGD, LR: 0.1, Schedule: train.Cosine, Momentum: 0.9, Batch: 7, Epochs: 3, Augment: "affine", Elastic: 1.5, CutMix: 0.5, Smooth: 0.1, Coarse: 2}
-	usual := train.DefaultRecipe()
+	unusual := recipe.Recipe{Optimizer: recipe.SGD, LR: 0.1, Schedule: recipe.Cosine, Momentum: 0.9, Batch: 7, Epochs: 3, Augment: "affine", Elastic: 1.5, CutMix: 0.5, Smooth: 0.1, Coarse: 2}
+	usual := recipe.Default()
 	for name, c := range map[string]struct {
-		recipe *train.Recipe
+		recipe *recipe.Recipe
 		fields int // as written
 	}{"none": {nil, -1}, "the default": {&usual, 1}, "all of it": {&unusual, 14}} {
 		m := Manifest{Recipe: c.recipe, Files: map[string]FileInfo{}}
@@ -326,15 +325,15 @@ func TestTasksReadBackAndKeepTheirCIDs(t *testing.T) {
 
 func TestATaskSaysHowItsImagesMayChange(t *testing.T) {
 	task := *data.WellKnownTask("mnist")
-	task.Name, task.Augment = "faces", augment.MildFlip
+	task.Name, task.Augment = "faces", recipe.MildFlip
 	doc, err := EncodeTask(&task)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := DecodeTask(doc); err != nil || got.Augmentation() != augment.MildFlip {
+	if got, err := DecodeTask(doc); err != nil || got.Augmentation() != recipe.MildFlip {
 		t.Errorf("%+v, %v", got, err)
 	}
-	spelled := []byte("gaugmenti" + augment.MildFlip)
+	spelled := []byte("gaugmenti" + recipe.MildFlip)
 	if _, err := DecodeTask(bytes.Replace(doc, spelled, []byte("gaugment`"), 1)); !errors.Is(err, ErrInvalid) {
 		t.Errorf("an empty one that is spelled out: %v", err)
 	}
@@ -343,7 +342,7 @@ func TestATaskSaysHowItsImagesMayChange(t *testing.T) {
 		t.Errorf("%d bytes without, %d with, %v", len(without), len(doc), err)
 	}
 	for _, known := range data.WellKnownTasks() {
-		if _, err := augment.Parse(known.Augmentation()); err != nil {
+		if _, err := recipe.ParseStrategy(known.Augmentation()); err != nil {
 			t.Errorf("%s: %v", known.Name, err)
 		}
 	}

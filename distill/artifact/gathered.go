@@ -3,8 +3,8 @@ package artifact
 import (
 	"math"
 
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Merge concatenates what sets hold to train on, in the order given.
@@ -30,7 +30,7 @@ const (
 
 // Recommendation is how sets that were gathered recommend to train.
 type Recommendation struct {
-	Recipe train.Recipe
+	Recipe recipe.Recipe
 	Own    bool   // it is that of most sets
 	Note   string // what was not followed, if anything
 }
@@ -39,7 +39,7 @@ type Recommendation struct {
 // none, or where it asks for more than a device gives unasked, or for what teaches nothing, the
 // recipe is the default, with the view that all sets recommend, if they do.
 func Recommend(sets []*Set) Recommendation {
-	by, views := map[train.Recipe]int{}, map[int]int{}
+	by, views := map[recipe.Recipe]int{}, map[int]int{}
 	n := 0
 	side := math.MaxInt
 	for _, s := range sets {
@@ -52,7 +52,7 @@ func Recommend(sets []*Set) Recommendation {
 			views[r.Coarse]++
 		}
 	}
-	out := Recommendation{Recipe: train.DefaultRecipe()}
+	out := Recommendation{Recipe: recipe.Default()}
 	for view, votes := range views {
 		if votes == len(sets) {
 			out.Recipe.Coarse = view
@@ -77,7 +77,7 @@ func Recommend(sets []*Set) Recommendation {
 }
 
 // modest tells whether a recipe for n samples keeps the limits.
-func modest(r train.Recipe, n, side int) bool {
+func modest(r recipe.Recipe, n, side int) bool {
 	return r.Validate() == nil && r.Steps(n) >= fewestSteps && r.Steps(n) <= recommendedSteps && r.Batch <= recommendedBatch &&
 		r.LR >= slowest && r.LR <= fastest && r.WeightDecay <= heaviest && r.Elastic <= farthest*float64(side) && r.Smooth <= smoothest
 }

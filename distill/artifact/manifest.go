@@ -11,8 +11,8 @@ import (
 	"slices"
 	"testing/fstest"
 
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // SchemaVersion is the version of manifest.json and model.json.
@@ -88,7 +88,7 @@ type Manifest struct {
 	Images        ImagesInfo          `json:"images"`
 	Counts        []int               `json:"counts"` // images a class
 	Consumer      string              `json:"consumer,omitempty"`
-	Recipe        *train.Recipe       `json:"recipe,omitempty"` // recommended
+	Recipe        *recipe.Recipe      `json:"recipe,omitempty"` // recommended
 	Formation     data.Formation      `json:"formation"`
 	ContainsReal  bool                `json:"contains_real"`
 	NearestReal   float64             `json:"nearest_real"` // rounded to 4 decimals
@@ -101,10 +101,10 @@ type Manifest struct {
 
 // recipeDoc is a recipe as a manifest holds it: what differs from the default, or
 // the optimiser where nothing does.
-type recipeDoc train.Recipe
+type recipeDoc recipe.Recipe
 
 func (r recipeDoc) MarshalJSON() ([]byte, error) {
-	parts := train.Recipe(r).Changed()
+	parts := recipe.Recipe(r).Changed()
 	if len(parts) == 0 {
 		parts["optimizer"] = r.Optimizer
 	}
@@ -112,7 +112,7 @@ func (r recipeDoc) MarshalJSON() ([]byte, error) {
 }
 
 func (r *recipeDoc) UnmarshalJSON(doc []byte) error {
-	recipe := train.DefaultRecipe()
+	recipe := recipe.Default()
 	err := decodeStrict(doc, &recipe)
 	*r = recipeDoc(recipe)
 	return err
@@ -139,7 +139,7 @@ func (m *Manifest) UnmarshalJSON(doc []byte) error {
 		return err
 	}
 	*m = Manifest(out.manifestFields)
-	m.Recipe = (*train.Recipe)(out.Recipe)
+	m.Recipe = (*recipe.Recipe)(out.Recipe)
 	return nil
 }
 

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing/fstest"
 
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Measurement is an accuracy and what it was measured on.
@@ -27,7 +27,7 @@ type ModelManifest struct {
 	TaskName      string              `json:"task_name"`
 	Model         string              `json:"model"`            // lenet, ntk:1
 	Coarse        int                 `json:"coarse,omitempty"` // it reads images as tiles of this factor show them
-	Recipe        *train.Recipe       `json:"recipe,omitempty"`
+	Recipe        *recipe.Recipe      `json:"recipe,omitempty"`
 	Seed          uint64              `json:"seed"`
 	Sets          []string            `json:"sets"` // CIDs of every set used
 	Samples       int                 `json:"samples"`
@@ -41,8 +41,8 @@ type ModelDraft struct {
 	Task     *data.Task
 	Model    string
 	Trained  model.Trained
-	Coarse   int           // of the recipe that it was fitted by
-	Recipe   *train.Recipe // nil for models in closed form
+	Coarse   int            // of the recipe that it was fitted by
+	Recipe   *recipe.Recipe // nil for models in closed form
 	Seed     uint64
 	Sets     []string
 	Samples  int

@@ -8,6 +8,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // A model keeps how it views images: what was trained on tiles reads them as
@@ -28,7 +29,7 @@ func TestAModelKeepsItsView(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := train.DefaultRecipe()
+		r := recipe.Default()
 		r.Coarse, r.MinSteps, r.MaxSteps = 2, 3, 3
 		trained, err := spec.Fit(t.Context(), s, r, train.Options{})
 		if err != nil {
@@ -61,7 +62,7 @@ func TestAModelKeepsItsView(t *testing.T) {
 				t.Errorf("a view of factor %d of 8 x 8 was read", factor)
 			}
 		}
-		for what, recipe := range map[string]train.Recipe{"of another view": train.DefaultRecipe(), "without a step": {Optimizer: train.Adam, LR: 1, Batch: 1, Coarse: 2}} {
+		for what, recipe := range map[string]recipe.Recipe{"of another view": recipe.Default(), "without a step": {Optimizer: recipe.Adam, LR: 1, Batch: 1, Coarse: 2}} {
 			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, Coarse: 2, Recipe: &recipe, Samples: 20})
 			if err != nil {
 				t.Fatal(err)

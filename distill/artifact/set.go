@@ -11,9 +11,9 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Set is a distilled set as read back.
@@ -36,7 +36,7 @@ type SetDraft struct {
 	Result     *distill.Result
 	Disclosure distill.Disclosure // measured on the images after rounding
 	Pixels     PixelType
-	Recipe     *train.Recipe // recommended training, or nil
+	Recipe     *recipe.Recipe // recommended training, or nil
 	Licence    string
 	// Bare leaves out what is for eyes: the preview and the card.
 	Bare bool
@@ -62,11 +62,11 @@ func Draft(ctx context.Context, d SetDraft, local *data.Samples) (SetDraft, erro
 // Recommended is the recipe that a set recommends: its method's own, else the
 // default, with the view that samples made into tiles want (labels that were solved
 // were solved for whole images).
-func Recommended(own *train.Recipe, f data.Formation, soft bool) *train.Recipe {
+func Recommended(own *recipe.Recipe, f data.Formation, soft bool) *recipe.Recipe {
 	if own != nil {
 		return own
 	}
-	r := train.DefaultRecipe()
+	r := recipe.Default()
 	if !soft {
 		r.Coarse = f.Coarse()
 	}

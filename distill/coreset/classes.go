@@ -9,6 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // class is what a method makes tiles of: the samples of one class, averaged to a
@@ -41,7 +42,7 @@ func byClass(ctx context.Context, req distill.Request, purpose string, build bui
 			return nil, fmt.Errorf("%w: class %d has %d, the formation asks for %d", distill.ErrTooFew, c, len(members[c]), n)
 		}
 	}
-	pool := kernel.NewPool(min(req.Cores(), len(held)))
+	pool := kernel.NewPool(min(parallel.Workers(req.Workers), len(held)))
 	defer pool.Close()
 	out := &data.Samples{Shape: f.TileShape(req.Samples.Shape), Classes: req.Samples.Classes}
 	smallest := math.MaxInt

@@ -19,13 +19,14 @@ import (
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Plan says how experts are trained: the network from a start of its own each,
 // by the recipe, whose Epochs are those of a trajectory.
 type Plan struct {
 	Network *nn.Network
-	Recipe  train.Recipe
+	Recipe  recipe.Recipe
 	Samples *data.Samples
 	Seed    uint64
 }
@@ -35,7 +36,7 @@ type Plan struct {
 type Trajectory [][]float32
 
 // recipe is the plan's with the limits on steps left out.
-func (p Plan) recipe() train.Recipe {
+func (p Plan) recipe() recipe.Recipe {
 	r := p.Recipe
 	r.MinSteps, r.MaxSteps = 0, 0
 	return r

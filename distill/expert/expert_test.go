@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/distillmesh/distillmesh/distill/distilltest"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 func plan(t *testing.T) Plan {
@@ -23,7 +23,7 @@ func plan(t *testing.T) Plan {
 		t.Fatal(err)
 	}
 	return Plan{Network: net, Samples: distilltest.Samples(shape, 3, []int{0, 2}, 20), Seed: 4,
-		Recipe: train.Recipe{Optimizer: train.SGD, LR: 0.05, Batch: 16, Epochs: 3}}
+		Recipe: recipe.Recipe{Optimizer: recipe.SGD, LR: 0.05, Batch: 16, Epochs: 3}}
 }
 
 func gather(t *testing.T, p Plan, dir string, workers int) []Trajectory {

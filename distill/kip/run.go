@@ -27,7 +27,7 @@ type run struct {
 }
 
 func newRun(ctx context.Context, k KIP, req distill.Request) (*run, error) {
-	r := &run{KIP: k, req: req, pool: kernel.NewPool(req.Cores())}
+	r := &run{KIP: k, req: req, pool: kernel.NewPool(req.Workers)}
 	s := req.Samples
 	for _, c := range s.Held() {
 		r.classes = append(r.classes, slices.Repeat([]int{c}, req.IPC)...)

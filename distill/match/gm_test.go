@@ -12,11 +12,11 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/distill/tiling"
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // quickGM is a few iterations in narrow networks.
@@ -75,7 +75,7 @@ func TestTheCosineDistanceComparesRowByRow(t *testing.T) {
 // the network through decoding and augmentation. The compiled program must give
 // the same in float32.
 func TestTheSecondOrderGradientIsThatOfTheLoss(t *testing.T) {
-	for _, augmentation := range []string{tiling.None, augment.Affine, augment.DSA} {
+	for _, augmentation := range []string{tiling.None, recipe.Affine, recipe.DSA} {
 		m := quickGM(false)
 		m.Width, m.Augment = 2, augmentation
 		local := distilltest.Samples(data.Shape{C: 1, H: 8, W: 8}, 3, []int{0, 2}, 20)
@@ -134,7 +134,7 @@ func TestTheSecondOrderGradientIsThatOfTheLoss(t *testing.T) {
 // A tile that is the only real sample of its class is matched already, whatever
 // is drawn: if both sides are given the same draw.
 func TestBothSidesGetTheSameDraw(t *testing.T) {
-	for _, augmentation := range []string{augment.Affine, augment.DSA} {
+	for _, augmentation := range []string{recipe.Affine, recipe.DSA} {
 		m := quickGM(true)
 		m.Formation, m.Augment = 1, augmentation
 		local := small().Subset([]int{0, 45})

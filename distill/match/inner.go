@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/distillmesh/distillmesh/distill/tiling"
+	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -37,8 +38,8 @@ func newTrainer(pool *kernel.Pool, in inner, e *siamese, classes []int, perClass
 	g, s, small := graph.New(), e.net.Shape, e.form.TileShape(e.net.Shape)
 	tiles, identity := graph.Input(g, "tiles", t.count, small.C, small.H, small.W), tiling.Identity(g, t.count)
 	labels := graph.Input(g, "labels", t.count, e.net.Classes)
-	draws, params := e.augment.Inputs(g, "augment ", t.count, s), e.net.Inputs(g)
-	x := e.augment.Apply(tiling.Decode(tiles, identity, e.form, s), draws)
+	draws, params := augment.Inputs(e.augment, g, "augment ", t.count, s), e.net.Inputs(g)
+	x := augment.Apply(e.augment, tiling.Decode(tiles, identity, e.form, s), draws)
 	loss := graph.Scale(crossEntropySum(e.net, x, labels, params), 1/float64(t.count))
 	grads, err := graph.Grad(loss, params...)
 	if err != nil {

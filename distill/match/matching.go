@@ -9,9 +9,9 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/tiling"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Matching is what the methods of this package share: tiles of a class are
@@ -98,7 +98,7 @@ func (m Matching) Outline(req distill.Request) (distill.Outline, error) {
 
 // adam is the constants of the step after step, its rate along half a cosine.
 func (m Matching) adam(step int) kernel.AdamStep {
-	rate := train.Recipe{LR: m.Rate, Schedule: train.Cosine}.Rate(step, m.Iterations)
+	rate := recipe.Recipe{LR: m.Rate, Schedule: recipe.Cosine}.Rate(step, m.Iterations)
 	t := float64(step + 1)
 	return kernel.AdamStep{
 		Rate: float32(rate / (1 - math.Pow(m.Beta1, t))), Root: float32(1 / math.Sqrt(1-math.Pow(m.Beta2, t))),
@@ -123,7 +123,7 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
-	pool := kernel.NewPool(req.Cores())
+	pool := kernel.NewPool(req.Workers)
 	defer pool.Close()
 	r, err := newRun(ctx, pool, method, req)
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/tiling"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // run is one distillation.
@@ -17,7 +17,7 @@ type run struct {
 	method    matcher
 	req       distill.Request
 	formation data.Formation
-	recipe    *train.Recipe
+	recipe    *recipe.Recipe
 	tile      data.Shape
 	held      []int   // classes
 	members   [][]int // samples of each class

@@ -10,6 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // objective is what tiles and real images are compared by.
@@ -33,7 +34,7 @@ type siamese struct {
 	objective
 	net     *nn.Network
 	params  [][]float32
-	augment augment.Strategy
+	augment recipe.Strategy
 	form    data.Formation
 	view    *data.View // of real images
 	chunk   int
@@ -46,7 +47,7 @@ type siamese struct {
 
 // newSiamese compiles for count tiles of images of a shape, and real batches
 // of batch samples.
-func newSiamese(pool *kernel.Pool, o objective, net *nn.Network, a augment.Strategy, f data.Formation, view *data.View, count, batch int) (e *siamese, err error) {
+func newSiamese(pool *kernel.Pool, o objective, net *nn.Network, a recipe.Strategy, f data.Formation, view *data.View, count, batch int) (e *siamese, err error) {
 	defer graph.Catch(&err)
 	e = &siamese{objective: o, net: net, augment: a, form: f, view: view, chunk: min(batch, chunkMost), label: make([]float32, net.Classes)}
 	for batch%e.chunk != 0 {
@@ -67,8 +68,8 @@ func newSiamese(pool *kernel.Pool, o objective, net *nn.Network, a augment.Strat
 func (e *siamese) compileReal(pool *kernel.Pool) error {
 	g, s := graph.New(), e.net.Shape
 	x, label := graph.Input(g, "x", e.chunk, s.C, s.H, s.W), graph.Input(g, "label", 1, e.net.Classes)
-	draws, params := e.augment.Inputs(g, "augment ", e.chunk, s), e.net.Inputs(g)
-	sums, err := e.sums(e.net, e.augment.Apply(x, draws), label, params)
+	draws, params := augment.Inputs(e.augment, g, "augment ", e.chunk, s), e.net.Inputs(g)
+	sums, err := e.sums(e.net, augment.Apply(e.augment, x, draws), label, params)
 	if err != nil {
 		return err
 	}
@@ -102,8 +103,8 @@ func (e *siamese) compare(count int) (c comparison, err error) {
 	g, small := graph.New(), e.form.TileShape(e.net.Shape)
 	c.tiles, c.identity = graph.Input(g, "tiles", count, small.C, small.H, small.W), tiling.Identity(g, count)
 	c.label = graph.Input(g, "label", 1, e.net.Classes)
-	c.draws, c.params = e.augment.Inputs(g, "augment ", count, e.net.Shape), e.net.Inputs(g)
-	x := e.augment.Apply(tiling.Decode(c.tiles, c.identity, e.form, e.net.Shape), c.draws)
+	c.draws, c.params = augment.Inputs(e.augment, g, "augment ", count, e.net.Shape), e.net.Inputs(g)
+	x := augment.Apply(e.augment, tiling.Decode(c.tiles, c.identity, e.form, e.net.Shape), c.draws)
 	means, err := e.sums(e.net, x, c.label, c.params)
 	if err != nil {
 		return c, err

@@ -24,7 +24,7 @@ func Statistics(ctx context.Context, s *data.Samples, workers int) (*linear.Stat
 	if s == nil || s.Len() == 0 {
 		return nil, distill.ErrNoSamples
 	}
-	pool := kernel.NewPool(distill.Request{Workers: workers}.Cores())
+	pool := kernel.NewPool(workers)
 	defer pool.Close()
 	out := linear.NewStatistics(s.Shape, s.Classes)
 	if err := out.Add(ctx, pool, s); err != nil {
@@ -50,7 +50,7 @@ func (r Ridge) Merge(ctx context.Context, parts []*linear.Statistics, req distil
 	case req.IPC < 1:
 		return nil, fmt.Errorf("%w: %d images per class, want at least 1", distill.ErrBudget, req.IPC)
 	}
-	pool := kernel.NewPool(req.Cores())
+	pool := kernel.NewPool(req.Workers)
 	defer pool.Close()
 	sums, err := sum(parts)
 	if err != nil {

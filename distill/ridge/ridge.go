@@ -109,7 +109,7 @@ func (r Ridge) Distill(ctx context.Context, req distill.Request) (*distill.Resul
 	if _, err := req.Plain(); err != nil {
 		return nil, err
 	}
-	pool := kernel.NewPool(req.Cores())
+	pool := kernel.NewPool(req.Workers)
 	defer pool.Close()
 	sums, lambda, err := r.choose(ctx, pool, req)
 	if err != nil {
@@ -160,7 +160,7 @@ func (r Ridge) Choose(ctx context.Context, req distill.Request) (*linear.Statist
 	if err := req.Check(); err != nil {
 		return nil, 0, err
 	}
-	pool := kernel.NewPool(req.Cores())
+	pool := kernel.NewPool(req.Workers)
 	defer pool.Close()
 	return r.choose(ctx, pool, req)
 }

@@ -21,9 +21,9 @@ import (
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/labelsolve"
 	"github.com/distillmesh/distillmesh/distill/registry"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/federated"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // gathered is what a trainer has after it gathered the sets of all clients.
@@ -31,7 +31,7 @@ type gathered struct {
 	label   string
 	samples *data.Samples // to train on, merged
 	print   string        // fingerprint of the samples
-	recipe  train.Recipe
+	recipe  recipe.Recipe
 	row     Row // what all its runs share
 	treatment
 }
@@ -44,7 +44,7 @@ type treatment struct {
 	Labels    string // depth of the kernel whose predictor learned labels serve; empty for classes
 	// Some is whether labels are learned only where a client holds every class.
 	Some   bool
-	Recipe train.Recipe
+	Recipe recipe.Recipe
 }
 
 // clientFile notes beside a set what the set itself must not hold.
@@ -285,7 +285,7 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 // controls gathers the random real images that each method is to be compared
 // with, one for each treatment, and notes them in the methods' rows.
 func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([]*gathered, error) {
-	plain := treatment{Formation: 1, Pixels: r.plainPixels(), Recipe: r.plan.recipe(train.DefaultRecipe())}
+	plain := treatment{Formation: 1, Pixels: r.plainPixels(), Recipe: r.plan.recipe(recipe.Default())}
 	names := map[treatment]string{}
 	for _, g := range methods {
 		if g.label == Random {

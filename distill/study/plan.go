@@ -16,10 +16,10 @@ import (
 	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/ridge"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/federated"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // ErrPlan is wrapped by every refusal of a plan.
@@ -155,7 +155,7 @@ func (p *Plan) spec(consumer string) (*model.Spec, error) {
 }
 
 // recipe is how networks train on sets that recommend r.
-func (p *Plan) recipe(r train.Recipe) train.Recipe {
+func (p *Plan) recipe(r recipe.Recipe) recipe.Recipe {
 	if p.Steps > 0 {
 		r.MinSteps, r.MaxSteps = p.Steps, p.Steps
 	}

@@ -7,15 +7,15 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/ridge"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/linear"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // pool lets every client send the statistics of a ridge in place of a set, as
 // they are written, and makes the set of all data from their sum. It has no
 // control: no images travel.
 func (r *runner) pool(ctx context.Context, e entry, seed int) (*gathered, error) {
-	g := &gathered{label: e.label, recipe: r.plan.recipe(train.DefaultRecipe()), row: Row{Method: e.label, Seed: seed, Clients: len(r.parts)}}
+	g := &gathered{label: e.label, recipe: r.plan.recipe(recipe.Default()), row: Row{Method: e.label, Seed: seed, Clients: len(r.parts)}}
 	watch := r.peak.watch()
 	defer watch.stop()
 	began := time.Now()

@@ -3,7 +3,6 @@ package study
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,8 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/parallel"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Options are what a study needs beside its plan. None changes the result.
@@ -84,10 +85,7 @@ func newRunner(p Plan, opt Options) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{plan: p, entries: entries, workers: opt.Workers, store: store{opt.Dir}, report: opt.Report}
-	if r.workers < 1 {
-		r.workers = runtime.GOMAXPROCS(0)
-	}
+	r := &runner{plan: p, entries: entries, workers: parallel.Workers(opt.Workers), store: store{opt.Dir}, report: opt.Report}
 	if r.train, err = data.LoadAll(p.Data.Task, p.Data.Train); err != nil {
 		return nil, err
 	}
@@ -236,7 +234,7 @@ func (r *runner) bound(ctx context.Context, consumer string, seed int) error {
 		samples = samples.Subset(data.Stream(uint64(seed), "study-bound").Perm(samples.Len())[:ntkBound])
 		print = fingerprint(samples)
 	}
-	g := &gathered{label: All, samples: samples, print: print, recipe: train.FullDataRecipe(),
+	g := &gathered{label: All, samples: samples, print: print, recipe: recipe.FullData(),
 		row: Row{Method: All, Seed: seed, Clients: len(r.parts), Images: samples.Len(), Bytes: moved(samples)}}
 	return r.fit(ctx, g, consumer, seed)
 }

@@ -4,9 +4,8 @@ import (
 	"math"
 
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/train"
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // UsualFormation is the default's tiles along a side.
@@ -35,7 +34,7 @@ const (
 )
 
 // Augmentations are the names that methods take, but for None.
-var Augmentations = append([]string{Suitable}, augment.Names...)
+var Augmentations = append([]string{Suitable}, recipe.Augmentations...)
 
 // Suited is the augmentation of a name for a request: Suitable is what the task
 // says, else what suits most images in colour, photographs, and most others,
@@ -44,21 +43,21 @@ func Suited(name string, req distill.Request) string {
 	if name != Suitable {
 		return name
 	}
-	if _, err := augment.Parse(req.Augment); err == nil {
+	if _, err := recipe.ParseStrategy(req.Augment); err == nil {
 		return req.Augment
 	}
 	if req.Samples != nil && req.Samples.Shape.C == 3 {
-		return augment.MildFlip
+		return recipe.MildFlip
 	}
-	return augment.Affine
+	return recipe.Affine
 }
 
 // Augmentation is the strategy of a name, or of None.
-func Augmentation(name string) (augment.Strategy, error) {
+func Augmentation(name string) (recipe.Strategy, error) {
 	if name == None {
-		return augment.Strategy{}, nil
+		return recipe.Strategy{}, nil
 	}
-	return augment.Parse(name)
+	return recipe.ParseStrategy(name)
 }
 
 // Views: an image as a tile of its formation shows it, averaged and up-sampled
@@ -91,15 +90,15 @@ const elasticShare = 1.0 / 14
 // that suits, with a rate that falls to 0, viewing images as they were viewed then.
 // Rectangles are mixed only of upright things, since half of a digit is another
 // digit; what may turn and grow may bend too.
-func Recipe(req distill.Request, augmentation, view string, f data.Formation) train.Recipe {
+func Recipe(req distill.Request, augmentation, view string, f data.Formation) recipe.Recipe {
 	if augmentation == None {
 		augmentation = Suitable
 	}
-	r := train.Recipe{Optimizer: train.Adam, LR: 1e-3, Schedule: train.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req), Coarse: Coarse(view, req, f)}
+	r := recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, Schedule: recipe.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req), Coarse: Coarse(view, req, f)}
 	switch Suited(Suitable, req) {
-	case augment.Mild, augment.MildFlip:
+	case recipe.Mild, recipe.MildFlip:
 		r.CutMix = 0.5
-	case augment.Affine:
+	case recipe.Affine:
 		r.Elastic, r.Smooth = math.Round(10*float64(min(req.Samples.Shape.H, req.Samples.Shape.W))*elasticShare)/10, 0.1
 	}
 	return r

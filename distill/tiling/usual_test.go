@@ -5,29 +5,29 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 func TestNetworksTrainUnderWhatTheTilesWereLearnedUnder(t *testing.T) {
 	grey, colour := distilltest.Samples(data.Shape{C: 1, H: 28, W: 30}, 2, []int{0}, 1), distilltest.Samples(data.Shape{C: 3, H: 8, W: 8}, 2, []int{0}, 1)
-	digits, photographs := distill.Request{Samples: grey, Augment: augment.Affine}, distill.Request{Samples: colour, Augment: augment.MildFlip}
+	digits, photographs := distill.Request{Samples: grey, Augment: recipe.Affine}, distill.Request{Samples: colour, Augment: recipe.MildFlip}
 	for _, c := range []struct {
 		req         distill.Request
 		asked, want string
 		elastic     float64
 		cutMix      float64
 	}{
-		{digits, Suitable, augment.Affine, 2, 0},
-		{digits, None, augment.Affine, 2, 0},
-		{digits, augment.DSANoFlip, augment.DSANoFlip, 2, 0},
-		{photographs, Suitable, augment.MildFlip, 0, 0.5},
-		{photographs, None, augment.MildFlip, 0, 0.5},
-		{photographs, augment.Mild, augment.Mild, 0, 0.5},
-		{distill.Request{Samples: grey}, Suitable, augment.Affine, 2, 0},
-		{distill.Request{Samples: grey, Augment: augment.Mild}, Suitable, augment.Mild, 0, 0.5},
-		{distill.Request{Samples: colour}, Suitable, augment.MildFlip, 0, 0.5},
-		{distill.Request{Samples: colour, Augment: "of a later version"}, Suitable, augment.MildFlip, 0, 0.5},
+		{digits, Suitable, recipe.Affine, 2, 0},
+		{digits, None, recipe.Affine, 2, 0},
+		{digits, recipe.DSANoFlip, recipe.DSANoFlip, 2, 0},
+		{photographs, Suitable, recipe.MildFlip, 0, 0.5},
+		{photographs, None, recipe.MildFlip, 0, 0.5},
+		{photographs, recipe.Mild, recipe.Mild, 0, 0.5},
+		{distill.Request{Samples: grey}, Suitable, recipe.Affine, 2, 0},
+		{distill.Request{Samples: grey, Augment: recipe.Mild}, Suitable, recipe.Mild, 0, 0.5},
+		{distill.Request{Samples: colour}, Suitable, recipe.MildFlip, 0, 0.5},
+		{distill.Request{Samples: colour, Augment: "of a later version"}, Suitable, recipe.MildFlip, 0, 0.5},
 	} {
 		r := Recipe(c.req, c.asked, ViewWhole, data.NewFormation(2))
 		if r.Augment != c.want || r.CutMix != c.cutMix || r.Elastic != c.elastic || r.Validate() != nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/distillmesh/distillmesh/distill/expert"
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train"
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // run is one distillation.
@@ -21,12 +21,12 @@ type run struct {
 	Method
 	req       distill.Request
 	formation data.Formation
-	recipe    *train.Recipe
+	recipe    *recipe.Recipe
 	tile      data.Shape
 	perClass  int
 	y         []int // class of each tile
 	net       *nn.Network
-	strategy  augment.Strategy
+	strategy  recipe.Strategy
 	pool      *kernel.Pool
 	experts   []expert.Trajectory
 	student   *student
@@ -57,7 +57,7 @@ func newRun(m Method, req distill.Request) (*run, error) {
 			r.y = append(r.y, class)
 		}
 	}
-	r.pool = kernel.NewPool(req.Cores())
+	r.pool = kernel.NewPool(req.Workers)
 	if r.student, err = newStudent(r); err != nil {
 		r.pool.Close()
 		return nil, err
@@ -96,12 +96,12 @@ func (r *run) begin(ctx context.Context) error {
 // gather trains the experts, or finds them.
 func (r *run) gather(ctx context.Context) (err error) {
 	p := expert.Plan{Network: r.net, Samples: r.req.Samples, Seed: r.req.Seed,
-		Recipe: train.Recipe{Optimizer: train.SGD, LR: r.ExpertRate, Batch: r.ExpertBatch, Epochs: r.MaxStart - 1 + r.Span}}
+		Recipe: recipe.Recipe{Optimizer: recipe.SGD, LR: r.ExpertRate, Batch: r.ExpertBatch, Epochs: r.MaxStart - 1 + r.Span}}
 	if r.Augment != tiling.None {
 		p.Recipe.Augment = r.Augment
 	}
 	total := r.Experts + r.Iterations
-	r.experts, err = expert.Gather(ctx, p, r.Experts, r.req.Cache, r.req.Cores(), func(ready int) {
+	r.experts, err = expert.Gather(ctx, p, r.Experts, r.req.Cache, r.req.Workers, func(ready int) {
 		r.req.Report(distill.Progress{Done: ready, Total: total, Loss: none})
 	})
 	return err

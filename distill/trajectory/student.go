@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/distillmesh/distillmesh/distill/tiling"
+	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -42,7 +43,7 @@ func newStudent(r *run) (*student, error) {
 	shapes := r.strategy.Shapes(s.batch, r.net.Shape)
 	p := unroll.Problem{X: []int{s.batch, r.tile.C, r.tile.H, r.tile.W}, Labels: []int{s.batch, classes}, Draws: append([][]int{{s.batch, 6}}, shapes...), LearnLabels: learned,
 		Loss: func(params []*graph.Node, x, labels *graph.Node, draws []*graph.Node) *graph.Node {
-			images := r.strategy.Apply(tiling.Decode(x, draws[0], r.formation, r.net.Shape), draws[1:])
+			images := augment.Apply(r.strategy, tiling.Decode(x, draws[0], r.formation, r.net.Shape), draws[1:])
 			if learned {
 				labels = graph.Softmax(labels)
 			}

@@ -20,8 +20,8 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/operations"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Sizes of the demonstration.
@@ -58,7 +58,7 @@ var consumers = []consumer{
 }
 
 // recipe is the common recipe with the consumer's number of steps.
-func (c consumer) recipe(r train.Recipe) train.Recipe {
+func (c consumer) recipe(r recipe.Recipe) recipe.Recipe {
 	if c.steps > 0 {
 		r.MinSteps, r.MaxSteps = c.steps, c.steps
 	}

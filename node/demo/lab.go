@@ -18,6 +18,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // lab measures accuracies: of the gathered sets, of as many stored images of
@@ -49,7 +50,7 @@ type choice struct {
 	why       string
 	formation data.Formation
 	pixels    artifact.PixelType
-	recipe    train.Recipe
+	recipe    recipe.Recipe
 }
 
 // choose lets auto choose for the first client; all others are alike.
@@ -122,7 +123,7 @@ func (l *lab) compare() {
 			runs = 1 // the sets give one predictor, whatever the seed
 		}
 		l.each(c, fromSets, first, runs, c.recipe(l.recipe), func(context.Context, uint64) (*data.Samples, error) { return l.gathered, nil })
-		l.each(c, fromAll, 0, c.bound, train.FullDataRecipe(), func(_ context.Context, seed uint64) (*data.Samples, error) { return l.all(c.samples, seed) })
+		l.each(c, fromAll, 0, c.bound, recipe.FullData(), func(_ context.Context, seed uint64) (*data.Samples, error) { return l.all(c.samples, seed) })
 	}
 }
 
@@ -130,7 +131,7 @@ func (l *lab) compare() {
 type draw func(ctx context.Context, seed uint64) (*data.Samples, error)
 
 // each queues the trainings of a consumer on one source, a seed each.
-func (l *lab) each(c consumer, source string, first uint64, runs int, recipe train.Recipe, draw draw) {
+func (l *lab) each(c consumer, source string, first uint64, runs int, recipe recipe.Recipe, draw draw) {
 	for seed := first; seed < uint64(runs); seed++ {
 		l.queue.add(training{consumer: c.model, source: source, seed: seed, run: func(ctx context.Context) error {
 			samples, err := draw(ctx, seed)
@@ -208,7 +209,7 @@ func (l *lab) all(n int, seed uint64) (*data.Samples, error) {
 	return data.Load(l.task, l.train, data.Stream(seed, "demo-all").Perm(len(l.train.Labels()))[:n])
 }
 
-func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Samples, recipe train.Recipe, seed uint64) error {
+func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Samples, recipe recipe.Recipe, seed uint64) error {
 	spec, err := model.Parse(consumer, l.task.Shape, len(l.task.Classes))
 	if err != nil {
 		return err

@@ -11,9 +11,9 @@ import (
 	"github.com/distillmesh/distillmesh/node/home"
 	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/node/operations"
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // TrainOptions say what to train, and on what.
@@ -24,7 +24,7 @@ type TrainOptions struct {
 	Seed  uint64
 	// Adjust changes the recipe that the sets recommend, or else the default; nil
 	// leaves it as it is.
-	Adjust  func(*train.Recipe)
+	Adjust  func(*recipe.Recipe)
 	Publish bool
 	Licence string
 	Workers int
@@ -38,8 +38,8 @@ type TrainResult struct {
 	Resumed bool `json:"resumed"`
 	// Recipe is what a network was trained by, and Recommended whether it is
 	// the sets' own.
-	Recipe      *train.Recipe `json:"recipe,omitempty"`
-	Recommended bool          `json:"recommended"`
+	Recipe      *recipe.Recipe `json:"recipe,omitempty"`
+	Recommended bool           `json:"recommended"`
 	// Coarse is the factor of the tiles as which the model sees images; 0: as they are.
 	Coarse int `json:"coarse,omitempty"`
 }
@@ -107,7 +107,7 @@ func Train(ctx context.Context, c api.Conn, opt TrainOptions, report api.Report)
 // check is what can be said of the options before any set is read.
 func (opt *TrainOptions) check(task *data.Task) error {
 	if opt.Adjust != nil {
-		probe := train.DefaultRecipe()
+		probe := recipe.Default()
 		opt.Adjust(&probe)
 		if err := probe.CheckShape(task.Shape); err != nil {
 			return api.Fail(api.CodeUsage, "leave out the flag", "task %s: %w", task.Name, err)
@@ -123,7 +123,7 @@ func (opt *TrainOptions) check(task *data.Task) error {
 // follow fills in the model that was left open, by what the sets were made for,
 // and finds the recipe, by what they recommend. It reports whether the recipe is
 // theirs, unchanged.
-func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report api.Report) (_ train.Recipe,
+func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report api.Report) (_ recipe.Recipe,
 	recommended bool, _ error) {
 	if opt.Model == AutoModel {
 		var consumers []string
@@ -138,7 +138,7 @@ func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report ap
 	if r.Note != "" {
 		report.Note("%s (flags of train change it)", r.Note)
 	}
-	recipe, own := r.Recipe, r.Own && r.Recipe != train.DefaultRecipe()
+	recipe, own := r.Recipe, r.Own && r.Recipe != recipe.Default()
 	if opt.Adjust == nil {
 		return recipe, own, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // checkpointEvery is how many steps lie between two checkpoints.
@@ -17,7 +18,7 @@ const checkpointEvery = 500
 // training is one training whose model, sets and recipe are settled.
 type training struct {
 	opt    TrainOptions
-	recipe train.Recipe
+	recipe recipe.Recipe
 	spec   *model.Spec
 }
 

@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -113,7 +112,7 @@ func apart(ctx context.Context, name string) (Row, error) {
 // measure runs a workload in this process: the median of its rounds.
 func measure(name string) (Row, error) {
 	w := workloads[name]
-	pool := kernel.NewPool(runtime.GOMAXPROCS(0))
+	pool := kernel.NewPool(0)
 	defer pool.Close()
 	step, err := w.prepare(pool)
 	if err != nil {

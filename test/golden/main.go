@@ -76,7 +76,12 @@ func (m *maker) compare() error {
 	}
 	equal, other := 0, 0
 	for _, key := range slices.Sorted(maps.Keys(m.made)) {
-		if want, ok := recorded[key]; !ok || want != m.made[key] {
+		want, ok := recorded[key]
+		if !ok && strings.HasPrefix(key, "demo of ") { // as many runs as this machine had time for
+			fmt.Printf("not written down: %s is %s\n", key, m.made[key])
+			continue
+		}
+		if want != m.made[key] {
 			other++
 			fmt.Printf("differs: %s is %s, was %s\n", key, m.made[key], want)
 			continue

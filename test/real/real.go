@@ -12,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // folders are where the data sets lie under DISTILLMESH_DATA.
@@ -45,7 +46,7 @@ func (d *Data) Score(name string, s *data.Samples) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	fitted, err := spec.Fit(context.Background(), s, train.Recipe{}, train.Options{})
+	fitted, err := spec.Fit(context.Background(), s, recipe.Recipe{}, train.Options{})
 	if err != nil {
 		return 0, err
 	}

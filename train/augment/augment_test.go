@@ -1,7 +1,6 @@
 package augment
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -11,6 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 var shape = data.Shape{C: 2, H: 8, W: 8}
@@ -19,7 +19,7 @@ const images = 4
 
 // lab is a strategy on four images.
 type lab struct {
-	strategy Strategy
+	strategy recipe.Strategy
 	x        *graph.Node
 	in       []*graph.Node
 	out      *graph.Node
@@ -29,13 +29,13 @@ type lab struct {
 
 func newLab(t *testing.T, name string) *lab {
 	t.Helper()
-	s, err := Parse(name)
+	s, err := recipe.ParseStrategy(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := graph.New()
-	l := &lab{strategy: s, x: graph.Input(g, "x", images, shape.C, shape.H, shape.W), in: s.Inputs(g, "draw ", images, shape)}
-	l.out = s.Apply(l.x, l.in)
+	l := &lab{strategy: s, x: graph.Input(g, "x", images, shape.C, shape.H, shape.W), in: Inputs(s, g, "draw ", images, shape)}
+	l.out = Apply(s, l.x, l.in)
 	for _, dims := range s.Shapes(images, shape) {
 		n := 1
 		for _, d := range dims {
@@ -73,19 +73,6 @@ func (l *lab) reference(t *testing.T, outputs ...*graph.Node) [][]float64 {
 	return out
 }
 
-func TestParse(t *testing.T) {
-	for name, want := range map[string]int{Affine: 1, MildFlip: 1, DSA: 6, DSANoFlip: 5, "color_crop_cutout_flip_scale_rotate": 6, "crop": 1} {
-		if s, err := Parse(name); err != nil || len(s.families) != want {
-			t.Errorf("%s: %v, %v", name, s, err)
-		}
-	}
-	for _, name := range []string{"", "flop", "crop_crop", "affine_crop", "crop_", "DSA"} {
-		if _, err := Parse(name); !errors.Is(err, ErrUnknown) {
-			t.Errorf("%q: %v", name, err)
-		}
-	}
-}
-
 // at is a pixel of the original, zero outside.
 func (l *lab) at(image, c, row, col int) float64 {
 	if row < 0 || row >= shape.H || col < 0 || col >= shape.W {
@@ -107,7 +94,7 @@ func (l *lab) each(t *testing.T, want func(image, c, row, col int) float64) {
 }
 
 func TestCropShiftsByWholePixelsAndFillsWithZero(t *testing.T) {
-	l := newLab(t, Crop)
+	l := newLab(t, recipe.Crop)
 	seen := map[int]bool{}
 	for seed := range uint64(20) {
 		l.draw(seed, false)
@@ -124,7 +111,7 @@ func TestCropShiftsByWholePixelsAndFillsWithZero(t *testing.T) {
 }
 
 func TestFlipMirrorsEverySecondTime(t *testing.T) {
-	l := newLab(t, Flip)
+	l := newLab(t, recipe.Flip)
 	flipped := 0
 	for seed := range uint64(100) {
 		l.draw(seed, false)
@@ -148,7 +135,7 @@ func TestFlipMirrorsEverySecondTime(t *testing.T) {
 }
 
 func TestCutoutZeroesASquare(t *testing.T) {
-	l := newLab(t, Cutout)
+	l := newLab(t, recipe.Cutout)
 	largest := 0
 	for seed := range uint64(50) {
 		l.draw(seed, false)
@@ -174,7 +161,7 @@ func TestCutoutZeroesASquare(t *testing.T) {
 }
 
 func TestColourIsBrightnessThenSaturationThenContrast(t *testing.T) {
-	l := newLab(t, Color)
+	l := newLab(t, recipe.Color)
 	l.draw(3, false)
 	mean := func(image int, of func(c, row, col int) float64) (sum float64) {
 		for c := range shape.C {
@@ -196,7 +183,7 @@ func TestColourIsBrightnessThenSaturationThenContrast(t *testing.T) {
 }
 
 func TestAFamilyLeavesTheOthersAlone(t *testing.T) {
-	l := newLab(t, DSA)
+	l := newLab(t, recipe.DSA)
 	kinds := map[string]int{}
 	for seed := range uint64(60) {
 		l.draw(seed, false)
@@ -220,7 +207,7 @@ func TestAFamilyLeavesTheOthersAlone(t *testing.T) {
 }
 
 func TestASharedDrawIsTheSameForEveryImage(t *testing.T) {
-	for _, name := range []string{Affine, MildFlip, Color, Crop, Cutout, Flip, Scale, Rotate} {
+	for _, name := range []string{recipe.Affine, recipe.MildFlip, recipe.Color, recipe.Crop, recipe.Cutout, recipe.Flip, recipe.Scale, recipe.Rotate} {
 		l := newLab(t, name)
 		for _, shared := range []bool{true, false} {
 			differ := false
@@ -243,8 +230,8 @@ func TestAffinesStayWithinTheirRanges(t *testing.T) {
 	for name, want := range map[string]struct {
 		scale, angle, shift float64
 		flip                bool
-	}{Affine: {.15, 15, 3, false}, AffineFlip: {.15, 15, 3, true}, Mild: {.1, 5, 2, false}, MildFlip: {.1, 5, 2, true}} {
-		s, err := Parse(name)
+	}{recipe.Affine: {.15, 15, 3, false}, recipe.AffineFlip: {.15, 15, 3, true}, recipe.Mild: {.1, 5, 2, false}, recipe.MildFlip: {.1, 5, 2, true}} {
+		s, err := recipe.ParseStrategy(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +263,7 @@ func TestAffinesStayWithinTheirRanges(t *testing.T) {
 }
 
 func TestAugmentationsAreDifferentiable(t *testing.T) {
-	for _, name := range []string{Affine, AffineFlip, Color, Crop, Cutout, Flip, Scale, Rotate, DSA} {
+	for _, name := range []string{recipe.Affine, recipe.AffineFlip, recipe.Color, recipe.Crop, recipe.Cutout, recipe.Flip, recipe.Scale, recipe.Rotate, recipe.DSA} {
 		l := newLab(t, name)
 		l.draw(5, false)
 		sum := graph.Sum(graph.Mul(l.out, l.out))
@@ -300,7 +287,7 @@ func TestAugmentationsAreDifferentiable(t *testing.T) {
 }
 
 func TestDrawingAndRunningAllocateNothing(t *testing.T) {
-	l := newLab(t, DSA)
+	l := newLab(t, recipe.DSA)
 	pool := kernel.NewPool(1)
 	defer pool.Close()
 	p, err := graph.Compile(pool, append([]*graph.Node{l.x}, l.in...), []*graph.Node{l.out})
@@ -323,11 +310,11 @@ func TestDrawingAndRunningAllocateNothing(t *testing.T) {
 }
 
 func TestTheZeroStrategyChangesNothing(t *testing.T) {
-	var s Strategy
+	var s recipe.Strategy
 	shape := data.Shape{C: 1, H: 4, W: 4}
 	s.Draw(rand.New(rand.NewPCG(1, 2)), 3, shape, true, nil)
 	x := graph.Input(graph.New(), "x", 3, 1, 4, 4)
-	if n := len(s.Shapes(3, shape)); n != 0 || s.Apply(x, nil) != x {
+	if n := len(s.Shapes(3, shape)); n != 0 || Apply(s, x, nil) != x {
 		t.Errorf("%d draws, another expression", n)
 	}
 }

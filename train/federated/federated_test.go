@@ -15,6 +15,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 var table = data.Shape{C: 1, H: 1, W: 6}
@@ -135,7 +136,7 @@ func TestOneClientIsPlainSGD(t *testing.T) {
 	}
 	c := quick(FedAvg)
 	c.Momentum, c.Batch = 0, 20
-	fit, err := train.Fit(context.Background(), net, clients[0], train.Recipe{Optimizer: train.SGD, LR: c.LR, Batch: 20, Epochs: 6}, train.Options{Seed: c.Seed})
+	fit, err := train.Fit(context.Background(), net, clients[0], recipe.Recipe{Optimizer: recipe.SGD, LR: c.LR, Batch: 20, Epochs: 6}, train.Options{Seed: c.Seed})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,12 +11,14 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // Options are what a run needs beside its configuration. None changes the
 // result. The zero value works on one core, silently.
 type Options struct {
-	// Workers is the number of clients that train at once, one core each; 0 is 1.
+	// Workers is the number of clients that train at once, one core each; 0 for
+	// as many as there are cores.
 	Workers int
 	// Client is called after each client of a round, in their order, with the
 	// number done and the number in the round. It must not call back.
@@ -140,7 +142,7 @@ func newRun(net *nn.Network, clients []*data.Samples, c Config, opt Options) (*r
 	if err := r.begin(train.RunID(net, c, c.Seed, sets...)); err != nil {
 		return nil, err
 	}
-	for range min(max(1, opt.Workers), len(r.active)) {
+	for range min(parallel.Workers(opt.Workers), len(r.active)) {
 		r.workers = append(r.workers, newWorker(net))
 	}
 	return r, nil

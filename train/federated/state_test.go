@@ -16,7 +16,7 @@ func TestAnInterruptedRunGoesOnToTheSameBits(t *testing.T) {
 			want := mustRun(t, net, clients, c, Options{})
 			ctx, cancel := context.WithCancel(context.Background())
 			calls := 0
-			_, err := Run(ctx, net, clients, c, Options{Client: func(done, of int) {
+			_, err := Run(ctx, net, clients, c, Options{Workers: 1, Client: func(done, of int) {
 				if calls++; calls == of+1 { // within the second round
 					cancel()
 				}

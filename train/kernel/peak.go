@@ -1,9 +1,10 @@
 package kernel
 
 import (
-	"runtime"
 	"sync"
 	"time"
+
+	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // peakChains is how many multiply-adds one round of an instruction set's peak
@@ -19,10 +20,7 @@ func PeakFlops(workers int) float64 {
 	if active.peak == nil {
 		return 0
 	}
-	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	rates := make([]float64, workers)
+	rates := make([]float64, parallel.Workers(workers))
 	var all sync.WaitGroup
 	for i := range rates {
 		all.Go(func() {

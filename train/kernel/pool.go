@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // Task is work cut into parts that may run in any order and at once. How many
@@ -31,10 +33,10 @@ type Pool struct {
 	shared  Scratch // of the task as a whole
 }
 
-// NewPool starts a pool of the given number of workers, at least one. Close
-// ends its goroutines.
+// NewPool starts a pool of the given number of workers; 0 for one per core.
+// Close ends its goroutines.
 func NewPool(workers int) *Pool {
-	workers = max(1, workers)
+	workers = parallel.Workers(workers)
 	spins := patience
 	if workers > runtime.GOMAXPROCS(0) {
 		spins = 0
@@ -207,7 +209,7 @@ func withPool(f func(*Pool)) {
 	}
 	defer shared.Unlock()
 	if shared.pool == nil {
-		shared.pool = NewPool(runtime.GOMAXPROCS(0))
+		shared.pool = NewPool(0)
 	}
 	f(shared.pool)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 
 	"gonum.org/v1/gonum/floats"
@@ -40,7 +39,7 @@ func Fit(ctx context.Context, lambda float64, s *data.Samples) (*Predictor, erro
 	if s.Len() == 0 {
 		return nil, errors.New("fit ridge: no samples")
 	}
-	pool := kernel.NewPool(runtime.GOMAXPROCS(0))
+	pool := kernel.NewPool(0)
 	defer pool.Close()
 	w, err := fit(ctx, pool, lambda, s)
 	if err != nil {

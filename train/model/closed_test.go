@@ -8,6 +8,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 func TestClosedFormsByName(t *testing.T) {
@@ -18,7 +19,7 @@ func TestClosedFormsByName(t *testing.T) {
 		if err != nil || spec.Iterative() || spec.NumParams() != params {
 			t.Fatalf("%s: %+v, %v", name, spec, err)
 		}
-		m, err := spec.Fit(context.Background(), samples, train.Recipe{}, train.Options{})
+		m, err := spec.Fit(context.Background(), samples, recipe.Recipe{}, train.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // ErrUnknown is wrapped when a name or its tensors make no model.
@@ -80,7 +81,7 @@ func (s *Spec) NumParams() int {
 
 // Fit trains the model: a network by the recipe, others in closed form (of the
 // recipe only the view counts, and no seed).
-func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r train.Recipe, opt train.Options) (Trained, error) {
+func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r recipe.Recipe, opt train.Options) (Trained, error) {
 	if s.network == nil {
 		return s.solved(r.Coarse, func() (Trained, error) { return s.closed.fit(ctx, samples) })
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // Variances of weights and biases: W_std = sqrt 2, b_std = 0.1 (FedD3, 1.2).
@@ -56,7 +57,7 @@ func Matrix(depth int, x, y Rows) []float32 {
 	if len(out) > 0 {
 		kernel.Gemm(false, true, x.M, y.M, x.D, 1, x.X, x.D, y.X, y.D, 0, out, y.M)
 		xx, yy := squares(x), squares(y)
-		kernel.Each(x.M, func(i int) { pairRow(depth, x.D, out[i*y.M:(i+1)*y.M], xx[i], yy) })
+		parallel.Each(0, x.M, func(i int) { pairRow(depth, x.D, out[i*y.M:(i+1)*y.M], xx[i], yy) })
 	}
 	return out
 }

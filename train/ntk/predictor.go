@@ -11,7 +11,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // Lambda is the ridge relative to the mean diagonal of the kernel (KIP).
@@ -145,7 +145,7 @@ func (p *Predictor) Logits(ctx context.Context, s *data.Samples) ([]float32, err
 		}
 		m := min(block, s.Len()-start)
 		k := Matrix(p.Depth, Rows{s.X[start*d : (start+m)*d], m, d}, support)
-		kernel.Each(m, func(i int) {
+		parallel.Each(0, m, func(i int) {
 			p.combine(k[i*n:(i+1)*n], out[(start+i)*p.Classes:(start+i+1)*p.Classes])
 		})
 	}

@@ -1,16 +1,22 @@
-package train
+// Package recipe says how a network is trained: optimizer, learning rate, steps,
+// and how samples are changed at random. A recipe is data: it travels with a
+// distilled set as a recommendation, and nothing here trains.
+package recipe
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
 	"strings"
 
-	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// The optimisers a recipe may name, and the schedule that lets the learning rate
+// ErrUnsuited means that samples cannot be trained on by the recipe.
+var ErrUnsuited = errors.New("samples do not suit the recipe")
+
+// The optimizers a recipe may name, and the schedule that lets the learning rate
 // fall to 0 as half a cosine; without one it is constant.
 const (
 	Adam   = "adam"
@@ -31,16 +37,16 @@ type Recipe struct {
 	MinSteps    int     `json:"min_steps,omitempty"`
 	MaxSteps    int     `json:"max_steps,omitempty"` // zero: no limit
 	Augment     string  `json:"augment,omitempty"`   // how samples are changed at random: a name of package augment, or none
-	Elastic     float64 `json:"elastic,omitempty"`   // pixels by which parts of a sample move apart at random, before Augment
+	Elastic     float64 `json:"elastic,omitempty"`   // pixels of the largest displacement of an elastic deformation, before Augment
 	CutMix      float64 `json:"cutmix,omitempty"`    // share of the steps whose samples have a rectangle of another sample pasted in
-	Smooth      float64 `json:"smooth,omitempty"`    // share of a label that goes to all classes alike
-	Coarse      int     `json:"coarse,omitempty"`    // a factor: the network then reads what it classifies as the tile of a formation shows it, as samples from tiles are already; 0 for as it is
+	Smooth      float64 `json:"smooth,omitempty"`    // label smoothing: this share of a label is spread evenly over all classes
+	Coarse      int     `json:"coarse,omitempty"`    // evaluate at 1/Coarse resolution (average-pool, then up-sample), as sub-images are seen; 0 for as it is
 }
 
 // DefaultRecipe is the recipe for gathered sets and their controls: Adam 1e-3,
 // weight decay 1e-4, batch 50, 500 epochs, but at least 500 and at most 5,000
 // steps.
-func DefaultRecipe() Recipe {
+func Default() Recipe {
 	return Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 5000}
 }
 
@@ -48,7 +54,7 @@ func DefaultRecipe() Recipe {
 // recipe: read over that, they give r again.
 func (r Recipe) Changed() map[string]any {
 	out := map[string]any{}
-	mine, usual := reflect.ValueOf(r), reflect.ValueOf(DefaultRecipe())
+	mine, usual := reflect.ValueOf(r), reflect.ValueOf(Default())
 	for i := range mine.NumField() {
 		if v := mine.Field(i).Interface(); v != usual.Field(i).Interface() {
 			name, _, _ := strings.Cut(mine.Type().Field(i).Tag.Get("json"), ",")
@@ -60,8 +66,8 @@ func (r Recipe) Changed() map[string]any {
 
 // FullDataRecipe is the recipe for the bound that all data give: the default
 // with exactly 2,000 steps.
-func FullDataRecipe() Recipe {
-	r := DefaultRecipe()
+func FullData() Recipe {
+	r := Default()
 	r.MinSteps, r.MaxSteps = 2000, 2000
 	return r
 }
@@ -115,34 +121,34 @@ func (r Recipe) Validate() error {
 	if !data.IsView(r.Coarse) {
 		return fail("coarse", r.Coarse, fmt.Sprintf("0, or 2 to %d", data.MaxFormation))
 	}
-	if _, err := r.strategy(); err != nil {
-		return fail("augment", fmt.Sprintf("%q", r.Augment), strings.Join(augment.Names, ", ")+", or nothing")
+	if _, err := r.Strategy(); err != nil {
+		return fail("augment", fmt.Sprintf("%q", r.Augment), strings.Join(Augmentations, ", ")+", or nothing")
 	}
 	return nil
 }
 
-// strategy is the recipe's augmentation; without one, a strategy of no family,
+// Strategy is the recipe's augmentation; without one, a strategy of no family,
 // which changes nothing.
-func (r Recipe) strategy() (augment.Strategy, error) {
+func (r Recipe) Strategy() (Strategy, error) {
 	if r.Augment == "" {
-		return augment.Strategy{}, nil
+		return Strategy{}, nil
 	}
-	return augment.Parse(r.Augment)
+	return ParseStrategy(r.Augment)
 }
 
 // Augments reports whether samples of a shape can be augmented: images can, rows
 // of a table cannot.
 func Augments(s data.Shape) bool { return s.H > 1 && s.W > 1 }
 
-// CheckShape fails with ErrSamples unless samples of a shape can be trained on by
+// CheckShape fails with ErrUnsuited unless samples of a shape can be trained on by
 // the recipe: what changes or mixes images does not suit rows of a table, and a
 // coarse view takes sides that its factor divides.
 func (r Recipe) CheckShape(s data.Shape) error {
 	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0) && !Augments(s) {
-		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix), and samples of %v are none", ErrSamples, s)
+		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix), and samples of %v are none", ErrUnsuited, s)
 	}
 	if data.CheckView(r.Coarse, s) != nil {
-		return fmt.Errorf("%w: a coarse view of %d x %d pixels does not divide samples of %v", ErrSamples, r.Coarse, r.Coarse, s)
+		return fmt.Errorf("%w: a coarse view of %d x %d pixels does not divide samples of %v", ErrUnsuited, r.Coarse, r.Coarse, s)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package train
+package recipe
 
 import (
 	"math"
@@ -12,10 +12,10 @@ func TestRecipeCountsSteps(t *testing.T) {
 		recipe  Recipe
 		n, want int
 	}{
-		"small sets get the least":      {DefaultRecipe(), 20, 500},
-		"in between, epochs count":      {DefaultRecipe(), 120, 1500},
-		"large sets get the most":       {DefaultRecipe(), 60000, 5000},
-		"the full-data recipe is fixed": {FullDataRecipe(), 60000, 2000},
+		"small sets get the least":      {Default(), 20, 500},
+		"in between, epochs count":      {Default(), 120, 1500},
+		"large sets get the most":       {Default(), 60000, 5000},
+		"the full-data recipe is fixed": {FullData(), 60000, 2000},
 		"no limit":                      {Recipe{Batch: 10, Epochs: 3}, 101, 33},
 	} {
 		if got := c.recipe.Steps(c.n); got != c.want {
@@ -30,7 +30,7 @@ func TestRecipeCountsSteps(t *testing.T) {
 		func(r *Recipe) { r.Elastic = -1 }, func(r *Recipe) { r.Elastic = math.Inf(1) }, func(r *Recipe) { r.Smooth = 1 }, func(r *Recipe) { r.Smooth = math.NaN() },
 		func(r *Recipe) { r.Coarse = 1 }, func(r *Recipe) { r.Coarse = -2 }, func(r *Recipe) { r.Coarse = data.MaxFormation + 1 },
 	} {
-		r := DefaultRecipe()
+		r := Default()
 		spoil(&r)
 		if r.Validate() == nil {
 			t.Errorf("accepted %+v", r)
@@ -39,7 +39,7 @@ func TestRecipeCountsSteps(t *testing.T) {
 }
 
 func TestACoarseViewSuitsSidesThatItsFactorDivides(t *testing.T) {
-	r := DefaultRecipe()
+	r := Default()
 	r.Coarse = 2
 	for shape, want := range map[data.Shape]bool{{C: 1, H: 28, W: 28}: true, {C: 3, H: 27, W: 28}: false, {C: 1, H: 1, W: 14}: false} {
 		if (r.CheckShape(shape) == nil) != want {

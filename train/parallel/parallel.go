@@ -1,0 +1,38 @@
+// Package parallel runs independent calls on all processor cores.
+package parallel
+
+import (
+	"runtime"
+	"sync"
+)
+
+// Workers is how many workers a setting asks for: n, or for 0 as many as this
+// process may use cores. Every setting named workers in this program means that.
+func Workers(n int) int {
+	if n > 0 {
+		return n
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// Each calls f for 0..n-1 on so many workers (0: one per core) and waits for
+// all. Calls run in any order and at once: f(i) must write only what belongs
+// to i.
+func Each(workers, n int, f func(i int)) {
+	workers = min(Workers(workers), n)
+	if workers <= 1 {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	var all sync.WaitGroup
+	for w := range workers {
+		all.Go(func() {
+			for i := w; i < n; i += workers {
+				f(i)
+			}
+		})
+	}
+	all.Wait()
+}
