@@ -163,17 +163,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out.send(message{Error: s.opt.Describe(err)})
 		return
 	}
-	defer remove()
 	in.report = func(p Progress) { out.send(message{Progress: &p}) }
-	s.answer(r.Context(), h, in, out)
+	s.answer(r.Context(), h, in, remove, out)
 }
 
-// answer runs an operation and sends its outcome.
-func (s *Server) answer(request context.Context, h Handler, in input, out *answer) {
+// answer runs an operation and sends its outcome. What was sent along is removed
+// before.
+func (s *Server) answer(request context.Context, h Handler, in input, remove func(), out *answer) {
 	ctx, cancel := context.WithCancel(request)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
 	res, err := s.run(ctx, h, in)
+	remove()
 	if err != nil {
 		out.send(message{Error: s.opt.Describe(err)})
 		return

@@ -129,7 +129,8 @@ func (h *Holdings) Files(ctx context.Context, root cid.Cid) (fs.FS, error) {
 	return h.Blocks.FS(ctx, root)
 }
 
-// Discard deletes a damaged copy, so that its blocks can be fetched again.
+// Discard deletes what is under a root, such as a damaged copy, so that its blocks can
+// be fetched again; blocks.ErrNotPinned when it is not here.
 func (h *Holdings) Discard(ctx context.Context, root cid.Cid) error {
 	if err := h.Blocks.Unpin(ctx, root); err != nil {
 		return err
@@ -139,13 +140,16 @@ func (h *Holdings) Discard(ctx context.Context, root cid.Cid) error {
 }
 
 // Remove deletes what is under a root and remembers that it is not wanted here;
-// blocks.ErrNotPinned when it is not here.
+// blocks.ErrNotPinned when it is not here. It remembers first: a trainer that looks
+// meanwhile must not find a set that is missing and wanted.
 func (h *Holdings) Remove(ctx context.Context, root cid.Cid) error {
-	if err := h.Blocks.Unpin(ctx, root); err != nil {
+	if _, err := h.Blocks.PinOf(ctx, root); err != nil {
 		return err
 	}
-	_, err := h.Blocks.Collect(ctx)
-	return errors.Join(err, h.State.Remove(root))
+	if err := h.State.Remove(root); err != nil {
+		return err
+	}
+	return h.Discard(ctx, root)
 }
 
 // AddTask stores the document of a task and remembers that the node takes part in it.
