@@ -127,13 +127,15 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	}
 	ds, err := data.Open(path, nil)
 	if errors.Is(err, data.ErrUnknownData) {
-		return nil, api.Fail(api.CodeUsage, "give well-known images, such as MNIST; for your own data there is 'distillmesh simulate'", "%w", err)
+		return nil, api.Fail(api.CodeUsage,
+			"give well-known images, such as MNIST; for your own data there is 'distillmesh simulate'", "%w", err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if ds.Test == nil {
-		return nil, api.Fail(api.CodeUsage, "give a data set with a test part, such as MNIST", "%s has no test part", path)
+		return nil, api.Fail(api.CodeUsage, "give a data set with a test part, such as MNIST", "%s has no test part",
+			path)
 	}
 	if opt.Dir == "" {
 		if opt.Dir, err = os.MkdirTemp("", "distillmesh-demo-"); err != nil {
@@ -147,7 +149,8 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	if err := lab.choose(ctx); err != nil {
 		return nil, err
 	}
-	out := &Result{Task: ds.Task.Name, Data: path, Clients: clients, Method: lab.method.Name(), Why: lab.why, Homes: opt.Dir}
+	out := &Result{Task: ds.Task.Name, Data: path, Clients: clients, Method: lab.method.Name(), Why: lab.why,
+		Homes: opt.Dir}
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return lab.queue.work(ctx, max(2, runtime.GOMAXPROCS(0))) })
 	both.Go(func() error {
@@ -232,5 +235,6 @@ func (r Row) String() string {
 	if r.AllData.N > 0 {
 		all += fmt.Sprintf(" (%d samples)", r.AllSamples)
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", r.Consumer, percent(r.Gathered), percent(r.RandomReal), percent(r.PlainReal), all)
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", r.Consumer, percent(r.Gathered), percent(r.RandomReal),
+		percent(r.PlainReal), all)
 }

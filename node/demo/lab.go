@@ -68,7 +68,8 @@ func (l *lab) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.choice = choice{method: a.Method, why: a.Why, formation: o.Formation, pixels: auto.Pixels("", o), recipe: *artifact.Recommended(o.Recipe, o.Formation, o.Soft)}
+	l.choice = choice{method: a.Method, why: a.Why, formation: o.Formation, pixels: auto.Pixels("", o),
+		recipe: *artifact.Recommended(o.Recipe, o.Formation, o.Soft)}
 	return nil
 }
 
@@ -81,7 +82,8 @@ const (
 )
 
 func newLab(ds *data.Dataset, report api.Report, until time.Time) (*lab, error) {
-	l := &lab{queue: newQueue(until), task: ds.Task, train: ds.Train, report: report, scores: map[string]map[string][]float64{}}
+	l := &lab{queue: newQueue(until), task: ds.Task, train: ds.Train, report: report,
+		scores: map[string]map[string][]float64{}}
 	for _, c := range consumers {
 		l.scores[c.model] = map[string][]float64{}
 	}
@@ -106,7 +108,10 @@ func (l *lab) control() {
 			return l.randomReal(ctx, l.formation, seed)
 		})
 		recipe.Coarse = 0 // whole images are read as such
-		l.each(c, fromPlain, 0, c.plain, recipe, func(ctx context.Context, seed uint64) (*data.Samples, error) { return l.randomReal(ctx, whole, seed) })
+		l.each(c, fromPlain, 0, c.plain, recipe, func(ctx context.Context, seed uint64) (*data.Samples,
+			error) {
+			return l.randomReal(ctx, whole, seed)
+		})
 	}
 }
 
@@ -122,8 +127,14 @@ func (l *lab) compare() {
 		if c.closedForm() {
 			runs = 1 // the sets give one predictor, whatever the seed
 		}
-		l.each(c, fromSets, first, runs, c.recipe(l.recipe), func(context.Context, uint64) (*data.Samples, error) { return l.gathered, nil })
-		l.each(c, fromAll, 0, c.bound, recipe.FullData(), func(_ context.Context, seed uint64) (*data.Samples, error) { return l.all(c.samples, seed) })
+		l.each(c, fromSets, first, runs, c.recipe(l.recipe), func(context.Context, uint64) (*data.Samples,
+			error) {
+			return l.gathered, nil
+		})
+		l.each(c, fromAll, 0, c.bound, recipe.FullData(), func(_ context.Context, seed uint64) (*data.Samples,
+			error) {
+			return l.all(c.samples, seed)
+		})
 	}
 }
 
@@ -155,7 +166,8 @@ func (l *lab) randomReal(ctx context.Context, f data.Formation, seed uint64) (*d
 			labels.X = append(labels.X, float32(i))
 			labels.Y = append(labels.Y, l.train.Labels()[i])
 		}
-		drawn, err := coreset.Random{}.Distill(ctx, distill.Request{Samples: labels, IPC: ipc * f.Tiles(), Seed: seed*clients + uint64(client)})
+		drawn, err := coreset.Random{}.Distill(ctx, distill.Request{Samples: labels, IPC: ipc * f.Tiles(),
+			Seed: seed*clients + uint64(client)})
 		if err != nil {
 			return nil, err
 		}
@@ -209,7 +221,8 @@ func (l *lab) all(n int, seed uint64) (*data.Samples, error) {
 	return data.Load(l.task, l.train, data.Stream(seed, "demo-all").Perm(len(l.train.Labels()))[:n])
 }
 
-func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Samples, recipe recipe.Recipe, seed uint64) error {
+func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Samples, recipe recipe.Recipe,
+	seed uint64) error {
 	spec, err := model.Parse(consumer, l.task.Shape, len(l.task.Classes))
 	if err != nil {
 		return err
@@ -254,8 +267,9 @@ func (l *lab) rows() []Row {
 	var out []Row
 	for _, c := range consumers {
 		scores := l.scores[c.model]
-		r := Row{Consumer: c.model, Gathered: score(scores[fromSets]), RandomReal: score(scores[fromRandom]), PlainReal: score(scores[fromPlain]),
-			AllData: score(scores[fromAll]), AllSamples: len(l.train.Labels())}
+		r := Row{Consumer: c.model, Gathered: score(scores[fromSets]), RandomReal: score(scores[fromRandom]),
+			PlainReal: score(scores[fromPlain]),
+			AllData:   score(scores[fromAll]), AllSamples: len(l.train.Labels())}
 		if c.samples > 0 {
 			r.AllSamples = min(c.samples, r.AllSamples)
 		}

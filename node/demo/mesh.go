@@ -105,7 +105,8 @@ func (m *mesh) launch(ctx context.Context, opt Options, mesh, name, bootstrap st
 	if bootstrap != "" {
 		list = fmt.Sprintf("%q", bootstrap)
 	}
-	text := fmt.Sprintf("[mesh]\nname = %q\nrole = %q\nmdns = false\nlisten = [\"/ip4/127.0.0.1/tcp/0\", \"/ip4/127.0.0.1/udp/0/quic-v1\"]\nbootstrap = [%s]\n", mesh, role, list)
+	text := fmt.Sprintf("[mesh]\nname = %q\nrole = %q\nmdns = false\nlisten = [\"/ip4/127.0.0.1/tcp/0\", "+
+		"\"/ip4/127.0.0.1/udp/0/quic-v1\"]\nbootstrap = [%s]\n", mesh, role, list)
 	if err := os.WriteFile(p.home.ConfigPath(), []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -178,7 +179,9 @@ func (m *mesh) distil(ctx context.Context, path string, l *lab, report api.Repor
 			if _, err := localdata.Split(ctx, e.conn, entry.Name, s, i); err != nil {
 				return err
 			}
-			set, err := jobs.Distill(ctx, e.conn, jobs.DistillOptions{Data: s.PartName(entry.Name, i), Method: l.method.Name(), Options: l.method.Settings(), IPC: ipc, Formation: l.formation.Factor, Workers: 1, Pixels: l.pixels}, nil)
+			set, err := jobs.Distill(ctx, e.conn, jobs.DistillOptions{Data: s.PartName(entry.Name, i),
+				Method: l.method.Name(), Options: l.method.Settings(), IPC: ipc, Formation: l.formation.Factor,
+				Workers: 1, Pixels: l.pixels}, nil)
 			if err != nil {
 				return err
 			}
@@ -211,7 +214,8 @@ func (m *mesh) await(ctx context.Context, task string, report api.Report) ([]ope
 			had, since = len(sets), time.Now()
 		}
 		if time.Since(since) > setWait {
-			return nil, api.Fail(api.CodeStalled, "see the node.log files in the homes", "the trainer has %d of %d sets and gets no more", len(sets), clients)
+			return nil, api.Fail(api.CodeStalled, "see the node.log files in the homes",
+				"the trainer has %d of %d sets and gets no more", len(sets), clients)
 		}
 		select {
 		case <-ctx.Done():
@@ -225,7 +229,8 @@ func (m *mesh) await(ctx context.Context, task string, report api.Report) ([]ope
 // the sets recommend, and publish it. The model as it is stored is the first
 // that the table counts.
 func (m *mesh) train(ctx context.Context, l *lab, report api.Report) (string, error) {
-	got, err := jobs.Train(ctx, m.trainer, jobs.TrainOptions{Task: l.task.Name, Model: consumers[0].model, Publish: true, Workers: 1}, report)
+	got, err := jobs.Train(ctx, m.trainer, jobs.TrainOptions{Task: l.task.Name, Model: consumers[0].model,
+		Publish: true, Workers: 1}, report)
 	if err != nil {
 		return "", err
 	}
