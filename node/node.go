@@ -37,8 +37,8 @@ func ResolveRole(configured string) string {
 	return RoleEdge
 }
 
-// Node is one home at work: with a mesh when started by Run, without one when a
-// verb opened it. It is an api.Conn to itself.
+// Node is one home at work: with a mesh when made by Start, without one when a verb
+// opened it. It is an api.Conn to itself.
 type Node struct {
 	*api.Table
 	home   home.Home
@@ -50,7 +50,8 @@ type Node struct {
 	lock   *flock.Flock
 	held   *holdings.Holdings
 	known  *catalogue.Catalogue
-	mesh   *p2p.Mesh // nil when offline
+	mesh   *p2p.Mesh   // nil when offline
+	server *api.Server // nil when offline
 	moved  traffic
 	start  time.Time
 
@@ -122,12 +123,17 @@ func (n *Node) Addrs() []string {
 	return out
 }
 
-// Close leaves the mesh, waits for background work and releases the home.
+// Close ends running operations, leaves the mesh, waits for background work and
+// releases the home.
 func (n *Node) Close() error {
 	n.closed.Do(func() {
 		n.cancel()
-		n.tasks.Wait()
 		var errs []error
+		if n.server != nil {
+			n.log.Info("stopping")
+			errs = append(errs, n.server.Close())
+		}
+		n.tasks.Wait()
 		if n.mesh != nil {
 			n.recordTraffic()
 			errs = append(errs, n.mesh.Close())

@@ -1,6 +1,9 @@
 package node
 
 import (
+	"context"
+	"io/fs"
+
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/operations"
 )
@@ -8,29 +11,63 @@ import (
 // operations is everything that a node answers.
 func (n *Node) operations() *api.Table {
 	return api.NewTable(
-		api.Handle(operations.Status, n.status),
-		api.Handle(operations.Peers, n.peers),
-		api.Handle(operations.Cost, n.cost),
+		handle(operations.Status, n.status),
+		handle(operations.Peers, n.peers),
+		handle(operations.Cost, n.cost),
 
-		api.Handle(operations.Tasks, n.listTasks),
-		api.Handle(operations.ShowTask, n.showTask),
-		api.Handle(operations.AddTask, n.addTask),
+		handle(operations.Tasks, n.listTasks),
+		handle(operations.ShowTask, n.showTask),
+		handle(operations.AddTask, n.addTask),
 
-		api.Handle(operations.ListData, n.listData),
-		api.Handle(operations.RegisterData, n.registerData),
-		api.Handle(operations.ForgetData, n.forgetData),
+		handle(operations.ListData, n.listData),
+		handle(operations.RegisterData, n.registerData),
+		handle(operations.ForgetData, n.forgetData),
 
-		api.Handle(operations.Sets, n.listSets),
-		api.Handle(operations.HeldSets, n.listHeldSets),
-		api.HandleUpload(operations.AddSet, n.addSet),
-		api.Handle(operations.Publish, n.publish),
+		handle(operations.Sets, n.listSets),
+		handle(operations.HeldSets, n.listHeldSets),
+		upload(operations.AddSet, n.addSet),
+		handle(operations.Publish, n.publish),
 
-		api.Handle(operations.Models, n.listModels),
-		api.HandleUpload(operations.AddModel, n.addModel),
+		handle(operations.Models, n.listModels),
+		upload(operations.AddModel, n.addModel),
 
-		api.HandleDownload(operations.Read, n.read),
-		api.Handle(operations.Fetch, n.fetch),
-		api.Handle(operations.Gather, n.gather),
-		api.Handle(operations.Remove, n.remove),
+		download(operations.Read, n.read),
+		handle(operations.Fetch, n.fetch),
+		handle(operations.Gather, n.gather),
+		handle(operations.Remove, n.remove),
 	)
+}
+
+// The functions below bind an operation to what does it. Its errors get codes and
+// hints, so that they are the same in this process and over the socket.
+
+func handle[Req, Res any](op api.Op[Req, Res], run func(context.Context, Req, api.Report) (Res, error)) api.Handler {
+	return api.Handle(op, func(ctx context.Context, req Req, report api.Report) (Res, error) {
+		res, err := run(ctx, req, report)
+		return res, described(err)
+	})
+}
+
+func upload[Req, Res any](op api.Upload[Req, Res], run func(context.Context, Req, fs.FS, api.Report) (Res,
+	error)) api.Handler {
+	return api.HandleUpload(op, func(ctx context.Context, req Req, files fs.FS, report api.Report) (Res, error) {
+		res, err := run(ctx, req, files, report)
+		return res, described(err)
+	})
+}
+
+func download[Req, Res any](op api.Download[Req, Res], run func(context.Context, Req, api.Report) (Res, fs.FS,
+	error)) api.Handler {
+	return api.HandleDownload(op, func(ctx context.Context, req Req, report api.Report) (Res, fs.FS, error) {
+		res, files, err := run(ctx, req, report)
+		return res, files, described(err)
+	})
+}
+
+// described is Describe for what may be no error.
+func described(err error) error {
+	if err == nil {
+		return nil
+	}
+	return Describe(err)
 }

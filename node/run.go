@@ -16,67 +16,58 @@ import (
 	"github.com/distillmesh/distillmesh/p2p/announce"
 )
 
-// RunOptions override the configuration of one run.
-type RunOptions struct {
+// StartOptions override the configuration of one run.
+type StartOptions struct {
 	Role      string   // auto, edge, trainer; empty: as configured
 	Bootstrap []string // multiaddrs beside those configured
-	Ready     func(n *Node)
 	Log       *slog.Logger
 }
 
-// Run is the node in the foreground: it joins the mesh, answers on the home's
-// socket and works until ctx ends.
-func Run(ctx context.Context, h home.Home, opt RunOptions) error {
+// Start opens a home, joins the mesh and answers on the home's socket, until Close.
+// ctx is for the start alone.
+func Start(ctx context.Context, h home.Home, opt StartOptions) (*Node, error) {
 	cfg, err := h.Config()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if opt.Role != "" {
 		cfg.Mesh.Role = opt.Role
 	}
 	cfg.Mesh.Bootstrap = append(slices.Clone(cfg.Mesh.Bootstrap), opt.Bootstrap...)
 	if err := cfg.Validate(); err != nil {
-		return err
+		return nil, err
 	}
 	n, err := open(h, cfg, opt.Log)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer n.Close()
 	for _, p := range n.problems() {
 		n.log.Warn(p.Message, "hint", p.Hint)
 	}
-	if err := n.join(ctx); err != nil {
-		return err
+	if err = n.join(ctx); err == nil {
+		err = n.serve()
 	}
-	server, err := n.serve()
 	if err != nil {
-		return err
+		return nil, errors.Join(err, n.Close())
 	}
-	if opt.Ready != nil {
-		opt.Ready(n)
-	}
-	<-ctx.Done()
-	n.log.Info("stopping")
-	n.cancel()
-	return errors.Join(server.Close(), n.Close())
+	return n, nil
 }
 
 // serve answers on the home's socket.
-func (n *Node) serve() (*api.Server, error) {
+func (n *Node) serve() error {
 	path, err := n.home.SocketPath()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := n.home.ClearUploads(); err != nil {
-		return nil, err
+		return err
 	}
 	l, err := api.Listen(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	opt := api.ServerOptions{Table: n.Table, Describe: Describe, Spool: n.home.UploadPath(), Log: n.log}
-	return api.Serve(l, opt), nil
+	n.server = api.Serve(l, api.ServerOptions{Table: n.Table, Spool: n.home.UploadPath(), Log: n.log})
+	return nil
 }
 
 // join starts the mesh, the topics this node has a part in, and what its role

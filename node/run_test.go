@@ -1,7 +1,7 @@
 package node
 
 import (
-	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"slices"
@@ -16,15 +16,16 @@ import (
 // patience is how long a test waits for other goroutines before it gives up.
 const patience = time.Minute
 
-// running is a node that runs in this process on loopback alone.
+// running is a node that runs in this process on loopback alone, and a connection
+// to it.
 type running struct {
 	api.Conn
 	addr string
-	stop func() error
+	node *Node
 }
 
-// run starts a node on a home and connects to it over its socket.
-func run(t *testing.T, h home.Home, opt RunOptions) *running {
+// start starts a node on a home and connects to it over its socket.
+func start(t *testing.T, h home.Home, opt StartOptions) *running {
 	t.Helper()
 	if _, _, err := h.Init("edge"); err != nil {
 		t.Fatal(err)
@@ -33,40 +34,24 @@ func run(t *testing.T, h home.Home, opt RunOptions) *running {
 	if err := os.WriteFile(h.ConfigPath(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ready := make(chan string, 1)
-	opt.Ready = func(n *Node) { ready <- n.Addrs()[0] }
 	opt.Log = slog.New(slog.DiscardHandler)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- Run(ctx, h, opt) }()
-	r := &running{}
-	select {
-	case r.addr = <-ready:
-	case err := <-ended:
-		cancel()
-		t.Fatal(err)
-	}
-	c, err := Connect(t.Context(), h, opt.Log)
+	n, err := Start(t.Context(), h, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Conn = c
-	stopped := false
-	r.stop = func() error {
-		if stopped {
-			return nil
-		}
-		stopped = true
-		c.Close()
-		cancel()
-		return <-ended
+	r := &running{node: n, addr: n.Addrs()[0]}
+	t.Cleanup(func() { r.stop(t) })
+	if r.Conn, err = Connect(t.Context(), h, opt.Log); err != nil {
+		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := r.stop(); err != nil {
-			t.Error(err)
-		}
-	})
 	return r
+}
+
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	if err := errors.Join(r.Close(), r.node.Close()); err != nil {
+		t.Error(err)
+	}
 }
 
 // until asks again and again until the answer is as it should be.
@@ -99,7 +84,7 @@ func TestARunningNodeAnswersAsAnOfflineOneDoes(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, h, RunOptions{})
+	r := start(t, h, StartOptions{})
 	if _, ok := r.Conn.(*api.Client); !ok || !r.Online() {
 		t.Errorf("connected by %T, online %t", r.Conn, r.Online())
 	}
@@ -127,12 +112,11 @@ func TestARunningNodeAnswersAsAnOfflineOneDoes(t *testing.T) {
 	if d := Describe(err); d.Code != api.CodeNotFound || d.Hint == "" {
 		t.Errorf("an error over the socket: %+v", *d)
 	}
-	if err := Run(t.Context(), h, RunOptions{Log: slog.New(slog.DiscardHandler)}); Describe(err).Code != api.CodeBusy {
+	if _, err := Start(t.Context(), h,
+		StartOptions{Log: slog.New(slog.DiscardHandler)}); Describe(err).Code != api.CodeBusy {
 		t.Errorf("a second node on the home: %v", err)
 	}
-	if err := r.stop(); err != nil {
-		t.Error(err)
-	}
+	r.stop(t)
 	c, err := Connect(t.Context(), h, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -153,8 +137,8 @@ func TestATrainerFetchesWhatAnEdgePublishes(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	edge := run(t, h, RunOptions{})
-	trainer := run(t, shortHome(t), RunOptions{Role: RoleTrainer, Bootstrap: []string{edge.addr}})
+	edge := start(t, h, StartOptions{})
+	trainer := start(t, shortHome(t), StartOptions{Role: RoleTrainer, Bootstrap: []string{edge.addr}})
 	until(t, "fetched", func() bool { return len(sets(t, trainer)) == 1 })
 	until(t, "a volunteer", func() bool {
 		info, err := operations.ShowTask.Do(t.Context(), edge, operations.TaskRequest{Name: "glyph-digits"}, nil)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -59,10 +60,12 @@ func (t trainerNode) Look(ctx context.Context) (trainer.View, error) {
 }
 
 // Join implements trainer.Node.
-func (t trainerNode) Join(ctx context.Context, task cid.Cid) error { return t.n.takePartIn(ctx, task) }
-
-// Volunteer implements trainer.Node.
-func (t trainerNode) Volunteer(ctx context.Context, task cid.Cid) error {
+func (t trainerNode) Join(ctx context.Context, task cid.Cid) error {
+	if !slices.ContainsFunc(t.n.mesh.Tasks(), task.Equals) {
+		if err := t.n.takePartIn(ctx, task); err != nil {
+			return err
+		}
+	}
 	return t.n.announceTrainer(ctx, task)
 }
 

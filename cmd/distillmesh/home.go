@@ -45,7 +45,7 @@ func (a *app) initCommand() *cobra.Command {
 const edgeMemoryLimit = 128 << 20
 
 func (a *app) runCommand() *cobra.Command {
-	var opt node.RunOptions
+	var opt node.StartOptions
 	var whileStdin bool
 	c := &cobra.Command{Use: "run", Short: "Run the node in the foreground", Args: args(0, 0),
 		Long: "Run the node in the foreground until Ctrl-C. Nodes on the same LAN find each other; --bootstrap reaches further.",
@@ -60,12 +60,6 @@ func (a *app) runCommand() *cobra.Command {
 			if node.ResolveRole(cmp.Or(opt.Role, cfg.Mesh.Role)) == node.RoleEdge {
 				debug.SetMemoryLimit(edgeMemoryLimit)
 			}
-			opt.Ready = func(n *node.Node) {
-				a.tell("node %s runs as %s in mesh %q; Ctrl-C stops it", n.ID(), n.Role(), cfg.Mesh.Name)
-				for _, addr := range n.Addrs() {
-					a.print("%s", addr)
-				}
-			}
 			ctx := cmd.Context()
 			if whileStdin {
 				var cancel context.CancelFunc
@@ -76,7 +70,16 @@ func (a *app) runCommand() *cobra.Command {
 					cancel()
 				}()
 			}
-			return node.Run(ctx, a.home, opt)
+			n, err := node.Start(ctx, a.home, opt)
+			if err != nil {
+				return err
+			}
+			a.tell("node %s runs as %s in mesh %q; Ctrl-C stops it", n.ID(), n.Role(), cfg.Mesh.Name)
+			for _, addr := range n.Addrs() {
+				a.print("%s", addr)
+			}
+			<-ctx.Done()
+			return n.Close()
 		}}
 	c.Flags().BoolVar(&whileStdin, "while-stdin", false, "stop when standard input ends")
 	c.Flags().MarkHidden("while-stdin")

@@ -77,7 +77,7 @@ func (h *host) fails(_ context.Context, how string, _ Report) (None, error) {
 	case "wrapped":
 		return None{}, fmt.Errorf("gather: %w", Fail(CodePartly, "run it again", "2 of 3 failed"))
 	case "with a known cause":
-		return None{}, fmt.Errorf("write: %w", errKnown)
+		return None{}, Describe(fmt.Errorf("write: %w", errKnown), described...)
 	case "cancelled":
 		return None{}, fmt.Errorf("fetch: %w", context.Canceled)
 	case "panics":
@@ -142,8 +142,7 @@ func socket(t *testing.T, h *host, change func(*ServerOptions)) (*Server, *Clien
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := ServerOptions{Table: h.table(), Spool: filepath.Join(dir, "spool"), Log: slog.New(slog.DiscardHandler),
-		Describe: func(err error) *Error { return Describe(err, described...) }}
+	opt := ServerOptions{Table: h.table(), Spool: filepath.Join(dir, "spool"), Log: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&opt)
 	}

@@ -29,6 +29,6 @@ func (r Report) Stage(name string) { r.Say(Progress{Stage: name}) }
 // Note reports a line to keep.
 func (r Report) Note(format string, args ...any) {
 	if r != nil {
-		r(Progress{Note: fmt.Sprintf(format, args...)})
+		r.Say(Progress{Note: fmt.Sprintf(format, args...)})
 	}
 }

@@ -44,9 +44,8 @@ type message struct {
 
 // ServerOptions say what a server answers.
 type ServerOptions struct {
+	// Table does the operations. Their errors travel as Describe gives them.
 	Table *Table
-	// Describe gives errors their codes and hints; nil means those of this package.
-	Describe func(error) *Error
 	// Spool is the folder where files that are sent along wait while an operation
 	// reads them; empty for the system's.
 	Spool string
@@ -87,9 +86,6 @@ func Listen(path string) (net.Listener, error) {
 
 // Serve answers on a listener until Close, which closes it too.
 func Serve(l net.Listener, opt ServerOptions) *Server {
-	if opt.Describe == nil {
-		opt.Describe = func(err error) *Error { return Describe(err) }
-	}
 	if opt.maxRequest == 0 {
 		opt.maxRequest = MaxRequestBytes
 	}
@@ -160,7 +156,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := &answer{w: w, flush: http.NewResponseController(w).Flush}
 	defer out.close()
 	if err != nil {
-		out.send(message{Error: s.opt.Describe(err)})
+		out.send(message{Error: Describe(err)})
 		return
 	}
 	in.report = func(p Progress) { out.send(message{Progress: &p}) }
@@ -176,12 +172,12 @@ func (s *Server) answer(request context.Context, h Handler, in input, remove fun
 	res, err := s.run(ctx, h, in)
 	remove()
 	if err != nil {
-		out.send(message{Error: s.opt.Describe(err)})
+		out.send(message{Error: Describe(err)})
 		return
 	}
 	raw, err := json.Marshal(res.result)
 	if err != nil {
-		out.send(message{Error: s.opt.Describe(err)})
+		out.send(message{Error: Describe(err)})
 		return
 	}
 	out.send(message{Result: raw, Files: res.files != nil})

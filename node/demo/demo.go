@@ -27,8 +27,8 @@ import (
 // Sizes of the demonstration.
 const (
 	clients   = 10
-	perClient = 2 // classes a client: FedD3's ring, C_k = 2
-	ipc       = 1 // stored images a class
+	perClient = 2 // classes per client: FedD3's ring, C_k = 2
+	ipc       = 1 // stored images per class
 )
 
 // clientTime is how long a client may distil, of the minute that the

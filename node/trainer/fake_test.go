@@ -105,15 +105,10 @@ func (f *fake) Join(_ context.Context, task cid.Cid) error {
 		f.note("fails to join %s", name)
 		return err
 	}
-	f.note("joins %s", name)
-	f.joined = append(f.joined, name)
-	return nil
-}
-
-func (f *fake) Volunteer(_ context.Context, task cid.Cid) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	name, _ := f.name(task)
+	if !slices.Contains(f.joined, name) {
+		f.note("joins %s", name)
+		f.joined = append(f.joined, name)
+	}
 	if f.shy == nil && !f.told[name] {
 		f.told[name] = true
 		f.note("volunteers for %s", name)

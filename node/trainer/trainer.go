@@ -18,10 +18,9 @@ import (
 type Node interface {
 	// Look says what there is to do now.
 	Look(ctx context.Context) (View, error)
-	// Join takes part in a task.
+	// Join takes part in a task and tells it that this node trains for it, unless it
+	// has done so.
 	Join(ctx context.Context, task cid.Cid) error
-	// Volunteer tells a task that this node trains for it, unless it has done so.
-	Volunteer(ctx context.Context, task cid.Cid) error
 	// Fetch brings a set here.
 	Fetch(ctx context.Context, set cid.Cid) (Fetched, error)
 	// Train trains on the sets of a task that are here, and publishes the model.
@@ -122,8 +121,8 @@ func (t *Trainer) look(ctx context.Context) time.Duration {
 	return min(wait, t.retries.next())
 }
 
-// join takes part in announced tasks up to the limit, volunteers for those it takes
-// part in, and returns what is to be done afterwards.
+// join takes part in announced tasks up to the limit, makes sure that all tasks know
+// of this trainer, and returns what is to be done afterwards.
 func (t *Trainer) join(ctx context.Context) (View, error) {
 	view, err := t.node.Look(ctx)
 	if err != nil {
@@ -145,15 +144,12 @@ func (t *Trainer) join(ctx context.Context) (View, error) {
 		joined++
 		t.opt.Log.Info("joined task", "task", task)
 	}
-	if view, err = t.node.Look(ctx); err != nil {
-		return view, err
-	}
-	for _, task := range view.Joined {
-		if err := t.node.Volunteer(ctx, task.CID); err != nil {
+	for _, task := range view.Joined { // by its owner, or in an earlier run
+		if err := t.node.Join(ctx, task.CID); err != nil {
 			t.opt.Log.Warn("cannot announce this trainer", "task", task.CID, "error", err)
 		}
 	}
-	return view, nil
+	return t.node.Look(ctx)
 }
 
 func (v View) joined(task cid.Cid) bool {

@@ -28,11 +28,11 @@ func TestItJoinsWhatIsAnnounced(t *testing.T) {
 	}{
 		"nothing": {10, func(*fake) {}, nil},
 		"two tasks": {10, func(f *fake) { f.announced = []string{"T", "U"} },
-			[]string{"0s joins T", "0s joins U", "0s volunteers for T", "0s volunteers for U"}},
+			[]string{"0s joins T", "0s volunteers for T", "0s joins U", "0s volunteers for U"}},
 		"one that it takes part in": {10, func(f *fake) { f.announced, f.joined = []string{"T"}, []string{"T"} },
 			[]string{"0s volunteers for T"}},
 		"more than it may join": {2, func(f *fake) { f.announced = []string{"T", "U", "V"} },
-			[]string{"0s joins T", "0s joins U", "0s volunteers for T", "0s volunteers for U"}},
+			[]string{"0s joins T", "0s volunteers for T", "0s joins U", "0s volunteers for U"}},
 		"more than it may join, some joined by its owner": {2,
 			func(f *fake) { f.announced, f.joined = []string{"T", "U"}, []string{"W", "X", "Y"} },
 			[]string{"0s volunteers for W", "0s volunteers for X", "0s volunteers for Y"}},
