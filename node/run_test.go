@@ -127,7 +127,7 @@ func TestARunningNodeAnswersAsAnOfflineOneDoes(t *testing.T) {
 	}
 }
 
-// What edges publish, a trainer fetches by itself, and lets go of when told to.
+// What edges publish, a trainer fetches by itself; what it was told to remove stays away.
 func TestATrainerFetchesWhatAnEdgePublishes(t *testing.T) {
 	h, n, name := offline(t)
 	made := distil(t, n, name, "gmm", 1)

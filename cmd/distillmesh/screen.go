@@ -52,8 +52,7 @@ func newScreen(stdout, stderr io.Writer) *screen {
 	return &screen{stdout: stdout, stderr: stderr, terminal: ok && isatty.IsTerminal(f.Fd())}
 }
 
-// printable replaces what could move the cursor: some words come from
-// strangers.
+// printable replaces what could move the cursor: some text comes from other nodes.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

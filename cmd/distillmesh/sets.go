@@ -137,7 +137,7 @@ func (a *app) getCommand() *cobra.Command {
 }
 
 func (a *app) rmCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "rm CID", Short: "Let go of a set or model: unpin it here and withdraw what was announced", Args: args(1, 1),
+	return a.readFlags(&cobra.Command{Use: "rm CID", Short: "Remove a set or model: unpin it here and withdraw what was announced", Args: args(1, 1),
 		Long: "Unpin a set or model, delete its blocks, and withdraw this node's announcement of it. Copies that others fetched stay with them.",
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			return a.with(cmd.Context(), func(conn api.Conn) error {
