@@ -5,13 +5,13 @@ package distill
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 
+	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -21,7 +21,6 @@ var (
 	ErrTooFew    = errors.New("a class has too few samples")
 	ErrBudget    = errors.New("budget out of range")
 	ErrUnknown   = errors.New("unknown method")
-	ErrState     = errors.New("state of another request")
 )
 
 // Method is one way to distil. A method draws only from Request.Seed, sees
@@ -60,9 +59,9 @@ type Request struct {
 	// Augment is the augmentation that suits the images of the task
 	// (data.Task.Augmentation), or empty when nobody said.
 	Augment string
-	// Workers is the number of processor cores to use; 0 for all. It does not
+	// Device is where the method computes; the number of its workers does not
 	// change the result.
-	Workers int
+	Device device.Choice
 	// Cache is a folder for what a method may want again in other requests, such
 	// as networks trained on the samples; empty: nothing is kept. It does not
 	// change the result.
@@ -153,16 +152,25 @@ func (r Request) StoredAs(factor int) data.Formation {
 	return f
 }
 
-// ID is a hash of all that the result of a method in a formation depends on.
+// ID identifies all that the result of a method in a formation depends on.
 func (r Request) ID(m Method, f data.Formation) string {
-	h := sha256.New()
 	settings, err := json.Marshal(m.Settings())
 	if err != nil {
 		panic(err) // strings
 	}
-	fmt.Fprintf(h, "%s %d %s %d %d %+v %s\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f, r.Augment)
-	r.Samples.Digest(h)
-	return hex.EncodeToString(h.Sum(nil))
+	return checkpoint.Identity(fmt.Sprintf("%s %d %s %d %d %+v %s\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f, r.Augment), r.Samples)
+}
+
+// Save gives a state to the request's checkpoint function, if there is one.
+func (r Request) Save(state func() checkpoint.State) error {
+	if r.Checkpoint == nil {
+		return nil
+	}
+	file, err := state().Encode()
+	if err != nil {
+		return err
+	}
+	return r.Checkpoint(file)
 }
 
 // Plain refuses a formation, for methods that make plain images alone.

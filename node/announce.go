@@ -33,7 +33,7 @@ func (n *Node) announceModel(ctx context.Context, kind announce.Kind, model hold
 }
 
 func (n *Node) announceHolding(ctx context.Context, kind announce.Kind, h holdings.Holding, schema string,
-	body any) error {
+	body catalogue.Body) error {
 	encoded, err := catalogue.EncodeBody(body)
 	if err != nil {
 		return err

@@ -1,8 +1,6 @@
 package p2p
 
 import (
-	"context"
-	"io"
 	"slices"
 	"sync"
 	"testing"
@@ -10,10 +8,10 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-msgio"
 	"github.com/marcopolo/simnet"
 
 	"github.com/distillmesh/distillmesh/p2p/announce"
+	"github.com/distillmesh/distillmesh/p2p/catchup"
 )
 
 func TestRecordsAreAnnouncedAgainWithJitterUntilWithdrawn(t *testing.T) {
@@ -70,8 +68,8 @@ func TestRecordsAreAnnouncedAgainWithJitterUntilWithdrawn(t *testing.T) {
 	})
 }
 
-// What a stopped node issued is announced by its next run, and reaches nodes
-// beyond the one it meets.
+// What a stopped node issued is announced by its next run, and reaches nodes that it
+// is not connected to.
 func TestWhatAStoppedNodeIssuedIsAnnouncedAtItsNextStart(t *testing.T) {
 	simulated(t, func(t *testing.T, network *simnet.Simnet) {
 		task := taskOf("digits")
@@ -95,7 +93,7 @@ func TestWhatAStoppedNodeIssuedIsAnnouncedAtItsNextStart(t *testing.T) {
 		connect(t, edge, hub)
 		time.Sleep(10 * time.Second)
 		if !hub.sees(set.Root)() || !far.sees(set.Root)() {
-			t.Errorf("seen by its neighbour: %v, by the next: %v", hub.sees(set.Root)(), far.sees(set.Root)())
+			t.Errorf("seen by its neighbor: %v, by the next node: %v", hub.sees(set.Root)(), far.sees(set.Root)())
 		}
 		for _, n := range []*node{edge, far, hub} {
 			n.stop(t)
@@ -103,8 +101,8 @@ func TestWhatAStoppedNodeIssuedIsAnnouncedAtItsNextStart(t *testing.T) {
 	})
 }
 
-// A node that comes back finds its peers without being told, from memory.
-func TestKnownPeersAreDialledAgainForAsLongAsItTakes(t *testing.T) {
+// A node that restarts finds its peers again without a configuration that names them.
+func TestKnownPeersAreDialedUntilTheyAreReached(t *testing.T) {
 	simulated(t, func(t *testing.T, network *simnet.Simnet) {
 		hubCfg := onNetwork(ProfileTrainer, network, address(0), 8000)
 		hub := newNode(t).start(t, hubCfg)
@@ -132,7 +130,7 @@ func TestKnownPeersAreDialledAgainForAsLongAsItTakes(t *testing.T) {
 	})
 }
 
-func TestWithoutBootstrapAndDiscoveryANodeMeetsNobody(t *testing.T) {
+func TestWithoutBootstrapAndDiscoveryANodeHasNoPeers(t *testing.T) {
 	simulated(t, func(t *testing.T, network *simnet.Simnet) {
 		a := newNode(t).start(t, onNetwork(ProfileEdge, network, address(0), 8000))
 		b := newNode(t).start(t, onNetwork(ProfileEdge, network, address(1), 8000))
@@ -145,69 +143,40 @@ func TestWithoutBootstrapAndDiscoveryANodeMeetsNobody(t *testing.T) {
 	})
 }
 
-// A peer that answers a catch-up with forgeries teaches nothing, and one that
-// asks without end is cut off.
-func TestCatchUpWithAHostilePeer(t *testing.T) {
-	honest := newNode(t).start(t, loopback(ProfileTrainer, "/tcp/0"))
-	hostile := newNode(t)
-	task := taskOf("digits")
-	if err := honest.Join(t.Context(), task); err != nil {
-		t.Fatal(err)
+// A peer resets the stream when it is busy answering an earlier request.
+func TestLearnAsksABusyPeerAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		busy    int // requests that get no answer
+		learned bool
+	}{
+		{"a peer that answers at once", 0, true},
+		{"a peer that is busy until the last try", learnTries - 1, true},
+		{"a peer that is busy for longer", learnTries, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			simulated(t, func(t *testing.T, net *simnet.Simnet) {
+				task := taskOf("digits")
+				hub := newNode(t).start(t, onNetwork(ProfileTrainer, net, address(0), 8000))
+				asker := newNode(t).start(t, onNetwork(ProfileEdge, net, address(1), 8000))
+				connect(t, asker, hub)
+				time.Sleep(time.Minute)
+				set := hub.publishSet(t, task, 1, 1000) // of a task that the asker has not joined
+				requests := 0
+				hub.host.SetStreamHandler(catchup.Protocol, func(s network.Stream) {
+					if requests++; requests <= tt.busy {
+						_ = s.Reset()
+						return
+					}
+					hub.catchup.Answer(s)
+				})
+				asker.Learn(t.Context(), task)
+				if got := asker.sees(set.Root)(); got != tt.learned || requests != min(tt.busy+1, learnTries) {
+					t.Errorf("learned: %t after %d requests, want %t", got, requests, tt.learned)
+				}
+				asker.stop(t)
+				hub.stop(t)
+			})
+		})
 	}
-	good, err := hostile.book.Issue(t.Context(), hostile.key, announce.Announcement{
-		Task: task, Kind: announce.Offer, Subject: announce.SubjectSet, Root: taskOf("set"), Bytes: 1, Blocks: 1,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	forged := append([]byte{}, good.Envelope...)
-	forged[len(forged)-1] ^= 1
-	hostile.start(t, loopback(ProfileTrainer, "/tcp/0"))
-	connect(t, honest, hostile)
-	asked := make(chan struct{}, 16)
-	hostile.host.SetStreamHandler(catalogueProtocol, func(s network.Stream) {
-		defer s.Close()
-		_, _ = msgio.NewVarintReaderSize(s, maxQuery).ReadMsg()
-		asked <- struct{}{}
-		data, _ := page{envelopes: [][]byte{forged, good.Envelope}, last: true}.encode()
-		_ = msgio.NewVarintWriter(s).WriteMsg(data)
-	})
-	fresh := newNode(t).start(t, loopback(ProfileTrainer, "/tcp/0"))
-	if err := fresh.Join(t.Context(), task); err != nil {
-		t.Fatal(err)
-	}
-	if err := fresh.host.Connect(t.Context(), hostile.host.Peerstore().PeerInfo(hostile.ID())); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := fresh.catchUp(t.Context(), hostile.ID(), fresh.topics()); err == nil || n != 0 {
-		t.Errorf("learnt %d from a forger, %v", n, err)
-	}
-	if len(asked) == 0 {
-		t.Error("the forger was never asked")
-	}
-
-	answered := 0
-	for range 2 * answerBurst {
-		if askOnce(t.Context(), hostile, honest) {
-			answered++
-		}
-	}
-	if answered == 0 || answered > answerBurst+5 {
-		t.Errorf("%d of %d questions in a row were answered, the burst is %d", answered, 2*answerBurst, answerBurst)
-	}
-}
-
-// askOnce sends one empty catch-up request and reports whether a page came back.
-func askOnce(ctx context.Context, from, to *node) bool {
-	s, err := from.host.NewStream(ctx, to.ID(), catalogueProtocol)
-	if err != nil {
-		return false
-	}
-	defer s.Close()
-	query, _ := encodeQuery(nil)
-	if msgio.NewVarintWriter(s).WriteMsg(query) != nil {
-		return false
-	}
-	answer, err := io.ReadAll(s)
-	return err == nil && len(answer) > 0
 }

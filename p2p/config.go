@@ -11,12 +11,14 @@ import (
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/distillmesh/distillmesh/p2p/peers"
 )
 
-// DefaultMesh is the mesh that nodes join unless told otherwise.
+// DefaultMesh is the mesh that nodes join by default.
 const DefaultMesh = "open"
 
-// Profile is a set of limits for a class of machine.
+// Profile is a set of limits for one kind of machine.
 type Profile string
 
 // The profiles.
@@ -33,27 +35,26 @@ type Config struct {
 	Profile Profile // limits
 
 	Listen     []ma.Multiaddr  // TCP and QUIC addresses; port 0 lets the system choose
-	Bootstrap  []peer.AddrInfo // dialled at start and for ever after
-	Relays     []peer.AddrInfo // the mesh's own relays; none turns relaying and hole punching off
-	MDNS       bool            // find and be found on the local network
+	Bootstrap  []peer.AddrInfo // dialed until connected, for as long as the node runs
+	MDNS       bool            // find peers on the local network and be found
 	PortMap    bool            // ask the router to forward our port, unless all of Listen is loopback
-	KnownPeers int             // peers remembered over restarts and dialled again; 0 remembers none
+	KnownPeers int             // peers remembered over restarts and dialed again; 0 remembers none
 
-	AnnounceMin time.Duration // shortest time between announcing the same thing
-	AnnounceMax time.Duration // longest; raising it saves traffic and lets news of a dead node linger
-	Redial      time.Duration // first pause before a lost peer is dialled again; doubles up to RedialMax
-	RedialMax   time.Duration
+	AnnounceMin time.Duration // shortest time between two announcements of the same thing
+	AnnounceMax time.Duration // longest; raising it saves traffic, and records of nodes that are gone stay longer
+	Redial      time.Duration // first pause before a lost peer is dialed again; doubles up to RedialMax
+	RedialMax   time.Duration // also how long a refused peer is neither dialed nor served
 	HelloWait   time.Duration // for a peer's hello
 
 	Now    func() time.Time // clock
 	Logger *slog.Logger
 
-	Simulated bool            // no real sockets: skip what only makes sense on a real network
+	Simulated bool            // no sockets: skip what only makes sense on a real network
 	Options   []libp2p.Option // appended to the host's own, for simulated networks
 }
 
-// DefaultConfig returns the configuration of a node that meets others on its
-// local network and nobody else.
+// DefaultConfig returns the configuration of a node that finds peers on its local
+// network and nowhere else.
 func DefaultConfig(p Profile) Config {
 	return Config{
 		Mesh: DefaultMesh, Role: string(p), Agent: "distillmesh", Profile: p,
@@ -68,7 +69,7 @@ func DefaultConfig(p Profile) Config {
 	}
 }
 
-// meshName is what fits into a topic and is easy to type.
+// meshName is the form of mesh names: they are part of topics, and users type them.
 var meshName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 
 // Validate names the first field that is out of range, its value, and the range.
@@ -81,10 +82,10 @@ func (c Config) Validate() error {
 		return bad("Mesh", fmt.Sprintf("%q", c.Mesh), "1 to 63 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit")
 	case c.Profile != ProfileEdge && c.Profile != ProfileTrainer:
 		return bad("Profile", fmt.Sprintf("%q", c.Profile), `"edge" or "trainer"`)
-	case len(c.Role) > maxRole:
-		return bad("Role", fmt.Sprintf("%d bytes", len(c.Role)), fmt.Sprintf("at most %d bytes", maxRole))
-	case len(c.Agent) > maxAgent:
-		return bad("Agent", fmt.Sprintf("%d bytes", len(c.Agent)), fmt.Sprintf("at most %d bytes", maxAgent))
+	case len(c.Role) > peers.MaxRole:
+		return bad("Role", fmt.Sprintf("%d bytes", len(c.Role)), fmt.Sprintf("at most %d bytes", peers.MaxRole))
+	case len(c.Agent) > peers.MaxAgent:
+		return bad("Agent", fmt.Sprintf("%d bytes", len(c.Agent)), fmt.Sprintf("at most %d bytes", peers.MaxAgent))
 	case c.AnnounceMin <= 0:
 		return bad("AnnounceMin", c.AnnounceMin, "positive")
 	case c.AnnounceMax < c.AnnounceMin:
@@ -101,7 +102,7 @@ func (c Config) Validate() error {
 	return c.validateListen()
 }
 
-// validateListen refuses addresses that libp2p would drop without a word.
+// validateListen refuses addresses that libp2p would drop silently.
 func (c Config) validateListen() error {
 	if len(c.Listen) == 0 {
 		return errors.New("p2p config: Listen: empty, must name at least one address")

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/distillmesh/distillmesh/p2p/peers"
 )
 
 func TestValidateNamesTheFieldAndTheRange(t *testing.T) {
@@ -22,8 +24,8 @@ func TestValidateNamesTheFieldAndTheRange(t *testing.T) {
 	}{
 		{"Mesh", func(c *Config) { c.Mesh = "No Spaces" }},
 		{"Profile", func(c *Config) { c.Profile = "phone" }},
-		{"Role", func(c *Config) { c.Role = strings.Repeat("r", maxRole+1) }},
-		{"Agent", func(c *Config) { c.Agent = strings.Repeat("a", maxAgent+1) }},
+		{"Role", func(c *Config) { c.Role = strings.Repeat("r", peers.MaxRole+1) }},
+		{"Agent", func(c *Config) { c.Agent = strings.Repeat("a", peers.MaxAgent+1) }},
 		{"AnnounceMin", func(c *Config) { c.AnnounceMin = 0 }},
 		{"AnnounceMax", func(c *Config) { c.AnnounceMax = c.AnnounceMin - 1 }},
 		{"Redial", func(c *Config) { c.RedialMax = 0 }},

@@ -55,7 +55,7 @@ func TestTwoNodesWithOneKeyAreNoticed(t *testing.T) {
 	}
 }
 
-// Neither what this node said before, nor what an earlier run of it said, is another's.
+// Records that this node or an earlier run of it signed are not another node's.
 func TestOwnAnnouncementsAreNoCopy(t *testing.T) {
 	simulated(t, func(t *testing.T, network *simnet.Simnet) {
 		task := taskOf("digits")
@@ -71,33 +71,36 @@ func TestOwnAnnouncementsAreNoCopy(t *testing.T) {
 		a.stop(t)
 		hub.stop(t)
 
-		// The book is lost, and peers tell the node what it signed before.
+		// The book is lost, and peers hand over what the node signed before.
 		again := twin(t, a).start(t, onNetwork(ProfileEdge, network, address(2), 8000))
-		again.own(old, hub.ID())
+		again.copies.judge(old, hub.ID())
 		time.Sleep(2 * time.Second) // virtual: it is signed in a second after the start
 		now := again.publishSet(t, task, 2, 1000)
 		time.Sleep(2 * time.Hour)
-		again.own(now, hub.ID())
+		again.copies.judge(now, hub.ID())
 		if c, ok := again.Copy(); ok {
-			t.Errorf("own announcements are taken for another's: %+v", c)
+			t.Errorf("own records are taken for another node's: %+v", c)
 		}
 		other := twin(t, a)
 		time.Sleep(2 * time.Second)
-		r, err := other.book.Issue(t.Context(), other.key, announce.Announcement{Task: task, Kind: announce.Offer, Subject: announce.SubjectSet, Root: taskOf("other"), Bytes: 1, Blocks: 1})
+		r, err := other.book.Issue(t.Context(), other.key,
+			announce.Announcement{Task: task, Kind: announce.Offer, Subject: announce.SubjectSet, Root: taskOf("other"),
+				Bytes: 1, Blocks: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again.own(r, hub.ID()); again.copies.found == nil {
+		if again.copies.judge(r, hub.ID()); again.copies.found == nil {
 			t.Error("an announcement of another node with the key is taken for an own one")
 		}
 		again.stop(t)
 	})
 }
 
-// A clock that is set right after the start makes no copy of earlier runs.
+// After the clock was set, records of earlier runs are still not another node's.
 func TestASteppedClockIsAllowedFor(t *testing.T) {
 	for _, c := range []struct{ wall, elapsed, want time.Duration }{
-		{time.Hour, time.Hour, 0}, {48 * time.Hour, time.Minute, 48*time.Hour - time.Minute}, {time.Minute, time.Hour, 0}, {61 * time.Second, 59 * time.Second, 0},
+		{time.Hour, time.Hour, 0}, {48 * time.Hour, time.Minute, 48*time.Hour - time.Minute}, {time.Minute, time.Hour, 0},
+		{61 * time.Second, 59 * time.Second, 0},
 	} {
 		if got := stepped(c.wall, c.elapsed); got != c.want {
 			t.Errorf("%v on the wall, %v in fact: %v, want %v", c.wall, c.elapsed, got, c.want)
@@ -107,15 +110,16 @@ func TestASteppedClockIsAllowedFor(t *testing.T) {
 
 func TestTheLocalNetworkShowsACopy(t *testing.T) {
 	a := newNode(t).start(t, loopback(ProfileEdge))
-	found := (*neighbours)(a.Mesh)
+	found := (*neighbors)(a.Mesh)
 	found.HandlePeerFound(peer.AddrInfo{ID: a.ID(), Addrs: a.host.Addrs()})
 	found.HandlePeerFound(peer.AddrInfo{ID: a.ID(), Addrs: []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/1")}})
-	a.copies.local = []ma.Multiaddr{ma.StringCast("/ip4/10.0.0.7/tcp/4001")} // told before the network changed
+	a.copies.local = []ma.Multiaddr{ma.StringCast("/ip4/10.0.0.7/tcp/4001")} // advertised before the network changed
 	found.HandlePeerFound(peer.AddrInfo{ID: a.ID(), Addrs: a.copies.local})
 	if c, ok := a.Copy(); ok {
 		t.Errorf("this node's own addresses: %+v", c)
 	}
-	found.HandlePeerFound(peer.AddrInfo{ID: a.ID(), Addrs: append(a.host.Addrs(), ma.StringCast("/ip4/192.0.2.9/tcp/4001"))})
+	found.HandlePeerFound(peer.AddrInfo{ID: a.ID(),
+		Addrs: append(a.host.Addrs(), ma.StringCast("/ip4/192.0.2.9/tcp/4001"))})
 	if c, ok := a.Copy(); !ok || c.How == "" {
 		t.Error("a node of this id elsewhere is not noticed")
 	}

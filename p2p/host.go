@@ -1,8 +1,10 @@
 package p2p
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/control"
@@ -11,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
@@ -19,9 +22,9 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 )
 
-// newHost builds the libp2p host of cfg, not listening yet. It fails early when a
-// port is taken.
-func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, refuses func(peer.ID) bool) (host.Host, error) {
+// newHost builds the libp2p host of cfg, not listening yet. It dials only peers that
+// admits returns nil for. It fails early when a port is taken.
+func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, admits gate) (host.Host, error) {
 	if !cfg.Simulated {
 		for _, a := range cfg.Listen {
 			var taken *AddrInUseError
@@ -30,7 +33,7 @@ func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, refuses fun
 			}
 		}
 	}
-	opts, err := hostOptions(cfg, key, bytes, refuses)
+	opts, err := hostOptions(cfg, key, bytes, admits)
 	if err != nil {
 		return nil, err
 	}
@@ -38,13 +41,13 @@ func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, refuses fun
 	if err != nil {
 		return nil, fmt.Errorf("start host: %w", err)
 	}
-	for _, p := range append(cfg.Bootstrap, cfg.Relays...) {
+	for _, p := range cfg.Bootstrap {
 		h.ConnManager().Protect(p.ID, "bootstrap")
 	}
 	return h, nil
 }
 
-func hostOptions(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, refuses func(peer.ID) bool) ([]libp2p.Option, error) {
+func hostOptions(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, admits gate) ([]libp2p.Option, error) {
 	l := cfg.Profile.limits()
 	rm, err := l.resourceManager()
 	if err != nil {
@@ -58,23 +61,18 @@ func hostOptions(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, refuses
 		libp2p.Identity(key), libp2p.UserAgent(cfg.Agent), libp2p.NoListenAddrs,
 		libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(quic.NewTransport),
 		libp2p.Security(libp2ptls.ID, libp2ptls.New), libp2p.Security(noise.ID, noise.New), libp2p.DefaultMuxers,
-		libp2p.ResourceManager(rm), libp2p.ConnectionManager(cm), libp2p.ConnectionGater(gate(refuses)),
-		libp2p.BandwidthReporter(bytes),
+		libp2p.ResourceManager(rm), libp2p.ConnectionManager(cm), libp2p.ConnectionGater(admits),
+		libp2p.BandwidthReporter(bytes), libp2p.DisableRelay(),
 		// In-process nodes would collide in the default metrics registry.
 		libp2p.DisableMetrics(),
-		// The library concludes from some hundred failed dials that a network carries no
-		// UDP and hardly tries any more. A node that waits a day for its only peer to
-		// come back makes that many, and must not give up.
+		// After some hundred failed dials the library concludes that a network carries no
+		// UDP, and hardly tries any more. A node that waits a day for its only peer makes
+		// that many dials, and must not give up.
 		libp2p.UDPBlackHoleSuccessCounter(nil), libp2p.IPv6BlackHoleSuccessCounter(nil),
 	}
 	if cfg.Simulated {
 		// Address discovery stalls virtual time.
-		return append(opts, libp2p.DisableRelay(), libp2p.DisableIdentifyAddressDiscovery()), nil
-	}
-	if len(cfg.Relays) > 0 {
-		opts = append(opts, libp2p.EnableRelay(), libp2p.EnableAutoRelayWithStaticRelays(cfg.Relays), libp2p.EnableHolePunching())
-	} else {
-		opts = append(opts, libp2p.DisableRelay())
+		return append(opts, libp2p.DisableIdentifyAddressDiscovery()), nil
 	}
 	if !onlyLoopback(cfg.Listen) {
 		opts = append(opts, libp2p.EnableAutoNATv2())
@@ -85,8 +83,8 @@ func hostOptions(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, refuses
 	return opts, nil
 }
 
-// listen opens each address on its own: libp2p is content when one of many
-// succeeds. An address family that the machine lacks is only logged.
+// listen opens one address after another, since libp2p reports success when one of
+// many succeeds. An address family that the machine lacks is only logged.
 func listen(h host.Host, cfg Config) error {
 	var errs []error
 	for _, a := range cfg.Listen {
@@ -115,12 +113,12 @@ func onlyLoopback(addrs []ma.Multiaddr) bool {
 	return true
 }
 
-// gate keeps the node from dialling peers that it has just parted from. Such
-// peers may still dial in, so that hello can tell them the reason.
-type gate func(peer.ID) bool
+// gate keeps the node from dialing peers that are no members or were refused lately.
+// It lets such peers dial in, so that hello can tell them the reason.
+type gate func(peer.ID) error
 
 // InterceptPeerDial implements connmgr.ConnectionGater.
-func (refuses gate) InterceptPeerDial(p peer.ID) bool { return !refuses(p) }
+func (admits gate) InterceptPeerDial(p peer.ID) bool { return admits(p) == nil }
 
 // InterceptAddrDial implements connmgr.ConnectionGater.
 func (gate) InterceptAddrDial(peer.ID, ma.Multiaddr) bool { return true }
@@ -133,3 +131,43 @@ func (gate) InterceptSecured(network.Direction, peer.ID, network.ConnMultiaddrs)
 
 // InterceptUpgraded implements connmgr.ConnectionGater.
 func (gate) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
+
+// hostNetwork is the host as the packages of this layer need it.
+type hostNetwork struct{ host.Host }
+
+// Dial implements peers.Network. The library pauses after failed dials, and fails
+// further ones without making them. It is told to dial now: the pauses are ours.
+func (n hostNetwork) Dial(ctx context.Context, p peer.AddrInfo) error {
+	if s, ok := n.Network().(interface{ Backoff() *swarm.DialBackoff }); ok {
+		s.Backoff().Clear(p.ID)
+	}
+	return n.Connect(ctx, p)
+}
+
+// Connected implements peers.Network.
+func (n hostNetwork) Connected(p peer.ID) bool {
+	return n.Network().Connectedness(p) == network.Connected
+}
+
+// Size implements peers.Network.
+func (n hostNetwork) Size() int { return len(n.Network().Peers()) }
+
+// ClosePeer implements peers.Streams.
+func (n hostNetwork) ClosePeer(p peer.ID) error { return n.Network().ClosePeer(p) }
+
+// addrsOf returns where p was dialed, then where it says that it listens.
+func (n hostNetwork) addrsOf(p peer.ID) []ma.Multiaddr {
+	addrs := n.Peerstore().Addrs(p)
+	for _, c := range n.Network().ConnsToPeer(p) {
+		a := c.RemoteMultiaddr()
+		if c.Stat().Direction == network.DirOutbound && !slices.ContainsFunc(addrs, a.Equal) {
+			addrs = append([]ma.Multiaddr{a}, addrs...)
+		}
+	}
+	return addrs
+}
+
+func (n hostNetwork) connectedPeers() []peer.ID { return n.Network().Peers() }
+
+// listenAddrs returns p with the addresses at which it says that it listens.
+func (n hostNetwork) listenAddrs(p peer.ID) peer.AddrInfo { return n.Peerstore().PeerInfo(p) }

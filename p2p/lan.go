@@ -7,71 +7,72 @@ import (
 	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
+
+	"github.com/distillmesh/distillmesh/p2p/peers"
 )
 
-// serviceName is what nodes of one mesh call themselves on the local network, so
-// that different meshes do not dial each other. DNS-SD allows 15 bytes.
+// serviceName is the DNS-SD service of a mesh, so that nodes of different meshes on
+// one local network do not dial each other. DNS-SD allows 15 bytes.
 func serviceName(mesh string) string {
 	sum := sha256.Sum256([]byte(mesh))
 	return fmt.Sprintf("_dm-%x._udp", sum[:5])
 }
 
-// startMDNS begins to find peers on the local network, and to be found. A network
-// without multicast is no reason not to start.
+// startMDNS starts local discovery. On a network without multicast the node runs
+// without it.
 func (m *Mesh) startMDNS() error {
 	if !m.cfg.MDNS {
 		return nil
 	}
 	h := &lanHost{Host: m.host}
-	service := mdns.NewMdnsService(h, serviceName(m.cfg.Mesh), (*neighbours)(m))
-	m.told()
+	service := mdns.NewMdnsService(h, serviceName(m.cfg.Mesh), (*neighbors)(m))
+	m.copies.advertised()
 	if err := service.Start(); err != nil {
 		m.log.Warn("local discovery is off", "err", err)
 		return nil
 	}
-	h.told.Store(true)
+	h.hidden.Store(true)
 	m.mdns = service
 	return nil
 }
 
-// lanHost is the host as local discovery sees it. The library passes over what it
-// hears of the host's own id; once it has said that id to the network, it is told
-// none, so that a second node with the same key is heard of.
+// lanHost is the host as local discovery sees it. The library skips answers that
+// name the host's own id. So once it has advertised that id, the id is hidden from it,
+// and a second node with the same key is reported.
 type lanHost struct {
 	host.Host
-	told atomic.Bool
+	hidden atomic.Bool
 }
 
 // ID implements host.Host.
 func (h *lanHost) ID() peer.ID {
-	if h.told.Load() {
+	if h.hidden.Load() {
 		return ""
 	}
 	return h.Host.ID()
 }
 
-// neighbours is the mesh as the listener of local discovery.
-type neighbours Mesh
+// neighbors is the mesh as the listener of local discovery.
+type neighbors Mesh
 
 // HandlePeerFound dials a peer of the local network. Discovery repeats itself, so
-// connected and lately refused peers are left alone.
-func (n *neighbours) HandlePeerFound(info peer.AddrInfo) {
+// peers that are connected or refused are left alone.
+func (n *neighbors) HandlePeerFound(info peer.AddrInfo) {
 	m := (*Mesh)(n)
 	if info.ID == m.host.ID() {
-		m.selfFound(info.Addrs)
+		m.copies.foundSelf(info.Addrs)
 		return
 	}
-	if m.peers.refused(info.ID) || m.host.Network().Connectedness(info.ID) == network.Connected {
+	if m.table.Admits(info.ID) != nil || m.host.Connected(info.ID) {
 		return
 	}
 	m.spawn(func() {
-		ctx, cancel := context.WithTimeout(m.ctx, dialTimeout)
+		ctx, cancel := context.WithTimeout(m.ctx, peers.DialTimeout)
 		defer cancel()
 		if err := m.meet(ctx, info); err != nil {
-			m.log.Debug("neighbour not met", "peer", info.ID, "err", err)
+			m.log.Debug("neighbor not met", "peer", info.ID, "err", err)
 		}
 	})
 }

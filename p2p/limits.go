@@ -13,9 +13,9 @@ import (
 )
 
 // limits are what a profile allows. Five limits inside libp2p must agree, or the
-// tightest one silently closes connections that the others let in: scopes,
-// connections per subnet, their rate, the network-prefix limits and the
-// connection manager. They are all derived from here.
+// tightest one silently closes connections that the others admit: scopes,
+// connections per subnet, their rate, the network-prefix limits and the connection
+// manager. All are derived from these.
 type limits struct {
 	low, high       int // connection manager: trims to low when above high
 	inbound         int // connections
@@ -24,7 +24,7 @@ type limits struct {
 	memoryBytes     int64
 	files           int
 	perAddress      int     // connections from one IPv4 address or IPv6 /56
-	ratePerAddress  float64 // new ones a second, after a burst of perAddress
+	ratePerAddress  float64 // new ones per second, after a burst of perAddress
 	graceOfNewPeers time.Duration
 }
 
@@ -41,15 +41,20 @@ func (p Profile) limits() limits {
 	}
 }
 
-// resourceManager turns limits into libp2p's resource manager. Values are set one
-// by one: scaling the defaults would add to a base far above a small device's.
+// resourceManager turns limits into libp2p's resource manager. It sets each value:
+// scaling the defaults would add to a base far too high for a small device.
 func (l limits) resourceManager() (network.ResourceManager, error) {
 	scaling := rcmgr.DefaultLimits
 	libp2p.SetDefaultServiceLimits(&scaling)
 	all := rcmgr.ResourceLimits{
-		Conns: rcmgr.LimitVal(l.inbound + l.outbound), ConnsInbound: rcmgr.LimitVal(l.inbound), ConnsOutbound: rcmgr.LimitVal(l.outbound),
-		Streams: rcmgr.LimitVal(l.streams), StreamsInbound: rcmgr.LimitVal(l.streams), StreamsOutbound: rcmgr.LimitVal(l.streams),
-		FD: rcmgr.LimitVal(l.files), Memory: rcmgr.LimitVal64(l.memoryBytes),
+		Conns:           rcmgr.LimitVal(l.inbound + l.outbound),
+		ConnsInbound:    rcmgr.LimitVal(l.inbound),
+		ConnsOutbound:   rcmgr.LimitVal(l.outbound),
+		Streams:         rcmgr.LimitVal(l.streams),
+		StreamsInbound:  rcmgr.LimitVal(l.streams),
+		StreamsOutbound: rcmgr.LimitVal(l.streams),
+		FD:              rcmgr.LimitVal(l.files),
+		Memory:          rcmgr.LimitVal64(l.memoryBytes),
 	}
 	partial := rcmgr.PartialLimitConfig{System: all, Transient: all}
 	partial.Transient.Memory = rcmgr.LimitVal64(l.memoryBytes / 4)
@@ -58,7 +63,9 @@ func (l limits) resourceManager() (network.ResourceManager, error) {
 	rm, err := rcmgr.NewResourceManager(limiter, rcmgr.WithMetricsDisabled(),
 		rcmgr.WithLimitPerSubnet(
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: l.perAddress}},
-			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: l.perAddress}, {PrefixLength: 48, ConnCount: 4 * l.perAddress}}),
+			[]rcmgr.ConnLimitPerSubnet{
+				{PrefixLength: 56, ConnCount: l.perAddress}, {PrefixLength: 48, ConnCount: 4 * l.perAddress},
+			}),
 		rcmgr.WithConnRateLimiters(l.connRate()))
 	if err != nil {
 		return nil, fmt.Errorf("resource manager: %w", err)
@@ -66,8 +73,8 @@ func (l limits) resourceManager() (network.ResourceManager, error) {
 	return rm, nil
 }
 
-// connRate limits new connections an address. A limiter of our own replaces the
-// library's whole, so loopback has to be let off again.
+// connRate limits new connections per address. A limiter of our own replaces the
+// library's entirely, so loopback has to be exempt here too.
 func (l limits) connRate() *rate.Limiter {
 	each := rate.Limit{RPS: l.ratePerAddress, Burst: l.perAddress}
 	return &rate.Limiter{

@@ -10,36 +10,39 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/ipfs/go-datastore"
 	"github.com/libp2p/go-libp2p/core/crypto"
-	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
+	"github.com/distillmesh/distillmesh/p2p/catchup"
 	"github.com/distillmesh/distillmesh/p2p/gossip"
 	"github.com/distillmesh/distillmesh/p2p/ledger"
+	"github.com/distillmesh/distillmesh/p2p/peers"
 )
 
-// Mesh is a running node of the mesh. It is safe for concurrent use.
+// Mesh is a running node of the mesh. It is safe for concurrent use. Its parts know
+// each other through small interfaces alone; Mesh makes them and connects them.
 type Mesh struct {
-	cfg      Config
-	log      *slog.Logger
-	key      crypto.PrivKey
-	host     host.Host
-	book     *announce.Book
-	store    *blocks.Store
-	exchange *blocks.Exchange
-	bus      *gossip.Bus
-	ledger   *ledger.Ledger
+	cfg    Config
+	log    *slog.Logger
+	key    crypto.PrivKey
+	book   *announce.Book
+	store  *blocks.Store
+	ledger *ledger.Ledger
 
-	peers   *acquaintances
-	hearsay hearsay
-	crier   *crier
-	dialler *dialler
-	mdns    interface{ Close() error } // nil when off
-	clocks  clocks
-	copies  copies
+	host        hostNetwork
+	table       *peers.Table
+	greeter     *peers.Greeter
+	dialer      *peers.Dialer
+	bus         *gossip.Bus
+	catchup     *catchup.Catchup
+	republisher *announce.Republisher
+	exchange    *blocks.Exchange
+	providers   *providers
+	mdns        interface{ Close() error } // nil when off
+	clocks      *clocks
+	copies      *copies
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -48,61 +51,100 @@ type Mesh struct {
 	tasks  sync.WaitGroup // everything spawned
 }
 
-// Open starts the node: it listens, finds peers, announces again what the book
-// says this key offers, and serves what the store holds. peers remembers whom it
-// met; store and book stay the caller's to close, after Close.
+// Open starts the node: it listens, finds peers, announces again what the book says
+// this key offers, and serves what the store holds. known keeps the peers it met, for
+// later runs. Peers that the book's Membership does not admit are kept out. Close the
+// store and the book after Close.
 // Errors: *AddrInUseError, or what Config.Validate says.
-func Open(ctx context.Context, cfg Config, key crypto.PrivKey, store *blocks.Store, book *announce.Book, peers datastore.Batching) (*Mesh, error) {
+func Open(
+	ctx context.Context, cfg Config, key crypto.PrivKey,
+	store *blocks.Store, book *announce.Book, known datastore.Batching,
+) (*Mesh, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	m := &Mesh{cfg: cfg, log: cfg.Logger, key: key, book: book, store: store, ledger: ledger.New(),
-		peers: newAcquaintances(cfg), copies: newCopies(cfg.Now())}
+	m := &Mesh{cfg: cfg, log: cfg.Logger, key: key, book: book, store: store, ledger: ledger.New()}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
-	if err := m.start(ctx, peers); err != nil {
+	if err := m.start(ctx, known); err != nil {
 		return nil, errors.Join(fmt.Errorf("open mesh: %w", err), m.Close())
 	}
 	return m, nil
 }
 
-// start brings up host, gossip, exchange and the background work, in that
-// order. It listens only once every handler is there: a peer that dials earlier
-// would take this node for other software.
-func (m *Mesh) start(ctx context.Context, peers datastore.Batching) (err error) {
-	if m.host, err = newHost(m.cfg, m.key, m.ledger, m.peers.refused); err != nil {
-		return err
-	}
-	small := m.cfg.Profile == ProfileEdge
-	m.crier = newCrier(m)
-	m.bus, err = gossip.Open(m.host, gossip.Options{Mesh: m.cfg.Mesh, Small: small, Validate: m.validate, Arrived: m.crier.arrived})
+// start makes the parts and then the background work. It listens only once every
+// handler is set: a peer that dials earlier would take this node for other software.
+func (m *Mesh) start(ctx context.Context, known datastore.Batching) (err error) {
+	m.table, err = peers.OpenTable(ctx, known, peers.TableOptions{
+		Membership: m.book.Membership(), RefusedFor: m.cfg.RedialMax, KnownPeers: m.cfg.KnownPeers,
+		Now: m.cfg.Now, Logger: m.log,
+	})
 	if err != nil {
 		return err
 	}
-	m.exchange, err = m.store.OpenExchange(m.host, blocks.ExchangeOptions{Find: m.providers, Serve: m.mayFetch, Small: small})
+	h, err := newHost(m.cfg, m.key, m.ledger, m.table.Admits)
 	if err != nil {
 		return err
 	}
-	if m.dialler, err = newDialler(ctx, m, peers); err != nil {
+	m.host = hostNetwork{h}
+	m.clocks = &clocks{
+		self: h.ID(), now: m.cfg.Now, network: m.host, admits: m.table.Admits, wait: m.cfg.HelloWait, log: m.log,
+	}
+	m.copies = newCopies(m.cfg.Now, m.localAddrs, m.log)
+	m.openPeers()
+	if err := m.openAnnouncing(); err != nil {
 		return err
 	}
-	m.host.SetStreamHandler(helloProtocol, m.answerHello)
-	m.host.SetStreamHandler(catalogueProtocol, m.answerCatalogue)
-	m.host.SetStreamHandler(clockProtocol, m.answerClock)
-	m.host.Network().Notify(&network.NotifyBundle{ConnectedF: m.connected, DisconnectedF: m.disconnected})
+	if err := m.openContent(); err != nil {
+		return err
+	}
+	m.handle()
 	if err := listen(m.host, m.cfg); err != nil {
 		return err
 	}
-	if err := m.crier.resume(ctx); err != nil {
+	if err := m.republisher.Resume(ctx); err != nil {
 		return err
 	}
-	m.spawn(m.crier.run)
-	m.spawn(m.dialler.run)
-	m.spawn(m.watchClocks)
+	m.spawn(func() { m.republisher.Run(m.ctx) })
+	m.spawn(func() { m.dialer.Run(m.ctx) })
+	m.spawn(func() { m.clocks.watch(m.ctx) })
 	m.spawn(m.watchCopies)
 	return m.startMDNS()
 }
 
-// spawn runs f on a goroutine that Close waits for; after Close it does nothing.
+// openAnnouncing makes gossip, catch-up and the announcing of this node's records.
+func (m *Mesh) openAnnouncing() (err error) {
+	m.catchup = catchup.New(m.book, m.host, catchup.Options{
+		Admits: m.table.Admits, Judged: m.judged, Now: m.cfg.Now, Logger: m.log,
+	})
+	m.bus, err = gossip.Open(m.host, gossip.Options{Mesh: m.cfg.Mesh, Small: m.small(), Validate: m.validate})
+	if err != nil {
+		return err
+	}
+	m.republisher, err = announce.NewRepublisher(m.book, m.bus, announce.RepublisherOptions{
+		Key: m.key, Min: m.cfg.AnnounceMin, Max: m.cfg.AnnounceMax, Addrs: m.host.Addrs,
+		Now: m.cfg.Now, Logger: m.log, Issued: m.copies.issuedHere,
+	})
+	if err != nil {
+		return err
+	}
+	m.bus.OnPeerJoined(m.republisher.PeerJoined)
+	return nil
+}
+
+// openContent makes the exchange of blocks.
+func (m *Mesh) openContent() (err error) {
+	m.providers = &providers{self: m.host.ID(), book: m.book, admits: m.table.Admits, network: m.host}
+	m.exchange, err = m.store.OpenExchange(m.host, blocks.ExchangeOptions{
+		Find: m.providers.find, Small: m.small(),
+		Serve: func(p peer.ID, _ cid.Cid) bool { return m.table.Admits(p) == nil },
+	})
+	return err
+}
+
+// small reports whether the node has a small device's limits.
+func (m *Mesh) small() bool { return m.cfg.Profile == ProfileEdge }
+
+// spawn runs f on a goroutine that Close waits for. After Close it does nothing.
 func (m *Mesh) spawn(f func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -114,7 +156,7 @@ func (m *Mesh) spawn(f func()) {
 // ID returns the node's peer id.
 func (m *Mesh) ID() peer.ID { return m.host.ID() }
 
-// Addrs returns the addresses at which the node can be dialled, with /p2p/ID.
+// Addrs returns the addresses at which the node can be dialed, with /p2p/ID.
 func (m *Mesh) Addrs() []ma.Multiaddr {
 	addrs, err := peer.AddrInfoToP2pAddrs(&peer.AddrInfo{ID: m.host.ID(), Addrs: m.host.Addrs()})
 	if err != nil {
@@ -129,8 +171,14 @@ func (m *Mesh) Book() *announce.Book { return m.book }
 // Ledger returns the byte counts of this node.
 func (m *Mesh) Ledger() *ledger.Ledger { return m.ledger }
 
-// Join takes part in a task: its topic, and catch-up on it with every peer.
-// Joining twice is fine. It returns once the topic is joined; catching up goes on.
+// Clocks compares this node's clock with those of its peers.
+func (m *Mesh) Clocks() Clocks { return m.clocks.compare() }
+
+// Copy reports whether a second node was noticed that uses this node's key.
+func (m *Mesh) Copy() (KeyCopy, bool) { return m.copies.copy() }
+
+// Join joins a task: its topic, and catch-up on it with every peer. Joining twice is
+// fine. It returns once the topic is joined; catching up goes on.
 func (m *Mesh) Join(ctx context.Context, task cid.Cid) error {
 	if !task.Defined() {
 		return fmt.Errorf("join task: %w: no task given", ErrNotJoined)
@@ -141,13 +189,13 @@ func (m *Mesh) Join(ctx context.Context, task cid.Cid) error {
 	if err := m.bus.Join(task); err != nil {
 		return err
 	}
-	for _, p := range m.peers.welcome() {
+	for _, p := range m.table.Met() {
 		m.spawn(func() { m.learnFrom(p, []cid.Cid{task}) })
 	}
 	return nil
 }
 
-// Leave ends taking part in a task. What is offered stays offered.
+// Leave leaves a task. What this node offers stays offered.
 func (m *Mesh) Leave(task cid.Cid) error {
 	if !task.Defined() {
 		return nil // the mesh's own topic is left by Close alone
@@ -161,28 +209,37 @@ func (m *Mesh) Tasks() []cid.Cid { return m.bus.Tasks() }
 // topics returns the mesh's own topic and those of the joined tasks.
 func (m *Mesh) topics() []cid.Cid { return append([]cid.Cid{cid.Undef}, m.bus.Tasks()...) }
 
-// validate is gossip's validator: the book's rules, but that a record which is
-// held through catch-up alone is passed on.
+// validate is the validator of gossip: the book's, but a record that is held through
+// catch-up alone is forwarded.
 func (m *Mesh) validate(ctx context.Context, topic cid.Cid, from peer.ID, data []byte) announce.Verdict {
 	r, verdict, err := m.book.Receive(ctx, data, topic)
-	m.judgeClock(from, r, err, true)
+	m.clocks.judge(from, r, err, true)
 	if verdict == announce.Reject {
 		m.log.Debug("announcement rejected", "from", from, "err", err)
 	}
-	if errors.Is(err, announce.ErrHeld) && m.hearsay.take(data) {
+	if errors.Is(err, announce.ErrHeld) && m.catchup.TakeLearned(data) {
 		return announce.Accept
 	}
 	return verdict
 }
 
-// Publish signs a draft, tells the mesh now, and goes on announcing it with
-// jitter until it is withdrawn. It joins the task if need be. With nobody
-// listening it still counts: peers hear it when they arrive.
+// judged looks at a record that came by catch-up, and at the book's error. Gossip
+// never delivers what this node's own key signed, catch-up does.
+func (m *Mesh) judged(from peer.ID, r announce.Record, err error) {
+	m.clocks.judge(from, r, err, false)
+	if r.Signer == m.host.ID() && !errors.Is(err, announce.ErrHeld) {
+		m.copies.judge(r, from)
+	}
+}
+
+// Publish signs a draft, publishes it, and goes on announcing it until it is
+// withdrawn. It joins the task if need be. A record published without subscribers is
+// kept as well: peers receive it when they join.
 func (m *Mesh) Publish(ctx context.Context, draft announce.Announcement) (announce.Record, error) {
 	if err := m.check(ctx); err != nil {
 		return announce.Record{}, fmt.Errorf("publish %s: %w", draft.Subject, err)
 	}
-	r, err := m.crier.issue(ctx, draft)
+	r, err := m.republisher.Issue(ctx, draft)
 	if err != nil {
 		return announce.Record{}, fmt.Errorf("publish %s: %w", draft.Subject, err)
 	}
@@ -197,7 +254,7 @@ func (m *Mesh) Withdraw(ctx context.Context, rec announce.Record) error {
 	return err
 }
 
-// check says why a call cannot go on.
+// check says why a call cannot proceed.
 func (m *Mesh) check(ctx context.Context) error {
 	if m.ctx.Err() != nil {
 		return ErrClosed
@@ -227,7 +284,7 @@ func (m *Mesh) Close() error {
 	if m.exchange != nil {
 		errs = append(errs, m.exchange.Close())
 	}
-	if m.host != nil {
+	if m.host.Host != nil {
 		errs = append(errs, m.host.Close())
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// node is a mesh node with what it keeps over restarts.
+// node is a mesh node with what it stores over restarts.
 type node struct {
 	*Mesh
 	key   crypto.PrivKey
@@ -73,7 +73,7 @@ func (n *node) start(t *testing.T, cfg Config) *node {
 	return n
 }
 
-// loopback is a configuration that meets nobody but whom the test names.
+// loopback is a configuration without discovery, on loopback addresses.
 func loopback(p Profile, transports ...string) Config {
 	cfg := DefaultConfig(p)
 	cfg.Mesh, cfg.MDNS, cfg.PortMap = "test", false, false
@@ -177,8 +177,9 @@ func TestTwoNodesAnnounceAndFetch(t *testing.T) {
 				t.Fatal(err)
 			}
 			// Bitswap asks again when an answer is slow, so on a busy machine a
-			// block may come twice. It is counted apart.
-			if res.Bytes != set.Bytes || res.Blocks != set.Blocks || res.Duplicates >= int64(set.Blocks) || last.Load() != set.Bytes {
+			// block may arrive twice, which is counted as a duplicate.
+			if res.Bytes != set.Bytes || res.Blocks != set.Blocks || res.Duplicates >= int64(set.Blocks) ||
+				last.Load() != set.Bytes {
 				t.Errorf("fetched %+v (total %d), announced %d bytes in %d blocks", res, last.Load(), set.Bytes, set.Blocks)
 			}
 			if !slices.Equal(res.Providers, []peer.ID{edge.ID()}) {

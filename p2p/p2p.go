@@ -1,7 +1,6 @@
-// Package p2p joins a node to the mesh: its identity and host, how it finds and
-// greets peers, what it announces and hears, and how it fetches and serves
-// content. It moves bytes and signed announcements and knows nothing of what
-// they mean.
+// Package p2p joins a node to the mesh: identity and host, finding and greeting
+// peers, announcing and catching up, fetching and serving content. It moves bytes and
+// signed announcements and knows nothing of what they mean.
 package p2p
 
 import (
@@ -15,18 +14,26 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/distillmesh/distillmesh/p2p/blocks"
+	"github.com/distillmesh/distillmesh/p2p/peers"
 )
 
-// Sentinels of this package. Fetches also return those of package blocks.
+// Errors of this package.
 var (
-	ErrAddrInUse   = errors.New("address already in use")
-	ErrUnreachable = errors.New("peer cannot be reached")
-	ErrRefused     = errors.New("refused by peer")
-	ErrNotJoined   = errors.New("task not joined")
-	ErrClosed      = errors.New("mesh is closed")
+	ErrAddrInUse = errors.New("address already in use")
+	ErrNotJoined = errors.New("task not joined")
+	ErrClosed    = errors.New("mesh is closed")
 )
 
-// Errors of fetches, under the names by which users of Mesh look for them.
+// Errors of connecting, which come from package peers.
+var (
+	ErrUnreachable = peers.ErrUnreachable
+	ErrRefused     = peers.ErrRefused
+)
+
+// RefusedError is a refusal at hello, by either side. It is ErrRefused.
+type RefusedError = peers.RefusedError
+
+// Errors of fetches, which come from package blocks.
 var (
 	ErrNoProviders = blocks.ErrNoProviders
 	ErrStalled     = blocks.ErrStalled
@@ -43,27 +50,13 @@ func (e *AddrInUseError) Error() string { return fmt.Sprintf("listen on %s: %v",
 // Is makes errors.Is(err, ErrAddrInUse) true.
 func (e *AddrInUseError) Is(target error) bool { return target == ErrAddrInUse }
 
-// RefusedError is a refusal at hello, by either side. It is ErrRefused.
-type RefusedError struct {
-	Peer   peer.ID
-	Reason string // plain words, for people
-}
-
-// Error names the peer and the reason.
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("hello with %s: %v: %s", e.Peer, ErrRefused, e.Reason)
-}
-
-// Is makes errors.Is(err, ErrRefused) true.
-func (e *RefusedError) Is(target error) bool { return target == ErrRefused }
-
 // FetchOptions bound and steer a fetch.
 type FetchOptions = blocks.FetchOptions
 
-// FetchResult says what a fetch moved.
+// FetchResult is what a fetch moved.
 type FetchResult = blocks.FetchResult
 
-// Peer is what is known of a connected peer, or of one that was refused lately.
+// Peer describes a connected peer, or one that was refused lately.
 type Peer struct {
 	ID        peer.ID
 	Addrs     []ma.Multiaddr // remote addresses of open connections
@@ -75,5 +68,5 @@ type Peer struct {
 	Direction network.Direction
 	Since     time.Time // when the connection, or the refusal, happened
 	Skew      Skew      // of its clock, when it is MaxSkew or more
-	Refused   string    // why this peer and we parted; empty for connected peers
+	Refused   string    // why the peer was refused, by either side; empty for connected peers
 }

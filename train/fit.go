@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -17,9 +18,9 @@ import (
 type Options struct {
 	// Seed decides the starting values and the order of the samples.
 	Seed uint64
-	// Workers is the number of cores that compute; 0 for all. It does not change
+	// Device is where the run computes. The number of its workers does not change
 	// the result.
-	Workers int
+	Device device.Choice
 	// Hook is called after every HookEvery-th step (default 1) and after the
 	// last. An error ends the run with that error.
 	Hook      func(Progress) error
@@ -39,8 +40,11 @@ type Progress struct {
 	Step, Steps int           // done, and in all
 	Loss        float64       // mean cross-entropy of the step's batch, before its update
 	Elapsed     time.Duration // since Fit was called
-	Model       *Model        // as it stands: later steps go on changing its values
+	fetch       func() (*Model, error)
 }
+
+// Model is the network as it stands, in memory that the next call uses again.
+func (p Progress) Model() (*Model, error) { return p.fetch() }
 
 // Interrupted is the error of a run that its context ended. The state resumes it.
 type Interrupted struct {
@@ -69,23 +73,30 @@ func Fit(ctx context.Context, net *nn.Network, s *data.Samples, r recipe.Recipe,
 	if err != nil {
 		return nil, fmt.Errorf("train %s: %w", net.Name, err)
 	}
-	defer l.stepper.Close()
+	defer l.engine.Close()
 	for l.state.Step < l.steps {
 		if err := ctx.Err(); err != nil {
+			if fetched := l.fetch(); fetched != nil {
+				return nil, fmt.Errorf("train %s: step %d: %w", net.Name, l.state.Step, fetched)
+			}
 			return nil, &Interrupted{l.state.clone(), err}
 		}
-		loss, err := l.step()
+		err := l.step()
 		if err == nil {
-			err = l.report(loss)
+			err = l.report()
 		}
 		if err != nil {
 			return nil, fmt.Errorf("train %s: step %d: %w", net.Name, l.state.Step, err)
 		}
 	}
-	if !l.model().Finite() {
-		return nil, fmt.Errorf("train %s: %w after %d steps", net.Name, ErrDiverged, l.state.Step)
+	m, err := l.fetchModel()
+	if err == nil && !m.Finite() {
+		err = fmt.Errorf("%w after %d steps", ErrDiverged, l.state.Step)
 	}
-	return l.model(), nil
+	if err != nil {
+		return nil, fmt.Errorf("train %s: %w", net.Name, err)
+	}
+	return m, nil
 }
 
 // loop is one run of Fit.
@@ -95,12 +106,15 @@ type loop struct {
 	opt     Options
 	steps   int
 	start   time.Time
+	engine  graph.Engine
 	stepper *Stepper
+	rule    optimizer
 	order   *Order
 	pcg     rand.PCG // of a step's augmentation
 	rng     *rand.Rand
 	elastic *elastic // nil: samples keep their form
-	state   State
+	state   State    // but for its values, which are on the engine until fetched
+	model   func() (*Model, error)
 }
 
 func newLoop(net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*loop, error) {
@@ -129,36 +143,69 @@ func newLoop(net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*l
 			return nil, err
 		}
 	}
-	l := &loop{samples: s, recipe: r, opt: opt, steps: r.Steps(s.Len()), start: opt.Now(),
-		stepper: NewStepper(net, state.params, opt.Workers), order: NewOrder(opt.Seed, s.Len(), r.Batch), state: state}
-	l.stepper.augment = strategy
+	l := &loop{samples: s, recipe: r, opt: opt, steps: r.Steps(s.Len()), start: opt.Now(), rule: optimizerOf(r),
+		order: NewOrder(opt.Seed, s.Len(), r.Batch), state: state}
+	l.model = l.fetchModel
 	if r.Elastic > 0 {
 		l.elastic = newElastic(r.Elastic, s.Shape)
 	}
 	l.rng = rand.New(&l.pcg)
+	if l.engine, err = opt.Device.Open(); err != nil {
+		return nil, err
+	}
+	if err := l.upload(net, strategy); err != nil {
+		l.engine.Close()
+		return nil, err
+	}
 	return l, nil
 }
 
-func (l *loop) model() *Model {
-	return &Model{Network: l.stepper.net, Params: l.state.params, Coarse: l.recipe.Coarse}
+// upload makes the stepper and gives it the state's values.
+func (l *loop) upload(net *nn.Network, strategy recipe.Strategy) (err error) {
+	if l.stepper, err = NewStepper(l.engine, net, l.rule); err != nil {
+		return err
+	}
+	l.stepper.augment = strategy
+	return l.eachArray(graph.SetAll)
 }
 
-// step trains on one batch and returns its loss.
-func (l *loop) step() (float64, error) {
+// fetch copies the engine's values to the state's.
+func (l *loop) fetch() error { return l.eachArray(graph.GetAll) }
+
+func (l *loop) eachArray(f func([]graph.Variable, [][]float32) error) error {
+	if err := f(l.stepper.Params(), l.state.params); err != nil {
+		return err
+	}
+	for k, values := range [][][]float32{l.state.first, l.state.second}[:l.rule.States()] {
+		if err := f(l.stepper.State(k), values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetchModel is the network with the engine's values.
+func (l *loop) fetchModel() (*Model, error) {
+	m := &Model{Network: l.stepper.net, Params: l.state.params, Coarse: l.recipe.Coarse, Device: l.opt.Device}
+	return m, graph.GetAll(l.stepper.Params(), m.Params)
+}
+
+// step trains on one batch.
+func (l *loop) step() error {
 	batch := l.order.Batch(l.state.Step)
 	p, err := l.stepper.load(l.samples, batch)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	// Streams of the step's own, so that a resumed run draws the same.
 	if l.elastic != nil {
 		data.Restart(&l.pcg, l.opt.Seed, "elastic", uint64(l.state.Step))
-		l.elastic.apply(l.rng, p.Input(0), len(batch))
+		l.elastic.apply(l.rng, p.x, len(batch))
 	}
 	if l.recipe.CutMix > 0 {
 		data.Restart(&l.pcg, l.opt.Seed, "cutmix", uint64(l.state.Step))
 		if l.rng.Float64() < l.recipe.CutMix {
-			cutMix(l.rng, p.Input(0), p.Input(1), l.samples.Shape, len(batch))
+			cutMix(l.rng, p.x, p.target, l.samples.Shape, len(batch))
 		}
 	}
 	if l.recipe.Augment != "" {
@@ -166,37 +213,29 @@ func (l *loop) step() (float64, error) {
 		l.stepper.augment.Draw(l.rng, len(batch), l.samples.Shape, false, p.draws)
 	}
 	if l.recipe.Smooth > 0 {
-		smooth(p.Input(1), l.samples.Classes, l.recipe.Smooth)
+		smooth(p.target, l.samples.Classes, l.recipe.Smooth)
 	}
-	loss := l.stepper.compute(p)
+	rate := l.recipe.Rate(l.state.Step, l.steps)
 	l.state.Step++
-	l.update()
-	return loss, nil
-}
-
-// update moves the parameters by the gradients that the step has computed.
-func (l *loop) update() {
-	r, rate := l.recipe, l.recipe.Rate(l.state.Step-1, l.steps)
-	adam := kernel.NewAdamStep(l.state.Step, rate, r.WeightDecay)
-	for i, values := range l.state.params {
-		grad := l.stepper.Gradient(i)
-		if r.Optimizer == recipe.SGD {
-			kernel.Momentum(values, grad, l.state.first[i], float32(rate), float32(r.Momentum), float32(r.WeightDecay))
-			continue
-		}
-		adam.Apply(values, grad, l.state.first[i], l.state.second[i])
-	}
+	return l.stepper.run(p, l.rule.rates(&l.recipe, l.state.Step, rate))
 }
 
 // report calls the hooks that are due.
-func (l *loop) report(loss float64) error {
+func (l *loop) report() error {
 	step := l.state.Step
 	if l.opt.Hook != nil && (step%max(1, l.opt.HookEvery) == 0 || step == l.steps) {
-		if err := l.opt.Hook(Progress{step, l.steps, loss, l.opt.Now().Sub(l.start), l.model()}); err != nil {
+		loss, err := l.stepper.Loss()
+		if err != nil {
+			return err
+		}
+		if err := l.opt.Hook(Progress{step, l.steps, loss, l.opt.Now().Sub(l.start), l.model}); err != nil {
 			return err
 		}
 	}
 	if l.opt.Checkpoint != nil && l.opt.CheckpointEvery > 0 && step%l.opt.CheckpointEvery == 0 {
+		if err := l.fetch(); err != nil {
+			return err
+		}
 		if err := l.opt.Checkpoint(l.state.clone()); err != nil {
 			return fmt.Errorf("checkpoint: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
@@ -78,7 +79,7 @@ func TestFitLearns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := blobs(100, fewer(data.Shape{C: 1, H: 20, W: 20}, digit), 10, c.soft)
 			var losses []float64
-			m, err := Fit(context.Background(), network(t, c.network, s), s, c.recipe, Options{Workers: 2, Hook: func(p Progress) error {
+			m, err := Fit(context.Background(), network(t, c.network, s), s, c.recipe, Options{Device: device.Choice{Workers: 2}, Hook: func(p Progress) error {
 				losses = append(losses, p.Loss)
 				return nil
 			}})
@@ -112,7 +113,7 @@ func TestFitGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
 	r := recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, MinSteps: fewer(8, 200), Augment: "dsa"}
 	var first [][]float32
 	for _, workers := range []int{1, 2, 4} {
-		m, err := Fit(context.Background(), network(t, "lenet", s), s, r, Options{Seed: 4, Workers: workers})
+		m, err := Fit(context.Background(), network(t, "lenet", s), s, r, Options{Seed: 4, Device: device.Choice{Workers: workers}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,12 +250,12 @@ func stepper(t testing.TB, batch, workers int, augment string) *loop {
 	s := blobs(10*batch, digit, 10, false)
 	r := recipe.Default()
 	r.Batch, r.Augment = batch, augment
-	l, err := newLoop(network(t, "lenet", s), s, r, Options{Workers: workers})
+	l, err := newLoop(network(t, "lenet", s), s, r, Options{Device: device.Choice{Workers: workers}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(l.stepper.Close)
-	if _, err := l.step(); err != nil {
+	t.Cleanup(l.engine.Close)
+	if err := l.step(); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -263,7 +264,7 @@ func stepper(t testing.TB, batch, workers int, augment string) *loop {
 func TestASteadyStepAllocatesNothing(t *testing.T) {
 	for augment, workers := range map[string]int{"": 1, "affine": 2, "dsa": 1} {
 		l := stepper(t, fewer(4, 50), workers, augment)
-		if _, err := l.step(); err != nil {
+		if err := l.step(); err != nil {
 			t.Fatal(err)
 		}
 		if n := testing.AllocsPerRun(fewer(3, 20), func() { l.step() }); n != 0 {
@@ -283,7 +284,7 @@ func BenchmarkLeNetStep(b *testing.B) {
 			l := stepper(b, c.batch, c.workers, c.augment)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := l.step(); err != nil {
+				if err := l.step(); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -300,13 +301,13 @@ func BenchmarkConvNetStep(b *testing.B) {
 	r.Batch, r.Augment = 40, "affine"
 	for _, name := range []string{"convnet3:16", "convnet3:64"} {
 		b.Run(name, func(b *testing.B) {
-			l, err := newLoop(network(b, name, s), s, r, Options{Workers: 1})
+			l, err := newLoop(network(b, name, s), s, r, Options{Device: device.Choice{Workers: 1}})
 			if err != nil {
 				b.Fatal(err)
 			}
-			b.Cleanup(l.stepper.Close)
+			b.Cleanup(l.engine.Close)
 			for b.Loop() {
-				if _, err := l.step(); err != nil {
+				if err := l.step(); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -323,7 +324,7 @@ func BenchmarkTwoFits(b *testing.B) {
 		for _, l := range loops {
 			wait.Go(func() {
 				for range steps {
-					if _, err := l.step(); err != nil {
+					if err := l.step(); err != nil {
 						b.Error(err)
 					}
 				}

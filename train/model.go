@@ -9,8 +9,8 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/graph"
-	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
 )
 
@@ -37,6 +37,8 @@ type Model struct {
 	Network *nn.Network
 	Params  [][]float32 // one slice a parameter of the network, in order
 	Coarse  int         // the factor of the tiles as which it reads samples; 0 and 1 for as they are
+	// Device is where Logits computes.
+	Device device.Choice
 }
 
 var _ Classifier = (*Model)(nil)
@@ -44,15 +46,19 @@ var _ Classifier = (*Model)(nil)
 // predictBatch is the number of samples that Logits computes at once.
 const predictBatch = 250
 
-// Logits implements Classifier on one core.
+// Logits implements Classifier.
 func (m *Model) Logits(ctx context.Context, s *data.Samples) ([]float32, error) {
 	if err := suits(m.Network, s); err != nil {
 		return nil, fmt.Errorf("predict: %w", err)
 	}
-	pool := kernel.NewPool(1)
-	defer pool.Close()
-	out := make([]float32, 0, s.Len()*s.Classes)
-	programs := make(map[int]*graph.Program)
+	e, err := m.Device.Open()
+	if err != nil {
+		return nil, fmt.Errorf("predict: %w", err)
+	}
+	defer e.Close()
+	out, size := make([]float32, s.Len()*s.Classes), s.Shape.Size()
+	programs := make(map[int]graph.Program)
+	seen := make([]float32, min(predictBatch, s.Len())*size)
 	view := data.NewView(m.Coarse, s.Shape)
 	for at := 0; at < s.Len(); at += predictBatch {
 		if err := ctx.Err(); err != nil {
@@ -61,30 +67,31 @@ func (m *Model) Logits(ctx context.Context, s *data.Samples) ([]float32, error) 
 		n := min(predictBatch, s.Len()-at)
 		p := programs[n]
 		if p == nil {
-			var err error
-			if p, err = m.predictor(pool, n); err != nil {
+			if p, err = m.predictor(e, n); err != nil {
 				return nil, fmt.Errorf("predict: %w", err)
 			}
 			programs[n] = p
 		}
-		view.ShowRows(s, at, at+n, p.Input(0))
-		p.Run()
-		out = append(out, p.Output(0)...)
+		view.ShowRows(s, at, at+n, seen[:n*size])
+		err = errors.Join(p.Set(0, seen[:n*size]), p.Run(), p.Get(0, out[at*s.Classes:(at+n)*s.Classes]))
+		if err != nil {
+			return nil, fmt.Errorf("predict: %w", err)
+		}
 	}
 	return out, nil
 }
 
 // predictor compiles the logits of n samples.
-func (m *Model) predictor(pool *kernel.Pool, n int) (program *graph.Program, err error) {
+func (m *Model) predictor(e graph.Engine, n int) (program graph.Program, err error) {
 	defer graph.Catch(&err)
 	g, shape := graph.New(), m.Network.Shape
 	x, params := graph.Input(g, "x", n, shape.C, shape.H, shape.W), m.Network.Inputs(g)
-	program, err = graph.Compile(pool, append([]*graph.Node{x}, params...), []*graph.Node{m.Network.Logits(g, x, params)})
+	program, err = e.Compile(graph.Spec{Inputs: append([]*graph.Node{x}, params...), Outputs: []*graph.Node{m.Network.Logits(g, x, params)}})
 	if err != nil {
 		return nil, err
 	}
 	for i, values := range m.Params {
-		if err := program.Bind(i+1, values); err != nil {
+		if err := program.Set(i+1, values); err != nil {
 			return nil, err
 		}
 	}

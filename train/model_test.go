@@ -37,7 +37,7 @@ func TestACoarseModelReadsTilesOfImages(t *testing.T) {
 	r := recipe.Default()
 	r.Coarse, r.MinSteps, r.MaxSteps = 2, 5, 5
 	var watched *Model
-	m, err := Fit(t.Context(), network(t, "mlp", s), s, r, Options{Hook: func(p Progress) error { watched = p.Model; return nil }})
+	m, err := Fit(t.Context(), network(t, "mlp", s), s, r, Options{Hook: func(p Progress) (err error) { watched, err = p.Model(); return err }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package train
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -45,16 +43,11 @@ func newState(net *nn.Network, s *data.Samples, r recipe.Recipe, seed uint64) St
 // run's settings (which must be plain values that JSON can hold), its seed and
 // its sets of samples, in order. A state that carries it resumes no other run.
 func RunID(net *nn.Network, settings any, seed uint64, sets ...*data.Samples) string {
-	h := sha256.New()
 	text, err := json.Marshal(settings)
 	if err != nil {
 		panic(err) // numbers and strings; what validates settings refuses NaN
 	}
-	fmt.Fprintf(h, "%s %v %d %s %d", net.Name, net.Shape, net.Classes, text, seed)
-	for _, s := range sets {
-		s.Digest(h)
-	}
-	return hex.EncodeToString(h.Sum(nil))
+	return checkpoint.Identity(fmt.Sprintf("%s %v %d %s %d", net.Name, net.Shape, net.Classes, text, seed), sets...)
 }
 
 // adopt takes over the values of another state of the same run.

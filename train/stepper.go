@@ -4,76 +4,130 @@ import (
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
-	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// Stepper computes a network's loss and gradients on mini-batches, at
-// parameters that the caller owns and moves in place. It compiles one program a
-// batch size when it first meets the size; after that a batch allocates
-// nothing. It belongs to one goroutine.
+// Rule says how a step moves a network's parameters along their gradients.
+type Rule interface {
+	// States is how many resident arrays each parameter has beside its values.
+	States() int
+	// Rates is how many numbers every step reads, such as the learning rate.
+	Rates() int
+	// Updates are those of one parameter.
+	Updates(values, gradient *graph.Node, states []*graph.Node, rates *graph.Node) []graph.Update
+}
+
+// Stepper trains a network on mini-batches. Parameters, and what the rule keeps of
+// each, are resident on the engine; a step uploads its batch and nothing comes back
+// but what is asked for. One program per batch size is compiled when the size is
+// first met; after that a step allocates nothing. It belongs to one goroutine.
 type Stepper struct {
+	engine   graph.Engine
 	net      *nn.Network
-	params   [][]float32
+	rule     Rule
 	augment  recipe.Strategy // no family: samples stay as they are
-	pool     *kernel.Pool
+	params   []graph.Variable
+	states   [][]graph.Variable   // each one array per parameter
 	programs map[int]*stepProgram // by batch size
 	bytes    int                  // held by the programs
 	most     int                  // bytes beyond which programs are dropped
 	last     *stepProgram
 }
 
-// stepProgram is the program of one step with its inputs for the augmentation.
+// stepProgram is the program of one step with the host's side of its inputs.
 type stepProgram struct {
-	*graph.Program
-	draws [][]float32
+	graph.Program
+	x, target []float32
+	draws     [][]float32
+	loss      [1]float32
 }
 
-// NewStepper is a stepper at params, one slice a parameter of the network, on
-// the given number of workers, the caller included. The number does not change
-// any result. Close ends the workers.
-func NewStepper(net *nn.Network, params [][]float32, workers int) *Stepper {
-	return &Stepper{net: net, params: params, pool: kernel.NewPool(workers), programs: make(map[int]*stepProgram), most: programBytes}
+// The places of a step's inputs; draws, parameters and states follow.
+const (
+	inputX = iota
+	inputTarget
+	inputRates
+	inputDraws
+)
+
+// NewStepper is a stepper on an engine, which it does not close. Parameters and
+// states are zero.
+func NewStepper(e graph.Engine, net *nn.Network, rule Rule) (*Stepper, error) {
+	s := &Stepper{engine: e, net: net, rule: rule, programs: make(map[int]*stepProgram), most: programBytes}
+	sizes := make([]int, len(net.Params))
+	for i, p := range net.Params {
+		sizes[i] = p.Len()
+	}
+	var err error
+	if s.params, err = graph.Variables(e, sizes...); err != nil {
+		return nil, err
+	}
+	for range rule.States() {
+		of, err := graph.Variables(e, sizes...)
+		if err != nil {
+			return nil, err
+		}
+		s.states = append(s.states, of)
+	}
+	return s, nil
 }
 
-// Close ends the stepper's workers.
-func (s *Stepper) Close() { s.pool.Close() }
+// Params are the parameters' values.
+func (s *Stepper) Params() []graph.Variable { return s.params }
 
-// Run computes the mean cross-entropy of the samples at the given indices, with
-// their soft labels where there are any, and its gradients, and returns the
-// first. The samples must have passed CheckSamples.
-func (s *Stepper) Run(samples *data.Samples, batch []int) (loss float64, err error) {
+// State is array k of every parameter.
+func (s *Stepper) State(k int) []graph.Variable { return s.states[k] }
+
+// Step moves the parameters along the gradient of the mean cross-entropy of the
+// samples at the given indices, with their soft labels where there are any. The
+// samples must have passed CheckSamples.
+func (s *Stepper) Step(samples *data.Samples, batch []int, rates []float32) error {
 	p, err := s.load(samples, batch)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return s.compute(p), nil
+	return s.run(p, rates)
 }
 
-// Gradient is the derivative of the last loss with respect to parameter i,
-// valid until the next run. It must not be written to.
-func (s *Stepper) Gradient(i int) []float32 { return s.last.Output(i + 1) }
+// Loss is the mean cross-entropy of the last step's batch, before its update.
+func (s *Stepper) Loss() (float64, error) {
+	err := s.last.Get(0, s.last.loss[:])
+	return float64(s.last.loss[0]), err
+}
 
-// load copies a batch into the program of its size.
+// load copies a batch to the host's side of the program of its size.
 func (s *Stepper) load(samples *data.Samples, batch []int) (*stepProgram, error) {
 	p, err := s.program(len(batch))
 	if err != nil {
 		return nil, err
 	}
-	x, t, size, classes := p.Input(0), p.Input(1), samples.Shape.Size(), samples.Classes
+	size, classes := samples.Shape.Size(), samples.Classes
 	for i, from := range batch {
-		copy(x[i*size:(i+1)*size], samples.Row(from))
-		samples.Probabilities(from, t[i*classes:(i+1)*classes])
+		copy(p.x[i*size:(i+1)*size], samples.Row(from))
+		samples.Probabilities(from, p.target[i*classes:(i+1)*classes])
 	}
 	return p, nil
 }
 
-// compute runs a loaded program and returns its loss.
-func (s *Stepper) compute(p *stepProgram) float64 {
-	p.Run()
+// run uploads what was loaded and does the step.
+func (s *Stepper) run(p *stepProgram, rates []float32) error {
 	s.last = p
-	return float64(p.Output(0)[0])
+	if err := p.Set(inputX, p.x); err != nil {
+		return err
+	}
+	if err := p.Set(inputTarget, p.target); err != nil {
+		return err
+	}
+	if err := p.Set(inputRates, rates); err != nil {
+		return err
+	}
+	for i, d := range p.draws {
+		if err := p.Set(inputDraws+i, d); err != nil {
+			return err
+		}
+	}
+	return p.Run()
 }
 
 // Programs are dropped when they hold more memory than this, but not while
@@ -84,46 +138,72 @@ const (
 	fewPrograms  = 4
 )
 
-// program is the loss and its gradients for batches of n samples, on the
-// stepper's parameters.
+// program is a step on batches of n samples.
 func (s *Stepper) program(n int) (*stepProgram, error) {
 	if p := s.programs[n]; p != nil {
 		return p, nil
 	}
 	if len(s.programs) >= fewPrograms && s.bytes > s.most {
+		for _, p := range s.programs {
+			p.Close()
+		}
 		clear(s.programs)
 		s.bytes = 0
 	}
-	compiled, err := compileStep(s.pool, s.net, s.augment, n)
+	spec, err := s.spec(n)
 	if err != nil {
 		return nil, err
 	}
-	p := &stepProgram{Program: compiled}
-	for i := range s.augment.Shapes(n, s.net.Shape) {
-		p.draws = append(p.draws, p.Input(2+len(s.net.Params)+i))
+	compiled, err := s.engine.Compile(spec)
+	if err != nil {
+		return nil, err
 	}
-	for i, values := range s.params {
-		if err := p.Bind(i+2, values); err != nil {
+	p := &stepProgram{Program: compiled, x: make([]float32, n*s.net.Shape.Size()), target: make([]float32, n*s.net.Classes)}
+	for _, shape := range s.augment.Shapes(n, s.net.Shape) {
+		size := 1
+		for _, d := range shape {
+			size *= d
+		}
+		p.draws = append(p.draws, make([]float32, size))
+	}
+	at := inputDraws + len(p.draws)
+	for _, variables := range append([][]graph.Variable{s.params}, s.states...) {
+		if err := graph.BindAll(p, at, variables); err != nil {
 			return nil, err
 		}
+		at += len(variables)
 	}
 	s.programs[n] = p
 	s.bytes += p.Bytes()
 	return p, nil
 }
 
-// compileStep is a program from samples, label rows, parameters and draws of
-// the augmentation to the loss and the gradient of each parameter.
-func compileStep(pool *kernel.Pool, net *nn.Network, a recipe.Strategy, n int) (p *graph.Program, err error) {
+// spec is a step as expressions: the loss of samples, and the rule's updates.
+func (s *Stepper) spec(n int) (out graph.Spec, err error) {
 	defer graph.Catch(&err)
-	g, s := graph.New(), net.Shape
-	x, t := graph.Input(g, "x", n, s.C, s.H, s.W), graph.Input(g, "target", n, net.Classes)
-	params, draws := net.Inputs(g), augment.Inputs(a, g, "augment ", n, s)
-	loss := graph.CrossEntropy(net.Logits(g, augment.Apply(a, x, draws), params), t)
+	g, shape := graph.New(), s.net.Shape
+	x, t := graph.Input(g, "x", n, shape.C, shape.H, shape.W), graph.Input(g, "target", n, s.net.Classes)
+	rates := graph.Input(g, "rates", s.rule.Rates())
+	draws, params := augment.Inputs(s.augment, g, "augment ", n, shape), s.net.Inputs(g)
+	loss := graph.CrossEntropy(s.net.Logits(g, augment.Apply(s.augment, x, draws), params), t)
 	grads, err := graph.Grad(loss, params...)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	inputs := append(append([]*graph.Node{x, t}, params...), draws...)
-	return graph.Compile(pool, inputs, append([]*graph.Node{loss}, grads...))
+	out.Inputs = append(append([]*graph.Node{x, t, rates}, draws...), params...)
+	out.Outputs = []*graph.Node{loss}
+	states := make([][]*graph.Node, len(params))
+	for k := range s.rule.States() {
+		for i, p := range params {
+			state := graph.Input(g, p.Name()+stateSuffix(k), s.net.Params[i].Shape...)
+			out.Inputs = append(out.Inputs, state)
+			states[i] = append(states[i], state)
+		}
+	}
+	for i, p := range params {
+		out.Updates = append(out.Updates, s.rule.Updates(p, grads[i], states[i], rates)...)
+	}
+	return out, nil
 }
+
+func stateSuffix(k int) string { return " state " + string(rune('0'+k)) }

@@ -11,10 +11,11 @@ import (
 	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/distill/match"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 )
 
 func question(shape data.Shape, d time.Duration) Question {
-	return Question{Request: distill.Request{Samples: distilltest.Samples(shape, 3, []int{0, 2}, 30), IPC: 1, Workers: 1}, Time: d}
+	return Question{Request: distill.Request{Samples: distilltest.Samples(shape, 3, []int{0, 2}, 30), IPC: 1, Device: device.Choice{Workers: 1}}, Time: d}
 }
 
 func TestTheChoiceSuitsTheDataAndTheTime(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train/cluster"
 )
 
 // Clusters groups the samples of a class by k-means, as many groups as images
@@ -75,21 +76,21 @@ func (k Clusters) Distill(ctx context.Context, req distill.Request) (*distill.Re
 
 // build implements builder.
 func (k Clusters) build(ctx context.Context, c class) (tiles [][]float32, group int, err error) {
-	assign, err := KMeans(ctx, c.rows, c.n, k.MaxIterations, c.rng)
+	assign, err := cluster.KMeans(ctx, c.rows, c.n, k.MaxIterations, c.rng)
 	if err != nil {
 		return nil, 0, err
 	}
 	group = math.MaxInt
 	for g := range c.n {
-		rows := clusterRows(c.rows, assign, g)
-		mean := Mean(rows)
+		rows := cluster.Rows(c.rows, assign, g)
+		mean := cluster.Mean(rows)
 		if k.Publish == PublishNearest {
 			tiles, group = append(tiles, rows[nearestOf(rows, mean, make([]bool, len(rows)))]), 1
 			continue
 		}
 		if need := min(k.LeastGroup, len(c.rows)); len(rows) < need {
 			rows = nearestRows(c.rows, mean, need)
-			mean = Mean(rows)
+			mean = cluster.Mean(rows)
 		}
 		tile := make([]float32, len(mean))
 		for j, v := range mean {

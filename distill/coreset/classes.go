@@ -42,7 +42,7 @@ func byClass(ctx context.Context, req distill.Request, purpose string, build bui
 			return nil, fmt.Errorf("%w: class %d has %d, the formation asks for %d", distill.ErrTooFew, c, len(members[c]), n)
 		}
 	}
-	pool := kernel.NewPool(min(parallel.Workers(req.Workers), len(held)))
+	pool := kernel.NewPool(min(parallel.Workers(req.Device.Workers), len(held)))
 	defer pool.Close()
 	out := &data.Samples{Shape: f.TileShape(req.Samples.Shape), Classes: req.Samples.Classes}
 	smallest := math.MaxInt

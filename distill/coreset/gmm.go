@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train/cluster"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -95,25 +96,11 @@ func (g GMM) fitClass(ctx context.Context, req distill.Request, members []int, c
 		x[i] = req.Samples.Row(j)
 	}
 	if req.IPC == 1 {
-		return &mixture{mean: [][]float64{Mean(x)}, weight: []float64{float64(len(x))}}, nil
+		return &mixture{mean: [][]float64{cluster.Mean(x)}, weight: []float64{float64(len(x))}}, nil
 	}
-	start, err := KMeans(ctx, x, req.IPC, g.MaxIterations, data.Stream(req.Seed, "coreset-gmm", uint64(class)))
+	start, err := cluster.KMeans(ctx, x, req.IPC, g.MaxIterations, data.Stream(req.Seed, "coreset-gmm", uint64(class)))
 	if err != nil {
 		return nil, err
 	}
 	return g.em(ctx, x, start)
-}
-
-// Mean is the mean of rows, taken in float64.
-func Mean(x [][]float32) []float64 {
-	mean := make([]float64, len(x[0]))
-	for _, row := range x {
-		for j, v := range row {
-			mean[j] += float64(v)
-		}
-	}
-	for j := range mean {
-		mean[j] /= float64(len(x))
-	}
-	return mean
 }

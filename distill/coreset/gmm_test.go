@@ -11,6 +11,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/train/cluster"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -47,7 +48,7 @@ func TestComponentsFindSeparateBlobs(t *testing.T) {
 	}
 	centres := make([][]float64, 3)
 	for c, index := range blobs.ByClass() {
-		centres[c] = Mean([][]float32{blobs.Row(index[0])})
+		centres[c] = cluster.Mean([][]float32{blobs.Row(index[0])})
 	}
 	one := &data.Samples{Shape: blobs.Shape, Classes: 1, X: blobs.X, Y: make([]int, blobs.Len())}
 	r, err := DefaultGMM().Distill(context.Background(), distill.Request{Samples: one, IPC: 3})
@@ -60,7 +61,7 @@ func TestComponentsFindSeparateBlobs(t *testing.T) {
 	for c, centre := range centres {
 		best := math.Inf(1)
 		for i := range 3 {
-			best = math.Min(best, Distance2(r.Images.Row(i), centre))
+			best = math.Min(best, cluster.Distance2(r.Images.Row(i), centre))
 		}
 		if best > 6*1.0 {
 			t.Errorf("no component near blob %d (squared distance %.2f)", c, best)

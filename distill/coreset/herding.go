@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train/cluster"
 )
 
 // Herding picks real samples one after the other so that their mean stays as
@@ -46,7 +47,7 @@ func (h Herding) Distill(ctx context.Context, req distill.Request) (*distill.Res
 
 // herd picks n rows.
 func herd(ctx context.Context, x [][]float32, n int) ([]int, error) {
-	mean := Mean(x)
+	mean := cluster.Mean(x)
 	wanted := make([]float64, len(mean)) // t mu less what is picked
 	picked := make([]bool, len(x))
 	var out []int
@@ -73,7 +74,7 @@ func nearestOf(x [][]float32, to []float64, taken []bool) int {
 		if taken[i] {
 			continue
 		}
-		if d := Distance2(row, to); at < 0 || d < best {
+		if d := cluster.Distance2(row, to); at < 0 || d < best {
 			best, at = d, i
 		}
 	}

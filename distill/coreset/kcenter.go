@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train/cluster"
 )
 
 // KCenter picks the real sample nearest to the class mean, then again and again
@@ -48,19 +49,19 @@ func farthestFirst(ctx context.Context, x [][]float32, n int) ([]int, error) {
 	for i := range dist {
 		dist[i] = math.Inf(1)
 	}
-	at := nearestOf(x, Mean(x), picked)
+	at := nearestOf(x, cluster.Mean(x), picked)
 	out := []int{at}
 	for picked[at] = true; len(out) < n; picked[at] = true {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		last := Mean(x[at : at+1])
+		last := cluster.Mean(x[at : at+1])
 		far := -1.
 		for i, row := range x {
 			if picked[i] {
 				continue
 			}
-			dist[i] = math.Min(dist[i], Distance2(row, last))
+			dist[i] = math.Min(dist[i], cluster.Distance2(row, last))
 			if dist[i] > far {
 				far, at = dist[i], i
 			}

@@ -14,7 +14,9 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 )
 
 // Samples draws a small labelled data set: n samples of each held class, each
@@ -79,7 +81,7 @@ func Run(t *testing.T, m distill.Method) {
 	t.Run("gives the same bits for any number of workers", func(t *testing.T) {
 		want := do(t, 2, 5).Images
 		for _, workers := range Fewer([]int{3}, []int{1, 3}) {
-			r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Seed: 5, Workers: workers})
+			r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Seed: 5, Device: device.Choice{Workers: workers}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,11 +194,11 @@ func checkResume(t *testing.T, m distill.Method, local *data.Samples) {
 	}
 	checkResumeAtEnd(t, m, req, final, whole)
 	again.Seed++
-	if _, err := m.Distill(context.Background(), again); !errors.Is(err, distill.ErrState) {
+	if _, err := m.Distill(context.Background(), again); !errors.Is(err, checkpoint.ErrState) {
 		t.Errorf("the state of another seed: got %v, want ErrState", err)
 	}
 	again.Resume = []byte("no state at all")
-	if _, err := m.Distill(context.Background(), again); !errors.Is(err, distill.ErrState) {
+	if _, err := m.Distill(context.Background(), again); !errors.Is(err, checkpoint.ErrState) {
 		t.Errorf("a damaged state: got %v, want ErrState", err)
 	}
 }

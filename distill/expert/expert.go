@@ -18,7 +18,9 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/parallel"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -53,18 +55,18 @@ func (p Plan) id(number int) string {
 }
 
 // Gather reads the experts 0 to count-1 from the files of a folder, and trains
-// and writes those that are missing, one a worker at a time. Without a folder
+// and writes those that are missing, one per worker of the device at a time. Without a folder
 // they stay in memory alone. done, when not nil, is called as experts become
 // ready, from one goroutine at a time. The result does not depend on workers.
-func Gather(ctx context.Context, p Plan, count int, dir string, workers int, done func(ready int)) ([]Trajectory, error) {
+func Gather(ctx context.Context, p Plan, count int, dir string, on device.Choice, done func(ready int)) ([]Trajectory, error) {
 	out := make([]Trajectory, count)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, workers))
+	group.SetLimit(parallel.Workers(on.Workers))
 	var mu sync.Mutex
 	ready := 0
 	for i := range out {
 		group.Go(func() (err error) {
-			if out[i], err = p.one(ctx, i, dir); err != nil {
+			if out[i], err = p.one(ctx, i, dir, on.Name); err != nil {
 				return fmt.Errorf("expert %d of %d: %w", i+1, count, err)
 			}
 			mu.Lock()
@@ -79,16 +81,16 @@ func Gather(ctx context.Context, p Plan, count int, dir string, workers int, don
 }
 
 // one reads or trains one expert.
-func (p Plan) one(ctx context.Context, number int, dir string) (Trajectory, error) {
+func (p Plan) one(ctx context.Context, number int, dir, on string) (Trajectory, error) {
 	if dir == "" {
-		return p.train(ctx, number)
+		return p.train(ctx, number, on)
 	}
 	id := p.id(number)
 	path := filepath.Join(dir, id[:2], id+".safetensors")
 	if t, err := p.read(path); err == nil {
 		return t, nil // else it is missing, or damaged, and is made again
 	}
-	t, err := p.train(ctx, number)
+	t, err := p.train(ctx, number, on)
 	if err != nil {
 		return nil, err
 	}
@@ -96,13 +98,16 @@ func (p Plan) one(ctx context.Context, number int, dir string) (Trajectory, erro
 }
 
 // train makes one expert on the caller's goroutine.
-func (p Plan) train(ctx context.Context, number int) (Trajectory, error) {
+func (p Plan) train(ctx context.Context, number int, on string) (Trajectory, error) {
 	r, seed := p.recipe(), p.seed(number)
 	t := Trajectory{slices.Concat(p.Network.Init(seed)...)}
 	perEpoch := r.Steps(p.Samples.Len()) / r.Epochs
-	_, err := train.Fit(ctx, p.Network, p.Samples, r, train.Options{Seed: seed, HookEvery: perEpoch, Hook: func(at train.Progress) error {
-		t = append(t, slices.Concat(at.Model.Params...))
-		return nil
+	_, err := train.Fit(ctx, p.Network, p.Samples, r, train.Options{Seed: seed, Device: device.Choice{Name: on, Workers: 1}, HookEvery: perEpoch, Hook: func(at train.Progress) error {
+		m, err := at.Model()
+		if err == nil {
+			t = append(t, slices.Concat(m.Params...))
+		}
+		return err
 	}})
 	var stopped *train.Interrupted
 	if errors.As(err, &stopped) {

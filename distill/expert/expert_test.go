@@ -11,6 +11,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -29,7 +30,7 @@ func plan(t *testing.T) Plan {
 func gather(t *testing.T, p Plan, dir string, workers int) []Trajectory {
 	t.Helper()
 	ready := 0
-	out, err := Gather(context.Background(), p, 3, dir, workers, func(int) { ready++ })
+	out, err := Gather(context.Background(), p, 3, dir, device.Choice{Workers: workers}, func(int) { ready++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func TestOtherSamplesRecipesAndSeedsAreOtherExperts(t *testing.T) {
 func TestGatherStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Gather(ctx, plan(t), 3, t.TempDir(), 2, nil); !errors.Is(err, context.Canceled) {
+	if _, err := Gather(ctx, plan(t), 3, t.TempDir(), device.Choice{Workers: 2}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want %v", err, context.Canceled)
 	}
 }

@@ -6,12 +6,14 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/ntk"
+	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // batch draws the targets of each step: of every class held its share, without
 // replacement. A step's draw depends on the seed and the step alone, so that an
 // interrupted run goes on as it would have.
 type batch struct {
+	pool    *kernel.Pool // that copies
 	samples *data.Samples
 	seed    uint64
 	members [][]int // of the classes held
@@ -26,7 +28,7 @@ type batch struct {
 	to      *ntk.Regression
 }
 
-func newBatch(pool *kernel.Pool, s *data.Samples, most int, seed uint64) *batch {
+func newBatch(s *data.Samples, most int, seed uint64, workers int) *batch {
 	b := &batch{samples: s, seed: seed, same: true, step: -1, squares: make([]float32, s.Len())}
 	for _, index := range s.ByClass() {
 		if len(index) > 0 {
@@ -42,14 +44,14 @@ func newBatch(pool *kernel.Pool, s *data.Samples, most int, seed uint64) *batch 
 		total += n
 	}
 	b.pick, b.next, b.swaps = make([]int, 0, total), make([]int, 0, total), make([]int, 0, share)
-	pool.Each(s.Len(), func(i int) { b.squares[i] = ntk.Square(s.Row(i)) })
+	parallel.Each(workers, s.Len(), func(i int) { b.squares[i] = ntk.Square(s.Row(i)) })
 	return b
 }
 
 func (b *batch) len() int { return cap(b.pick) }
 
 // fill copies the targets of a step (counted from 0) into the regression.
-func (b *batch) fill(pool *kernel.Pool, to *ntk.Regression, step int) {
+func (b *batch) fill(to *ntk.Regression, step int) {
 	if b.same && b.filled {
 		return
 	}
@@ -58,7 +60,7 @@ func (b *batch) fill(pool *kernel.Pool, to *ntk.Regression, step int) {
 	}
 	b.pick, b.next = b.next, b.pick
 	b.step, b.to = step+1, to
-	pool.Run(1+(len(b.pick)+copyRows-1)/copyRows, b)
+	b.pool.Run(1+(len(b.pick)+copyRows-1)/copyRows, b)
 	b.to, b.filled = nil, true
 }
 

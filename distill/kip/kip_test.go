@@ -11,7 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/ntk"
 )
 
@@ -179,16 +179,15 @@ func TestImagesLearnToPredict(t *testing.T) {
 
 // fill makes the start of a request on one core.
 func fill(k KIP, req distill.Request, images []float32) {
-	pool := kernel.NewPool(1)
-	defer pool.Close()
-	k.start(context.Background(), pool, req, images)
+	req.Device.Workers = 1
+	k.start(context.Background(), req, images)
 }
 
 // The pool is as large as was asked for, and its size does not show.
 func TestWorkersAreThoseAskedFor(t *testing.T) {
 	var want []float32
 	for _, workers := range []int{1, 3} {
-		k, req := Default(), distill.Request{Samples: hard(200, 1), IPC: 3, Workers: workers}
+		k, req := Default(), distill.Request{Samples: hard(200, 1), IPC: 3, Device: device.Choice{Workers: workers}}
 		k.Steps = 20
 		r, err := newRun(context.Background(), k.resolved(req.Samples, req.IPC), req)
 		if err != nil {

@@ -27,19 +27,20 @@ type run struct {
 }
 
 func newRun(ctx context.Context, k KIP, req distill.Request) (*run, error) {
-	r := &run{KIP: k, req: req, pool: kernel.NewPool(req.Workers)}
+	r := &run{KIP: k, req: req, pool: kernel.NewPool(req.Device.Workers)}
 	s := req.Samples
 	for _, c := range s.Held() {
 		r.classes = append(r.classes, slices.Repeat([]int{c}, req.IPC)...)
 	}
-	r.batch = newBatch(r.pool, s, k.Targets, req.Seed)
+	r.batch = newBatch(s, k.Targets, req.Seed, req.Device.Workers)
+	r.batch.pool = r.pool
 	r.ntk = ntk.NewRegression(r.pool, ntk.Problem{Depth: k.Depth, Targets: r.batch.len(), Supports: len(r.classes), Values: s.Shape.Size(),
 		Classes: s.Classes, Lambda: k.Lambda})
 	for i, at := range [][]float32{r.ntk.Images, r.ntk.Images, r.ntk.Labels, r.ntk.Labels} {
 		r.moments[i] = make([]float32, len(at))
 	}
 	if req.Resume != nil || req.Checkpoint != nil {
-		r.request = requestHash(k, req)
+		r.request = identity(k, req)
 	}
 	if req.Resume != nil {
 		if err := r.adopt(req.Resume); err != nil {
@@ -48,7 +49,7 @@ func newRun(ctx context.Context, k KIP, req distill.Request) (*run, error) {
 		}
 		return r, nil
 	}
-	k.start(ctx, r.pool, req, r.ntk.Images)
+	k.start(ctx, req, r.ntk.Images)
 	if err := ctx.Err(); err != nil {
 		r.close()
 		return nil, err
@@ -100,7 +101,7 @@ func (r *run) all(ctx context.Context) error {
 
 // ntkStep draws the next batch and computes loss and gradients on it.
 func (r *run) ntkStep() (float64, error) {
-	r.batch.fill(r.pool, r.ntk, r.step)
+	r.batch.fill(r.ntk, r.step)
 	return r.ntk.Step()
 }
 

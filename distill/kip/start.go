@@ -5,9 +5,9 @@ import (
 	"math"
 
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/train/cluster"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // Of k-means: rounds, and how many samples a class a centre looks at. The start
@@ -20,13 +20,13 @@ const (
 // spread is the noise that tells apart images that start from one centre.
 const spread = 0.1
 
-// start fills images, class after class, IPC a class held. Once ctx ends it
+// start fills images, class after class, IPC per class held. Once ctx ends it
 // leaves them as they are.
-func (k KIP) start(ctx context.Context, pool *kernel.Pool, req distill.Request, images []float32) {
+func (k KIP) start(ctx context.Context, req distill.Request, images []float32) {
 	members := req.Samples.ByClass()
 	size := req.Samples.Shape.Size() * req.IPC
 	held := req.Samples.Held()
-	pool.Each(len(held), func(i int) {
+	parallel.Each(req.Device.Workers, len(held), func(i int) {
 		if ctx.Err() != nil {
 			return
 		}
@@ -51,7 +51,7 @@ func (k KIP) start(ctx context.Context, pool *kernel.Pool, req distill.Request, 
 			x[j] = req.Samples.Row(members[class][at])
 		}
 		centre := centres(x, req.IPC, func(x [][]float32, n int) []int {
-			groups, err := coreset.KMeans(ctx, x, n, kmeansRounds, rng)
+			groups, err := cluster.KMeans(ctx, x, n, kmeansRounds, rng)
 			if err != nil {
 				return make([]int, len(x)) // ctx ended: nobody will use them
 			}
@@ -70,14 +70,14 @@ func (k KIP) start(ctx context.Context, pool *kernel.Pool, req distill.Request, 
 // centres are at most n means of groups of x, each of at least distill.LeastGroup: of
 // what k-means finds, the smallest group joins its members' nearest others until
 // none is too small.
-func centres(x [][]float32, n int, cluster func(x [][]float32, n int) []int) [][]float64 {
+func centres(x [][]float32, n int, group func(x [][]float32, n int) []int) [][]float64 {
 	n = min(n, len(x)/distill.LeastGroup)
 	if n <= 1 {
-		return [][]float64{coreset.Mean(x)}
+		return [][]float64{cluster.Mean(x)}
 	}
 	x = x[:min(len(x), max(n*kmeansSamples, 10*kmeansSamples))]
 	groups := make([][][]float32, n)
-	for i, g := range cluster(x, n) {
+	for i, g := range group(x, n) {
 		groups[g] = append(groups[g], x[i])
 	}
 	for {
@@ -96,7 +96,7 @@ func centres(x [][]float32, n int, cluster func(x [][]float32, n int) []int) [][
 	}
 	out := make([][]float64, len(groups))
 	for g := range groups {
-		out[g] = coreset.Mean(groups[g])
+		out[g] = cluster.Mean(groups[g])
 	}
 	return out
 }
@@ -106,7 +106,7 @@ func adopt(groups [][][]float32, orphans [][]float32) {
 	mean := make([][]float64, len(groups))
 	for g := range groups {
 		if len(groups[g]) > 0 {
-			mean[g] = coreset.Mean(groups[g])
+			mean[g] = cluster.Mean(groups[g])
 		}
 	}
 	for _, row := range orphans {
@@ -115,7 +115,7 @@ func adopt(groups [][][]float32, orphans [][]float32) {
 			if mean[g] == nil {
 				continue
 			}
-			if d := coreset.Distance2(row, mean[g]); d < best {
+			if d := cluster.Distance2(row, mean[g]); d < best {
 				best, at = d, g
 			}
 		}

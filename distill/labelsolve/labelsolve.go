@@ -144,7 +144,7 @@ func (l LabelSolve) Distill(ctx context.Context, req distill.Request) (*distill.
 
 // solve replaces the labels of a result.
 func (l LabelSolve) solve(ctx context.Context, req distill.Request, r *distill.Result) error {
-	pool := kernel.NewPool(req.Workers)
+	pool := kernel.NewPool(req.Device.Workers)
 	defer pool.Close()
 	images, f := r.Images, r.Formation.Set()
 	start := make([]float32, images.Len()*images.Classes)

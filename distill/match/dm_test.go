@@ -15,8 +15,9 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/distill/tiling"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/nn"
 )
 
@@ -47,15 +48,12 @@ func BenchmarkDMIteration(b *testing.B) {
 	local := client(b)
 	for _, workers := range []int{1, 2} {
 		b.Run(map[int]string{1: "workers=1", 2: "workers=2"}[workers], func(b *testing.B) {
-			pool := kernel.NewPool(workers)
-			defer pool.Close()
-			r, err := newRun(context.Background(), pool, DefaultDM(), distill.Request{Samples: local, IPC: 1})
-			if err != nil {
-				b.Fatal(err)
-			}
+			r := startedOn(b, workers, DefaultDM(), local)
 			b.ReportAllocs()
 			for b.Loop() {
-				r.iterate()
+				if err := r.iterate(); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}
@@ -122,7 +120,7 @@ func TestResumedRunsGiveTheSameBits(t *testing.T) {
 		"half a file":     {Samples: local, IPC: 1, Seed: 3, Resume: kept[:len(kept)/2]},
 		"another setting": {Samples: local, IPC: 1, Seed: 3, Formation: 1, Resume: kept},
 	} {
-		if _, err := m.Distill(context.Background(), req); !errors.Is(err, distill.ErrState) {
+		if _, err := m.Distill(context.Background(), req); !errors.Is(err, checkpoint.ErrState) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -131,7 +129,7 @@ func TestResumedRunsGiveTheSameBits(t *testing.T) {
 func TestWorkersDoNotChangeTheBits(t *testing.T) {
 	var first []float32
 	for _, workers := range []int{1, 2, 4} {
-		r, err := quick().Distill(context.Background(), distill.Request{Samples: small(), IPC: 2, Workers: workers})
+		r, err := quick().Distill(context.Background(), distill.Request{Samples: small(), IPC: 2, Device: device.Choice{Workers: workers}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,22 +171,15 @@ func TestMatchingLowersTheDistance(t *testing.T) {
 // The gradient that moves the tiles is that of the loss: enough along one
 // random direction, since every operation has a check of its own.
 func TestTheGradientOfTheTilesIsThatOfTheLoss(t *testing.T) {
-	pool := kernel.NewPool(1)
-	defer pool.Close()
 	m := quick()
 	m.Start = tiling.Centroids
-	r, err := newRun(context.Background(), pool, m, distill.Request{Samples: small(), IPC: 1})
-	if err != nil {
+	r := started(t, m, small())
+	if err := r.pair.renew(5); err != nil {
 		t.Fatal(err)
 	}
-	r.pair.renew(5)
 	at := func() (float64, []float32) {
 		data.Restart(&r.pcg, 1, "test")
-		loss, grad, err := r.pair.match(r.rng, r.req.Samples, 1, r.members[1], 20, r.state.tiles[:64], 4)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return float64(loss), slices.Clone(grad)
+		return r.matched(t, 0)
 	}
 	_, grad := at()
 	direction, slope := make([]float32, 64), 0.0
@@ -214,18 +205,13 @@ func TestTheGradientOfTheTilesIsThatOfTheLoss(t *testing.T) {
 
 func TestStartsHoldNoRealSample(t *testing.T) {
 	local := small()
-	pool := kernel.NewPool(1)
-	defer pool.Close()
 	for _, c := range []struct {
 		start string
 		real  bool
 	}{{tiling.Centroids, false}, {tiling.Noise, false}, {tiling.Real, true}} {
 		m := quick()
 		m.Start = c.start
-		r, err := newRun(context.Background(), pool, m, distill.Request{Samples: local, IPC: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := started(t, m, local)
 		images, err := r.formation.Pack(r.tiles())
 		if err != nil {
 			t.Fatal(err)
@@ -248,10 +234,11 @@ func TestRealImagesAreSeenAsTheirTiles(t *testing.T) {
 		m := quick()
 		m.View = view
 		r := started(t, m, s)
-		r.pair.renew(5)
 		data.Restart(&r.pcg, 1, "test")
-		r.pair.look(r.rng, s, r.members[1], r.Batch)
-		return slices.Clone(r.pair.targets[0])
+		if err := errors.Join(r.pair.renew(5), r.pair.look(r.rng, s, r.members[1], r.Batch)); err != nil {
+			t.Fatal(err)
+		}
+		return get(t, r.pair.targets[0])
 	}
 	form := data.NewFormation(2).Alone()
 	tiles := form.Decode(form.Down(local))
@@ -289,15 +276,15 @@ func TestMatchingRefusesTablesAndImagesThatAreTooSmall(t *testing.T) {
 }
 
 func TestASteadyIterationAllocatesLittle(t *testing.T) {
-	pool := kernel.NewPool(1)
-	defer pool.Close()
-	r, err := newRun(context.Background(), pool, quick(), distill.Request{Samples: small(), IPC: 1})
-	if err != nil {
-		t.Fatal(err)
+	r := started(t, quick(), small())
+	iterate := func() {
+		if err := r.iterate(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	r.iterate()
-	if n := testing.AllocsPerRun(5, func() { r.iterate() }); n > 0 {
-		t.Errorf("%v allocations an iteration on %s", n, runtime.GOARCH)
+	iterate()
+	if n := testing.AllocsPerRun(5, iterate); n > 0 {
+		t.Errorf("%v allocations per iteration on %s", n, runtime.GOARCH)
 	}
 }
 

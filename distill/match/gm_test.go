@@ -12,9 +12,10 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/distill/tiling"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/graph/cpu"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -29,15 +30,66 @@ func quickGM(siamese bool) GM {
 	return m
 }
 
-func started(t *testing.T, m matcher, local *data.Samples) *run {
+func started(t testing.TB, m matcher, local *data.Samples) *run {
 	t.Helper()
-	pool := kernel.NewPool(1)
-	t.Cleanup(pool.Close)
-	r, err := newRun(context.Background(), pool, m, distill.Request{Samples: local, IPC: 1})
+	return startedOn(t, 1, m, local)
+}
+
+func startedOn(t testing.TB, workers int, m matcher, local *data.Samples) *run {
+	t.Helper()
+	e := cpu.New(workers)
+	t.Cleanup(e.Close)
+	r, err := newRun(context.Background(), e, m, distill.Request{Samples: local, IPC: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// get is a variable's values.
+func get(t testing.TB, v graph.Variable) []float32 {
+	t.Helper()
+	out := make([]float32, v.Len())
+	if err := v.Get(out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// matched is the loss and the gradient of the tiles of the k-th class held, at the
+// tiles of the run's state.
+func (r *run) matched(t *testing.T, k int) (loss float64, grad []float32) {
+	t.Helper()
+	of, class := r.adam.classes[k], r.held[k]
+	err := errors.Join(r.adam.upload(r.state), r.pair.match(r.rng, r.req.Samples, class, r.members[class], 20, r.perClass, of.tiles, of.loss, of.grad))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return float64(get(t, of.loss)[0]), get(t, of.grad)
+}
+
+// feeds are what the program of the k-th class's tiles reads.
+func (r *run) feeds(t *testing.T, c comparison, k int) map[*graph.Node][]float64 {
+	t.Helper()
+	feeds := map[*graph.Node][]float64{}
+	feed := func(n *graph.Node, values []float32) {
+		for _, v := range values {
+			feeds[n] = append(feeds[n], float64(v))
+		}
+	}
+	feed(c.tiles, get(t, r.adam.classes[k].tiles))
+	feed(c.identity, tiling.IdentityMatrices(r.perClass))
+	feed(c.label, r.pair.label)
+	for i, n := range c.targets {
+		feed(n, get(t, r.pair.targets[i]))
+	}
+	for i, n := range c.draws {
+		feed(n, r.pair.tiles.drawn[i])
+	}
+	for i, n := range c.params {
+		feed(n, get(t, r.pair.params[i]))
+	}
+	return feeds
 }
 
 func TestTheCosineDistanceComparesRowByRow(t *testing.T) {
@@ -80,22 +132,15 @@ func TestTheSecondOrderGradientIsThatOfTheLoss(t *testing.T) {
 		m.Width, m.Augment = 2, augmentation
 		local := distilltest.Samples(data.Shape{C: 1, H: 8, W: 8}, 3, []int{0, 2}, 20)
 		r := started(t, m, local)
-		r.pair.renew(4)
-		tiles := r.state.tiles[:r.perClass*r.tile.Size()]
-		loss, grad, err := r.pair.match(r.rng, local, 2, r.members[2], 20, tiles, r.perClass)
-		if err != nil {
+		if err := r.pair.renew(4); err != nil {
 			t.Fatal(err)
 		}
+		loss, grad := r.matched(t, 1)
 		c, err := r.pair.compare(r.perClass)
 		if err != nil {
 			t.Fatal(err)
 		}
-		feeds := map[*graph.Node][]float64{}
-		for i, in := range c.inputs() {
-			for _, v := range r.pair.tiles.Input(i) {
-				feeds[in] = append(feeds[in], float64(v))
-			}
-		}
+		feeds := r.feeds(t, c, 1)
 		evaluate := func(n *graph.Node) []float64 {
 			out, err := graph.Reference(feeds, n)
 			if err != nil {
@@ -103,7 +148,7 @@ func TestTheSecondOrderGradientIsThatOfTheLoss(t *testing.T) {
 			}
 			return out[0]
 		}
-		if want := evaluate(c.loss)[0]; math.Abs(float64(loss)-want) > 1e-4*want {
+		if want := evaluate(c.loss)[0]; math.Abs(loss-want) > 1e-4*want {
 			t.Errorf("%s: the program's loss is %v, want %v", augmentation, loss, want)
 		}
 		exact, most := evaluate(c.grad), 0.0
@@ -141,17 +186,16 @@ func TestBothSidesGetTheSameDraw(t *testing.T) {
 		r := started(t, m, local)
 		copy(r.state.tiles, local.X)
 		for seed := range uint64(12) {
-			r.pair.renew(seed)
-			data.Restart(&r.pcg, seed, "test")
-			loss, _, err := r.pair.match(r.rng, local, 1, r.members[1], 20, r.state.tiles[:64], 1)
-			if err != nil {
+			if err := r.pair.renew(seed); err != nil {
 				t.Fatal(err)
 			}
+			data.Restart(&r.pcg, seed, "test")
+			loss, _ := r.matched(t, 0)
 			dead := 0 // rows of zeros count 1 each
 			for i, p := range matchedParams(r.pair.net.Params) {
-				dead += zeroRows(r.pair.targets[i], p.Shape)
+				dead += zeroRows(get(t, r.pair.targets[i]), p.Shape)
 			}
-			if math.Abs(float64(loss)-float64(dead)) > 1e-3 {
+			if math.Abs(loss-float64(dead)) > 1e-3 {
 				t.Errorf("%s, draw %d: loss %v, want %d", augmentation, seed, loss, dead)
 			}
 		}
@@ -203,14 +247,14 @@ func TestGradientMatchingResumesToTheSameBits(t *testing.T) {
 	if _, err = m.Distill(ctx, stopped); !errors.Is(err, context.Canceled) || kept == nil {
 		t.Fatalf("interrupted run: %v, state of %d bytes", err, len(kept))
 	}
-	req.Resume, req.Workers = kept, 3
+	req.Resume, req.Device.Workers = kept, 3
 	rest, err := m.Distill(context.Background(), req)
 	if err != nil || !slices.Equal(rest.Images.X, whole.Images.X) {
 		t.Errorf("resumed: other bits (%v)", err)
 	}
 	plain := quickGM(false)
 	plain.Inner, plain.InnerRate, plain.Augment = m.Inner, m.InnerRate, m.Augment
-	if _, err := plain.Distill(context.Background(), req); !errors.Is(err, distill.ErrState) {
+	if _, err := plain.Distill(context.Background(), req); !errors.Is(err, checkpoint.ErrState) {
 		t.Errorf("dc on a state of dsa: %v", err)
 	}
 }
@@ -226,10 +270,12 @@ func TestAClassNeedsNothingOfTheOthers(t *testing.T) {
 	}
 	for _, m := range []matcher{quickGM(true), quick()} {
 		both, one := started(t, m, local), started(t, m, local.Subset(alone))
-		one.real = both.real // the range is the device's
+		err := one.adam.keepWithin(tiling.RangeOf(local)) // the range is the device's
 		for range 3 {
-			both.iterate()
-			one.iterate()
+			err = errors.Join(err, both.iterate(), one.iterate())
+		}
+		if err = errors.Join(err, both.adam.fetch(both.state), one.adam.fetch(one.state)); err != nil {
+			t.Fatal(err)
 		}
 		if !slices.Equal(both.state.tiles[len(one.state.tiles):], one.state.tiles) {
 			t.Errorf("%s: other tiles of a class alone", m.Name())
@@ -268,20 +314,20 @@ func TestInnerTrainingLowersTheLossOnTheTiles(t *testing.T) {
 	m := quickGM(false)
 	m.Inner, m.InnerRate = 1, 0.05
 	r := started(t, m, small())
-	r.pair.renew(2)
-	length := func() (sum float64) { // of the gradient of the head's bias: mean of p - y
-		out := r.trainer.program.Output(len(r.pair.params) - 1)
-		for _, v := range out {
-			sum += math.Abs(float64(v))
-		}
-		return sum
+	if err := r.pair.renew(2); err != nil {
+		t.Fatal(err)
 	}
+	bias := r.pair.params[len(r.pair.params)-1] // moves by the mean of p - y
 	var lengths []float64
 	for range 60 {
-		if err := r.trainer.train(r.rng, r.req.Samples.Shape, r.state.tiles); err != nil {
+		before, length := get(t, bias), 0.0
+		if err := r.trainer.train(r.rng, r.req.Samples.Shape, r.adam.tiles); err != nil {
 			t.Fatal(err)
 		}
-		lengths = append(lengths, length())
+		for i, v := range get(t, bias) {
+			length += math.Abs(float64(v-before[i])) / m.InnerRate
+		}
+		lengths = append(lengths, length)
 	}
 	if !(lengths[59] < 0.5*lengths[0]) {
 		t.Errorf("the error of the network on the tiles goes from %v to %v", lengths[0], lengths[59])
@@ -289,14 +335,11 @@ func TestInnerTrainingLowersTheLossOnTheTiles(t *testing.T) {
 }
 
 func BenchmarkDSAIteration(b *testing.B) {
-	pool := kernel.NewPool(1)
-	defer pool.Close()
-	r, err := newRun(context.Background(), pool, DefaultDSA(), distill.Request{Samples: client(b), IPC: 1})
-	if err != nil {
-		b.Fatal(err)
-	}
+	r := started(b, DefaultDSA(), client(b))
 	b.ReportAllocs()
 	for b.Loop() {
-		r.iterate()
+		if err := r.iterate(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -1,13 +1,13 @@
 package match
 
 import (
+	"errors"
 	"math/rand/v2"
 
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
-	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
 // inner says how the network of an iteration is trained on the present tiles of
@@ -18,18 +18,18 @@ type inner struct {
 	rate  float32
 }
 
-// trainer does the inner training of a siamese's network.
+// trainer does the inner training of a siamese's network, which is resident.
 type trainer struct {
 	inner
 	*siamese
 	count   int
-	program *graph.Program // tiles, identity, labels, draws, params -> gradients
-	draws   [][]float32
+	program graph.Program // tiles, identity, labels, rate, draws, params
+	drawn   [][]float32
 }
 
 // newTrainer compiles the step on the tiles of classes, perClass each; nil when
 // there are no steps.
-func newTrainer(pool *kernel.Pool, in inner, e *siamese, classes []int, perClass int) (t *trainer, err error) {
+func newTrainer(in inner, e *siamese, classes []int, perClass int) (t *trainer, err error) {
 	defer graph.Catch(&err)
 	if in.steps < 1 {
 		return nil, nil
@@ -37,7 +37,7 @@ func newTrainer(pool *kernel.Pool, in inner, e *siamese, classes []int, perClass
 	t = &trainer{inner: in, siamese: e, count: len(classes) * perClass}
 	g, s, small := graph.New(), e.net.Shape, e.form.TileShape(e.net.Shape)
 	tiles, identity := graph.Input(g, "tiles", t.count, small.C, small.H, small.W), tiling.Identity(g, t.count)
-	labels := graph.Input(g, "labels", t.count, e.net.Classes)
+	labels, rate := graph.Input(g, "labels", t.count, e.net.Classes), graph.Input(g, "rate", 1)
 	draws, params := augment.Inputs(e.augment, g, "augment ", t.count, s), e.net.Inputs(g)
 	x := augment.Apply(e.augment, tiling.Decode(tiles, identity, e.form, s), draws)
 	loss := graph.Scale(crossEntropySum(e.net, x, labels, params), 1/float64(t.count))
@@ -45,36 +45,37 @@ func newTrainer(pool *kernel.Pool, in inner, e *siamese, classes []int, perClass
 	if err != nil {
 		return nil, err
 	}
-	inputs := append(append([]*graph.Node{tiles, identity, labels}, draws...), params...)
-	if t.program, err = graph.Compile(pool, inputs, grads); err != nil {
+	spec := graph.Spec{Inputs: append(append([]*graph.Node{tiles, identity, labels, rate}, draws...), params...)}
+	for i, p := range params {
+		spec.Updates = append(spec.Updates, graph.Descend(p, p, grads[i], rate))
+	}
+	if t.program, err = e.engine.Compile(spec); err != nil {
 		return nil, err
 	}
-	tiling.StayPut(t.program.Input(1))
+	t.drawn = hostSide(draws)
+	targets := make([]float32, t.count*e.net.Classes)
 	for i := range t.count {
-		t.program.Input(2)[i*e.net.Classes+classes[i/perClass]] = 1
+		targets[i*e.net.Classes+classes[i/perClass]] = 1
 	}
-	for i := range draws {
-		t.draws = append(t.draws, t.program.Input(3+i))
-	}
-	for i, values := range e.params {
-		if err := t.program.Bind(3+len(draws)+i, values); err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
+	return t, errors.Join(t.program.Set(1, tiling.IdentityMatrices(t.count)), t.program.Set(2, targets), t.program.Set(3, []float32{in.rate}),
+		graph.BindAll(t.program, 4+len(draws), e.params))
 }
 
 // train moves the network's parameters; every image of a step has a draw of its
 // own.
-func (t *trainer) train(rng *rand.Rand, shape data.Shape, tiles []float32) error {
+func (t *trainer) train(rng *rand.Rand, shape data.Shape, tiles graph.Variable) error {
 	if err := t.program.Bind(0, tiles); err != nil {
 		return err
 	}
 	for range t.steps {
-		t.augment.Draw(rng, t.count, shape, false, t.draws)
-		t.program.Run()
-		for i, values := range t.params {
-			kernel.ScaleAdd(values, t.program.Output(i), values, -t.rate)
+		t.augment.Draw(rng, t.count, shape, false, t.drawn)
+		for i, d := range t.drawn {
+			if err := t.program.Set(4+i, d); err != nil {
+				return err
+			}
+		}
+		if err := t.program.Run(); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -96,14 +96,12 @@ func (m Matching) Outline(req distill.Request) (distill.Outline, error) {
 	return o, err
 }
 
-// adam is the constants of the step after step, its rate along half a cosine.
-func (m Matching) adam(step int) kernel.AdamStep {
-	rate := recipe.Recipe{LR: m.Rate, Schedule: recipe.Cosine}.Rate(step, m.Iterations)
-	t := float64(step + 1)
-	return kernel.AdamStep{
-		Rate: float32(rate / (1 - math.Pow(m.Beta1, t))), Root: float32(1 / math.Sqrt(1-math.Pow(m.Beta2, t))),
-		Beta1: float32(m.Beta1), Beta2: float32(m.Beta2), Epsilon: 1e-8,
-	}
+// rates are the numbers of Adam's step t, counted from 1, its rate along half a
+// cosine.
+func (m Matching) rates(t int) (out [6]float32) {
+	rate := recipe.Recipe{LR: m.Rate, Schedule: recipe.Cosine}.Rate(t-1, m.Iterations)
+	graph.AdamRates(&out, t, rate, m.Beta1, m.Beta2, 0)
+	return out
 }
 
 // checkpointEvery is how many iterations lie between two checkpoints.
@@ -123,14 +121,20 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
-	pool := kernel.NewPool(req.Workers)
-	defer pool.Close()
-	r, err := newRun(ctx, pool, method, req)
+	engine, err := req.Device.Open()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", method.Name(), err)
+	}
+	defer engine.Close()
+	r, err := newRun(ctx, engine, method, req)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}
 	if err := r.iterateAll(ctx); err != nil {
 		return nil, err
+	}
+	if err := r.adam.fetch(r.state); err != nil {
+		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}
 	images, err := r.formation.Pack(r.tiles())
 	if err != nil {
@@ -152,7 +156,13 @@ func (r *run) iterateAll(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, r.save())
 		}
-		loss := r.iterate()
+		if err := r.iterate(); err != nil {
+			return err
+		}
+		loss, err := r.adam.loss()
+		if err != nil {
+			return err
+		}
 		r.req.Report(distill.Progress{Done: r.state.step, Total: r.Iterations, Loss: loss})
 		if r.state.step%checkpointEvery == 0 || r.state.step == r.Iterations {
 			if err := r.save(); err != nil {

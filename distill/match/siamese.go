@@ -1,6 +1,7 @@
 package match
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
@@ -8,7 +9,6 @@ import (
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
-	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -29,78 +29,125 @@ type objective interface {
 const chunkMost = 16
 
 // siamese holds the two programs of an iteration, on the same random network
-// and the same kind of augmentation.
+// and the same kind of augmentation. Network, targets, tiles and their gradient are
+// resident on the engine.
 type siamese struct {
 	objective
+	engine  graph.Engine
 	net     *nn.Network
-	params  [][]float32
+	params  []graph.Variable
+	values  [][]float32 // of the network, as they are drawn
 	augment recipe.Strategy
 	form    data.Formation
 	view    *data.View // of real images
 	chunk   int
-	real    *graph.Program // images, draws, label, params -> sums
-	tiles   *graph.Program // tiles, identity, targets, draws, label, params -> loss, gradient of the tiles
-	targets [][]float32    // means of the real batch
-	label   []float32      // of the present class, one-hot
-	draws   [2][][]float32 // of the real chunk and of the tiles
+	real    side
+	tiles   side
+	targets []graph.Variable // means of the real batch
+	label   []float32        // of the present class, one-hot
+	keep    [1]float32       // 0 for the first chunk of a batch, which begins the means
+	x       []float32        // a chunk of real images
+}
+
+// side is the program of real images or of tiles.
+type side struct {
+	graph.Program
+	label, keep, draws int // places of inputs
+	grad, loss         int // of the tiles' program: where its results go
+	drawn              [][]float32
+}
+
+// inputs collects a program's inputs.
+type inputs struct {
+	g    *graph.Graph
+	spec graph.Spec
+}
+
+// add notes nodes as the next inputs and returns the place of the first.
+func (in *inputs) add(nodes ...*graph.Node) int {
+	in.spec.Inputs = append(in.spec.Inputs, nodes...)
+	return len(in.spec.Inputs) - len(nodes)
 }
 
 // newSiamese compiles for count tiles of images of a shape, and real batches
 // of batch samples.
-func newSiamese(pool *kernel.Pool, o objective, net *nn.Network, a recipe.Strategy, f data.Formation, view *data.View, count, batch int) (e *siamese, err error) {
+func newSiamese(engine graph.Engine, o objective, net *nn.Network, a recipe.Strategy, f data.Formation, view *data.View, count, batch int) (e *siamese, err error) {
 	defer graph.Catch(&err)
-	e = &siamese{objective: o, net: net, augment: a, form: f, view: view, chunk: min(batch, chunkMost), label: make([]float32, net.Classes)}
+	e = &siamese{objective: o, engine: engine, net: net, augment: a, form: f, view: view, chunk: min(batch, chunkMost), label: make([]float32, net.Classes)}
 	for batch%e.chunk != 0 {
 		e.chunk--
 	}
-	for i := range net.Params {
-		e.params = append(e.params, make([]float32, net.Params[i].Len()))
+	e.x = make([]float32, e.chunk*net.Shape.Size())
+	for _, p := range net.Params {
+		v, err := engine.Variable(p.Len())
+		if err != nil {
+			return nil, err
+		}
+		e.params, e.values = append(e.params, v), append(e.values, make([]float32, p.Len()))
 	}
-	if err := e.compileReal(pool); err != nil {
+	if err := e.compileReal(batch); err != nil {
 		return nil, err
 	}
-	if err := e.compileTiles(pool, count); err != nil {
-		return nil, err
-	}
-	return e, nil
+	return e, e.compileTiles(count)
 }
 
-func (e *siamese) compileReal(pool *kernel.Pool) error {
-	g, s := graph.New(), e.net.Shape
-	x, label := graph.Input(g, "x", e.chunk, s.C, s.H, s.W), graph.Input(g, "label", 1, e.net.Classes)
-	draws, params := augment.Inputs(e.augment, g, "augment ", e.chunk, s), e.net.Inputs(g)
+// compileReal: a chunk of real images -> means + sums / batch.
+func (e *siamese) compileReal(batch int) error {
+	in, s := inputs{g: graph.New()}, e.net.Shape
+	x, label, keep := graph.Input(in.g, "x", e.chunk, s.C, s.H, s.W), graph.Input(in.g, "label", 1, e.net.Classes), graph.Input(in.g, "keep", 1)
+	draws, params := augment.Inputs(e.augment, in.g, "augment ", e.chunk, s), e.net.Inputs(in.g)
 	sums, err := e.sums(e.net, augment.Apply(e.augment, x, draws), label, params)
 	if err != nil {
 		return err
 	}
-	inputs := append(append(append([]*graph.Node{x}, draws...), label), params...)
-	if e.real, err = graph.Compile(pool, inputs, sums); err != nil {
+	in.add(x)
+	p := &e.real
+	p.draws, p.label, p.keep = in.add(draws...), in.add(label), in.add(keep)
+	network := in.add(params...)
+	for k, sum := range sums {
+		target := graph.Input(in.g, fmt.Sprint("target ", k), sum.Shape()...)
+		in.add(target)
+		ones := make([]int, len(sum.Shape()))
+		for i := range ones {
+			ones[i] = 1
+		}
+		before := graph.Gate(target, graph.Broadcast(graph.Reshape(keep, ones...), sum.Shape()))
+		share := graph.Div(sum, graph.Fill(float64(batch), sum))
+		in.spec.Updates = append(in.spec.Updates, graph.Assign(target, graph.Add(before, share)))
+		v, err := e.engine.Variable(sum.Shape().TotalSize())
+		if err != nil {
+			return err
+		}
+		e.targets = append(e.targets, v)
+	}
+	if p.Program, err = e.engine.Compile(in.spec); err != nil {
 		return err
 	}
-	for _, s := range sums {
-		e.targets = append(e.targets, make([]float32, s.Shape().TotalSize()))
-	}
-	e.draws[0], err = e.bind(e.real, 1, len(draws))
-	return err
+	p.drawn = hostSide(draws)
+	return errors.Join(graph.BindAll(p, network, e.params), graph.BindAll(p, network+len(params), e.targets))
 }
 
-// comparison is the expression of the loss of count tiles and of its gradient,
-// with their inputs in order.
+// hostSide is memory for values of nodes.
+func hostSide(nodes []*graph.Node) (memory [][]float32) {
+	for _, n := range nodes {
+		memory = append(memory, make([]float32, n.Shape().TotalSize()))
+	}
+	return memory
+}
+
+// comparison is the expression of the loss of count tiles and of its gradient.
 type comparison struct {
+	graph                  *graph.Graph
 	tiles, identity, label *graph.Node
 	targets, draws, params []*graph.Node
 	loss, grad             *graph.Node
 }
 
-func (c comparison) inputs() []*graph.Node {
-	in := append(append([]*graph.Node{c.tiles, c.identity}, c.targets...), c.draws...)
-	return append(append(in, c.label), c.params...)
-}
-
 // compare builds the comparison of count tiles. It panics with a
 // *graph.ShapeError.
 func (e *siamese) compare(count int) (c comparison, err error) {
-	g, small := graph.New(), e.form.TileShape(e.net.Shape)
+	c.graph = graph.New()
+	g, small := c.graph, e.form.TileShape(e.net.Shape)
 	c.tiles, c.identity = graph.Input(g, "tiles", count, small.C, small.H, small.W), tiling.Identity(g, count)
 	c.label = graph.Input(g, "label", 1, e.net.Classes)
 	c.draws, c.params = augment.Inputs(e.augment, g, "augment ", count, e.net.Shape), e.net.Inputs(g)
@@ -122,83 +169,100 @@ func (e *siamese) compare(count int) (c comparison, err error) {
 	return c, nil
 }
 
-func (e *siamese) compileTiles(pool *kernel.Pool, count int) error {
+// compileTiles: count tiles -> loss and gradient, to where the run wants them.
+func (e *siamese) compileTiles(count int) error {
 	c, err := e.compare(count)
 	if err != nil {
 		return err
 	}
-	if e.tiles, err = graph.Compile(pool, c.inputs(), []*graph.Node{c.loss, c.grad}); err != nil {
+	in, p := inputs{g: c.graph}, &e.tiles
+	in.add(c.tiles)
+	identity := in.add(c.identity)
+	targets := in.add(c.targets...)
+	p.draws, p.label = in.add(c.draws...), in.add(c.label)
+	network := in.add(c.params...)
+	loss, grad := graph.Input(c.graph, "loss", 1), graph.Input(c.graph, "gradient", c.grad.Shape()...)
+	p.loss, p.grad = in.add(loss), in.add(grad)
+	in.spec.Updates = []graph.Update{graph.Assign(loss, graph.Reshape(c.loss, 1)), graph.Assign(grad, c.grad)}
+	if p.Program, err = e.engine.Compile(in.spec); err != nil {
 		return err
 	}
-	tiling.StayPut(e.tiles.Input(1))
-	for i, target := range e.targets {
-		if err := e.tiles.Bind(2+i, target); err != nil {
+	p.drawn = hostSide(c.draws)
+	return errors.Join(p.Set(identity, tiling.IdentityMatrices(count)), graph.BindAll(p, targets, e.targets), graph.BindAll(p, network, e.params))
+}
+
+// feed uploads the draws and the label.
+func (p *side) feed(label []float32) error {
+	for i, d := range p.drawn {
+		if err := p.Set(p.draws+i, d); err != nil {
 			return err
 		}
 	}
-	e.draws[1], err = e.bind(e.tiles, 2+len(c.targets), len(c.draws))
-	return err
-}
-
-// bind gives a program the shared label and parameters, which follow its draws,
-// and returns the draws, which begin at an input.
-func (e *siamese) bind(p *graph.Program, first, draws int) (memory [][]float32, err error) {
-	for i := range draws {
-		memory = append(memory, p.Input(first+i))
-	}
-	if err := p.Bind(first+draws, e.label); err != nil {
-		return nil, err
-	}
-	for i, values := range e.params {
-		if err := p.Bind(first+draws+1+i, values); err != nil {
-			return nil, err
-		}
-	}
-	return memory, nil
+	return p.Set(p.label, label)
 }
 
 // renew draws another network.
-func (e *siamese) renew(seed uint64) {
+func (e *siamese) renew(seed uint64) error {
 	for i := range len(e.params) - e.unread() {
-		e.net.InitParam(i, seed, e.params[i])
+		e.net.InitParam(i, seed, e.values[i])
+		if err := e.params[i].Set(e.values[i]); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-// match draws an augmentation and a real batch of a class's members and returns
-// the distance of its tiles and its gradient, valid until the next call.
-func (e *siamese) match(rng *rand.Rand, local *data.Samples, class int, members []int, batch int, tiles []float32, count int) (loss float32, grad []float32, err error) {
+// match draws an augmentation and a real batch of a class's members, and writes the
+// distance of its tiles and their gradient.
+func (e *siamese) match(rng *rand.Rand, local *data.Samples, class int, members []int, batch, count int, tiles, loss, grad graph.Variable) error {
 	clear(e.label)
 	e.label[class] = 1
-	e.augment.Draw(rng, count, local.Shape, true, e.draws[1])
-	for i, d := range e.draws[1] {
-		per, to := len(d)/count, e.draws[0][i]
+	e.augment.Draw(rng, count, local.Shape, true, e.tiles.drawn)
+	for i, d := range e.tiles.drawn {
+		per, to := len(d)/count, e.real.drawn[i]
 		for at := 0; at < len(to); at += per {
 			copy(to[at:], d[:per])
 		}
 	}
-	e.look(rng, local, members, batch)
-	if err := e.tiles.Bind(0, tiles); err != nil {
-		return 0, nil, err
+	if err := e.look(rng, local, members, batch); err != nil {
+		return err
 	}
-	e.tiles.Run()
-	return e.tiles.Output(0)[0], e.tiles.Output(1), nil
+	p := &e.tiles
+	if err := p.feed(e.label); err != nil {
+		return err
+	}
+	if err := p.Bind(0, tiles); err != nil {
+		return err
+	}
+	if err := p.Bind(p.loss, loss); err != nil {
+		return err
+	}
+	if err := p.Bind(p.grad, grad); err != nil {
+		return err
+	}
+	return p.Run()
 }
 
 // look finds the means of a real batch.
-func (e *siamese) look(rng *rand.Rand, local *data.Samples, members []int, batch int) {
-	for _, target := range e.targets {
-		clear(target)
+func (e *siamese) look(rng *rand.Rand, local *data.Samples, members []int, batch int) error {
+	p, size := &e.real, local.Shape.Size()
+	if err := p.feed(e.label); err != nil {
+		return err
 	}
-	size, x := local.Shape.Size(), e.real.Input(0)
-	for range batch / e.chunk {
+	for chunk := range batch / e.chunk {
 		for i := range e.chunk {
-			e.view.Show(local.Row(members[rng.IntN(len(members))]), x[i*size:(i+1)*size])
+			e.view.Show(local.Row(members[rng.IntN(len(members))]), e.x[i*size:(i+1)*size])
 		}
-		e.real.Run()
-		for k, target := range e.targets {
-			for i, v := range e.real.Output(k) {
-				target[i] += v / float32(batch)
-			}
+		e.keep[0] = float32(min(chunk, 1))
+		if err := p.Set(0, e.x); err != nil {
+			return err
+		}
+		if err := p.Set(p.keep, e.keep[:]); err != nil {
+			return err
+		}
+		if err := p.Run(); err != nil {
+			return err
 		}
 	}
+	return nil
 }

@@ -1,6 +1,6 @@
 package match
 
-import "github.com/distillmesh/distillmesh/distill/tiling"
+import "github.com/distillmesh/distillmesh/train/checkpoint"
 
 // state is a run after some step.
 type state struct {
@@ -10,19 +10,23 @@ type state struct {
 }
 
 // file is the state as it is written; it shares the arrays.
-func (s state) file() tiling.State {
-	return tiling.State{Step: s.step, Arrays: map[string][]float32{"tiles": s.tiles, "first": s.first, "second": s.second}}
+func (r *run) file() checkpoint.State {
+	s := r.state
+	return checkpoint.State{Identity: r.identity(), Step: s.step, Arrays: map[string][]float32{"tiles": s.tiles, "first": s.first, "second": s.second}}
 }
 
 // save gives the state to the request's checkpoint function, if there is one.
 func (r *run) save() error {
-	return r.state.file().Save(r.req, r.identity)
+	if err := r.adam.fetch(r.state); err != nil {
+		return err
+	}
+	return r.req.Save(r.file)
 }
 
 // restore takes over what save gave away.
 func (r *run) restore(file []byte) error {
-	s := r.state.file()
-	if err := s.Decode(file, r.identity(), r.Iterations); err != nil {
+	s := r.file()
+	if err := s.Restore(file, r.Iterations); err != nil {
 		return err
 	}
 	r.state.step = s.Step

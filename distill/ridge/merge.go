@@ -38,7 +38,7 @@ const folds = 3
 
 // Merge makes the set of all devices' samples from their statistics: the same as
 // Distill would make of the samples in one place with the same lambda, to
-// rounding. Of the request IPC, Seed, Workers and Progress count.
+// rounding. Of the request IPC, Seed, Device and Progress count.
 //
 // Without a lambda it takes that of the grid with the least squared error when
 // each third of the devices is predicted from the others; of fewer than three
@@ -50,22 +50,22 @@ func (r Ridge) Merge(ctx context.Context, parts []*linear.Statistics, req distil
 	case req.IPC < 1:
 		return nil, fmt.Errorf("%w: %d images per class, want at least 1", distill.ErrBudget, req.IPC)
 	}
-	pool := kernel.NewPool(req.Workers)
-	defer pool.Close()
+	f := r.on(req)
+	defer f.pool.Close()
 	sums, err := sum(parts)
 	if err != nil {
 		return nil, fmt.Errorf("ridge: %w", err)
 	}
 	lambda := r.Lambda
 	if lambda == 0 {
-		if lambda, err = chooseByParts(ctx, pool, parts, sums, req); err != nil {
+		if lambda, err = f.chooseByParts(ctx, parts, sums, req); err != nil {
 			return nil, fmt.Errorf("ridge: %w", err)
 		}
 	}
 	if sums.Len() == 0 {
 		return nil, distill.ErrNoSamples
 	}
-	out, err := r.distil(ctx, pool, sums, lambda, req.IPC, req.Seed)
+	out, err := f.distil(ctx, sums, lambda, req.IPC, req.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("ridge: %w", err)
 	}
@@ -84,7 +84,7 @@ func sum(parts []*linear.Statistics) (*linear.Statistics, error) {
 }
 
 // chooseByParts is Merge's choice of lambda.
-func chooseByParts(ctx context.Context, pool *kernel.Pool, parts []*linear.Statistics, all *linear.Statistics, req distill.Request) (float64, error) {
+func (f *fitter) chooseByParts(ctx context.Context, parts []*linear.Statistics, all *linear.Statistics, req distill.Request) (float64, error) {
 	if len(parts) < folds {
 		return meanSquare(all), nil
 	}
@@ -106,7 +106,7 @@ func chooseByParts(ctx context.Context, pool *kernel.Pool, parts []*linear.Stati
 		if err != nil {
 			return 0, err
 		}
-		miss, err := misses(ctx, pool, others, held, func(done int, miss float64) {
+		miss, err := f.misses(ctx, others, held, func(done int, miss float64) {
 			req.Report(distill.Progress{Done: fold*len(total) + done, Total: folds * len(total), Loss: miss / float64(held.Len())})
 		})
 		if err != nil {

@@ -109,13 +109,13 @@ func (r Ridge) Distill(ctx context.Context, req distill.Request) (*distill.Resul
 	if _, err := req.Plain(); err != nil {
 		return nil, err
 	}
-	pool := kernel.NewPool(req.Workers)
-	defer pool.Close()
-	sums, lambda, err := r.choose(ctx, pool, req)
+	f := r.on(req)
+	defer f.pool.Close()
+	sums, lambda, err := f.choose(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("ridge: %w", err)
 	}
-	out, err := r.distil(ctx, pool, sums, lambda, req.IPC, req.Seed)
+	out, err := f.distil(ctx, sums, lambda, req.IPC, req.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("ridge: %w", err)
 	}
@@ -124,11 +124,19 @@ func (r Ridge) Distill(ctx context.Context, req distill.Request) (*distill.Resul
 	return out, nil
 }
 
+// fitter fits on workers.
+type fitter struct {
+	Ridge
+	pool *kernel.Pool
+}
+
+func (r Ridge) on(req distill.Request) *fitter { return &fitter{r, kernel.NewPool(req.Device.Workers)} }
+
 // distil makes the set of summed statistics. SmallestGroup is the smallest class:
 // an image is a sum over the samples of all classes, but of a class's own with the
 // largest weights.
-func (r Ridge) distil(ctx context.Context, pool *kernel.Pool, sums *linear.Statistics, lambda float64, perClass int, seed uint64) (*distill.Result, error) {
-	w, err := sums.Solve(ctx, pool, lambda)
+func (f *fitter) distil(ctx context.Context, sums *linear.Statistics, lambda float64, perClass int, seed uint64) (*distill.Result, error) {
+	w, err := sums.Solve(ctx, f.pool, lambda)
 	if err != nil {
 		return nil, err
 	}
@@ -144,14 +152,14 @@ func (r Ridge) distil(ctx context.Context, pool *kernel.Pool, sums *linear.Stati
 			images.Y = append(images.Y, c)
 		}
 	}
-	x, err := Images(held, d, perClass, r.Student, data.Stream(seed, "ridge-images"))
+	x, err := Images(held, d, perClass, f.Student, data.Stream(seed, "ridge-images"))
 	if err != nil {
 		return nil, err
 	}
 	for _, v := range x {
 		images.X = append(images.X, float32(v))
 	}
-	return &distill.Result{Images: images, Consumer: r.consumer(), SmallestGroup: smallest}, ctx.Err()
+	return &distill.Result{Images: images, Consumer: f.consumer(), SmallestGroup: smallest}, ctx.Err()
 }
 
 // Choose gives the statistics of all samples of a request and the lambda that
@@ -160,29 +168,29 @@ func (r Ridge) Choose(ctx context.Context, req distill.Request) (*linear.Statist
 	if err := req.Check(); err != nil {
 		return nil, 0, err
 	}
-	pool := kernel.NewPool(req.Workers)
-	defer pool.Close()
-	return r.choose(ctx, pool, req)
+	f := r.on(req)
+	defer f.pool.Close()
+	return f.choose(ctx, req)
 }
 
-// choose is Choose on a pool.
-func (r Ridge) choose(ctx context.Context, pool *kernel.Pool, req distill.Request) (*linear.Statistics, float64, error) {
+// choose is Choose of a checked request.
+func (f *fitter) choose(ctx context.Context, req distill.Request) (*linear.Statistics, float64, error) {
 	s := req.Samples
 	sums := linear.NewStatistics(s.Shape, s.Classes)
-	fit, check := data.Holdout(s.Y, s.Classes, validationShare, req.Seed)
-	if r.Lambda > 0 || len(check) == 0 {
-		lambda := r.Lambda
-		err := sums.Add(ctx, pool, s)
+	kept, check := data.Holdout(s.Y, s.Classes, validationShare, req.Seed)
+	if f.Lambda > 0 || len(check) == 0 {
+		lambda := f.Lambda
+		err := sums.Add(ctx, f.pool, s)
 		if lambda == 0 { // a sample a class: nothing to choose by
 			lambda = meanSquare(sums)
 		}
 		return sums, lambda, err
 	}
 	rest := linear.NewStatistics(s.Shape, s.Classes)
-	if err := errors.Join(sums.Add(ctx, pool, s.Subset(fit)), rest.Add(ctx, pool, s.Subset(check))); err != nil {
+	if err := errors.Join(sums.Add(ctx, f.pool, s.Subset(kept)), rest.Add(ctx, f.pool, s.Subset(check))); err != nil {
 		return nil, 0, err
 	}
-	miss, err := misses(ctx, pool, sums, rest, func(done int, miss float64) {
+	miss, err := f.misses(ctx, sums, rest, func(done int, miss float64) {
 		req.Report(distill.Progress{Done: done, Total: len(grid()) + 1, Loss: miss / float64(rest.Len())})
 	})
 	if err != nil {
@@ -194,11 +202,11 @@ func (r Ridge) choose(ctx context.Context, pool *kernel.Pool, req distill.Reques
 // misses are the squared errors on held samples of the weights of others, for
 // each lambda of the grid; infinite where a lambda is too small for the weights to
 // exist.
-func misses(ctx context.Context, pool *kernel.Pool, others, held *linear.Statistics, report func(done int, miss float64)) ([]float64, error) {
+func (f *fitter) misses(ctx context.Context, others, held *linear.Statistics, report func(done int, miss float64)) ([]float64, error) {
 	var out []float64
 	for i, lambda := range grid() {
 		miss := math.Inf(1)
-		w, err := others.Solve(ctx, pool, lambda)
+		w, err := others.Solve(ctx, f.pool, lambda)
 		switch {
 		case err == nil:
 			miss = held.SquaredError(w)

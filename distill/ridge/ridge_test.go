@@ -218,13 +218,13 @@ func TestMergeChoosesLambdaAndRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := kernel.NewPool(1)
-	defer pool.Close()
-	chosen, err := chooseByParts(context.Background(), pool, parts, all, distill.Request{})
+	f := Default().on(distill.Request{})
+	defer f.pool.Close()
+	chosen, err := f.chooseByParts(context.Background(), parts, all, distill.Request{})
 	if err != nil || chosen < 1 || chosen > 1e4 { // 200 noisy samples, 30 values, mean square 500
 		t.Errorf("chose lambda %g, error %v", chosen, err)
 	}
-	if lone, err := chooseByParts(context.Background(), pool, parts[:1], parts[0], distill.Request{}); err != nil || lone < 50 || lone > 200 {
+	if lone, err := f.chooseByParts(context.Background(), parts[:1], parts[0], distill.Request{}); err != nil || lone < 50 || lone > 200 {
 		t.Errorf("of one device lambda %g, want the mean square of 40 samples, about 110 (%v)", lone, err)
 	}
 	var last distill.Progress

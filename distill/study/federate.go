@@ -8,6 +8,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/federated"
 	"github.com/distillmesh/distillmesh/train/nn"
 )
@@ -47,7 +48,7 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	watch := r.peak.watch()
 	defer watch.stop()
 	began := time.Now()
-	opt := federated.Options{Workers: r.workers}
+	opt := federated.Options{Device: device.Choice{Workers: r.workers}}
 	if part, underWay := readJSON[federatedRun](r.store.part(file)); underWay {
 		// A state that is damaged or gone means to begin again.
 		if state, err := r.store.readState(file, part.Round); err == nil {

@@ -21,7 +21,9 @@ import (
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/labelsolve"
 	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/federated"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -82,7 +84,7 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 			if local.Len() == 0 {
 				return ctx.Err()
 			}
-			req := distill.Request{Samples: local, Augment: r.plan.Data.Task.Augmentation(), IPC: r.plan.IPC, Seed: clientSeed(seed, i), Formation: formation, Workers: max(1, r.workers/len(r.parts)), Cache: r.store.experts()}
+			req := distill.Request{Samples: local, Augment: r.plan.Data.Task.Augmentation(), IPC: r.plan.IPC, Seed: clientSeed(seed, i), Formation: formation, Device: device.Choice{Workers: max(1, r.workers/len(r.parts))}, Cache: r.store.experts()}
 			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: pixels, peak: r.peak}
 			if err := c.spend(r.plan.Budget); err != nil {
 				return fmt.Errorf("client %d of %d: %w", i+1, len(r.parts), err)
@@ -172,7 +174,7 @@ func (c *client) make(ctx context.Context) error {
 	c.req.Progress = func(p distill.Progress) { c.note.Steps = p.Done }
 	c.req.Resume, c.req.Checkpoint = state, func(state []byte) error { return writeFile(statePath, state) }
 	result, err := c.method.Distill(ctx, c.req)
-	if errors.Is(err, distill.ErrState) { // damaged: from the beginning
+	if errors.Is(err, checkpoint.ErrState) { // damaged: from the beginning
 		c.req.Resume = nil
 		result, err = c.method.Distill(ctx, c.req)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/ridge"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/linear"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -40,7 +41,7 @@ func (r *runner) pool(ctx context.Context, e entry, seed int) (*gathered, error)
 		}
 		stage.step()
 	}
-	result, err := e.pooled.Merge(ctx, parts, distill.Request{IPC: r.plan.IPC, Seed: clientSeed(seed, 0), Workers: r.workers})
+	result, err := e.pooled.Merge(ctx, parts, distill.Request{IPC: r.plan.IPC, Seed: clientSeed(seed, 0), Device: device.Choice{Workers: r.workers}})
 	if err != nil {
 		return nil, fmt.Errorf("%s, seed %d: %w", e.label, seed, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/parallel"
 	"github.com/distillmesh/distillmesh/train/recipe"
@@ -266,11 +267,15 @@ func (r *runner) fit(ctx context.Context, g *gathered, consumer string, seed int
 	}
 	hook := func(p train.Progress) error {
 		if p.Step < steps && p.Step*r.plan.Curve/steps > (p.Step-1)*r.plan.Curve/steps {
-			return look(p.Step, p.Model)
+			m, err := p.Model()
+			if err != nil {
+				return err
+			}
+			return look(p.Step, m)
 		}
 		return nil
 	}
-	trained, err := spec.Fit(ctx, g.samples, g.recipe, train.Options{Seed: uint64(seed), Workers: 1, Hook: hook})
+	trained, err := spec.Fit(ctx, g.samples, g.recipe, train.Options{Seed: uint64(seed), Device: device.Choice{Workers: 1}, Hook: hook})
 	if err != nil {
 		return fmt.Errorf("%s on %s, seed %d: %w", consumer, g.label, seed, err)
 	}

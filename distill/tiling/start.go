@@ -13,7 +13,7 @@ import (
 	"slices"
 
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/train/cluster"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -87,7 +87,7 @@ func (s Start) Tiles(ctx context.Context) (*data.Samples, error) {
 func (s Start) class(ctx context.Context, out []float32, rows [][]float32, rng *rand.Rand) ([]float32, error) {
 	n := s.PerClass
 	if s.Kind == Centroids && len(rows) >= distill.LeastGroup && len(rows) >= n {
-		means, sizes, err := coreset.Centroids(ctx, rows, n, startRounds, rng)
+		means, sizes, err := cluster.Centroids(ctx, rows, n, startRounds, rng)
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +124,7 @@ func appendNeighbours(out []float32, rows [][]float32, at int) []float32 {
 	}
 	apart, nearest := make([]float64, len(rows)), make([]int, len(rows))
 	for i, row := range rows {
-		apart[i], nearest[i] = coreset.Distance2(row, centre), i
+		apart[i], nearest[i] = cluster.Distance2(row, centre), i
 	}
 	slices.SortStableFunc(nearest, func(a, b int) int { return cmp.Compare(apart[a], apart[b]) })
 	mean := make([]float64, len(rows[at]))

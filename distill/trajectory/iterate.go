@@ -2,7 +2,7 @@ package trajectory
 
 import (
 	"github.com/distillmesh/distillmesh/distill/expert"
-	"github.com/distillmesh/distillmesh/distill/tiling"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
@@ -59,8 +59,9 @@ func (s *state) numbers() map[string]*float64 {
 }
 
 // file is the state as it is written; it shares the arrays.
-func (s *state) file() tiling.State {
-	f := tiling.State{Step: s.step, Numbers: map[string]float64{}, Arrays: map[string][]float32{
+func (r *run) file() checkpoint.State {
+	s := &r.state
+	f := checkpoint.State{Identity: r.identity(), Step: s.step, Numbers: map[string]float64{}, Arrays: map[string][]float32{
 		"tiles": s.tiles.values, "tile velocity": s.tiles.velocity, "tile average": s.tiles.average,
 		"labels": s.labels.values, "label velocity": s.labels.velocity, "label average": s.labels.average}}
 	for name, at := range s.numbers() {
@@ -71,8 +72,8 @@ func (s *state) file() tiling.State {
 
 // restore takes over what save gave away.
 func (r *run) restore(file []byte) error {
-	f := r.state.file()
-	if err := f.Decode(file, r.identity(), r.Iterations); err != nil {
+	f := r.file()
+	if err := f.Restore(file, r.Iterations); err != nil {
 		return err
 	}
 	r.state.step = f.Step
@@ -84,7 +85,7 @@ func (r *run) restore(file []byte) error {
 
 // save gives the state to the request's checkpoint function, if there is one.
 func (r *run) save() error {
-	return r.state.file().Save(r.req, r.identity)
+	return r.req.Save(r.file)
 }
 
 // identity is that of the request, found once.
@@ -109,7 +110,9 @@ func (r *run) pick(iteration int) (expert.Trajectory, int) {
 func (r *run) iterate() (Record, error) {
 	trajectory, at := r.pick(r.state.step)
 	start, target := trajectory[at], trajectory[at+r.Span]
-	r.student.renew(r, r.state.step)
+	if err := r.student.renew(r, r.state.step); err != nil {
+		return Record{}, err
+	}
 	out, err := r.student.train(r, start, target)
 	if err != nil {
 		return Record{}, err

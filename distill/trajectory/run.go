@@ -11,7 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -27,7 +27,7 @@ type run struct {
 	y         []int // class of each tile
 	net       *nn.Network
 	strategy  recipe.Strategy
-	pool      *kernel.Pool
+	engine    graph.Engine
 	experts   []expert.Trajectory
 	student   *student
 	state     state
@@ -57,9 +57,11 @@ func newRun(m Method, req distill.Request) (*run, error) {
 			r.y = append(r.y, class)
 		}
 	}
-	r.pool = kernel.NewPool(req.Workers)
+	if r.engine, err = req.Device.Open(); err != nil {
+		return nil, err
+	}
 	if r.student, err = newStudent(r); err != nil {
-		r.pool.Close()
+		r.engine.Close()
 		return nil, err
 	}
 	return r, nil
@@ -101,7 +103,7 @@ func (r *run) gather(ctx context.Context) (err error) {
 		p.Recipe.Augment = r.Augment
 	}
 	total := r.Experts + r.Iterations
-	r.experts, err = expert.Gather(ctx, p, r.Experts, r.req.Cache, r.req.Workers, func(ready int) {
+	r.experts, err = expert.Gather(ctx, p, r.Experts, r.req.Cache, r.req.Device, func(ready int) {
 		r.req.Report(distill.Progress{Done: ready, Total: total, Loss: none})
 	})
 	return err

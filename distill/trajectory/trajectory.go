@@ -177,7 +177,7 @@ func (m Method) Distill(ctx context.Context, req distill.Request) (*distill.Resu
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name(), err)
 	}
-	defer r.pool.Close()
+	defer r.engine.Close()
 	if err := r.begin(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name(), err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/graph/cpu"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/unroll"
 )
@@ -37,7 +37,7 @@ func begun(t *testing.T, m Method) *run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.pool.Close)
+	t.Cleanup(r.engine.Close)
 	if err := r.begin(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -95,15 +95,12 @@ func TestATTWithTheLastStepAndWithOneStepIsMTT(t *testing.T) {
 // pixels and step size.
 func lossAt(t *testing.T, r *run, start, target []float32, n int) float64 {
 	t.Helper()
-	r.student.renew(r, 0)
-	loss := math.NaN()
-	err := r.student.walk.Forward(start, r.student.steps[:n], float32(r.state.stepSize), func(_ int, _ float32, theta []float32) {
-		loss = squared(theta, target) / squared(start, target)
-	})
+	theta := make([]float32, len(start))
+	err := errors.Join(r.student.renew(r, 0), r.student.walk.Forward(start, n, float32(r.state.stepSize)), r.student.walk.Theta(n, theta))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return loss
+	return squared(theta, target) / squared(start, target)
 }
 
 // att.md 2, check 2: with the chosen step frozen, without augmentation and with
@@ -122,7 +119,9 @@ func TestTheGradientMatchesFiniteDifferences(t *testing.T) {
 			r := begun(t, m)
 			expert, at := r.pick(0)
 			start, target := expert[at], expert[at+m.Span]
-			r.student.renew(r, 0)
+			if err := r.student.renew(r, 0); err != nil {
+				t.Fatal(err)
+			}
 			out, err := r.student.train(r, start, target)
 			if err != nil {
 				t.Fatal(err)
@@ -189,7 +188,9 @@ func TestAStudentThatStandsStillIsComparedAtItsLastStep(t *testing.T) {
 		r := begun(t, m)
 		r.state.stepSize = 0
 		expert, at := r.pick(0)
-		r.student.renew(r, 0)
+		if err := r.student.renew(r, 0); err != nil {
+			t.Fatal(err)
+		}
 		out, err := r.student.train(r, expert[at], expert[at+m.Span])
 		if err != nil || out.n != m.Cap || out.loss != 1 {
 			t.Errorf("%s: step %d of %d, L = %v (%v), want the last and 1", metric, out.n, m.Cap, out.loss, err)
@@ -198,21 +199,23 @@ func TestAStudentThatStandsStillIsComparedAtItsLastStep(t *testing.T) {
 }
 
 // toyRun is att.md 2, check 4: one parameter with the loss (theta - x)^2 / 2.
-func toyRun(t *testing.T, m Method) (*run, *float32) {
+func toyRun(t *testing.T, m Method) *run {
 	t.Helper()
-	pool := kernel.NewPool(1)
-	t.Cleanup(pool.Close)
-	walk, err := unroll.New(pool, unroll.Problem{Params: [][]int{{1}}, X: []int{1}, Labels: []int{1}, Loss: func(params []*graph.Node, x, _ *graph.Node, _ []*graph.Node) *graph.Node {
-		d := graph.Sub(params[0], x)
-		return graph.Scale(graph.Mul(d, d), 0.5)
-	}})
+	engine := cpu.New(1)
+	t.Cleanup(engine.Close)
+	walk, err := unroll.New(engine, unroll.Problem{Params: [][]int{{1}}, X: []int{1}, Labels: []int{1}, Squared: m.Metric == L2,
+		Loss: func(params []*graph.Node, x, _ *graph.Node, _ []*graph.Node) *graph.Node {
+			d := graph.Sub(params[0], x)
+			return graph.Scale(graph.Mul(d, d), 0.5)
+		}}, m.Cap)
+	if err == nil {
+		err = walk.X.Set([]float32{1})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	grad := []float32{0}
-	s := &student{walk: walk, best: []float32{0}, direction: []float32{0},
-		steps: slices.Repeat([]unroll.Step{{X: []float32{1}, Labels: []float32{0}, Grad: grad}}, m.Cap)}
-	return &run{Method: m, student: s, state: state{stepSize: 0.1}}, &grad[0]
+	s := &student{walk: walk, best: []float32{0}, direction: []float32{0}, tileGrad: []float32{0}}
+	return &run{Method: m, student: s, state: state{stepSize: 0.1}}
 }
 
 func TestTheToyVectorThroughTheChoice(t *testing.T) {
@@ -233,7 +236,7 @@ func TestTheToyVectorThroughTheChoice(t *testing.T) {
 		for _, metric := range []string{L1, L2} {
 			m := DefaultATT()
 			m.Choice, m.Cap, m.Metric = c.choice, c.cap, metric
-			r, dX := toyRun(t, m)
+			r := toyRun(t, m)
 			out, err := r.student.train(r, []float32{0}, []float32{0.4})
 			if err != nil {
 				t.Fatal(err)
@@ -245,8 +248,8 @@ func TestTheToyVectorThroughTheChoice(t *testing.T) {
 			near := func(got, want float64) bool {
 				return math.IsNaN(want) || math.Abs(got-want) < 2e-5*(1+math.Abs(want))
 			}
-			if out.n != c.n || math.Abs(out.loss-c.loss) > 1e-6*(1+c.loss) || !near(float64(*dX), c.dX) || !near(dAlpha, c.dAlpha) {
-				t.Errorf("%s of %d, %s: step %d, L %v, dL/dx %v, dL/dalpha %v, want %+v", c.choice, c.cap, metric, out.n, out.loss, *dX, dAlpha, c)
+			if out.n != c.n || math.Abs(out.loss-c.loss) > 1e-6*(1+c.loss) || !near(float64(r.student.tileGrad[0]), c.dX) || !near(dAlpha, c.dAlpha) {
+				t.Errorf("%s of %d, %s: step %d, L %v, dL/dx %v, dL/dalpha %v, want %+v", c.choice, c.cap, metric, out.n, out.loss, r.student.tileGrad[0], dAlpha, c)
 			}
 		}
 	}

@@ -1,14 +1,9 @@
 package catalogue
 
 import (
-	"encoding/json"
 	"fmt"
 
-	"github.com/ipld/go-ipld-prime"
-	"github.com/ipld/go-ipld-prime/codec/dagcbor"
-	"github.com/ipld/go-ipld-prime/codec/dagjson"
-	"github.com/ipld/go-ipld-prime/node/basicnode"
-
+	"github.com/distillmesh/distillmesh/p2p/wire"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -22,61 +17,90 @@ const (
 // SetBody is what an announcement tells of a set: enough to choose it without
 // fetching it. Nothing in it is believed once the set itself is read.
 type SetBody struct {
-	Method       string `json:"method"`
-	Images       int    `json:"images"`
-	Counts       []int  `json:"counts"` // images per class
-	Consumer     string `json:"consumer"`
-	Formation    int    `json:"formation"`
-	ContainsReal bool   `json:"contains_real"`
+	Method       string
+	Images       int
+	Counts       []int // images per class
+	Consumer     string
+	Formation    int
+	ContainsReal bool
 }
 
 // ModelBody is what an announcement tells of a model.
 type ModelBody struct {
-	Model string `json:"model"`
-	Sets  int    `json:"sets"` // how many sets it was trained on
+	Model string
+	Sets  int // how many sets it was trained on
 }
 
 // TrainerBody is what an announcement tells of a trainer.
 type TrainerBody struct {
-	Model string `json:"model"` // what it trains by itself
-	Auto  bool   `json:"auto"`  // whether it does
+	Model string // what it trains by itself
+	Auto  bool   // whether it does
 }
 
 // maxBodyBytes bounds what a decoded body may allocate.
 const maxBodyBytes = 4 << 10
 
-// EncodeBody writes a body as canonical dag-cbor. Bodies are flat structs, so
-// their JSON is a faithful picture of them.
-func EncodeBody(v any) ([]byte, error) {
-	text, err := json.Marshal(v)
+// Body is what an announcement tells of its subject.
+type Body interface{ write(m *wire.Map) }
+
+// EncodeBody writes a body as canonical dag-cbor that holds every field.
+func EncodeBody(b Body) ([]byte, error) {
+	m := wire.Map{KeepZeros: true}
+	b.write(&m)
+	data, err := m.Encode()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("announcement body: %w", err)
 	}
-	n, err := ipld.DecodeUsingPrototype(text, dagjson.Decode, basicnode.Prototype.Any)
-	if err != nil {
-		return nil, fmt.Errorf("encode announcement body: %w", err)
-	}
-	return ipld.Encode(n, dagcbor.Encode)
+	return data, nil
 }
 
-// decodeBody reads a body that another node wrote into v: bounded, of the right types;
-// fields this version does not know are left alone.
-func decodeBody(body []byte, v any) error {
-	if len(body) > maxBodyBytes {
-		return fmt.Errorf("announcement body of %d bytes, at most %d", len(body), maxBodyBytes)
+// decodeBody reads a body that another node wrote into b. It allows fields that this
+// version does not know.
+func decodeBody(data []byte, b interface{ read(f *wire.Fields) }) error {
+	if len(data) > maxBodyBytes {
+		return fmt.Errorf("announcement body of %d bytes, at most %d", len(data), maxBodyBytes)
 	}
-	n, err := ipld.DecodeUsingPrototype(body, dagcbor.Decode, basicnode.Prototype.Any)
+	f, err := wire.Decode(data)
 	if err != nil {
 		return fmt.Errorf("announcement body: %w", err)
 	}
-	text, err := ipld.Encode(n, dagjson.Encode)
-	if err != nil {
-		return fmt.Errorf("announcement body: %w", err)
-	}
-	if err := json.Unmarshal(text, v); err != nil {
+	b.read(f)
+	if err := f.ReadErr(); err != nil {
 		return fmt.Errorf("announcement body: %w", err)
 	}
 	return nil
+}
+
+func (b SetBody) write(m *wire.Map) {
+	m.String("method", b.Method)
+	m.Int("images", int64(b.Images))
+	m.Ints("counts", b.Counts)
+	m.String("consumer", b.Consumer)
+	m.Int("formation", int64(b.Formation))
+	m.Bool("contains_real", b.ContainsReal)
+}
+
+func (b *SetBody) read(f *wire.Fields) {
+	*b = SetBody{
+		Method: f.String("method", maxBodyBytes), Images: f.NativeInt("images"), Counts: f.Ints("counts",
+			data.MaxClasses),
+		Consumer: f.String("consumer", maxBodyBytes), Formation: f.NativeInt("formation"),
+		ContainsReal: f.Bool("contains_real"),
+	}
+}
+
+func (b ModelBody) write(m *wire.Map) {
+	m.String("model", b.Model)
+	m.Int("sets", int64(b.Sets))
+}
+
+func (b *ModelBody) read(f *wire.Fields) {
+	*b = ModelBody{Model: f.String("model", maxBodyBytes), Sets: f.NativeInt("sets")}
+}
+
+func (b TrainerBody) write(m *wire.Map) {
+	m.String("model", b.Model)
+	m.Bool("auto", b.Auto)
 }
 
 // decodeSetBody reads and checks the body of a set's announcement. A set of so

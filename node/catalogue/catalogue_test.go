@@ -107,7 +107,7 @@ func (w *world) add(files fs.FS) holdings.Holding {
 }
 
 // announce puts a record of somebody into the book.
-func (w *world) announce(key crypto.PrivKey, draft announce.Announcement, body any) {
+func (w *world) announce(key crypto.PrivKey, draft announce.Announcement, body Body) {
 	w.t.Helper()
 	if body != nil {
 		encoded, err := EncodeBody(body)

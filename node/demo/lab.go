@@ -17,6 +17,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -59,7 +60,7 @@ func (l *lab) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	req := distill.Request{Samples: first, IPC: ipc, Augment: l.task.Augmentation(), Workers: 1}
+	req := distill.Request{Samples: first, IPC: ipc, Augment: l.task.Augmentation(), Device: device.Choice{Workers: 1}}
 	a, err := auto.Choose(ctx, auto.Question{Request: req, Time: clientTime})
 	if err != nil {
 		return err
@@ -228,11 +229,12 @@ func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Sa
 		return err
 	}
 	before := 0
-	options := train.Options{Seed: seed, Workers: 1, HookEvery: 50, Hook: func(p train.Progress) error {
-		l.progress(int64(p.Step - before))
-		before = p.Step
-		return nil
-	}}
+	options := train.Options{Seed: seed, Device: device.Choice{Workers: 1}, HookEvery: 50,
+		Hook: func(p train.Progress) error {
+			l.progress(int64(p.Step - before))
+			before = p.Step
+			return nil
+		}}
 	if spec.Iterative() {
 		l.total.Add(int64(recipe.Steps(samples.Len())))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 )
 
 // DistillOptions say what to make of a data set.
@@ -164,7 +165,7 @@ func (opt DistillOptions) choose(ctx context.Context, task *data.Task, samples *
 // request is what a method is asked.
 func (opt DistillOptions) request(task *data.Task, samples *data.Samples) distill.Request {
 	req := distill.Request{Samples: samples, Augment: task.Augmentation(), IPC: opt.IPC, Seed: opt.Seed,
-		Formation: opt.Formation, Single: opt.single, Workers: opt.Workers}
+		Formation: opt.Formation, Single: opt.single, Device: device.Choice{Workers: opt.Workers}}
 	if opt.Home.Path != "" {
 		req.Cache = opt.Home.File("experts")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/work"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -82,7 +83,7 @@ func (d distillation) run(ctx context.Context, kept *work.Work, report api.Repor
 		req.Resume, req.Checkpoint = state, work.BestEffort(ctx, report, kept.Save)
 	}
 	result, err := d.method.Distill(ctx, req)
-	if errors.Is(err, distill.ErrState) {
+	if errors.Is(err, checkpoint.ErrState) {
 		return nil, api.Fail(api.CodeFailed,
 			"the data have changed, or the file is damaged: delete it to start from the beginning",
 			"resume from %s: %w", kept.Path(), err)

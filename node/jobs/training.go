@@ -8,6 +8,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/work"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -40,7 +41,7 @@ func (t training) place(task string) work.Place {
 func (t training) fit(ctx context.Context, samples *data.Samples, kept *work.Work, report api.Report) (
 	_ model.Trained, resumed bool, _ error) {
 	stage := "train " + t.opt.Model
-	options := train.Options{Seed: t.opt.Seed, Workers: t.opt.Workers, HookEvery: 10,
+	options := train.Options{Seed: t.opt.Seed, Device: device.Choice{Workers: t.opt.Workers}, HookEvery: 10,
 		Hook: func(p train.Progress) error {
 			report.Say(api.Progress{Stage: stage, Done: int64(p.Step), Total: int64(p.Steps), Unit: "steps"})
 			return nil

@@ -1,9 +1,11 @@
-// Package announce is what nodes tell each other: small signed records saying
-// that a task, set, model, score or trainer exists, who has it, and until when.
+// Package announce holds the announcements of a mesh: small signed records saying
+// that a task, set, model, score or trainer exists, who has it, and until when. It
+// signs and verifies them, keeps the valid ones in a Book, and republishes a node's
+// own until they are withdrawn.
 //
 // A record travels as a libp2p envelope around canonical dag-cbor and carries
-// all that is needed to judge it, so the same bytes verify out of gossip, out of
-// a catch-up page, from disk and from a file.
+// all that is needed to judge it, so the same bytes verify when they come by gossip,
+// in a catch-up page, from disk or from a file.
 package announce
 
 import (
@@ -26,6 +28,10 @@ const Version = 1
 // MaxEnvelopeBytes bounds a whole signed envelope.
 const MaxEnvelopeBytes = 4 << 10
 
+// MaxTasks bounds the tasks one node joins. All subscriptions travel in one gossip
+// message when peers connect, and that message must stay below 16 KiB.
+const MaxTasks = 100
+
 // Domain separates announcement signatures from all other uses of a node's key.
 const Domain = "distillmesh-announcement"
 
@@ -34,17 +40,15 @@ var payloadType = []byte("/distillmesh/announcement")
 
 // Limits of the parts; the envelope limit bounds their sum.
 const (
-	maxName     = 64 // subject and schema, bytes
-	maxAddrs    = 16
-	maxAddr     = 256 // bytes of one binary multiaddr
-	maxGateways = 8
-	maxGateway  = 256
-	// MaxLifetime bounds Expires - Issued: a withdrawn or abandoned record must end some day.
+	maxName  = 64 // bytes of a subject or schema
+	maxAddrs = 16
+	maxAddr  = 256 // bytes of one binary multiaddr
+	// MaxLifetime bounds Expires - Issued, so that an abandoned record ends.
 	MaxLifetime = 30 * 24 * time.Hour
 )
 
-// Sentinels for each way in which foreign bytes fail to be an announcement.
-// All of them are what any honest forwarder would have caught.
+// The ways in which bytes from outside fail to be an announcement. An honest
+// forwarder would have noticed any of them.
 var (
 	ErrTooLarge  = errors.New("announcement exceeds 4 KiB")
 	ErrMalformed = errors.New("announcement malformed")
@@ -76,23 +80,19 @@ const (
 
 // Announcement is the signed payload. Times have whole seconds, UTC.
 type Announcement struct {
-	Version  int     // header version; 0 in a draft means Version
-	Task     cid.Cid // the task document
-	Kind     Kind
-	Subject  Subject
-	Root     cid.Cid        // what to fetch; Undef exactly for trainers
-	Bytes    int64          // size of the whole DAG under Root, the cap for a fetch
-	Blocks   int64          // blocks in that DAG
-	Schema   string         // what Body holds
-	Body     []byte         // opaque here
-	Issued   time.Time      // when it was signed
-	Expires  time.Time      // when it stops counting
-	Seq      uint64         // rises per (signer, task, subject, root), from 1
-	Prev     cid.Cid        // the root this one replaces, or Undef
-	Addrs    []ma.Multiaddr // where the signer can be dialled
-	Uplink   int64          // declared upload rate, bytes/s; 0 means unstated
-	Replicas int            // copies wanted
-	Gateways []string       // HTTP gateways that serve Root
+	Version int     // header version; 0 in a draft means Version
+	Task    cid.Cid // the task document
+	Kind    Kind
+	Subject Subject
+	Root    cid.Cid        // what to fetch; Undef exactly for trainers
+	Bytes   int64          // size of the whole DAG under Root, the cap for a fetch
+	Blocks  int64          // blocks in that DAG
+	Schema  string         // what Body holds
+	Body    []byte         // opaque here
+	Issued  time.Time      // when it was signed
+	Expires time.Time      // when it stops counting
+	Seq     uint64         // rises per (signer, task, subject, root), from 1
+	Addrs   []ma.Multiaddr // where the signer can be dialed
 }
 
 // Record is an announcement together with the proof of who signed it.
@@ -110,8 +110,8 @@ func (*payload) Codec() []byte                    { return payloadType }
 func (p *payload) MarshalRecord() ([]byte, error) { return p.raw, nil }
 func (p *payload) UnmarshalRecord(b []byte) error { p.raw = b; return nil }
 
-// Seal signs a with key. a must be complete: Issue of a Book fills what a draft
-// leaves open. Errors wrap ErrMalformed or ErrTooLarge.
+// Seal signs a with key. Every field must be set: Book.Issue completes drafts.
+// Errors wrap ErrMalformed, ErrVersion or ErrTooLarge.
 func Seal(a Announcement, key crypto.PrivKey) (Record, error) {
 	if a.Version == 0 {
 		a.Version = Version
@@ -132,9 +132,9 @@ func Seal(a Announcement, key crypto.PrivKey) (Record, error) {
 	return Open(data)
 }
 
-// Open verifies an envelope and decodes its announcement. It bounds, checks the
-// signature, decodes strictly and checks every field; time plays no part.
-// Errors wrap exactly one of the sentinels of this package.
+// Open verifies an envelope and decodes its announcement. It checks size, signature,
+// canonical encoding and every field, but not times, which Book.Put judges.
+// Errors wrap ErrTooLarge, ErrMalformed, ErrSignature or ErrVersion.
 func Open(envelope []byte) (Record, error) {
 	if len(envelope) > MaxEnvelopeBytes {
 		return Record{}, fmt.Errorf("open announcement: %d bytes: %w", len(envelope), ErrTooLarge)
@@ -189,10 +189,10 @@ func (a *Announcement) check() error {
 		return malformed("schema of %d bytes", len(a.Schema))
 	case a.Seq == 0 || a.Seq > 1<<53:
 		return malformed("seq %d", a.Seq)
-	case a.Bytes < 0 || a.Blocks < 0 || a.Uplink < 0 || a.Replicas < 0:
-		return malformed("negative size, rate or count")
-	case len(a.Addrs) > maxAddrs || len(a.Gateways) > maxGateways:
-		return malformed("%d addresses and %d gateways", len(a.Addrs), len(a.Gateways))
+	case a.Bytes < 0 || a.Blocks < 0:
+		return malformed("negative size or count")
+	case len(a.Addrs) > maxAddrs:
+		return malformed("%d addresses", len(a.Addrs))
 	case (a.Subject == SubjectTrainer) == a.Root.Defined():
 		return malformed("root of a %s", a.Subject)
 	case a.Subject == SubjectTask && !a.Root.Equals(a.Task):
@@ -216,13 +216,16 @@ func (a *Announcement) checkLinks() error {
 	if !a.Task.Defined() {
 		return malformed("no task")
 	}
-	for _, c := range []cid.Cid{a.Task, a.Root, a.Prev} {
-		if !c.Defined() {
-			continue
-		}
-		if p := c.Prefix(); p.Version != 1 || p.MhType != mh.SHA2_256 || p.MhLength != 32 {
-			return malformed("%s is not CIDv1 with sha2-256", c)
-		}
+	return errors.Join(checkLink(a.Task), checkLink(a.Root))
+}
+
+// checkLink accepts no CID, or CIDv1 with sha2-256.
+func checkLink(c cid.Cid) error {
+	if !c.Defined() {
+		return nil
+	}
+	if p := c.Prefix(); p.Version != 1 || p.MhType != mh.SHA2_256 || p.MhLength != 32 {
+		return malformed("%s is not CIDv1 with sha2-256", c)
 	}
 	return nil
 }

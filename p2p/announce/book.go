@@ -2,10 +2,8 @@ package announce
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -15,78 +13,11 @@ import (
 	"github.com/ipfs/go-datastore"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/distillmesh/distillmesh/p2p/members"
 )
 
-// Verdict is what becomes of an announcement, and of the peer that passed it on.
-type Verdict int
-
-// The verdicts. The zero value is none of them.
-const (
-	Accept Verdict = iota + 1 // kept and passed on
-	Ignore                    // dropped; the forwarder could not know better
-	Reject                    // dropped; any honest forwarder would have dropped it
-)
-
-// String returns the verdict's name.
-func (v Verdict) String() string {
-	switch v {
-	case Accept:
-		return "accept"
-	case Ignore:
-		return "ignore"
-	case Reject:
-		return "reject"
-	}
-	return fmt.Sprintf("verdict %d", int(v))
-}
-
-// Reasons for Ignore: each depends on local state, so none blames the forwarder.
-var (
-	ErrExpired       = errors.New("announcement expired")
-	ErrFromFuture    = errors.New("announcement issued too far in the future")
-	ErrHeld          = errors.New("announcement already held")
-	ErrStale         = errors.New("announcement older than the one held")
-	ErrUnknownSigner = errors.New("announcement signer not admitted")
-	ErrOverQuota     = errors.New("announcement quota used up")
-)
-
-// ErrWrongTopic is the Reject for an announcement that came over a topic not its own.
-var ErrWrongTopic = errors.New("announcement belongs to another topic")
-
-// ErrNothingToWithdraw is returned by Issue for a withdrawal of what was never announced.
-var ErrNothingToWithdraw = errors.New("nothing announced to withdraw")
-
-// Options of a Book. DefaultOptions gives the values in use.
-type Options struct {
-	Now          func() time.Time   // clock
-	Lifetime     time.Duration      // Expires - Issued of what Issue signs; at least two of the longest re-announce intervals
-	MaxAhead     time.Duration      // tolerated clock difference for Issued; more keeps records of wrong clocks longer
-	MaxRecords   int                // records held of all signers; each costs about 2 KiB of memory
-	MaxPerSigner int                // records held of one signer
-	Admit        func(peer.ID) bool // whose records are kept; nil admits all
-}
-
-// DefaultOptions returns the options of an edge node.
-func DefaultOptions() Options {
-	return Options{Now: time.Now, Lifetime: 2 * time.Hour, MaxAhead: 15 * time.Minute, MaxRecords: 8192, MaxPerSigner: 1024}
-}
-
-// Validate names the first field that is out of range.
-func (o Options) Validate() error {
-	switch {
-	case o.Now == nil:
-		return errors.New("announce options: Now: must be set")
-	case o.Lifetime < time.Second || o.Lifetime > MaxLifetime:
-		return fmt.Errorf("announce options: Lifetime: %v, must be 1s to %v", o.Lifetime, MaxLifetime)
-	case o.MaxAhead < 0:
-		return fmt.Errorf("announce options: MaxAhead: %v, must not be negative", o.MaxAhead)
-	case o.MaxRecords < 1 || o.MaxPerSigner < 1:
-		return fmt.Errorf("announce options: MaxRecords %d, MaxPerSigner %d: must be at least 1", o.MaxRecords, o.MaxPerSigner)
-	}
-	return nil
-}
-
-// slot identifies what successive announcements of one signer replace.
+// slot is the key under which a newer announcement replaces an older one.
 type slot struct {
 	signer  peer.ID
 	task    cid.Cid
@@ -96,8 +27,8 @@ type slot struct {
 
 func (r Record) slot() slot { return slot{r.Signer, r.Task, r.Subject, r.Root} }
 
-// held is the latest record of a slot and how long the slot must be remembered:
-// until everything ever held in it has expired, or a replay could revive it.
+// held is the latest record of a slot and how long the slot must be kept: until
+// everything ever held in it has expired, or a replay could bring it back.
 type held struct {
 	rec   Record
 	until time.Time
@@ -113,7 +44,7 @@ type Book struct {
 	mu        sync.RWMutex
 	records   map[slot]held
 	perSigner map[peer.ID]int
-	counters  map[slot]uint64 // own slots only: last sequence number signed
+	counters  map[slot]uint64 // last sequence number signed, of this node's own slots
 	watchers  map[int]func(Record)
 	nextWatch int
 }
@@ -123,6 +54,7 @@ func OpenBook(ds datastore.Batching, opt Options) (*Book, error) {
 	if err := opt.Validate(); err != nil {
 		return nil, err
 	}
+	opt.Membership = members.OrEverybody(opt.Membership)
 	b := &Book{
 		ds: ds, opt: opt, records: map[slot]held{}, perSigner: map[peer.ID]int{},
 		counters: map[slot]uint64{}, watchers: map[int]func(Record){},
@@ -133,9 +65,12 @@ func OpenBook(ds datastore.Batching, opt Options) (*Book, error) {
 	return b, nil
 }
 
+// Membership returns who belongs to the mesh, as the book's options say.
+func (b *Book) Membership() members.Membership { return b.opt.Membership }
+
 // Put judges a record that Open or Seal returned and keeps it when the verdict is
-// Accept. The error is the reason for Ignore; any other error (with Ignore) is a
-// failure to store. Put is the one validator for gossip, catch-up and import.
+// Accept. The error is the reason for Ignore, or a failure to store. Gossip,
+// catch-up and import all use this one validator.
 func (b *Book) Put(ctx context.Context, r Record) (Verdict, error) {
 	b.mu.Lock()
 	verdict, err := b.judge(r)
@@ -151,9 +86,9 @@ func (b *Book) Put(ctx context.Context, r Record) (Verdict, error) {
 	return verdict, err
 }
 
-// Receive opens an envelope that came in answer to, or over, the given topics
-// (tasks, or Undef for the mesh's own topic) and puts it. Errors of Open and
-// ErrWrongTopic are Rejects.
+// Receive opens an envelope that belongs to one of the given topics (tasks, or
+// Undef for the mesh's own topic) and puts it. Errors of Open and ErrWrongTopic
+// come with Reject.
 func (b *Book) Receive(ctx context.Context, envelope []byte, topics ...cid.Cid) (Record, Verdict, error) {
 	r, err := Open(envelope)
 	if err != nil {
@@ -166,8 +101,8 @@ func (b *Book) Receive(ctx context.Context, envelope []byte, topics ...cid.Cid) 
 	return r, verdict, err
 }
 
-// Topic returns where the announcement belongs: the topic of its task, or Undef,
-// the mesh's own topic, for an announcement of a task.
+// Topic returns the topic of the announcement: its task, or Undef (the mesh's own
+// topic) when it announces a task.
 func (a Announcement) Topic() cid.Cid {
 	if a.Subject == SubjectTask {
 		return cid.Undef
@@ -183,8 +118,9 @@ func (b *Book) judge(r Record) (Verdict, error) {
 		return Ignore, ErrExpired
 	case r.Issued.After(now.Add(b.opt.MaxAhead)):
 		return Ignore, ErrFromFuture
-	case b.opt.Admit != nil && !b.opt.Admit(r.Signer):
-		return Ignore, ErrUnknownSigner
+	}
+	if err := b.opt.Membership.Admits(r.Signer); err != nil {
+		return Ignore, fmt.Errorf("%w: %w", ErrUnknownSigner, err)
 	}
 	if h, ok := b.records[r.slot()]; ok {
 		switch {
@@ -217,7 +153,7 @@ func (b *Book) keep(ctx context.Context, r Record) error {
 		return fmt.Errorf("store announcement: %w", err)
 	}
 	if n, own := b.counters[s]; own && r.Seq > n {
-		// Signed by this node before it lost its counters: go on from there.
+		// This node signed it before it lost its counters: continue from there.
 		if err := b.count(ctx, s, r.Seq); err != nil {
 			return err
 		}
@@ -229,9 +165,9 @@ func (b *Book) keep(ctx context.Context, r Record) error {
 	return nil
 }
 
-// Issue completes a draft, signs it with key and puts it: Issued, Expires and Seq
-// are filled in, and for a withdrawal an Expires that outlives what it takes back.
-// It needs no network: what a stopped node issues is announced at its next start.
+// Issue completes a draft, signs it with key and keeps it. It sets Issued, Expires
+// and Seq; a withdrawal expires no earlier than what it withdraws. It needs no
+// network: what is issued while the node is stopped is announced at its next start.
 func (b *Book) Issue(ctx context.Context, key crypto.PrivKey, draft Announcement) (Record, error) {
 	signer, err := peer.IDFromPrivateKey(key)
 	if err != nil {
@@ -266,7 +202,7 @@ func (b *Book) issue(ctx context.Context, key crypto.PrivKey, signer peer.ID, dr
 	if err != nil {
 		return Record{}, err
 	}
-	// The counter goes first: a crash may leave a gap, never a number used twice.
+	// The counter is stored first: a crash may leave a gap, but no number is used twice.
 	if err := b.count(ctx, s, r.Seq); err != nil {
 		return Record{}, err
 	}
@@ -280,70 +216,6 @@ func (b *Book) count(ctx context.Context, s slot, n uint64) error {
 	}
 	b.counters[s] = n
 	return nil
-}
-
-// Query selects records. A zero field matches everything.
-type Query struct {
-	Task    cid.Cid
-	Kinds   []Kind // empty means Offer and Have
-	Subject Subject
-	Root    cid.Cid
-	Signer  peer.ID
-}
-
-func (q Query) matches(r *Record) bool {
-	return (!q.Task.Defined() || q.Task.Equals(r.Task)) &&
-		(q.Subject == "" || q.Subject == r.Subject) &&
-		(!q.Root.Defined() || q.Root.Equals(r.Root)) &&
-		(q.Signer == "" || q.Signer == r.Signer) &&
-		slices.Contains(q.Kinds, r.Kind)
-}
-
-// Live returns the records that match q and have not expired, ordered by task,
-// subject, root and signer.
-func (b *Book) Live(q Query) []Record {
-	if len(q.Kinds) == 0 {
-		q.Kinds = []Kind{Offer, Have}
-	}
-	now := b.opt.Now()
-	return b.collect(func(h held) bool { return h.rec.Expires.After(now) && q.matches(&h.rec) })
-}
-
-// Held returns what a peer that catches up on topic must be told: every
-// unexpired record of it, withdrawals included.
-func (b *Book) Held(topic cid.Cid) []Record {
-	now := b.opt.Now()
-	return b.collect(func(h held) bool { return h.rec.Expires.After(now) && h.rec.Topic().Equals(topic) })
-}
-
-// Own returns the latest record of everything signer issued through this book,
-// expired ones included (a node that was off for a week still has its sets), and
-// withdrawals for as long as they are needed.
-func (b *Book) Own(signer peer.ID) []Record {
-	now := b.opt.Now()
-	return b.collect(func(h held) bool {
-		_, own := b.counters[h.rec.slot()]
-		return own && h.rec.Signer == signer && (h.rec.Kind != Withdraw || h.until.After(now))
-	})
-}
-
-func (b *Book) collect(want func(held) bool) []Record {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	var out []Record
-	for _, h := range b.records {
-		if want(h) {
-			out = append(out, h.rec)
-		}
-	}
-	slices.SortFunc(out, compareSlots)
-	return out
-}
-
-func compareSlots(x, y Record) int {
-	return cmp.Or(
-		cmp.Compare(x.Task.KeyString(), y.Task.KeyString()), cmp.Compare(x.Subject, y.Subject),
-		cmp.Compare(x.Root.KeyString(), y.Root.KeyString()), cmp.Compare(x.Signer, y.Signer))
 }
 
 // Watch calls f for every record accepted or issued from now on, until cancel.

@@ -11,17 +11,17 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// desk is a book with a clock that the test moves.
-type desk struct {
+// testBook is a book with a clock that the test moves.
+type testBook struct {
 	*Book
 	ds  datastore.Batching
 	now time.Time
 	opt Options
 }
 
-func newDesk(t *testing.T, change func(*Options)) *desk {
+func newTestBook(t *testing.T, change func(*Options)) *testBook {
 	t.Helper()
-	d := &desk{ds: dssync.MutexWrap(datastore.NewMapDatastore()), now: epoch, opt: DefaultOptions()}
+	d := &testBook{ds: dssync.MutexWrap(datastore.NewMapDatastore()), now: epoch, opt: DefaultOptions()}
 	d.opt.Now = func() time.Time { return d.now }
 	if change != nil {
 		change(&d.opt)
@@ -31,12 +31,22 @@ func newDesk(t *testing.T, change func(*Options)) *desk {
 }
 
 // reopen closes the book by forgetting it, as a crash would.
-func (d *desk) reopen(t *testing.T) {
+func (d *testBook) reopen(t *testing.T) {
 	t.Helper()
 	var err error
 	if d.Book, err = OpenBook(d.ds, d.opt); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// without is a membership of all but one peer.
+type without peer.ID
+
+func (w without) Admits(p peer.ID) error {
+	if p == peer.ID(w) {
+		return errors.New("not invited")
+	}
+	return nil
 }
 
 func TestPutJudgesWhatDependsOnTimeAndState(t *testing.T) {
@@ -46,7 +56,7 @@ func TestPutJudgesWhatDependsOnTimeAndState(t *testing.T) {
 		change(&a)
 		return a
 	}
-	stranger, err := peer.IDFromPrivateKey(keyOf(9))
+	outsider, err := peer.IDFromPrivateKey(keyOf(9))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,15 +73,18 @@ func TestPutJudgesWhatDependsOnTimeAndState(t *testing.T) {
 		{"the same number with other content", other(func(a *Announcement) { a.Seq = 5; a.Bytes = 1 }), 1, Ignore, ErrStale},
 		{"the same from another signer", offer(1), 2, Accept, nil},
 		{"another root with a low number", other(func(a *Announcement) { a.Root = cidOf("b"); a.Seq = 1 }), 1, Accept, nil},
-		{"one that has just expired", other(func(a *Announcement) { a.Issued = epoch.Add(-time.Hour); a.Expires = epoch }), 1, Ignore, ErrExpired},
-		{"one from a clock a little ahead", other(func(a *Announcement) { a.Issued = epoch.Add(15 * time.Minute) }), 1, Accept, nil},
-		{"one from a clock far ahead", other(func(a *Announcement) { a.Issued = epoch.Add(15*time.Minute + time.Second) }), 1, Ignore, ErrFromFuture},
+		{"one that has just expired", other(func(a *Announcement) { a.Issued = epoch.Add(-time.Hour); a.Expires = epoch }),
+			1, Ignore, ErrExpired},
+		{"one from a clock a little ahead", other(func(a *Announcement) { a.Issued = epoch.Add(15 * time.Minute) }), 1,
+			Accept, nil},
+		{"one from a clock far ahead", other(func(a *Announcement) { a.Issued = epoch.Add(15*time.Minute + time.Second) }),
+			1, Ignore, ErrFromFuture},
 		{"one by a signer not admitted", offer(1), 9, Ignore, ErrUnknownSigner},
 		{"a withdrawal", other(func(a *Announcement) { a.Kind = Withdraw }), 1, Accept, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := newDesk(t, func(o *Options) { o.Admit = func(p peer.ID) bool { return p != stranger } })
+			d := newTestBook(t, func(o *Options) { o.Membership = without(outsider) })
 			if v, err := d.Put(t.Context(), seal(t, held, keyOf(1))); v != Accept {
 				t.Fatalf("first put: %v, %v", v, err)
 			}
@@ -102,7 +115,7 @@ func TestReceiveRejectsWhatAnyForwarderMustCatch(t *testing.T) {
 		"another task":        {envelope, cidOf("other"), ErrWrongTopic},
 		"a set, mesh's topic": {envelope, cid.Undef, ErrWrongTopic},
 	} {
-		d := newDesk(t, nil)
+		d := newTestBook(t, nil)
 		if _, v, err := d.Receive(t.Context(), tt.envelope, tt.topic); v != Reject || !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, %v; want reject, %v", name, v, err, tt.want)
 		}
@@ -113,14 +126,15 @@ func TestReceiveRejectsWhatAnyForwarderMustCatch(t *testing.T) {
 }
 
 func TestAWithdrawalOutlivesWhatItTakesBack(t *testing.T) {
-	writer, reader := newDesk(t, nil), newDesk(t, nil)
+	writer, reader := newTestBook(t, nil), newTestBook(t, nil)
 	draft := offer(0)
 	draft.Expires = epoch.Add(6 * time.Hour)
 	given, err := writer.Issue(t.Context(), keyOf(1), draft)
 	if err != nil {
 		t.Fatal(err)
 	}
-	taken, err := writer.Issue(t.Context(), keyOf(1), Announcement{Task: draft.Task, Kind: Withdraw, Subject: SubjectSet, Root: draft.Root})
+	taken, err := writer.Issue(t.Context(), keyOf(1),
+		Announcement{Task: draft.Task, Kind: Withdraw, Subject: SubjectSet, Root: draft.Root})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +158,7 @@ func TestAWithdrawalOutlivesWhatItTakesBack(t *testing.T) {
 }
 
 func TestSequenceNumbersRiseAcrossRestarts(t *testing.T) {
-	d := newDesk(t, nil)
+	d := newTestBook(t, nil)
 	for want := uint64(1); want <= 4; want++ {
 		r, err := d.Issue(t.Context(), keyOf(1), offer(0))
 		if err != nil {
@@ -157,7 +171,7 @@ func TestSequenceNumbersRiseAcrossRestarts(t *testing.T) {
 	}
 	// Everything lost but the key: the mesh still knows the last number.
 	last := d.Live(Query{})[0]
-	fresh := newDesk(t, nil)
+	fresh := newTestBook(t, nil)
 	if v, err := fresh.Put(t.Context(), last); v != Accept {
 		t.Fatal(v, err)
 	}
@@ -167,7 +181,7 @@ func TestSequenceNumbersRiseAcrossRestarts(t *testing.T) {
 }
 
 func TestOwnRecordsSurviveALongRest(t *testing.T) {
-	d := newDesk(t, nil)
+	d := newTestBook(t, nil)
 	if _, err := d.Issue(t.Context(), keyOf(1), offer(0)); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +199,7 @@ func TestOwnRecordsSurviveALongRest(t *testing.T) {
 }
 
 func TestNobodyFillsTheBook(t *testing.T) {
-	d := newDesk(t, func(o *Options) { o.MaxPerSigner, o.MaxRecords = 2, 3 })
+	d := newTestBook(t, func(o *Options) { o.MaxPerSigner, o.MaxRecords = 2, 3 })
 	put := func(key byte, root string) Verdict {
 		a := offer(1)
 		a.Root = cidOf(root)
@@ -210,7 +224,7 @@ func TestNobodyFillsTheBook(t *testing.T) {
 }
 
 func TestWatchersHearAcceptedAndIssuedRecordsUntilCancelled(t *testing.T) {
-	d := newDesk(t, nil)
+	d := newTestBook(t, nil)
 	var heard []uint64
 	cancel := d.Watch(func(r Record) { heard = append(heard, r.Seq) })
 	_, _ = d.Put(t.Context(), seal(t, offer(1), keyOf(2)))

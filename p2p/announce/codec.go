@@ -2,17 +2,57 @@ package announce
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/ipfs/go-cid"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/distillmesh/distillmesh/p2p/wire"
 )
 
+// unused are optional fields of version 1 that no program has written. They are
+// read within their bounds and dropped, so that a record holding one stays valid
+// for every node of the mesh: refusing it would blame the peers that forward it.
+type unused struct {
+	prev             cid.Cid
+	uplink, replicas int64
+	gateways         []string
+}
+
+// Limits of the unused fields.
+const (
+	maxGateways = 8
+	maxGateway  = 256 // bytes
+)
+
+func readUnused(f *wire.Fields) unused {
+	return unused{
+		prev: f.Link("prev"), uplink: f.Int("uplink"), replicas: f.Int("replicas"),
+		gateways: f.Strings("gateways", maxGateways, maxGateway),
+	}
+}
+
+func (u unused) check() error {
+	if u.uplink < 0 || u.replicas < 0 {
+		return malformed("negative rate or count")
+	}
+	return checkLink(u.prev)
+}
+
+func (u unused) write(m *wire.Map) {
+	m.Link("prev", u.prev)
+	m.Int("uplink", u.uplink)
+	m.Int("replicas", u.replicas)
+	m.Strings("gateways", u.gateways)
+}
+
 // encode checks a and returns its canonical dag-cbor.
-func (a *Announcement) encode() ([]byte, error) {
-	if err := a.check(); err != nil {
+func (a *Announcement) encode() ([]byte, error) { return a.encodeWith(unused{}) }
+
+func (a *Announcement) encodeWith(u unused) ([]byte, error) {
+	if err := errors.Join(a.check(), u.check()); err != nil {
 		return nil, fmt.Errorf("encode announcement: %w", err)
 	}
 	var m wire.Map
@@ -28,15 +68,12 @@ func (a *Announcement) encode() ([]byte, error) {
 	m.Int("issued", a.Issued.Unix())
 	m.Int("expires", a.Expires.Unix())
 	m.Int("seq", int64(a.Seq))
-	m.Link("prev", a.Prev)
 	addrs := make([][]byte, len(a.Addrs))
 	for i, addr := range a.Addrs {
 		addrs[i] = addr.Bytes()
 	}
 	m.ByteStrings("addrs", addrs)
-	m.Int("uplink", a.Uplink)
-	m.Int("replicas", int64(a.Replicas))
-	m.Strings("gateways", a.Gateways)
+	u.write(&m)
 	return m.Encode()
 }
 
@@ -56,10 +93,9 @@ func decode(raw []byte) (Announcement, error) {
 		Root: f.Link("root"), Bytes: f.Int("bytes"), Blocks: f.Int("blocks"),
 		Schema: f.String("schema", maxName), Body: f.Bytes("body", MaxEnvelopeBytes),
 		Issued: time.Unix(f.Int("issued"), 0).UTC(), Expires: time.Unix(f.Int("expires"), 0).UTC(),
-		Seq: uint64(f.Int("seq")), Prev: f.Link("prev"),
-		Uplink: f.Int("uplink"), Replicas: int(f.Int("replicas")),
-		Gateways: f.Strings("gateways", maxGateways, maxGateway),
+		Seq: uint64(f.Int("seq")),
 	}
+	u := readUnused(f)
 	for _, b := range f.ByteStrings("addrs", maxAddrs, maxAddr) {
 		addr, err := ma.NewMultiaddrBytes(b)
 		if err != nil {
@@ -70,7 +106,7 @@ func decode(raw []byte) (Announcement, error) {
 	if err := f.Err(); err != nil {
 		return Announcement{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	again, err := a.encode()
+	again, err := a.encodeWith(u)
 	if err != nil {
 		return Announcement{}, err
 	}

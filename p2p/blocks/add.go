@@ -17,8 +17,8 @@ import (
 	mh "github.com/multiformats/go-multihash"
 )
 
-// The import profile. Its values are passed on explicitly, because its own way
-// of applying them writes globals of the process.
+// The import profile. Its values are passed explicitly, because its own method of
+// applying them writes global variables.
 var profile = uio.UnixFS_v1_2025
 
 // maxBlockBytes is the largest block that peers accept.
@@ -41,9 +41,9 @@ func RootOf(fsys fs.FS) (cid.Cid, Stat, error) {
 }
 
 // AddFS stores a directory tree as UnixFS, pins it as name and returns its root
-// and size. The tree is read twice, once to learn what it takes: an add that
-// exceeds the quota is refused (ErrFull) before a block is written. Files must be
-// regular and keep their content meanwhile; modes and times are not kept.
+// and size. The tree is read twice, the first time to measure it: an add above the
+// quota is refused (ErrFull) before a block is written. Files must be regular and must
+// not change meanwhile; modes and times are not kept.
 func (s *Store) AddFS(ctx context.Context, fsys fs.FS, name string) (cid.Cid, Stat, error) {
 	fail := func(err error) (cid.Cid, Stat, error) {
 		return cid.Undef, Stat{}, fmt.Errorf("add directory %q: %w", name, err)
@@ -54,7 +54,7 @@ func (s *Store) AddFS(ctx context.Context, fsys fs.FS, name string) (cid.Cid, St
 	if err != nil {
 		return fail(err)
 	}
-	ctx, release, err := s.makeRoom(ctx, plan.missing)
+	ctx, release, err := s.reserve(ctx, plan.missing)
 	if err != nil {
 		return fail(err)
 	}
@@ -134,7 +134,7 @@ func importFile(ctx context.Context, dag ipld.DAGService, fsys fs.FS, name strin
 	return node, nil
 }
 
-// withContext carries the caller's context (and the room it reserved) past the
+// withContext passes the caller's context, which holds its reservation, through the
 // importer, which adds with a context of its own.
 type withContext struct {
 	ipld.DAGService
@@ -143,9 +143,9 @@ type withContext struct {
 
 func (w withContext) Add(_ context.Context, n ipld.Node) error { return w.DAGService.Add(w.ctx, n) }
 
-// sink is the DAG service an import writes to. It counts every distinct block,
-// passes blocks on to a store if there is one, and keeps directory and file nodes
-// (not leaves) at hand, since large directories are read back while they grow.
+// sink is the DAG service that an import writes to. It counts every distinct block and
+// adds blocks to a store if there is one. Without a store it keeps directory and file
+// nodes (not leaves), since large directories are read back while they grow.
 type sink struct {
 	ipld.DAGService // nil when only counting
 	held            ipld.DAGService
@@ -201,8 +201,8 @@ func (s *sink) Get(ctx context.Context, c cid.Cid) (ipld.Node, error) {
 	return nil, ipld.ErrNotFound{Cid: c}
 }
 
-// Remove does nothing: a directory that is split forgets its old form, and
-// content-addressed leftovers are the collector's to take.
+// Remove does nothing: a directory that is split removes its old form, and the
+// collector deletes what is unpinned.
 func (s *sink) Remove(context.Context, cid.Cid) error { return nil }
 
 // RemoveMany does nothing, for the same reason.

@@ -13,7 +13,7 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
-// Sentinels of this package.
+// Errors of this package.
 var (
 	ErrFull        = errors.New("block store is full")
 	ErrNotFound    = errors.New("not in the block store")
@@ -50,7 +50,7 @@ type Stat struct {
 // Pin is one pinned root.
 type Pin struct {
 	Root cid.Cid
-	Name string // what it was pinned as; unique names are the caller's business
+	Name string // it was pinned under; names may repeat
 	Stat
 }
 

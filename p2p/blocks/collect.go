@@ -13,13 +13,13 @@ import (
 // Collect deletes every unpinned block and returns the bytes freed. It waits for
 // running adds and fetches, and deletes nothing when any pinned block is unreadable.
 func (s *Store) Collect(ctx context.Context) (freed int64, err error) {
-	s.room.Lock()
-	defer s.room.Unlock()
+	s.reserving.Lock()
+	defer s.reserving.Unlock()
 	return s.collect(ctx, 0, false)
 }
 
-// collect deletes unpinned blocks until at most target bytes are used, sparing
-// the young ones if asked. The caller holds s.room.
+// collect deletes unpinned blocks until at most target bytes are used; spareYoung
+// keeps those younger than MinAge. The caller holds s.reserving.
 func (s *Store) collect(ctx context.Context, target int64, spareYoung bool) (freed int64, err error) {
 	defer s.blocks.GCLock(ctx).Unlock(ctx)
 	live, err := s.mark(ctx)
@@ -33,12 +33,12 @@ func (s *Store) collect(ctx context.Context, target int64, spareYoung bool) (fre
 	return before - s.quota.used.Load(), nil
 }
 
-// mark walks everything pinned. Recursive roots come first: a CID marked early
-// would make the walk skip its subtree. The tracker is exact, because one false
-// positive would leave a subtree unmarked and the sweep would delete it.
+// mark walks everything pinned. Recursive roots come first: a CID that is marked
+// already makes the walk skip its subtree. The tracker is exact: with a false positive
+// a subtree would stay unmarked, and sweep would delete it.
 func (s *Store) mark(ctx context.Context) (*walker.MapTracker, error) {
 	live := walker.NewMapTracker()
-	var failed error // WalkDAG only logs a failed read, so it is kept here
+	var failed error // of a read, which WalkDAG only logs
 	links := walker.LinksFetcherFromBlockstore(s.blocks)
 	fetch := func(ctx context.Context, c cid.Cid) ([]cid.Cid, error) {
 		out, err := links(ctx, c)

@@ -20,7 +20,7 @@ import (
 )
 
 // Finder returns peers that may have the content under c, best first, with
-// addresses that can be dialled.
+// addresses that can be dialed.
 type Finder func(ctx context.Context, c cid.Cid) []peer.AddrInfo
 
 // ExchangeOptions of an Exchange.
@@ -50,7 +50,7 @@ func (s *Store) OpenExchange(h host.Host, opt ExchangeOptions) (*Exchange, error
 	ctx, cancel := context.WithCancel(context.Background())
 	x := &Exchange{store: s, find: opt.Find, cancel: cancel, fetches: map[*fetch]struct{}{}}
 	opts := []bitswap.Option{
-		// The announcer is known, so waiting for answers to a broadcast is pure latency.
+		// The announcer is known: waiting for answers to a broadcast only costs time.
 		bitswap.ProviderSearchDelay(20 * time.Millisecond),
 		bitswap.WithClientOption(client.BroadcastControlEnable(true)),
 		bitswap.WithTracer((*tracer)(x)),
@@ -77,8 +77,8 @@ func (x *Exchange) Close() error {
 	return nil
 }
 
-// discovery is the exchange as the provider search that bitswap wants. The search
-// for any block of a running fetch is answered for its root.
+// discovery is the exchange as bitswap's provider search. The search for any block of
+// a running fetch is answered for the root of the fetch.
 type discovery Exchange
 
 // FindProvidersAsync implements routing.ContentDiscovery.
@@ -109,8 +109,8 @@ func (x *Exchange) providersOf(ctx context.Context, c cid.Cid) []peer.AddrInfo {
 	return append(first[:len(first):len(first)], x.find(ctx, root)...)
 }
 
-// tracer is the exchange as bitswap's tracer: it sees who sent which block, and
-// which blocks came twice.
+// tracer is the exchange as bitswap's tracer: it records who sent which block, and
+// which blocks arrived again.
 type tracer Exchange
 
 // MessageReceived implements the tracer.

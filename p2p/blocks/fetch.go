@@ -17,17 +17,17 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// FetchOptions bound and steer a fetch. Zero limits mean the defaults.
+// FetchOptions limit and direct a fetch. Zero limits mean the defaults.
 type FetchOptions struct {
 	MaxBytes     int64                    // of the whole DAG; 0 leaves it to the quota
 	MaxBlocks    int64                    // default 1 << 20
 	MaxDepth     int                      // of the DAG; default 32
 	MaxEntries   int                      // links of one node; default 1 << 16
-	Size         int64                    // announced size: room is made for it before the first block, and Progress gets it as total; 0 when unknown
+	Size         int64                    // announced size, reserved before the first block; 0 when unknown
 	Pin          string                   // name to pin under; empty stores without a pin
 	From         []peer.ID                // peers to ask first
 	Verify       func(fs.FS) error        // judges the complete directory before it is pinned; nil accepts
-	Progress     func(bytes, total int64) // called after each block, from several goroutines at once; must not block
+	Progress     func(bytes, total int64) // called after each block, with Size as total, from several goroutines at once
 	StallTimeout time.Duration            // without any block arriving; default 60 s
 }
 
@@ -45,11 +45,11 @@ func orElse[T int | int64 | time.Duration](v *T, fallback T) {
 	}
 }
 
-// FetchResult says what a fetch took.
+// FetchResult is what a fetch moved.
 type FetchResult struct {
 	Stat                 // of the whole DAG
 	Fetched    Stat      // the part that came over the network
-	Duplicates int64     // blocks that arrived more than once
+	Duplicates int64     // blocks that arrived again
 	Providers  []peer.ID // who sent blocks, in order of ID
 }
 
@@ -103,12 +103,12 @@ func (f *fetch) result() FetchResult {
 	return r
 }
 
-// Fetch brings the DAG under root into the store. It ends complete, verified and
-// (with a name) pinned, or leaves nothing that counts: blocks of a failed fetch
-// are unpinned and the collector's to take.
+// Fetch brings the DAG under root into the store: complete, verified and (with a
+// name) pinned. The blocks of a failed fetch stay unpinned, so the collector deletes
+// them.
 //
-// Errors: ErrNoProviders, ErrStalled, ErrTooLarge, ErrRefused (with what Verify
-// said), *FullError, or the context's.
+// Errors: ErrNoProviders, ErrStalled, ErrTooLarge, ErrRefused (with the error of
+// Verify), *FullError, or the context's.
 func (x *Exchange) Fetch(ctx context.Context, root cid.Cid, opt FetchOptions) (FetchResult, error) {
 	f := &fetch{
 		root: root, opt: opt.withDefaults(), arrivals: map[cid.Cid]int{root: 0}, providers: map[peer.ID]struct{}{},
@@ -135,7 +135,7 @@ func (x *Exchange) fetch(ctx context.Context, f *fetch) error {
 	}
 	if !complete {
 		var release func()
-		if ctx, release, err = x.store.makeRoom(ctx, f.opt.Size); err != nil {
+		if ctx, release, err = x.store.reserve(ctx, f.opt.Size); err != nil {
 			return err
 		}
 		defer release()
@@ -181,7 +181,7 @@ func (f *fetch) explain(cause error) error {
 	return cause
 }
 
-// links gets one node and counts it; the first breach of a limit ends the walk.
+// links gets one node and counts it. Exceeding a limit ends the walk.
 func (f *fetch) links(ctx context.Context, session ipld.NodeGetter, c cid.Cid) ([]*ipld.Link, error) {
 	f.mu.Lock()
 	if _, asked := f.arrivals[c]; !asked {
@@ -229,7 +229,7 @@ func (d *depths) visit(c cid.Cid, depth int) bool {
 	return d.seen.Visit(c)
 }
 
-// admit lets the caller judge a complete DAG and pins it. The pin lock is held.
+// admit verifies a complete DAG and pins it. The caller holds the pin lock.
 func (s *Store) admit(ctx context.Context, f *fetch) error {
 	if f.opt.Verify != nil {
 		dir, err := s.tree(ctx, f.root)

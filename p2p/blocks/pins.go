@@ -13,12 +13,12 @@ import (
 	"github.com/ipfs/go-datastore"
 )
 
-// sizeKey is where the size of a pinned DAG is kept, so that listing pins walks nothing.
+// sizeKey is the key of the size of a pinned DAG, so that listing pins walks no DAG.
 func sizeKey(root cid.Cid) datastore.Key {
 	return datastore.NewKey("size").ChildString(root.String())
 }
 
-// Pin keeps a complete DAG from being collected, under a name. Pinning it again
+// Pin protects a complete DAG from the collector, under a name. Pinning it again
 // renames it. ErrNotFound when part of the DAG is missing.
 func (s *Store) Pin(ctx context.Context, root cid.Cid, name string) error {
 	defer s.blocks.PinLock(ctx).Unlock(ctx)
@@ -45,7 +45,7 @@ func (s *Store) pinLocked(ctx context.Context, root cid.Cid, name string, stat S
 	return nil
 }
 
-// Unpin lets a DAG be collected, or returns ErrNotPinned.
+// Unpin lets the collector delete a DAG. It returns ErrNotPinned when it is not pinned.
 func (s *Store) Unpin(ctx context.Context, root cid.Cid) error {
 	err := s.pins.Unpin(ctx, root, true)
 	if errors.Is(err, pin.ErrNotPinned) {

@@ -17,30 +17,30 @@ import (
 	ipld "github.com/ipfs/go-ipld-format"
 )
 
-// quotaStore counts the bytes of the blocks below it, refuses what exceeds the
-// quota, and remembers which blocks are young.
+// quotaStore counts the bytes of the blocks below it, refuses blocks above the quota,
+// and knows which blocks are younger than MinAge.
 type quotaStore struct {
 	blockstore.Blockstore
 	opt      Options
 	used     atomic.Int64 // bytes of stored blocks
-	reserved atomic.Int64 // bytes promised to running adds, beyond used
+	reserved atomic.Int64 // bytes set aside for running adds and fetches, beyond used
 
-	mu    sync.Mutex // one writer at a time, so that a block is counted once
-	young map[string]time.Time
+	mu    sync.Mutex           // one writer at a time, so that a block is counted once
+	young map[string]time.Time // when a block was stored, by multihash
 }
 
-// promise is what is left of the bytes that makeRoom set aside. It travels in the
-// context of the add, down to each Put. Fields are guarded by quotaStore.mu.
-type promise struct{ left int64 }
+// reservation is what is left of the bytes that reserve set aside. It is passed in
+// the context of an add, down to each Put. quotaStore.mu guards it.
+type reservation struct{ left int64 }
 
-type promiseKey struct{}
+type reservationKey struct{}
 
-// covers returns how many of n bytes the promise pays for. A nil promise pays nothing.
-func (p *promise) covers(n int64) int64 {
-	if p == nil {
+// covers returns how many of n bytes are reserved. A nil reservation covers none.
+func (r *reservation) covers(n int64) int64 {
+	if r == nil {
 		return 0
 	}
-	return min(n, p.left)
+	return min(n, r.left)
 }
 
 func newQuotaStore(bs blockstore.Blockstore, used int64, opt Options) *quotaStore {
@@ -73,8 +73,8 @@ func (q *quotaStore) put(ctx context.Context, b blockformat.Block) error {
 		return err
 	}
 	n := int64(len(b.RawData()))
-	promise, _ := ctx.Value(promiseKey{}).(*promise)
-	covered := promise.covers(n)
+	reserved, _ := ctx.Value(reservationKey{}).(*reservation)
+	covered := reserved.covers(n)
 	if used := q.used.Load() + q.reserved.Load(); q.opt.QuotaBytes > 0 && used+n-covered > q.opt.QuotaBytes {
 		return &FullError{NeedBytes: n, UsedBytes: used, QuotaBytes: q.opt.QuotaBytes}
 	}
@@ -83,14 +83,14 @@ func (q *quotaStore) put(ctx context.Context, b blockformat.Block) error {
 	}
 	q.used.Add(n)
 	if covered > 0 {
-		promise.left -= covered
+		reserved.left -= covered
 		q.reserved.Add(-covered)
 	}
 	q.markYoung(string(b.Cid().Hash()))
 	return nil
 }
 
-// markYoung notes when a block came and forgets those that have come of age.
+// markYoung notes when a block was stored and forgets blocks older than MinAge.
 func (q *quotaStore) markYoung(hash string) {
 	now := q.opt.Now()
 	if len(q.young)%256 == 255 {
@@ -105,7 +105,7 @@ func (q *quotaStore) markYoung(hash string) {
 	}
 }
 
-// isYoung reports whether a block came less than MinAge ago.
+// isYoung reports whether a block was stored less than MinAge ago.
 func (q *quotaStore) isYoung(c cid.Cid) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -113,7 +113,7 @@ func (q *quotaStore) isYoung(c cid.Cid) bool {
 	return ok && q.opt.Now().Sub(t) < q.opt.MinAge
 }
 
-// DeleteBlock removes a block and gives its bytes back.
+// DeleteBlock removes a block and subtracts its bytes from those used.
 func (q *quotaStore) DeleteBlock(ctx context.Context, c cid.Cid) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -132,18 +132,18 @@ func (q *quotaStore) DeleteBlock(ctx context.Context, c cid.Cid) error {
 	return nil
 }
 
-// makeRoom sets need bytes aside for the puts made with the returned context,
-// until release. It collects unpinned blocks as far as that takes: above the
-// high-water mark old ones down to the low-water mark, and young ones too when
-// the quota leaves no choice. The caller must not hold the pin lock.
+// reserve sets need bytes aside for the puts made with the returned context, until
+// release. It collects unpinned blocks where necessary: above the high-water mark
+// those older than MinAge, down to the low-water mark, and younger ones when the quota
+// would be exceeded otherwise. The caller must not hold the pin lock.
 // Errors: *FullError.
-func (s *Store) makeRoom(ctx context.Context, need int64) (_ context.Context, release func(), err error) {
+func (s *Store) reserve(ctx context.Context, need int64) (_ context.Context, release func(), err error) {
 	quota, q := s.opt.QuotaBytes, s.quota
 	if quota == 0 {
 		return ctx, func() {}, nil
 	}
-	s.room.Lock()
-	defer s.room.Unlock()
+	s.reserving.Lock()
+	defer s.reserving.Unlock()
 	taken := func() int64 { return q.used.Load() + q.reserved.Load() }
 	low, high := int64(s.opt.LowWater*float64(quota)), int64(s.opt.HighWater*float64(quota))
 	if taken()+need > high {
@@ -159,17 +159,17 @@ func (s *Store) makeRoom(ctx context.Context, need int64) (_ context.Context, re
 	if taken()+need > quota {
 		return nil, nil, &FullError{NeedBytes: need, UsedBytes: taken(), QuotaBytes: quota}
 	}
-	p := &promise{left: need}
+	r := &reservation{left: need}
 	q.reserved.Add(need)
-	return context.WithValue(ctx, promiseKey{}, p), func() { q.giveBack(p) }, nil
+	return context.WithValue(ctx, reservationKey{}, r), func() { q.release(r) }, nil
 }
 
-// giveBack ends a promise.
-func (q *quotaStore) giveBack(p *promise) {
+// release ends a reservation.
+func (q *quotaStore) release(r *reservation) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.reserved.Add(-p.left)
-	p.left = 0
+	q.reserved.Add(-r.left)
+	r.left = 0
 }
 
 // sizeOfFiles sums the block files under a flatfs directory.

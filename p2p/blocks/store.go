@@ -30,11 +30,12 @@ type Options struct {
 	QuotaBytes int64            // of all blocks; 0 means unlimited
 	HighWater  float64          // share of the quota at which adding starts to collect
 	LowWater   float64          // share of the quota at which collecting stops
-	MinAge     time.Duration    // unpinned blocks younger than this survive a collection at high water
+	MinAge     time.Duration    // unpinned blocks younger than this survive a collection at the high-water mark
 	Now        func() time.Time // clock
 }
 
-// DefaultOptions returns the options in use: collect from 90 % down to 80 %, no quota.
+// DefaultOptions returns the default options: no quota; with one, collect from 90 %
+// down to 80 %.
 func DefaultOptions() Options {
 	return Options{HighWater: 0.9, LowWater: 0.8, MinAge: 10 * time.Minute, Now: time.Now}
 }
@@ -45,7 +46,8 @@ func (o Options) Validate() error {
 	case o.QuotaBytes < 0:
 		return fmt.Errorf("blocks options: QuotaBytes: %d, must not be negative", o.QuotaBytes)
 	case o.LowWater <= 0 || o.HighWater > 1 || o.LowWater > o.HighWater:
-		return fmt.Errorf("blocks options: LowWater %g, HighWater %g: must satisfy 0 < low <= high <= 1", o.LowWater, o.HighWater)
+		return fmt.Errorf("blocks options: LowWater %g, HighWater %g: must satisfy 0 < low <= high <= 1",
+			o.LowWater, o.HighWater)
 	case o.MinAge < 0:
 		return fmt.Errorf("blocks options: MinAge: %v, must not be negative", o.MinAge)
 	case o.Now == nil:
@@ -57,14 +59,14 @@ func (o Options) Validate() error {
 // Store is a block store in one directory: blocks as files, pins and metadata in
 // a small database. One process at a time may open it.
 type Store struct {
-	opt    Options
-	files  datastore.Batching
-	meta   datastore.Batching
-	quota  *quotaStore
-	blocks blockstore.GCBlockstore
-	dag    ipld.DAGService // offline
-	pins   pin.Pinner
-	room   sync.Mutex // held while making room, so that two adds never count the same free bytes
+	opt       Options
+	files     datastore.Batching
+	meta      datastore.Batching
+	quota     *quotaStore
+	blocks    blockstore.GCBlockstore
+	dag       ipld.DAGService // offline
+	pins      pin.Pinner
+	reserving sync.Mutex // held by reserve and Collect, so that two adds do not count the same free bytes
 }
 
 // Open opens or creates the store under dir. ErrLocked means another process has
@@ -113,7 +115,7 @@ func assemble(files, meta datastore.Batching, used int64, opt Options) (*Store, 
 	gc := blockstore.NewGCBlockstore(blockstore.NewIdStore(quota), blockstore.NewGCLocker())
 	dag := merkledag.NewDAGService(blockservice.New(gc, offline.Exchange(gc)))
 	// A namespace must not be a prefix that the pinner's own keys begin with
-	// ("pins"): such keys count as prefixed already and come back cut short.
+	// ("pins"): such keys are taken for prefixed ones and come back cut.
 	pins, err := dspinner.New(context.Background(), namespace.Wrap(meta, datastore.NewKey("pinner")), dag)
 	if err != nil {
 		return nil, fmt.Errorf("open pins: %w", err)
@@ -121,9 +123,8 @@ func assemble(files, meta datastore.Batching, used int64, opt Options) (*Store, 
 	return &Store{opt: opt, files: files, meta: meta, quota: quota, blocks: gc, dag: dag, pins: pins}, nil
 }
 
-// Metadata returns the part of the store's database that is named name, for
-// records that belong beside the blocks (announcements, known peers). It closes
-// with the store.
+// Metadata returns the part of the store's database named name, for records kept
+// beside the blocks (announcements, known peers). It closes with the store.
 func (s *Store) Metadata(name string) datastore.Batching {
 	return namespace.Wrap(s.meta, datastore.NewKey("meta").ChildString(name))
 }
@@ -136,7 +137,8 @@ func (s *Store) Usage() Usage {
 // Close flushes and releases the store. Nothing may use it afterwards.
 func (s *Store) Close() error {
 	ctx := context.Background()
-	err := errors.Join(s.pins.Flush(ctx), s.pins.Close(), s.files.Sync(ctx, datastore.NewKey("/")), s.files.Close(), s.meta.Close())
+	err := errors.Join(s.pins.Flush(ctx), s.pins.Close(), s.files.Sync(ctx, datastore.NewKey("/")), s.files.Close(),
+		s.meta.Close())
 	if err != nil {
 		return fmt.Errorf("close block store: %w", err)
 	}
@@ -157,7 +159,7 @@ func (s *Store) AddRaw(ctx context.Context, data []byte, name string) (cid.Cid, 
 	if err != nil {
 		return cid.Undef, fmt.Errorf("add raw block: %w", err)
 	}
-	ctx, release, err := s.makeRoom(ctx, int64(len(data)))
+	ctx, release, err := s.reserve(ctx, int64(len(data)))
 	if err != nil {
 		return cid.Undef, fmt.Errorf("add raw block %s: %w", c, err)
 	}
@@ -181,8 +183,8 @@ func (s *Store) Raw(ctx context.Context, c cid.Cid) ([]byte, error) {
 	return blk.RawData(), nil
 }
 
-// isLocked recognises the database's refusal of a second process, which it
-// reports as the operating system's error and, on some systems, only in words.
+// isLocked recognizes the database's refusal of a second process: the operating
+// system's error or, on some systems, a text.
 func isLocked(err error) bool {
 	text := err.Error()
 	return errors.Is(err, os.ErrPermission) && strings.HasSuffix(text, "LOCK") ||

@@ -152,7 +152,8 @@ func TestAnAddAboveTheQuotaIsRefusedWhole(t *testing.T) {
 	kept, stat := add(t, s, setOf("kept", 50_000), "kept")
 	_, _, err := s.AddFS(t.Context(), setOf("much", 60_000), "much")
 	var full *FullError
-	if !errors.Is(err, ErrFull) || !errors.As(err, &full) || full.QuotaBytes != 100_000 || full.UsedBytes != stat.Bytes || full.NeedBytes < 60_000 {
+	if !errors.Is(err, ErrFull) || !errors.As(err, &full) || full.QuotaBytes != 100_000 ||
+		full.UsedBytes != stat.Bytes || full.NeedBytes < 60_000 {
 		t.Fatalf("error %v (%+v)", err, full)
 	}
 	if u := s.Usage(); u.Bytes != stat.Bytes {

@@ -49,9 +49,8 @@ func (s *Store) measure(ctx context.Context, root cid.Cid) (Stat, error) {
 	return stat, err
 }
 
-// FS returns the directory under root, read from the store alone. ErrNotFound
-// when any block of it is missing: a set is complete or absent. The context is
-// used by all later reads. Files also implement io.Seeker.
+// FS returns the directory under root, read from the store alone, or ErrNotFound when
+// any block of it is missing. All later reads use ctx. Files also implement io.Seeker.
 func (s *Store) FS(ctx context.Context, root cid.Cid) (fs.FS, error) {
 	if complete, err := s.Has(ctx, root); err != nil {
 		return nil, fmt.Errorf("open directory %s: %w", root, err)
@@ -158,7 +157,7 @@ func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
 	return out, nil
 }
 
-// list reads all entries and refuses names that a file system could not have.
+// list reads all entries and refuses names that no file can have.
 func (d *openDir) list() error {
 	links, err := d.dir.Links(d.tree.ctx)
 	if err != nil {
@@ -176,7 +175,8 @@ func (d *openDir) list() error {
 	}
 	byName := func(x, y fs.DirEntry) int { return strings.Compare(x.Name(), y.Name()) }
 	slices.SortFunc(d.entries, byName)
-	if n := len(slices.CompactFunc(slices.Clone(d.entries), func(x, y fs.DirEntry) bool { return x.Name() == y.Name() })); n != len(d.entries) {
+	sameName := func(x, y fs.DirEntry) bool { return x.Name() == y.Name() }
+	if n := len(slices.CompactFunc(slices.Clone(d.entries), sameName)); n != len(d.entries) {
 		return fmt.Errorf("two entries with one name: %w", fs.ErrInvalid)
 	}
 	return nil
@@ -200,7 +200,7 @@ func (t *tree) entryInfo(l *ipld.Link) (fileInfo, error) {
 	return fileInfo{name: l.Name, size: int64(n.FileSize())}, nil
 }
 
-// fileInfo is all that is known of an entry: sets carry no modes and no times.
+// fileInfo describes an entry. UnixFS as written here has no modes and no times.
 type fileInfo struct {
 	name string
 	size int64

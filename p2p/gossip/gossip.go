@@ -1,6 +1,6 @@
 // Package gossip spreads small signed messages to every node of a topic: the
-// mesh's own topic and one for each task. What is heard goes to one validator,
-// which decides whether it is passed on.
+// mesh's own topic and one per task. One validator judges every message that
+// arrives and decides whether it is forwarded.
 package gossip
 
 import (
@@ -23,39 +23,31 @@ import (
 )
 
 const (
-	// MaxTasks bounds the tasks one node joins. All subscriptions travel in one
-	// message when peers connect, and that message must stay below 16 KiB.
-	MaxTasks = 100
-
 	maxMessageBytes       = 16 << 10
-	maxSubscriptionsInRPC = 2 * MaxTasks // joins and leaves may share a message
+	maxSubscriptionsInRPC = 2 * announce.MaxTasks // joins and leaves may share a message
 	seenTTL               = 10 * time.Minute
 	validatorTimeout      = time.Second
 )
 
-// Sentinels of this package.
+// Errors of this package.
 var (
 	ErrTooLarge     = errors.New("message exceeds the gossip limit")
-	ErrTooManyTasks = fmt.Errorf("more than %d tasks", MaxTasks)
+	ErrTooManyTasks = fmt.Errorf("more than %d tasks", announce.MaxTasks)
 	ErrNotJoined    = errors.New("topic not joined")
 )
 
-// Validator judges data that peer from passed on over topic: a task, or Undef for
+// Validator judges data that peer from forwarded on a topic: a task, or Undef for
 // the mesh's own topic. It is called from several goroutines.
 type Validator func(ctx context.Context, topic cid.Cid, from peer.ID, data []byte) announce.Verdict
 
 // Options of a Bus.
 type Options struct {
 	Mesh     string    // name of the mesh, part of every topic
-	Small    bool      // sizes for a small device instead of the library's
+	Small    bool      // queues for a small device instead of the library's defaults
 	Validate Validator // must be set
-
-	// Arrived is called when a peer joins a topic this node is in, so that what
-	// was said to an empty room can be said again; nil is fine.
-	Arrived func(topic cid.Cid, p peer.ID)
 }
 
-// Bus is a node's place in the topics it joined.
+// Bus is one node's membership in the topics it joined.
 type Bus struct {
 	self   peer.ID
 	prefix string
@@ -65,12 +57,15 @@ type Bus struct {
 	cancel context.CancelFunc
 	events sync.WaitGroup
 
-	mu     sync.Mutex
-	topics map[cid.Cid]*joined // Undef is the mesh's own topic
+	mu         sync.Mutex
+	topics     map[cid.Cid]*joined // Undef is the mesh's own topic
+	peerJoined func(topic cid.Cid, p peer.ID)
 }
 
-// joined is a topic held open. Relaying, not subscribing, is what joins: the
-// validator has already taken what arrives, so nobody reads a second copy.
+var _ announce.Topics = (*Bus)(nil)
+
+// joined is an open topic. The node relays the topic and does not subscribe to it:
+// the validator has taken each message already, and a second copy would be unread.
 type joined struct {
 	topic  *pubsub.Topic
 	events *pubsub.TopicEventHandler
@@ -98,15 +93,14 @@ func Open(h host.Host, opt Options) (*Bus, error) {
 }
 
 func (b *Bus) options(opt Options) []pubsub.Option {
-	shape := regexp.MustCompile("^" + regexp.QuoteMeta(b.prefix) + "(/[a-z2-7]{50,70})?$")
-	filter := pubsub.WrapLimitSubscriptionFilter(pubsub.NewRegexpSubscriptionFilter(shape), maxSubscriptionsInRPC)
 	opts := []pubsub.Option{
 		pubsub.WithMaxMessageSize(maxMessageBytes),
 		pubsub.WithMessageIdFn(contentID),
 		pubsub.WithSeenMessagesTTL(seenTTL),
-		// Messages are small and rare, and before the first heartbeat nobody else would get them.
+		// Messages are small and rare. Without flooding, a message published before the
+		// first heartbeat would reach nobody.
 		pubsub.WithFloodPublish(true),
-		pubsub.WithSubscriptionFilter(filter),
+		pubsub.WithSubscriptionFilter(topicsOfMesh(b.prefix)),
 		pubsub.WithPeerScore(scoreParams(), scoreThresholds()),
 		pubsub.WithMaxControlMessageSize(maxMessageBytes),
 	}
@@ -119,8 +113,16 @@ func (b *Bus) options(opt Options) []pubsub.Option {
 	return opts
 }
 
-// contentID makes the same content on the same topic one message, whoever sends
-// it and however often.
+// topicsOfMesh accepts subscriptions to the topics of one mesh alone, since each that
+// is tracked costs memory. It accepts tasks that this node has not joined: peers send
+// a subscription once, when they connect, and what is refused then is never learned.
+func topicsOfMesh(prefix string) pubsub.SubscriptionFilter {
+	shape := regexp.MustCompile("^" + regexp.QuoteMeta(prefix) + "(/[a-z2-7]{50,70})?$")
+	return pubsub.WrapLimitSubscriptionFilter(pubsub.NewRegexpSubscriptionFilter(shape), maxSubscriptionsInRPC)
+}
+
+// contentID identifies a message by topic and content, so that the same content is
+// one message whoever sends it and however often.
 func contentID(m *pb.Message) string {
 	h := sha256.New()
 	h.Write([]byte(m.GetTopic()))
@@ -129,7 +131,7 @@ func contentID(m *pb.Message) string {
 	return string(h.Sum(nil))
 }
 
-// name returns the topic string of a task, or of the mesh for Undef.
+// name returns the topic name of a task, or of the mesh for Undef.
 func (b *Bus) name(task cid.Cid) string {
 	if !task.Defined() {
 		return b.prefix
@@ -137,14 +139,22 @@ func (b *Bus) name(task cid.Cid) string {
 	return b.prefix + "/" + task.String()
 }
 
-// Join takes part in a topic. Joining again does nothing.
+// OnPeerJoined sets a function that is called whenever a peer joins a topic this
+// node is in, from several goroutines. Set it before peers can connect.
+func (b *Bus) OnPeerJoined(f func(topic cid.Cid, p peer.ID)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.peerJoined = f
+}
+
+// Join joins a topic. Joining again does nothing.
 func (b *Bus) Join(task cid.Cid) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, ok := b.topics[task]; ok {
 		return nil
 	}
-	if len(b.topics) > MaxTasks { // the mesh's own topic comes on top
+	if len(b.topics) > announce.MaxTasks { // the mesh's own topic comes on top
 		return fmt.Errorf("join task %s: %w", task, ErrTooManyTasks)
 	}
 	j, err := b.join(task)
@@ -187,21 +197,24 @@ func (b *Bus) join(task cid.Cid) (*joined, error) {
 	return j, nil
 }
 
-// watch reports arrivals in a topic until ctx ends.
+// watch reports peers that join a topic until ctx ends.
 func (b *Bus) watch(ctx context.Context, task cid.Cid, events *pubsub.TopicEventHandler) {
 	for {
 		e, err := events.NextPeerEvent(ctx)
 		if err != nil {
 			return
 		}
-		if e.Type == pubsub.PeerJoin && b.opt.Arrived != nil {
-			b.opt.Arrived(task, e.Peer)
+		b.mu.Lock()
+		report := b.peerJoined
+		b.mu.Unlock()
+		if e.Type == pubsub.PeerJoin && report != nil {
+			report(task, e.Peer)
 		}
 	}
 }
 
-// validate maps the validator's verdict. Own messages were judged when they were
-// made, and the book would call them already held.
+// validate maps the validator's verdict to the library's. Own messages were judged
+// when they were signed, and the book would call them already held.
 func (b *Bus) validate(ctx context.Context, task cid.Cid, from peer.ID, data []byte) pubsub.ValidationResult {
 	if from == b.self {
 		return pubsub.ValidationAccept
@@ -215,7 +228,7 @@ func (b *Bus) validate(ctx context.Context, task cid.Cid, from peer.ID, data []b
 	return pubsub.ValidationIgnore
 }
 
-// Leave ends taking part in a topic. Leaving one never joined does nothing.
+// Leave leaves a topic. Leaving one that was not joined does nothing.
 func (b *Bus) Leave(task cid.Cid) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -245,12 +258,12 @@ func (b *Bus) Tasks() []cid.Cid {
 	return out
 }
 
-// Peers returns how many peers of a joined topic are connected.
+// Peers returns the number of connected peers in a joined topic.
 func (b *Bus) Peers(task cid.Cid) int { return len(b.ps.ListPeers(b.name(task))) }
 
-// Publish sends data to the topic of task, or of the mesh for Undef. The library
-// would accept oversized messages and then send them nowhere, so size is checked
-// here. With no peer in the topic the message is lost: see Peers.
+// Publish sends data to the topic of task, or of the mesh for Undef. It checks the
+// size, since the library accepts oversized messages and then sends them nowhere.
+// A message published without subscribers is lost: see Peers.
 func (b *Bus) Publish(ctx context.Context, task cid.Cid, data []byte) error {
 	if len(data) > announce.MaxEnvelopeBytes {
 		return fmt.Errorf("publish %d bytes: %w", len(data), ErrTooLarge)

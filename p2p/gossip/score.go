@@ -7,11 +7,11 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// scoreDecayInterval is how often scores fade; each round visits every peer.
+// scoreDecayInterval is the time between two updates of all scores.
 const scoreDecayInterval = 10 * time.Second
 
-// scoreParams judges peers by what they send. Several nodes behind one address
-// are the normal case, so colocation costs nothing.
+// scoreParams scores peers by what they send. Several nodes behind one address are
+// normal, so sharing an address costs nothing.
 func scoreParams() *pubsub.PeerScoreParams {
 	return &pubsub.PeerScoreParams{
 		Topics:                    map[string]*pubsub.TopicScoreParams{},
@@ -38,8 +38,8 @@ func scoreThresholds() *pubsub.PeerScoreThresholds {
 	}
 }
 
-// topicScoreParams leaves out the mesh-delivery terms: in a topic where little is
-// said they would punish quiet, honest peers. Invalid messages count squared.
+// topicScoreParams leaves out the mesh-delivery terms: in a topic with few messages
+// they would punish honest peers that send none. Invalid messages count squared.
 func topicScoreParams() *pubsub.TopicScoreParams {
 	return &pubsub.TopicScoreParams{
 		SkipAtomicValidation:           true,
@@ -55,6 +55,7 @@ func topicScoreParams() *pubsub.TopicScoreParams {
 	}
 }
 
+// decayOver returns the decay factor that takes a counter to 1 % of its value in d.
 func decayOver(d time.Duration) float64 {
 	return pubsub.ScoreParameterDecayWithBase(d, scoreDecayInterval, 0.01)
 }

@@ -1,9 +1,10 @@
-// Package wire writes and reads the small canonical dag-cbor maps that every
-// distillmesh protocol is made of.
+// Package wire writes and reads the small canonical dag-cbor maps of which the
+// messages of all our protocols consist.
 //
-// One value has exactly one encoding: keys sorted by length then bytes, shortest
-// integers, fields that hold their zero value left out. Decoders enforce this by
-// encoding again and comparing, so that a signature covers all there is to say.
+// One value has exactly one encoding: keys sorted by length, then by bytes; shortest
+// integers; fields with their zero value left out. Decoders enforce this by encoding
+// again and comparing, so that nobody can change a signed message's bytes and keep
+// its meaning.
 package wire
 
 import (
@@ -30,6 +31,10 @@ const maxDepth = 6
 
 // Map collects the fields of one message. Setters leave zero values out.
 type Map struct {
+	// KeepZeros writes zero values too, for messages whose readers expect every
+	// field. An undefined CID is left out all the same: dag-cbor cannot express it.
+	KeepZeros bool
+
 	keys   []string
 	values []qp.Assemble
 }
@@ -40,28 +45,28 @@ func (m *Map) set(key string, value qp.Assemble) {
 
 // Int adds an integer unless it is 0.
 func (m *Map) Int(key string, v int64) {
-	if v != 0 {
+	if v != 0 || m.KeepZeros {
 		m.set(key, qp.Int(v))
 	}
 }
 
 // Bool adds a boolean unless it is false.
 func (m *Map) Bool(key string, v bool) {
-	if v {
+	if v || m.KeepZeros {
 		m.set(key, qp.Bool(v))
 	}
 }
 
 // String adds a text unless it is empty.
 func (m *Map) String(key, v string) {
-	if v != "" {
+	if v != "" || m.KeepZeros {
 		m.set(key, qp.String(v))
 	}
 }
 
 // Bytes adds bytes unless there are none.
 func (m *Map) Bytes(key string, v []byte) {
-	if len(v) > 0 {
+	if len(v) > 0 || m.KeepZeros {
 		m.set(key, qp.Bytes(v))
 	}
 }
@@ -76,6 +81,11 @@ func (m *Map) Link(key string, v cid.Cid) {
 // Strings adds a list of texts unless it is empty.
 func (m *Map) Strings(key string, v []string) {
 	m.list(key, len(v), func(i int) qp.Assemble { return qp.String(v[i]) })
+}
+
+// Ints adds a list of integers unless it is empty.
+func (m *Map) Ints(key string, v []int) {
+	m.list(key, len(v), func(i int) qp.Assemble { return qp.Int(int64(v[i])) })
 }
 
 // ByteStrings adds a list of byte strings unless it is empty.
@@ -96,7 +106,7 @@ func (m *Map) Maps(key string, v []*Map) {
 }
 
 func (m *Map) list(key string, n int, item func(int) qp.Assemble) {
-	if n == 0 {
+	if n == 0 && !m.KeepZeros {
 		return
 	}
 	m.set(key, qp.List(int64(n), func(la datamodel.ListAssembler) {
@@ -130,16 +140,16 @@ func encode(node datamodel.Node) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// Fields reads one decoded map. Getters return the zero value for an absent
-// field and remember the first mistake, which Err returns.
+// Fields reads one decoded map. Getters return the zero value for an absent field
+// and keep the first error, which Err returns.
 type Fields struct {
 	node datamodel.Node
 	read []string
 	err  error
 }
 
-// Decode parses data, which must be exactly one canonical map.
-// The caller has bounded len(data) already. Errors wrap ErrMalformed.
+// Decode parses data, which must be exactly one canonical map. The caller has
+// checked len(data) already. Errors wrap ErrMalformed.
 func Decode(data []byte) (*Fields, error) {
 	nb := basicnode.Prototype.Map.NewBuilder()
 	opts := dagcbor.DecodeOptions{AllowLinks: true, MaxDepth: maxDepth, MaxCollectionPrealloc: 64}
@@ -157,8 +167,12 @@ func Decode(data []byte) (*Fields, error) {
 	return &Fields{node: node}, nil
 }
 
-// Err returns the first mistake met so far, or an error when the map holds a
-// field that no getter asked for. Call it after the last getter.
+// ReadErr returns the first error of a getter. It allows fields that no getter asked
+// for, as later versions may add them.
+func (f *Fields) ReadErr() error { return f.err }
+
+// Err returns the first error of a getter, or an error when the map holds a field
+// that no getter asked for. Call it after the last getter.
 func (f *Fields) Err() error {
 	if f.err != nil {
 		return f.err
@@ -181,12 +195,12 @@ func (f *Fields) fail(key string, err error) {
 	}
 }
 
-// get fetches a present field and converts it, noting what went wrong.
+// get looks up a field and converts it, keeping the error.
 func get[T any](f *Fields, key string, as func(datamodel.Node) (T, error)) (v T) {
 	f.read = append(f.read, key)
 	n, err := f.node.LookupByString(key)
 	if err != nil {
-		return v // absent: the zero value by rule
+		return v // absent means zero
 	}
 	if v, err = as(n); err != nil {
 		f.fail(key, err)
@@ -196,6 +210,9 @@ func get[T any](f *Fields, key string, as func(datamodel.Node) (T, error)) (v T)
 
 // Int reads an integer.
 func (f *Fields) Int(key string) int64 { return get(f, key, datamodel.Node.AsInt) }
+
+// NativeInt reads an integer that fits into an int, which has 32 bits on some devices.
+func (f *Fields) NativeInt(key string) int { return get(f, key, native) }
 
 // Bool reads a boolean.
 func (f *Fields) Bool(key string) bool { return get(f, key, datamodel.Node.AsBool) }
@@ -218,6 +235,9 @@ func (f *Fields) Strings(key string, count, max int) []string {
 	return list(f, key, count, func(n datamodel.Node) (string, error) { return text(n, max) })
 }
 
+// Ints reads a list of at most count integers.
+func (f *Fields) Ints(key string, count int) []int { return list(f, key, count, native) }
+
 // ByteStrings reads a list of at most count byte strings of at most max bytes each.
 func (f *Fields) ByteStrings(key string, count, max int) [][]byte {
 	return list(f, key, count, func(n datamodel.Node) ([]byte, error) { return blob(n, max) })
@@ -226,7 +246,7 @@ func (f *Fields) ByteStrings(key string, count, max int) [][]byte {
 // Links reads a list of at most count CIDs.
 func (f *Fields) Links(key string, count int) []cid.Cid { return list(f, key, count, link) }
 
-// Maps reads a list of at most count maps; each must be asked for its own Err.
+// Maps reads a list of at most count maps. Call Err of each as well.
 func (f *Fields) Maps(key string, count int) []*Fields {
 	return list(f, key, count, func(n datamodel.Node) (*Fields, error) {
 		if n.Kind() != datamodel.Kind_Map {
@@ -258,6 +278,14 @@ func list[T any](f *Fields, key string, count int, item func(datamodel.Node) (T,
 		}
 		return out, nil
 	})
+}
+
+func native(n datamodel.Node) (int, error) {
+	v, err := n.AsInt()
+	if err == nil && int64(int(v)) != v {
+		err = fmt.Errorf("%d is out of range", v)
+	}
+	return int(v), err
 }
 
 func text(n datamodel.Node, max int) (string, error) {

@@ -32,6 +32,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/trajectory"
 	"github.com/distillmesh/distillmesh/test/real"
 	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/model"
 )
 
@@ -199,7 +200,7 @@ func (b *bench) run(ctx context.Context, method string, most int, seed uint64, m
 }
 
 func (b *bench) request(seed uint64) distill.Request {
-	return distill.Request{Samples: b.data.Train, IPC: 1, Seed: seed, Workers: b.workers, Cache: filepath.Join(b.dir, "experts")}
+	return distill.Request{Samples: b.data.Train, IPC: 1, Seed: seed, Device: device.Choice{Workers: b.workers}, Cache: filepath.Join(b.dir, "experts")}
 }
 
 // distil makes the images, counting which steps were compared.
@@ -238,7 +239,7 @@ func (b *bench) accuracy(ctx context.Context, name string, result *distill.Resul
 	}
 	recipe := tiling.Recipe(b.request(seed), tiling.Suitable, tiling.ViewWhole, result.Formation)
 	recipe.Elastic, recipe.Smooth = 0, 0 // as the images were trained on while they were matched
-	m, err := spec.Fit(ctx, samples, recipe, train.Options{Seed: seed, Workers: b.workers})
+	m, err := spec.Fit(ctx, samples, recipe, train.Options{Seed: seed, Device: device.Choice{Workers: b.workers}})
 	if err != nil {
 		return 0, err
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/distillmesh/distillmesh/test/peer"
+	"github.com/distillmesh/distillmesh/train/graph/cpu"
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
@@ -112,9 +113,9 @@ func apart(ctx context.Context, name string) (Row, error) {
 // measure runs a workload in this process: the median of its rounds.
 func measure(name string) (Row, error) {
 	w := workloads[name]
-	pool := kernel.NewPool(0)
-	defer pool.Close()
-	step, err := w.prepare(pool)
+	on := &computer{kernel.NewPool(0), cpu.New(0)}
+	defer on.close()
+	step, err := w.prepare(on)
 	if err != nil {
 		return Row{}, fmt.Errorf("%s: %w", name, err)
 	}
@@ -129,7 +130,7 @@ func measure(name string) (Row, error) {
 		}
 	}
 	median := middle(seconds)
-	return Row{Engine: kernel.Name(), Workload: name, StepS: median, Rate: w.work / median, Unit: w.unit, Threads: pool.Workers(), PeakRSS: peakRSS()}, nil
+	return Row{Engine: kernel.Name(), Workload: name, StepS: median, Rate: w.work / median, Unit: w.unit, Threads: on.pool.Workers(), PeakRSS: peakRSS()}, nil
 }
 
 func middle(values []float64) float64 {

@@ -12,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/kip"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -112,7 +113,7 @@ func (b *bench) both(sets []*data.Samples, depth string) (lenet, ntk float64, im
 		if err != nil {
 			return 0, 0, 0, err
 		}
-		fitted, err := spec.Fit(context.Background(), merged, recipe.Default(), train.Options{Workers: 2})
+		fitted, err := spec.Fit(context.Background(), merged, recipe.Default(), train.Options{Device: device.Choice{Workers: 2}})
 		if err != nil {
 			return 0, 0, 0, err
 		}

@@ -2,9 +2,12 @@ package federated
 
 import (
 	"context"
+	"errors"
 
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
 )
@@ -58,50 +61,31 @@ type update struct {
 }
 
 // worker trains one client after the other on one core, in the same memory: a
-// batch size is compiled once a worker, not once a client.
+// batch size is compiled once per worker, not once per client.
 type worker struct {
+	engine     graph.Engine
 	stepper    *train.Stepper
-	values     vector // y
-	velocity   vector
-	direction  vector // FedProx: the gradient with its pull
+	local      *local
+	values     vector // y, once it is fetched
+	zero       vector
 	correction vector // SCAFFOLD: c - c_i
 }
 
-func newWorker(net *nn.Network) *worker {
-	w := &worker{values: newVector(net), velocity: newVector(net), direction: newVector(net), correction: newVector(net)}
-	w.stepper = train.NewStepper(net, w.values.parts, 1)
-	return w
+func newWorker(net *nn.Network, c Config, scaffold bool, on device.Choice) (*worker, error) {
+	on.Workers = 1
+	e, err := on.Open()
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{engine: e, local: &local{c, scaffold}, values: newVector(net), zero: newVector(net), correction: newVector(net)}
+	if w.stepper, err = train.NewStepper(e, net, w.local); err != nil {
+		e.Close()
+		return nil, err
+	}
+	return w, nil
 }
 
-// run is a client's round: K steps of SGD from the model that it was sent. The
-// walk over its samples goes on where the client's last round ended.
-func (w *worker) run(ctx context.Context, t *task, u *update) error {
-	copy(w.values.flat, t.model.flat)
-	clear(w.velocity.flat)
-	if t.control != nil {
-		w.correct(t)
-	}
-	order := train.NewOrder(t.seed, t.samples.Len(), t.config.Batch)
-	u.steps = t.config.LocalSteps(t.samples.Len())
-	for step := range u.steps {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		loss, err := w.stepper.Run(t.samples, order.Batch(t.round*u.steps+step))
-		if err != nil {
-			return err
-		}
-		w.move(t)
-		u.loss = loss
-	}
-	u.values = append(u.values[:0], w.values.flat...)
-	if t.control != nil {
-		u.control = w.newControl(t, u.steps)
-	}
-	return nil
-}
-
-// move takes one step along the gradients that the stepper has computed.
+// local is how a step of a client moves its model y, the round's being x:
 //
 //	all:      u <- m u + (g + decay y); y <- y - eta u
 //	FedProx:  g <- g + mu (y - x) before    (Li et al. 2020, equation 2)
@@ -111,21 +95,101 @@ func (w *worker) run(ctx context.Context, t *task, u *update) error {
 // With momentum the correction stays outside the velocity, as in the official
 // code: c_i is then the client's mean velocity, about 1/(1-m) mean gradients,
 // so that correction and velocity have the same size.
-func (w *worker) move(t *task) {
+type local struct {
+	config   Config
+	scaffold bool
+}
+
+// The states of a parameter; a strategy has those that it needs, in this order.
+const (
+	stateVelocity = iota
+	stateModel    // FedProx: x
+	statePulled   // FedProx: the gradient with its pull
+)
+
+// states are how many FedProx has, or the others.
+func (l *local) states() int {
+	if l.config.Mu > 0 {
+		return statePulled + 1
+	}
+	return stateVelocity + 1
+}
+
+// stateCorrection is the place of SCAFFOLD's correction.
+func (l *local) stateCorrection() int { return l.states() }
+
+// States implements train.Rule.
+func (l *local) States() int {
+	if l.scaffold {
+		return l.states() + 1
+	}
+	return l.states()
+}
+
+// Rates implements train.Rule.
+func (*local) Rates() int { return 3 }
+
+// Updates implements train.Rule.
+func (l *local) Updates(y, g *graph.Node, states []*graph.Node, rates *graph.Node) (out []graph.Update) {
+	constant := func(c float64) *graph.Node { return graph.Fill(c, graph.Sum(rates)) }
+	if l.config.Mu > 0 {
+		pulled := states[statePulled]
+		out = append(out, graph.Descend(pulled, g, graph.Sub(y, states[stateModel]), constant(-l.config.Mu)))
+		g = pulled
+	}
+	out = append(out, graph.Momentum(y, g, states[stateVelocity], rates))
+	if l.scaffold {
+		out = append(out, graph.Descend(y, y, states[l.stateCorrection()], constant(l.config.LR)))
+	}
+	return out
+}
+
+// run is a client's round: K steps of SGD from the model that it was sent. The
+// walk over its samples goes on where the client's last round ended.
+func (w *worker) run(ctx context.Context, t *task, u *update) error {
+	if err := w.begin(t); err != nil {
+		return err
+	}
 	c := t.config
-	for i, y := range w.values.parts {
-		g := w.stepper.Gradient(i)
-		if c.Mu > 0 {
-			d := w.direction.parts[i]
-			kernel.ScaleAdd(d, t.model.parts[i], y, -1)
-			kernel.ScaleAdd(d, d, g, float32(c.Mu))
-			g = d
+	order := train.NewOrder(t.seed, t.samples.Len(), c.Batch)
+	u.steps = c.LocalSteps(t.samples.Len())
+	rates := []float32{float32(c.LR), float32(c.Momentum), float32(c.WeightDecay)}
+	for step := range u.steps {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		kernel.Momentum(y, g, w.velocity.parts[i], float32(c.LR), float32(c.Momentum), float32(c.WeightDecay))
+		if err := w.stepper.Step(t.samples, order.Batch(t.round*u.steps+step), rates); err != nil {
+			return err
+		}
+	}
+	if u.steps > 0 {
+		loss, err := w.stepper.Loss()
+		if err != nil {
+			return err
+		}
+		u.loss = loss
+	}
+	if err := graph.GetAll(w.stepper.Params(), w.values.parts); err != nil {
+		return err
+	}
+	u.values = append(u.values[:0], w.values.flat...)
+	if t.control != nil {
+		u.control = w.newControl(t, u.steps)
+	}
+	return nil
+}
+
+// begin uploads what a round starts from.
+func (w *worker) begin(t *task) error {
+	err := errors.Join(graph.SetAll(w.stepper.Params(), t.model.parts), graph.SetAll(w.stepper.State(stateVelocity), w.zero.parts))
+	if w.local.config.Mu > 0 {
+		err = errors.Join(err, graph.SetAll(w.stepper.State(stateModel), t.model.parts))
 	}
 	if t.control != nil {
-		kernel.ScaleAdd(w.values.flat, w.correction.flat, w.values.flat, -float32(c.LR))
+		w.correct(t)
+		err = errors.Join(err, graph.SetAll(w.stepper.State(w.local.stateCorrection()), w.correction.parts))
 	}
+	return err
 }
 
 // correct makes SCAFFOLD's correction, c - c_i.

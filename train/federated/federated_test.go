@@ -13,7 +13,9 @@ import (
 
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/graph"
+	"github.com/distillmesh/distillmesh/train/graph/cpu"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -100,20 +102,37 @@ func distance(a, b []float32) (d float64) {
 	return d
 }
 
+// plain is SGD without memory: the velocity is forgotten before each step.
+type plain struct{}
+
+func (plain) States() int { return 1 }
+func (plain) Rates() int  { return 3 }
+
+func (plain) Updates(w, g *graph.Node, states []*graph.Node, rates *graph.Node) []graph.Update {
+	return []graph.Update{graph.Assign(states[0], graph.Fill(0, w)), graph.Momentum(w, g, states[0], rates)}
+}
+
 // descend is SGD on one client, written plainly.
 func descend(t *testing.T, net *nn.Network, s *data.Samples, c Config, steps int) []float32 {
 	t.Helper()
+	e := cpu.New(1)
+	defer e.Close()
+	stepper, err := train.NewStepper(e, net, plain{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	params := net.Init(c.Seed)
-	stepper := train.NewStepper(net, params, 1)
-	defer stepper.Close()
+	if err := graph.SetAll(stepper.Params(), params); err != nil {
+		t.Fatal(err)
+	}
 	order := train.NewOrder(c.clientSeed(0), s.Len(), c.Batch)
 	for step := range steps {
-		if _, err := stepper.Run(s, order.Batch(step)); err != nil {
+		if err := stepper.Step(s, order.Batch(step), []float32{float32(c.LR), 0, float32(c.WeightDecay)}); err != nil {
 			t.Fatal(err)
 		}
-		for i, p := range params {
-			kernel.Momentum(p, stepper.Gradient(i), make([]float32, len(p)), float32(c.LR), 0, float32(c.WeightDecay))
-		}
+	}
+	if err := graph.GetAll(stepper.Params(), params); err != nil {
+		t.Fatal(err)
 	}
 	return slices.Concat(params...)
 }
@@ -205,19 +224,33 @@ func slope(t *testing.T, net *nn.Network, clients []*data.Samples, c Config, m *
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := train.NewStepper(net, m.Params, 1)
-	defer s.Close()
-	if _, err := s.Run(all, train.NewOrder(0, all.Len(), all.Len()).Batch(0)); err != nil {
+	e := cpu.New(1)
+	defer e.Close()
+	s, err := train.NewStepper(e, net, kept{c.WeightDecay})
+	if err == nil {
+		err = errors.Join(graph.SetAll(s.Params(), m.Params), s.Step(all, train.NewOrder(0, all.Len(), all.Len()).Batch(0), []float32{0}))
+	}
+	gradient := net.Init(0)
+	if err = errors.Join(err, graph.GetAll(s.State(0), gradient)); err != nil {
 		t.Fatal(err)
 	}
 	sum := 0.0
-	for i, p := range m.Params {
-		for j, g := range s.Gradient(i) {
-			v := float64(g) + c.WeightDecay*float64(p[j])
-			sum += v * v
+	for _, part := range gradient {
+		for _, v := range part {
+			sum += float64(v) * float64(v)
 		}
 	}
 	return math.Sqrt(sum)
+}
+
+// kept keeps the gradient and moves nothing.
+type kept struct{ decay float64 }
+
+func (kept) States() int { return 1 }
+func (kept) Rates() int  { return 1 }
+
+func (k kept) Updates(w, g *graph.Node, states []*graph.Node, _ *graph.Node) []graph.Update {
+	return []graph.Update{graph.Assign(states[0], graph.Add(g, graph.Scale(w, k.decay)))}
 }
 
 // variants are all strategies, with all clients and with some in each round.
@@ -241,7 +274,7 @@ func TestWorkersDoNotChangeTheBits(t *testing.T) {
 	for name, c := range variants() {
 		want := mustRun(t, net, clients, c, Options{})
 		for _, workers := range fewer([]int{3}, []int{2, 4, 20}) {
-			got := mustRun(t, net, clients, c, Options{Workers: workers})
+			got := mustRun(t, net, clients, c, Options{Device: device.Choice{Workers: workers}})
 			sameBits(t, fmt.Sprintf("%s with %d workers", name, workers), flat(want.Model), flat(got.Model))
 			if got.Bytes != want.Bytes || got.Steps != want.Steps {
 				t.Errorf("%s: %v, %d steps with %d workers, %v, %d with one", name, got.Bytes, got.Steps, workers, want.Bytes, want.Steps)
@@ -317,7 +350,7 @@ func TestHooks(t *testing.T) {
 	now, elapsed := time.Unix(0, 0), []time.Duration{}
 	var order []int
 	var last *train.Model
-	opt := Options{Workers: 2, Now: func() time.Time { now = now.Add(time.Second); return now },
+	opt := Options{Device: device.Choice{Workers: 2}, Now: func() time.Time { now = now.Add(time.Second); return now },
 		Client: func(done, of int) { order = append(order, done*10+of) },
 		Round: func(r Round) error {
 			elapsed, last = append(elapsed, r.Elapsed), r.Model
@@ -371,8 +404,11 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 func TestALocalStepAllocatesNothing(t *testing.T) {
 	net, s := network(t, "mlp", table, classes), skewed(20)[0]
 	for _, strategy := range []string{FedAvg, FedProx, SCAFFOLD} {
-		w := newWorker(net)
-		defer w.stepper.Close()
+		w, err := newWorker(net, quick(strategy), strategy == SCAFFOLD, device.Choice{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.engine.Close()
 		tk := task{config: quick(strategy), samples: s, model: newVector(net)}
 		if strategy == SCAFFOLD {
 			tk.control = make([]float32, net.NumParams())

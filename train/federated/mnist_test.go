@@ -8,6 +8,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 )
 
 func TestMNISTIsLearned(t *testing.T) {
@@ -20,7 +21,7 @@ func TestMNISTIsLearned(t *testing.T) {
 	for _, s := range Strategies() {
 		c := DefaultConfig(s.Name)
 		c.Rounds, c.Epochs, c.LR = 3, 5, 0.02
-		r := mustRun(t, net, clients, c, Options{Workers: 2})
+		r := mustRun(t, net, clients, c, Options{Device: device.Choice{Workers: 2}})
 		a, err := train.Evaluate(context.Background(), r.Model, test.Subset(firstOf(1000)))
 		if err != nil || a.Fraction() < 0.5 {
 			t.Errorf("%s: %v right of a thousand (%v)", s.Name, a.Correct, err)

@@ -10,16 +10,17 @@ import (
 
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // Options are what a run needs beside its configuration. None changes the
-// result. The zero value works on one core, silently.
+// result. The zero value works on all cores, silently.
 type Options struct {
-	// Workers is the number of clients that train at once, one core each; 0 for
-	// as many as there are cores.
-	Workers int
+	// Device is where clients train, as many at once as it has workers, one core
+	// each.
+	Device device.Choice
 	// Client is called after each client of a round, in their order, with the
 	// number done and the number in the round. It must not call back.
 	Client func(done, clients int)
@@ -142,8 +143,13 @@ func newRun(net *nn.Network, clients []*data.Samples, c Config, opt Options) (*r
 	if err := r.begin(train.RunID(net, c, c.Seed, sets...)); err != nil {
 		return nil, err
 	}
-	for range min(parallel.Workers(opt.Workers), len(r.active)) {
-		r.workers = append(r.workers, newWorker(net))
+	for range min(parallel.Workers(opt.Device.Workers), len(r.active)) {
+		w, err := newWorker(net, r.config, r.config.Strategy == SCAFFOLD, opt.Device)
+		if err != nil {
+			r.close()
+			return nil, err
+		}
+		r.workers = append(r.workers, w)
 	}
 	return r, nil
 }
@@ -171,7 +177,7 @@ func (r *run) begin(id string) error {
 
 func (r *run) close() {
 	for _, w := range r.workers {
-		w.stepper.Close()
+		w.engine.Close()
 	}
 }
 

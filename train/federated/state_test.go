@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/device"
 )
 
 func TestAnInterruptedRunGoesOnToTheSameBits(t *testing.T) {
@@ -16,7 +17,7 @@ func TestAnInterruptedRunGoesOnToTheSameBits(t *testing.T) {
 			want := mustRun(t, net, clients, c, Options{})
 			ctx, cancel := context.WithCancel(context.Background())
 			calls := 0
-			_, err := Run(ctx, net, clients, c, Options{Workers: 1, Client: func(done, of int) {
+			_, err := Run(ctx, net, clients, c, Options{Device: device.Choice{Workers: 1}, Client: func(done, of int) {
 				if calls++; calls == of+1 { // within the second round
 					cancel()
 				}
@@ -33,7 +34,7 @@ func TestAnInterruptedRunGoesOnToTheSameBits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := mustRun(t, net, clients, c, Options{Resume: &state, Workers: 2})
+			got := mustRun(t, net, clients, c, Options{Resume: &state, Device: device.Choice{Workers: 2}})
 			sameBits(t, "resumed", flat(want.Model), flat(got.Model))
 			if got.Bytes != want.Bytes || got.Steps != want.Steps {
 				t.Errorf("resumed: %v, %d steps; at once: %v, %d", got.Bytes, got.Steps, want.Bytes, want.Steps)

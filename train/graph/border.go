@@ -5,18 +5,16 @@ import (
 	"math"
 
 	"gorgonia.org/tensor"
-
-	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// pad puts a margin of a constant around maps.
-type pad struct {
-	width int
-	value float64
+// PadOp puts a margin of a constant around maps.
+type PadOp struct {
+	Width int
+	Value float64
 }
 
-// crop takes a margin away.
-type crop struct{ width int }
+// CropOp takes a margin away.
+type CropOp struct{ Width int }
 
 // Pad is maps (N, C, H, W) with a margin of width values on all four sides,
 // each of them value. The derivative is Crop.
@@ -24,7 +22,7 @@ func Pad(x *Node, width int, value float64) *Node {
 	if width == 0 {
 		return x
 	}
-	return apply(pad{width, value}, x)
+	return apply(PadOp{width, value}, x)
 }
 
 // Crop is maps (N, C, H, W) without a margin of width values. The derivative is
@@ -33,7 +31,7 @@ func Crop(x *Node, width int) *Node {
 	if width == 0 {
 		return x
 	}
-	return apply(crop{width}, x)
+	return apply(CropOp{width}, x)
 }
 
 // MaxPoolPadded is MaxPool of maps whose margin of width never wins: PyTorch's
@@ -56,24 +54,20 @@ func margin(in []tensor.Shape, width, change int) (tensor.Shape, error) {
 	return tensor.Shape{s[0], s[1], s[2] + change, s[3] + change}, nil
 }
 
-func (o pad) String() string { return attributes("pad", o.width, o.value) }
+func (o PadOp) String() string { return attributes("pad", o.Width, o.Value) }
 
-func (o pad) shape(in []tensor.Shape) (tensor.Shape, error) { return margin(in, o.width, 2*o.width) }
+// Shape implements Operation.
+func (o PadOp) Shape(in []tensor.Shape) (tensor.Shape, error) { return margin(in, o.Width, 2*o.Width) }
 
-func (o pad) derive(in []*Node, out, grad *Node) []*Node { return []*Node{Crop(grad, o.width)} }
+// Derive implements Operation.
+func (o PadOp) Derive(in []*Node, out, grad *Node) []*Node { return []*Node{Crop(grad, o.Width)} }
 
-func (o pad) onRows(_ []rowOperand, shapes []tensor.Shape, _ tensor.Shape) rowRun {
-	k := kernel.NewPad(shapes[0][2], shapes[0][3], o.width, float32(o.value))
-	return func(rows int, out []float32, in [3][]float32) { k.Maps(rows, in[0], out) }
-}
-
-func (o pad) bind(in []tensor.Shape, out tensor.Shape) run { return onAllRows(o, in, out) }
-
-func (o pad) reference(in []Array, out Array) {
+// Reference implements Operation.
+func (o PadOp) Reference(in []Array, out Array) {
 	for i := range out.Data {
-		out.Data[i] = o.value
+		out.Data[i] = o.Value
 	}
-	eachInner(in[0].Shape, o.width, func(inner, outer int) { out.Data[outer] = in[0].Data[inner] })
+	eachInner(in[0].Shape, o.Width, func(inner, outer int) { out.Data[outer] = in[0].Data[inner] })
 }
 
 // eachInner calls f with every place of maps and its place once a margin is
@@ -83,19 +77,17 @@ func eachInner(maps tensor.Shape, width int, f func(inner, outer int)) {
 	eachIndex(maps, func(inner int, i []int) { f(inner, ((i[0]*maps[1]+i[1])*h+i[2]+width)*w+i[3]+width) })
 }
 
-func (o crop) String() string { return attributes("crop", o.width) }
+func (o CropOp) String() string { return attributes("crop", o.Width) }
 
-func (o crop) shape(in []tensor.Shape) (tensor.Shape, error) { return margin(in, o.width, -2*o.width) }
-
-func (o crop) derive(in []*Node, out, grad *Node) []*Node { return []*Node{Pad(grad, o.width, 0)} }
-
-func (o crop) onRows(_ []rowOperand, _ []tensor.Shape, out tensor.Shape) rowRun {
-	k := kernel.NewCrop(out[2], out[3], o.width)
-	return func(rows int, out []float32, in [3][]float32) { k.Maps(rows, in[0], out) }
+// Shape implements Operation.
+func (o CropOp) Shape(in []tensor.Shape) (tensor.Shape, error) {
+	return margin(in, o.Width, -2*o.Width)
 }
 
-func (o crop) bind(in []tensor.Shape, out tensor.Shape) run { return onAllRows(o, in, out) }
+// Derive implements Operation.
+func (o CropOp) Derive(in []*Node, out, grad *Node) []*Node { return []*Node{Pad(grad, o.Width, 0)} }
 
-func (o crop) reference(in []Array, out Array) {
-	eachInner(out.Shape, o.width, func(inner, outer int) { out.Data[inner] = in[0].Data[outer] })
+// Reference implements Operation.
+func (o CropOp) Reference(in []Array, out Array) {
+	eachInner(out.Shape, o.Width, func(inner, outer int) { out.Data[inner] = in[0].Data[outer] })
 }

@@ -4,29 +4,28 @@ import (
 	"fmt"
 
 	"gorgonia.org/tensor"
-
-	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// arithmetic is one of the four operations on two arrays. Dimensions of size
+// ArithmeticOp is one of the four operations on two arrays, + - * or /. Dimensions of size
 // one stretch to meet the other array's, as in NumPy, but ranks must be equal.
-type arithmetic struct{ sign rune }
+type ArithmeticOp struct{ Sign rune }
 
 // Add is a + b, value by value; dimensions of size one stretch.
-func Add(a, b *Node) *Node { return apply(arithmetic{'+'}, a, b) }
+func Add(a, b *Node) *Node { return apply(ArithmeticOp{'+'}, a, b) }
 
 // Sub is a - b, value by value; dimensions of size one stretch.
-func Sub(a, b *Node) *Node { return apply(arithmetic{'-'}, a, b) }
+func Sub(a, b *Node) *Node { return apply(ArithmeticOp{'-'}, a, b) }
 
 // Mul is a b, value by value; dimensions of size one stretch.
-func Mul(a, b *Node) *Node { return apply(arithmetic{'*'}, a, b) }
+func Mul(a, b *Node) *Node { return apply(ArithmeticOp{'*'}, a, b) }
 
 // Div is a / b, value by value; dimensions of size one stretch.
-func Div(a, b *Node) *Node { return apply(arithmetic{'/'}, a, b) }
+func Div(a, b *Node) *Node { return apply(ArithmeticOp{'/'}, a, b) }
 
-func (o arithmetic) String() string { return string(o.sign) }
+func (o ArithmeticOp) String() string { return string(o.Sign) }
 
-func (o arithmetic) shape(in []tensor.Shape) (tensor.Shape, error) {
+// Shape implements Operation.
+func (o ArithmeticOp) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := expect(in, 2); err != nil {
 		return nil, err
 	}
@@ -46,9 +45,10 @@ func (o arithmetic) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return out, nil
 }
 
-func (o arithmetic) derive(in []*Node, out, grad *Node) []*Node {
+// Derive implements Operation.
+func (o ArithmeticOp) Derive(in []*Node, out, grad *Node) []*Node {
 	a, b := in[0], in[1]
-	switch o.sign {
+	switch o.Sign {
 	case '+':
 		return []*Node{SumTo(grad, a.Shape()), SumTo(grad, b.Shape())}
 	case '-':
@@ -60,64 +60,11 @@ func (o arithmetic) derive(in []*Node, out, grad *Node) []*Node {
 	}
 }
 
-func (o arithmetic) overwrites() []int { return []int{0, 1} }
-
-// kernel is the operation's loops.
-func (o arithmetic) kernel() kernel.Arithmetic {
-	switch o.sign {
-	case '+':
-		return kernel.Add
-	case '-':
-		return kernel.Sub
-	case '*':
-		return kernel.Mul
-	default:
-		return kernel.Div
-	}
-}
-
-func (o arithmetic) onRows(in []rowOperand, _ []tensor.Shape, out tensor.Shape) rowRun {
-	return arithmeticOnRows(o.kernel(), in, rowSize(out))
-}
-
-// arithmeticOnRows binds the loops for rows of n values, or returns nil where
-// neither side moves along the row.
-func arithmeticOnRows(loop kernel.Arithmetic, in []rowOperand, n int) rowRun {
-	a, b := in[0], in[1]
-	switch {
-	case a.kind == everyRow && b.size == n && b.kind == ownRow && a.size == n && n > 1:
-		return func(rows int, out []float32, in [3][]float32) {
-			for r := range rows {
-				loop.Both(n, out[r*n:], in[0], in[1][r*n:])
-			}
-		}
-	case b.kind == everyRow && a.size == n && a.kind == ownRow && b.size == n && n > 1:
-		return func(rows int, out []float32, in [3][]float32) {
-			for r := range rows {
-				loop.Both(n, out[r*n:], in[0][r*n:], in[1])
-			}
-		}
-	case a.kind == everyRow || b.kind == everyRow:
-		return nil
-	case a.size == n && b.size == n:
-		return func(rows int, out []float32, in [3][]float32) { loop.Both(rows*n, out, in[0], in[1]) }
-	case a.size == n && b.size == 1:
-		return func(rows int, out []float32, in [3][]float32) { loop.Right(rows, n, out, in[0], in[1]) }
-	case a.size == 1 && b.size == n:
-		return func(rows int, out []float32, in [3][]float32) { loop.Left(rows, n, out, in[0], in[1]) }
-	}
-	return nil
-}
-
-func (o arithmetic) bind(in []tensor.Shape, out tensor.Shape) run {
-	loop := kernel.NewBinary(o.kernel(), in[0], in[1])
-	return func(p *kernel.Pool, in [][]float32, out []float32) { loop.Run(p, in[0], in[1], out) }
-}
-
-func (o arithmetic) reference(in []Array, out Array) {
+// Reference implements Operation.
+func (o ArithmeticOp) Reference(in []Array, out Array) {
 	eachIndex(out.Shape, func(i int, index []int) {
 		a, b := in[0].stretched(index), in[1].stretched(index)
-		switch o.sign {
+		switch o.Sign {
 		case '+':
 			out.Data[i] = a + b
 		case '-':

@@ -34,7 +34,7 @@ func Pullback(y, seed *Node, xs ...*Node) (derivatives []*Node, err error) {
 		if grad == nil || op == nil {
 			continue
 		}
-		for j, d := range op.derive(op.in, n, grad) {
+		for j, d := range op.Derive(op.in, n, grad) {
 			if child := op.in[j]; d != nil {
 				if before := sums[child]; before != nil {
 					d = Add(before, d)
@@ -50,6 +50,14 @@ func Pullback(y, seed *Node, xs ...*Node) (derivatives []*Node, err error) {
 		derivatives = append(derivatives, sums[x])
 	}
 	return derivatives, nil
+}
+
+// OperationOf is the operation that makes n, and what it reads; nil for an input.
+func OperationOf(n *Node) (Operation, []*Node) {
+	if op := operationOf(n); op != nil {
+		return op.Operation, op.in
+	}
+	return nil, nil
 }
 
 // operationOf is the operation that makes n, or nil for an input.
@@ -79,8 +87,11 @@ func between(y *Node, xs []*Node) []*Node {
 	return order
 }
 
-// walk visits n and all it is made of, inputs before users, each once. It keeps
-// its own stack: unrolled expressions are deep.
+// Walk visits n and all it is made of, inputs before users, each once; those in
+// seen are left out, and those visited added.
+func Walk(n *Node, seen map[*Node]bool, visit func(*Node)) { walk(n, seen, visit) }
+
+// walk keeps its own stack: unrolled expressions are deep.
 func walk(n *Node, seen map[*Node]bool, visit func(*Node)) {
 	type frame struct {
 		node *Node

@@ -9,19 +9,19 @@ import (
 // Mean-pooling is linear: its derivative spreads each value over its window,
 // and the derivative of that averages again.
 
-// meanPool averages windows that lie side by side.
-type meanPool struct{ size int }
+// MeanPoolOp averages windows that lie side by side.
+type MeanPoolOp struct{ Size int }
 
-// meanSpread gives each place of a window its share of the window's value; to
+// MeanSpreadOp gives each place of a window its share of the window's value; To
 // is the shape of the maps.
-type meanSpread struct {
-	size int
-	to   tensor.Shape
+type MeanSpreadOp struct {
+	Size int
+	To   tensor.Shape
 }
 
 // MeanPool is the mean of each size x size window of maps (N, C, H, W), windows
 // side by side; what does not fill a window is left out.
-func MeanPool(x *Node, size int) *Node { return apply(meanPool{size}, x) }
+func MeanPool(x *Node, size int) *Node { return apply(MeanPoolOp{size}, x) }
 
 // GlobalMean is the mean of each map of (N, C, H, W), as (N, C, 1, 1).
 func GlobalMean(x *Node) *Node {
@@ -32,33 +32,29 @@ func GlobalMean(x *Node) *Node {
 	return Scale(SumTo(x, tensor.Shape{s[0], s[1], 1, 1}), 1/float64(s[2]*s[3]))
 }
 
-func (o meanPool) String() string { return attributes("mean-pool", o.size) }
+func (o MeanPoolOp) String() string { return attributes("mean-pool", o.Size) }
 
-func (o meanPool) shape(in []tensor.Shape) (tensor.Shape, error) {
+// Shape implements Operation.
+func (o MeanPoolOp) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := expect(in, 1); err != nil {
 		return nil, err
 	}
-	w, err := windows(in[0], o.size, o.size)
+	w, err := WindowsOf(in[0], o.Size, o.Size)
 	if err != nil {
 		return nil, err
 	}
 	return tensor.Shape{in[0][0], in[0][1], w.P(), w.Q()}, nil
 }
 
-func (o meanPool) derive(in []*Node, out, grad *Node) []*Node {
-	return []*Node{apply(meanSpread{o.size, in[0].Shape().Clone()}, grad)}
+// Derive implements Operation.
+func (o MeanPoolOp) Derive(in []*Node, out, grad *Node) []*Node {
+	return []*Node{apply(MeanSpreadOp{o.Size, in[0].Shape().Clone()}, grad)}
 }
 
-func (o meanPool) onRows(_ []rowOperand, shapes []tensor.Shape, _ tensor.Shape) rowRun {
-	w, _ := windows(shapes[0], o.size, o.size) // shape has accepted it before
-	return func(rows int, out []float32, in [3][]float32) { w.Mean(rows, in[0], out) }
-}
-
-func (o meanPool) bind(in []tensor.Shape, out tensor.Shape) run { return onAllRows(o, in, out) }
-
-func (o meanPool) reference(in []Array, out Array) {
-	eachWindowed(in[0].Shape, out.Shape, o.size, func(place, window int) {
-		out.Data[window] += in[0].Data[place] / float64(o.size*o.size)
+// Reference implements Operation.
+func (o MeanPoolOp) Reference(in []Array, out Array) {
+	eachWindowed(in[0].Shape, out.Shape, o.Size, func(place, window int) {
+		out.Data[window] += in[0].Data[place] / float64(o.Size*o.Size)
 	})
 }
 
@@ -73,35 +69,31 @@ func eachWindowed(maps, windows tensor.Shape, size int, f func(place, window int
 	})
 }
 
-func (o meanSpread) String() string { return attributes("mean-spread", o.size, []int(o.to)) }
+func (o MeanSpreadOp) String() string { return attributes("mean-spread", o.Size, []int(o.To)) }
 
-func (o meanSpread) shape(in []tensor.Shape) (tensor.Shape, error) {
+// Shape implements Operation.
+func (o MeanSpreadOp) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := expect(in, 1); err != nil {
 		return nil, err
 	}
-	want, err := meanPool{o.size}.shape([]tensor.Shape{o.to})
+	want, err := MeanPoolOp{o.Size}.Shape([]tensor.Shape{o.To})
 	if err != nil {
 		return nil, err
 	}
 	if !sameShape(want, in[0]) {
 		return nil, fmt.Errorf("values %v, want %v", in[0], want)
 	}
-	return o.to.Clone(), nil
+	return o.To.Clone(), nil
 }
 
-func (o meanSpread) derive(in []*Node, out, grad *Node) []*Node {
-	return []*Node{MeanPool(grad, o.size)}
+// Derive implements Operation.
+func (o MeanSpreadOp) Derive(in []*Node, out, grad *Node) []*Node {
+	return []*Node{MeanPool(grad, o.Size)}
 }
 
-func (o meanSpread) onRows([]rowOperand, []tensor.Shape, tensor.Shape) rowRun {
-	w, _ := windows(o.to, o.size, o.size) // shape has accepted it before
-	return func(rows int, out []float32, in [3][]float32) { w.Spread(rows, in[0], out) }
-}
-
-func (o meanSpread) bind(in []tensor.Shape, out tensor.Shape) run { return onAllRows(o, in, out) }
-
-func (o meanSpread) reference(in []Array, out Array) {
-	eachWindowed(out.Shape, in[0].Shape, o.size, func(place, window int) {
-		out.Data[place] = in[0].Data[window] / float64(o.size*o.size)
+// Reference implements Operation.
+func (o MeanSpreadOp) Reference(in []Array, out Array) {
+	eachWindowed(out.Shape, in[0].Shape, o.Size, func(place, window int) {
+		out.Data[place] = in[0].Data[window] / float64(o.Size*o.Size)
 	})
 }

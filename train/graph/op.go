@@ -10,8 +10,6 @@ import (
 	"github.com/chewxy/hm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
-
-	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
 // Node is an expression: a value known only when a program runs.
@@ -23,29 +21,21 @@ type Graph = gorgonia.ExprGraph
 // New is an empty graph.
 func New() *Graph { return gorgonia.NewGraph() }
 
-// operation is one kind of expression with its attributes.
-type operation interface {
+// Operation is one kind of expression with its attributes. Its types are exported
+// (ConvOp, ProductOp, ...), so that an engine knows what it compiles.
+type Operation interface {
 	// String is the name with every attribute: two operations with the same
 	// string compute the same thing.
 	fmt.Stringer
-	// shape is the shape of the result.
-	shape(in []tensor.Shape) (tensor.Shape, error)
-	// derive is the product of grad, the derivative of some sum with respect
+	// Shape is the shape of the result.
+	Shape(in []tensor.Shape) (tensor.Shape, error)
+	// Derive is the product of grad, the derivative of some sum with respect
 	// to out, with the Jacobian of each input. nil means zero.
-	derive(in []*Node, out, grad *Node) []*Node
-	// bind prepares the float32 kernel for fixed shapes.
-	bind(in []tensor.Shape, out tensor.Shape) run
-	// reference computes the same in float64, as plainly as possible.
-	reference(in []Array, out Array)
+	Derive(in []*Node, out, grad *Node) []*Node
+	// Reference computes the result in float64, as plainly as possible, into
+	// zeroed memory.
+	Reference(in []Array, out Array)
 }
-
-// run is a kernel bound to its shapes. It fills out, which may be the memory of
-// an input only where the operation is an overwriter.
-type run func(p *kernel.Pool, in [][]float32, out []float32)
-
-// overwriter is an operation whose kernel may write its result over an input of
-// the result's size. It returns the inputs that allow it.
-type overwriter interface{ overwrites() []int }
 
 // Array is a float64 array, row-major: what the reference computes on.
 type Array struct {
@@ -85,13 +75,13 @@ func Input(g *Graph, name string, shape ...int) *Node {
 }
 
 // apply makes the expression op(in...).
-func apply(o operation, in ...*Node) *Node {
+func apply(o Operation, in ...*Node) *Node {
 	shapes := shapesOf(in)
-	out, err := o.shape(shapes)
+	out, err := o.Shape(shapes)
 	if err != nil {
 		panic(&ShapeError{o.String(), err})
 	}
-	n, err := gorgonia.ApplyOp(&applied{operation: o, in: in, out: out}, in...)
+	n, err := gorgonia.ApplyOp(&applied{Operation: o, in: in, out: out}, in...)
 	if err != nil {
 		panic(&ShapeError{o.String(), err})
 	}
@@ -108,7 +98,7 @@ func shapesOf(nodes []*Node) []tensor.Shape {
 
 // applied is an operation on given inputs, as Gorgonia wants to see it.
 type applied struct {
-	operation
+	Operation
 	in  []*Node
 	out tensor.Shape
 }
@@ -131,22 +121,36 @@ func (a *applied) Type() hm.Type {
 // InferShape implements gorgonia.Op.
 func (a *applied) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return a.out.Clone(), nil }
 
-// Do implements gorgonia.Op, so that Gorgonia's own machines can run the graph,
-// slowly.
+// Do implements gorgonia.Op by the reference, so that Gorgonia's own machines can
+// run the graph: slowly, and with nothing in common with the engine's kernels.
 func (a *applied) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
-	in := make([][]float32, len(values))
+	in := make([]Array, len(values))
 	for i, v := range values {
 		data, ok := v.Data().([]float32)
 		if !ok {
 			return nil, fmt.Errorf("%s: input %d is %T", a, i, v.Data())
 		}
-		in[i] = data
+		in[i] = Array{a.in[i].Shape(), widen(data)}
 	}
-	out := make([]float32, a.out.TotalSize())
-	pool := kernel.NewPool(1)
-	defer pool.Close()
-	a.bind(shapesOf(a.in), a.out)(pool, in, out)
-	return tensor.New(tensor.WithShape(a.out...), tensor.WithBacking(out)), nil
+	out := Array{a.out, make([]float64, a.out.TotalSize())}
+	a.Reference(in, out)
+	return tensor.New(tensor.WithShape(a.out...), tensor.WithBacking(narrow(out.Data))), nil
+}
+
+func widen(x []float32) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+func narrow(x []float64) []float32 {
+	out := make([]float32, len(x))
+	for i, v := range x {
+		out[i] = float32(v)
+	}
+	return out
 }
 
 // ReturnsPtr implements gorgonia.Op.
@@ -182,7 +186,7 @@ func (a *applied) DiffWRT(inputs int) []bool { return slices.Repeat([]bool{true}
 // SymDiff implements gorgonia.SDOp.
 func (a *applied) SymDiff(in gorgonia.Nodes, out, grad *Node) (derivatives gorgonia.Nodes, err error) {
 	defer Catch(&err)
-	derivatives = a.derive(in, out, grad)
+	derivatives = a.Derive(in, out, grad)
 	for i, d := range derivatives {
 		if d == nil {
 			derivatives[i] = Fill(0, in[i])

@@ -44,6 +44,6 @@ func evaluate(op *applied, shape tensor.Shape, values map[*Node]Array) Array {
 		in[i] = values[child]
 	}
 	out := Array{shape, make([]float64, shape.TotalSize())}
-	op.reference(in, out)
+	op.Reference(in, out)
 	return out
 }

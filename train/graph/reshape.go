@@ -5,53 +5,51 @@ import (
 	"slices"
 
 	"gorgonia.org/tensor"
-
-	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// reshape gives the same values another shape; a program shares the memory.
-type reshape struct{ to tensor.Shape }
+// ReshapeOp gives the same values another shape; a program shares the memory.
+type ReshapeOp struct{ To tensor.Shape }
 
 // Reshape reads x's values, in row-major order, as an array of another shape.
 func Reshape(x *Node, shape ...int) *Node {
 	if sameShape(x.Shape(), tensor.Shape(shape)) {
 		return x
 	}
-	return apply(reshape{slices.Clone(shape)}, x)
+	return apply(ReshapeOp{slices.Clone(shape)}, x)
 }
 
-func (o reshape) String() string { return attributes("reshape", []int(o.to)) }
+func (o ReshapeOp) String() string { return attributes("reshape", []int(o.To)) }
 
-func (o reshape) shape(in []tensor.Shape) (tensor.Shape, error) {
+// Shape implements Operation.
+func (o ReshapeOp) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := expect(in, 1); err != nil {
 		return nil, err
 	}
-	if in[0].TotalSize() != o.to.TotalSize() {
-		return nil, fmt.Errorf("%v has not the size of %v", in[0], o.to)
+	if in[0].TotalSize() != o.To.TotalSize() {
+		return nil, fmt.Errorf("%v has not the size of %v", in[0], o.To)
 	}
-	return o.to.Clone(), nil
+	return o.To.Clone(), nil
 }
 
-func (o reshape) derive(in []*Node, out, grad *Node) []*Node {
+// Derive implements Operation.
+func (o ReshapeOp) Derive(in []*Node, out, grad *Node) []*Node {
 	return []*Node{Reshape(grad, in[0].Shape()...)}
 }
 
-func (o reshape) bind(in []tensor.Shape, out tensor.Shape) run {
-	return func(_ *kernel.Pool, in [][]float32, out []float32) { copy(out, in[0]) }
-}
+// Reference implements Operation.
+func (o ReshapeOp) Reference(in []Array, out Array) { copy(out.Data, in[0].Data) }
 
-func (o reshape) reference(in []Array, out Array) { copy(out.Data, in[0].Data) }
-
-// transpose swaps the dimensions of a matrix.
-type transpose struct{}
+// TransposeOp swaps the dimensions of a matrix.
+type TransposeOp struct{}
 
 // Transpose is the transposed matrix. Products take transposes as flags and
 // need it not.
-func Transpose(x *Node) *Node { return apply(transpose{}, x) }
+func Transpose(x *Node) *Node { return apply(TransposeOp{}, x) }
 
-func (transpose) String() string { return "transpose" }
+func (TransposeOp) String() string { return "transpose" }
 
-func (transpose) shape(in []tensor.Shape) (tensor.Shape, error) {
+// Shape implements Operation.
+func (TransposeOp) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := expect(in, 1); err != nil {
 		return nil, err
 	}
@@ -61,14 +59,11 @@ func (transpose) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return tensor.Shape{in[0][1], in[0][0]}, nil
 }
 
-func (transpose) derive(in []*Node, out, grad *Node) []*Node { return []*Node{Transpose(grad)} }
+// Derive implements Operation.
+func (TransposeOp) Derive(in []*Node, out, grad *Node) []*Node { return []*Node{Transpose(grad)} }
 
-func (transpose) bind(in []tensor.Shape, out tensor.Shape) run {
-	rows, cols := in[0][0], in[0][1]
-	return func(_ *kernel.Pool, in [][]float32, out []float32) { kernel.Transpose(out, in[0], rows, cols) }
-}
-
-func (transpose) reference(in []Array, out Array) {
+// Reference implements Operation.
+func (TransposeOp) Reference(in []Array, out Array) {
 	rows, cols := in[0].Shape[0], in[0].Shape[1]
 	for i := range rows {
 		for j := range cols {

@@ -5,15 +5,13 @@ import (
 	"math"
 
 	"gorgonia.org/tensor"
-
-	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// logSoftmax works on the rows of a matrix.
-type logSoftmax struct{}
+// LogSoftmaxOp works on the rows of a matrix.
+type LogSoftmaxOp struct{}
 
 // LogSoftmax is x - log(sum exp x) along each row of a matrix.
-func LogSoftmax(x *Node) *Node { return apply(logSoftmax{}, x) }
+func LogSoftmax(x *Node) *Node { return apply(LogSoftmaxOp{}, x) }
 
 // Softmax is exp x / sum exp x along each row of a matrix.
 func Softmax(x *Node) *Node { return Exp(LogSoftmax(x)) }
@@ -25,9 +23,10 @@ func CrossEntropy(logits, target *Node) *Node {
 	return Scale(Sum(Mul(target, LogSoftmax(logits))), -1/float64(logits.Shape()[0]))
 }
 
-func (logSoftmax) String() string { return "logsoftmax" }
+func (LogSoftmaxOp) String() string { return "logsoftmax" }
 
-func (logSoftmax) shape(in []tensor.Shape) (tensor.Shape, error) {
+// Shape implements Operation.
+func (LogSoftmaxOp) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := expect(in, 1); err != nil {
 		return nil, err
 	}
@@ -37,20 +36,13 @@ func (logSoftmax) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return in[0].Clone(), nil
 }
 
-// derive: with y = x - log(sum exp x), dx = g - softmax(x) sum(g).
-func (logSoftmax) derive(in []*Node, out, grad *Node) []*Node {
+// Derive: with y = x - log(sum exp x), dx = g - softmax(x) sum(g).
+func (LogSoftmaxOp) Derive(in []*Node, out, grad *Node) []*Node {
 	return []*Node{Sub(grad, Mul(Exp(out), SumTo(grad, tensor.Shape{in[0].Shape()[0], 1})))}
 }
 
-func (logSoftmax) overwrites() []int { return []int{0} }
-
-func (logSoftmax) bind(in []tensor.Shape, out tensor.Shape) run {
-	rows, cols := in[0][0], in[0][1]
-	loop := kernel.NewLogSoftmax(rows, cols)
-	return func(_ *kernel.Pool, in [][]float32, out []float32) { loop.Run(out, in[0]) }
-}
-
-func (logSoftmax) reference(in []Array, out Array) {
+// Reference implements Operation.
+func (LogSoftmaxOp) Reference(in []Array, out Array) {
 	rows, cols := in[0].Shape[0], in[0].Shape[1]
 	for i := range rows {
 		x, most, sum := in[0].Data[i*cols:(i+1)*cols], math.Inf(-1), 0.0

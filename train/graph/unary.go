@@ -4,147 +4,145 @@ import (
 	"math"
 
 	"gorgonia.org/tensor"
-
-	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// mapped is a function of one value applied to all. The constant is the
-// function's attribute.
-type mapped struct {
-	kind     *mapping
-	constant float64
+// MapOp is a function of one value applied to all. Constant is the function's
+// attribute, where it has one.
+type MapOp struct {
+	Function Function
+	Constant float64
 }
 
-// mapping is one such function: its float32 kernel on slices, its float64
-// definition and its derivative.
-type mapping struct {
+// Function is one such function.
+type Function int
+
+// The functions of one value x and a constant c.
+const (
+	ScaleBy        Function = iota // c x
+	OffsetBy                       // x + c
+	FillWith                       // c, whatever x
+	Exponential                    // e^x
+	Logarithm                      // ln x
+	SquareRoot                     // sqrt(x)
+	Rectifier                      // max(0, x)
+	UnitStep                       // 1 where x > 0, else 0
+	ReciprocalRoot                 // 1 / sqrt(x)
+	PowerOf                        // x^c, for x > 0
+)
+
+// definition is a function's name, its value in float64 and its derivative.
+type definition struct {
 	name   string
-	kernel func(dst, x []float32, c float32)
 	value  func(x, c float64) float64
 	derive func(x, out, grad *Node, c float64) *Node
 }
 
+// definitions are in the order of the functions.
+var definitions [PowerOf + 1]definition
+
 // Scale is c x. What a broadcast repeats is scaled before it is repeated.
 func Scale(x *Node, c float64) *Node {
 	if op := operationOf(x); op != nil {
-		if b, ok := op.operation.(broadcast); ok {
-			return Broadcast(Scale(op.in[0], c), b.to)
+		if b, ok := op.Operation.(BroadcastOp); ok {
+			return Broadcast(Scale(op.in[0], c), b.To)
 		}
 	}
-	return apply(mapped{&scaling, c}, x)
+	return apply(MapOp{ScaleBy, c}, x)
 }
 
 // Offset is x + c.
-func Offset(x *Node, c float64) *Node { return apply(mapped{&offsetting, c}, x) }
+func Offset(x *Node, c float64) *Node { return apply(MapOp{OffsetBy, c}, x) }
 
 // Fill is an array of x's shape that holds the value c everywhere.
-func Fill(c float64, x *Node) *Node { return apply(mapped{&filling, c}, x) }
+func Fill(c float64, x *Node) *Node { return apply(MapOp{FillWith, c}, x) }
 
 // Exp is e^x.
-func Exp(x *Node) *Node { return apply(mapped{&exponential, 0}, x) }
+func Exp(x *Node) *Node { return apply(MapOp{Exponential, 0}, x) }
 
 // Log is the natural logarithm.
-func Log(x *Node) *Node { return apply(mapped{&logarithm, 0}, x) }
+func Log(x *Node) *Node { return apply(MapOp{Logarithm, 0}, x) }
 
 // Sqrt is the square root.
-func Sqrt(x *Node) *Node { return apply(mapped{&squareRoot, 0}, x) }
+func Sqrt(x *Node) *Node { return apply(MapOp{SquareRoot, 0}, x) }
 
 // Relu is max(0, x); its derivative at 0 is 0.
-func Relu(x *Node) *Node { return apply(mapped{&rectifier, 0}, x) }
+func Relu(x *Node) *Node { return apply(MapOp{Rectifier, 0}, x) }
 
 // Step is 1 where x > 0, else 0. Its derivative is zero.
-func Step(x *Node) *Node { return apply(mapped{&stepping, 0}, x) }
+func Step(x *Node) *Node { return apply(MapOp{UnitStep, 0}, x) }
 
-// The derivatives refer to the functions above, which refer to these tables,
-// so the tables are filled at start.
-var scaling, offsetting, filling, exponential, logarithm, squareRoot, rectifier, stepping mapping
-
+// The derivatives refer to the functions above, which refer to this table,
+// so the table is filled at start.
 func init() {
-	scaling = mapping{"scale", kernel.Scale, func(x, c float64) float64 { return c * x },
-		func(x, out, grad *Node, c float64) *Node { return Scale(grad, c) }}
-	offsetting = mapping{"offset", kernel.Offset, func(x, c float64) float64 { return x + c },
-		func(x, out, grad *Node, c float64) *Node { return grad }}
-	filling = mapping{"fill", kernel.Fill, func(x, c float64) float64 { return c },
-		func(x, out, grad *Node, c float64) *Node { return nil }}
-	exponential = mapping{"exp", kernel.Exp, func(x, c float64) float64 { return math.Exp(x) },
-		func(x, out, grad *Node, c float64) *Node { return Mul(grad, out) }}
-	logarithm = mapping{"log", kernel.Log, func(x, c float64) float64 { return math.Log(x) },
-		func(x, out, grad *Node, c float64) *Node { return Div(grad, x) }}
-	squareRoot = mapping{"sqrt", kernel.Sqrt, func(x, c float64) float64 { return math.Sqrt(x) },
-		func(x, out, grad *Node, c float64) *Node { return Scale(Div(grad, out), 0.5) }}
-	rectifier = mapping{"relu", kernel.Relu, func(x, c float64) float64 { return max(0, x) },
-		// Through the result, not x: the result is positive where x is, and x
-		// can then be overwritten.
-		func(x, out, grad *Node, c float64) *Node { return Gate(grad, out) }}
-	stepping = mapping{"step", kernel.Step, func(x, c float64) float64 {
-		if x > 0 {
-			return 1
-		}
-		return 0
-	}, func(x, out, grad *Node, c float64) *Node { return nil }}
+	definitions = [...]definition{
+		ScaleBy: {"scale", func(x, c float64) float64 { return c * x },
+			func(x, out, grad *Node, c float64) *Node { return Scale(grad, c) }},
+		OffsetBy: {"offset", func(x, c float64) float64 { return x + c },
+			func(x, out, grad *Node, c float64) *Node { return grad }},
+		FillWith: {"fill", func(x, c float64) float64 { return c },
+			func(x, out, grad *Node, c float64) *Node { return nil }},
+		Exponential: {"exp", func(x, c float64) float64 { return math.Exp(x) },
+			func(x, out, grad *Node, c float64) *Node { return Mul(grad, out) }},
+		Logarithm: {"log", func(x, c float64) float64 { return math.Log(x) },
+			func(x, out, grad *Node, c float64) *Node { return Div(grad, x) }},
+		SquareRoot: {"sqrt", func(x, c float64) float64 { return math.Sqrt(x) },
+			func(x, out, grad *Node, c float64) *Node { return Scale(Div(grad, out), 0.5) }},
+		Rectifier: {"relu", func(x, c float64) float64 { return max(0, x) },
+			// Through the result, not x: the result is positive where x is, and x
+			// can then be overwritten.
+			func(x, out, grad *Node, c float64) *Node { return Gate(grad, out) }},
+		UnitStep: {"step", func(x, c float64) float64 {
+			if x > 0 {
+				return 1
+			}
+			return 0
+		}, func(x, out, grad *Node, c float64) *Node { return nil }},
+		ReciprocalRoot: {"rsqrt", func(x, c float64) float64 { return 1 / math.Sqrt(x) },
+			// Through the result, y = x^-1/2: dy/dx = -y^3 / 2.
+			func(x, out, grad *Node, c float64) *Node { return Scale(Mul(grad, Mul(out, Mul(out, out))), -0.5) }},
+		PowerOf: {"power", func(x, c float64) float64 { return math.Pow(x, c) },
+			func(x, out, grad *Node, c float64) *Node { return Scale(Mul(grad, Power(x, c-1)), c) }},
+	}
 }
 
-func (o mapped) String() string { return attributes(o.kind.name, o.constant) }
+func (o MapOp) String() string { return attributes(definitions[o.Function].name, o.Constant) }
 
-func (o mapped) shape(in []tensor.Shape) (tensor.Shape, error) {
+// Shape implements Operation.
+func (o MapOp) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := expect(in, 1); err != nil {
 		return nil, err
 	}
 	return in[0].Clone(), nil
 }
 
-func (o mapped) derive(in []*Node, out, grad *Node) []*Node {
-	return []*Node{o.kind.derive(in[0], out, grad, o.constant)}
+// Derive implements Operation.
+func (o MapOp) Derive(in []*Node, out, grad *Node) []*Node {
+	return []*Node{definitions[o.Function].derive(in[0], out, grad, o.Constant)}
 }
 
-func (o mapped) overwrites() []int { return []int{0} }
-
-func (o mapped) onRows(in []rowOperand, _ []tensor.Shape, _ tensor.Shape) rowRun {
-	f, c := o.kind.kernel, float32(o.constant)
-	if len(in) == 0 {
-		return func(_ int, out []float32, _ [3][]float32) { f(out, nil, c) }
-	}
-	return func(_ int, out []float32, in [3][]float32) { f(out, in[0], c) }
-}
-
-func (o mapped) bind(in []tensor.Shape, out tensor.Shape) run {
-	loop := kernel.NewMap(o.kind.kernel, float32(o.constant))
-	if o.kind == &filling {
-		return func(p *kernel.Pool, _ [][]float32, out []float32) { loop.Run(p, nil, out) }
-	}
-	return func(p *kernel.Pool, in [][]float32, out []float32) { loop.Run(p, in[0], out) }
-}
-
-func (o mapped) reference(in []Array, out Array) {
+// Reference implements Operation.
+func (o MapOp) Reference(in []Array, out Array) {
 	for i, x := range in[0].Data {
-		out.Data[i] = o.kind.value(x, o.constant)
+		out.Data[i] = definitions[o.Function].value(x, o.Constant)
 	}
 }
 
-// gate lets a value through where another is positive.
-type gate struct{}
+// GateOp lets a value through where another is positive.
+type GateOp struct{}
 
 // Gate is grad where x > 0, else 0: the derivative of Relu.
-func Gate(grad, x *Node) *Node { return apply(gate{}, grad, x) }
+func Gate(grad, x *Node) *Node { return apply(GateOp{}, grad, x) }
 
-func (gate) String() string { return "gate" }
+func (GateOp) String() string { return "gate" }
 
-func (gate) shape(in []tensor.Shape) (tensor.Shape, error) { return sameShapes(in, 2) }
+// Shape implements Operation.
+func (GateOp) Shape(in []tensor.Shape) (tensor.Shape, error) { return sameShapes(in, 2) }
 
-func (gate) derive(in []*Node, out, grad *Node) []*Node { return []*Node{Gate(grad, in[1]), nil} }
+// Derive implements Operation.
+func (GateOp) Derive(in []*Node, out, grad *Node) []*Node { return []*Node{Gate(grad, in[1]), nil} }
 
-func (gate) overwrites() []int { return []int{0, 1} }
-
-func (gate) onRows(in []rowOperand, _ []tensor.Shape, out tensor.Shape) rowRun {
-	return arithmeticOnRows(kernel.Gate, in, rowSize(out))
-}
-
-func (gate) bind(in []tensor.Shape, out tensor.Shape) run {
-	loop := kernel.NewBinary(kernel.Gate, in[0], in[1])
-	return func(p *kernel.Pool, in [][]float32, out []float32) { loop.Run(p, in[0], in[1], out) }
-}
-
-func (gate) reference(in []Array, out Array) {
+// Reference implements Operation.
+func (GateOp) Reference(in []Array, out Array) {
 	for i, x := range in[1].Data {
 		if x > 0 {
 			out.Data[i] = in[0].Data[i]

@@ -5,8 +5,6 @@ import (
 	"math"
 
 	"gorgonia.org/tensor"
-
-	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
 // Sampling says how Warp reads an image.
@@ -20,12 +18,12 @@ type Sampling struct {
 	Border bool
 }
 
-// warp reads images at affinely moved places; back adds values to where they
-// would have been read from. images is the shape of what is read.
-type warp struct {
+// WarpOp reads images at affinely moved places; with Back it adds values to where
+// they would have been read from. Images is the shape of what is read.
+type WarpOp struct {
 	Sampling
-	back   bool
-	images tensor.Shape
+	Back   bool
+	Images tensor.Shape
 }
 
 // Warp reads x, (N, C, H, W), bilinearly at the places of a grid that each
@@ -41,27 +39,28 @@ func Warp(x, taps *Node, s Sampling) *Node {
 	if len(shape) == 4 && s.H == 0 {
 		s.H, s.W = shape[2], shape[3]
 	}
-	return apply(warp{s, false, shape.Clone()}, x, taps)
+	return apply(WarpOp{s, false, shape.Clone()}, x, taps)
 }
 
-func (o warp) String() string {
+func (o WarpOp) String() string {
 	name := "warp"
-	if o.back {
+	if o.Back {
 		name = "warp-back"
 	}
-	return attributes(name, o.H, o.W, o.Corners, o.Border, []int(o.images))
+	return attributes(name, o.H, o.W, o.Corners, o.Border, []int(o.Images))
 }
 
-func (o warp) shape(in []tensor.Shape) (tensor.Shape, error) {
+// Shape implements Operation.
+func (o WarpOp) Shape(in []tensor.Shape) (tensor.Shape, error) {
 	if err := expect(in, 2); err != nil {
 		return nil, err
 	}
-	s := o.images
+	s := o.Images
 	if len(s) != 4 || o.H < 1 || o.W < 1 || !sameShape(in[1], tensor.Shape{s[0], 6}) {
 		return nil, fmt.Errorf("images %v to %d x %d by matrices %v", s, o.H, o.W, in[1])
 	}
 	from, to := s, tensor.Shape{s[0], s[1], o.H, o.W}
-	if o.back {
+	if o.Back {
 		from, to = to, from
 	}
 	if !sameShape(in[0], from) {
@@ -70,23 +69,16 @@ func (o warp) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return to.Clone(), nil
 }
 
-func (o warp) derive(in []*Node, out, grad *Node) []*Node {
-	o.back = !o.back
+// Derive implements Operation.
+func (o WarpOp) Derive(in []*Node, out, grad *Node) []*Node {
+	o.Back = !o.Back
 	return []*Node{apply(o, grad, in[1]), nil}
 }
 
-func (o warp) bind(in []tensor.Shape, out tensor.Shape) run {
-	s := kernel.Sampling{N: o.images[0], C: o.images[1], H: o.images[2], W: o.images[3], P: o.H, Q: o.W, Corners: o.Corners, Border: o.Border}
-	k := kernel.NewWarp(s)
-	if o.back {
-		k = kernel.NewWarpBack(s)
-	}
-	return func(p *kernel.Pool, in [][]float32, out []float32) { k.Run(p, in[0], in[1], out) }
-}
-
-func (o warp) reference(in []Array, out Array) {
-	h, w := o.images[2], o.images[3]
-	eachIndex(tensor.Shape{o.images[0], o.images[1], o.H, o.W}, func(at int, i []int) {
+// Reference implements Operation.
+func (o WarpOp) Reference(in []Array, out Array) {
+	h, w := o.Images[2], o.Images[3]
+	eachIndex(tensor.Shape{o.Images[0], o.Images[1], o.H, o.W}, func(at int, i []int) {
 		t := in[1].Data[6*i[0] : 6*i[0]+6]
 		u, v := o.coordinate(i[3], o.W), o.coordinate(i[2], o.H)
 		col, row := o.pixel(t[0]*u+t[1]*v+t[2], w), o.pixel(t[3]*u+t[4]*v+t[5], h)
@@ -96,8 +88,8 @@ func (o warp) reference(in []Array, out Array) {
 				if r < 0 || r >= h || c < 0 || c >= w {
 					continue // of weight zero under Border
 				}
-				place := ((i[0]*o.images[1]+i[1])*h+r)*w + c
-				if o.back {
+				place := ((i[0]*o.Images[1]+i[1])*h+r)*w + c
+				if o.Back {
 					out.Data[place] += weight * in[0].Data[at]
 				} else {
 					out.Data[at] += weight * in[0].Data[place]
@@ -108,7 +100,7 @@ func (o warp) reference(in []Array, out Array) {
 }
 
 // coordinate is the place of pixel i of n in [-1, 1].
-func (o warp) coordinate(i, n int) float64 {
+func (o WarpOp) coordinate(i, n int) float64 {
 	switch {
 	case !o.Corners:
 		return (2*float64(i)+1)/float64(n) - 1
@@ -119,7 +111,7 @@ func (o warp) coordinate(i, n int) float64 {
 }
 
 // pixel is the reverse, kept inside under Border.
-func (o warp) pixel(x float64, n int) float64 {
+func (o WarpOp) pixel(x float64, n int) float64 {
 	at := ((x+1)*float64(n) - 1) / 2
 	if o.Corners {
 		at = (x + 1) / 2 * float64(n-1)

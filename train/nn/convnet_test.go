@@ -10,7 +10,6 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
-	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
 // forwardCost counts the multiply-adds of convolutions and linear layers for
@@ -120,22 +119,15 @@ func TestAlexNetHasTheRightSlope(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := kernel.NewPool(1)
-	defer pool.Close()
-	p, err := graph.Compile(pool, append([]*graph.Node{x, target}, params...), append([]*graph.Node{loss}, grads...))
-	if err != nil {
-		t.Fatal(err)
-	}
 	rng := data.Stream(3, "test")
-	for i := range p.Input(0) {
-		p.Input(0)[i] = float32(rng.NormFloat64())
+	values := [][]float32{make([]float32, 2*36), {1, 0, 0, 0, 0, 1}}
+	for i := range values[0] {
+		values[0][i] = float32(rng.NormFloat64())
 	}
-	copy(p.Input(1), []float32{1, 0, 0, 0, 0, 1})
-	for i, v := range n.Init(5) {
-		copy(p.Input(2+i), v)
-	}
-	p.Run()
-	last := p.Output(len(params) + 1)
+	values = append(values, n.Init(5)...)
+	spec := graph.Spec{Inputs: append([]*graph.Node{x, target}, params...), Outputs: append([]*graph.Node{loss}, grads...)}
+	_, out := ran(t, 1, spec, values)
+	last := out[len(params)+1]
 	direction, slope := make([]float32, len(last)), 0.0
 	for i, d := range last {
 		direction[i] = float32(rng.NormFloat64())
@@ -144,10 +136,10 @@ func TestAlexNetHasTheRightSlope(t *testing.T) {
 	const h = 1e-2
 	at := func(step float32) float64 {
 		for i, d := range direction {
-			p.Input(0)[i] += step * d
+			values[0][i] += step * d
 		}
-		p.Run()
-		return float64(p.Output(0)[0])
+		_, out := ran(t, 1, spec, values)
+		return float64(out[0][0])
 	}
 	up := at(h)
 	down := at(-2 * h)

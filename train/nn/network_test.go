@@ -9,7 +9,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/graph/cpu"
 )
 
 func TestNetworksHaveTheirPublishedSizes(t *testing.T) {
@@ -193,35 +193,54 @@ func TestCompiledSecondDerivativesMatchTheReference(t *testing.T) {
 
 func checkCompiled(t *testing.T, w *whole) {
 	t.Helper()
-	var inputs []*graph.Node
-	for n := range w.feeds {
-		inputs = append(inputs, n)
-	}
-	pool := kernel.NewPool(2)
-	defer pool.Close()
-	outputs := append(append([]*graph.Node{w.loss}, w.grads...), w.product...)
-	p, err := graph.Compile(pool, inputs, outputs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, n := range inputs {
-		for j, v := range w.feeds[n] {
-			p.Input(i)[j] = float32(v)
+	spec := graph.Spec{Outputs: append(append([]*graph.Node{w.loss}, w.grads...), w.product...)}
+	var values [][]float32
+	for n, feed := range w.feeds {
+		spec.Inputs, values = append(spec.Inputs, n), append(values, make([]float32, len(feed)))
+		for j, v := range feed {
+			values[len(values)-1][j] = float32(v)
 		}
 	}
-	p.Run()
-	for i, want := range w.evaluate(t, outputs...) {
+	p, got := ran(t, 2, spec, values)
+	for i, want := range w.evaluate(t, spec.Outputs...) {
 		scale := 0.0
 		for _, v := range want {
 			scale = max(scale, math.Abs(v))
 		}
 		for j, v := range want {
-			if d := math.Abs(float64(p.Output(i)[j]) - v); !(d <= 1e-4*(scale+1e-2)) {
-				t.Fatalf("output %d, value %d: %v, want %v", i, j, p.Output(i)[j], v)
+			if d := math.Abs(float64(got[i][j]) - v); !(d <= 1e-4*(scale+1e-2)) {
+				t.Fatalf("output %d, value %d: %v, want %v", i, j, got[i][j], v)
 			}
 		}
 	}
-	if n := testing.AllocsPerRun(3, p.Run); n != 0 {
-		t.Errorf("%v allocations a run", n)
+	if n := testing.AllocsPerRun(3, func() { p.Run() }); n != 0 {
+		t.Errorf("%v allocations per run", n)
 	}
+}
+
+// ran is a program after a run on values of its inputs, and its outputs.
+func ran(t *testing.T, workers int, s graph.Spec, values [][]float32) (graph.Program, [][]float32) {
+	t.Helper()
+	e := cpu.New(workers)
+	t.Cleanup(e.Close)
+	p, err := e.Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range values {
+		if err := p.Set(i, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Run(); err != nil {
+		t.Fatal(err)
+	}
+	out := make([][]float32, len(s.Outputs))
+	for i, n := range s.Outputs {
+		out[i] = make([]float32, n.Shape().TotalSize())
+		if err := p.Get(i, out[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p, out
 }

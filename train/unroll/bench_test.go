@@ -1,6 +1,7 @@
 package unroll
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -23,28 +24,29 @@ func BenchmarkWalk(b *testing.B) {
 	p.Loss = func(params []*graph.Node, x, labels *graph.Node, _ []*graph.Node) *graph.Node {
 		return graph.CrossEntropy(net.Logits(nil, x, params), labels)
 	}
-	w := newWalk(b, 1, p)
-	var theta []float32
-	for _, v := range net.Init(1) {
-		theta = append(theta, v...)
-	}
-	step := Step{X: make([]float32, 10*784), Labels: make([]float32, 100), Grad: make([]float32, 10*784)}
-	for i := range step.X {
-		step.X[i] = float32(i%13) - 6
+	const steps = 10
+	w := newWalk(b, 1, p, steps)
+	theta := slices.Concat(net.Init(1)...)
+	x, labels := make([]float32, 10*784), make([]float32, 100)
+	for i := range x {
+		x[i] = float32(i%13) - 6
 	}
 	for i := range 10 {
-		step.Labels[11*i] = 1
+		labels[11*i] = 1
 	}
-	steps, u := slices.Repeat([]Step{step}, 10), make([]float32, w.Size())
+	if err := errors.Join(w.X.Set(x), w.Labels.Set(labels)); err != nil {
+		b.Fatal(err)
+	}
+	u := make([]float32, w.Size())
 	for i := range u {
 		u[i] = 1
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := w.Forward(theta, steps, 0.01, nil); err != nil {
+		if err := w.Forward(theta, steps, 0.01); err != nil {
 			b.Fatal(err)
 		}
-		if _, _, err := w.Backward(u, len(steps)); err != nil {
+		if _, err := w.Backward(u, steps); err != nil {
 			b.Fatal(err)
 		}
 	}

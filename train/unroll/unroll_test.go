@@ -10,19 +10,49 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
-	"github.com/distillmesh/distillmesh/train/kernel"
+	"github.com/distillmesh/distillmesh/train/graph/cpu"
 	"github.com/distillmesh/distillmesh/train/nn"
 )
 
-func newWalk(t testing.TB, workers int, p Problem) *Walk {
+func newWalk(t testing.TB, workers int, p Problem, most int) *Walk {
 	t.Helper()
-	pool := kernel.NewPool(workers)
-	t.Cleanup(pool.Close)
-	w, err := New(pool, p)
+	e := cpu.New(workers)
+	t.Cleanup(e.Close)
+	w, err := New(e, p, most)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// get is a variable's values.
+func get(t testing.TB, v graph.Variable) []float32 {
+	t.Helper()
+	out := make([]float32, v.Len())
+	if err := v.Get(out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// theta is the parameters after n steps.
+func theta(t testing.TB, w *Walk, n int) []float32 {
+	t.Helper()
+	out := make([]float32, w.Size())
+	if err := w.Theta(n, out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// clearAll sets variables to zero.
+func clearAll(t testing.TB, variables ...graph.Variable) {
+	t.Helper()
+	for _, v := range variables {
+		if err := v.Set(make([]float32, v.Len())); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // toy is one parameter with the loss (theta - x)^2 / 2.
@@ -37,51 +67,72 @@ func toy() Problem {
 // squared distance to 0.4 relative to where it began.
 func TestToyVector(t *testing.T) {
 	const target = 0.4
-	w := newWalk(t, 1, toy())
-	for _, c := range []struct {
-		steps        int
-		theta, loss  float64
-		dx, dAlpha   float64
-		checkDerived bool
-	}{
-		{1, 0.1, 0.5625, 0, 0, false},
-		{4, 0.3439, 0.0196700625, 0, 0, false},
-		{5, 0.40951, 5.65250625e-4, 0.0486805, 0.3899694, true},
-		{6, 0.468559, 0.0293771, 0, 0, false},
-		{10, 0.6513216, 0.3947658, 2.0461394, 12.1708902, true},
-		{40, 0.9852191, 2.1405088, 0, 0, false},
-	} {
-		grad := []float32{0}
-		steps := slices.Repeat([]Step{{X: []float32{1}, Labels: []float32{0}, Grad: grad}}, c.steps)
-		losses := 0
-		if err := w.Forward([]float32{0}, steps, 0.1, func(int, float32, []float32) { losses++ }); err != nil {
+	for _, squared := range []bool{false, true} {
+		problem := toy()
+		problem.Squared = squared
+		w := newWalk(t, 1, problem, 40)
+		if err := errors.Join(w.X.Set([]float32{1}), w.SetTarget([]float32{target})); err != nil {
 			t.Fatal(err)
 		}
-		theta := float64(w.Theta(c.steps)[0])
-		loss := (theta - target) * (theta - target) / (target * target)
-		if math.Abs(theta-c.theta) > 1e-6 || math.Abs(loss-c.loss) > 1e-6*(1+c.loss) || losses != c.steps {
-			t.Errorf("%d steps: theta %v, L %v, want %v, %v (%d losses)", c.steps, theta, loss, c.theta, c.loss, losses)
-		}
-		dAlpha, _, err := w.Backward([]float32{float32(2 * (theta - target) / (target * target))}, c.steps)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if near := func(got, want float64) bool { return math.Abs(got-want) < 2e-5*(1+want) }; c.checkDerived && !(near(float64(grad[0]), c.dx) && near(dAlpha, c.dAlpha)) {
-			t.Errorf("%d steps: dL/dx %v, dL/dalpha %v, want %v, %v", c.steps, grad[0], dAlpha, c.dx, c.dAlpha)
+		for _, c := range []struct {
+			steps        int
+			theta, loss  float64
+			dx, dAlpha   float64
+			checkDerived bool
+		}{
+			{1, 0.1, 0.5625, 0, 0, false},
+			{4, 0.3439, 0.0196700625, 0, 0, false},
+			{5, 0.40951, 5.65250625e-4, 0.0486805, 0.3899694, true},
+			{6, 0.468559, 0.0293771, 0, 0, false},
+			{10, 0.6513216, 0.3947658, 2.0461394, 12.1708902, true},
+			{40, 0.9852191, 2.1405088, 0, 0, false},
+		} {
+			clearAll(t, w.Grad)
+			if err := w.Forward([]float32{0}, c.steps, 0.1); err != nil {
+				t.Fatal(err)
+			}
+			last := float64(theta(t, w, c.steps)[0])
+			loss := (last - target) * (last - target) / (target * target)
+			if math.Abs(last-c.theta) > 1e-6 || math.Abs(loss-c.loss) > 1e-6*(1+c.loss) {
+				t.Errorf("%d steps: theta %v, L %v, want %v, %v", c.steps, last, loss, c.theta, c.loss)
+			}
+			distances, err := w.Distances(nil)
+			want := math.Abs(last - float64(float32(target)))
+			if squared {
+				want *= want
+			}
+			if err != nil || len(distances) != c.steps || math.Abs(distances[c.steps-1]-want) > 1e-15 {
+				t.Errorf("%d steps: distances %v, want %v last (%v)", c.steps, distances, want, err)
+			}
+			dAlpha, err := w.Backward([]float32{float32(2 * (last - target) / (target * target))}, c.steps)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dx := float64(get(t, w.Grad)[0])
+			if near := func(got, want float64) bool { return math.Abs(got-want) < 2e-5*(1+want) }; c.checkDerived && !(near(dx, c.dx) && near(dAlpha, c.dAlpha)) {
+				t.Errorf("%d steps: dL/dx %v, dL/dalpha %v, want %v, %v", c.steps, dx, dAlpha, c.dx, c.dAlpha)
+			}
 		}
 	}
 }
 
 // small is a narrow network with convolution, instance norm, ReLU and
-// mean-pooling on batches of three, and steps for it.
+// mean-pooling that trains on batches of three, each step on its own.
 type small struct {
 	net    *nn.Network
 	theta  []float32
 	target []float32
-	steps  []Step
+	count  int       // steps
+	x      []float32 // of all steps
+	labels []float32
 }
 
-const smallBatch = 3
+const (
+	smallBatch = 3
+	smallImage = 64
+)
+
+var smallDraw = []float32{0.5, 1, 1.5}
 
 func newSmall(t testing.TB, steps int) small {
 	t.Helper()
@@ -89,7 +140,7 @@ func newSmall(t testing.TB, steps int) small {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, rng := small{net: net}, rand.New(rand.NewPCG(1, 2))
+	s, rng := small{net: net, count: steps}, rand.New(rand.NewPCG(1, 2))
 	for _, p := range net.Init(4) {
 		s.theta = append(s.theta, p...)
 	}
@@ -97,50 +148,65 @@ func newSmall(t testing.TB, steps int) small {
 		s.target = append(s.target, v+0.1*float32(rng.NormFloat64()))
 	}
 	for range steps {
-		x := make([]float32, smallBatch*64)
-		for i := range x {
-			x[i] = float32(rng.NormFloat64())
+		for range smallBatch * smallImage {
+			s.x = append(s.x, float32(rng.NormFloat64()))
 		}
-		labels := []float32{1, 0, 0, 0, 1, 0, 0, 0.25, 0.75}
-		s.steps = append(s.steps, Step{X: x, Labels: labels, Draws: [][]float32{{0.5, 1, 1.5}}, Grad: make([]float32, len(x))})
+		s.labels = append(s.labels, 1, 0, 0, 0, 1, 0, 0, 0.25, 0.75)
 	}
 	return s
 }
 
 // problem scales each image by a draw, so that draws are seen to be replayed.
 func (s small) problem() Problem {
-	p := Problem{X: []int{smallBatch, 1, 8, 8}, Labels: []int{smallBatch, 3}, Draws: [][]int{{smallBatch, 1, 1, 1}}}
+	p := Problem{X: []int{smallBatch * s.count, 1, 8, 8}, Labels: []int{smallBatch * s.count, 3}, Batch: smallBatch, Draws: [][]int{{smallBatch, 1, 1, 1}}}
 	for _, q := range s.net.Params {
 		p.Params = append(p.Params, q.Shape)
 	}
 	p.Loss = func(params []*graph.Node, x, labels *graph.Node, draws []*graph.Node) *graph.Node {
 		return graph.CrossEntropy(s.net.Logits(nil, graph.Mul(x, draws[0]), params), labels)
 	}
+	p.Draw = func(t int, index []float32, draws [][]float32) {
+		for i := range index {
+			index[i] = float32(t*smallBatch + i)
+		}
+		copy(draws[0], smallDraw)
+	}
 	return p
 }
 
 const smallAlpha = 0.05
 
+// walker is the walk of the small problem on its images.
+func (s small) walker(t testing.TB, workers int) *Walk {
+	t.Helper()
+	w := newWalk(t, workers, s.problem(), s.count)
+	if err := errors.Join(w.X.Set(s.x), w.Labels.Set(s.labels)); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
 // walk gives L = |theta_n - target|^2 and its derivatives by the walk.
 func (s small) walk(t *testing.T, w *Walk) (loss, dAlpha float64, dTheta []float32) {
 	t.Helper()
-	for i := range s.steps {
-		clear(s.steps[i].Grad)
-	}
-	if err := w.Forward(s.theta, s.steps, smallAlpha, nil); err != nil {
+	clearAll(t, w.Grad)
+	if err := w.Forward(s.theta, s.count, smallAlpha); err != nil {
 		t.Fatal(err)
 	}
 	u := make([]float32, w.Size())
-	for i, v := range w.Theta(len(s.steps)) {
+	for i, v := range theta(t, w, s.count) {
 		d := v - s.target[i]
 		loss += float64(d) * float64(d)
 		u[i] = 2 * d
 	}
-	dAlpha, dTheta, err := w.Backward(u, len(s.steps))
+	dAlpha, err := w.Backward(u, s.count)
+	if err == nil {
+		err = w.Direction(u)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return loss, dAlpha, dTheta
+	return loss, dAlpha, u
 }
 
 // unrolled is the same as one expression of all steps.
@@ -173,10 +239,12 @@ func (s small) unroll(t *testing.T) *unrolled {
 		flat, target = flat[n:], target[n:]
 	}
 	theta := u.params
-	for i, step := range s.steps {
-		x, labels := feed(fmt.Sprint("x", i), p.X, step.X), feed(fmt.Sprint("labels", i), p.Labels, step.Labels)
+	for i := range s.count {
+		rows := func(all []float32, size int) []float32 { return all[i*smallBatch*size : (i+1)*smallBatch*size] }
+		x := feed(fmt.Sprint("x", i), []int{smallBatch, 1, 8, 8}, rows(s.x, smallImage))
+		labels := feed(fmt.Sprint("labels", i), []int{smallBatch, 3}, rows(s.labels, 3))
 		u.xs = append(u.xs, x)
-		grads, err := graph.Grad(p.Loss(theta, x, labels, []*graph.Node{feed(fmt.Sprint("draw", i), p.Draws[0], step.Draws[0])}), theta...)
+		grads, err := graph.Grad(p.Loss(theta, x, labels, []*graph.Node{feed(fmt.Sprint("draw", i), p.Draws[0], smallDraw)}), theta...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +274,8 @@ func (u *unrolled) evaluate(t *testing.T, outputs ...*graph.Node) [][]float64 {
 
 func TestTheWalkIsTheGradientOfTheUnrolledExpression(t *testing.T) {
 	s := newSmall(t, 3)
-	loss, dAlpha, dTheta := s.walk(t, newWalk(t, 2, s.problem()))
+	w := s.walker(t, 2)
+	loss, dAlpha, dTheta := s.walk(t, w)
 	u := s.unroll(t)
 	wanted := append(append(slices.Clone(u.xs), u.alpha), u.params...)
 	grads, err := graph.Grad(u.loss, wanted...)
@@ -214,14 +283,12 @@ func TestTheWalkIsTheGradientOfTheUnrolledExpression(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got [][]float32
-	for _, step := range s.steps {
-		got = append(got, step.Grad)
-	}
+	got = append(got, slices.Collect(slices.Chunk(get(t, w.Grad), smallBatch*smallImage))...)
 	got = append(got, []float32{float32(dAlpha)})
-	eachPart(dTheta, newSizes(s.problem().Params), func(_ int, part []float32) error {
-		got = append(got, part)
-		return nil
-	})
+	for _, shape := range s.problem().Params {
+		n := size(shape)
+		got, dTheta = append(got, dTheta[:n]), dTheta[n:]
+	}
 	outputs := append([]*graph.Node{u.loss}, grads...)
 	reference := u.evaluate(t, outputs...)
 	compiled := u.compiled(t, outputs)
@@ -244,41 +311,45 @@ func TestTheWalkIsTheGradientOfTheUnrolledExpression(t *testing.T) {
 	}
 }
 
-func newSizes(shapes [][]int) (sizes []int) {
-	for _, s := range shapes {
-		sizes = append(sizes, size(s))
-	}
-	return sizes
-}
-
 // compiled runs the unrolled expression as one program.
 func (u *unrolled) compiled(t *testing.T, outputs []*graph.Node) (out [][]float32) {
 	t.Helper()
-	var inputs []*graph.Node
+	spec := graph.Spec{Outputs: outputs}
 	for n := range u.feeds {
-		inputs = append(inputs, n)
+		spec.Inputs = append(spec.Inputs, n)
 	}
-	pool := kernel.NewPool(1)
-	defer pool.Close()
-	p, err := graph.Compile(pool, inputs, outputs)
+	e := cpu.New(1)
+	defer e.Close()
+	p, err := e.Compile(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, n := range inputs {
+	for i, n := range spec.Inputs {
+		values := make([]float32, len(u.feeds[n]))
 		for j, v := range u.feeds[n] {
-			p.Input(i)[j] = float32(v)
+			values[j] = float32(v)
+		}
+		if err := p.Set(i, values); err != nil {
+			t.Fatal(err)
 		}
 	}
-	p.Run()
-	for i := range outputs {
-		out = append(out, p.Output(i))
+	if err := p.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range outputs {
+		out = append(out, make([]float32, n.Shape().TotalSize()))
+		if err := p.Get(i, out[i]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return out
 }
 
 func TestTheWalkMatchesFiniteDifferencesInPixelsAndRate(t *testing.T) {
 	s := newSmall(t, 3)
-	_, dAlpha, _ := s.walk(t, newWalk(t, 1, s.problem()))
+	w := s.walker(t, 1)
+	_, dAlpha, _ := s.walk(t, w)
+	grad := get(t, w.Grad)
 	u := s.unroll(t)
 	check := func(name string, n *graph.Node, at int, got float64) {
 		t.Helper()
@@ -293,7 +364,7 @@ func TestTheWalkMatchesFiniteDifferencesInPixelsAndRate(t *testing.T) {
 		}
 	}
 	for i, at := range []int{7, 70, 150} {
-		check(fmt.Sprintf("pixel %d of step %d", at, i), u.xs[i], at, float64(s.steps[i].Grad[at]))
+		check(fmt.Sprintf("pixel %d of step %d", at, i), u.xs[i], at, float64(grad[i*smallBatch*smallImage+at]))
 	}
 	check("alpha", u.alpha, 0, dAlpha)
 }
@@ -302,11 +373,9 @@ func TestTheWalkGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
 	var first []float32
 	for _, workers := range []int{1, 2, 4} {
 		s := newSmall(t, 3)
-		_, dAlpha, dTheta := s.walk(t, newWalk(t, workers, s.problem()))
-		all := append(slices.Clone(dTheta), float32(dAlpha))
-		for _, step := range s.steps {
-			all = append(all, step.Grad...)
-		}
+		w := s.walker(t, workers)
+		_, dAlpha, dTheta := s.walk(t, w)
+		all := append(append(dTheta, float32(dAlpha)), get(t, w.Grad)...)
 		if first == nil {
 			first = all
 		}
@@ -316,44 +385,48 @@ func TestTheWalkGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
 	}
 }
 
-func TestASteadyWalkAllocatesNothingAndKeepsOneVectorAStep(t *testing.T) {
-	s := newSmall(t, 4)
-	w := newWalk(t, 1, s.problem())
+func TestASteadyWalkAllocatesNothingAndKeepsOneVectorPerStep(t *testing.T) {
+	s := newSmall(t, 8)
+	w := s.walker(t, 1)
 	u := make([]float32, w.Size())
-	walk := func() {
-		if err := w.Forward(s.theta, s.steps, smallAlpha, nil); err != nil {
+	walk := func(steps int) {
+		if err := w.Forward(s.theta, steps, smallAlpha); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := w.Backward(u, len(s.steps)); err != nil {
+		if _, err := w.Backward(u, steps); err != nil {
 			t.Fatal(err)
 		}
 	}
-	walk()
+	walk(4)
 	before := w.Bytes()
-	if n := testing.AllocsPerRun(3, walk); n != 0 {
-		t.Errorf("%v allocations a walk", n)
+	if n := testing.AllocsPerRun(3, func() { walk(4) }); n != 0 {
+		t.Errorf("%v allocations per walk", n)
 	}
-	s.steps = append(s.steps, s.steps...)
-	walk()
+	walk(8)
 	if got, want := w.Bytes()-before, 4*4*w.Size(); got != want {
 		t.Errorf("four more steps take %d bytes more, want %d", got, want)
 	}
 }
 
-func TestTheWalkRefusesOtherSizes(t *testing.T) {
-	w := newWalk(t, 1, toy())
-	good := Step{X: []float32{1}, Labels: []float32{0}}
-	for name, err := range map[string]error{
-		"parameters": w.Forward([]float32{0, 0}, []Step{good}, 0.1, nil),
-		"images":     w.Forward([]float32{0}, []Step{{X: []float32{1, 2}, Labels: []float32{0}}}, 0.1, nil),
-		"gradient":   w.Forward([]float32{0}, []Step{{X: []float32{1}, Labels: []float32{0}, Grad: []float32{1, 2}}}, 0.1, nil),
-		"draws":      w.Forward([]float32{0}, []Step{{X: []float32{1}, Labels: []float32{0}, Draws: [][]float32{{1}}}}, 0.1, nil),
+func TestWalksRefuseOtherSizes(t *testing.T) {
+	s := newSmall(t, 2)
+	w := s.walker(t, 1)
+	u := make([]float32, w.Size())
+	backward := func(u []float32, n int) error { _, err := w.Backward(u, n); return err }
+	for what, err := range map[string]error{
+		"a start of another size":        w.Forward(u[1:], 2, smallAlpha),
+		"too many steps":                 w.Forward(u, 3, smallAlpha),
+		"a direction of another size":    backward(u[1:], 0),
+		"more steps back than were done": backward(u, 1),
 	} {
 		if !errors.Is(err, ErrSize) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, _, err := w.Backward([]float32{1}, 1); !errors.Is(err, ErrSize) {
-		t.Errorf("a walk without steps: %v", err)
+	if err := w.Reach(s.theta, 2, smallAlpha); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Theta(0, u); !errors.Is(err, ErrSize) {
+		t.Errorf("parameters that are not kept: %v", err)
 	}
 }

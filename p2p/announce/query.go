@@ -1,0 +1,73 @@
+package announce
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// Query selects records. A zero field matches everything.
+type Query struct {
+	Task    cid.Cid
+	Kinds   []Kind // empty means Offer and Have
+	Subject Subject
+	Root    cid.Cid
+	Signer  peer.ID
+}
+
+func (q Query) matches(r *Record) bool {
+	return (!q.Task.Defined() || q.Task.Equals(r.Task)) &&
+		(q.Subject == "" || q.Subject == r.Subject) &&
+		(!q.Root.Defined() || q.Root.Equals(r.Root)) &&
+		(q.Signer == "" || q.Signer == r.Signer) &&
+		slices.Contains(q.Kinds, r.Kind)
+}
+
+// Live returns the records that match q and have not expired, ordered by task,
+// subject, root and signer.
+func (b *Book) Live(q Query) []Record {
+	if len(q.Kinds) == 0 {
+		q.Kinds = []Kind{Offer, Have}
+	}
+	now := b.opt.Now()
+	return b.collect(func(h held) bool { return h.rec.Expires.After(now) && q.matches(&h.rec) })
+}
+
+// Held returns every unexpired record of a topic, withdrawals included: what a
+// peer that catches up on it needs.
+func (b *Book) Held(topic cid.Cid) []Record {
+	now := b.opt.Now()
+	return b.collect(func(h held) bool { return h.rec.Expires.After(now) && h.rec.Topic().Equals(topic) })
+}
+
+// Own returns the latest record of everything signer issued through this book:
+// offers and haves even when they expired (a node that was off for a week still has
+// its sets), withdrawals until what they withdraw has expired.
+func (b *Book) Own(signer peer.ID) []Record {
+	now := b.opt.Now()
+	return b.collect(func(h held) bool {
+		_, own := b.counters[h.rec.slot()]
+		return own && h.rec.Signer == signer && (h.rec.Kind != Withdraw || h.until.After(now))
+	})
+}
+
+func (b *Book) collect(want func(held) bool) []Record {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	var out []Record
+	for _, h := range b.records {
+		if want(h) {
+			out = append(out, h.rec)
+		}
+	}
+	slices.SortFunc(out, compareSlots)
+	return out
+}
+
+func compareSlots(x, y Record) int {
+	return cmp.Or(
+		cmp.Compare(x.Task.KeyString(), y.Task.KeyString()), cmp.Compare(x.Subject, y.Subject),
+		cmp.Compare(x.Root.KeyString(), y.Root.KeyString()), cmp.Compare(x.Signer, y.Signer))
+}

@@ -1,0 +1,155 @@
+package p2p
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/distillmesh/distillmesh/p2p/announce"
+	"github.com/distillmesh/distillmesh/p2p/catchup"
+	"github.com/distillmesh/distillmesh/p2p/peers"
+)
+
+// openPeers makes the hello and the dialing.
+func (m *Mesh) openPeers() {
+	m.greeter = peers.NewGreeter(m.ctx, m.table, m.host, peers.GreeterOptions{
+		Self: m.hello, Met: m.met, Wait: m.cfg.HelloWait, Logger: m.log,
+	})
+	m.dialer = peers.NewDialer(m.table, m.host, peers.DialerOptions{
+		Bootstrap: m.bootstrap(), Peers: m.cfg.Profile.limits().low,
+		Redial: m.cfg.Redial, RedialMax: m.cfg.RedialMax, Now: m.cfg.Now, Logger: m.log,
+	})
+}
+
+// bootstrap returns the configured bootstrap peers without this node.
+func (m *Mesh) bootstrap() []peer.AddrInfo {
+	return slices.DeleteFunc(slices.Clone(m.cfg.Bootstrap), func(p peer.AddrInfo) bool {
+		if p.ID != m.host.ID() {
+			return false
+		}
+		m.log.Info("a bootstrap address names this node itself and is skipped; "+
+			"where another device answers there, its home is a copy of this one", "addrs", p.Addrs)
+		return true
+	})
+}
+
+// handle sets the handlers of streams and connections.
+func (m *Mesh) handle() {
+	m.host.SetStreamHandler(peers.HelloProtocol, m.greeter.Answer)
+	m.host.SetStreamHandler(catchup.Protocol, m.catchup.Answer)
+	m.host.SetStreamHandler(clockProtocol, m.clocks.answer)
+	m.host.Network().Notify(&network.NotifyBundle{ConnectedF: m.connected, DisconnectedF: m.disconnected})
+}
+
+// hello is this node's hello.
+func (m *Mesh) hello() peers.Hello {
+	return peers.Hello{
+		Version: announce.Version, Mesh: m.cfg.Mesh, Role: m.cfg.Role, Agent: m.cfg.Agent, Tasks: m.bus.Tasks(),
+	}
+}
+
+// connected starts a hello with every peer that this node dialed.
+func (m *Mesh) connected(_ network.Network, c network.Conn) {
+	if c.Stat().Direction == network.DirOutbound {
+		p := c.RemotePeer()
+		m.spawn(func() { _ = m.greeter.Greet(m.ctx, p) })
+	}
+}
+
+// disconnected forgets a peer once its last connection is closed.
+func (m *Mesh) disconnected(_ network.Network, c network.Conn) {
+	p := c.RemotePeer()
+	if m.host.Connected(p) {
+		return
+	}
+	m.table.Drop(p)
+	m.greeter.Forget(p)
+	m.catchup.Forget(p)
+	m.dialer.Lost(p)
+}
+
+// met follows the first hello of a connection: remember the peer, and catch up.
+func (m *Mesh) met(p peer.ID, _ peers.Hello) {
+	m.dialer.Met(p)
+	if !m.dialer.IsBootstrap(p) { // those stay in the configuration
+		m.table.Remember(p, m.host.addrsOf(p))
+	}
+	m.spawn(func() { m.clocks.ask(m.ctx, p) })
+	m.spawn(func() { m.learnFrom(p, m.topics()) })
+}
+
+// Connect dials an address ending in /p2p/ID and returns once the hello went
+// through. Errors: *RefusedError with the reason, or ErrUnreachable.
+func (m *Mesh) Connect(ctx context.Context, addr ma.Multiaddr) error {
+	info, err := peer.AddrInfoFromP2pAddr(addr)
+	if err != nil {
+		return fmt.Errorf("connect to %s: address must end in /p2p/ID: %w", addr, err)
+	}
+	if err := m.check(ctx); err != nil {
+		return fmt.Errorf("connect to %s: %w", addr, err)
+	}
+	m.table.ClearRefusal(info.ID)
+	if err := m.table.Admits(info.ID); err != nil {
+		return err
+	}
+	return m.meet(ctx, *info)
+}
+
+// meet connects to a peer and waits for its hello.
+func (m *Mesh) meet(ctx context.Context, info peer.AddrInfo) error {
+	if info.ID == m.host.ID() {
+		return fmt.Errorf("connect to %s: %w: that is this node itself", info.ID, ErrUnreachable)
+	}
+	m.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
+	if err := m.host.Dial(ctx, info); err != nil {
+		return fmt.Errorf("connect to %s: %w: %w", info.ID, ErrUnreachable, err)
+	}
+	return m.greeter.Greet(ctx, info.ID)
+}
+
+// localAddrs returns the addresses on this node's interfaces.
+func (m *Mesh) localAddrs() []ma.Multiaddr {
+	addrs, err := m.host.Network().InterfaceListenAddresses()
+	if err != nil {
+		return nil
+	}
+	return addrs
+}
+
+// Peers returns the connected peers and those refused lately, in order of ID.
+func (m *Mesh) Peers() []Peer {
+	var out []Peer
+	for _, p := range m.host.Network().Peers() {
+		out = append(out, m.describe(p))
+	}
+	for _, r := range m.table.Refusals() {
+		if !m.host.Connected(r.Peer) {
+			out = append(out, Peer{ID: r.Peer, Since: r.At, Refused: r.Reason})
+		}
+	}
+	slices.SortFunc(out, func(x, y Peer) int { return cmp.Compare(x.ID, y.ID) })
+	return out
+}
+
+func (m *Mesh) describe(p peer.ID) Peer {
+	out := Peer{ID: p, Latency: m.host.Peerstore().LatencyEWMA(p), Skew: m.clocks.of(p)}
+	for _, c := range m.host.Network().ConnsToPeer(p) {
+		out.Addrs = append(out.Addrs, c.RemoteMultiaddr())
+		out.Direction, out.Since = c.Stat().Direction, c.Stat().Opened
+	}
+	if h, ok := m.table.Hello(p); ok {
+		out.Mesh, out.Role, out.Agent, out.Tasks = h.Mesh, h.Role, h.Agent, h.Tasks
+	}
+	if out.Agent == "" {
+		if v, err := m.host.Peerstore().Get(p, "AgentVersion"); err == nil {
+			out.Agent, _ = v.(string)
+		}
+	}
+	return out
+}
