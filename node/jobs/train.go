@@ -109,7 +109,7 @@ func (opt *TrainOptions) check(task *data.Task) error {
 	if opt.Adjust != nil {
 		probe := recipe.Default()
 		opt.Adjust(&probe)
-		if err := probe.CheckShape(task.Shape); err != nil {
+		if err := probe.CheckSides(task.Shape.H, task.Shape.W); err != nil {
 			return api.Fail(api.CodeUsage, "leave out the flag", "task %s: %w", task.Name, err)
 		}
 	}

@@ -55,7 +55,8 @@ func (p *program) lives() []storage {
 			}
 		}
 		v.storage = len(pieces)
-		pieces = append(pieces, storage{size: v.shape.TotalSize(), first: v.step, last: v.step, pinned: v.op == nil, input: v.op == nil})
+		pieces = append(pieces, storage{size: v.shape.TotalSize(), first: v.step, last: v.step, pinned: v.op == nil,
+			input: v.op == nil})
 	}
 	for _, v := range p.values {
 		for _, in := range v.in {

@@ -40,7 +40,8 @@ func (p *program) Set(i int, values []float32) error {
 func (p *program) Get(i int, into []float32) error {
 	from := p.values[p.outputs[:p.results][i]].data
 	if len(into) != len(from) {
-		return fmt.Errorf("get output %d: %w: %d values for shape %v", i, graph.ErrSize, len(into), p.values[p.outputs[i]].shape)
+		return fmt.Errorf("get output %d: %w: %d values for shape %v", i, graph.ErrSize, len(into),
+			p.values[p.outputs[i]].shape)
 	}
 	copy(into, from)
 	return nil
