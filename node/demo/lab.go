@@ -12,7 +12,9 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/coreset"
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/jobs"
+	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
@@ -28,7 +30,7 @@ type lab struct {
 	train  data.Source
 	test   *data.Samples
 	parts  [][]int // training samples of each client
-	report node.Report
+	report api.Report
 	choice
 	stored   *data.Samples // of the gathered sets
 	gathered *data.Samples // what they hold to train on
@@ -67,7 +69,8 @@ func (l *lab) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.choice = choice{method: a.Method, why: a.Why, formation: o.Formation, pixels: auto.Pixels("", o), recipe: *artifact.Recommended(o.Recipe, o.Formation, o.Soft)}
+	l.choice = choice{method: a.Method, why: a.Why, formation: o.Formation, pixels: auto.Pixels("", o),
+		recipe: *artifact.Recommended(o.Recipe, o.Formation, o.Soft)}
 	return nil
 }
 
@@ -79,8 +82,9 @@ const (
 	fromAll    = "all data"
 )
 
-func newLab(ds *data.Dataset, report node.Report, until time.Time) (*lab, error) {
-	l := &lab{queue: newQueue(until), task: ds.Task, train: ds.Train, report: report, scores: map[string]map[string][]float64{}}
+func newLab(ds *data.Dataset, report api.Report, until time.Time) (*lab, error) {
+	l := &lab{queue: newQueue(until), task: ds.Task, train: ds.Train, report: report,
+		scores: map[string]map[string][]float64{}}
 	for _, c := range consumers {
 		l.scores[c.model] = map[string][]float64{}
 	}
@@ -105,7 +109,10 @@ func (l *lab) control() {
 			return l.randomReal(ctx, l.formation, seed)
 		})
 		recipe.Coarse = 0 // whole images are read as such
-		l.each(c, fromPlain, 0, c.plain, recipe, func(ctx context.Context, seed uint64) (*data.Samples, error) { return l.randomReal(ctx, whole, seed) })
+		l.each(c, fromPlain, 0, c.plain, recipe, func(ctx context.Context, seed uint64) (*data.Samples,
+			error) {
+			return l.randomReal(ctx, whole, seed)
+		})
 	}
 }
 
@@ -121,8 +128,14 @@ func (l *lab) compare() {
 		if c.closedForm() {
 			runs = 1 // the sets give one predictor, whatever the seed
 		}
-		l.each(c, fromSets, first, runs, c.recipe(l.recipe), func(context.Context, uint64) (*data.Samples, error) { return l.gathered, nil })
-		l.each(c, fromAll, 0, c.bound, recipe.FullData(), func(_ context.Context, seed uint64) (*data.Samples, error) { return l.all(c.samples, seed) })
+		l.each(c, fromSets, first, runs, c.recipe(l.recipe), func(context.Context, uint64) (*data.Samples,
+			error) {
+			return l.gathered, nil
+		})
+		l.each(c, fromAll, 0, c.bound, recipe.FullData(), func(_ context.Context, seed uint64) (*data.Samples,
+			error) {
+			return l.all(c.samples, seed)
+		})
 	}
 }
 
@@ -154,7 +167,8 @@ func (l *lab) randomReal(ctx context.Context, f data.Formation, seed uint64) (*d
 			labels.X = append(labels.X, float32(i))
 			labels.Y = append(labels.Y, l.train.Labels()[i])
 		}
-		drawn, err := coreset.Random{}.Distill(ctx, distill.Request{Samples: labels, IPC: ipc * f.Tiles(), Seed: seed*clients + uint64(client)})
+		drawn, err := coreset.Random{}.Distill(ctx, distill.Request{Samples: labels, IPC: ipc * f.Tiles(),
+			Seed: seed*clients + uint64(client)})
 		if err != nil {
 			return nil, err
 		}
@@ -180,12 +194,12 @@ func (l *lab) randomReal(ctx context.Context, f data.Formation, seed uint64) (*d
 }
 
 // gather reads the fetched sets from the trainer's node.
-func (l *lab) gather(ctx context.Context, trainer node.Conn, sets []node.SetInfo) error {
+func (l *lab) gather(ctx context.Context, trainer api.Conn, sets []operations.SetInfo) error {
 	for _, s := range sets {
 		l.roots = append(l.roots, s.CID)
 		l.setBytes += s.Bytes
 	}
-	here, err := node.ReadSets(ctx, trainer, l.roots)
+	here, err := jobs.ReadSets(ctx, trainer, l.roots)
 	if err != nil {
 		return err
 	}
@@ -208,17 +222,19 @@ func (l *lab) all(n int, seed uint64) (*data.Samples, error) {
 	return data.Load(l.task, l.train, data.Stream(seed, "demo-all").Perm(len(l.train.Labels()))[:n])
 }
 
-func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Samples, recipe recipe.Recipe, seed uint64) error {
+func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Samples, recipe recipe.Recipe,
+	seed uint64) error {
 	spec, err := model.Parse(consumer, l.task.Shape, len(l.task.Classes))
 	if err != nil {
 		return err
 	}
 	before := 0
-	options := train.Options{Seed: seed, Device: device.Choice{Workers: 1}, HookEvery: 50, Hook: func(p train.Progress) error {
-		l.progress(int64(p.Step - before))
-		before = p.Step
-		return nil
-	}}
+	options := train.Options{Seed: seed, Device: device.Choice{Workers: 1}, HookEvery: 50,
+		Hook: func(p train.Progress) error {
+			l.progress(int64(p.Step - before))
+			before = p.Step
+			return nil
+		}}
 	if spec.Iterative() {
 		l.total.Add(int64(recipe.Steps(samples.Len())))
 	}
@@ -244,7 +260,7 @@ func (l *lab) measure(ctx context.Context, consumer, source string, trained trai
 func (l *lab) progress(steps int64) {
 	done := l.done.Add(steps)
 	if l.report != nil && l.shown.Load() {
-		l.report(node.Progress{Stage: "measure", Done: done, Total: l.total.Load(), Unit: "steps"})
+		l.report(api.Progress{Stage: "measure", Done: done, Total: l.total.Load(), Unit: "steps"})
 	}
 }
 
@@ -253,8 +269,9 @@ func (l *lab) rows() []Row {
 	var out []Row
 	for _, c := range consumers {
 		scores := l.scores[c.model]
-		r := Row{Consumer: c.model, Gathered: score(scores[fromSets]), RandomReal: score(scores[fromRandom]), PlainReal: score(scores[fromPlain]),
-			AllData: score(scores[fromAll]), AllSamples: len(l.train.Labels())}
+		r := Row{Consumer: c.model, Gathered: score(scores[fromSets]), RandomReal: score(scores[fromRandom]),
+			PlainReal: score(scores[fromPlain]),
+			AllData:   score(scores[fromAll]), AllSamples: len(l.train.Labels())}
 		if c.samples > 0 {
 			r.AllSamples = min(c.samples, r.AllSamples)
 		}
