@@ -50,7 +50,8 @@ func TestACopyInATileIsFound(t *testing.T) {
 	if len(d.Ratio) != 4 || d.Ratio[2] != 0 || d.Nearest[2] != 62 || !d.ContainsReal() || d.Ratio[1] < 1 {
 		t.Errorf("ratios %v, nearest %v: want a copy of sample 62 in the third tile alone", d.Ratio, d.Nearest)
 	}
-	if _, err := distill.Disclose(context.Background(), images, local, data.NewFormation(3)); !errors.Is(err, data.ErrFormation) {
+	if _, err := distill.Disclose(context.Background(), images, local, data.NewFormation(3)); !errors.Is(err,
+		data.ErrFormation) {
 		t.Errorf("a formation that does not fit: %v", err)
 	}
 }
@@ -83,7 +84,8 @@ func TestDegenerateClassesStillTellCopies(t *testing.T) {
 
 // The decision is taken on the value that is written, whatever was measured.
 func TestDecisionsAreTakenOnTheRoundedRatio(t *testing.T) {
-	for ratio, want := range map[float64]float64{0.499949: 0.4999, 0.49995: 0.5, 0.49994999: 0.4999, 0.4999999: 0.5, 0.5: 0.5, 0.50004: 0.5, 0: 0, 2e6: distill.MaxRatio,
+	for ratio, want := range map[float64]float64{0.499949: 0.4999, 0.49995: 0.5, 0.49994999: 0.4999, 0.4999999: 0.5,
+		0.5: 0.5, 0.50004: 0.5, 0: 0, 2e6: distill.MaxRatio,
 		math.Inf(1): distill.MaxRatio, math.NaN(): 0} {
 		d := distill.Disclosure{Ratio: []float64{7, ratio, 8}}
 		if ratio > 7 {

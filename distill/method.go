@@ -158,7 +158,8 @@ func (r Request) ID(m Method, f data.Formation) string {
 	if err != nil {
 		panic(err) // strings
 	}
-	return checkpoint.Identity(fmt.Sprintf("%s %d %s %d %d %+v %s\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f, r.Augment), r.Samples)
+	return checkpoint.Identity(fmt.Sprintf("%s %d %s %d %d %+v %s\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f,
+		r.Augment), r.Samples)
 }
 
 // Save gives a state to the request's checkpoint function, if there is one.
@@ -177,7 +178,8 @@ func (r Request) Save(state func() checkpoint.State) error {
 func (r Request) Plain() (data.Formation, error) {
 	f := data.NewFormation(1)
 	if r.Formation > 1 {
-		return f, fmt.Errorf("%w: the method makes plain images, %d x %d tiles were asked for", data.ErrFormation, r.Formation, r.Formation)
+		return f, fmt.Errorf("%w: the method makes plain images, %d x %d tiles were asked for", data.ErrFormation,
+			r.Formation, r.Formation)
 	}
 	return f, nil
 }

@@ -17,7 +17,8 @@ type knobs struct {
 }
 
 func (k *knobs) options() distill.Options {
-	return distill.Options{distill.Int("steps", &k.steps, 1, 100), distill.Float("lr", &k.rate, 0, 10), distill.Choice("start", &k.start, "noise", "real")}
+	return distill.Options{distill.Int("steps", &k.steps, 1, 100), distill.Float("lr", &k.rate, 0, 10),
+		distill.Choice("start", &k.start, "noise", "real")}
 }
 
 func TestOptionsAreStoredAndWrittenAsTyped(t *testing.T) {

@@ -1,6 +1,6 @@
-// Package node puts the rooms together: a home on disk, the store and the book
-// of announcements, the mesh when it runs, and the operations that the command
-// line and the local API offer. Heavy work (distilling, training) happens in
-// the process of the verb that asked for it; the node's own process stays
-// small.
+// Package node is a home at work. It opens what the home holds, joins the mesh when
+// it runs, does the operations of package operations, and tells other nodes. What
+// that takes lies in the packages below it; what people and programs call lies in
+// package api (a connection), package localdata and package jobs (work in their own
+// process).
 package node

@@ -4,21 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/p2p"
-)
-
-// Problem is what a node found wrong that its owner can mend.
-type Problem struct {
-	Code    string `json:"code"` // one of those below
-	Message string `json:"message"`
-	Hint    string `json:"hint"` // what to do
-}
-
-// The codes of problems.
-const (
-	ProblemClock = "clock-differs"
-	ProblemCopy  = "key-in-use-elsewhere"
-	ProblemFiles = "few-open-files"
 )
 
 // fewFiles is how many open files a node should be allowed: connections, the store
@@ -26,8 +13,8 @@ const (
 const fewFiles = 1024
 
 // problems lists what is wrong now.
-func (n *Node) problems() []Problem {
-	out := []Problem{}
+func (n *Node) problems() []operations.Problem {
+	out := []operations.Problem{}
 	if limit, known := fileLimit(); known && limit < fewFiles {
 		out = append(out, filesProblem(limit))
 	}
@@ -35,26 +22,29 @@ func (n *Node) problems() []Problem {
 		return out
 	}
 	if c, ok := n.mesh.Copy(); ok {
-		out = append(out, Problem{ProblemCopy, "another node uses this node's key: " + c.How,
-			"a home that was copied to another device must not run there: remove the copy there, " +
+		out = append(out, operations.Problem{Code: operations.ProblemCopy,
+			Message: "another node uses this node's key: " + c.How,
+			Hint: "a home that was copied to another device must not run there: remove the copy there, " +
 				"and run 'distillmesh init' for a home of its own"})
 	}
 	if c := n.mesh.Clocks(); len(c.Differ) > 0 {
-		out = append(out, clockProblem(c, n.now()))
+		out = append(out, clockProblem(c, time.Now()))
 	}
 	return out
 }
 
 // filesProblem says that few files may be open.
-func filesProblem(limit uint64) Problem {
-	return Problem{ProblemFiles,
-		fmt.Sprintf("this process may open %d files, a node may need %d: connections will fail", limit, fewFiles),
-		fmt.Sprintf("raise the hard limit, as with 'ulimit -n %[1]d', or LimitNOFILE=%[1]d in a systemd unit", 4*fewFiles)}
+func filesProblem(limit uint64) operations.Problem {
+	return operations.Problem{Code: operations.ProblemFiles,
+		Message: fmt.Sprintf("this process may open %d files, a node may need %d: connections will fail", limit,
+			fewFiles),
+		Hint: fmt.Sprintf("raise the hard limit, as with 'ulimit -n %[1]d', or LimitNOFILE=%[1]d in a systemd unit",
+			4*fewFiles)}
 }
 
 // clockProblem says whose clock differs, and by how much. Where the clocks of all
 // peers differ the same way, this device's is the wrong one, most likely.
-func clockProblem(c p2p.Clocks, now time.Time) Problem {
+func clockProblem(c p2p.Clocks, now time.Time) operations.Problem {
 	first := c.Differ[0]
 	ahead := 0
 	for _, d := range c.Differ {
@@ -62,11 +52,13 @@ func clockProblem(c p2p.Clocks, now time.Time) Problem {
 			ahead++
 		}
 	}
-	p := Problem{Code: ProblemClock, Hint: fmt.Sprintf("compare the clocks (this device: %s UTC), and set the wrong one, "+
-		"or turn on time synchronization there", now.UTC().Format(time.DateTime))}
+	p := operations.Problem{Code: operations.ProblemClock,
+		Hint: fmt.Sprintf("compare the clocks (this device: %s UTC), and set the wrong one, "+
+			"or turn on time synchronization there", now.UTC().Format(time.DateTime))}
 	switch n := len(c.Differ); {
 	case n > 1 && c.Agree == 0 && (ahead == 0 || ahead == n):
-		p.Message = fmt.Sprintf("this device's clock differs from those of all %d peers that were compared: that of %s is %s",
+		p.Message = fmt.Sprintf("this device's clock differs from those of all %d peers that were compared: that of "+
+			"%s is %s",
 			n, first.ID, first.Skew)
 	case n == 1:
 		p.Message = fmt.Sprintf("the clock of peer %s is %s of this device's", first.ID, first.Skew)

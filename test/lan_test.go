@@ -93,7 +93,8 @@ func lan(t *testing.T) [2][]string {
 		t.Cleanup(func() { ip("netns", "del", names[i]) })
 		places[i] = []string{"ip", "netns", "exec", names[i]}
 	}
-	if err := ip("link", "add", links[0], "netns", names[0], "type", "veth", "peer", "name", links[1], "netns", names[1]); err != nil {
+	if err := ip("link", "add", links[0], "netns", names[0], "type", "veth", "peer", "name", links[1], "netns",
+		names[1]); err != nil {
 		t.Skipf("needs the right to make veth pairs: %v", err)
 	}
 	for i, name := range names {

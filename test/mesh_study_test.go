@@ -85,7 +85,8 @@ func TestStudyThroughTheMesh(t *testing.T) {
 			trainOn(t, rows, method, trainer, sets, seed)
 		}
 		for name, args := range map[string][]string{
-			"random, same formation": {"--method", "random", "--formation", "2"}, "random": {"--method", "random"}, "gmm": {"--method", "gmm"},
+			"random, same formation": {"--method", "random", "--formation", "2"}, "random": {"--method",
+				"random"}, "gmm": {"--method", "gmm"},
 		} {
 			var sets []made // one home has one lock
 			for i := range edges {
@@ -164,7 +165,8 @@ func report(t *testing.T, rows map[string]*studyRow) {
 			m, s := stat.MeanStdDev(row.accuracy[model], nil)
 			line += fmt.Sprintf(" %s %.1f +-%.1f,", model, m, s)
 		}
-		t.Logf("%s n=%d; at most %.1f CPU seconds a client, nearest_real %.2f", line, len(row.accuracy["lenet"]), row.seconds, row.nearest)
+		t.Logf("%s n=%d; at most %.1f CPU seconds a client, nearest_real %.2f", line, len(row.accuracy["lenet"]),
+			row.seconds, row.nearest)
 	}
 	for _, model := range []string{"lenet", "convnet3:64"} {
 		for _, control := range []string{"random, same formation", "random", "gmm"} {
@@ -173,8 +175,10 @@ func report(t *testing.T, rows map[string]*studyRow) {
 			}
 		}
 	}
-	if rows["dm"].nearest <= 0.5 || rows["kip"].nearest <= 0.5 || rows["random"].nearest > 0.01 || rows["random, same formation"].nearest > 0.01 {
-		t.Errorf("nearest_real: dm %.2f, kip %.2f, random %.2f, in formation %.2f", rows["dm"].nearest, rows["kip"].nearest, rows["random"].nearest, rows["random, same formation"].nearest)
+	if rows["dm"].nearest <= 0.5 || rows["kip"].nearest <= 0.5 || rows["random"].nearest > 0.01 ||
+		rows["random, same formation"].nearest > 0.01 {
+		t.Errorf("nearest_real: dm %.2f, kip %.2f, random %.2f, in formation %.2f", rows["dm"].nearest, rows["kip"].nearest,
+			rows["random"].nearest, rows["random, same formation"].nearest)
 	}
 	if rows["dm"].seconds > 10 || rows["kip"].seconds > 10 {
 		t.Errorf("CPU seconds a client: dm %.1f, kip %.1f", rows["dm"].seconds, rows["kip"].seconds)

@@ -61,7 +61,8 @@ func TestSetsOutliveTheirPublishers(t *testing.T) {
 
 	control := randomReal(t, dir)
 	for model, a := range before {
-		t.Logf("%s: first trainer %.4f, second %.4f, %d random real images %.4f", model, a, after[model], 2*edges, control[model])
+		t.Logf("%s: first trainer %.4f, second %.4f, %d random real images %.4f", model, a, after[model], 2*edges,
+			control[model])
 		if after[model] != a {
 			t.Errorf("%s: the second trainer reaches %.4f, the first %.4f, on the same sets and seed", model, after[model], a)
 		}

@@ -66,7 +66,8 @@ func newMachine(t *testing.T, role string, loopback bool, place ...string) *mach
 	m := &machine{t: t, home: filepath.Join(dir, "h"), place: place}
 	m.verb("init", "--role", role)
 	if loopback {
-		text := fmt.Sprintf("[mesh]\nname = \"test-%d\"\nrole = %q\nmdns = false\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n", os.Getpid(), role)
+		text := fmt.Sprintf("[mesh]\nname = \"test-%d\"\nrole = %q\nmdns = false\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n",
+			os.Getpid(), role)
 		if err := os.WriteFile(filepath.Join(m.home, "config.toml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -21,8 +21,10 @@ func TestAKilledStudyGoesOnToTheSameDocument(t *testing.T) {
 	}
 	dir := t.TempDir()
 	command := func(folder string) *exec.Cmd {
-		cmd := exec.Command(program, "simulate", "--json", "-o", filepath.Join(dir, folder), "--seeds", "1", "--clients", "4", "--ring", "3",
-			"--method", "gmm,dm:iterations=5,fedavg:rounds=4:steps=5", "--model", "lenet,ntk:1", "--steps", "60", "--curve", "3", "--no-bound")
+		cmd := exec.Command(program, "simulate", "--json", "-o", filepath.Join(dir, folder), "--seeds", "1", "--clients",
+			"4", "--ring", "3",
+			"--method", "gmm,dm:iterations=5,fedavg:rounds=4:steps=5", "--model", "lenet,ntk:1", "--steps", "60", "--curve",
+			"3", "--no-bound")
 		cmd.Env = append(os.Environ(), "DISTILLMESH_PATH="+filepath.Join(dir, "home"))
 		return cmd
 	}

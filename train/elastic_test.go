@@ -30,7 +30,8 @@ func TestElasticFieldsGoThroughTheirPoints(t *testing.T) {
 		}
 	}
 	again := newElastic(2, data.Shape{C: 1, H: 28, W: 31})
-	if again.draw(rand.New(rand.NewPCG(1, 2))); !slices.Equal(again.field[0], e.field[0]) || !slices.Equal(again.field[1], e.field[1]) {
+	if again.draw(rand.New(rand.NewPCG(1, 2))); !slices.Equal(again.field[0],
+		e.field[0]) || !slices.Equal(again.field[1], e.field[1]) {
 		t.Error("the same stream drew another field")
 	}
 }

@@ -134,7 +134,7 @@ func newLoop(net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*l
 	if err != nil {
 		return nil, err
 	}
-	if err := r.CheckShape(s.Shape); err != nil {
+	if err := r.CheckSides(s.Shape.H, s.Shape.W); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSamples, err)
 	}
 	state := newState(net, s, r, opt.Seed)
@@ -210,7 +210,7 @@ func (l *loop) step() error {
 	}
 	if l.recipe.Augment != "" {
 		data.Restart(&l.pcg, l.opt.Seed, "augment", uint64(l.state.Step))
-		l.stepper.augment.Draw(l.rng, len(batch), l.samples.Shape, false, p.draws)
+		l.stepper.augment.Draw(l.rng, len(batch), l.samples.Shape.H, l.samples.Shape.W, false, p.draws)
 	}
 	if l.recipe.Smooth > 0 {
 		smooth(p.target, l.samples.Classes, l.recipe.Smooth)

@@ -72,17 +72,20 @@ func TestFitLearns(t *testing.T) {
 		soft    bool
 		recipe  recipe.Recipe
 	}{
-		"lenet with adam": {"lenet", false, recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 20, MinSteps: 40}},
-		"mlp with sgd":    {"mlp", false, recipe.Recipe{Optimizer: recipe.SGD, LR: 0.02, Momentum: 0.9, Batch: 32, MinSteps: 40}},
-		"soft labels":     {"mlp", true, recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, Batch: 32, MinSteps: 40}},
+		"lenet with adam": {"lenet", false, recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 20,
+			MinSteps: 40}},
+		"mlp with sgd": {"mlp", false, recipe.Recipe{Optimizer: recipe.SGD, LR: 0.02, Momentum: 0.9, Batch: 32,
+			MinSteps: 40}},
+		"soft labels": {"mlp", true, recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, Batch: 32, MinSteps: 40}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := blobs(100, fewer(data.Shape{C: 1, H: 20, W: 20}, digit), 10, c.soft)
 			var losses []float64
-			m, err := Fit(context.Background(), network(t, c.network, s), s, c.recipe, Options{Device: device.Choice{Workers: 2}, Hook: func(p Progress) error {
-				losses = append(losses, p.Loss)
-				return nil
-			}})
+			m, err := Fit(context.Background(), network(t, c.network, s), s, c.recipe,
+				Options{Device: device.Choice{Workers: 2}, Hook: func(p Progress) error {
+					losses = append(losses, p.Loss)
+					return nil
+				}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,10 +113,12 @@ func sameBits(t *testing.T, a, b [][]float32) {
 
 func TestFitGivesTheSameBitsForAnyWorkerCount(t *testing.T) {
 	s := blobs(90, fewer(data.Shape{C: 1, H: 12, W: 12}, digit), 10, false) // batches of 50 and 40
-	r := recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, MinSteps: fewer(8, 200), Augment: "dsa"}
+	r := recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, MinSteps: fewer(8, 200),
+		Augment: "dsa"}
 	var first [][]float32
 	for _, workers := range []int{1, 2, 4} {
-		m, err := Fit(context.Background(), network(t, "lenet", s), s, r, Options{Seed: 4, Device: device.Choice{Workers: workers}})
+		m, err := Fit(context.Background(), network(t, "lenet", s), s, r,
+			Options{Seed: 4, Device: device.Choice{Workers: workers}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,10 +151,12 @@ func TestAugmentationChangesTheTraining(t *testing.T) {
 		}
 		first[m.Params[0][0]] = augment
 	}
-	for what, change := range map[string]func(r *recipe.Recipe){"cutmix": func(r *recipe.Recipe) { r.CutMix = 0.5 }, "elastic": func(r *recipe.Recipe) { r.Elastic = 1 }, "smooth": func(r *recipe.Recipe) { r.Smooth = 0.1 }} {
+	for what, change := range map[string]func(r *recipe.Recipe){"cutmix": func(r *recipe.Recipe) { r.CutMix = 0.5 },
+		"elastic": func(r *recipe.Recipe) { r.Elastic = 1 }, "smooth": func(r *recipe.Recipe) { r.Smooth = 0.1 }} {
 		r := r
 		change(&r)
-		if m, err := Fit(context.Background(), network(t, "lenet", s), s, r, Options{}); err != nil || first[m.Params[0][0]] != "" {
+		if m, err := Fit(context.Background(), network(t, "lenet", s), s, r,
+			Options{}); err != nil || first[m.Params[0][0]] != "" {
 			t.Errorf("%s changes nothing: %v", what, err)
 		}
 	}
@@ -222,7 +229,8 @@ func TestCheckpointsResumeAndHooksSeeTheClock(t *testing.T) {
 		sameBits(t, whole.Params, rest.Params)
 	}
 	failed := errors.New("disk full")
-	if _, err := Fit(context.Background(), net, s, r, Options{CheckpointEvery: 1, Checkpoint: func(State) error { return failed }}); !errors.Is(err, failed) {
+	if _, err := Fit(context.Background(), net, s, r, Options{CheckpointEvery: 1,
+		Checkpoint: func(State) error { return failed }}); !errors.Is(err, failed) {
 		t.Errorf("a failing checkpoint gave %v", err)
 	}
 }
@@ -279,7 +287,8 @@ func BenchmarkLeNetStep(b *testing.B) {
 		name           string
 		batch, workers int
 		augment        string
-	}{{"batch=50/workers=1", 50, 1, ""}, {"batch=50/workers=2", 50, 2, ""}, {"batch=20/workers=1", 20, 1, ""}, {"batch=50/workers=1/affine", 50, 1, "affine"}} {
+	}{{"batch=50/workers=1", 50, 1, ""}, {"batch=50/workers=2", 50, 2, ""}, {"batch=20/workers=1", 20, 1,
+		""}, {"batch=50/workers=1/affine", 50, 1, "affine"}} {
 		b.Run(c.name, func(b *testing.B) {
 			l := stepper(b, c.batch, c.workers, c.augment)
 			b.ReportAllocs()
@@ -338,7 +347,8 @@ func BenchmarkTwoFits(b *testing.B) {
 func FuzzDecodeState(f *testing.F) {
 	s := blobs(4, data.Shape{C: 1, H: 1, W: 2}, 2, false)
 	for _, optimizer := range []string{recipe.Adam, recipe.SGD} {
-		net := &nn.Network{Name: "small", Params: []nn.Param{{Name: "w", Shape: []int{2, 3}, FanIn: 3}, {Name: "b", Shape: []int{2}, FanIn: 3}}}
+		net := &nn.Network{Name: "small", Params: []nn.Param{{Name: "w", Shape: []int{2, 3}, FanIn: 3},
+			{Name: "b", Shape: []int{2}, FanIn: 3}}}
 		st := newState(net, s, recipe.Recipe{Optimizer: optimizer}, 1)
 		file, err := st.Encode()
 		if err != nil {

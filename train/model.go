@@ -86,7 +86,8 @@ func (m *Model) predictor(e graph.Engine, n int) (program graph.Program, err err
 	defer graph.Catch(&err)
 	g, shape := graph.New(), m.Network.Shape
 	x, params := graph.Input(g, "x", n, shape.C, shape.H, shape.W), m.Network.Inputs(g)
-	program, err = e.Compile(graph.Spec{Inputs: append([]*graph.Node{x}, params...), Outputs: []*graph.Node{m.Network.Logits(g, x, params)}})
+	program, err = e.Compile(graph.Spec{Inputs: append([]*graph.Node{x}, params...),
+		Outputs: []*graph.Node{m.Network.Logits(g, x, params)}})
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,8 @@ func (m *Model) predictor(e graph.Engine, n int) (program graph.Program, err err
 func suits(n *nn.Network, s *data.Samples) error {
 	switch {
 	case s.Shape != n.Shape || s.Classes != n.Classes:
-		return fmt.Errorf("%w: %v with %d classes for %s of %v with %d", ErrSamples, s.Shape, s.Classes, n.Name, n.Shape, n.Classes)
+		return fmt.Errorf("%w: %v with %d classes for %s of %v with %d", ErrSamples, s.Shape, s.Classes, n.Name, n.Shape,
+			n.Classes)
 	case len(s.X) != s.Len()*s.Shape.Size() || s.Soft != nil && len(s.Soft) != s.Len()*s.Classes:
 		return fmt.Errorf("%w: %d values for %d samples", ErrSamples, len(s.X), s.Len())
 	}

@@ -37,7 +37,8 @@ func TestACoarseModelReadsTilesOfImages(t *testing.T) {
 	r := recipe.Default()
 	r.Coarse, r.MinSteps, r.MaxSteps = 2, 5, 5
 	var watched *Model
-	m, err := Fit(t.Context(), network(t, "mlp", s), s, r, Options{Hook: func(p Progress) (err error) { watched, err = p.Model(); return err }})
+	m, err := Fit(t.Context(), network(t, "mlp", s), s, r,
+		Options{Hook: func(p Progress) (err error) { watched, err = p.Model(); return err }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,24 @@ func TestACoarseModelReadsTilesOfImages(t *testing.T) {
 	if got, err := plain.Logits(t.Context(), s); err != nil || slices.Equal(got, want) {
 		t.Errorf("whole images score as their tiles do (%v)", err)
 	}
-	if _, err := Fit(t.Context(), network(t, "mlp", s), blobs(6, data.Shape{C: 1, H: 1, W: 64}, 3, false), r, Options{}); !errors.Is(err, ErrSamples) {
+	if _, err := Fit(t.Context(), network(t, "mlp", s), blobs(6, data.Shape{C: 1, H: 1, W: 64}, 3, false), r,
+		Options{}); !errors.Is(err, ErrSamples) {
 		t.Errorf("a coarse view of a table: %v", err)
+	}
+}
+
+// Package recipe knows no formations; what it allows must be what these can show.
+func TestARecipesCoarseViewsAreThoseOfFormations(t *testing.T) {
+	for factor := range recipe.MaxCoarse + 3 {
+		r := recipe.Default()
+		r.Coarse = factor
+		if (r.Validate() == nil) != data.IsView(factor) {
+			t.Errorf("factor %d: recipe says %v, formations %t", factor, r.Validate(), data.IsView(factor))
+		}
+		for _, s := range []data.Shape{{C: 1, H: 28, W: 28}, {C: 3, H: 8, W: 8}, {C: 1, H: 1, W: 24}} {
+			if suits := data.CheckView(factor, s) == nil; data.IsView(factor) && (r.CheckSides(s.H, s.W) == nil) != suits {
+				t.Errorf("factor %d of %v: recipe says %v, formations %t", factor, s, r.CheckSides(s.H, s.W), suits)
+			}
+		}
 	}
 }

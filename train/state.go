@@ -94,7 +94,8 @@ func (s State) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode state: %w", err)
 	}
-	file, err := checkpoint.Encode(tensors, map[string]string{"run": s.Run, "step": strconv.Itoa(s.Step), "order": string(order)})
+	file, err := checkpoint.Encode(tensors, map[string]string{"run": s.Run, "step": strconv.Itoa(s.Step),
+		"order": string(order)})
 	if err != nil {
 		return nil, fmt.Errorf("encode state: %w", err)
 	}

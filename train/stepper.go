@@ -158,8 +158,9 @@ func (s *Stepper) program(n int) (*stepProgram, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &stepProgram{Program: compiled, x: make([]float32, n*s.net.Shape.Size()), target: make([]float32, n*s.net.Classes)}
-	for _, shape := range s.augment.Shapes(n, s.net.Shape) {
+	p := &stepProgram{Program: compiled, x: make([]float32, n*s.net.Shape.Size()),
+		target: make([]float32, n*s.net.Classes)}
+	for _, shape := range s.augment.Shapes(n, s.net.Shape.H, s.net.Shape.W) {
 		size := 1
 		for _, d := range shape {
 			size *= d

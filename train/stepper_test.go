@@ -70,7 +70,8 @@ func TestAWalkVisitsEverySampleInEachEpoch(t *testing.T) {
 		*last = append(*last, o.Batch(step)...)
 	}
 	for i, e := range epochs {
-		if sorted := slices.Sorted(slices.Values(e)); len(e) != 23 || sorted[0] != 0 || sorted[22] != 22 || len(slices.Compact(sorted)) != 23 {
+		if sorted := slices.Sorted(slices.Values(e)); len(e) != 23 || sorted[0] != 0 || sorted[22] != 22 ||
+			len(slices.Compact(sorted)) != 23 {
 			t.Errorf("epoch %d is %v", i, e)
 		}
 	}

@@ -5,12 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
 func (a *app) dataCheckCommand() *cobra.Command {
-	var opt node.AddOptions
+	var opt localdata.Options
 	sheet := ""
 	c := &cobra.Command{Use: "check PATH", Short: "Say how data would be read, without registering them", Args: args(1, 1),
 		Long: "Read " + data.Formats + ",\ngzip or not, and say how: files read and left out, parts and what each is " +
@@ -18,8 +19,8 @@ func (a *app) dataCheckCommand() *cobra.Command {
 			"what was assumed and which flag decides otherwise, and what looks wrong. Needs no task and no home; -q prints " +
 			"the codes of warnings.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) error {
-			check := func(conn node.Conn) error {
-				ds, err := node.CheckData(cmd.Context(), conn, argv[0], opt)
+			check := func(conn api.Conn) error {
+				ds, err := localdata.Check(cmd.Context(), conn, argv[0], opt)
 				if err != nil {
 					return err
 				}
@@ -55,12 +56,12 @@ func (a *app) writeSheet(ds *data.Dataset, path string) error {
 	if path == "" {
 		return nil
 	}
-	png, err := node.ContactSheet(ds)
+	png, err := localdata.ContactSheet(ds)
 	if err != nil {
 		return err
 	}
 	if png == nil {
-		return node.Fail(node.CodeUsage, "leave out --sheet", "%s is a table, of which there is no picture", ds.Name)
+		return api.Fail(api.CodeUsage, "leave out --sheet", "%s is a table, of which there is no picture", ds.Name)
 	}
 	if err := writeNew(path, png); err != nil {
 		return err
@@ -101,8 +102,8 @@ func (a *app) showReport(r *data.Report) error {
 func (a *app) dataShowCommand() *cobra.Command {
 	return a.readFlags(&cobra.Command{Use: "show NAME", Short: "Show how registered data were read", Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, argv []string) error {
-			return a.with(cmd.Context(), func(conn node.Conn) error {
-				r, sheet, err := a.home.DataReport(cmd.Context(), conn, argv[0])
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				r, sheet, err := localdata.Report(cmd.Context(), conn, a.home, argv[0])
 				if err != nil {
 					return err
 				}

@@ -8,7 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/localdata"
+	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/node/state"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -18,7 +21,7 @@ func (a *app) dataCommand() *cobra.Command {
 }
 
 func (a *app) dataAddCommand() *cobra.Command {
-	opt := node.AddOptions{Holdout: data.DefaultHoldout}
+	opt := localdata.Options{Holdout: data.DefaultHoldout}
 	c := &cobra.Command{Use: "add PATH", Short: "Register local data; nothing is copied and nothing leaves",
 		Args: args(1, 1),
 		Long: "Register " + data.Formats + ", gzip or not; or " + data.GlyphPath + ", the digits that come with " +
@@ -26,8 +29,8 @@ func (a *app) dataAddCommand() *cobra.Command {
 			"one of them.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			opt.Home = a.home
-			return a.with(cmd.Context(), func(conn node.Conn) error {
-				e, err := node.AddData(cmd.Context(), conn, argv[0], opt, a.report)
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				e, err := localdata.Add(cmd.Context(), conn, argv[0], opt, a.report)
 				if err != nil {
 					return err
 				}
@@ -35,13 +38,13 @@ func (a *app) dataAddCommand() *cobra.Command {
 					a.tell("%s has a test part of its own: --holdout changes nothing", e.Name)
 				}
 				if a.json && e.Path != data.GlyphPath {
-					r, _, err := a.home.DataReport(cmd.Context(), conn, e.Name)
+					r, _, err := localdata.Report(cmd.Context(), conn, a.home, e.Name)
 					if err != nil {
 						return err
 					}
-					return a.document(map[string]any{"data": []node.DataEntry{e}, "report": r})
+					return a.document(map[string]any{"data": []state.DataEntry{e}, "report": r})
 				}
-				return a.showData([]node.DataEntry{e})
+				return a.showData([]state.DataEntry{e})
 			})
 		}}
 	c.Flags().StringVar(&opt.Task, "task", "", "the task the data belong to, by name or CID")
@@ -55,8 +58,8 @@ func (a *app) dataAddCommand() *cobra.Command {
 func (a *app) dataListCommand() *cobra.Command {
 	return a.readFlags(&cobra.Command{Use: "ls", Short: "List registered data", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), func(conn node.Conn) error {
-				all, err := node.ListData.Do(cmd.Context(), conn, node.None{}, nil)
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				all, err := operations.ListData.Do(cmd.Context(), conn, api.None{}, nil)
 				if err != nil {
 					return err
 				}
@@ -79,10 +82,10 @@ func (a *app) dataSplitCommand() *cobra.Command {
 				return err
 			}
 			if part < 0 {
-				return node.Fail(node.CodeUsage, "leave it out for all parts", "--part counts from 1")
+				return api.Fail(api.CodeUsage, "leave it out for all parts", "--part counts from 1")
 			}
-			return a.with(cmd.Context(), func(conn node.Conn) error {
-				all, err := node.SplitData(cmd.Context(), conn, argv[0], split, part-1)
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				all, err := localdata.Split(cmd.Context(), conn, argv[0], split, part-1)
 				if err != nil {
 					return err
 				}
@@ -104,15 +107,15 @@ func (a *app) dataSplitCommand() *cobra.Command {
 
 // registered are the parts of a split that were registered: the one asked for,
 // from 1, or with 0 all that hold samples.
-func registered(all []node.DataEntry, part int) []node.DataEntry {
+func registered(all []state.DataEntry, part int) []state.DataEntry {
 	if part > 0 {
 		return all[part-1 : part]
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(e node.DataEntry) bool { return e.Samples() == 0 })
+	return slices.DeleteFunc(slices.Clone(all), func(e state.DataEntry) bool { return e.Samples() == 0 })
 }
 
 // tellEmpty names the parts of a split that hold nothing.
-func (a *app) tellEmpty(all []node.DataEntry) {
+func (a *app) tellEmpty(all []state.DataEntry) {
 	const most = 10 // names in a line
 	var names []string
 	for _, e := range all {
@@ -136,8 +139,8 @@ func (a *app) dataRemoveCommand() *cobra.Command {
 	c := &cobra.Command{Use: "rm NAME", Short: "Forget registered data and the parts split from them; the files stay",
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, argv []string) error {
-			return a.with(cmd.Context(), func(conn node.Conn) error {
-				gone, err := node.ForgetData.Do(cmd.Context(), conn, argv[0], nil)
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				gone, err := operations.ForgetData.Do(cmd.Context(), conn, argv[0], nil)
 				if err != nil {
 					return err
 				}
@@ -154,7 +157,7 @@ func (a *app) dataRemoveCommand() *cobra.Command {
 }
 
 // showData prints entries with their class table, one a list of classes.
-func (a *app) showData(all []node.DataEntry) error {
+func (a *app) showData(all []state.DataEntry) error {
 	switch {
 	case a.json:
 		return a.document(map[string]any{"data": nonNil(all)})
@@ -166,7 +169,7 @@ func (a *app) showData(all []node.DataEntry) error {
 	}
 	for len(all) > 0 {
 		classes := all[0].Classes
-		var alike, others []node.DataEntry
+		var alike, others []state.DataEntry
 		for _, e := range all {
 			if slices.Equal(e.Classes, classes) {
 				alike = append(alike, e)
@@ -183,7 +186,7 @@ func (a *app) showData(all []node.DataEntry) error {
 }
 
 // classTable prints entries of the same classes.
-func (a *app) classTable(classes []string, entries []node.DataEntry) {
+func (a *app) classTable(classes []string, entries []state.DataEntry) {
 	header, wide := "NAME SAMPLES TEST", len(classes) <= 12
 	for _, c := range classes {
 		if wide {
@@ -215,7 +218,7 @@ func nonNil[T any](list []T) []T {
 func writeNew(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if os.IsExist(err) {
-		return node.Fail(node.CodeUsage, "name another file", "%s is there already", path)
+		return api.Fail(api.CodeUsage, "name another file", "%s is there already", path)
 	}
 	if err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/demo"
 )
 
@@ -23,7 +23,7 @@ func (a *app) demoCommand() *cobra.Command {
 			opt.Report = a.report
 			got, err := demo.Run(cmd.Context(), opt)
 			if cmd.Context().Err() != nil {
-				return node.Fail(node.CodeStopped, "every node has ended; run it again to start from the beginning", "interrupted")
+				return api.Fail(api.CodeStopped, "every node has ended; run it again to start from the beginning", "interrupted")
 			}
 			if err != nil {
 				return err

@@ -12,18 +12,20 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/registry"
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/jobs"
+	"github.com/distillmesh/distillmesh/node/operations"
 )
 
 func (a *app) distillCommand() *cobra.Command {
-	opt := node.DistillOptions{Method: auto.Name, IPC: 1}
+	opt := jobs.DistillOptions{Method: auto.Name, IPC: 1}
 	pixels, out, budget := "", "", ""
 	var options []string
 	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published", Args: args(1, 1), Long: methodList(),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			opt.Data, opt.Pixels = argv[0], artifact.PixelType(strings.ToUpper(pixels))
 			if cmd.Flags().Changed("time") && opt.Time <= 0 {
-				return node.Fail(node.CodeUsage, "write --time 5m, or leave it out", "--time %s leaves no time", opt.Time)
+				return api.Fail(api.CodeUsage, "write --time 5m, or leave it out", "--time %s leaves no time", opt.Time)
 			}
 			if err := checkNew(out); err != nil {
 				return err
@@ -39,8 +41,8 @@ func (a *app) distillCommand() *cobra.Command {
 			if opt.Budget, err = imageBudget(cmd, budget); err != nil {
 				return err
 			}
-			return a.with(cmd.Context(), func(conn node.Conn) error {
-				info, err := node.Distill(cmd.Context(), conn, opt, a.report)
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				info, err := jobs.Distill(cmd.Context(), conn, opt, a.report)
 				if err != nil {
 					return err
 				}
@@ -88,7 +90,7 @@ func parseOptions(words []string) (map[string]string, error) {
 	for _, w := range words {
 		name, value, ok := strings.Cut(w, "=")
 		if _, twice := out[name]; !ok || name == "" || twice {
-			return nil, node.Fail(node.CodeUsage, "write --option NAME=VALUE, each name once", "--option %q", w)
+			return nil, api.Fail(api.CodeUsage, "write --option NAME=VALUE, each name once", "--option %q", w)
 		}
 		out[name] = value
 	}
@@ -99,9 +101,9 @@ func parseOptions(words []string) (map[string]string, error) {
 func short8(cid string) string { return cid[:min(len(cid), 24)] }
 
 // tellLeaving says what was made, and whether it may leave.
-func (a *app) tellLeaving(cmd *cobra.Command, conn node.Conn, info node.SetInfo) {
+func (a *app) tellLeaving(cmd *cobra.Command, conn api.Conn, info operations.SetInfo) {
 	what := count(info.Images, "image") + ", " + size(info.Bytes)
-	if _, err := node.Publish.Do(cmd.Context(), conn, node.PublishRequest{CID: info.CID, DryRun: true}, nil); err != nil {
+	if _, err := operations.Publish.Do(cmd.Context(), conn, operations.PublishRequest{CID: info.CID, DryRun: true}, nil); err != nil {
 		a.tell("%s; 'publish' refuses it without --allow-real: %v", what, err)
 		return
 	}
@@ -115,23 +117,23 @@ func checkNew(dir string) error {
 	case dir == "" || os.IsNotExist(err):
 		return nil
 	case err != nil:
-		return node.Fail(node.CodeUsage, "name a new folder", "%w", err)
+		return api.Fail(api.CodeUsage, "name a new folder", "%w", err)
 	case len(entries) > 0:
-		return node.Fail(node.CodeUsage, "name a new folder", "%s is there already, and not empty", dir)
+		return api.Fail(api.CodeUsage, "name a new folder", "%s is there already, and not empty", dir)
 	}
 	return nil
 }
 
 // export writes the files of a set or model into a new folder.
-func (a *app) export(cmd *cobra.Command, conn node.Conn, cid, dir string) error {
-	content, err := node.Read.Do(cmd.Context(), conn, node.RootRequest{CID: cid}, nil)
+func (a *app) export(cmd *cobra.Command, conn api.Conn, cid, dir string) error {
+	_, files, err := operations.Read.Do(cmd.Context(), conn, operations.RootRequest{CID: cid}, nil)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for name, b := range content.Files {
+	for name, b := range files {
 		if err := writeNew(filepath.Join(dir, filepath.Base(name)), b); err != nil {
 			return err
 		}
@@ -140,20 +142,20 @@ func (a *app) export(cmd *cobra.Command, conn node.Conn, cid, dir string) error 
 }
 
 func (a *app) publishCommand() *cobra.Command {
-	var req node.PublishRequest
+	var req operations.PublishRequest
 	sheet := ""
 	c := &cobra.Command{Use: "publish CID", Short: "Announce a set to the mesh", Args: args(1, 1),
 		Long: "Announce a set so that trainers can fetch it. Refused for sets that hold real samples or average fewer than ten,\nunless --allow-real. --dry-run shows what would leave, each image beside the nearest real one.",
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			req.CID = argv[0]
 			if sheet != "" && !req.DryRun {
-				return node.Fail(node.CodeUsage, "add --dry-run", "--sheet is the picture of a dry run")
+				return api.Fail(api.CodeUsage, "add --dry-run", "--sheet is the picture of a dry run")
 			}
-			return a.with(cmd.Context(), func(conn node.Conn) error {
+			return a.with(cmd.Context(), func(conn api.Conn) error {
 				if req.DryRun {
 					return a.dryRun(cmd, conn, argv[0], sheet)
 				}
-				p, err := node.Publish.Do(cmd.Context(), conn, req, a.report)
+				p, err := operations.Publish.Do(cmd.Context(), conn, req, a.report)
 				if err != nil {
 					return err
 				}
@@ -173,12 +175,12 @@ func (a *app) publishCommand() *cobra.Command {
 	return a.readFlags(c, false)
 }
 
-func (a *app) dryRun(cmd *cobra.Command, conn node.Conn, cid, path string) error {
-	l, err := node.DryRun(cmd.Context(), conn, cid)
+func (a *app) dryRun(cmd *cobra.Command, conn api.Conn, cid, path string) error {
+	l, err := jobs.DryRun(cmd.Context(), conn, cid)
 	if err != nil {
 		return err
 	}
-	_, refused := node.Publish.Do(cmd.Context(), conn, node.PublishRequest{CID: cid, DryRun: true}, nil)
+	_, refused := operations.Publish.Do(cmd.Context(), conn, operations.PublishRequest{CID: cid, DryRun: true}, nil)
 	if l.Sheet != nil {
 		if path == "" {
 			path = short(l.Set.CID) + "-pairs.png"

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/distillmesh/distillmesh/configs"
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -19,7 +19,7 @@ func parseBudget(s string) (int64, error) {
 	}
 	n, err := configs.ParseSize(s)
 	if err != nil || n == 0 {
-		return 0, node.Fail(node.CodeUsage, "write --budget 100KB", "budget %q is no number of bytes above zero", s)
+		return 0, api.Fail(api.CodeUsage, "write --budget 100KB", "budget %q is no number of bytes above zero", s)
 	}
 	return int64(n), nil
 }
@@ -29,7 +29,7 @@ func parseBudget(s string) (int64, error) {
 func imageBudget(c *cobra.Command, s string) (int64, error) {
 	n, err := parseBudget(s)
 	if n > 0 && c.Flags().Changed("ipc") {
-		return 0, node.Fail(node.CodeUsage, "give one of them", "--budget decides how many images there are, and so does --ipc")
+		return 0, api.Fail(api.CodeUsage, "give one of them", "--budget decides how many images there are, and so does --ipc")
 	}
 	return n, err
 }

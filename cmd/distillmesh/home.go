@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/distillmesh/distillmesh/configs"
 	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
 )
 
 func (a *app) initCommand() *cobra.Command {
@@ -17,7 +20,7 @@ func (a *app) initCommand() *cobra.Command {
 	c := &cobra.Command{Use: "init", Short: "Make this device's home: key and commented configuration", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !slices.Contains([]string{"auto", "edge", "trainer"}, role) {
-				return node.Fail(node.CodeUsage, "use auto, edge or trainer", "--role %q is unknown", role)
+				return api.Fail(api.CodeUsage, "use auto, edge or trainer", "--role %q is unknown", role)
 			}
 			id, created, err := a.home.Init(role)
 			if err != nil {
@@ -38,8 +41,11 @@ func (a *app) initCommand() *cobra.Command {
 	return a.readFlags(c, false)
 }
 
+// edgeMemoryLimit is the soft memory limit of an edge node's process.
+const edgeMemoryLimit = 128 << 20
+
 func (a *app) runCommand() *cobra.Command {
-	var opt node.RunOptions
+	var opt node.StartOptions
 	var whileStdin bool
 	c := &cobra.Command{Use: "run", Short: "Run the node in the foreground", Args: args(0, 0),
 		Long: "Run the node in the foreground until Ctrl-C. Nodes on the same LAN find each other; --bootstrap reaches further.",
@@ -51,11 +57,8 @@ func (a *app) runCommand() *cobra.Command {
 			if opt.Log, err = a.logger(cfg.Log.Level); err != nil {
 				return err
 			}
-			opt.Ready = func(n *node.Node) {
-				a.tell("node %s runs as %s in mesh %q; Ctrl-C stops it", n.ID(), n.Role(), cfg.Mesh.Name)
-				for _, addr := range n.Addrs() {
-					a.print("%s", addr)
-				}
+			if node.ResolveRole(cmp.Or(opt.Role, cfg.Mesh.Role)) == node.RoleEdge {
+				debug.SetMemoryLimit(edgeMemoryLimit)
 			}
 			ctx := cmd.Context()
 			if whileStdin {
@@ -67,7 +70,16 @@ func (a *app) runCommand() *cobra.Command {
 					cancel()
 				}()
 			}
-			return node.Run(ctx, a.home, opt)
+			n, err := node.Start(ctx, a.home, opt)
+			if err != nil {
+				return err
+			}
+			a.tell("node %s runs as %s in mesh %q; Ctrl-C stops it", n.ID(), n.Role(), cfg.Mesh.Name)
+			for _, addr := range n.Addrs() {
+				a.print("%s", addr)
+			}
+			<-ctx.Done()
+			return n.Close()
 		}}
 	c.Flags().BoolVar(&whileStdin, "while-stdin", false, "stop when standard input ends")
 	c.Flags().MarkHidden("while-stdin")

@@ -11,13 +11,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/home"
 )
 
 // app is what every verb shares.
 type app struct {
 	*screen
 	args     []string // as given
-	home     node.Home
+	home     home.Home
 	json     bool
 	quiet    bool
 	logLevel string
@@ -37,10 +39,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = node.Fail(node.CodeStopped, "run the same command again to resume", "interrupted")
+		err = api.Fail(api.CodeStopped, "run the same command again to resume", "interrupted")
 	}
 	a.fail(node.Describe(err))
-	return node.ExitCode(err)
+	return node.Describe(err).Code.ExitCode()
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -56,13 +58,13 @@ func (a *app) rootCommand() *cobra.Command {
 			if a.log, err = a.logger("warn"); err != nil {
 				return err
 			}
-			a.home, err = node.FindHome()
+			a.home, err = home.Find()
 			return err
 		},
 	}
 	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "", "debug, info, warn or error (default: warn; for run as configured)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return node.Fail(node.CodeUsage, fmt.Sprintf("see '%s --help'", cmd.CommandPath()), "%w", err)
+		return api.Fail(api.CodeUsage, fmt.Sprintf("see '%s --help'", cmd.CommandPath()), "%w", err)
 	})
 	root.AddCommand(
 		a.demoCommand(), a.simulateCommand(), a.initCommand(), a.runCommand(), a.dataCommand(), a.taskCommand(), a.distillCommand(), a.publishCommand(),
@@ -76,7 +78,7 @@ func (a *app) rootCommand() *cobra.Command {
 func args(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, got []string) error {
 		if len(got) < least || len(got) > most {
-			return node.Fail(node.CodeUsage, fmt.Sprintf("usage: %s", cmd.UseLine()), "%s takes %s, got %d", cmd.CommandPath(), countWords(least, most), len(got))
+			return api.Fail(api.CodeUsage, fmt.Sprintf("usage: %s", cmd.UseLine()), "%s takes %s, got %d", cmd.CommandPath(), countWords(least, most), len(got))
 		}
 		return nil
 	}
@@ -114,7 +116,7 @@ func noVerb(cmd *cobra.Command, got []string) error {
 	if near := cmd.SuggestionsFor(got[0]); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean '%s %s'? %s", cmd.CommandPath(), near[0], hint)
 	}
-	return node.Fail(node.CodeUsage, hint, "unknown verb %q of %s", got[0], cmd.CommandPath())
+	return api.Fail(api.CodeUsage, hint, "unknown verb %q of %s", got[0], cmd.CommandPath())
 }
 
 // readFlags adds the flags that every read command takes.
@@ -127,12 +129,12 @@ func (a *app) readFlags(c *cobra.Command, ids bool) *cobra.Command {
 }
 
 // connect reaches the node of the home.
-func (a *app) connect(ctx context.Context) (node.Conn, error) {
+func (a *app) connect(ctx context.Context) (api.Conn, error) {
 	return node.Connect(ctx, a.home, a.log)
 }
 
 // with runs f on the node of the home and closes the connection.
-func (a *app) with(ctx context.Context, f func(c node.Conn) error) error {
+func (a *app) with(ctx context.Context, f func(c api.Conn) error) error {
 	c, err := a.connect(ctx)
 	if err != nil {
 		return err
@@ -148,7 +150,7 @@ func (a *app) logger(configured string) (*slog.Logger, error) {
 	}
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(strings.ToUpper(level))); err != nil {
-		return nil, node.Fail(node.CodeUsage, "use debug, info, warn or error", "--log-level %q is unknown", level)
+		return nil, api.Fail(api.CodeUsage, "use debug, info, warn or error", "--log-level %q is unknown", level)
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: l})), nil
 }

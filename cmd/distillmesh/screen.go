@@ -15,7 +15,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
 )
 
 // The rules of what verbs print:
@@ -42,7 +42,7 @@ type screen struct {
 	mu    sync.Mutex
 	bars  *mpb.Progress // made with the first bar
 	bar   *mpb.Bar
-	now   node.Progress
+	now   api.Progress
 	began time.Time // of the present stage
 	last  time.Time // of the last plain line
 }
@@ -52,8 +52,7 @@ func newScreen(stdout, stderr io.Writer) *screen {
 	return &screen{stdout: stdout, stderr: stderr, terminal: ok && isatty.IsTerminal(f.Fd())}
 }
 
-// printable replaces what could move the cursor: some words come from
-// strangers.
+// printable replaces what could move the cursor: some text comes from other nodes.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -63,7 +62,7 @@ func printable(s string) string {
 	}, s)
 }
 
-func (s *screen) fail(e *node.Error) {
+func (s *screen) fail(e *api.Error) {
 	fmt.Fprintf(s.stderr, "distillmesh: error: %s\n", printable(strings.ReplaceAll(e.Message, "\n", "; ")))
 	if e.Hint != "" {
 		fmt.Fprintf(s.stderr, "distillmesh: hint: %s\n", e.Hint)
@@ -109,7 +108,7 @@ func (s *screen) table(header string, rows [][]string) {
 }
 
 // report shows progress, or a line to keep.
-func (s *screen) report(p node.Progress) {
+func (s *screen) report(p api.Progress) {
 	if p.Note != "" {
 		s.tell("%s", printable(p.Note))
 		return
@@ -202,7 +201,7 @@ func (s *screen) finish() {
 	s.endBar()
 	bars := s.bars
 	s.bars = nil
-	s.now = node.Progress{}
+	s.now = api.Progress{}
 	s.mu.Unlock()
 	if bars != nil {
 		bars.Wait()

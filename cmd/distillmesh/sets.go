@@ -8,14 +8,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/jobs"
+	"github.com/distillmesh/distillmesh/node/operations"
 )
 
 func (a *app) lsCommand() *cobra.Command {
-	var q node.SetQuery
+	var q operations.SetQuery
 	c := &cobra.Command{Use: "ls", Short: "List sets: here, or announced on the mesh (--remote)", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			all, err := node.Sets.Do(cmd.Context(), conn, q, a.report)
+		return a.with(cmd.Context(), func(conn api.Conn) error {
+			all, err := operations.Sets.Do(cmd.Context(), conn, q, a.report)
 			if err != nil {
 				return err
 			}
@@ -27,7 +29,7 @@ func (a *app) lsCommand() *cobra.Command {
 	return a.readFlags(c, true)
 }
 
-func (a *app) showSets(all []node.SetInfo, remote bool) error {
+func (a *app) showSets(all []operations.SetInfo, remote bool) error {
 	switch {
 	case a.json:
 		return a.document(map[string]any{"sets": nonNil(all)})
@@ -77,8 +79,8 @@ func classesOf(counts []int) string {
 
 func (a *app) showCommand() *cobra.Command {
 	return a.readFlags(&cobra.Command{Use: "show CID", Short: "Show a set or model that is here", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			content, err := node.Read.Do(cmd.Context(), conn, node.RootRequest{CID: argv[0]}, nil)
+		return a.with(cmd.Context(), func(conn api.Conn) error {
+			content, files, err := operations.Read.Do(cmd.Context(), conn, operations.RootRequest{CID: argv[0]}, nil)
 			if err != nil {
 				return err
 			}
@@ -87,12 +89,12 @@ func (a *app) showCommand() *cobra.Command {
 				name = artifact.ModelFile
 			}
 			if a.json {
-				return a.document(map[string]any{"cid": content.CID, "subject": content.Subject, "origin": content.Origin, "manifest": json.RawMessage(content.Files[name])})
+				return a.document(map[string]any{"cid": content.CID, "subject": content.Subject, "origin": content.Origin, "manifest": json.RawMessage(files[name])})
 			}
 			a.print("%s %s\n", content.Subject, content.CID)
-			card, ok := content.Files[artifact.CardFile]
+			card, ok := files[artifact.CardFile]
 			if !ok && content.Subject == "set" { // it travels without
-				_, set, task, err := node.ReadSetHere(cmd.Context(), conn, content.CID)
+				_, set, task, err := jobs.ReadSet(cmd.Context(), conn, content.CID)
 				if err != nil {
 					return err
 				}
@@ -107,8 +109,8 @@ func (a *app) showCommand() *cobra.Command {
 func (a *app) getCommand() *cobra.Command {
 	out := ""
 	c := &cobra.Command{Use: "get CID", Short: "Fetch a set or model by CID, verified and pinned", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			got, err := node.Fetch.Do(cmd.Context(), conn, node.RootRequest{CID: argv[0]}, a.report)
+		return a.with(cmd.Context(), func(conn api.Conn) error {
+			got, err := operations.Fetch.Do(cmd.Context(), conn, operations.RootRequest{CID: argv[0]}, a.report)
 			if err != nil {
 				return err
 			}
@@ -135,11 +137,11 @@ func (a *app) getCommand() *cobra.Command {
 }
 
 func (a *app) rmCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "rm CID", Short: "Let go of a set or model: unpin it here and withdraw what was announced", Args: args(1, 1),
+	return a.readFlags(&cobra.Command{Use: "rm CID", Short: "Remove a set or model: unpin it here and withdraw what was announced", Args: args(1, 1),
 		Long: "Unpin a set or model, delete its blocks, and withdraw this node's announcement of it. Copies that others fetched stay with them.",
 		RunE: func(cmd *cobra.Command, argv []string) error {
-			return a.with(cmd.Context(), func(conn node.Conn) error {
-				gone, err := node.Remove.Do(cmd.Context(), conn, node.RootRequest{CID: argv[0]}, nil)
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				gone, err := operations.Remove.Do(cmd.Context(), conn, operations.RootRequest{CID: argv[0]}, nil)
 				if err != nil {
 					return err
 				}
@@ -153,7 +155,7 @@ func (a *app) rmCommand() *cobra.Command {
 }
 
 func (a *app) gatherCommand() *cobra.Command {
-	var req node.GatherRequest
+	var req operations.GatherRequest
 	budget := ""
 	c := &cobra.Command{Use: "gather", Short: "Choose and fetch the sets of a task, and say why each was taken", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
 		var err error
@@ -161,10 +163,10 @@ func (a *app) gatherCommand() *cobra.Command {
 			return err
 		}
 		if req.Task == "" {
-			return node.Fail(node.CodeUsage, "list the tasks with 'distillmesh task ls'", "gather needs --task")
+			return api.Fail(api.CodeUsage, "list the tasks with 'distillmesh task ls'", "gather needs --task")
 		}
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			got, err := node.Gather.Do(cmd.Context(), conn, req, a.report)
+		return a.with(cmd.Context(), func(conn api.Conn) error {
+			got, err := operations.Gather.Do(cmd.Context(), conn, req, a.report)
 			if err != nil {
 				return err
 			}
@@ -178,7 +180,7 @@ func (a *app) gatherCommand() *cobra.Command {
 	return a.readFlags(c, true)
 }
 
-func (a *app) showGathered(got node.Gathered, explain bool) error {
+func (a *app) showGathered(got operations.Gathered, explain bool) error {
 	a.finish()
 	switch {
 	case a.json:

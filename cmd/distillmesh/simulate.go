@@ -15,7 +15,8 @@ import (
 	"github.com/distillmesh/distillmesh/distill/study"
 	"github.com/distillmesh/distillmesh/distill/study/report"
 	"github.com/distillmesh/distillmesh/distill/trial"
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/zca"
@@ -53,7 +54,7 @@ func (a *app) simulateCommand() *cobra.Command {
 				return err
 			}
 			if whiten {
-				a.report(node.Progress{Stage: "whiten"})
+				a.report(api.Progress{Stage: "whiten"})
 				if p.Data, err = zca.Whiten(cmd.Context(), p.Data, opt.Device.Workers); err != nil {
 					return err
 				}
@@ -71,7 +72,7 @@ func (a *app) simulateCommand() *cobra.Command {
 				opt.Dir = fmt.Sprintf("study-%s.%s.%d", p.Data.Name, p.Split, p.Split.Clients)
 			}
 			opt.Report = func(s study.Progress) {
-				a.report(node.Progress{Stage: s.Stage, Done: s.Done, Total: s.Total, Unit: s.Unit})
+				a.report(api.Progress{Stage: s.Stage, Done: s.Done, Total: s.Total, Unit: s.Unit})
 			}
 			if missing := unheld(p); missing != "" {
 				a.tell("%s: no client of this split holds %s, so no method can learn them; more clients or classes per client would", p.Data.Name, missing)
@@ -79,10 +80,10 @@ func (a *app) simulateCommand() *cobra.Command {
 			a.tellIdle(&p)
 			doc, err := study.Run(cmd.Context(), p, opt)
 			if errors.Is(err, study.ErrPlan) {
-				return node.Fail(node.CodeUsage, "see 'distillmesh simulate --help'", "%w", err)
+				return api.Fail(api.CodeUsage, "see 'distillmesh simulate --help'", "%w", err)
 			}
 			if errors.Is(err, trial.ErrInUse) {
-				return node.Fail(node.CodeBusy, "wait for it, or give another folder with -o", "%w", err)
+				return api.Fail(api.CodeBusy, "wait for it, or give another folder with -o", "%w", err)
 			}
 			if err != nil {
 				return err
@@ -170,24 +171,24 @@ func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string,
 	}
 	known := data.WellKnownTask(task)
 	if task != "" && known == nil {
-		return nil, node.Fail(node.CodeUsage, "leave out --task: one is made of the data", "%q is no built-in task", task)
+		return nil, api.Fail(api.CodeUsage, "leave out --task: one is made of the data", "%q is no built-in task", task)
 	}
 	made := false
 	if _, missing := os.Stat(from); missing != nil && from != data.GlyphPath {
 		for _, flag := range append(readingFlags, "task") {
 			if cmd.Flags().Changed(flag) {
-				return nil, node.Fail(node.CodeUsage, "give a path; registered data are read as they were added", "no file %s, and --%s says how to read files", from, flag)
+				return nil, api.Fail(api.CodeUsage, "give a path; registered data are read as they were added", "no file %s, and --%s says how to read files", from, flag)
 			}
 		}
-		err = a.with(cmd.Context(), func(conn node.Conn) error {
-			open, err := node.OpenLocal(cmd.Context(), conn, from)
+		err = a.with(cmd.Context(), func(conn api.Conn) error {
+			open, err := localdata.Open(cmd.Context(), conn, from)
 			if err == nil {
 				ds = open.Dataset
 			}
 			return err
 		})
 		if err != nil {
-			return nil, node.Fail(node.CodeUsage, "give a path, or a name that 'distillmesh data ls' lists", "no file %s, and no registered data: %w", from, err)
+			return nil, api.Fail(api.CodeUsage, "give a path, or a name that 'distillmesh data ls' lists", "no file %s, and no registered data: %w", from, err)
 		}
 	} else if known != nil {
 		ds, err = reading.Open(from, known)
@@ -202,15 +203,15 @@ func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string,
 		return nil, err
 	}
 	if augmentation != "" && !made {
-		return nil, node.Fail(node.CodeUsage, "leave out --augment", "%s belong to the task %s, which says how its samples may change", from, ds.Task.Name)
+		return nil, api.Fail(api.CodeUsage, "leave out --augment", "%s belong to the task %s, which says how its samples may change", from, ds.Task.Name)
 	}
 	if validation != 0 {
 		if ds, err = ds.Validation(validation); err != nil {
-			return nil, node.Fail(node.CodeUsage, "give a share of the training samples, such as --validation 0.1", "%w", err)
+			return nil, api.Fail(api.CodeUsage, "give a share of the training samples, such as --validation 0.1", "%w", err)
 		}
 	}
 	if ds, err = ds.Holdout(data.DefaultHoldout, 0); err != nil {
-		return nil, node.Fail(node.CodeUsage, "add samples or a test part; of a table choose the column of labels with --label", "%s: %w", from, err)
+		return nil, api.Fail(api.CodeUsage, "add samples or a test part; of a table choose the column of labels with --label", "%s: %w", from, err)
 	}
 	if ds.Report != nil {
 		for _, line := range append(ds.Report.Lines()[:1], ds.Report.NoteLines()...) {

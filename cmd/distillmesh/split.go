@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -40,7 +40,7 @@ func (s *splitFlags) parse(usualRing int) (data.Split, error) {
 		split.Kind, chosen = data.IID, chosen+1
 	}
 	if chosen != 1 {
-		return split, node.Fail(node.CodeUsage, "'--ring 2' gives each client two classes", "want one of --ring K, --iid, --dirichlet ALPHA")
+		return split, api.Fail(api.CodeUsage, "'--ring 2' gives each client two classes", "want one of --ring K, --iid, --dirichlet ALPHA")
 	}
 	return split, nil
 }

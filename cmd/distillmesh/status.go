@@ -6,13 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/operations"
 )
 
 func (a *app) statusCommand() *cobra.Command {
 	return a.readFlags(&cobra.Command{Use: "status", Short: "One screen about this node", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			s, err := node.Status.Do(cmd.Context(), conn, node.None{}, nil)
+		return a.with(cmd.Context(), func(conn api.Conn) error {
+			s, err := operations.Status.Do(cmd.Context(), conn, api.None{}, nil)
 			if err != nil {
 				return err
 			}
@@ -38,8 +39,8 @@ func (a *app) statusCommand() *cobra.Command {
 
 func (a *app) peersCommand() *cobra.Command {
 	return a.readFlags(&cobra.Command{Use: "peers", Short: "List connected peers, and why others were refused", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			all, err := node.Peers.Do(cmd.Context(), conn, node.None{}, nil)
+		return a.with(cmd.Context(), func(conn api.Conn) error {
+			all, err := operations.Peers.Do(cmd.Context(), conn, api.None{}, nil)
 			if err != nil {
 				return err
 			}
@@ -69,10 +70,10 @@ func (a *app) peersCommand() *cobra.Command {
 }
 
 func (a *app) costCommand() *cobra.Command {
-	req := node.CostRequest{Model: "lenet"}
+	req := operations.CostRequest{Model: "lenet"}
 	c := &cobra.Command{Use: "cost", Short: "Bytes moved by this node, and what FedAvg would have moved", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			cost, err := node.Cost.Do(cmd.Context(), conn, req, nil)
+		return a.with(cmd.Context(), func(conn api.Conn) error {
+			cost, err := operations.Cost.Do(cmd.Context(), conn, req, nil)
 			if err != nil {
 				return err
 			}

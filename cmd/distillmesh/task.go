@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/localdata"
+	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -18,7 +20,7 @@ func (a *app) taskCommand() *cobra.Command {
 }
 
 func (a *app) taskNewCommand() *cobra.Command {
-	var opt node.NewTaskOptions
+	var opt localdata.TaskOptions
 	shape := ""
 	c := &cobra.Command{Use: "new NAME", Short: "Make a task: classes, shape and public constants", Args: args(1, 1),
 		Long: "Make a task, of local data (--from) or of flags alone. What flags leave open is read from the data: the classes are their\n" +
@@ -33,8 +35,8 @@ func (a *app) taskNewCommand() *cobra.Command {
 			if err := checkAugment(opt.Draft.Augment); err != nil {
 				return err
 			}
-			return a.with(cmd.Context(), func(conn node.Conn) error {
-				t, err := node.NewTask(cmd.Context(), conn, opt, a.report)
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				t, err := localdata.NewTask(cmd.Context(), conn, opt, a.report)
 				if err != nil {
 					return err
 				}
@@ -70,7 +72,7 @@ func checkAugment(name string) error {
 		return nil
 	}
 	if _, err := recipe.ParseStrategy(name); err != nil {
-		return node.Fail(node.CodeUsage, "write --augment mild-flip", "%w", err)
+		return api.Fail(api.CodeUsage, "write --augment mild-flip", "%w", err)
 	}
 	return nil
 }
@@ -88,7 +90,7 @@ func parseShape(s string) (data.Shape, error) {
 			n, _ = strconv.Atoi(sides[i])
 		}
 		if n < 1 {
-			return data.Shape{}, node.Fail(node.CodeUsage, "write --shape 3x32x32, or 1x1x13 for 13 features", "shape %q is not three numbers above 0", s)
+			return data.Shape{}, api.Fail(api.CodeUsage, "write --shape 3x32x32, or 1x1x13 for 13 features", "shape %q is not three numbers above 0", s)
 		}
 		out[i] = n
 	}
@@ -97,8 +99,8 @@ func parseShape(s string) (data.Shape, error) {
 
 func (a *app) taskListCommand() *cobra.Command {
 	return a.readFlags(&cobra.Command{Use: "ls", Short: "List the tasks this node knows", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			all, err := node.Tasks.Do(cmd.Context(), conn, node.None{}, nil)
+		return a.with(cmd.Context(), func(conn api.Conn) error {
+			all, err := operations.Tasks.Do(cmd.Context(), conn, api.None{}, nil)
 			if err != nil {
 				return err
 			}
@@ -122,8 +124,8 @@ func (a *app) taskListCommand() *cobra.Command {
 
 func (a *app) taskShowCommand() *cobra.Command {
 	return a.readFlags(&cobra.Command{Use: "show NAME|CID", Short: "Show one task", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			t, err := node.ShowTask.Do(cmd.Context(), conn, node.TaskRequest{Name: argv[0]}, nil)
+		return a.with(cmd.Context(), func(conn api.Conn) error {
+			t, err := operations.ShowTask.Do(cmd.Context(), conn, operations.TaskRequest{Name: argv[0]}, nil)
 			if err != nil {
 				return err
 			}

@@ -9,19 +9,21 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/jobs"
+	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 func (a *app) trainCommand() *cobra.Command {
-	opt, r := node.TrainOptions{Model: node.AutoModel}, recipe.Default()
+	opt, r := jobs.TrainOptions{Model: jobs.AutoModel}, recipe.Default()
 	var held bool
 	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0),
 		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. The recipe is the one that most sets recommend, else the defaults below; a flag changes that part of it.\nAn interrupted training resumes when the same command runs again.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opt.Task == "" {
-				return node.Fail(node.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
+				return api.Fail(api.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
 			}
 			opt.Adjust = adjustment(cmd)
 			probe := recipe.Default() // before anything is fetched
@@ -30,20 +32,20 @@ func (a *app) trainCommand() *cobra.Command {
 			}
 			opt.Adjust(&probe)
 			if err := probe.Validate(); err != nil {
-				return node.Fail(node.CodeUsage, "see 'distillmesh train --help'", "%w", err)
+				return api.Fail(api.CodeUsage, "see 'distillmesh train --help'", "%w", err)
 			}
 			cfg, err := a.home.Config()
 			if err != nil {
 				return err
 			}
 			opt.Home, opt.Licence = a.home, cfg.Publish.Licence
-			return a.with(cmd.Context(), func(conn node.Conn) error {
+			return a.with(cmd.Context(), func(conn api.Conn) error {
 				if conn.Online() && !held && len(opt.Sets) == 0 {
-					if _, err := node.Gather.Do(cmd.Context(), conn, node.GatherRequest{Task: opt.Task}, a.report); err != nil {
+					if _, err := operations.Gather.Do(cmd.Context(), conn, operations.GatherRequest{Task: opt.Task}, a.report); err != nil {
 						return err
 					}
 				}
-				got, err := node.Train(cmd.Context(), conn, opt, a.report)
+				got, err := jobs.Train(cmd.Context(), conn, opt, a.report)
 				if err != nil {
 					return err
 				}
@@ -102,7 +104,7 @@ func adjustment(c *cobra.Command) func(*recipe.Recipe) {
 	}
 }
 
-func (a *app) showTrained(got node.TrainResult) error {
+func (a *app) showTrained(got jobs.TrainResult) error {
 	a.finish()
 	if a.json {
 		return a.document(got)
@@ -159,8 +161,8 @@ func (a *app) modelsCommand() *cobra.Command {
 
 func (a *app) modelsListCommand() *cobra.Command {
 	return a.readFlags(&cobra.Command{Use: "ls", Short: "List models here and on the mesh", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			all, err := node.Models.Do(cmd.Context(), conn, node.None{}, nil)
+		return a.with(cmd.Context(), func(conn api.Conn) error {
+			all, err := operations.Models.Do(cmd.Context(), conn, api.None{}, nil)
 			if err != nil {
 				return err
 			}
@@ -195,8 +197,8 @@ func (a *app) modelsShowCommand() *cobra.Command {
 func (a *app) modelsEvalCommand() *cobra.Command {
 	dataName := ""
 	c := &cobra.Command{Use: "eval CID", Short: "Measure a model on local test data", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
-		return a.with(cmd.Context(), func(conn node.Conn) error {
-			got, err := node.EvalModel(cmd.Context(), conn, argv[0], dataName, a.report)
+		return a.with(cmd.Context(), func(conn api.Conn) error {
+			got, err := jobs.Evaluate(cmd.Context(), conn, argv[0], dataName, a.report)
 			if err != nil {
 				return err
 			}

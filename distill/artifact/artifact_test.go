@@ -79,7 +79,8 @@ func TestSetsReadBackAsRounded(t *testing.T) {
 
 // Of a recipe what differs from the default is written, and it is read again.
 func TestARecipeTravelsAsWhatIsUnusual(t *testing.T) {
-	unusual := recipe.Recipe{Optimizer: recipe.SGD, LR: 0.1, Schedule: recipe.Cosine, Momentum: 0.9, Batch: 7, Epochs: 3, Augment: "affine", Elastic: 1.5, CutMix: 0.5, Smooth: 0.1, Coarse: 2}
+	unusual := recipe.Recipe{Optimizer: recipe.SGD, LR: 0.1, Schedule: recipe.Cosine, Momentum: 0.9, Batch: 7, Epochs: 3,
+		Augment: "affine", Elastic: 1.5, CutMix: 0.5, Smooth: 0.1, Coarse: 2}
 	usual := recipe.Default()
 	for name, c := range map[string]struct {
 		recipe *recipe.Recipe
@@ -95,10 +96,12 @@ func TestARecipeTravelsAsWhatIsUnusual(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, back.Recipe, err)
 		}
 		var tree struct{ Recipe map[string]any }
-		if err := json.Unmarshal(doc, &tree); err != nil || len(tree.Recipe) != max(0, c.fields) || (tree.Recipe == nil) != (c.fields < 0) {
+		if err := json.Unmarshal(doc, &tree); err != nil || len(tree.Recipe) != max(0,
+			c.fields) || (tree.Recipe == nil) != (c.fields < 0) {
 			t.Errorf("%s is written as %v, %v", name, tree.Recipe, err)
 		}
-		for what, spelling := range map[string]string{"null": "null", "empty": "{}", "with a default": `{"lr":0.001,"optimizer":"adam"}`, "in capitals": `{"LR":0.5}`, "with more": `{"lr":0.5,"x":1}`} {
+		for what, spelling := range map[string]string{"null": "null", "empty": "{}",
+			"with a default": `{"lr":0.001,"optimizer":"adam"}`, "in capitals": `{"LR":0.5}`, "with more": `{"lr":0.5,"x":1}`} {
 			other := strings.Replace(string(doc), `"schema_version"`, `"recipe":`+spelling+`,"schema_version"`, 1)
 			if c.recipe == nil && decodeJSON([]byte(other), &back) == nil {
 				t.Errorf("a recipe %s was read", what)
@@ -139,7 +142,8 @@ func TestAPreviewFits(t *testing.T) {
 // Two pixels share a byte, and rows of an odd width end with half of one.
 func TestPixelsOfHalfAByte(t *testing.T) {
 	for _, shape := range []data.Shape{{C: 2, H: 2, W: 5}, {C: 1, H: 3, W: 4}, {C: 1, H: 1, W: 2}, {C: 1, H: 1, W: 13}} {
-		task := &data.Task{Name: "halves", Classes: []string{"a", "b"}, Shape: shape, Mean: make([]float64, shape.C), Std: []float64{1, 1}[:shape.C]}
+		task := &data.Task{Name: "halves", Classes: []string{"a", "b"}, Shape: shape, Mean: make([]float64, shape.C),
+			Std: []float64{1, 1}[:shape.C]}
 		s := &data.Samples{Shape: shape, Classes: 2, Y: []int{0, 1, 1}}
 		for i := range 3 * shape.Size() {
 			s.X = append(s.X, float32(i%16)*2-7)
@@ -164,7 +168,8 @@ func TestPixelsOfHalfAByte(t *testing.T) {
 			t.Errorf("%v with something behind the last pixel: %v", shape, err)
 		}
 	}
-	if _, err := encodeSamples(&data.Samples{Shape: data.Shape{C: 1, H: 3, W: 1}, Classes: 2, X: []float32{1, 2, 3}, Y: []int{0}}, U4); !errors.Is(err, ErrPixels) {
+	if _, err := encodeSamples(&data.Samples{Shape: data.Shape{C: 1, H: 3, W: 1}, Classes: 2, X: []float32{1, 2, 3},
+		Y: []int{0}}, U4); !errors.Is(err, ErrPixels) {
 		t.Errorf("rows of one value: %v", err)
 	}
 }
@@ -178,7 +183,8 @@ func TestFormationsTravel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := Draft(context.Background(), SetDraft{Task: task, Method: coreset.Random{}, IPC: 2, Result: r, Pixels: F32}, local)
+	d, err := Draft(context.Background(), SetDraft{Task: task, Method: coreset.Random{}, IPC: 2, Result: r, Pixels: F32},
+		local)
 	if err != nil || d.Disclosure.NearestReal() != 0 || d.Recipe.Coarse != 2 {
 		t.Fatalf("random real tiles have nearest_real %v (%v), want 0; recipe %+v", d.Disclosure.NearestReal(), err, d.Recipe)
 	}
@@ -191,7 +197,8 @@ func TestFormationsTravel(t *testing.T) {
 		t.Fatal(err)
 	}
 	training := set.TrainingSamples()
-	if set.Manifest.Formation != data.NewFormation(2) || set.Samples.Len() != 4 || training.Len() != 16 || training.Shape != task.Shape ||
+	if set.Manifest.Formation != data.NewFormation(2) || set.Samples.Len() != 4 || training.Len() != 16 ||
+		training.Shape != task.Shape ||
 		!slices.Equal(training.X, r.Formation.Decode(r.Images).X) {
 		t.Errorf("formation %+v, %d stored, %d to train on", set.Manifest.Formation, set.Samples.Len(), training.Len())
 	}
@@ -257,8 +264,12 @@ func TestLiesAreRefused(t *testing.T) {
 		"hides that it holds real samples": {func(t *testing.T, f fstest.MapFS) {
 			edit(t, f, func(m map[string]any) { m["nearest_real"] = 0.1 })
 		}, "contains_real is false beside nearest_real 0.1"},
-		"unknown field": {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["x"] = 1 }) }, "unknown field"},
-		"later schema":  {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["schema_version"] = 9 }) }, "schema version 9"},
+		"unknown field": {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["x"] = 1 }) },
+			"unknown field"},
+		"later schema": {func(t *testing.T, f fstest.MapFS) {
+			edit(t, f,
+				func(m map[string]any) { m["schema_version"] = 9 })
+		}, "schema version 9"},
 		"a formation beyond measure": {func(t *testing.T, f fstest.MapFS) {
 			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": math.MaxInt} })
 		}, "want 1 to 8"},
@@ -271,21 +282,27 @@ func TestLiesAreRefused(t *testing.T) {
 		"no formation": {func(t *testing.T, f fstest.MapFS) {
 			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 0} })
 		}, "factor 0"},
-		"changed data":    {func(t *testing.T, f fstest.MapFS) { f[DataFile].Data[900] ^= 1 }, "do not match the size and hash"},
-		"a file too many": {func(t *testing.T, f fstest.MapFS) { f["extra"] = &fstest.MapFile{Data: []byte("x")} }, "5 files"},
+		"changed data": {func(t *testing.T, f fstest.MapFS) { f[DataFile].Data[900] ^= 1 },
+			"do not match the size and hash"},
+		"a file too many": {func(t *testing.T, f fstest.MapFS) { f["extra"] = &fstest.MapFile{Data: []byte("x")} },
+			"5 files"},
 		"NaN pixels": {func(t *testing.T, f fstest.MapFS) {
-			forge(t, f, []checkpoint.Tensor{checkpoint.F32(imagesTensor, image, nan), checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4})})
+			forge(t, f, []checkpoint.Tensor{checkpoint.F32(imagesTensor, image, nan),
+				checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4})})
 		}, "value 5 is NaN"},
 		"infinite range": {func(t *testing.T, f fstest.MapFS) {
-			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, image, pixels), checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4}),
+			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, image, pixels),
+				checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4}),
 				checkpoint.F32(rangeTensor, []int{2, 2}, []float32{0, 1, 0, float32(math.Inf(1))})})
 		}, "range: value 3"},
 		"labels out of range": {func(t *testing.T, f fstest.MapFS) {
-			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, image, pixels), checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 10}),
+			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, image, pixels),
+				checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 10}),
 				checkpoint.F32(rangeTensor, []int{2, 2}, []float32{0, 1, 0, 1})})
 		}, "label 1 is 10"},
 		"another shape": {func(t *testing.T, f fstest.MapFS) {
-			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, []int{2, 1, 14, 56}, pixels), checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4}),
+			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, []int{2, 1, 14, 56}, pixels),
+				checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4}),
 				checkpoint.F32(rangeTensor, []int{2, 2}, []float32{0, 1, 0, 1})})
 		}, "images are [2 1 14 56]"},
 	} {
@@ -338,7 +355,8 @@ func TestATaskSaysHowItsImagesMayChange(t *testing.T) {
 		t.Errorf("an empty one that is spelled out: %v", err)
 	}
 	task.Augment = ""
-	if without, err := EncodeTask(&task); err != nil || len(without) != len(doc)-len(spelled) || task.Augmentation() != "" {
+	without, err := EncodeTask(&task)
+	if err != nil || len(without) != len(doc)-len(spelled) || task.Augmentation() != "" {
 		t.Errorf("%d bytes without, %d with, %v", len(without), len(doc), err)
 	}
 	for _, known := range data.WellKnownTasks() {

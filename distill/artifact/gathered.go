@@ -47,7 +47,7 @@ func Recommend(sets []*Set) Recommendation {
 		shape := form.FullShape(s.Manifest.Images.shape())
 		n += s.Manifest.Images.Count * form.Tiles()
 		side = min(side, shape.H, shape.W)
-		if r != nil && r.CheckShape(shape) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
+		if r != nil && r.CheckSides(shape.H, shape.W) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
 			by[*r]++
 			views[r.Coarse]++
 		}
@@ -78,6 +78,8 @@ func Recommend(sets []*Set) Recommendation {
 
 // modest tells whether a recipe for n samples keeps the limits.
 func modest(r recipe.Recipe, n, side int) bool {
-	return r.Validate() == nil && r.Steps(n) >= fewestSteps && r.Steps(n) <= recommendedSteps && r.Batch <= recommendedBatch &&
-		r.LR >= slowest && r.LR <= fastest && r.WeightDecay <= heaviest && r.Elastic <= farthest*float64(side) && r.Smooth <= smoothest
+	return r.Validate() == nil && r.Steps(n) >= fewestSteps && r.Steps(n) <= recommendedSteps &&
+		r.Batch <= recommendedBatch &&
+		r.LR >= slowest && r.LR <= fastest && r.WeightDecay <= heaviest && r.Elastic <= farthest*float64(side) &&
+		r.Smooth <= smoothest
 }

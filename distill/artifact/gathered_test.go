@@ -13,7 +13,8 @@ func TestTheRecipeOfMostSetsIsFollowedWhenItIsModest(t *testing.T) {
 	set := func(change func(r *recipe.Recipe)) *Set {
 		r := recipe.Default()
 		change(&r)
-		return &Set{Manifest: Manifest{Recipe: &r, Formation: data.NewFormation(1), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 28, 28}}}}
+		return &Set{Manifest: Manifest{Recipe: &r, Formation: data.NewFormation(1),
+			Images: ImagesInfo{Count: 10, Shape: [3]int{1, 28, 28}}}}
 	}
 	tiles := func(factor, side, coarse int) *Set {
 		s := set(func(r *recipe.Recipe) { r.Coarse = coarse })
@@ -26,7 +27,8 @@ func TestTheRecipeOfMostSetsIsFollowedWhenItIsModest(t *testing.T) {
 	plain := set(func(*recipe.Recipe) {})
 	affine := set(func(r *recipe.Recipe) { r.Augment = "affine" })
 	again := set(func(r *recipe.Recipe) { r.Augment = "affine" })
-	without := &Set{Manifest: Manifest{Formation: data.NewFormation(1), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 28, 28}}}}
+	without := &Set{Manifest: Manifest{Formation: data.NewFormation(1),
+		Images: ImagesInfo{Count: 10, Shape: [3]int{1, 28, 28}}}}
 	coarse := recipe.Default()
 	coarse.Coarse = 2
 	for name, c := range map[string]struct {
@@ -34,34 +36,47 @@ func TestTheRecipeOfMostSetsIsFollowedWhenItIsModest(t *testing.T) {
 		want recipe.Recipe
 		note string // part of it
 	}{
-		"one set":              {[]*Set{affine}, *affine.Manifest.Recipe, ""},
-		"two that agree":       {[]*Set{affine, again}, *affine.Manifest.Recipe, ""},
-		"two that do not":      {[]*Set{affine, plain}, recipe.Default(), "different recipes"},
-		"two of three":         {[]*Set{affine, plain, again}, *affine.Manifest.Recipe, "following that of most"},
-		"one without":          {[]*Set{affine, without}, recipe.Default(), "different recipes"},
-		"all without":          {[]*Set{without, without}, recipe.Default(), ""},
-		"none":                 {nil, recipe.Default(), ""},
-		"a million steps":      {[]*Set{set(func(r *recipe.Recipe) { r.MaxSteps, r.MinSteps = 1e6, 1e6 })}, recipe.Default(), "asks for more"},
-		"no step at all":       {[]*Set{set(func(r *recipe.Recipe) { r.Epochs, r.MinSteps = 0, 0 })}, recipe.Default(), "asks for more"},
-		"a rate of 1000":       {[]*Set{set(func(r *recipe.Recipe) { r.LR = 1000 })}, recipe.Default(), "asks for more"},
-		"a rate of naught":     {[]*Set{set(func(r *recipe.Recipe) { r.LR = 1e-300 })}, recipe.Default(), "asks for more"},
-		"hardly a step":        {[]*Set{set(func(r *recipe.Recipe) { r.Epochs, r.MinSteps, r.MaxSteps = 0, 1, 1 })}, recipe.Default(), "teaches nothing"},
-		"torn apart":           {[]*Set{set(func(r *recipe.Recipe) { r.Elastic = 8 })}, recipe.Default(), "teaches nothing"},
-		"bent":                 {[]*Set{set(func(r *recipe.Recipe) { r.Elastic = 7 })}, *set(func(r *recipe.Recipe) { r.Elastic = 7 }).Manifest.Recipe, ""},
-		"labels smoothed away": {[]*Set{set(func(r *recipe.Recipe) { r.Smooth = 0.999 })}, recipe.Default(), "teaches nothing"},
-		"all weight":           {[]*Set{set(func(r *recipe.Recipe) { r.WeightDecay = 1000 })}, recipe.Default(), "asks for more"},
-		"an endless batch":     {[]*Set{set(func(r *recipe.Recipe) { r.Batch = 1 << 16 })}, recipe.Default(), "asks for more"},
-		"mixed tables":         {[]*Set{{Manifest: Manifest{Recipe: set(func(r *recipe.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, Formation: data.NewFormation(1), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 1, 13}}}}}, recipe.Default(), ""},
-		"mixed images":         {[]*Set{set(func(r *recipe.Recipe) { r.CutMix = 0.5 })}, *set(func(r *recipe.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, ""},
-		"a coarse view":        {[]*Set{tiles(2, 28, 2)}, coarse, ""},
-		"of single tiles":      {[]*Set{tiles(2, 14, 2)}, coarse, ""},
-		"of other tiles":       {[]*Set{tiles(4, 28, 2)}, recipe.Default(), ""},
-		"of plain images":      {[]*Set{tiles(1, 28, 2)}, recipe.Default(), ""},
-		"a view in common": {[]*Set{tiles(2, 28, 2), {Manifest: Manifest{Recipe: &recipe.Recipe{Optimizer: recipe.Adam, LR: 0.01, Batch: 10, MinSteps: 100, Coarse: 2},
-			Formation: data.NewFormation(2), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 28, 28}}}}}, coarse, "different recipes"},
+		"one set":         {[]*Set{affine}, *affine.Manifest.Recipe, ""},
+		"two that agree":  {[]*Set{affine, again}, *affine.Manifest.Recipe, ""},
+		"two that do not": {[]*Set{affine, plain}, recipe.Default(), "different recipes"},
+		"two of three":    {[]*Set{affine, plain, again}, *affine.Manifest.Recipe, "following that of most"},
+		"one without":     {[]*Set{affine, without}, recipe.Default(), "different recipes"},
+		"all without":     {[]*Set{without, without}, recipe.Default(), ""},
+		"none":            {nil, recipe.Default(), ""},
+		"a million steps": {[]*Set{set(func(r *recipe.Recipe) { r.MaxSteps, r.MinSteps = 1e6, 1e6 })},
+			recipe.Default(), "asks for more"},
+		"no step at all": {[]*Set{set(func(r *recipe.Recipe) { r.Epochs, r.MinSteps = 0, 0 })}, recipe.Default(),
+			"asks for more"},
+		"a rate of 1000":   {[]*Set{set(func(r *recipe.Recipe) { r.LR = 1000 })}, recipe.Default(), "asks for more"},
+		"a rate of naught": {[]*Set{set(func(r *recipe.Recipe) { r.LR = 1e-300 })}, recipe.Default(), "asks for more"},
+		"hardly a step": {[]*Set{set(func(r *recipe.Recipe) { r.Epochs, r.MinSteps, r.MaxSteps = 0, 1, 1 })},
+			recipe.Default(), "teaches nothing"},
+		"torn apart": {[]*Set{set(func(r *recipe.Recipe) { r.Elastic = 8 })}, recipe.Default(), "teaches nothing"},
+		"bent": {[]*Set{set(func(r *recipe.Recipe) { r.Elastic = 7 })},
+			*set(func(r *recipe.Recipe) { r.Elastic = 7 }).Manifest.Recipe, ""},
+		"labels smoothed away": {[]*Set{set(func(r *recipe.Recipe) { r.Smooth = 0.999 })}, recipe.Default(),
+			"teaches nothing"},
+		"all weight": {[]*Set{set(func(r *recipe.Recipe) { r.WeightDecay = 1000 })}, recipe.Default(),
+			"asks for more"},
+		"an endless batch": {[]*Set{set(func(r *recipe.Recipe) { r.Batch = 1 << 16 })}, recipe.Default(),
+			"asks for more"},
+		"mixed tables": {[]*Set{{Manifest: Manifest{Recipe: set(func(r *recipe.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe,
+			Formation: data.NewFormation(1), Images: ImagesInfo{Count: 10, Shape: [3]int{1, 1, 13}}}}}, recipe.Default(), ""},
+		"mixed images": {[]*Set{set(func(r *recipe.Recipe) { r.CutMix = 0.5 })},
+			*set(func(r *recipe.Recipe) { r.CutMix = 0.5 }).Manifest.Recipe, ""},
+		"a coarse view":   {[]*Set{tiles(2, 28, 2)}, coarse, ""},
+		"of single tiles": {[]*Set{tiles(2, 14, 2)}, coarse, ""},
+		"of other tiles":  {[]*Set{tiles(4, 28, 2)}, recipe.Default(), ""},
+		"of plain images": {[]*Set{tiles(1, 28, 2)}, recipe.Default(), ""},
+		"a view in common": {[]*Set{tiles(2, 28, 2), {Manifest: Manifest{Recipe: &recipe.Recipe{Optimizer: recipe.Adam,
+			LR: 0.01, Batch: 10, MinSteps: 100, Coarse: 2},
+			Formation: data.NewFormation(2), Images: ImagesInfo{Count: 10,
+				Shape: [3]int{1, 28, 28}}}}}, coarse, "different recipes"},
 	} {
-		own := c.note == "" && len(c.sets) > 0 && c.sets[0].Manifest.Recipe != nil && c.want == *c.sets[0].Manifest.Recipe || strings.Contains(c.note, "following")
-		if got := Recommend(c.sets); got.Recipe != c.want || got.Own != own || (got.Note == "") != (c.note == "") || !strings.Contains(got.Note, c.note) {
+		own := c.note == "" && len(c.sets) > 0 && c.sets[0].Manifest.Recipe != nil &&
+			c.want == *c.sets[0].Manifest.Recipe || strings.Contains(c.note, "following")
+		if got := Recommend(c.sets); got.Recipe != c.want || got.Own != own || (got.Note == "") != (c.note == "") ||
+			!strings.Contains(got.Note, c.note) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -68,7 +68,8 @@ func WriteModel(d ModelDraft) (fstest.MapFS, error) {
 	}
 	m := ModelManifest{
 		SchemaVersion: SchemaVersion, Kind: "model", Task: taskCID.String(), TaskName: d.Task.Name, Model: d.Model,
-		Coarse: d.Coarse, Recipe: d.Recipe, Seed: d.Seed, Sets: d.Sets, Samples: d.Samples, Accuracy: d.Accuracy, Licence: d.Licence,
+		Coarse: d.Coarse, Recipe: d.Recipe, Seed: d.Seed, Sets: d.Sets, Samples: d.Samples, Accuracy: d.Accuracy,
+		Licence: d.Licence,
 	}
 	files := fstest.MapFS{
 		WeightsFile: {Data: weights, Mode: 0o644},
@@ -147,12 +148,15 @@ func ReadModel(fsys fs.FS, task *data.Task, limits Limits) (*Model, error) {
 
 func modelCard(m ModelManifest) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s for %s\n\nTrained on %d samples of %d distilled sets, seed %d.\n", m.Model, m.TaskName, m.Samples, len(m.Sets), m.Seed)
+	fmt.Fprintf(&b, "# %s for %s\n\nTrained on %d samples of %d distilled sets, seed %d.\n", m.Model, m.TaskName,
+		m.Samples, len(m.Sets), m.Seed)
 	if a := m.Accuracy; a != nil {
-		fmt.Fprintf(&b, "Accuracy on %s: %.2f %% (%d of %d), as its trainer measured it.\n", a.On, 100*float64(a.Correct)/float64(a.Total), a.Correct, a.Total)
+		fmt.Fprintf(&b, "Accuracy on %s: %.2f %% (%d of %d), as its trainer measured it.\n", a.On,
+			100*float64(a.Correct)/float64(a.Total), a.Correct, a.Total)
 	}
 	if m.Coarse > 0 {
-		fmt.Fprintf(&b, "It reads images averaged over %d x %d pixels and up-sampled again, bilinear with half-pixel centres.\n", m.Coarse, m.Coarse)
+		fmt.Fprintf(&b, "It reads images averaged over %d x %d pixels and up-sampled again, bilinear with half-pixel "+
+			"centres.\n", m.Coarse, m.Coarse)
 	}
 	if m.Licence != "" {
 		fmt.Fprintf(&b, "Licence: %s\n", m.Licence)

@@ -62,8 +62,10 @@ func TestAModelKeepsItsView(t *testing.T) {
 				t.Errorf("a view of factor %d of 8 x 8 was read", factor)
 			}
 		}
-		for what, recipe := range map[string]recipe.Recipe{"of another view": recipe.Default(), "without a step": {Optimizer: recipe.Adam, LR: 1, Batch: 1, Coarse: 2}} {
-			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, Coarse: 2, Recipe: &recipe, Samples: 20})
+		for what, recipe := range map[string]recipe.Recipe{"of another view": recipe.Default(),
+			"without a step": {Optimizer: recipe.Adam, LR: 1, Batch: 1, Coarse: 2}} {
+			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, Coarse: 2, Recipe: &recipe,
+				Samples: 20})
 			if err != nil {
 				t.Fatal(err)
 			}

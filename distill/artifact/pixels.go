@@ -71,7 +71,8 @@ func encodeSamples(s *data.Samples, pixels PixelType) ([]checkpoint.Tensor, erro
 		if pixels == U4 {
 			values, shape[3] = packHalves(values, s.Shape.W), halves(s.Shape.W)
 		}
-		tensors = append(tensors, checkpoint.U8(imagesTensor, shape, values), checkpoint.F32(rangeTensor, []int{n, 2}, ranges))
+		tensors = append(tensors, checkpoint.U8(imagesTensor, shape, values),
+			checkpoint.F32(rangeTensor, []int{n, 2}, ranges))
 	case F16:
 		tensors = append(tensors, checkpoint.F16(imagesTensor, shape, s.X))
 	case F32:

@@ -28,7 +28,8 @@ func TestLearnedLabelsSurviveWritingAndMerging(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := WriteSet(SetDraft{Task: task, Method: k, Settings: map[string]string{"steps": "20"}, IPC: 2, Result: r, Disclosure: d, Pixels: F32})
+	files, err := WriteSet(SetDraft{Task: task, Method: k, Settings: map[string]string{"steps": "20"}, IPC: 2, Result: r,
+		Disclosure: d, Pixels: F32})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,8 @@ func TestLearnedLabelsSurviveWritingAndMerging(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if set.Manifest.Images.Labels != "soft" || set.Manifest.Consumer != "ntk:1" || !slices.Equal(set.Samples.Soft, r.Images.Soft) ||
+	if set.Manifest.Images.Labels != "soft" || set.Manifest.Consumer != "ntk:1" || !slices.Equal(set.Samples.Soft,
+		r.Images.Soft) ||
 		!slices.Equal(set.Samples.Y, r.Images.Y) || set.Manifest.Method.Settings["steps"] != "20" {
 		t.Errorf("read back %+v with labels %v", set.Manifest, set.Samples.Soft)
 	}

@@ -16,7 +16,8 @@ import (
 
 // quickest are settings that make methods fast; those that a method lacks are left
 // out.
-var quickest = map[string]string{"iterations": "1", "steps": "1", "networks": "1", "width": "4", "experts": "1", "expert-batch": "8", "targets": "6", "outer": "1", "inner": "1", "span": "1", "max-start": "1"}
+var quickest = map[string]string{"iterations": "1", "steps": "1", "networks": "1", "width": "4", "experts": "1",
+	"expert-batch": "8", "targets": "6", "outer": "1", "inner": "1", "span": "1", "max-start": "1"}
 
 // everyMethod are all methods with quick settings, and those with learned labels.
 func everyMethod(t *testing.T) []distill.Method {
@@ -46,7 +47,8 @@ func everyMethod(t *testing.T) []distill.Method {
 
 // ratios are measured values around the threshold, and those beyond all measure.
 func ratios() []float64 {
-	out := []float64{0, 0.49995, 0.499949, 0.49994999999, math.Nextafter(0.49995, 1), math.Nextafter(0.5, 0), 0.5, math.Nextafter(0.5, 1), 0.50005, 1e-9, 123456.78905, 1e7, math.Inf(1), math.NaN()}
+	out := []float64{0, 0.49995, 0.499949, 0.49994999999, math.Nextafter(0.49995, 1), math.Nextafter(0.5, 0), 0.5,
+		math.Nextafter(0.5, 1), 0.50005, 1e-9, 123456.78905, 1e7, math.Inf(1), math.NaN()}
 	rng := data.Stream(5, "ratios")
 	for range 60 {
 		out = append(out, 0.4+0.2*rng.Float64())
@@ -58,7 +60,8 @@ func ratios() []float64 {
 // set that is written is accepted, and says what was decided.
 func TestEverySetThatIsWrittenIsAccepted(t *testing.T) {
 	shape := data.Shape{C: 1, H: 8, W: 9} // odd rows: the last half byte of U4 is empty
-	task := &data.Task{Version: data.TaskVersion, Name: "blobs", Classes: []string{"a", "b", "c"}, Shape: shape, Mean: []float64{0.3}, Std: []float64{0.2}}
+	task := &data.Task{Version: data.TaskVersion, Name: "blobs", Classes: []string{"a", "b", "c"}, Shape: shape,
+		Mean: []float64{0.3}, Std: []float64{0.2}}
 	local := distilltest.Samples(shape, 3, []int{0, 1, 2}, 12)
 	methods := everyMethod(t)
 	if testing.Short() {
@@ -74,7 +77,8 @@ func TestEverySetThatIsWrittenIsAccepted(t *testing.T) {
 			soft++
 		}
 		for _, pixels := range []PixelType{U4, U8, F16, F32} {
-			d, err := Draft(context.Background(), SetDraft{Task: task, Method: m, Settings: registry.Changed(m), IPC: 2, Seed: 1, Result: result, Pixels: pixels}, local)
+			d, err := Draft(context.Background(), SetDraft{Task: task, Method: m, Settings: registry.Changed(m), IPC: 2,
+				Seed: 1, Result: result, Pixels: pixels}, local)
 			if err != nil {
 				t.Fatalf("%s, %s: %v", m.Name(), pixels, err)
 			}
@@ -111,8 +115,10 @@ func checkWritten(t *testing.T, what string, d SetDraft) {
 		least = 0
 	}
 	switch {
-	case m.ContainsReal != (m.NearestReal < distill.RealThreshold) || m.ContainsReal != d.Disclosure.ContainsReal() || m.NearestReal != d.Disclosure.NearestReal():
-		t.Errorf("%s: written as %v, %t; decided %v, %t", what, m.NearestReal, m.ContainsReal, d.Disclosure.NearestReal(), d.Disclosure.ContainsReal())
+	case m.ContainsReal != (m.NearestReal < distill.RealThreshold) || m.ContainsReal != d.Disclosure.ContainsReal() ||
+		m.NearestReal != d.Disclosure.NearestReal():
+		t.Errorf("%s: written as %v, %t; decided %v, %t", what, m.NearestReal, m.ContainsReal, d.Disclosure.NearestReal(),
+			d.Disclosure.ContainsReal())
 	case math.Abs(m.NearestReal-min(least, distill.MaxRatio)) > 0.5e-4+1e-9:
 		t.Errorf("%s: nearest_real %v of a ratio of %v", what, m.NearestReal, least)
 	case m.SmallestGroup != d.Result.SmallestGroup:
@@ -141,7 +147,8 @@ func TestCountsFollowTheLabelsAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	set, err := ReadSet(files, task, Limits{})
-	if err != nil || set.Manifest.Counts[7] != 1 || set.Manifest.Counts[3] != 0 || !slices.Equal(set.Samples.Y, []int{7, 4}) {
+	if err != nil || set.Manifest.Counts[7] != 1 || set.Manifest.Counts[3] != 0 || !slices.Equal(set.Samples.Y,
+		[]int{7, 4}) {
 		t.Errorf("read %v, %v", set, err)
 	}
 }

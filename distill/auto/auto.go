@@ -65,9 +65,12 @@ func For(s data.Shape) Answer {
 	case s.IsTable():
 		return Answer{coreset.DefaultClusters(), "rows of a table have no pixels to optimise; " + means}
 	case min(s.H, s.W) < leastSide:
-		return Answer{coreset.DefaultClusters(), fmt.Sprintf("images of %d x %d are too small to optimise; %s", s.H, s.W, means)}
+		return Answer{coreset.DefaultClusters(), fmt.Sprintf("images of %d x %d are too small to optimise; %s", s.H, s.W,
+			means)}
 	}
-	return Answer{match.DefaultDM(), "images that random networks see as they see the real ones: learned by any network, cheap, and a class needs no other"}
+	return Answer{match.DefaultDM(),
+		"images that random networks see as they see the real ones: learned by any network, cheap, and a class needs no " +
+			"other"}
 }
 
 // ladder holds the numbers of iterations that a time is rounded down to: few, so
@@ -98,11 +101,13 @@ func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, er
 		at--
 	}
 	if at < 0 {
-		return Answer{coreset.DefaultClusters(), fmt.Sprintf("%s is too short to optimise images here (%s for %d iterations); centroids of each class",
-			q.Time, rounded(p.before+time.Duration(steps[0])*p.step), steps[0])}, nil
+		return Answer{coreset.DefaultClusters(),
+			fmt.Sprintf("%s is too short to optimise images here (%s for %d iterations); centroids of each class",
+				q.Time, rounded(p.before+time.Duration(steps[0])*p.step), steps[0])}, nil
 	}
 	m.Iterations = steps[at]
-	return Answer{m, fmt.Sprintf("%s; %d iterations take about %s here, of %s", why, steps[at], rounded(p.before+time.Duration(steps[at])*p.step), q.Time)}, nil
+	return Answer{m, fmt.Sprintf("%s; %d iterations take about %s here, of %s", why, steps[at],
+		rounded(p.before+time.Duration(steps[at])*p.step), q.Time)}, nil
 }
 
 // rounded is a time for people.

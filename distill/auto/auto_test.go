@@ -15,7 +15,8 @@ import (
 )
 
 func question(shape data.Shape, d time.Duration) Question {
-	return Question{Request: distill.Request{Samples: distilltest.Samples(shape, 3, []int{0, 2}, 30), IPC: 1, Device: device.Choice{Workers: 1}}, Time: d}
+	return Question{Request: distill.Request{Samples: distilltest.Samples(shape, 3, []int{0, 2}, 30), IPC: 1,
+		Device: device.Choice{Workers: 1}}, Time: d}
 }
 
 func TestTheChoiceSuitsTheDataAndTheTime(t *testing.T) {

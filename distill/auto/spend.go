@@ -57,7 +57,8 @@ type Budget struct {
 
 // Spend finds what a set within a budget should hold. Labels are what the method
 // makes of them. Images are stored as four tiles, or as single ones where more of
-// them fit so; where not even one a class fits, smaller ones are tried. It fails with distill.ErrBudget, and what the least would be.
+// them fit so; where not even one a class fits, smaller ones are tried. It fails with
+// distill.ErrBudget, and what the least would be.
 func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Spending, error) {
 	req.IPC = 1
 	if err := req.Check(); err != nil {
@@ -102,7 +103,8 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		least = weight(f, 1, bare)
 	}
 	if tiles == 0 {
-		return best, fmt.Errorf("%w: a set by %s of these %d classes takes at least %d bytes, not %d", distill.ErrBudget, m.Name(), len(req.Samples.Held()), least, b.Bytes)
+		return best, fmt.Errorf("%w: a set by %s of these %d classes takes at least %d bytes, not %d", distill.ErrBudget,
+			m.Name(), len(req.Samples.Held()), least, b.Bytes)
 	}
 	return best, nil
 }
@@ -185,7 +187,9 @@ func (w weigher) bytes(f distill.Outline, n int, bare bool) (int64, error) {
 			images.Soft[i*samples.Classes+class] = 1
 		}
 	}
-	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method, Settings: registry.Changed(w.method), IPC: n, Seed: w.req.Seed, Pixels: w.budget.Pixels, Licence: w.budget.Licence, Recipe: artifact.Recommended(f.Recipe, f.Formation, f.Soft), Bare: bare,
+	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method,
+		Settings: registry.Changed(w.method), IPC: n, Seed: w.req.Seed, Pixels: w.budget.Pixels, Licence: w.budget.Licence,
+		Recipe: artifact.Recommended(f.Recipe, f.Formation, f.Soft), Bare: bare,
 		Result: &distill.Result{Images: images, Formation: f.Formation, SmallestGroup: w.group(f), Consumer: f.Consumer}})
 	if err != nil {
 		return 0, err

@@ -102,7 +102,8 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		{"a formation of the user's", quick, 4, "", 5_000, local, 4, false, true, ""},
 		{"a formation of the method's", fours, 0, "", 5_000, local, 4, false, true, ""},
 		{"a licence", quick, 0, "", 4_000, local, 2, true, true, "CC-BY-SA-4.0, of an institute with a long name"},
-		{"a licence and a card", quick, 0, "", 80_000, local, 2, false, false, "CC-BY-SA-4.0, of an institute with a long name"},
+		{"a licence and a card", quick, 0, "", 80_000, local, 2, false, false,
+			"CC-BY-SA-4.0, of an institute with a long name"},
 		{"labels for a predictor", learned, 0, "", 9_000, local, 1, false, true, ""},
 	} {
 		if testing.Short() && i != 5 && i != 7 && i != 12 {
@@ -123,7 +124,9 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		draft, err := artifact.Draft(context.Background(), artifact.SetDraft{Task: task, Method: c.method, Settings: registry.Changed(c.method), Licence: c.licence, IPC: s.IPC, Seed: req.Seed, Result: result, Pixels: pixels, Bare: s.Bare}, local)
+		draft, err := artifact.Draft(context.Background(),
+			artifact.SetDraft{Task: task, Method: c.method, Settings: registry.Changed(c.method), Licence: c.licence,
+				IPC: s.IPC, Seed: req.Seed, Result: result, Pixels: pixels, Bare: s.Bare}, local)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,9 +136,11 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		}
 		got, image := artifact.Bytes(files), int64(len(local.Held())*(result.Images.Shape.Size()+16))
 		if got > c.bytes || got > s.Bytes || c.bytes-got > image+2*slack+eyesBytes {
-			t.Errorf("%s: %d images of %v weigh %d bytes, %d were planned of %d", c.name, result.Images.Len(), result.Images.Shape, got, s.Bytes, c.bytes)
+			t.Errorf("%s: %d images of %v weigh %d bytes, %d were planned of %d", c.name, result.Images.Len(),
+				result.Images.Shape, got, s.Bytes, c.bytes)
 		}
-		if back, err := artifact.ReadSet(files, task, artifact.Limits{}); err != nil || back.TrainingSamples().Shape != task.Shape {
+		if back, err := artifact.ReadSet(files, task,
+			artifact.Limits{}); err != nil || back.TrainingSamples().Shape != task.Shape {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -150,14 +155,16 @@ func TestTheLeastAndWhatIsStillToBeChosen(t *testing.T) {
 	if _, err := Spend(ds.Task, dm, req, Budget{Bytes: 900, Pixels: artifact.U8}); !errors.Is(err, distill.ErrBudget) {
 		t.Errorf("900 bytes: %v", err)
 	}
-	if s, err := Spend(ds.Task, dm, req, Budget{Bytes: 1_000, Pixels: artifact.U4}); err != nil || s.Formation != 4 || !s.Single {
+	if s, err := Spend(ds.Task, dm, req, Budget{Bytes: 1_000,
+		Pixels: artifact.U4}); err != nil || s.Formation != 4 || !s.Single {
 		t.Errorf("a kilobyte: %+v, %v", s, err)
 	}
 	thirds, err := dm.With(map[string]string{"formation": "3"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Spend(ds.Task, thirds, req, Budget{Bytes: 90_000, Pixels: artifact.U4}); !errors.Is(err, data.ErrFormation) {
+	if _, err := Spend(ds.Task, thirds, req, Budget{Bytes: 90_000, Pixels: artifact.U4}); !errors.Is(err,
+		data.ErrFormation) {
 		t.Errorf("thirds of 28 pixels: %v", err)
 	}
 	if _, err := Spend(ds.Task, dm, req, Budget{Bytes: 90_000, Pixels: "U2"}); !errors.Is(err, artifact.ErrPixels) {
@@ -185,7 +192,8 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 	for _, c := range []struct {
 		method distill.Method
 		want   int
-	}{{coreset.DefaultGMM(), least / 10}, {coreset.DefaultClusters(), least / 10}, {nearest, least}, {coreset.Random{}, least}} {
+	}{{coreset.DefaultGMM(), least / 10}, {coreset.DefaultClusters(), least / 10}, {nearest, least}, {coreset.Random{},
+		least}} {
 		s, err := Spend(ds.Task, c.method, distill.Request{Samples: local}, Budget{Bytes: 1 << 30, Pixels: artifact.U8})
 		if err != nil || s.IPC != c.want {
 			t.Errorf("%s: %d images a class, %v; want %d", c.method.Name(), s.IPC, err, c.want)
@@ -199,11 +207,13 @@ func TestABudgetIsNotSpentOnWhatSaysNothing(t *testing.T) {
 	local := digits(t, ds)
 	b := Budget{Bytes: 1 << 20, Pixels: artifact.U8}
 	s, err := Spend(ds.Task, ridge.Default(), distill.Request{Samples: local}, b)
-	if err != nil || s.IPC != 1 || s.Bytes > b.Bytes/10 || !strings.Contains(s.Why, "1 stored image a class, more would say nothing") || strings.Contains(s.Why, "smallest class") {
+	if err != nil || s.IPC != 1 || s.Bytes > b.Bytes/10 || !strings.Contains(s.Why,
+		"1 stored image a class, more would say nothing") || strings.Contains(s.Why, "smallest class") {
 		t.Errorf("%+v, %v", s, err)
 	}
 	b.Bytes = 500
-	if _, err := Spend(ds.Task, ridge.Default(), distill.Request{Samples: local}, b); !errors.Is(err, distill.ErrBudget) || !strings.Contains(err.Error(), "a set by ridge of these 10 classes takes at least") {
+	if _, err := Spend(ds.Task, ridge.Default(), distill.Request{Samples: local}, b); !errors.Is(err,
+		distill.ErrBudget) || !strings.Contains(err.Error(), "a set by ridge of these 10 classes takes at least") {
 		t.Errorf("500 bytes: %v", err)
 	}
 }

@@ -55,7 +55,8 @@ func byClass(ctx context.Context, req distill.Request, purpose string, build bui
 		some := held[from:min(len(held), from+pool.Workers())]
 		all := make([]made, len(some))
 		pool.Each(len(some), func(i int) {
-			c := class{tileRows(req.Samples, members[some[i]], f), req.IPC * f.Tiles(), data.Stream(req.Seed, purpose, uint64(some[i]))}
+			c := class{tileRows(req.Samples, members[some[i]], f), req.IPC * f.Tiles(),
+				data.Stream(req.Seed, purpose, uint64(some[i]))}
 			all[i].tiles, all[i].group, all[i].err = build(ctx, c)
 		})
 		for i, m := range all {

@@ -96,7 +96,8 @@ func TestRoundsInTheSpanAreTheTextbooks(t *testing.T) {
 			t.Fatal(err)
 		}
 		if math.Abs(one-two) > 1e-9*math.Abs(one) || !mat.EqualApprox(resp, other, 1e-9) {
-			t.Fatalf("log-likelihood %v, want %v; responsibilities differ by at most %v", two, one, mat.Norm(minus(resp, other), math.Inf(1)))
+			t.Fatalf("log-likelihood %v, want %v; responsibilities differ by at most %v", two, one,
+				mat.Norm(minus(resp, other), math.Inf(1)))
 		}
 		for c := range k {
 			if math.Abs(a.weight[c]-b.weight[c]) > 1e-9 || !floats.EqualApprox(a.mean[c], b.mean[c], 1e-9) {

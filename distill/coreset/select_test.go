@@ -50,7 +50,8 @@ func TestRealSamplesAreDeclared(t *testing.T) {
 	for name, c := range map[string]struct {
 		m    distill.Method
 		real bool
-	}{"herding": {Herding{}, true}, "k-center": {KCenter{}, true}, "nearest": {nearest, true}, "centroids": {DefaultClusters(), false}} {
+	}{"herding": {Herding{}, true}, "k-center": {KCenter{}, true}, "nearest": {nearest,
+		true}, "centroids": {DefaultClusters(), false}} {
 		for _, factor := range []int{1, 2} {
 			r, err := c.m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Formation: factor})
 			if err != nil {
@@ -86,14 +87,16 @@ func TestSmallClustersAreFilledUp(t *testing.T) {
 		far := max(r.Images.X[0], r.Images.X[4])
 		want, group := map[int]float32{1: 100, 10: 20, 1000: 5}[least], max(2, min(least, 40))
 		if r.SmallestGroup != group || far < want-3 || far > want+3 {
-			t.Errorf("least_group=%d: smallest group %d, far centroid at %.1f; want %d at about %.0f", least, r.SmallestGroup, far, group, want)
+			t.Errorf("least_group=%d: smallest group %d, far centroid at %.1f; want %d at about %.0f", least, r.SmallestGroup,
+				far, group, want)
 		}
 	}
 }
 
 func TestTilesNeedAsManySamples(t *testing.T) {
 	local := distilltest.Samples(data.Shape{C: 1, H: 4, W: 4}, 1, []int{0}, 40)
-	if _, err := (Herding{}).Distill(context.Background(), distill.Request{Samples: local, IPC: 11, Formation: 2}); !errors.Is(err, distill.ErrTooFew) {
+	if _, err := (Herding{}).Distill(context.Background(),
+		distill.Request{Samples: local, IPC: 11, Formation: 2}); !errors.Is(err, distill.ErrTooFew) {
 		t.Errorf("44 tiles of 40 samples: %v", err)
 	}
 }

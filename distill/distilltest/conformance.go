@@ -81,7 +81,8 @@ func Run(t *testing.T, m distill.Method) {
 	t.Run("gives the same bits for any number of workers", func(t *testing.T) {
 		want := do(t, 2, 5).Images
 		for _, workers := range Fewer([]int{3}, []int{1, 3}) {
-			r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Seed: 5, Device: device.Choice{Workers: workers}})
+			r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Seed: 5,
+				Device: device.Choice{Workers: workers}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +109,8 @@ func Run(t *testing.T, m distill.Method) {
 	t.Run("goes on where it was interrupted", func(t *testing.T) { checkResume(t, m, local) })
 	t.Run("reports progress to the end", func(t *testing.T) {
 		var last distill.Progress
-		_, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Progress: func(p distill.Progress) { last = p }})
+		_, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2,
+			Progress: func(p distill.Progress) { last = p }})
 		if err != nil || last.Total == 0 || last.Done != last.Total {
 			t.Errorf("last progress %+v, error %v", last, err)
 		}
@@ -223,15 +225,18 @@ func checkResumeAtEnd(t *testing.T, m distill.Method, req distill.Request, final
 	if first.Total == 0 || first.Done != first.Total {
 		t.Errorf("resumed at the end, the first report is %+v", first)
 	}
-	if !slices.Equal(again.Images.X, whole.Images.X) || !slices.Equal(again.Images.Soft, whole.Images.Soft) || !slices.Equal(again.Warnings, whole.Warnings) {
+	if !slices.Equal(again.Images.X, whole.Images.X) || !slices.Equal(again.Images.Soft,
+		whole.Images.Soft) || !slices.Equal(again.Warnings, whole.Warnings) {
 		t.Error("other bits when resumed at the end")
 	}
 }
 
 func checkImages(t *testing.T, r *distill.Result, local *data.Samples, ipc int) {
 	t.Helper()
-	if r.Images.Shape != local.Shape || r.Images.Classes != local.Classes || len(r.Images.X) != r.Images.Len()*local.Shape.Size() {
-		t.Fatalf("%d images of %v with %d classes and %d values", r.Images.Len(), r.Images.Shape, r.Images.Classes, len(r.Images.X))
+	if r.Images.Shape != local.Shape || r.Images.Classes != local.Classes ||
+		len(r.Images.X) != r.Images.Len()*local.Shape.Size() {
+		t.Fatalf("%d images of %v with %d classes and %d values", r.Images.Len(), r.Images.Shape, r.Images.Classes,
+			len(r.Images.X))
 	}
 	if r.Images.Len() != ipc*len(local.Held()) {
 		t.Errorf("%d images, want %d of each of %d classes", r.Images.Len(), ipc, len(local.Held()))
@@ -276,15 +281,18 @@ func checkFormations(t *testing.T, m distill.Method, local *data.Samples) {
 		if factor == 1 {
 			continue
 		}
-		if r, err = m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Seed: 1, Formation: factor, Single: true}); err != nil {
+		if r, err = m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Seed: 1, Formation: factor,
+			Single: true}); err != nil {
 			t.Fatal(err)
 		}
-		if f = f.Alone(); r.Formation != f || r.Images.Shape != f.StoredShape(local.Shape) || r.Images.Len() != 2*len(local.Held()) {
+		if f = f.Alone(); r.Formation != f || r.Images.Shape != f.StoredShape(local.Shape) ||
+			r.Images.Len() != 2*len(local.Held()) {
 			t.Errorf("single tiles: %d of %v as %+v", r.Images.Len(), r.Images.Shape, r.Formation)
 		}
 	}
 	for _, factor := range []int{-1, 3, 9} {
-		if _, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Formation: factor}); !errors.Is(err, data.ErrFormation) {
+		if _, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1,
+			Formation: factor}); !errors.Is(err, data.ErrFormation) {
 			t.Errorf("factor %d for %v: %v", factor, local.Shape, err)
 		}
 	}
@@ -309,11 +317,15 @@ func checkOutline(t *testing.T, m distill.Method, local *data.Samples) {
 			}
 			continue
 		}
-		if o.Formation != r.Formation.Set() || o.Consumer != r.Consumer || !reflect.DeepEqual(o.Recipe, r.Recipe) || o.Soft != (r.Images.Soft != nil) || !o.Grouped && r.SmallestGroup > 0 {
-			t.Errorf("%+v: %+v beforehand; then %+v for %q, recipe %+v, soft %t, smallest group %d", c, o, r.Formation, r.Consumer, r.Recipe, r.Images.Soft != nil, r.SmallestGroup)
+		if o.Formation != r.Formation.Set() || o.Consumer != r.Consumer || !reflect.DeepEqual(o.Recipe,
+			r.Recipe) || o.Soft != (r.Images.Soft != nil) || !o.Grouped && r.SmallestGroup > 0 {
+			t.Errorf("%+v: %+v beforehand; then %+v for %q, recipe %+v, soft %t, smallest group %d", c, o, r.Formation,
+				r.Consumer, r.Recipe, r.Images.Soft != nil, r.SmallestGroup)
 		}
-		if lowest, highest := slices.Min(local.X), slices.Max(local.X); o.InRange && (slices.Min(r.Images.X) < lowest || slices.Max(r.Images.X) > highest) {
-			t.Errorf("%+v: values from %g to %g, those of the samples from %g to %g", c, slices.Min(r.Images.X), slices.Max(r.Images.X), lowest, highest)
+		if lowest, highest := slices.Min(local.X), slices.Max(local.X); o.InRange && (slices.Min(r.Images.X) < lowest ||
+			slices.Max(r.Images.X) > highest) {
+			t.Errorf("%+v: values from %g to %g, those of the samples from %g to %g", c, slices.Min(r.Images.X),
+				slices.Max(r.Images.X), lowest, highest)
 		}
 	}
 }

@@ -58,7 +58,8 @@ func (p Plan) id(number int) string {
 // and writes those that are missing, one per worker of the device at a time. Without a folder
 // they stay in memory alone. done, when not nil, is called as experts become
 // ready, from one goroutine at a time. The result does not depend on workers.
-func Gather(ctx context.Context, p Plan, count int, dir string, on device.Choice, done func(ready int)) ([]Trajectory, error) {
+func Gather(ctx context.Context, p Plan, count int, dir string, on device.Choice, done func(ready int)) ([]Trajectory,
+	error) {
 	out := make([]Trajectory, count)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel.Workers(on.Workers))
@@ -102,13 +103,14 @@ func (p Plan) train(ctx context.Context, number int, on string) (Trajectory, err
 	r, seed := p.recipe(), p.seed(number)
 	t := Trajectory{slices.Concat(p.Network.Init(seed)...)}
 	perEpoch := r.Steps(p.Samples.Len()) / r.Epochs
-	_, err := train.Fit(ctx, p.Network, p.Samples, r, train.Options{Seed: seed, Device: device.Choice{Name: on, Workers: 1}, HookEvery: perEpoch, Hook: func(at train.Progress) error {
-		m, err := at.Model()
-		if err == nil {
-			t = append(t, slices.Concat(m.Params...))
-		}
-		return err
-	}})
+	_, err := train.Fit(ctx, p.Network, p.Samples, r, train.Options{Seed: seed,
+		Device: device.Choice{Name: on, Workers: 1}, HookEvery: perEpoch, Hook: func(at train.Progress) error {
+			m, err := at.Model()
+			if err == nil {
+				t = append(t, slices.Concat(m.Params...))
+			}
+			return err
+		}})
 	var stopped *train.Interrupted
 	if errors.As(err, &stopped) {
 		return nil, stopped.Cause
@@ -138,7 +140,8 @@ func (p Plan) write(path, id string, t Trajectory) error {
 // must hold.
 func (p Plan) read(path string) (Trajectory, error) {
 	snapshots, size := p.Recipe.Epochs+1, p.Network.NumParams()
-	tensors, meta, err := checkpoint.ReadFile(path, checkpoint.Limits{DataBytes: 4 * snapshots * size, Tensors: snapshots, Rank: 1})
+	tensors, meta, err := checkpoint.ReadFile(path, checkpoint.Limits{DataBytes: 4 * snapshots * size,
+		Tensors: snapshots, Rank: 1})
 	if err != nil {
 		return nil, err
 	}

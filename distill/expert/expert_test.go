@@ -54,7 +54,8 @@ func TestTrajectoriesBeginAtStartsOfTheirOwnAndMoveEveryEpoch(t *testing.T) {
 	experts := gather(t, p, "", 1)
 	for i, e := range experts {
 		if len(e) != p.Recipe.Epochs+1 || len(e[0]) != p.Network.NumParams() {
-			t.Fatalf("expert %d: %d snapshots of %d, want %d of %d", i, len(e), len(e[0]), p.Recipe.Epochs+1, p.Network.NumParams())
+			t.Fatalf("expert %d: %d snapshots of %d, want %d of %d", i, len(e), len(e[0]), p.Recipe.Epochs+1,
+				p.Network.NumParams())
 		}
 		for epoch := 1; epoch < len(e); epoch++ {
 			if reflect.DeepEqual(e[epoch], e[epoch-1]) {
@@ -101,7 +102,8 @@ func TestDamagedAndForeignFilesAreMadeAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.WriteFile(made[0], good, 0o600), os.WriteFile(made[2], good[:len(good)/2], 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(made[0], good, 0o600),
+		os.WriteFile(made[2], good[:len(good)/2], 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(want, gather(t, p, dir, 1)) {

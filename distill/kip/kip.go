@@ -68,7 +68,8 @@ func Default() KIP {
 // (fedd3 1.2 and 1.3). It starts from real samples and may stop after a few
 // steps: what it publishes is close to raw data.
 func Official() KIP {
-	return KIP{Depth: 4, Steps: 3000, LR: 0.004, Targets: 10, Labels: Fixed, Start: Real, Lambda: ntk.Lambda, Official: "true"}
+	return KIP{Depth: 4, Steps: 3000, LR: 0.004, Targets: 10, Labels: Fixed, Start: Real, Lambda: ntk.Lambda,
+		Official: "true"}
 }
 
 // Name implements distill.Method.
@@ -164,7 +165,8 @@ const reportEvery = 10
 // Outline implements distill.Method.
 func (k KIP) Outline(req distill.Request) (distill.Outline, error) {
 	f, err := req.Plain()
-	return distill.Outline{Formation: f, Consumer: "ntk:" + strconv.Itoa(k.Depth), Soft: k.resolved(req.Samples, req.IPC).Labels == Learned, Grouped: k.Start == Real}, err
+	return distill.Outline{Formation: f, Consumer: "ntk:" + strconv.Itoa(k.Depth),
+		Soft: k.resolved(req.Samples, req.IPC).Labels == Learned, Grouped: k.Start == Real}, err
 }
 
 // Distill implements distill.Method.
@@ -201,7 +203,8 @@ func (k KIP) Distill(ctx context.Context, req distill.Request) (*distill.Result,
 // checkOfficial refuses what the official code cannot share evenly.
 func (k KIP) checkOfficial(req distill.Request) error {
 	if held := len(req.Samples.Held()); k.official() && k.Targets%held != 0 {
-		return fmt.Errorf("%w: targets is %d, with official=true want a multiple of the %d classes held", distill.ErrOption, k.Targets, held)
+		return fmt.Errorf("%w: targets is %d, with official=true want a multiple of the %d classes held", distill.ErrOption,
+			k.Targets, held)
 	}
 	return nil
 }

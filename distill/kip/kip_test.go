@@ -36,7 +36,8 @@ func TestEveryVariantConforms(t *testing.T) {
 
 func TestOfficialStandsForItsSettings(t *testing.T) {
 	got := with(t, map[string]string{"official": "true"}).Settings()
-	for name, want := range map[string]string{"depth": "4", "lr": "0.004", "targets": "10", "labels": "fixed", "start": "real", "steps": "3000"} {
+	for name, want := range map[string]string{"depth": "4", "lr": "0.004", "targets": "10", "labels": "fixed",
+		"start": "real", "steps": "3000"} {
 		if got[name] != want {
 			t.Errorf("%s=%s, want %s", name, got[name], want)
 		}
@@ -45,7 +46,8 @@ func TestOfficialStandsForItsSettings(t *testing.T) {
 		t.Errorf("targets=20 beside official=true gives %s", got)
 	}
 	local := distilltest.Samples(data.Shape{C: 1, H: 4, W: 4}, 10, []int{1, 2, 3}, 20)
-	if _, err := with(t, map[string]string{"official": "true"}).Distill(context.Background(), distill.Request{Samples: local, IPC: 1}); !errors.Is(err, distill.ErrOption) {
+	if _, err := with(t, map[string]string{"official": "true"}).Distill(context.Background(),
+		distill.Request{Samples: local, IPC: 1}); !errors.Is(err, distill.ErrOption) {
 		t.Errorf("10 targets for 3 classes: got %v, want ErrOption", err)
 	}
 }
@@ -56,7 +58,8 @@ func TestOfficialStopsAtALuckyBatch(t *testing.T) {
 	local := distilltest.Samples(data.Shape{C: 1, H: 5, W: 5}, 10, []int{4, 6}, 40)
 	last := distill.Progress{}
 	var state []byte
-	req := distill.Request{Samples: local, IPC: 1, Progress: func(p distill.Progress) { last = p }, Checkpoint: func(b []byte) error { state = slices.Clone(b); return nil }}
+	req := distill.Request{Samples: local, IPC: 1, Progress: func(p distill.Progress) { last = p },
+		Checkpoint: func(b []byte) error { state = slices.Clone(b); return nil }}
 	r, err := Official().Distill(context.Background(), req)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +68,8 @@ func TestOfficialStopsAtALuckyBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last.Done > 20 || last.Done != last.Total || !d.ContainsReal() || r.SmallestGroup != 1 || r.Images.Soft != nil || r.Consumer != "ntk:4" {
+	if last.Done > 20 || last.Done != last.Total || !d.ContainsReal() || r.SmallestGroup != 1 || r.Images.Soft != nil ||
+		r.Consumer != "ntk:4" {
 		t.Errorf("stopped at %+v, nearest_real %.3f, consumer %s", last, d.NearestReal(), r.Consumer)
 	}
 	stopped, reports := last, 0
@@ -81,7 +85,8 @@ func TestStepsFallWithTheBudget(t *testing.T) {
 		colour bool
 		ipc    int
 		want   int
-	}{{false, 1, 1000}, {false, 10, 600}, {false, 50, 250}, {false, 500, 250}, {true, 10, 500}, {true, 50, 150}, {false, 3, 809}} {
+	}{{false, 1, 1000}, {false, 10, 600}, {false, 50, 250}, {false, 500, 250}, {true, 10, 500}, {true, 50, 150}, {false,
+		3, 809}} {
 		if got := defaultSteps(c.colour, c.ipc); got != c.want {
 			t.Errorf("colour %t, %d images a class: %d steps, want %d", c.colour, c.ipc, got, c.want)
 		}
@@ -115,7 +120,8 @@ func TestStartIsNeverASingleSampleUnlessAsked(t *testing.T) {
 		k := Default()
 		k.Start = start
 		req := distill.Request{Samples: local, IPC: 5}
-		images := &data.Samples{Shape: local.Shape, Classes: 3, X: make([]float32, 15*25), Y: []int{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2}}
+		images := &data.Samples{Shape: local.Shape, Classes: 3, X: make([]float32, 15*25),
+			Y: []int{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2}}
 		fill(k, req, images.X)
 		d, err := distill.Disclose(context.Background(), images, local, data.NewFormation(1))
 		if err != nil {

@@ -34,7 +34,8 @@ func newRun(ctx context.Context, k KIP, req distill.Request) (*run, error) {
 	}
 	r.batch = newBatch(s, k.Targets, req.Seed, req.Device.Workers)
 	r.batch.pool = r.pool
-	r.ntk = ntk.NewRegression(r.pool, ntk.Problem{Depth: k.Depth, Targets: r.batch.len(), Supports: len(r.classes), Values: s.Shape.Size(),
+	r.ntk = ntk.NewRegression(r.pool, ntk.Problem{Depth: k.Depth, Targets: r.batch.len(), Supports: len(r.classes),
+		Values:  s.Shape.Size(),
 		Classes: s.Classes, Lambda: k.Lambda})
 	for i, at := range [][]float32{r.ntk.Images, r.ntk.Images, r.ntk.Labels, r.ntk.Labels} {
 		r.moments[i] = make([]float32, len(at))
@@ -113,7 +114,8 @@ func (r *run) update() {
 		t++ // its counter starts at one too many: the first step is 0.74 lr
 	}
 	adam := kernel.NewAdamStep(t, r.LR, 0)
-	r.pool.Run((len(r.ntk.Images)+adamPart-1)/adamPart, &adamTask{adam, r.ntk.Images, r.ntk.ImagesGrad, r.moments[0], r.moments[1]})
+	r.pool.Run((len(r.ntk.Images)+adamPart-1)/adamPart,
+		&adamTask{adam, r.ntk.Images, r.ntk.ImagesGrad, r.moments[0], r.moments[1]})
 	if r.Labels == Learned {
 		adam.Apply(r.ntk.Labels, r.ntk.LabelsGrad, r.moments[2], r.moments[3])
 	}

@@ -11,8 +11,10 @@ import (
 // file is the run as it is written; it shares the arrays that the rest of a run
 // depends on.
 func (r *run) file() checkpoint.State {
-	return checkpoint.State{Identity: r.request, Step: r.step, Arrays: map[string][]float32{"images": r.ntk.Images, "labels": r.ntk.Labels,
-		"images.first": r.moments[0], "images.second": r.moments[1], "labels.first": r.moments[2], "labels.second": r.moments[3]}}
+	return checkpoint.State{Identity: r.request, Step: r.step,
+		Arrays: map[string][]float32{"images": r.ntk.Images, "labels": r.ntk.Labels,
+			"images.first": r.moments[0], "images.second": r.moments[1], "labels.first": r.moments[2],
+			"labels.second": r.moments[3]}}
 }
 
 // checkpoint hands the state to the request, if it asks for one.
@@ -39,5 +41,6 @@ func identity(k KIP, req distill.Request) string {
 	if err != nil {
 		panic(err) // a map of strings
 	}
-	return checkpoint.Identity(fmt.Sprintf("%s %d %s %d %d\n", k.Name(), k.Version(), settings, req.IPC, req.Seed), req.Samples)
+	return checkpoint.Identity(fmt.Sprintf("%s %d %s %d %d\n", k.Name(), k.Version(), settings, req.IPC, req.Seed),
+		req.Samples)
 }

@@ -45,8 +45,10 @@ func TestImagesAreTheStarts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(got.Images.X, want.Images.X) || got.Formation != want.Formation || got.SmallestGroup != 1 || got.Consumer != "ntk:1" {
-			t.Errorf("factor %d: other images than random's; %+v, group %d, for %s", factor, got.Formation, got.SmallestGroup, got.Consumer)
+		if !slices.Equal(got.Images.X,
+			want.Images.X) || got.Formation != want.Formation || got.SmallestGroup != 1 || got.Consumer != "ntk:1" {
+			t.Errorf("factor %d: other images than random's; %+v, group %d, for %s", factor, got.Formation, got.SmallestGroup,
+				got.Consumer)
 		}
 		if len(got.Images.Soft) != got.Images.Len()*3 || want.Images.Soft != nil {
 			t.Errorf("factor %d: %d label values for %d images", factor, len(got.Images.Soft), got.Images.Len())
@@ -94,7 +96,8 @@ func TestLabelsAreSolvedOnlyWithEveryClassAtHand(t *testing.T) {
 			t.Fatal(err)
 		}
 		if (r.Images.Soft != nil) != c.soft {
-			t.Errorf("labels=%s with %d of %d classes: soft labels %t", c.labels, len(c.samples.Held()), c.samples.Classes, r.Images.Soft != nil)
+			t.Errorf("labels=%s with %d of %d classes: soft labels %t", c.labels, len(c.samples.Held()), c.samples.Classes,
+				r.Images.Soft != nil)
 		}
 	}
 }

@@ -27,7 +27,8 @@ type DM struct{ Matching }
 // ConvNetD3 95.5 +-0.3; from centroids 89.5 +-1.3 and 95.1 +-0.4 (three seeds;
 // all of whole images: docs/methods.md has the view of tiles).
 func DefaultDM() DM {
-	return DM{Matching{Iterations: 600, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Start: tiling.Neighbours, Formation: tiling.UsualFormation, Augment: tiling.Suitable, View: tiling.Suitable}}
+	return DM{Matching{Iterations: 600, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Start: tiling.Neighbours,
+		Formation: tiling.UsualFormation, Augment: tiling.Suitable, View: tiling.Suitable}}
 }
 
 // Name implements distill.Method.
@@ -38,7 +39,8 @@ func (DM) Version() int { return 4 }
 
 // Summary implements distill.Method.
 func (DM) Summary() string {
-	return "distribution matching in random ConvNets, four tiles an image; for images of at least 8 x 8, trained on by networks"
+	return "distribution matching in random ConvNets, four tiles an image; for images of at least 8 x 8, trained on " +
+		"by networks"
 }
 
 func (m *DM) options() distill.Options {

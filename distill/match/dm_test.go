@@ -105,11 +105,12 @@ func TestResumedRunsGiveTheSameBits(t *testing.T) {
 		t.Fatalf("interrupted run: %v, state of %d bytes", err, len(kept))
 	}
 	first := 0
-	rest, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Seed: 3, Resume: kept, Progress: func(p distill.Progress) {
-		if first == 0 {
-			first = p.Done
-		}
-	}})
+	rest, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Seed: 3, Resume: kept,
+		Progress: func(p distill.Progress) {
+			if first == 0 {
+				first = p.Done
+			}
+		}})
 	if err != nil || first != 6 || !slices.Equal(rest.Images.X, whole.Images.X) {
 		t.Errorf("resumed at %d: other bits (%v)", first, err)
 	}
@@ -129,7 +130,8 @@ func TestResumedRunsGiveTheSameBits(t *testing.T) {
 func TestWorkersDoNotChangeTheBits(t *testing.T) {
 	var first []float32
 	for _, workers := range []int{1, 2, 4} {
-		r, err := quick().Distill(context.Background(), distill.Request{Samples: small(), IPC: 2, Device: device.Choice{Workers: workers}})
+		r, err := quick().Distill(context.Background(), distill.Request{Samples: small(), IPC: 2,
+			Device: device.Choice{Workers: workers}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +149,8 @@ func TestMatchingLowersTheDistance(t *testing.T) {
 	m.Iterations, m.Start, m.Batch = distilltest.Fewer(36, 60), tiling.Noise, distilltest.Fewer(20, 60)
 	local := digits(t, 40)
 	var losses []float64
-	r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1, Progress: func(p distill.Progress) { losses = append(losses, p.Loss) }})
+	r, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1,
+		Progress: func(p distill.Progress) { losses = append(losses, p.Loss) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +166,8 @@ func TestMatchingLowersTheDistance(t *testing.T) {
 	if r.Recipe == nil || r.Recipe.Validate() != nil || r.Formation != data.NewFormation(2) || r.SmallestGroup != 0 {
 		t.Errorf("recipe %+v, formation %+v, smallest group %d", r.Recipe, r.Formation, r.SmallestGroup)
 	}
-	if low, high := slices.Min(local.X), slices.Max(local.X); slices.Min(r.Images.X) < low || slices.Max(r.Images.X) > high {
+	if low, high := slices.Min(local.X), slices.Max(local.X); slices.Min(r.Images.X) < low ||
+		slices.Max(r.Images.X) > high {
 		t.Errorf("values outside the real range %v to %v", low, high)
 	}
 }
@@ -259,16 +263,19 @@ func TestRealImagesAreSeenAsTheirTiles(t *testing.T) {
 	}
 	m := quick()
 	m.View = tiling.ViewTile
-	if r, err := m.Distill(t.Context(), distill.Request{Samples: local, IPC: 1, Formation: 1}); err != nil || r.Recipe.Coarse != 0 {
+	if r, err := m.Distill(t.Context(), distill.Request{Samples: local, IPC: 1,
+		Formation: 1}); err != nil || r.Recipe.Coarse != 0 {
 		t.Errorf("plain images recommend %+v (%v)", r.Recipe, err)
 	}
 }
 
 func TestMatchingRefusesTablesAndImagesThatAreTooSmall(t *testing.T) {
-	for shape, says := range map[data.Shape]string{{C: 1, H: 1, W: 30}: "the method needs images, these are rows of a table", {C: 3, H: 4, W: 4}: "want at least 8 x 8"} {
+	for shape, says := range map[data.Shape]string{{C: 1, H: 1,
+		W: 30}: "the method needs images, these are rows of a table", {C: 3, H: 4, W: 4}: "want at least 8 x 8"} {
 		local := distilltest.Samples(shape, 3, []int{0, 1}, 20)
 		for _, m := range []distill.Method{quick(), DefaultDSA(), DefaultDC()} {
-			if _, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1}); !errors.Is(err, nn.ErrShape) || !strings.Contains(err.Error(), says) {
+			if _, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 1}); !errors.Is(err,
+				nn.ErrShape) || !strings.Contains(err.Error(), says) {
 				t.Errorf("%s of %v: %v", m.Name(), shape, err)
 			}
 		}

@@ -31,7 +31,8 @@ type GM struct {
 
 // DefaultDC has the settings of the measured recipe GM2 without augmentation.
 func DefaultDC() GM {
-	return GM{InnerRate: 0.01, Matching: Matching{Iterations: 120, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Width: 16, Batch: 64, Start: tiling.Centroids, Formation: tiling.UsualFormation, Augment: tiling.None, View: tiling.Suitable}}
+	return GM{InnerRate: 0.01, Matching: Matching{Iterations: 120, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Width: 16,
+		Batch: 64, Start: tiling.Centroids, Formation: tiling.UsualFormation, Augment: tiling.None, View: tiling.Suitable}}
 }
 
 // DefaultDSA has the settings of the measured recipe GM2, whose augmentation

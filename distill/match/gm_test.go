@@ -61,7 +61,8 @@ func get(t testing.TB, v graph.Variable) []float32 {
 func (r *run) matched(t *testing.T, k int) (loss float64, grad []float32) {
 	t.Helper()
 	of, class := r.adam.classes[k], r.held[k]
-	err := errors.Join(r.adam.upload(r.state), r.pair.match(r.rng, r.req.Samples, class, r.members[class], 20, r.perClass, of.tiles, of.loss, of.grad))
+	err := errors.Join(r.adam.upload(r.state), r.pair.match(r.rng, r.req.Samples, class, r.members[class], 20,
+		r.perClass, of.tiles, of.loss, of.grad))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +305,8 @@ func TestGradientMatchingLowersTheDistance(t *testing.T) {
 		if !(last < 0.9*first) {
 			t.Errorf("%d inner steps: the distance goes from %v to %v", inner, first/10, last/10)
 		}
-		if low, high := slices.Min(local.X), slices.Max(local.X); slices.Min(r.Images.X) < low || slices.Max(r.Images.X) > high {
+		if low, high := slices.Min(local.X), slices.Max(local.X); slices.Min(r.Images.X) < low ||
+			slices.Max(r.Images.X) > high {
 			t.Errorf("values outside the real range %v to %v", low, high)
 		}
 	}

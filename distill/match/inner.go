@@ -57,7 +57,8 @@ func newTrainer(in inner, e *siamese, classes []int, perClass int) (t *trainer, 
 	for i := range t.count {
 		targets[i*e.net.Classes+classes[i/perClass]] = 1
 	}
-	return t, errors.Join(t.program.Set(1, tiling.IdentityMatrices(t.count)), t.program.Set(2, targets), t.program.Set(3, []float32{in.rate}),
+	return t, errors.Join(t.program.Set(1, tiling.IdentityMatrices(t.count)), t.program.Set(2, targets),
+		t.program.Set(3, []float32{in.rate}),
 		graph.BindAll(t.program, 4+len(draws), e.params))
 }
 
@@ -68,7 +69,7 @@ func (t *trainer) train(rng *rand.Rand, shape data.Shape, tiles graph.Variable) 
 		return err
 	}
 	for range t.steps {
-		t.augment.Draw(rng, t.count, shape, false, t.drawn)
+		t.augment.Draw(rng, t.count, shape.H, shape.W, false, t.drawn)
 		for i, d := range t.drawn {
 			if err := t.program.Set(4+i, d); err != nil {
 				return err

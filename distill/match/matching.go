@@ -27,9 +27,10 @@ type Matching struct {
 	Batch      int    // real samples a class and iteration, with replacement; 0 for what suits the tiles
 	Start      string // tiling.Centroids, Noise or Real
 	Formation  int    // tiles along a side where the request leaves it open
-	Augment    string // one draw a class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
-	View       string // what networks see of real images: one of tiling.Views
-	Networks   uint64 // seed of the networks, public
+	// one draw a class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
+	Augment  string
+	View     string // what networks see of real images: one of tiling.Views
+	Networks uint64 // seed of the networks, public
 }
 
 // options are the settings and their ranges.
@@ -84,7 +85,8 @@ func (m Matching) suited(req distill.Request, tiles int) Matching {
 // check refuses what no run can do.
 func (m Matching) check() error {
 	if m.Iterations < 1 || m.Batch < 0 || !slices.Contains(tiling.Starts, m.Start) {
-		return fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 0, and one of %v", m.Iterations, m.Batch, m.Start, tiling.Starts)
+		return fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 0, and one of %v", m.Iterations, m.Batch,
+			m.Start, tiling.Starts)
 	}
 	return nil
 }

@@ -36,7 +36,8 @@ func newMover(e graph.Engine, of tiling.Range, tile data.Shape, classes, perClas
 	m = &mover{tiles: all[0], grad: all[1], first: all[2], second: all[3], losses: all[4], lost: make([]float32, classes)}
 	for k := range classes {
 		at := k * perClass * size
-		m.classes = append(m.classes, classTiles{m.tiles.Part(at, perClass*size), m.grad.Part(at, perClass*size), m.losses.Part(k, 1)})
+		m.classes = append(m.classes, classTiles{m.tiles.Part(at, perClass*size), m.grad.Part(at, perClass*size),
+			m.losses.Part(k, 1)})
 	}
 	g := graph.New()
 	array := func(name string) *graph.Node { return graph.Input(g, name, count, tile.C, tile.H, tile.W) }

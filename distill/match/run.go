@@ -45,7 +45,8 @@ func newRun(ctx context.Context, engine graph.Engine, method matcher, req distil
 	formation := outline.Formation
 	perClass := req.IPC * formation.Tiles()
 	m = m.suited(req, perClass)
-	r := &run{Matching: m, perClass: perClass, method: method, req: req, formation: formation, recipe: outline.Recipe, held: req.Samples.Held(), members: req.Samples.ByClass(), engine: engine}
+	r := &run{Matching: m, perClass: perClass, method: method, req: req, formation: formation, recipe: outline.Recipe,
+		held: req.Samples.Held(), members: req.Samples.ByClass(), engine: engine}
 	r.rng = rand.New(&r.pcg)
 	name := method.Name()
 	r.streams.network, r.streams.inner, r.streams.draw = name+"-network", name+"-inner", name+"-draw"
@@ -61,7 +62,8 @@ func newRun(ctx context.Context, engine graph.Engine, method matcher, req distil
 		}
 		return r, r.adam.upload(r.state)
 	}
-	first, err := tiling.Start{Samples: req.Samples, Formation: formation, PerClass: r.perClass, Kind: m.Start, Seed: req.Seed, Purpose: name + "-start"}.Tiles(ctx)
+	first, err := tiling.Start{Samples: req.Samples, Formation: formation, PerClass: r.perClass, Kind: m.Start,
+		Seed: req.Seed, Purpose: name + "-start"}.Tiles(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +82,8 @@ func (r *run) compile() error {
 		return err
 	}
 	view := data.NewView(tiling.Coarse(r.View, r.req, r.formation), r.req.Samples.Shape)
-	if r.pair, err = newSiamese(r.engine, r.method.objective(), net, strategy, r.formation, view, r.perClass, r.Batch); err != nil {
+	if r.pair, err = newSiamese(r.engine, r.method.objective(), net, strategy, r.formation, view, r.perClass,
+		r.Batch); err != nil {
 		return err
 	}
 	if r.adam, err = newMover(r.engine, tiling.RangeOf(r.req.Samples), r.tile, len(r.held), r.perClass); err != nil {
@@ -99,7 +102,8 @@ func (r *run) iterate() error {
 	for k, class := range r.held {
 		data.Restart(&r.pcg, r.req.Seed, r.streams.draw, step, uint64(class))
 		of := r.adam.classes[k]
-		if err := r.pair.match(r.rng, r.req.Samples, class, r.members[class], r.Batch, r.perClass, of.tiles, of.loss, of.grad); err != nil {
+		if err := r.pair.match(r.rng, r.req.Samples, class, r.members[class], r.Batch, r.perClass, of.tiles, of.loss,
+			of.grad); err != nil {
 			return err
 		}
 	}

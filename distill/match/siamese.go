@@ -71,9 +71,11 @@ func (in *inputs) add(nodes ...*graph.Node) int {
 
 // newSiamese compiles for count tiles of images of a shape, and real batches
 // of batch samples.
-func newSiamese(engine graph.Engine, o objective, net *nn.Network, a recipe.Strategy, f data.Formation, view *data.View, count, batch int) (e *siamese, err error) {
+func newSiamese(engine graph.Engine, o objective, net *nn.Network, a recipe.Strategy, f data.Formation,
+	view *data.View, count, batch int) (e *siamese, err error) {
 	defer graph.Catch(&err)
-	e = &siamese{objective: o, engine: engine, net: net, augment: a, form: f, view: view, chunk: min(batch, chunkMost), label: make([]float32, net.Classes)}
+	e = &siamese{objective: o, engine: engine, net: net, augment: a, form: f, view: view, chunk: min(batch, chunkMost),
+		label: make([]float32, net.Classes)}
 	for batch%e.chunk != 0 {
 		e.chunk--
 	}
@@ -94,7 +96,8 @@ func newSiamese(engine graph.Engine, o objective, net *nn.Network, a recipe.Stra
 // compileReal: a chunk of real images -> means + sums / batch.
 func (e *siamese) compileReal(batch int) error {
 	in, s := inputs{g: graph.New()}, e.net.Shape
-	x, label, keep := graph.Input(in.g, "x", e.chunk, s.C, s.H, s.W), graph.Input(in.g, "label", 1, e.net.Classes), graph.Input(in.g, "keep", 1)
+	x, label, keep := graph.Input(in.g, "x", e.chunk, s.C, s.H, s.W), graph.Input(in.g, "label", 1,
+		e.net.Classes), graph.Input(in.g, "keep", 1)
 	draws, params := augment.Inputs(e.augment, in.g, "augment ", e.chunk, s), e.net.Inputs(in.g)
 	sums, err := e.sums(e.net, augment.Apply(e.augment, x, draws), label, params)
 	if err != nil {
@@ -188,7 +191,8 @@ func (e *siamese) compileTiles(count int) error {
 		return err
 	}
 	p.drawn = hostSide(c.draws)
-	return errors.Join(p.Set(identity, tiling.IdentityMatrices(count)), graph.BindAll(p, targets, e.targets), graph.BindAll(p, network, e.params))
+	return errors.Join(p.Set(identity, tiling.IdentityMatrices(count)), graph.BindAll(p, targets, e.targets),
+		graph.BindAll(p, network, e.params))
 }
 
 // feed uploads the draws and the label.
@@ -214,10 +218,11 @@ func (e *siamese) renew(seed uint64) error {
 
 // match draws an augmentation and a real batch of a class's members, and writes the
 // distance of its tiles and their gradient.
-func (e *siamese) match(rng *rand.Rand, local *data.Samples, class int, members []int, batch, count int, tiles, loss, grad graph.Variable) error {
+func (e *siamese) match(rng *rand.Rand, local *data.Samples, class int, members []int, batch, count int, tiles, loss,
+	grad graph.Variable) error {
 	clear(e.label)
 	e.label[class] = 1
-	e.augment.Draw(rng, count, local.Shape, true, e.tiles.drawn)
+	e.augment.Draw(rng, count, local.Shape.H, local.Shape.W, true, e.tiles.drawn)
 	for i, d := range e.tiles.drawn {
 		per, to := len(d)/count, e.real.drawn[i]
 		for at := 0; at < len(to); at += per {

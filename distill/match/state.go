@@ -12,7 +12,8 @@ type state struct {
 // file is the state as it is written; it shares the arrays.
 func (r *run) file() checkpoint.State {
 	s := r.state
-	return checkpoint.State{Identity: r.identity(), Step: s.step, Arrays: map[string][]float32{"tiles": s.tiles, "first": s.first, "second": s.second}}
+	return checkpoint.State{Identity: r.identity(), Step: s.step,
+		Arrays: map[string][]float32{"tiles": s.tiles, "first": s.first, "second": s.second}}
 }
 
 // save gives the state to the request's checkpoint function, if there is one.

@@ -19,7 +19,8 @@ import (
 // Methods lists every method with its default settings, in the order in which
 // they are shown.
 func Methods() []distill.Method {
-	return []distill.Method{match.DefaultDM(), match.DefaultDSA(), match.DefaultDC(), trajectory.DefaultATT(), trajectory.DefaultMTT(), trajectory.DefaultTESLA(), kip.Default(), labelsolve.Default(), ridge.Default(),
+	return []distill.Method{match.DefaultDM(), match.DefaultDSA(), match.DefaultDC(), trajectory.DefaultATT(),
+		trajectory.DefaultMTT(), trajectory.DefaultTESLA(), kip.Default(), labelsolve.Default(), ridge.Default(),
 		coreset.DefaultClusters(), coreset.DefaultGMM(), coreset.Herding{}, coreset.KCenter{}, coreset.Random{}}
 }
 

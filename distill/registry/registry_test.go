@@ -10,7 +10,8 @@ import (
 )
 
 // quick are settings under which a long method shows the same in less time.
-var quick = map[string]map[string]string{"dm": {"iterations": "60"}, "dc": {"iterations": "30"}, "dsa": {"iterations": "30"},
+var quick = map[string]map[string]string{"dm": {"iterations": "60"}, "dc": {"iterations": "30"},
+	"dsa":   {"iterations": "30"},
 	"att":   {"iterations": "6", "cap": "3", "experts": "2", "max-start": "2", "span": "1", "width": "4"},
 	"mtt":   {"iterations": "6", "cap": "3", "experts": "2", "max-start": "2", "span": "1", "width": "4"},
 	"tesla": {"iterations": "6", "cap": "3", "experts": "2", "max-start": "2", "span": "1", "width": "4"}}
@@ -40,8 +41,10 @@ func TestUnknownMethodNamesTheKnownOnes(t *testing.T) {
 
 // What a manifest keeps of the settings makes the method again.
 func TestChangedSettingsMakeTheMethodAgain(t *testing.T) {
-	for _, label := range []string{"dm", "dm:iterations=7:view=whole", "dsa:augment=dsa", "att:cap=3", "gmm", "k-means:publish=nearest", "ridge:lambda=3", "random",
-		"kip", "kip:steps=9", "kip:official=true", "kip:official=true:steps=2500:lr=auto:labels=auto:start=centroids", "label-solve:start=random"} {
+	for _, label := range []string{"dm", "dm:iterations=7:view=whole", "dsa:augment=dsa", "att:cap=3", "gmm",
+		"k-means:publish=nearest", "ridge:lambda=3", "random",
+		"kip", "kip:steps=9", "kip:official=true", "kip:official=true:steps=2500:lr=auto:labels=auto:start=centroids",
+		"label-solve:start=random"} {
 		name, settings, err := Split(label)
 		if err != nil {
 			t.Fatal(err)

@@ -42,7 +42,8 @@ func Images(w []float64, d, perClass int, lambdaS float64, rng *rand.Rand) ([]fl
 	values := eigen.Values(nil) // s^2, ascending
 	largest := values[n-1]
 	if 4*lambdaS*largest > 1 {
-		return nil, fmt.Errorf("%w: student is %g, with these weights want at most %.3g", distill.ErrOption, lambdaS, 1/(4*largest))
+		return nil, fmt.Errorf("%w: student is %g, with these weights want at most %.3g", distill.ErrOption, lambdaS,
+			1/(4*largest))
 	}
 	var u mat.Dense
 	eigen.VectorsTo(&u)

@@ -84,7 +84,8 @@ func sum(parts []*linear.Statistics) (*linear.Statistics, error) {
 }
 
 // chooseByParts is Merge's choice of lambda.
-func (f *fitter) chooseByParts(ctx context.Context, parts []*linear.Statistics, all *linear.Statistics, req distill.Request) (float64, error) {
+func (f *fitter) chooseByParts(ctx context.Context, parts []*linear.Statistics, all *linear.Statistics,
+	req distill.Request) (float64, error) {
 	if len(parts) < folds {
 		return meanSquare(all), nil
 	}
@@ -107,7 +108,8 @@ func (f *fitter) chooseByParts(ctx context.Context, parts []*linear.Statistics, 
 			return 0, err
 		}
 		miss, err := f.misses(ctx, others, held, func(done int, miss float64) {
-			req.Report(distill.Progress{Done: fold*len(total) + done, Total: folds * len(total), Loss: miss / float64(held.Len())})
+			req.Report(distill.Progress{Done: fold*len(total) + done, Total: folds * len(total),
+				Loss: miss / float64(held.Len())})
 		})
 		if err != nil {
 			return 0, err

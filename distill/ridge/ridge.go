@@ -135,7 +135,8 @@ func (r Ridge) on(req distill.Request) *fitter { return &fitter{r, kernel.NewPoo
 // distil makes the set of summed statistics. SmallestGroup is the smallest class:
 // an image is a sum over the samples of all classes, but of a class's own with the
 // largest weights.
-func (f *fitter) distil(ctx context.Context, sums *linear.Statistics, lambda float64, perClass int, seed uint64) (*distill.Result, error) {
+func (f *fitter) distil(ctx context.Context, sums *linear.Statistics, lambda float64, perClass int,
+	seed uint64) (*distill.Result, error) {
 	w, err := sums.Solve(ctx, f.pool, lambda)
 	if err != nil {
 		return nil, err
@@ -202,7 +203,8 @@ func (f *fitter) choose(ctx context.Context, req distill.Request) (*linear.Stati
 // misses are the squared errors on held samples of the weights of others, for
 // each lambda of the grid; infinite where a lambda is too small for the weights to
 // exist.
-func (f *fitter) misses(ctx context.Context, others, held *linear.Statistics, report func(done int, miss float64)) ([]float64, error) {
+func (f *fitter) misses(ctx context.Context, others, held *linear.Statistics,
+	report func(done int, miss float64)) ([]float64, error) {
 	var out []float64
 	for i, lambda := range grid() {
 		miss := math.Inf(1)

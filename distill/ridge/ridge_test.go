@@ -111,7 +111,8 @@ func TestPublishedSetCarriesTheModel(t *testing.T) {
 	for _, classes := range [][]int{{0, 1, 2, 3}, {1, 3}, {2}} {
 		for _, student := range []string{"0", "0.02"} {
 			local := overlap(300, 2, classes...)
-			r, err := with(t, map[string]string{"lambda": "10", "student": student}).Distill(context.Background(), distill.Request{Samples: local, IPC: 1})
+			r, err := with(t, map[string]string{"lambda": "10", "student": student}).Distill(context.Background(),
+				distill.Request{Samples: local, IPC: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,7 +131,8 @@ func TestPublishedSetCarriesTheModel(t *testing.T) {
 			if off := far(solved(t, local, 10), got); off > 1e-5 {
 				t.Errorf("classes %v, student %s: weights differ by %.3g", classes, student, off)
 			}
-			if r.Consumer != name || r.SmallestGroup != 300/len(classes) || r.Images.Len() != len(classes) || r.Images.Soft != nil {
+			if r.Consumer != name || r.SmallestGroup != 300/len(classes) || r.Images.Len() != len(classes) ||
+				r.Images.Soft != nil {
 				t.Errorf("classes %v: %d images for %s, smallest group %d", classes, r.Images.Len(), r.Consumer, r.SmallestGroup)
 			}
 		}
@@ -180,8 +182,10 @@ func TestDevicesMergeExactly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(got.Images.Y, want.Images.Y) || got.SmallestGroup != want.SmallestGroup || got.Consumer != want.Consumer {
-		t.Errorf("merged %v of groups of %d, pooled %v of %d", got.Images.Y, got.SmallestGroup, want.Images.Y, want.SmallestGroup)
+	if !slices.Equal(got.Images.Y,
+		want.Images.Y) || got.SmallestGroup != want.SmallestGroup || got.Consumer != want.Consumer {
+		t.Errorf("merged %v of groups of %d, pooled %v of %d", got.Images.Y, got.SmallestGroup, want.Images.Y,
+			want.SmallestGroup)
 	}
 	for i, v := range want.Images.X {
 		if math.Abs(float64(v-got.Images.X[i])) > 1e-5*(1+math.Abs(float64(v))) {
@@ -224,21 +228,26 @@ func TestMergeChoosesLambdaAndRefuses(t *testing.T) {
 	if err != nil || chosen < 1 || chosen > 1e4 { // 200 noisy samples, 30 values, mean square 500
 		t.Errorf("chose lambda %g, error %v", chosen, err)
 	}
-	if lone, err := f.chooseByParts(context.Background(), parts[:1], parts[0], distill.Request{}); err != nil || lone < 50 || lone > 200 {
+	if lone, err := f.chooseByParts(context.Background(), parts[:1], parts[0],
+		distill.Request{}); err != nil || lone < 50 || lone > 200 {
 		t.Errorf("of one device lambda %g, want the mean square of 40 samples, about 110 (%v)", lone, err)
 	}
 	var last distill.Progress
-	if _, err := Default().Merge(context.Background(), parts, distill.Request{IPC: 1, Progress: func(p distill.Progress) { last = p }}); err != nil || last.Done != last.Total || last.Done == 0 {
+	if _, err := Default().Merge(context.Background(), parts,
+		distill.Request{IPC: 1,
+			Progress: func(p distill.Progress) { last = p }}); err != nil || last.Done != last.Total || last.Done == 0 {
 		t.Errorf("merged: %v, last progress %+v", err, last)
 	}
-	if _, err := Default().Merge(context.Background(), nil, distill.Request{IPC: 1}); !errors.Is(err, distill.ErrNoSamples) {
+	if _, err := Default().Merge(context.Background(), nil, distill.Request{IPC: 1}); !errors.Is(err,
+		distill.ErrNoSamples) {
 		t.Errorf("nothing to merge: %v", err)
 	}
 	if _, err := Default().Merge(context.Background(), parts, distill.Request{}); !errors.Is(err, distill.ErrBudget) {
 		t.Errorf("no budget: %v", err)
 	}
 	other := linear.NewStatistics(data.Shape{C: 1, H: 1, W: 30}, 4)
-	if _, err := Default().Merge(context.Background(), append(parts, other), distill.Request{IPC: 1}); !errors.Is(err, linear.ErrShape) {
+	if _, err := Default().Merge(context.Background(), append(parts, other), distill.Request{IPC: 1}); !errors.Is(err,
+		linear.ErrShape) {
 		t.Errorf("another shape: %v", err)
 	}
 	if _, err := Statistics(context.Background(), nil, 0); !errors.Is(err, distill.ErrNoSamples) {

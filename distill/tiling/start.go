@@ -57,7 +57,8 @@ func (s Start) Tiles(ctx context.Context) (*data.Samples, error) {
 		rng := data.Stream(s.Seed, s.Purpose, uint64(class))
 		if s.Kind == Real {
 			if len(members) < s.PerClass {
-				return nil, fmt.Errorf("%w: class %d has %d, the start asks for %d", distill.ErrTooFew, class, len(members), s.PerClass)
+				return nil, fmt.Errorf("%w: class %d has %d, the start asks for %d", distill.ErrTooFew, class, len(members),
+					s.PerClass)
 			}
 			index := make([]int, s.PerClass)
 			for i, j := range rng.Perm(len(members))[:s.PerClass] {

@@ -27,7 +27,8 @@ func TestNeighboursLieAmongSamplesThatAreAlike(t *testing.T) {
 		s.Y = append(s.Y, 0)
 	}
 	tiles := func(seed uint64) []float32 {
-		start := Start{Samples: s, Formation: data.NewFormation(1), PerClass: 6, Kind: Neighbours, Seed: seed, Purpose: "test"}
+		start := Start{Samples: s, Formation: data.NewFormation(1), PerClass: 6, Kind: Neighbours, Seed: seed,
+			Purpose: "test"}
 		out, err := start.Tiles(context.Background())
 		if err != nil || len(out.Y) != 6 {
 			t.Fatal(out, err)

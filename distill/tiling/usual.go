@@ -94,7 +94,8 @@ func Recipe(req distill.Request, augmentation, view string, f data.Formation) re
 	if augmentation == None {
 		augmentation = Suitable
 	}
-	r := recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, Schedule: recipe.Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req), Coarse: Coarse(view, req, f)}
+	r := recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, Schedule: recipe.Cosine, WeightDecay: 1e-4, Batch: 50,
+		Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req), Coarse: Coarse(view, req, f)}
 	switch Suited(Suitable, req) {
 	case recipe.Mild, recipe.MildFlip:
 		r.CutMix = 0.5

@@ -10,8 +10,10 @@ import (
 )
 
 func TestNetworksTrainUnderWhatTheTilesWereLearnedUnder(t *testing.T) {
-	grey, colour := distilltest.Samples(data.Shape{C: 1, H: 28, W: 30}, 2, []int{0}, 1), distilltest.Samples(data.Shape{C: 3, H: 8, W: 8}, 2, []int{0}, 1)
-	digits, photographs := distill.Request{Samples: grey, Augment: recipe.Affine}, distill.Request{Samples: colour, Augment: recipe.MildFlip}
+	grey, colour := distilltest.Samples(data.Shape{C: 1, H: 28, W: 30}, 2, []int{0},
+		1), distilltest.Samples(data.Shape{C: 3, H: 8, W: 8}, 2, []int{0}, 1)
+	digits, photographs := distill.Request{Samples: grey, Augment: recipe.Affine}, distill.Request{Samples: colour,
+		Augment: recipe.MildFlip}
 	for _, c := range []struct {
 		req         distill.Request
 		asked, want string
@@ -31,7 +33,8 @@ func TestNetworksTrainUnderWhatTheTilesWereLearnedUnder(t *testing.T) {
 	} {
 		r := Recipe(c.req, c.asked, ViewWhole, data.NewFormation(2))
 		if r.Augment != c.want || r.CutMix != c.cutMix || r.Elastic != c.elastic || r.Validate() != nil {
-			t.Errorf("%q, %s: %s, elastic %v, cutmix %v, %v", c.req.Augment, c.asked, r.Augment, r.Elastic, r.CutMix, r.Validate())
+			t.Errorf("%q, %s: %s, elastic %v, cutmix %v, %v", c.req.Augment, c.asked, r.Augment, r.Elastic, r.CutMix,
+				r.Validate())
 		}
 	}
 	for _, c := range []struct {

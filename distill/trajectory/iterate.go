@@ -45,7 +45,8 @@ type state struct {
 }
 
 func newState(r *run) state {
-	s := state{tiles: newLearned(len(r.y) * r.tile.Size()), labels: newLearned(len(r.y) * r.net.Classes), stepSize: r.StepSize}
+	s := state{tiles: newLearned(len(r.y) * r.tile.Size()), labels: newLearned(len(r.y) * r.net.Classes),
+		stepSize: r.StepSize}
 	for i, class := range r.y {
 		s.labels.values[i*r.net.Classes+class] = 1
 	}
@@ -61,9 +62,10 @@ func (s *state) numbers() map[string]*float64 {
 // file is the state as it is written; it shares the arrays.
 func (r *run) file() checkpoint.State {
 	s := &r.state
-	f := checkpoint.State{Identity: r.identity(), Step: s.step, Numbers: map[string]float64{}, Arrays: map[string][]float32{
-		"tiles": s.tiles.values, "tile velocity": s.tiles.velocity, "tile average": s.tiles.average,
-		"labels": s.labels.values, "label velocity": s.labels.velocity, "label average": s.labels.average}}
+	f := checkpoint.State{Identity: r.identity(), Step: s.step, Numbers: map[string]float64{},
+		Arrays: map[string][]float32{
+			"tiles": s.tiles.values, "tile velocity": s.tiles.velocity, "tile average": s.tiles.average,
+			"labels": s.labels.values, "label velocity": s.labels.velocity, "label average": s.labels.average}}
 	for name, at := range s.numbers() {
 		f.Numbers[name] = *at
 	}
@@ -117,7 +119,8 @@ func (r *run) iterate() (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	record := Record{Iteration: r.state.step, Start: at, Steps: out.n, Distances: out.distances, Loss: out.loss, StepSize: r.state.stepSize}
+	record := Record{Iteration: r.state.step, Start: at, Steps: out.n, Distances: out.distances, Loss: out.loss,
+		StepSize: r.state.stepSize}
 	slope, dAlpha := out.n > 0 && finite(r.student.direction), 0.0
 	if slope {
 		if dAlpha, err = r.student.differentiate(r, start, out.n); err != nil {

@@ -80,7 +80,8 @@ func (r *run) begin(ctx context.Context) error {
 	if err := r.gather(ctx); err != nil {
 		return err
 	}
-	first, err := tiling.Start{Samples: r.req.Samples, Formation: r.formation, PerClass: r.perClass, Kind: r.Start, Seed: r.req.Seed, Purpose: "trajectory-start"}.Tiles(ctx)
+	first, err := tiling.Start{Samples: r.req.Samples, Formation: r.formation, PerClass: r.perClass, Kind: r.Start,
+		Seed: r.req.Seed, Purpose: "trajectory-start"}.Tiles(ctx)
 	if err != nil {
 		return err
 	}
@@ -178,7 +179,8 @@ func (r *run) result() (*distill.Result, error) {
 func (r *run) warnings() (out []string) {
 	n, share := float64(r.Iterations), 0.95
 	if r.state.skipped > 0 {
-		out = append(out, fmt.Sprintf("%.0f of %d iterations were not finite and left out: lower rate or step-size", r.state.skipped, r.Iterations))
+		out = append(out, fmt.Sprintf("%.0f of %d iterations were not finite and left out: lower rate or step-size",
+			r.state.skipped, r.Iterations))
 	}
 	if r.state.clamped > 0 {
 		out = append(out, fmt.Sprintf("the step size met its bound %.0f times: lower step-rate", r.state.clamped))

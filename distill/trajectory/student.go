@@ -38,7 +38,7 @@ func newStudent(r *run) (*student, error) {
 	}
 	s.identity = tiling.IdentityMatrices(s.batch)
 	learned := r.Labels == Learned
-	shapes := r.strategy.Shapes(s.batch, r.net.Shape)
+	shapes := r.strategy.Shapes(s.batch, r.net.Shape.H, r.net.Shape.W)
 	p := unroll.Problem{X: []int{count, r.tile.C, r.tile.H, r.tile.W}, Labels: []int{count, classes}, Batch: s.batch,
 		Draws: append([][]int{{s.batch, 6}}, shapes...), LearnLabels: learned, Squared: r.Metric == L2,
 		Loss: func(params []*graph.Node, x, labels *graph.Node, draws []*graph.Node) *graph.Node {
@@ -65,7 +65,7 @@ func newStudent(r *run) (*student, error) {
 func (s *student) draw(r *run, t int, index []float32, draws [][]float32) {
 	data.Restart(&r.pcg, r.req.Seed, "trajectory-draw", s.iteration, uint64(t))
 	copy(draws[0], s.identity)
-	r.strategy.Draw(r.rng, s.batch, r.net.Shape, false, draws[1:])
+	r.strategy.Draw(r.rng, s.batch, r.net.Shape.H, r.net.Shape.W, false, draws[1:])
 	if s.batches == nil {
 		return
 	}
@@ -81,7 +81,8 @@ func (s *student) renew(r *run, iteration int) error {
 	clear(s.tileGrad)
 	clear(s.labelGrad)
 	w := s.walk
-	if err := errors.Join(w.X.Set(r.state.tiles.values), w.Labels.Set(r.state.labels.values), w.Grad.Set(s.tileGrad)); err != nil {
+	if err := errors.Join(w.X.Set(r.state.tiles.values), w.Labels.Set(r.state.labels.values),
+		w.Grad.Set(s.tileGrad)); err != nil {
 		return err
 	}
 	if w.LabelGrad != nil {

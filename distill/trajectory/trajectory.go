@@ -86,8 +86,10 @@ type Record struct {
 
 // DefaultATT has settings for a processor: narrow networks and few experts.
 func DefaultATT() Method {
-	return Method{name: "att", Iterations: 300, Cap: 20, Choice: Closest, Metric: L1, Span: 2, MaxStart: 8, Rate: 100, Momentum: 0.5, StepSize: 0.02, StepRate: 1e-4,
-		Labels: Hard, LabelRate: 5, Decay: 0.99, Publish: Average, Start: tiling.Centroids, Formation: tiling.UsualFormation, Augment: tiling.Suitable,
+	return Method{name: "att", Iterations: 300, Cap: 20, Choice: Closest, Metric: L1, Span: 2, MaxStart: 8, Rate: 100,
+		Momentum: 0.5, StepSize: 0.02, StepRate: 1e-4,
+		Labels: Hard, LabelRate: 5, Decay: 0.99, Publish: Average, Start: tiling.Centroids,
+		Formation: tiling.UsualFormation, Augment: tiling.Suitable,
 		Experts: 5, ExpertRate: 0.01, ExpertBatch: 256, Width: 16}
 }
 

@@ -59,7 +59,8 @@ func distilled(t *testing.T, m Method) ([]float32, []Record) {
 func TestTablesAreRefused(t *testing.T) {
 	table := distilltest.Samples(data.Shape{C: 1, H: 1, W: 30}, 3, []int{0, 1}, 20)
 	for _, m := range []Method{DefaultATT(), DefaultMTT(), DefaultTESLA()} {
-		if _, err := m.Distill(context.Background(), distill.Request{Samples: table, IPC: 1}); !errors.Is(err, nn.ErrShape) || !strings.Contains(err.Error(), m.Name()+": ") || !strings.Contains(err.Error(), "needs images") {
+		if _, err := m.Distill(context.Background(), distill.Request{Samples: table, IPC: 1}); !errors.Is(err,
+			nn.ErrShape) || !strings.Contains(err.Error(), m.Name()+": ") || !strings.Contains(err.Error(), "needs images") {
 			t.Errorf("%s of a table: %v", m.Name(), err)
 		}
 	}
@@ -96,7 +97,8 @@ func TestATTWithTheLastStepAndWithOneStepIsMTT(t *testing.T) {
 func lossAt(t *testing.T, r *run, start, target []float32, n int) float64 {
 	t.Helper()
 	theta := make([]float32, len(start))
-	err := errors.Join(r.student.renew(r, 0), r.student.walk.Forward(start, n, float32(r.state.stepSize)), r.student.walk.Theta(n, theta))
+	err := errors.Join(r.student.renew(r, 0), r.student.walk.Forward(start, n, float32(r.state.stepSize)),
+		r.student.walk.Theta(n, theta))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +205,8 @@ func toyRun(t *testing.T, m Method) *run {
 	t.Helper()
 	engine := cpu.New(1)
 	t.Cleanup(engine.Close)
-	walk, err := unroll.New(engine, unroll.Problem{Params: [][]int{{1}}, X: []int{1}, Labels: []int{1}, Squared: m.Metric == L2,
+	walk, err := unroll.New(engine, unroll.Problem{Params: [][]int{{1}}, X: []int{1}, Labels: []int{1},
+		Squared: m.Metric == L2,
 		Loss: func(params []*graph.Node, x, _ *graph.Node, _ []*graph.Node) *graph.Node {
 			d := graph.Sub(params[0], x)
 			return graph.Scale(graph.Mul(d, d), 0.5)
@@ -248,8 +251,10 @@ func TestTheToyVectorThroughTheChoice(t *testing.T) {
 			near := func(got, want float64) bool {
 				return math.IsNaN(want) || math.Abs(got-want) < 2e-5*(1+math.Abs(want))
 			}
-			if out.n != c.n || math.Abs(out.loss-c.loss) > 1e-6*(1+c.loss) || !near(float64(r.student.tileGrad[0]), c.dX) || !near(dAlpha, c.dAlpha) {
-				t.Errorf("%s of %d, %s: step %d, L %v, dL/dx %v, dL/dalpha %v, want %+v", c.choice, c.cap, metric, out.n, out.loss, r.student.tileGrad[0], dAlpha, c)
+			if out.n != c.n || math.Abs(out.loss-c.loss) > 1e-6*(1+c.loss) || !near(float64(r.student.tileGrad[0]),
+				c.dX) || !near(dAlpha, c.dAlpha) {
+				t.Errorf("%s of %d, %s: step %d, L %v, dL/dx %v, dL/dalpha %v, want %+v", c.choice, c.cap, metric, out.n,
+					out.loss, r.student.tileGrad[0], dAlpha, c)
 			}
 		}
 	}
@@ -285,7 +290,8 @@ func TestAnIterationThatIsNotFiniteIsLeftOutAndSaid(t *testing.T) {
 	before := slices.Clone(r.state.tiles.values)
 	r.state.stepSize = math.MaxFloat32
 	record, err := r.iterate()
-	if err != nil || !record.Skipped || r.state.skipped != 1 || r.state.step != 1 || !slices.Equal(before, r.state.tiles.values) {
+	if err != nil || !record.Skipped || r.state.skipped != 1 || r.state.step != 1 || !slices.Equal(before,
+		r.state.tiles.values) {
 		t.Errorf("%+v, %v; %v left out", record, err, r.state.skipped)
 	}
 	if w := r.warnings(); len(w) != 1 {

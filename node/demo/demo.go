@@ -18,7 +18,8 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/trial"
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -26,8 +27,8 @@ import (
 // Sizes of the demonstration.
 const (
 	clients   = 10
-	perClient = 2 // classes a client: FedD3's ring, C_k = 2
-	ipc       = 1 // stored images a class
+	perClient = 2 // classes per client: FedD3's ring, C_k = 2
+	ipc       = 1 // stored images per class
 )
 
 // clientTime is how long a client may distil, of the minute that the
@@ -69,7 +70,7 @@ type Options struct {
 	Data   string // folder of a data set; empty for the built-in digits
 	Dir    string // where homes go; empty for a new temporary folder
 	Self   string // the program to start nodes with
-	Report node.Report
+	Report api.Report
 }
 
 // Score is an accuracy over several seeds.
@@ -88,9 +89,9 @@ type Row struct {
 // Bytes is what was moved, and what one-shot FedAvg of the first consumer
 // would have.
 type Bytes struct {
-	Sets   int64            `json:"sets"`  // the sets themselves, their whole DAGs
-	Moved  int64            `json:"moved"` // sent by all nodes over all protocols
-	FedAvg node.FedAvgBytes `json:"fedavg_one_shot"`
+	Sets   int64                  `json:"sets"`  // the sets themselves, their whole DAGs
+	Moved  int64                  `json:"moved"` // sent by all nodes over all protocols
+	FedAvg operations.FedAvgBytes `json:"fedavg_one_shot"`
 }
 
 // Result is the document of a demonstration.
@@ -122,13 +123,15 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	}
 	ds, err := data.Open(path, nil)
 	if errors.Is(err, data.ErrUnknownData) {
-		return nil, node.Fail(node.CodeUsage, "give well-known images, such as MNIST; for your own data there is 'distillmesh simulate'", "%w", err)
+		return nil, api.Fail(api.CodeUsage,
+			"give well-known images, such as MNIST; for your own data there is 'distillmesh simulate'", "%w", err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if ds.Test == nil {
-		return nil, node.Fail(node.CodeUsage, "give a data set with a test part, such as MNIST", "%s has no test part", path)
+		return nil, api.Fail(api.CodeUsage, "give a data set with a test part, such as MNIST", "%s has no test part",
+			path)
 	}
 	if opt.Dir == "" {
 		if opt.Dir, err = os.MkdirTemp("", "distillmesh-demo-"); err != nil {
@@ -142,7 +145,8 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	if err := lab.choose(ctx); err != nil {
 		return nil, err
 	}
-	out := &Result{Task: ds.Task.Name, Data: path, Clients: clients, Method: lab.method.Name(), Why: lab.why, Homes: opt.Dir}
+	out := &Result{Task: ds.Task.Name, Data: path, Clients: clients, Method: lab.method.Name(), Why: lab.why,
+		Homes: opt.Dir}
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return lab.queue.work(ctx, max(2, runtime.GOMAXPROCS(0))) })
 	both.Go(func() error {
@@ -220,5 +224,6 @@ func (r Row) String() string {
 	if r.AllData.N > 0 {
 		all += fmt.Sprintf(" (%d samples)", r.AllSamples)
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", r.Consumer, percent(r.Gathered), percent(r.RandomReal), percent(r.PlainReal), all)
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", r.Consumer, percent(r.Gathered), percent(r.RandomReal),
+		percent(r.PlainReal), all)
 }

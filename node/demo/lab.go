@@ -11,7 +11,9 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/trial"
-	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/jobs"
+	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
@@ -27,7 +29,7 @@ type lab struct {
 	train  data.Source
 	test   *data.Samples
 	parts  [][]int // training samples of each client
-	report node.Report
+	report api.Report
 	choice
 	stored   *data.Samples // of the gathered sets
 	gathered *data.Samples // what they hold to train on
@@ -66,7 +68,8 @@ func (l *lab) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.choice = choice{method: a.Method, why: a.Why, formation: o.Formation, pixels: auto.Pixels("", o), recipe: *artifact.Recommended(o.Recipe, o.Formation, o.Soft)}
+	l.choice = choice{method: a.Method, why: a.Why, formation: o.Formation, pixels: auto.Pixels("", o),
+		recipe: *artifact.Recommended(o.Recipe, o.Formation, o.Soft)}
 	return nil
 }
 
@@ -78,8 +81,9 @@ const (
 	fromAll    = "all data"
 )
 
-func newLab(ds *data.Dataset, report node.Report, until time.Time) (*lab, error) {
-	l := &lab{queue: newQueue(until), task: ds.Task, train: ds.Train, report: report, scores: map[string]map[string][]float64{}}
+func newLab(ds *data.Dataset, report api.Report, until time.Time) (*lab, error) {
+	l := &lab{queue: newQueue(until), task: ds.Task, train: ds.Train, report: report,
+		scores: map[string]map[string][]float64{}}
 	for _, c := range consumers {
 		l.scores[c.model] = map[string][]float64{}
 	}
@@ -121,8 +125,14 @@ func (l *lab) compare() {
 		if c.closedForm() {
 			runs = 1 // the sets give one predictor, whatever the seed
 		}
-		l.each(c, fromSets, first, runs, c.recipe(l.recipe), func(context.Context, uint64) (*data.Samples, error) { return l.gathered, nil })
-		l.each(c, fromAll, 0, c.bound, recipe.FullData(), func(_ context.Context, seed uint64) (*data.Samples, error) { return l.all(c.samples, seed) })
+		l.each(c, fromSets, first, runs, c.recipe(l.recipe), func(context.Context, uint64) (*data.Samples,
+			error) {
+			return l.gathered, nil
+		})
+		l.each(c, fromAll, 0, c.bound, recipe.FullData(), func(_ context.Context, seed uint64) (*data.Samples,
+			error) {
+			return l.all(c.samples, seed)
+		})
 	}
 }
 
@@ -156,12 +166,12 @@ func (l *lab) randomReal(ctx context.Context, f data.Formation, seed uint64) (*d
 }
 
 // gather reads the fetched sets from the trainer's node.
-func (l *lab) gather(ctx context.Context, trainer node.Conn, sets []node.SetInfo) error {
+func (l *lab) gather(ctx context.Context, trainer api.Conn, sets []operations.SetInfo) error {
 	for _, s := range sets {
 		l.roots = append(l.roots, s.CID)
 		l.setBytes += s.Bytes
 	}
-	here, err := node.ReadSets(ctx, trainer, l.roots)
+	here, err := jobs.ReadSets(ctx, trainer, l.roots)
 	if err != nil {
 		return err
 	}
@@ -184,7 +194,8 @@ func (l *lab) all(n int, seed uint64) (*data.Samples, error) {
 	return data.Load(l.task, l.train, data.Stream(seed, "demo-all").Perm(len(l.train.Labels()))[:n])
 }
 
-func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Samples, recipe recipe.Recipe, seed uint64) error {
+func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Samples, recipe recipe.Recipe,
+	seed uint64) error {
 	spec, err := model.Parse(consumer, l.task.Shape, len(l.task.Classes))
 	if err != nil {
 		return err
@@ -224,7 +235,7 @@ func (l *lab) score(consumer, source string, accuracy float64) {
 func (l *lab) progress(steps int64) {
 	done := l.done.Add(steps)
 	if l.report != nil && l.shown.Load() {
-		l.report(node.Progress{Stage: "measure", Done: done, Total: l.total.Load(), Unit: "steps"})
+		l.report(api.Progress{Stage: "measure", Done: done, Total: l.total.Load(), Unit: "steps"})
 	}
 }
 
@@ -233,8 +244,9 @@ func (l *lab) rows() []Row {
 	var out []Row
 	for _, c := range consumers {
 		scores := l.scores[c.model]
-		r := Row{Consumer: c.model, Gathered: score(scores[fromSets]), RandomReal: score(scores[fromRandom]), PlainReal: score(scores[fromPlain]),
-			AllData: score(scores[fromAll]), AllSamples: len(l.train.Labels())}
+		r := Row{Consumer: c.model, Gathered: score(scores[fromSets]), RandomReal: score(scores[fromRandom]),
+			PlainReal: score(scores[fromPlain]),
+			AllData:   score(scores[fromAll]), AllSamples: len(l.train.Labels())}
 		if c.samples > 0 {
 			r.AllSamples = min(c.samples, r.AllSamples)
 		}

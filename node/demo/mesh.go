@@ -16,6 +16,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/distillmesh/distillmesh/node"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/home"
+	"github.com/distillmesh/distillmesh/node/jobs"
+	"github.com/distillmesh/distillmesh/node/localdata"
+	"github.com/distillmesh/distillmesh/node/operations"
 )
 
 // How long a node may take to start, a set to arrive, a node to stop.
@@ -28,17 +33,17 @@ const (
 // process is one node in a process of its own. It ends when its standard input
 // does: when we close it, or when we are killed.
 type process struct {
-	home  node.Home
+	home  home.Home
 	cmd   *exec.Cmd
 	stdin io.Closer
 	addr  string
-	conn  node.Conn
+	conn  api.Conn
 }
 
 // mesh is the trainer and the edges.
 type mesh struct {
 	all     []*process // the trainer first
-	trainer node.Conn
+	trainer api.Conn
 	edges   []*process
 }
 
@@ -91,7 +96,7 @@ func (m *mesh) start(ctx context.Context, opt Options, mesh, name, bootstrap str
 // launch makes a home and starts a node on it: loopback alone, no mDNS, a mesh
 // name of its own.
 func (m *mesh) launch(ctx context.Context, opt Options, mesh, name, bootstrap string) (*process, error) {
-	p := &process{home: node.Home{Path: filepath.Join(opt.Dir, name)}}
+	p := &process{home: home.Home{Path: filepath.Join(opt.Dir, name)}}
 	role := strings.Split(name, "-")[0]
 	if _, _, err := p.home.Init(role); err != nil {
 		return nil, err
@@ -100,7 +105,8 @@ func (m *mesh) launch(ctx context.Context, opt Options, mesh, name, bootstrap st
 	if bootstrap != "" {
 		list = fmt.Sprintf("%q", bootstrap)
 	}
-	text := fmt.Sprintf("[mesh]\nname = %q\nrole = %q\nmdns = false\nlisten = [\"/ip4/127.0.0.1/tcp/0\", \"/ip4/127.0.0.1/udp/0/quic-v1\"]\nbootstrap = [%s]\n", mesh, role, list)
+	text := fmt.Sprintf("[mesh]\nname = %q\nrole = %q\nmdns = false\nlisten = [\"/ip4/127.0.0.1/tcp/0\", "+
+		"\"/ip4/127.0.0.1/udp/0/quic-v1\"]\nbootstrap = [%s]\n", mesh, role, list)
 	if err := os.WriteFile(p.home.ConfigPath(), []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -146,10 +152,10 @@ func (p *process) ready(ctx context.Context, stdout io.Reader, log string) error
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
-		return node.Fail(node.CodeStalled, "see "+log, "a node did not start within %s", startWait)
+		return api.Fail(api.CodeStalled, "see "+log, "a node did not start within %s", startWait)
 	case addr, ok := <-lines:
 		if !ok {
-			return node.Fail(node.CodeFailed, "see "+log, "a node ended while starting")
+			return api.Fail(api.CodeFailed, "see "+log, "a node ended while starting")
 		}
 		p.addr = addr
 	}
@@ -159,25 +165,27 @@ func (p *process) ready(ctx context.Context, stdout io.Reader, log string) error
 }
 
 // distil lets every edge register its part, distil it and publish the set.
-func (m *mesh) distil(ctx context.Context, path string, l *lab, report node.Report) error {
+func (m *mesh) distil(ctx context.Context, path string, l *lab, report api.Report) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2)
 	finished := make(chan int, clients)
 	for i, e := range m.edges {
 		group.Go(func() error {
-			entry, err := node.AddData(ctx, e.conn, path, node.AddOptions{}, nil)
+			entry, err := localdata.Add(ctx, e.conn, path, localdata.Options{}, nil)
 			if err != nil {
 				return err
 			}
 			s := split()
-			if _, err := node.SplitData(ctx, e.conn, entry.Name, s, i); err != nil {
+			if _, err := localdata.Split(ctx, e.conn, entry.Name, s, i); err != nil {
 				return err
 			}
-			set, err := node.Distill(ctx, e.conn, node.DistillOptions{Data: s.PartName(entry.Name, i), Method: l.method.Name(), Options: l.method.Settings(), IPC: ipc, Formation: l.formation.Factor, Workers: 1, Pixels: l.pixels}, nil)
+			set, err := jobs.Distill(ctx, e.conn, jobs.DistillOptions{Data: s.PartName(entry.Name, i),
+				Method: l.method.Name(), Options: l.method.Settings(), IPC: ipc, Formation: l.formation.Factor,
+				Workers: 1, Pixels: l.pixels}, nil)
 			if err != nil {
 				return err
 			}
-			if _, err := node.Publish.Do(ctx, e.conn, node.PublishRequest{CID: set.CID}, nil); err != nil {
+			if _, err := operations.Publish.Do(ctx, e.conn, operations.PublishRequest{CID: set.CID}, nil); err != nil {
 				return err
 			}
 			finished <- i
@@ -189,12 +197,12 @@ func (m *mesh) distil(ctx context.Context, path string, l *lab, report node.Repo
 }
 
 // await waits until the trainer has fetched a set of every edge.
-func (m *mesh) await(ctx context.Context, task string, report node.Report) ([]node.SetInfo, error) {
+func (m *mesh) await(ctx context.Context, task string, report api.Report) ([]operations.SetInfo, error) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	had, since := 0, time.Now()
 	for {
-		sets, err := node.Sets.Do(ctx, m.trainer, node.SetQuery{Task: task}, nil)
+		sets, err := operations.Sets.Do(ctx, m.trainer, operations.SetQuery{Task: task}, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -206,7 +214,8 @@ func (m *mesh) await(ctx context.Context, task string, report node.Report) ([]no
 			had, since = len(sets), time.Now()
 		}
 		if time.Since(since) > setWait {
-			return nil, node.Fail(node.CodeStalled, "see the node.log files in the homes", "the trainer has %d of %d sets and gets no more", len(sets), clients)
+			return nil, api.Fail(api.CodeStalled, "see the node.log files in the homes",
+				"the trainer has %d of %d sets and gets no more", len(sets), clients)
 		}
 		select {
 		case <-ctx.Done():
@@ -219,15 +228,16 @@ func (m *mesh) await(ctx context.Context, task string, report node.Report) ([]no
 // train lets the trainer's node train the first consumer, by the recipe that
 // the sets recommend, and publish it. The model as it is stored is the first
 // that the table counts.
-func (m *mesh) train(ctx context.Context, l *lab, report node.Report) (string, error) {
-	got, err := node.Train(ctx, m.trainer, node.TrainOptions{Task: l.task.Name, Model: consumers[0].model, Publish: true, Workers: 1}, report)
+func (m *mesh) train(ctx context.Context, l *lab, report api.Report) (string, error) {
+	got, err := jobs.Train(ctx, m.trainer, jobs.TrainOptions{Task: l.task.Name, Model: consumers[0].model,
+		Publish: true, Workers: 1}, report)
 	if err != nil {
 		return "", err
 	}
 	if *got.Recipe != l.recipe {
 		return "", fmt.Errorf("the sets recommend %+v, the controls train by %+v", *got.Recipe, l.recipe)
 	}
-	_, published, err := node.ReadModelHere(ctx, m.trainer, got.CID)
+	_, published, err := jobs.ReadModel(ctx, m.trainer, got.CID)
 	if err != nil {
 		return "", err
 	}
@@ -235,9 +245,9 @@ func (m *mesh) train(ctx context.Context, l *lab, report node.Report) (string, e
 }
 
 // traffic sums what all nodes sent.
-func (m *mesh) traffic(ctx context.Context, task string) (moved int64, fedavg node.FedAvgBytes, err error) {
+func (m *mesh) traffic(ctx context.Context, task string) (moved int64, fedavg operations.FedAvgBytes, err error) {
 	for _, p := range m.all {
-		cost, err := node.Cost.Do(ctx, p.conn, node.CostRequest{Task: task, Model: consumers[0].model}, nil)
+		cost, err := operations.Cost.Do(ctx, p.conn, operations.CostRequest{Task: task, Model: consumers[0].model}, nil)
 		if err != nil {
 			return 0, fedavg, err
 		}
@@ -268,8 +278,8 @@ func (m *mesh) stop() error {
 	return errors.Join(errs...)
 }
 
-func say(report node.Report, stage string, done, total int64, unit string) {
+func say(report api.Report, stage string, done, total int64, unit string) {
 	if report != nil {
-		report(node.Progress{Stage: stage, Done: done, Total: total, Unit: unit})
+		report(api.Progress{Stage: stage, Done: done, Total: total, Unit: unit})
 	}
 }

@@ -76,6 +76,23 @@ func (s *Store) Pins(ctx context.Context) ([]Pin, error) {
 	return out, nil
 }
 
+// PinOf is the pin of one root, or ErrNotPinned.
+func (s *Store) PinOf(ctx context.Context, root cid.Cid) (Pin, error) {
+	fail := func(err error) (Pin, error) { return Pin{}, fmt.Errorf("find pin of %s: %w", root, err) }
+	found, err := s.pins.CheckIfPinnedWithType(ctx, pin.Recursive, true, root)
+	if err != nil {
+		return fail(err)
+	}
+	if len(found) != 1 || !found[0].Pinned() {
+		return fail(ErrNotPinned)
+	}
+	stat, err := s.size(ctx, root)
+	if err != nil {
+		return fail(err)
+	}
+	return Pin{Root: root, Name: found[0].Name, Stat: stat}, nil
+}
+
 func (s *Store) size(ctx context.Context, root cid.Cid) (Stat, error) {
 	v, err := s.meta.Get(ctx, sizeKey(root))
 	if err != nil {

@@ -341,3 +341,24 @@ const (
 	goldenSmall     = "bafybeihm2fwylxiush5wrtgc2kxhfwffodhjhfdickb6qc6zufwiu6uwty"
 	goldenTwoLeaves = "bafybeiblu4kvrj4eh7vpmnb53cd35bsrosyaoivdhu6ybkys2m3puot4ra"
 )
+
+func TestOnePinIsFoundWithoutListingAll(t *testing.T) {
+	s := openStore(t, nil)
+	root, stat := add(t, s, setOf("one", 3000), "set/one")
+	add(t, s, setOf("two", 3000), "set/two")
+	if got, err := s.PinOf(t.Context(), root); err != nil || got != (Pin{Root: root, Name: "set/one", Stat: stat}) {
+		t.Errorf("found %+v, %v", got, err)
+	}
+	if err := s.Pin(t.Context(), root, "renamed"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.PinOf(t.Context(), root); err != nil || got.Name != "renamed" {
+		t.Errorf("renamed: %+v, %v", got, err)
+	}
+	if err := s.Unpin(t.Context(), root); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.PinOf(t.Context(), root); !errors.Is(err, ErrNotPinned) {
+		t.Errorf("unpinned: %+v, %v", got, err)
+	}
+}

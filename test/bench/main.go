@@ -43,7 +43,8 @@ func main() {
 	profile := flag.String("cpuprofile", "", "with -once: where to write a profile")
 	rounds := flag.Int("rounds", 3, "how often both sides run, in turn")
 	python := flag.String("python", "", "the Python that has torch (default: the first of python3 and /usr/bin/python3)")
-	configured := flag.Bool("as-configured", false, "let the peer keep this machine's OPENBLAS settings, which may make it slower")
+	configured := flag.Bool("as-configured", false,
+		"let the peer keep this machine's OPENBLAS settings, which may make it slower")
 	flag.Parse()
 	if *profile != "" {
 		file, err := os.Create(*profile)
@@ -130,7 +131,8 @@ func measure(name string) (Row, error) {
 		}
 	}
 	median := middle(seconds)
-	return Row{Engine: kernel.Name(), Workload: name, StepS: median, Rate: w.work / median, Unit: w.unit, Threads: on.pool.Workers(), PeakRSS: peakRSS()}, nil
+	return Row{Engine: kernel.Name(), Workload: name, StepS: median, Rate: w.work / median, Unit: w.unit,
+		Threads: on.pool.Workers(), PeakRSS: peakRSS()}, nil
 }
 
 func middle(values []float64) float64 {

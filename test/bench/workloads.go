@@ -50,16 +50,18 @@ var workloads = map[string]workload{
 	"unroll28":    unroll28(20),
 	"unroll28-5":  unroll28(5),
 	"unroll28-80": unroll28(80),
-	"unroll": {"inner steps/s", 30, 2 * 30 * 50 * (3 + secondOrder) * convMACs, 1, 2, func(c *computer) (func() error, error) {
-		return matching(c, data.Shape{C: 3, H: 32, W: 32}, 100, 30, 50)
-	}},
+	"unroll": {"inner steps/s", 30, 2 * 30 * 50 * (3 + secondOrder) * convMACs, 1, 2,
+		func(c *computer) (func() error, error) {
+			return matching(c, data.Shape{C: 3, H: 32, W: 32}, 100, 30, 50)
+		}},
 }
 
 // unroll28 is trajectory matching through so many steps on ten images of 28 x 28.
 func unroll28(inner int) workload {
-	return workload{"inner steps/s", float64(inner), 2 * float64(inner) * 10 * (3 + secondOrder) * conv28MACs, 1, 5, func(c *computer) (func() error, error) {
-		return matching(c, data.Shape{C: 1, H: 28, W: 28}, 10, inner, 10)
-	}}
+	return workload{"inner steps/s", float64(inner), 2 * float64(inner) * 10 * (3 + secondOrder) * conv28MACs, 1, 5,
+		func(c *computer) (func() error, error) {
+			return matching(c, data.Shape{C: 1, H: 28, W: 28}, 10, inner, 10)
+		}}
 }
 
 // computer is this processor, all of it: for closed forms and for programs.
@@ -96,7 +98,8 @@ func gemm(on *computer) (func() error, error) {
 // kip is one FedD3 step: loss, gradient on the images, Adam.
 func kip(on *computer) (func() error, error) {
 	const targets, supports, values, classes = 1000, 100, 3072, 10
-	r, rng := ntk.NewRegression(on.pool, ntk.Problem{Depth: 4, Targets: targets, Supports: supports, Values: values, Classes: classes, Lambda: ntk.Lambda}), source()
+	r, rng := ntk.NewRegression(on.pool, ntk.Problem{Depth: 4, Targets: targets, Supports: supports, Values: values,
+		Classes: classes, Lambda: ntk.Lambda}), source()
 	copy(r.Targets, normal(rng, targets*values))
 	copy(r.Images, normal(rng, supports*values))
 	for i := range r.Truth {
@@ -193,7 +196,8 @@ func matching(on *computer, s data.Shape, images, inner, batch int) (func() erro
 		labels[i*classes+i%classes] = 1
 	}
 	grad := make([]float32, images*size)
-	if err := errors.Join(walk.X.Set(normal(rng, images*size)), walk.Labels.Set(labels), walk.SetTarget(target)); err != nil {
+	if err := errors.Join(walk.X.Set(normal(rng, images*size)), walk.Labels.Set(labels),
+		walk.SetTarget(target)); err != nil {
 		return nil, err
 	}
 	return func() error {

@@ -90,7 +90,8 @@ func TestAnArchiveIsReadAsTheFolderInIt(t *testing.T) {
 				wrapped["set-1.0/"+n] = b
 			}
 			for file, b := range map[string][]byte{
-				"d.zip": ft.Zip(content), "d.tar": ft.Tar(content), "d.tar.gz": ft.Gzip(ft.Tar(content)), "d.tgz": ft.Gzip(tarLikeTar(content, false)), "linked.tar": tarLikeTar(content, true),
+				"d.zip": ft.Zip(content), "d.tar": ft.Tar(content), "d.tar.gz": ft.Gzip(ft.Tar(content)),
+				"d.tgz": ft.Gzip(tarLikeTar(content, false)), "linked.tar": tarLikeTar(content, true),
 				"wrapped.zip": ft.Zip(wrapped), "wrapped.tar": tarLikeTar(wrapped,
 					true), "d.zip.gz": ft.Gzip(ft.Zip(content)), "none": ft.Zip(content),
 			} {

@@ -106,12 +106,14 @@ func TestDialectsOfTablesAreRead(t *testing.T) {
 			"x\n   3 -4.25 y\n5 6 x  \n",
 		"blanks behind commas": replaced(",", ", "), "trailing commas": replaced("\n",
 			",\n"), "trailing commas but not over them": "a,b,label\n1.5,2,x,\n3,-4.25,y,\n5,6,x,\n",
-		"trailing commas over them alone": "a,b,label,,\n1.5,2,x\n3,-4.25,y\n5,6,x\n", "quotes": "\"a\",\"b\",\"label\"\n\"1.5\",\"2\",\"x\"\n\"3\",\"-4.25\",\"y\"\n\"5\",\"6\",\"x\"\n",
-		"blank rows": "a,b,label\n\n1.5,2,x\n\n3,-4.25,y\n5,6,x\n\n\n", "rows of separators": plain +
+		"trailing commas over them alone": "a,b,label,,\n1.5,2,x\n3,-4.25,y\n5,6,x\n",
+		"quotes":                          "\"a\",\"b\",\"label\"\n\"1.5\",\"2\",\"x\"\n\"3\",\"-4.25\",\"y\"\n\"5\",\"6\",\"x\"\n",
+		"blank rows":                      "a,b,label\n\n1.5,2,x\n\n3,-4.25,y\n5,6,x\n\n\n", "rows of separators": plain +
 			",,\n,,\n,,\n", "rows of blanks": plain + "   \n", "a blank row first": "\n\n" + plain,
 		"an end of file of DOS": plain +
 			"\x1a", "exponents": "a,b,label\n1.5e0,2E+00,x\n3,-425e-2,y\n.5e1,+6.,x\n", "a footer": plain + "3 rows\n",
-		"no header": "1.5,2,x\n3,-4.25,y\n5,6,x\n", "label first": "label,a,b\nx,1.5,2\ny,3,-4.25\nx,5,6\n", "a quoted name with a separator": "\"a, in cm\",b,label\n1.5,2,x\n3,-4.25,y\n5,6,x\n",
+		"no header": "1.5,2,x\n3,-4.25,y\n5,6,x\n", "label first": "label,a,b\nx,1.5,2\ny,3,-4.25\nx,5,6\n",
+		"a quoted name with a separator": "\"a, in cm\",b,label\n1.5,2,x\n3,-4.25,y\n5,6,x\n",
 	}
 	var cases []fieldCase
 	for name, text := range texts {
@@ -134,7 +136,8 @@ func TestDialectsOfTablesAreRead(t *testing.T) {
 	}
 	cases = append(cases,
 		fieldCase{name: "a separator between quotes",
-			files: csv("a,b,label\n1.5,2,\"x, or z\"\n3,-4.25,y\n5,6,\"x, or z\"\n"), train: plainTable, classes: []string{"x, or z", "y"}},
+			files: csv("a,b,label\n1.5,2,\"x, or z\"\n3,-4.25,y\n5,6,\"x, or z\"\n"), train: plainTable,
+			classes: []string{"x, or z", "y"}},
 		fieldCase{name: "quotes in quotes", files: csv("a,b,label\n1.5,2,\"the \"\"x\"\"\"\n3,-4.25,y\n5,6,y\n"),
 			classes: []string{`the "x"`, "y"}},
 		fieldCase{name: "a line end between quotes", files: csv("a,b,label\n1.5,2,\"x\nz\"\n3,-4.25,y\n5,6,y\n"),

@@ -61,10 +61,13 @@ func TestFormsOfWellKnownCollectionsAreRead(t *testing.T) {
 			path: "d.h5", refused: "save the arrays as .npz"},
 		{name: "a spreadsheet",
 			files: map[string][]byte{"d.xlsx": ft.Zip(map[string][]byte{"[Content_Types].xml": []byte("<x/>"),
-				"xl/workbook.xml": []byte("<x/>"), "xl/worksheets/sheet1.xml": []byte("<x/>"), "xl/media/image1.png": pic(1), "docProps/app.xml": []byte("<x/>")})}, path: "d.xlsx", refused: "spreadsheet"},
+				"xl/workbook.xml": []byte("<x/>"), "xl/worksheets/sheet1.xml": []byte("<x/>"), "xl/media/image1.png": pic(1),
+				"docProps/app.xml": []byte("<x/>")})}, path: "d.xlsx", refused: "spreadsheet"},
 		{name: "a table in a zip archive of its name",
-			files: map[string][]byte{"d.csv.zip": ft.Zip(map[string][]byte{"d.csv": []byte(wine)})}, path: "d.csv.zip", classes: []string{"5", "6"}},
+			files: map[string][]byte{"d.csv.zip": ft.Zip(map[string][]byte{"d.csv": []byte(wine)})}, path: "d.csv.zip",
+			classes: []string{"5", "6"}},
 		{name: "labels in a table beside pictures", files: map[string][]byte{"images/1.png": pic(1),
-			"images/2.png": pic(2), "labels.csv": []byte("file,label\n1.png,a\n2.png,b\n")}, refused: "every sample is of one class"},
+			"images/2.png": pic(2), "labels.csv": []byte("file,label\n1.png,a\n2.png,b\n")},
+			refused: "every sample is of one class"},
 	})
 }

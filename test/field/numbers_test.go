@@ -106,9 +106,12 @@ func TestNumPyHeadersOfAllVersionsAreRead(t *testing.T) {
 			"{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }", "<f8"), train: want, y: []int{0, 1}})
 	}
 	for name, head := range map[string]string{
-		"python 2": "{'descr': '<f8', 'fortran_order': False, 'shape': (2L, 3L), }", "NumPy 2": "{'descr': '<f8', 'fortran_order': False, 'shape': (np.int64(2), np.int64(3)), }",
-		"another order": "{'shape': (2, 3), 'fortran_order': False, 'descr': '<f8'}", "quoted twice": `{"descr": "<f8", "fortran_order": False, "shape": (2, 3), }`, "native": "{'descr': '=f8', 'fortran_order': False, 'shape': (2, 3), }",
-		"unicode keys": "{u'descr': u'<f8', u'fortran_order': False, u'shape': (2, 3), }",
+		"python 2":      "{'descr': '<f8', 'fortran_order': False, 'shape': (2L, 3L), }",
+		"NumPy 2":       "{'descr': '<f8', 'fortran_order': False, 'shape': (np.int64(2), np.int64(3)), }",
+		"another order": "{'shape': (2, 3), 'fortran_order': False, 'descr': '<f8'}",
+		"quoted twice":  `{"descr": "<f8", "fortran_order": False, "shape": (2, 3), }`,
+		"native":        "{'descr': '=f8', 'fortran_order': False, 'shape': (2, 3), }",
+		"unicode keys":  "{u'descr': u'<f8', u'fortran_order': False, u'shape': (2, 3), }",
 	} {
 		cases = append(cases, fieldCase{name: name, files: header(1, head, "<f8"), train: want, y: []int{0, 1}})
 	}

@@ -71,12 +71,14 @@ func TestPartsAreKnownByNamesInAnyCase(t *testing.T) {
 				"b", "test"}, train: shown(1, 2, 3), notes: []string{"part-as-class"}, says: "--part test=ignore"},
 		fieldCase{name: "pictures to test with beside classes, left out",
 			files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2),
-				"test/1.png": pic(3)}, r: data.Reading{Parts: map[string]string{"test": "ignore"}}, classes: []string{"a", "b"}, train: shown(1, 2)},
+				"test/1.png": pic(3)}, r: data.Reading{Parts: map[string]string{"test": "ignore"}}, classes: []string{"a", "b"},
+			train: shown(1, 2)},
 		fieldCase{name: "pictures to test with beside classes, asked for",
 			files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2),
 				"test/1.png": pic(3)}, r: data.Reading{Parts: map[string]string{"test": "test"}}, refused: "no folders of classes"},
 		fieldCase{name: "a test part without classes", files: map[string][]byte{"train/a/1.png": pic(1),
-			"train/b/1.png": pic(2), "test/1.png": pic(3)}, train: shown(1, 2), testY: []int{}, notes: []string{"part-unlabeled"}},
+			"train/b/1.png": pic(2), "test/1.png": pic(3)}, train: shown(1, 2), testY: []int{},
+			notes: []string{"part-unlabeled"}},
 	)
 	walk(t, cases)
 }
@@ -211,23 +213,27 @@ func TestWhatOtherProgramsLeftIsNoClass(t *testing.T) {
 	}
 	var cases []fieldCase
 	for _, junk := range []string{"__MACOSX/a/._1.png", "@eaDir/a/1.png", "$RECYCLE.BIN/1.png",
-		"System Volume Information/x.png", "lost+found/1.png", ".ipynb_checkpoints/1.png", ".git/1.png", "a/.DS_Store", "a/Thumbs.db", "b/desktop.ini", "a/._1.png",
+		"System Volume Information/x.png", "lost+found/1.png", ".ipynb_checkpoints/1.png", ".git/1.png", "a/.DS_Store",
+		"a/Thumbs.db", "b/desktop.ini", "a/._1.png",
 		"a/@eaDir/1.png", "#recycle/1.png", "__pycache__/1.png"} {
 		cases = append(cases, fieldCase{name: junk, files: base(junk), train: shown(1, 2), classes: []string{"a", "b"},
 			says: "left by other programs"})
 	}
 	cases = append(cases,
 		fieldCase{name: "in parts", files: map[string][]byte{"train/a/1.png": pic(1), "train/b/1.png": pic(2),
-			"train/.ipynb_checkpoints/1.png": pic(9), "test/a/1.png": pic(3), "test/b/1.png": pic(4), "__MACOSX/train/1.png": pic(9)}, train: shown(1, 2), test: shown(3, 4)},
+			"train/.ipynb_checkpoints/1.png": pic(9), "test/a/1.png": pic(3), "test/b/1.png": pic(4),
+			"__MACOSX/train/1.png": pic(9)}, train: shown(1, 2), test: shown(3, 4)},
 		fieldCase{name: "in a zip archive", files: map[string][]byte{"d.zip": ft.Zip(base("__MACOSX/a/._1.png",
 			"a/.DS_Store"))}, path: "d.zip", train: shown(1, 2)},
 		fieldCase{name: "beside a table", files: map[string][]byte{"d.csv": []byte("1,2,a\n3,4,b\n"), "._d.csv": {0, 5,
-			22, 7}, ".~lock.d.csv#": []byte("x,y\n")}, train: rows([]float32{1, 2}, []float32{3, 4}), says: "left by other programs"},
+			22, 7}, ".~lock.d.csv#": []byte("x,y\n")}, train: rows([]float32{1, 2}, []float32{3, 4}),
+			says: "left by other programs"},
 		fieldCase{name: "an empty class is none of theirs",
 			files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2),
 				"c/notes.txt": []byte("x")}, refused: "empty"},
 		fieldCase{name: "an empty class accepted", files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2),
-			"c/notes.txt": []byte("x")}, r: data.Reading{Accept: []string{"empty-class"}}, train: shown(1, 2), classes: []string{"a", "b"}},
+			"c/notes.txt": []byte("x")}, r: data.Reading{Accept: []string{"empty-class"}}, train: shown(1, 2),
+			classes: []string{"a", "b"}},
 	)
 	walk(t, cases)
 }

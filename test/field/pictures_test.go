@@ -87,7 +87,8 @@ func TestPicturesAreTurnedUpright(t *testing.T) {
 			fieldCase{name: fmt.Sprint("JPEG ", o), files: map[string][]byte{"x/1.jpg": ft.TurnedJPEG(ft.JPEG(blocks),
 				o), "y/1.jpg": ft.TurnedJPEG(ft.JPEG(blocks), o)}, train: rows(jpeg, jpeg)},
 			fieldCase{name: fmt.Sprint("WebP ", o), files: map[string][]byte{"x/1.webp": ft.WebP(p.h, p.w, [4]byte{0,
-				10, 20, 255}, [4]byte{200, 100, 250, 255}, bright, o), "y/1.webp": ft.WebP(p.h, p.w, [4]byte{0, 10, 20, 255}, [4]byte{200, 100, 250, 255}, bright, o)},
+				10, 20, 255}, [4]byte{200, 100, 250, 255}, bright, o),
+				"y/1.webp": ft.WebP(p.h, p.w, [4]byte{0, 10, 20, 255}, [4]byte{200, 100, 250, 255}, bright, o)},
 				train: rows(two, two)},
 		)
 	}
@@ -187,7 +188,8 @@ func TestPicturesOfSixteenBitsKeepWhatTheyUse(t *testing.T) {
 			"b/1.png": ft.PNG(ft.Grey(2, 2, 0, 85, 170, 255))}, train: rows(x, x), says: "white is 65535"},
 		fieldCase{name: "resampled, of 12", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 4095, 4095, 0),
 			"b/1.png": deepPNG(5, 5, make([]uint16,
-				25)...)}, r: data.Reading{Resize: true}, draft: data.Task{Shape: data.Shape{C: 1, H: 7, W: 7}}, says: "white is 4095"},
+				25)...)}, r: data.Reading{Resize: true}, draft: data.Task{Shape: data.Shape{C: 1, H: 7, W: 7}},
+			says: "white is 4095"},
 		fieldCase{name: "of no usual range", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 100, 200, 400),
 			"b/1.png": deepPNG(2, 2, 0, 100, 200, 400)}, refused: "--white"},
 		fieldCase{name: "nearly black", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 1, 2, 3),

@@ -63,7 +63,8 @@ func TestColumnsMeetThoseOfATaskByName(t *testing.T) {
 			files: map[string][]byte{"train.parquet": parquetFile([]abRow{{Height: 2, Mass: 3, Width: 1, Label: "no"},
 				{Height: 5, Mass: 6, Width: 4, Label: "yes"}}),
 				"test.parquet": parquetFile([]baRow{{Width: 9, Height: 8, Mass: 7,
-					Label: "yes"}})}, train: rows([]float32{2, 3, 1}, []float32{5, 6, 4}), test: rows([]float32{8, 7, 9}), testY: []int{1}},
+					Label: "yes"}})}, train: rows([]float32{2, 3, 1}, []float32{5, 6, 4}), test: rows([]float32{8, 7, 9}),
+			testY: []int{1}},
 	})
 }
 
@@ -152,7 +153,8 @@ func TestWordsAndDatesBecomeValuesOnRequest(t *testing.T) {
 		{name: "dates of a second device", files: csv("v,when,label\n1,2024-01-01,a\n2,2024-01-02,b\n3,1970-01-01,a\n"),
 			task: days, train: dates},
 		{name: "times with zones",
-			files: csv("when,v,label\n1970-01-01T01:00:00Z,1,a\n1970-01-01T01:00:00+01:00,2,b\n1970-01-01 00:00:05,3,a\n"), r: data.Reading{Dates: true}, train: rows([]float32{3600, 1}, []float32{0, 2}, []float32{5, 3})},
+			files: csv("when,v,label\n1970-01-01T01:00:00Z,1,a\n1970-01-01T01:00:00+01:00,2,b\n1970-01-01 00:00:05,3,a\n"),
+			r:     data.Reading{Dates: true}, train: rows([]float32{3600, 1}, []float32{0, 2}, []float32{5, 3})},
 		{name: "days before months", files: csv("when,v,label\n31/12/2024,1,a\n01/02/2024,2,b\n"),
 			r: data.Reading{Dates: true}, refused: "text in column"},
 		{name: "no date among dates", files: csv(dated + "soon,4,b\n"), r: data.Reading{Dates: true},

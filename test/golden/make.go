@@ -146,7 +146,8 @@ func (m *maker) demo() error {
 		for column, raw := range row {
 			var score struct{ Mean, N float64 }
 			if json.Unmarshal(raw, &score) == nil && score.N > 0 {
-				m.made[fmt.Sprintf("%s%s %s, %.0f runs", key, strings.Trim(consumer, `"`), column, score.N)] = fmt.Sprint(score.Mean)
+				m.made[fmt.Sprintf("%s%s %s, %.0f runs", key, strings.Trim(consumer, `"`), column,
+					score.N)] = fmt.Sprint(score.Mean)
 			}
 		}
 	}

@@ -35,7 +35,8 @@ var arrows = map[string][]string{
 }
 
 // topLevel is everything that may lie at the top, dot files aside.
-var topLevel = []string{"cmd", "configs", "distill", "docs", "node", "p2p", "test", "train", "go.mod", "go.sum", "LICENSE", "Makefile", "README.md"}
+var topLevel = []string{"cmd", "configs", "distill", "docs", "node", "p2p", "test", "train", "go.mod", "go.sum",
+	"LICENSE", "Makefile", "README.md"}
 
 // source is one parsed Go file.
 type source struct {

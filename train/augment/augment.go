@@ -16,7 +16,7 @@ import (
 // Inputs adds the draws of n images to a graph, as inputs named after prefix.
 func Inputs(s recipe.Strategy, g *graph.Graph, prefix string, n int, shape data.Shape) (in []*graph.Node) {
 	parts := s.Parts()
-	for i, dims := range s.Shapes(n, shape) {
+	for i, dims := range s.Shapes(n, shape.H, shape.W) {
 		in = append(in, graph.Input(g, prefix+parts[i], dims...))
 	}
 	return in

@@ -34,9 +34,10 @@ func newLab(t *testing.T, name string) *lab {
 		t.Fatal(err)
 	}
 	g := graph.New()
-	l := &lab{strategy: s, x: graph.Input(g, "x", images, shape.C, shape.H, shape.W), in: Inputs(s, g, "draw ", images, shape)}
+	l := &lab{strategy: s, x: graph.Input(g, "x", images, shape.C, shape.H, shape.W),
+		in: Inputs(s, g, "draw ", images, shape)}
 	l.out = Apply(s, l.x, l.in)
-	for _, dims := range s.Shapes(images, shape) {
+	for _, dims := range s.Shapes(images, shape.H, shape.W) {
 		n := 1
 		for _, d := range dims {
 			n *= d
@@ -51,7 +52,7 @@ func newLab(t *testing.T, name string) *lab {
 }
 
 func (l *lab) draw(seed uint64, shared bool) {
-	l.strategy.Draw(data.Stream(seed, "test"), images, shape, shared, l.draws)
+	l.strategy.Draw(data.Stream(seed, "test"), images, shape.H, shape.W, shared, l.draws)
 }
 
 func (l *lab) feeds() map[*graph.Node][]float64 {
@@ -207,7 +208,8 @@ func TestAFamilyLeavesTheOthersAlone(t *testing.T) {
 }
 
 func TestASharedDrawIsTheSameForEveryImage(t *testing.T) {
-	for _, name := range []string{recipe.Affine, recipe.MildFlip, recipe.Color, recipe.Crop, recipe.Cutout, recipe.Flip, recipe.Scale, recipe.Rotate} {
+	for _, name := range []string{recipe.Affine, recipe.MildFlip, recipe.Color, recipe.Crop, recipe.Cutout, recipe.Flip,
+		recipe.Scale, recipe.Rotate} {
 		l := newLab(t, name)
 		for _, shared := range []bool{true, false} {
 			differ := false
@@ -230,7 +232,8 @@ func TestAffinesStayWithinTheirRanges(t *testing.T) {
 	for name, want := range map[string]struct {
 		scale, angle, shift float64
 		flip                bool
-	}{recipe.Affine: {.15, 15, 3, false}, recipe.AffineFlip: {.15, 15, 3, true}, recipe.Mild: {.1, 5, 2, false}, recipe.MildFlip: {.1, 5, 2, true}} {
+	}{recipe.Affine: {.15, 15, 3, false}, recipe.AffineFlip: {.15, 15, 3, true}, recipe.Mild: {.1, 5, 2,
+		false}, recipe.MildFlip: {.1, 5, 2, true}} {
 		s, err := recipe.ParseStrategy(name)
 		if err != nil {
 			t.Fatal(err)
@@ -239,7 +242,7 @@ func TestAffinesStayWithinTheirRanges(t *testing.T) {
 		m := make([]float32, 6)
 		flipped, most := 0, 0.0
 		for seed := range uint64(400) {
-			s.Draw(data.Stream(seed, "test"), 1, wide, false, [][]float32{m})
+			s.Draw(data.Stream(seed, "test"), 1, wide.H, wide.W, false, [][]float32{m})
 			// In pixels: columns by W/2, rows by H/2.
 			a, b, c, d := float64(m[0]), float64(m[1])*16/8, float64(m[3])*8/16, float64(m[4])
 			if a < 0 {
@@ -247,7 +250,8 @@ func TestAffinesStayWithinTheirRanges(t *testing.T) {
 				a, c = -a, -c
 			}
 			scale, angle := 1/math.Sqrt(a*d-b*c), math.Atan2(c, a)*180/math.Pi
-			if math.Abs(a-d) > 1e-6 || math.Abs(b+c) > 1e-6 || math.Abs(scale-1) > want.scale+1e-3 || math.Abs(angle) > want.angle+.01 ||
+			if math.Abs(a-d) > 1e-6 || math.Abs(b+c) > 1e-6 || math.Abs(scale-1) > want.scale+1e-3 ||
+				math.Abs(angle) > want.angle+.01 ||
 				math.Abs(float64(m[2])*8) > want.shift+.01 || math.Abs(float64(m[5])*4) > want.shift+.01 {
 				t.Fatalf("%s: matrix %v: scale %v, angle %v", name, m, scale, angle)
 			}
@@ -263,7 +267,8 @@ func TestAffinesStayWithinTheirRanges(t *testing.T) {
 }
 
 func TestAugmentationsAreDifferentiable(t *testing.T) {
-	for _, name := range []string{recipe.Affine, recipe.AffineFlip, recipe.Color, recipe.Crop, recipe.Cutout, recipe.Flip, recipe.Scale, recipe.Rotate, recipe.DSA} {
+	for _, name := range []string{recipe.Affine, recipe.AffineFlip, recipe.Color, recipe.Crop, recipe.Cutout,
+		recipe.Flip, recipe.Scale, recipe.Rotate, recipe.DSA} {
 		l := newLab(t, name)
 		l.draw(5, false)
 		sum := graph.Sum(graph.Mul(l.out, l.out))
@@ -299,7 +304,7 @@ func TestDrawingAndRunningAllocateNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(20, func() {
 		step++
 		data.Restart(&pcg, 1, "augment", step)
-		l.strategy.Draw(rng, images, shape, false, l.draws)
+		l.strategy.Draw(rng, images, shape.H, shape.W, false, l.draws)
 		for i, d := range l.draws {
 			if p.Set(1+i, d) != nil {
 				t.Fatal("a draw does not fit")
@@ -316,9 +321,9 @@ func TestDrawingAndRunningAllocateNothing(t *testing.T) {
 func TestTheZeroStrategyChangesNothing(t *testing.T) {
 	var s recipe.Strategy
 	shape := data.Shape{C: 1, H: 4, W: 4}
-	s.Draw(rand.New(rand.NewPCG(1, 2)), 3, shape, true, nil)
+	s.Draw(rand.New(rand.NewPCG(1, 2)), 3, shape.H, shape.W, true, nil)
 	x := graph.Input(graph.New(), "x", 3, 1, 4, 4)
-	if n := len(s.Shapes(3, shape)); n != 0 || Apply(s, x, nil) != x {
+	if n := len(s.Shapes(3, shape.H, shape.W)); n != 0 || Apply(s, x, nil) != x {
 		t.Errorf("%d draws, another expression", n)
 	}
 }

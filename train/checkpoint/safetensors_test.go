@@ -94,7 +94,8 @@ func TestEncodeWritesTheSpecifiedBytes(t *testing.T) {
 	}
 	header := `{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`
 	header += strings.Repeat(" ", (8-len(header)%8)%8)
-	want := hex.EncodeToString(binary.LittleEndian.AppendUint64(nil, uint64(len(header)))) + hex.EncodeToString([]byte(header)) + "0709"
+	want := hex.EncodeToString(binary.LittleEndian.AppendUint64(nil,
+		uint64(len(header)))) + hex.EncodeToString([]byte(header)) + "0709"
 	if got := hex.EncodeToString(file); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -121,14 +122,17 @@ func TestDecodeRefuses(t *testing.T) {
 		{"an unknown field", withHeader(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":1}}`, 0), ErrFormat},
 		{"no shape", withHeader(`{"a":{"dtype":"U8","data_offsets":[0,1]}}`, 0), ErrFormat},
 		{"a negative dimension", withHeader(`{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}}`, 0), ErrFormat},
-		{"a product that overflows", withHeader(`{"a":{"dtype":"U8","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,0]}}`), ErrTooLarge},
-		{"a size that is not the shape's", withHeader(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, 0, 0, 0, 0), ErrFormat},
+		{"a product that overflows",
+			withHeader(`{"a":{"dtype":"U8","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,0]}}`), ErrTooLarge},
+		{"a size that is not the shape's", withHeader(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, 0, 0, 0, 0),
+			ErrFormat},
 		{"a gap", withHeader(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0), ErrFormat},
 		{"an overlap", withHeader(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0), ErrFormat},
 		{"bytes of no tensor", withHeader(`{}`, 0), ErrFormat},
 		{"missing data", withHeader(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, 0), ErrFormat},
 		{"metadata that is no string", withHeader(`{"__metadata__":{"a":1}}`), ErrFormat},
-		{"too many dimensions", withHeader(`{"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}}`, 0), ErrTooLarge},
+		{"too many dimensions", withHeader(`{"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}}`, 0),
+			ErrTooLarge},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -115,7 +115,8 @@ func (s *State) Restore(file []byte, most int) error {
 	case read.Step > most:
 		return fmt.Errorf("%w: step %d of %d", ErrState, read.Step, most)
 	case len(numbers) != len(s.Numbers) || len(read.Arrays) != len(s.Arrays):
-		return fmt.Errorf("%w: %d arrays and %d numbers, want %d and %d", ErrState, len(read.Arrays), len(numbers), len(s.Arrays), len(s.Numbers))
+		return fmt.Errorf("%w: %d arrays and %d numbers, want %d and %d", ErrState, len(read.Arrays), len(numbers),
+			len(s.Arrays), len(s.Numbers))
 	}
 	for name, now := range s.Arrays {
 		if values, ok := read.Arrays[name]; !ok || len(values) != len(now) {

@@ -31,7 +31,8 @@ func TestAStateIsRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := someState()
-	if got.Step != 3 || !maps.EqualFunc(got.Arrays, want.Arrays, slices.Equal[[]float32]) || !maps.Equal(got.Numbers, want.Numbers) {
+	if got.Step != 3 || !maps.EqualFunc(got.Arrays, want.Arrays, slices.Equal[[]float32]) || !maps.Equal(got.Numbers,
+		want.Numbers) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -72,7 +73,8 @@ func TestOtherStatesAreRefusedAndChangeNothing(t *testing.T) {
 
 // A training's state of an older version names the run otherwise and keeps shapes.
 func TestOlderStatesOfTrainingsAreRead(t *testing.T) {
-	file, err := Encode([]Tensor{F32("param.w", []int{1, 2}, []float32{4, 5})}, map[string]string{"run": "x", "step": "2", "order": `["w"]`})
+	file, err := Encode([]Tensor{F32("param.w", []int{1, 2}, []float32{4, 5})},
+		map[string]string{"run": "x", "step": "2", "order": `["w"]`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +89,8 @@ type digested string
 func (d digested) Digest(to io.Writer) { io.WriteString(to, string(d)) }
 
 func TestIdentitiesDependOnSettingsAndData(t *testing.T) {
-	all := []string{Identity[digested]("a"), Identity[digested]("b"), Identity("a", digested("x")), Identity("a", digested("x"), digested("y"))}
+	all := []string{Identity[digested]("a"), Identity[digested]("b"), Identity("a", digested("x")),
+		Identity("a", digested("x"), digested("y"))}
 	slices.Sort(all)
 	if len(slices.Compact(all)) != 4 || len(all[0]) != 64 {
 		t.Errorf("%v", all)

@@ -112,9 +112,11 @@ func (t Tensor) Float32s() ([]float32, error) {
 	case DTypeF32:
 		return values(t, DTypeF32, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })
 	case DTypeF16:
-		return values(t, DTypeF16, func(b []byte) float32 { return float16.Frombits(binary.LittleEndian.Uint16(b)).Float32() })
+		return values(t, DTypeF16,
+			func(b []byte) float32 { return float16.Frombits(binary.LittleEndian.Uint16(b)).Float32() })
 	case DTypeF64:
-		return values(t, DTypeF64, func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) })
+		return values(t, DTypeF64,
+			func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) })
 	}
 	return nil, fmt.Errorf("tensor %q: %w: %s where floats are wanted", t.Name, ErrFormat, t.DType)
 }

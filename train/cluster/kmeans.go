@@ -106,7 +106,8 @@ func Distance2(row []float32, centre []float64) float64 {
 
 // Centroids groups rows by KMeans and returns the mean and the size of each of
 // the k groups.
-func Centroids(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand) (mean [][]float64, size []int, err error) {
+func Centroids(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand) (mean [][]float64, size []int,
+	err error) {
 	assign, err := KMeans(ctx, x, k, rounds, rng)
 	if err != nil {
 		return nil, nil, err

@@ -187,7 +187,8 @@ func (c *contents) inspect(ds *Dataset, seen ranges) {
 	if ds.Task.IsTable() {
 		if side := imageSide(ds.Task.Shape.W); side > 0 && seen.low >= 0 {
 			c.account.See("square-rows",
-				"the %d features could be an image of %d x %d pixels: 'task new --shape 1x%dx%d' reads them so", side*side, side, side, side, side)
+				"the %d features could be an image of %d x %d pixels: 'task new --shape 1x%dx%d' reads them so", side*side, side,
+				side, side, side)
 		}
 		return
 	}

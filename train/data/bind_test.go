@@ -302,7 +302,8 @@ func TestHoldoutOfADataSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	half, err := ds.Holdout(.5, 0)
-	if err != nil || len(half.Train.Labels()) != 2 || len(half.Test.Labels()) != 2 || ds.Test != nil || len(half.Remarks) != 1 {
+	if err != nil || len(half.Train.Labels()) != 2 || len(half.Test.Labels()) != 2 || ds.Test != nil ||
+		len(half.Remarks) != 1 {
 		t.Fatalf("%+v, %v", half, err)
 	}
 	s, err := LoadAll(half.Task, half.Test)
@@ -315,7 +316,8 @@ func TestHoldoutOfADataSet(t *testing.T) {
 	whole := *ds
 	whole.Test = ds.Train
 	held, err := whole.Validation(.5)
-	if err != nil || held.Name != ds.Name+"-validation" || len(held.Train.Labels()) != 2 || len(held.Test.Labels()) != 2 || len(held.Remarks) != 1 {
+	if err != nil || held.Name != ds.Name+"-validation" || len(held.Train.Labels()) != 2 ||
+		len(held.Test.Labels()) != 2 || len(held.Remarks) != 1 {
 		t.Errorf("%+v, %v", held, err)
 	}
 	for _, f := range []float64{-1, 1, 2} {

@@ -320,7 +320,8 @@ func isLoose(tree *files.Tree, name string) bool {
 		return false
 	}
 	return slices.Contains([]files.Kind{files.Zip, files.Tar, files.Matlab, files.Parquet, files.Pickle},
-		kind) || kind == files.NumPy && array.HasRecords(tree, name) || kind == files.Text && slices.Contains(tableEndings, ext)
+		kind) || kind == files.NumPy && array.HasRecords(tree, name) || kind == files.Text &&
+		slices.Contains(tableEndings, ext)
 }
 
 // loose reads the only data file of a folder, or the files of its parts.

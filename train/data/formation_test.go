@@ -67,7 +67,8 @@ func TestAViewIsTheTileDecoded(t *testing.T) {
 func TestSingleTilesAreStoredAsTheyAre(t *testing.T) {
 	whole, f := ramp(Shape{2, 4, 6}, 3), NewFormation(2)
 	alone, tiles := f.Alone(), f.Cut(whole)
-	if alone.Tiles() != 1 || alone.StoredShape(whole.Shape) != tiles.Shape || alone.FullShape(tiles.Shape) != whole.Shape || NewFormation(1).Alone() != NewFormation(1) {
+	if alone.Tiles() != 1 || alone.StoredShape(whole.Shape) != tiles.Shape ||
+		alone.FullShape(tiles.Shape) != whole.Shape || NewFormation(1).Alone() != NewFormation(1) {
 		t.Errorf("%d tiles of %v in %v", alone.Tiles(), alone.StoredShape(whole.Shape), alone.FullShape(tiles.Shape))
 	}
 	if err := alone.Validate(whole.Shape); err != nil {

@@ -25,6 +25,9 @@ import (
 // GlyphSide is the height and width of a built-in digit.
 const GlyphSide = 28
 
+// GlyphPath is the path that stands for the built-in digits.
+const GlyphPath = "builtin:glyph-digits"
+
 // How many built-in digits there are; sample i shows digit i mod 10.
 const (
 	GlyphTrain = 10_000

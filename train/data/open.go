@@ -30,9 +30,6 @@ var known = map[string]string{
 	"c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888": "fashion-mnist",
 }
 
-// GlyphPath is the path that stands for the built-in digits.
-const GlyphPath = "builtin:glyph-digits"
-
 // Open reads the data set at path: GlyphPath, or data in one of the Formats,
 // gzip or not. Its task is recognised from the content of well-known files; any
 // other data needs a task, since a shape alone decides nothing. task may be nil.

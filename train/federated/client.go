@@ -77,7 +77,8 @@ func newWorker(net *nn.Network, c Config, scaffold bool, on device.Choice) (*wor
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{engine: e, local: &local{c, scaffold}, values: newVector(net), zero: newVector(net), correction: newVector(net)}
+	w := &worker{engine: e, local: &local{c, scaffold}, values: newVector(net), zero: newVector(net),
+		correction: newVector(net)}
 	if w.stepper, err = train.NewStepper(e, net, w.local); err != nil {
 		e.Close()
 		return nil, err
@@ -181,7 +182,8 @@ func (w *worker) run(ctx context.Context, t *task, u *update) error {
 
 // begin uploads what a round starts from.
 func (w *worker) begin(t *task) error {
-	err := errors.Join(graph.SetAll(w.stepper.Params(), t.model.parts), graph.SetAll(w.stepper.State(stateVelocity), w.zero.parts))
+	err := errors.Join(graph.SetAll(w.stepper.Params(), t.model.parts),
+		graph.SetAll(w.stepper.State(stateVelocity), w.zero.parts))
 	if w.local.config.Mu > 0 {
 		err = errors.Join(err, graph.SetAll(w.stepper.State(stateModel), t.model.parts))
 	}

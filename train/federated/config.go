@@ -81,7 +81,8 @@ func (c Config) Validate() error {
 	case c.Rounds < 1 || c.Rounds > maxRounds:
 		return fail("rounds", c.Rounds, fmt.Sprintf("1 to %d", maxRounds))
 	case c.Epochs < 0 || c.Epochs > maxLocal || c.Steps < 0 || c.Steps > maxLocal || (c.Epochs == 0) == (c.Steps == 0):
-		return fail("epochs and steps", fmt.Sprintf("%d and %d", c.Epochs, c.Steps), fmt.Sprintf("one of them 1 to %d, the other 0", maxLocal))
+		return fail("epochs and steps", fmt.Sprintf("%d and %d", c.Epochs, c.Steps),
+			fmt.Sprintf("one of them 1 to %d, the other 0", maxLocal))
 	case c.Batch < 1 || c.Batch > maxBatch:
 		return fail("batch", c.Batch, fmt.Sprintf("1 to %d", maxBatch))
 	case !within(c.LR, math.SmallestNonzeroFloat32, 1e3):

@@ -155,7 +155,8 @@ func TestOneClientIsPlainSGD(t *testing.T) {
 	}
 	c := quick(FedAvg)
 	c.Momentum, c.Batch = 0, 20
-	fit, err := train.Fit(context.Background(), net, clients[0], recipe.Recipe{Optimizer: recipe.SGD, LR: c.LR, Batch: 20, Epochs: 6}, train.Options{Seed: c.Seed})
+	fit, err := train.Fit(context.Background(), net, clients[0],
+		recipe.Recipe{Optimizer: recipe.SGD, LR: c.LR, Batch: 20, Epochs: 6}, train.Options{Seed: c.Seed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +229,8 @@ func slope(t *testing.T, net *nn.Network, clients []*data.Samples, c Config, m *
 	defer e.Close()
 	s, err := train.NewStepper(e, net, kept{c.WeightDecay})
 	if err == nil {
-		err = errors.Join(graph.SetAll(s.Params(), m.Params), s.Step(all, train.NewOrder(0, all.Len(), all.Len()).Batch(0), []float32{0}))
+		err = errors.Join(graph.SetAll(s.Params(), m.Params),
+			s.Step(all, train.NewOrder(0, all.Len(), all.Len()).Batch(0), []float32{0}))
 	}
 	gradient := net.Init(0)
 	if err = errors.Join(err, graph.GetAll(s.State(0), gradient)); err != nil {
@@ -277,7 +279,8 @@ func TestWorkersDoNotChangeTheBits(t *testing.T) {
 			got := mustRun(t, net, clients, c, Options{Device: device.Choice{Workers: workers}})
 			sameBits(t, fmt.Sprintf("%s with %d workers", name, workers), flat(want.Model), flat(got.Model))
 			if got.Bytes != want.Bytes || got.Steps != want.Steps {
-				t.Errorf("%s: %v, %d steps with %d workers, %v, %d with one", name, got.Bytes, got.Steps, workers, want.Bytes, want.Steps)
+				t.Errorf("%s: %v, %d steps with %d workers, %v, %d with one", name, got.Bytes, got.Steps, workers, want.Bytes,
+					want.Steps)
 			}
 		}
 	}
@@ -330,12 +333,14 @@ func TestBytes(t *testing.T) {
 		var rounds []Traffic
 		sum := mustRun(t, small, clients, c, Options{Round: func(r Round) error {
 			rounds = append(rounds, r.Bytes)
-			if r.Clients != 2 || r.TotalBytes.Up != int64(r.Round)*2*per.Up || r.Steps != 2*2 || r.TotalSteps != int64(r.Round)*4 {
+			if r.Clients != 2 || r.TotalBytes.Up != int64(r.Round)*2*per.Up || r.Steps != 2*2 ||
+				r.TotalSteps != int64(r.Round)*4 {
 				t.Errorf("%s: %+v", name, r)
 			}
 			return nil
 		}}).Bytes
-		if want := (Traffic{6 * per.Up, 6 * per.Down}); sum != want || rounds[0] != (Traffic{2 * per.Up, 2 * per.Down}) || per.Down%one != 0 {
+		if want := (Traffic{6 * per.Up, 6 * per.Down}); sum != want || rounds[0] != (Traffic{2 * per.Up,
+			2 * per.Down}) || per.Down%one != 0 {
 			t.Errorf("%s: %v in all, want %v; %v", name, sum, want, rounds)
 		}
 		c.Rounds, c.SharedStart = 1, true
@@ -360,12 +365,14 @@ func TestHooks(t *testing.T) {
 			return nil
 		}}
 	got := mustRun(t, net, clients, c, opt)
-	if !slices.Equal(order, []int{13, 23, 33, 13, 23, 33, 13, 23, 33}) || !slices.Equal(elapsed, []time.Duration{1e9, 2e9, 3e9}) {
+	if !slices.Equal(order, []int{13, 23, 33, 13, 23, 33, 13, 23, 33}) || !slices.Equal(elapsed,
+		[]time.Duration{1e9, 2e9, 3e9}) {
 		t.Errorf("clients %v, rounds after %v", order, elapsed)
 	}
 	sameBits(t, "last round", flat(last), flat(got.Model))
 	failed := errors.New("disk full")
-	for _, opt := range []Options{{Checkpoint: func(State) error { return failed }}, {Round: func(Round) error { return failed }}} {
+	for _, opt := range []Options{{Checkpoint: func(State) error { return failed }},
+		{Round: func(Round) error { return failed }}} {
 		if _, err := Run(context.Background(), net, clients, c, opt); !errors.Is(err, failed) {
 			t.Errorf("a failing hook gave %v", err)
 		}
@@ -383,14 +390,16 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(c *Config){
 		"strategy": func(c *Config) { c.Strategy = "fedsgd" }, "rounds": func(c *Config) { c.Rounds = 0 },
-		"epochs": func(c *Config) { c.Epochs = 0 }, "both": func(c *Config) { c.Steps = 3 }, "batch": func(c *Config) { c.Batch = 0 },
-		"rate": func(c *Config) { c.LR = math.NaN() }, "momentum": func(c *Config) { c.Momentum = 1 },
+		"epochs": func(c *Config) { c.Epochs = 0 }, "both": func(c *Config) { c.Steps = 3 },
+		"batch": func(c *Config) { c.Batch = 0 },
+		"rate":  func(c *Config) { c.LR = math.NaN() }, "momentum": func(c *Config) { c.Momentum = 1 },
 		"decay": func(c *Config) { c.WeightDecay = -1 }, "mu": func(c *Config) { c.Mu = 0.1 },
 		"controls": func(c *Config) { c.RandomControls = true }, "fraction": func(c *Config) { c.Fraction = 0 },
 	} {
 		c := quick(FedAvg)
 		spoil(&c)
-		if _, err := Run(context.Background(), net, skewed(4), c, Options{}); err == nil || name == "strategy" && !errors.Is(err, ErrUnknown) {
+		if _, err := Run(context.Background(), net, skewed(4), c,
+			Options{}); err == nil || name == "strategy" && !errors.Is(err, ErrUnknown) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

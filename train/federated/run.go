@@ -211,7 +211,8 @@ func (r *run) round(ctx context.Context) error {
 	bytes, steps := r.count(r.state.Round, chosen)
 	r.state = next
 	if r.opt.Round != nil {
-		err := r.opt.Round(Round{Round: next.Round, Rounds: r.config.Rounds, Clients: len(chosen), Model: r.model(), Bytes: bytes,
+		err := r.opt.Round(Round{Round: next.Round, Rounds: r.config.Rounds, Clients: len(chosen), Model: r.model(),
+			Bytes:      bytes,
 			TotalBytes: r.bytes, Steps: steps, TotalSteps: r.steps, Loss: loss, Elapsed: r.opt.Now().Sub(r.start)})
 		if err != nil {
 			return err
@@ -249,7 +250,8 @@ func (r *run) together(ctx context.Context, chosen []int) (next State, loss floa
 		wait.Go(func() {
 			for i, u, ok := l.next(); ok; i, u, ok = l.next() {
 				u.client = chosen[i]
-				t := task{r.config, r.state.Round, r.clients[u.client], r.config.clientSeed(u.client), model, control, r.state.controls[u.client]}
+				t := task{r.config, r.state.Round, r.clients[u.client], r.config.clientSeed(u.client), model, control,
+					r.state.controls[u.client]}
 				l.done(i, u, w.run(ctx, &t, u))
 			}
 		})

@@ -41,7 +41,8 @@ func TestAnInterruptedRunGoesOnToTheSameBits(t *testing.T) {
 			}
 			other := c
 			other.LR = 0.01
-			if _, err := Run(context.Background(), net, clients, other, Options{Resume: &state}); !errors.Is(err, train.ErrState) {
+			if _, err := Run(context.Background(), net, clients, other, Options{Resume: &state}); !errors.Is(err,
+				train.ErrState) {
 				t.Errorf("a state of another rate gave %v", err)
 			}
 		})
@@ -51,7 +52,11 @@ func TestAnInterruptedRunGoesOnToTheSameBits(t *testing.T) {
 func TestARunCanBeMadeLonger(t *testing.T) {
 	clients, net, c := skewed(20, 9), network(t, "mlp", table, classes), quick(SCAFFOLD)
 	var states []State
-	want := mustRun(t, net, clients, c, Options{Checkpoint: func(s State) error { states = append(states, s); return nil }})
+	want := mustRun(t, net, clients, c, Options{Checkpoint: func(s State) error {
+		states = append(states,
+			s)
+		return nil
+	}})
 	c.Rounds = 2
 	short := mustRun(t, net, clients, c, Options{Resume: &states[1]})
 	if short.Bytes.Up != 2*want.Bytes.Up/3 {
@@ -61,7 +66,8 @@ func TestARunCanBeMadeLonger(t *testing.T) {
 		t.Errorf("a state beyond the last round gave %v", err)
 	}
 	c.Rounds = 3
-	sameBits(t, "three rounds from two", flat(want.Model), flat(mustRun(t, net, clients, c, Options{Resume: &states[1]}).Model))
+	sameBits(t, "three rounds from two", flat(want.Model),
+		flat(mustRun(t, net, clients, c, Options{Resume: &states[1]}).Model))
 }
 
 func FuzzDecodeState(f *testing.F) {

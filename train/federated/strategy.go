@@ -31,7 +31,8 @@ func Strategies() []Strategy {
 	return []Strategy{
 		{FedAvg, "average of the clients' models, weighted by their samples (McMahan et al. 2017)", 1, 0},
 		{FedProx, "fedavg whose clients are pulled back to the model they were sent (Li et al. 2020)", 1, 0},
-		{FedNova, "average of the clients' updates a unit of local work, so that clients of more steps do not weigh more (Wang et al. 2020)", 1, 1},
+		{FedNova, "average of the clients' updates a unit of local work, so that clients of more steps do not weigh " +
+			"more (Wang et al. 2020)", 1, 1},
 		{SCAFFOLD, "clients correct their steps by control variates, at twice the bytes (Karimireddy et al. 2020)", 2, 0},
 	}
 }

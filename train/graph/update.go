@@ -96,7 +96,8 @@ func Distance(sum, a, b *Node, squared bool) Update {
 // weight decay.
 func AdamRates(into *[6]float32, t int, rate, beta1, beta2, decay float64) {
 	const epsilon = 1e-8
-	*into = [6]float32{float32(rate / (1 - math.Pow(beta1, float64(t)))), float32(1 / math.Sqrt(1-math.Pow(beta2, float64(t)))),
+	*into = [6]float32{float32(rate / (1 - math.Pow(beta1, float64(t)))),
+		float32(1 / math.Sqrt(1-math.Pow(beta2, float64(t)))),
 		float32(beta1), float32(beta2), epsilon, float32(decay)}
 }
 

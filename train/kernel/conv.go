@@ -129,7 +129,8 @@ func NewConvMaps(g Conv) *ConvMaps {
 	case g.byBands():
 		return &ConvMaps{g: g, other: newBandMaps(g, false)}
 	}
-	k := &ConvMaps{g: g, c: correlation{in: g.C, out: g.K, r: g.R, s: g.S, srcH: g.H, srcW: g.W, dilate: 1, top: g.Pad, left: g.Pad,
+	k := &ConvMaps{g: g, c: correlation{in: g.C, out: g.K, r: g.R, s: g.S, srcH: g.H, srcW: g.W, dilate: 1, top: g.Pad,
+		left: g.Pad,
 		padH: g.H + 2*g.Pad, padW: g.W + 2*g.Pad, keep: g.Stride, dstH: g.P(), dstW: g.Q()}}
 	k.c.build()
 	return k
@@ -171,7 +172,8 @@ func NewConvImages(g Conv) *ConvImages {
 		return &ConvImages{g: g, other: newBandMaps(t, true)}
 	}
 	k := &ConvImages{g: g, turned: make([]float32, g.C*g.K*g.R*g.S), c: correlation{in: g.K, out: g.C, r: g.R, s: g.S,
-		srcH: g.P(), srcW: g.Q(), dilate: g.Stride, top: g.R - 1 - g.Pad, left: g.S - 1 - g.Pad, padH: g.H + g.R - 1, padW: g.W + g.S - 1,
+		srcH: g.P(), srcW: g.Q(), dilate: g.Stride, top: g.R - 1 - g.Pad, left: g.S - 1 - g.Pad, padH: g.H + g.R - 1,
+		padW: g.W + g.S - 1,
 		keep: 1, dstH: g.H, dstW: g.W}}
 	k.c.build()
 	return k

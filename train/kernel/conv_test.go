@@ -140,7 +140,8 @@ func TestTheBoundOfConvolutionsSeesSmallErrors(t *testing.T) {
 		t.Errorf("the rounded reference itself: %v", err)
 	}
 	at := slices.Index(images.terms, slices.Max(images.terms))
-	for what, by := range map[string]float32{"a product of 0.01 is missing": 0.01, "a product of 1 is off by a thousandth": 0.001} {
+	for what, by := range map[string]float32{"a product of 0.01 is missing": 0.01,
+		"a product of 1 is off by a thousandth": 0.001} {
 		off := slices.Clone(exact)
 		off[at] += by
 		if images.wrong(off) == nil {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-var special = []float32{0, float32(math.Copysign(0, -1)), 1, -1, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 1e-45, -1e-45}
+var special = []float32{0, float32(math.Copysign(0, -1)), 1, -1, float32(math.NaN()), float32(math.Inf(1)),
+	float32(math.Inf(-1)), 1e-45, -1e-45}
 
 // same compares values; NaN is NaN, and the sign of zero does not count.
 func same(a, b float32) bool { return a == b || a != a && b != b }
@@ -82,7 +83,8 @@ func TestRowsMatchFloat64(t *testing.T) {
 		for n := range 100 {
 			for rows := range 4 {
 				a, b, c := random(rng, rows*n), random(rng, rows*n), random(rng, rows*n)
-				sums, dots, wantSums, wantDots := make([]float32, rows), make([]float32, rows), make([]float64, rows), make([]float64, rows)
+				sums, dots, wantSums, wantDots := make([]float32, rows), make([]float32, rows), make([]float64,
+					rows), make([]float64, rows)
 				all, values := make([]float32, rows*n), random(rng, 2*rows)
 				want := [3][]float64{make([]float64, rows*n), make([]float64, rows*n), make([]float64, rows*n)}
 				for i := range a {
@@ -143,7 +145,8 @@ func TestFunctionsAreAccurate(t *testing.T) {
 		{"sqrt", Sqrt, math.Sqrt, wide, 0.51, 0},
 		{"rsqrt", Rsqrt, func(x float64) float64 { return 1 / math.Sqrt(x) }, wide, 1.6, 0},
 		{"arccos", Arccos, math.Acos, fill(func(int) float64 { return 2*rng.Float64() - 1 }), 0, 4e-7},
-		{"arccos near the ends", Arccos, math.Acos, fill(func(i int) float64 { return math.Copysign(1-math.Exp(-20*rng.Float64()), float64(i%2)-0.5) }), 0, 4e-7},
+		{"arccos near the ends", Arccos, math.Acos,
+			fill(func(i int) float64 { return math.Copysign(1-math.Exp(-20*rng.Float64()), float64(i%2)-0.5) }), 0, 4e-7},
 		{"relu", Relu, func(x float64) float64 { return max(x, 0) }, wide, 0, 0},
 		{"step", Step, func(x float64) float64 {
 			if x > 0 {
@@ -296,9 +299,15 @@ func BenchmarkVectors(b *testing.B) {
 	step := NewAdamStep(1, 1e-3, 1e-4)
 	for name, f := range map[string]func(){
 		"add": func() { Add.Both(n, z, x, y) }, "gate": func() { Gate.Both(n, z, x, y) }, "relu": func() { Relu(z, x, 0) },
-		"sum": func() { RowSum(1, n, z, x) }, "dot": func() { RowDot(1, n, z, x, y) }, "adam": func() { step.Apply(z, x, y, v) },
+		"sum": func() { RowSum(1, n, z, x) }, "dot": func() { RowDot(1, n, z, x, y) }, "adam": func() {
+			step.Apply(z, x, y,
+				v)
+		},
 		"exp": func() { Exp(z, x, 0) }, "log": func() { Log(z, y, 0) }, "arccos": func() { Arccos(z, x, 0) },
-		"rsqrt": func() { Rsqrt(z, y, 0) }, "mulAdd": func() { MulAdd(1, n, z, x, y, v) }, "div": func() { Div.Both(n, z, x, y) },
+		"rsqrt": func() { Rsqrt(z, y, 0) }, "mulAdd": func() { MulAdd(1, n, z, x, y, v) }, "div": func() {
+			Div.Both(n, z, x,
+				y)
+		},
 	} {
 		b.Run(fmt.Sprintf("%s/n=%d", name, n), func(b *testing.B) {
 			b.ReportAllocs()

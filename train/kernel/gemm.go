@@ -17,7 +17,8 @@ const (
 // whatever it holds, NaN included; NaN and infinity in A and B propagate. It
 // panics with a *ShapeError when a slice is too short. All cores take part,
 // and the bits do not depend on how many.
-func Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+func Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32,
+	c []float32, ldc int) {
 	withPool(func(p *Pool) { p.Gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) })
 }
 
@@ -59,7 +60,8 @@ type gemmTask struct {
 }
 
 // Gemm is the package's Gemm on the workers of this pool.
-func (p *Pool) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+func (p *Pool) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int,
+	beta float32, c []float32, ldc int) {
 	t := &p.gemm
 	*t = gemmTask{set: active, m: m, n: n, k: k, alpha: alpha, beta: beta,
 		a: view("gemm", m, k, a, lda, transA), b: view("gemm", k, n, b, ldb, transB), c: view("gemm", m, n, c, ldc, false)}
@@ -162,7 +164,8 @@ func (t *gemmTask) tile(s *Scratch, a rowsOfA, ai, i, h, depth int, b *float32, 
 	}
 	edge := s.floats(2, h*width)
 	load(edge, width, t.c.data[i*ldc+j:], ldc, h, w)
-	t.set.tiles[h](depth, from, rs*sizeOfFloat, cs*sizeOfFloat, b, bs*sizeOfFloat, &edge[0], width*sizeOfFloat, t.alpha, add)
+	t.set.tiles[h](depth, from, rs*sizeOfFloat, cs*sizeOfFloat, b, bs*sizeOfFloat, &edge[0], width*sizeOfFloat, t.alpha,
+		add)
 	load(t.c.data[i*ldc+j:], ldc, edge, width, h, w)
 }
 

@@ -101,7 +101,8 @@ func checkProduct(t *testing.T, p product, got []float32) {
 		for j := range p.n {
 			want, scale := p.reference(i, j)
 			if d := math.Abs(float64(got[i*p.ldc+j]) - want); !(d <= 1e-5*scale) {
-				t.Fatalf("%v %v %dx%dx%d alpha %v beta %v: C[%d,%d] = %v, want %v", p.transA, p.transB, p.m, p.n, p.k, p.alpha, p.beta, i, j, got[i*p.ldc+j], want)
+				t.Fatalf("%v %v %dx%dx%d alpha %v beta %v: C[%d,%d] = %v, want %v", p.transA, p.transB, p.m, p.n, p.k, p.alpha,
+					p.beta, i, j, got[i*p.ldc+j], want)
 			}
 		}
 		for j := p.n; j < p.ldc && i*p.ldc+j < len(got); j++ {

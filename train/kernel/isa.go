@@ -12,7 +12,8 @@ import (
 type tileFunc func(k int, a *float32, rs, cs int, b *float32, bs int, c *float32, ldc int, alpha float32, add bool)
 
 // tableTileFunc is tileFunc with row l of B at b plus offsets[l] bytes.
-type tableTileFunc func(k int, a *float32, rs, cs int, b *float32, offsets *int, c *float32, ldc int, alpha float32, add bool)
+type tableTileFunc func(k int, a *float32, rs, cs int, b *float32, offsets *int, c *float32, ldc int, alpha float32,
+	add bool)
 
 // dotTileFunc computes dot products of steps vectors, added over images: rows of
 // A, rs bytes apart, with the runs of B that start at offsets bytes. nextA and
@@ -36,7 +37,8 @@ type instructionSet struct {
 	packRow    func(panels int, src, dst *float32, stride int) // nil: portable copies
 	copyAhead  func(pairs int, src, dst, ahead *float32)       // nil: portable copies
 	winograd   *winogradSet                                    // nil: convolutions are never filtered by points
-	peak       func(n int)                                     // n rounds of peakChains independent multiply-adds; nil: unknown
+	// n rounds of peakChains independent multiply-adds; nil: unknown
+	peak func(n int)
 }
 
 // rowFunc1, rowFunc2 and rowFunc3 compute rows of n values of dst from one, two
@@ -66,7 +68,8 @@ type vectorSet struct {
 	rowDot                                 rowFunc2
 	dot                                    func(n int, a, b *float32) float32
 	momentum                               func(n int, w, g, u *float32, rate, momentum, decay float32)
-	adam                                   func(n int, w, g, m, v *float32, rate, root, beta1, rest1, beta2, rest2, epsilon, decay float32)
+	adam                                   func(n int, w, g, m, v *float32, rate, root, beta1, rest1, beta2, rest2,
+		epsilon, decay float32)
 
 	// Pooling of 2 x 2 windows, up to vectorValues side by side. Widths are in
 	// bytes; the masked forms take three vectors of masks: for the first and the

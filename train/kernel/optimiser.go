@@ -32,7 +32,8 @@ func (a AdamStep) Apply(w, g, m, v []float32) {
 	w, m, v = w[:len(g)], m[:len(g)], v[:len(g)]
 	n, rest := wholeVectors(len(g))
 	if n > 0 {
-		active.vectors.adam(n, &w[0], &g[0], &m[0], &v[0], a.Rate, a.Root, a.Beta1, 1-a.Beta1, a.Beta2, 1-a.Beta2, a.Epsilon, a.Decay)
+		active.vectors.adam(n, &w[0], &g[0], &m[0], &v[0], a.Rate, a.Root, a.Beta1, 1-a.Beta1, a.Beta2, 1-a.Beta2,
+			a.Epsilon, a.Decay)
 	}
 	for i := rest; i < len(g); i++ {
 		d := g[i]

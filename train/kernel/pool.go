@@ -41,7 +41,8 @@ func NewPool(workers int) *Pool {
 	if workers > runtime.GOMAXPROCS(0) {
 		spins = 0
 	}
-	p := &Pool{scratch: make([]Scratch, workers), shares: make([]share, workers), start: make([]*baton, workers-1), done: newBaton(spins)}
+	p := &Pool{scratch: make([]Scratch, workers), shares: make([]share, workers), start: make([]*baton, workers-1),
+		done: newBaton(spins)}
 	for i := range p.start {
 		p.start[i] = newBaton(spins)
 		p.stopped.Add(1)

@@ -8,9 +8,10 @@ const portableHeight, portableWidth = 4, 8
 
 var portable = instructionSet{
 	name: "portable", height: portableHeight, width: portableWidth,
-	tiles:      []tileFunc{nil, portableTile(1), portableTile(2), portableTile(3), portableTile(4)},
-	tableTiles: []tableTileFunc{nil, portableTableTile(1), portableTableTile(2), portableTableTile(3), portableTableTile(4)},
-	lanes:      portableWidth, dotColumns: 1,
+	tiles: []tileFunc{nil, portableTile(1), portableTile(2), portableTile(3), portableTile(4)},
+	tableTiles: []tableTileFunc{nil, portableTableTile(1), portableTableTile(2), portableTableTile(3),
+		portableTableTile(4)},
+	lanes: portableWidth, dotColumns: 1,
 	dotTiles: []dotTileFunc{nil, portableDotTile},
 }
 

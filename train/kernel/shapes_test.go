@@ -12,7 +12,8 @@ func misaligned(rng *rand.Rand, offset, n int) []float32 { return random(rng, of
 // checkConv compares the three maps of one geometry with float64 sums.
 func checkConv(t *testing.T, pool *Pool, rng *rand.Rand, g Conv, offset int) {
 	t.Helper()
-	x, w, y := misaligned(rng, offset, g.N*g.C*g.H*g.W), misaligned(rng, offset, g.K*g.C*g.R*g.S), misaligned(rng, offset, g.N*g.K*g.P()*g.Q())
+	x, w, y := misaligned(rng, offset, g.N*g.C*g.H*g.W), misaligned(rng, offset, g.K*g.C*g.R*g.S), misaligned(rng,
+		offset, g.N*g.K*g.P()*g.Q())
 	maps, images, weights := make([]float64, len(y)), make([]float64, len(x)), make([]float64, len(w))
 	g.eachTap(func(xi, wi, yi int) {
 		maps[yi] += float64(x[xi]) * float64(w[wi])

@@ -26,7 +26,8 @@ func transposeInto(dst []float32, dstStride int, src []float32, srcStride, rows,
 	for i := 0; i < rows; i += lanes {
 		r := min(lanes, rows-i)
 		for j := 0; j < cols; j += lanes {
-			active.transpose(r, min(lanes, cols-j), &src[i*srcStride+j], srcStride*sizeOfFloat, &dst[j*dstStride+i], dstStride*sizeOfFloat)
+			active.transpose(r, min(lanes, cols-j), &src[i*srcStride+j], srcStride*sizeOfFloat, &dst[j*dstStride+i],
+				dstStride*sizeOfFloat)
 		}
 	}
 }

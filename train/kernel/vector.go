@@ -176,38 +176,45 @@ func Step(dst, x []float32, _ float32) {
 
 // Sqrt is the square root, correctly rounded.
 func Sqrt(dst, x []float32, _ float32) {
-	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.root }, func(x float32) float32 { return float32(math.Sqrt(float64(x))) })
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.root },
+		func(x float32) float32 { return float32(math.Sqrt(float64(x))) })
 }
 
 // Rsqrt is 1 / sqrt x, both correctly rounded.
 func Rsqrt(dst, x []float32, _ float32) {
-	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.inverseRoot }, func(x float32) float32 { return 1 / float32(math.Sqrt(float64(x))) })
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.inverseRoot },
+		func(x float32) float32 { return 1 / float32(math.Sqrt(float64(x))) })
 }
 
 // Exp is e^x to two units in the last place.
 func Exp(dst, x []float32, _ float32) {
-	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.exp }, func(x float32) float32 { return float32(math.Exp(float64(x))) })
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.exp },
+		func(x float32) float32 { return float32(math.Exp(float64(x))) })
 }
 
 // Log is the natural logarithm to two units in the last place.
 func Log(dst, x []float32, _ float32) {
-	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.log }, func(x float32) float32 { return float32(math.Log(float64(x))) })
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.log },
+		func(x float32) float32 { return float32(math.Log(float64(x))) })
 }
 
 // Arccos is the arc cosine to within 4e-7; NaN outside -1 to 1.
 func Arccos(dst, x []float32, _ float32) {
-	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.arccos }, func(x float32) float32 { return float32(math.Acos(float64(x))) })
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.arccos },
+		func(x float32) float32 { return float32(math.Acos(float64(x))) })
 }
 
 // Supplement is pi - arccos x for |x| <= 1: exact at -1, 0 and 1, within 4e-7
 // elsewhere.
 func Supplement(dst, x []float32) {
-	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.supplement }, func(x float32) float32 { return float32(math.Pi - math.Acos(float64(x))) })
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.supplement },
+		func(x float32) float32 { return float32(math.Pi - math.Acos(float64(x))) })
 }
 
 // SineOf is sqrt((1 - x)(1 + x)): the sine whose cosine is x.
 func SineOf(dst, x []float32) {
-	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.cosine2sine }, func(x float32) float32 { return float32(math.Sqrt(float64((1 - x) * (1 + x)))) })
+	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.cosine2sine },
+		func(x float32) float32 { return float32(math.Sqrt(float64((1 - x) * (1 + x)))) })
 }
 
 // Affine is c x + d.

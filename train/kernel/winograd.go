@@ -107,7 +107,8 @@ func (t tiling) gather(src, band []float32, r int, results bool) (width int) {
 
 // toPoints transforms the tiles of a gathered band to points, tile by tile from
 // tile number first on, of tiles in all.
-func (t tiling) toPoints(f twoSidedFunc, band []float32, width int, points []float32, first, tiles int, temp []float32) {
+func (t tiling) toPoints(f twoSidedFunc, band []float32, width int, points []float32, first, tiles int,
+	temp []float32) {
 	bytes := t.stride * sizeOfFloat
 	for x := range t.across {
 		f(t.vector, &band[x*tileResults*t.stride], width*bytes, bytes,
@@ -199,7 +200,8 @@ func (k *winogradMaps) prepare(s *Scratch, group int) {
 	from := 0
 	if k.turned { // the filter of result channel j is w[c, j], turned
 		for c := range count {
-			transposeInto(taps[c*filterTaps*k.stride:], k.stride, k.w[(first+c)*k.out*filterTaps:], filterTaps, k.out, filterTaps)
+			transposeInto(taps[c*filterTaps*k.stride:], k.stride, k.w[(first+c)*k.out*filterTaps:], filterTaps, k.out,
+				filterTaps)
 		}
 		row, col, from = -row, -col, (filterTaps-1)*k.stride
 	} else { // the filter of result channel j is w[j, c]

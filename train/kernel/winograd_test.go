@@ -58,7 +58,8 @@ func TestConvolutionsByPointsAreAccurate(t *testing.T) {
 			NewConvMaps(g).Run(pool, x, w, gotY)
 			NewConvImages(g).Run(pool, y, w, gotX)
 			NewConvWeights(g).Run(pool, x, y, gotW)
-			for what, off := range map[string]float64{"maps": relative(gotY, maps), "images": relative(gotX, images), "weights": relative(gotW, weights)} {
+			for what, off := range map[string]float64{"maps": relative(gotY, maps), "images": relative(gotX, images),
+				"weights": relative(gotW, weights)} {
 				if !(off <= 1e-5) {
 					t.Errorf("%s of %v: off by %.2g of the largest value", what, g, off)
 				}

@@ -36,7 +36,8 @@ func (s *Statistics) Encode() ([]byte, error) {
 		counts[c] = int64(n)
 	}
 	return checkpoint.Encode([]checkpoint.Tensor{
-		checkpoint.F32(squaresTensor, []int{len(triangle)}, triangle), checkpoint.F32(productsTensor, []int{s.Classes, d}, products),
+		checkpoint.F32(squaresTensor, []int{len(triangle)}, triangle), checkpoint.F32(productsTensor, []int{s.Classes, d},
+			products),
 		checkpoint.F64(normTensor, []int{1}, []float64{s.Norm}), checkpoint.I64(countsTensor, []int{s.Classes}, counts)}, nil)
 }
 
@@ -53,7 +54,8 @@ func Decode(file []byte, shape data.Shape, classes int) (*Statistics, error) {
 	for name, want := range map[string]struct {
 		dtype string
 		shape []int
-	}{squaresTensor: {checkpoint.DTypeF32, []int{d * (d + 1) / 2}}, productsTensor: {checkpoint.DTypeF32, []int{classes, d}},
+	}{squaresTensor: {checkpoint.DTypeF32, []int{d * (d + 1) / 2}}, productsTensor: {checkpoint.DTypeF32,
+		[]int{classes, d}},
 		normTensor: {checkpoint.DTypeF64, []int{1}}, countsTensor: {checkpoint.DTypeI64, []int{classes}}} {
 		if t := byName[name]; len(tensors) != 4 || t.DType != want.dtype || !slices.Equal(t.Shape, want.shape) {
 			return refuse(fmt.Errorf("%w: %s is %s %v, want %s %v", ErrShape, name, t.DType, t.Shape, want.dtype, want.shape))

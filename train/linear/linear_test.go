@@ -168,7 +168,8 @@ func TestCopiesDoNotMatter(t *testing.T) {
 // Soft labels that are distributions count as they are; learned ones lie around
 // centred one-hot and are raised, so that a hard label means the same beside them.
 func TestLabelsMeanTheSame(t *testing.T) {
-	s := &data.Samples{Shape: data.Shape{C: 1, H: 1, W: 1}, Classes: 2, X: []float32{1, 1, 1}, Y: []int{0, 0, 0}, Soft: []float32{1, 0, .5, .5, .5, -.5}}
+	s := &data.Samples{Shape: data.Shape{C: 1, H: 1, W: 1}, Classes: 2, X: []float32{1, 1, 1}, Y: []int{0, 0, 0},
+		Soft: []float32{1, 0, .5, .5, .5, -.5}}
 	for i, want := range [][]float32{{1, 0}, {.5, .5}, {1, 0}} {
 		row := make([]float32, 2)
 		if Target(s, i, row); !slices.Equal(row, want) {
@@ -179,7 +180,8 @@ func TestLabelsMeanTheSame(t *testing.T) {
 
 func TestWorkersDoNotShow(t *testing.T) {
 	a, b := summed(t, 1, blobs(1100, 1)), summed(t, 3, blobs(1100, 1))
-	if !slices.Equal(a.Squares, b.Squares) || !slices.Equal(a.Products, b.Products) || !slices.Equal(weights(t, a, 1), weights(t, b, 1)) {
+	if !slices.Equal(a.Squares, b.Squares) || !slices.Equal(a.Products, b.Products) || !slices.Equal(weights(t, a, 1),
+		weights(t, b, 1)) {
 		t.Error("other bits with three workers")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -207,7 +209,8 @@ func TestStatisticsAreReadBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if far := differ(weights(t, s, 1), weights(t, back, 1)); far > 1e-5 || !slices.Equal(back.Counts, s.Counts) || back.Norm != s.Norm {
+	if far := differ(weights(t, s, 1), weights(t, back, 1)); far > 1e-5 || !slices.Equal(back.Counts,
+		s.Counts) || back.Norm != s.Norm {
 		t.Errorf("weights differ by %.3g, counts %v", far, back.Counts)
 	}
 	if want := 2*12*13 + 4*3*12 + 8 + 3*8; len(file) < want || len(file) > want+400 {

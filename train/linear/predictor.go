@@ -158,7 +158,8 @@ const block = 4096
 // Logits implements train.Classifier: W x of every sample, n x Classes.
 func (p *Predictor) Logits(ctx context.Context, s *data.Samples) ([]float32, error) {
 	if s.Shape != p.Shape || s.Classes != p.Classes {
-		return nil, fmt.Errorf("predict ridge: %w: samples of %v with %d classes, weights for %v with %d", ErrShape, s.Shape, s.Classes, p.Shape, p.Classes)
+		return nil, fmt.Errorf("predict ridge: %w: samples of %v with %d classes, weights for %v with %d", ErrShape,
+			s.Shape, s.Classes, p.Shape, p.Classes)
 	}
 	d := p.Shape.Size()
 	out := make([]float32, s.Len()*p.Classes)
@@ -184,7 +185,8 @@ func (p *Predictor) Tensors() []checkpoint.Tensor {
 func FromTensors(shape data.Shape, classes int, tensors []checkpoint.Tensor) (*Predictor, error) {
 	p := &Predictor{Shape: shape, Classes: classes}
 	t := checkpoint.ByName(tensors)[weightsTensor]
-	if len(tensors) != 1 || t.DType != checkpoint.DTypeF32 || !slices.Equal(t.Shape, []int{classes, shape.C, shape.H, shape.W}) {
+	if len(tensors) != 1 || t.DType != checkpoint.DTypeF32 || !slices.Equal(t.Shape,
+		[]int{classes, shape.C, shape.H, shape.W}) {
 		return nil, fmt.Errorf("load ridge: %w: %d tensors, weights %s %v", ErrShape, len(tensors), t.DType, t.Shape)
 	}
 	var err error

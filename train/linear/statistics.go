@@ -37,7 +37,8 @@ type Statistics struct {
 // NewStatistics are those of no samples. Memory: 8 d^2 bytes.
 func NewStatistics(shape data.Shape, classes int) *Statistics {
 	d := shape.Size()
-	return &Statistics{Shape: shape, Classes: classes, Squares: make([]float64, d*d), Products: make([]float64, classes*d), Counts: make([]int, classes)}
+	return &Statistics{Shape: shape, Classes: classes, Squares: make([]float64, d*d),
+		Products: make([]float64, classes*d), Counts: make([]int, classes)}
 }
 
 // Len is the number of samples.
@@ -59,7 +60,8 @@ const (
 // the workers. Cost: n d (d/2 + C) multiply-adds in float64.
 func (s *Statistics) Add(ctx context.Context, pool *kernel.Pool, samples *data.Samples) error {
 	if samples.Shape != s.Shape || samples.Classes != s.Classes {
-		return fmt.Errorf("ridge statistics of %v with %d classes: %w: samples of %v with %d", s.Shape, s.Classes, ErrShape, samples.Shape, samples.Classes)
+		return fmt.Errorf("ridge statistics of %v with %d classes: %w: samples of %v with %d", s.Shape, s.Classes, ErrShape,
+			samples.Shape, samples.Classes)
 	}
 	d := s.Shape.Size()
 	values, labels := make([]float64, d*addBlock), make([]float64, s.Classes*addBlock)
@@ -118,7 +120,8 @@ func Target(s *data.Samples, i int, dst []float32) {
 // Merge adds the statistics of other samples.
 func (s *Statistics) Merge(other *Statistics) error {
 	if other.Shape != s.Shape || other.Classes != s.Classes {
-		return fmt.Errorf("merge ridge statistics: %w: %v with %d classes beside %v with %d", ErrShape, other.Shape, other.Classes, s.Shape, s.Classes)
+		return fmt.Errorf("merge ridge statistics: %w: %v with %d classes beside %v with %d", ErrShape, other.Shape,
+			other.Classes, s.Shape, s.Classes)
 	}
 	floats.Add(s.Squares, other.Squares)
 	floats.Add(s.Products, other.Products)

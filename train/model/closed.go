@@ -93,7 +93,8 @@ func (v viewer) Logits(ctx context.Context, s *data.Samples) ([]float32, error) 
 	for at := 0; at < s.Len(); at += viewBatch {
 		to := min(at+viewBatch, s.Len())
 		view.ShowRows(s, at, to, seen)
-		scores, err := v.Trained.Logits(ctx, &data.Samples{Shape: s.Shape, Classes: s.Classes, X: seen[:(to-at)*size], Y: s.Y[at:to]})
+		scores, err := v.Trained.Logits(ctx, &data.Samples{Shape: s.Shape, Classes: s.Classes, X: seen[:(to-at)*size],
+			Y: s.Y[at:to]})
 		if err != nil {
 			return nil, err
 		}

@@ -173,18 +173,21 @@ func (n *Network) Features(x *graph.Node, params []*graph.Node) *graph.Node {
 
 // linear adds a fully connected layer's parameters.
 func (n *Network) linear(name string, in, out int) {
-	n.Params = append(n.Params, Param{Name: name + ".weight", Shape: []int{out, in}, FanIn: in}, Param{Name: name + ".bias", Shape: []int{out}, FanIn: in})
+	n.Params = append(n.Params, Param{Name: name + ".weight", Shape: []int{out, in}, FanIn: in},
+		Param{Name: name + ".bias", Shape: []int{out}, FanIn: in})
 }
 
 // conv adds a convolution's parameters.
 func (n *Network) conv(name string, in, out, size int) {
 	fan := in * size * size
-	n.Params = append(n.Params, Param{Name: name + ".weight", Shape: []int{out, in, size, size}, FanIn: fan}, Param{Name: name + ".bias", Shape: []int{out}, FanIn: fan})
+	n.Params = append(n.Params, Param{Name: name + ".weight", Shape: []int{out, in, size, size}, FanIn: fan},
+		Param{Name: name + ".bias", Shape: []int{out}, FanIn: fan})
 }
 
 // norm adds the gain and bias of a norm.
 func (n *Network) norm(name string, channels int) {
-	n.Params = append(n.Params, Param{Name: name + ".weight", Shape: []int{channels}, Start: Ones}, Param{Name: name + ".bias", Shape: []int{channels}, Start: Zeros})
+	n.Params = append(n.Params, Param{Name: name + ".weight", Shape: []int{channels}, Start: Ones},
+		Param{Name: name + ".bias", Shape: []int{channels}, Start: Zeros})
 }
 
 // applyLinear is x W' + b for x (N, in), W (out, in), b (out).

@@ -47,9 +47,11 @@ func TestParseRefuses(t *testing.T) {
 		want    error
 	}{
 		{"resnet19", digit, 10, ErrUnknown}, {"resnet18:2", digit, 10, ErrUnknown}, {"alexnet:1", digit, 10, ErrUnknown},
-		{"convnet3:0", digit, 10, ErrUnknown}, {"convnet3:5000", digit, 10, ErrUnknown}, {"convnet3:+8", digit, 10, ErrUnknown},
+		{"convnet3:0", digit, 10, ErrUnknown}, {"convnet3:5000", digit, 10, ErrUnknown}, {"convnet3:+8", digit, 10,
+			ErrUnknown},
 		{"convnet3", data.Shape{C: 1, H: 7, W: 8}, 10, ErrShape}, {"resnet18", data.Shape{C: 1, H: 7, W: 8}, 10, ErrShape},
-		{"alexnet", data.Shape{C: 1, H: 1, W: 8}, 10, ErrShape}, {"", digit, 10, ErrUnknown}, {"lenet:3", digit, 10, ErrUnknown},
+		{"alexnet", data.Shape{C: 1, H: 1, W: 8}, 10, ErrShape}, {"", digit, 10, ErrUnknown}, {"lenet:3", digit, 10,
+			ErrUnknown},
 		{"lenet", data.Shape{C: 1, H: 1, W: 30}, 10, ErrShape}, {"lenet", data.Shape{C: 1, H: 11, W: 28}, 10, ErrShape},
 		{"mlp", data.Shape{}, 10, ErrShape}, {"mlp", digit, 0, ErrShape},
 	} {
@@ -76,7 +78,8 @@ func TestInitIsUniformWithinTheBoundAndSeeded(t *testing.T) {
 			}
 			most, sum = max(most, math.Abs(float64(v))), sum+float64(v)*float64(v)
 		}
-		if most > bound || p.Len() > 100 && (most < 0.9*bound || math.Abs(sum/float64(p.Len())-bound*bound/3) > bound*bound/10) {
+		if most > bound || p.Len() > 100 && (most < 0.9*bound ||
+			math.Abs(sum/float64(p.Len())-bound*bound/3) > bound*bound/10) {
 			t.Errorf("%s: values up to %v with mean square %v, bound %v", p.Name, most, sum/float64(p.Len()), bound)
 		}
 		if a[i][0] == other[i][0] {
@@ -186,7 +189,8 @@ func TestWholeNetworksHaveRightFirstAndSecondDerivatives(t *testing.T) {
 }
 
 func TestCompiledSecondDerivativesMatchTheReference(t *testing.T) {
-	for name, shape := range map[string]data.Shape{"lenet": {C: 1, H: 12, W: 12}, "convnet3:4": {C: 1, H: 8, W: 8}, narrowResnet: {C: 1, H: 8, W: 8}} {
+	for name, shape := range map[string]data.Shape{"lenet": {C: 1, H: 12, W: 12}, "convnet3:4": {C: 1, H: 8, W: 8},
+		narrowResnet: {C: 1, H: 8, W: 8}} {
 		t.Run(name, func(t *testing.T) { checkCompiled(t, newWhole(t, name, shape)) })
 	}
 }

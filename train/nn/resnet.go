@@ -84,7 +84,8 @@ func (r residual) apply(x *graph.Node, p []*graph.Node) *graph.Node {
 // normedConv adds the parameters of a convolution without bias and of the
 // instance norm after it.
 func (n *Network) normedConv(name string, in, out, size int) {
-	n.Params = append(n.Params, Param{Name: name + ".conv.weight", Shape: []int{out, in, size, size}, FanIn: in * size * size})
+	n.Params = append(n.Params, Param{Name: name + ".conv.weight", Shape: []int{out, in, size, size},
+		FanIn: in * size * size})
 	n.norm(name+".norm", out)
 }
 

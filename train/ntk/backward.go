@@ -25,7 +25,8 @@ func (r *Regression) imageGradient() {
 	for i, v := range r.shifts {
 		r.shift[i%n] += v
 	}
-	r.pool.Gemm(false, false, n, d, stride, float32(weightVariance/float64(d)), r.weight, stride, r.all, d, 0, r.ImagesGrad, d)
+	r.pool.Gemm(false, false, n, d, stride, float32(weightVariance/float64(d)), r.weight, stride, r.all, d, 0,
+		r.ImagesGrad, d)
 	r.eachImage((*Regression).shiftPart)
 }
 

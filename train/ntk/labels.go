@@ -75,7 +75,8 @@ type labeller struct {
 
 func newLabeller(pool *kernel.Pool, p Labelling) *labeller {
 	n, rows, c := p.Support.M, p.Support.M/p.Repeat, p.Targets.Classes
-	l := &labeller{Labelling: p, pool: pool, rows: rows, classes: c, support: squares(p.Support), chol: kernel.NewCholesky(pool, n, labelBlock),
+	l := &labeller{Labelling: p, pool: pool, rows: rows, classes: c, support: squares(p.Support),
+		chol:    kernel.NewCholesky(pool, n, labelBlock),
 		product: make([]float32, labelBlock*n), weight: make([]float64, rows*labelBlock), rest: make([]float64, c*labelBlock),
 		normal: make([]float64, rows*rows), right: make([]float64, c*rows)}
 	l.sides = l.chol.X

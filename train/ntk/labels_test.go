@@ -103,7 +103,8 @@ func TestNoGradientIsLeftAtSolvedLabels(t *testing.T) {
 	p := labelProblem(300, 12, 1)
 	pool := kernel.NewPool(1)
 	defer pool.Close()
-	r := NewRegression(pool, Problem{Depth: p.Depth, Targets: 300, Supports: 12, Values: p.Support.D, Classes: 3, Lambda: Lambda})
+	r := NewRegression(pool, Problem{Depth: p.Depth, Targets: 300, Supports: 12, Values: p.Support.D, Classes: 3,
+		Lambda: Lambda})
 	copy(r.Images, p.Support.X)
 	copy(r.Targets, p.Targets.X)
 	copy(r.Truth, p.Targets.Y)

@@ -23,7 +23,8 @@ type pairs struct {
 
 func newPairs(depth, n, m int) pairs {
 	size := n * m
-	return pairs{depth: depth, n: n, m: m, product: make([]float32, size), k: make([]float32, size), dc: make([]float32, size),
+	return pairs{depth: depth, n: n, m: m, product: make([]float32, size), k: make([]float32, size),
+		dc: make([]float32, size),
 		db: make([]float32, size), root: make([]float32, depth*m), inverse: make([]float32, depth*m)}
 }
 

@@ -78,7 +78,8 @@ func NewRegression(pool *kernel.Pool, p Problem) *Regression {
 		Labels: make([]float32, n*classes), LabelsGrad: make([]float32, n*classes), ImagesGrad: make([]float32, n*d),
 		all: make([]float32, (m+n)*d), squares: make([]float32, m+n), pairs: newPairs(p.Depth, n, m+n),
 		chol: kernel.NewCholesky(pool, n, classes), coef: make([]float32, n*classes), back: make([]float32, n*classes),
-		residual: make([]float32, classes*m), weight: make([]float32, n*(m+n)), own: make([]float32, n*n), shift: make([]float32, n)}
+		residual: make([]float32, classes*m), weight: make([]float32, n*(m+n)), own: make([]float32,
+			n*n), shift: make([]float32, n)}
 	r.tallies, r.shifts = make([]tally, r.pairs.across()), make([]float32, r.pairs.across()*n)
 	r.Targets, r.Images, r.Squares = r.all[:m*d:m*d], r.all[m*d:], r.squares[:m:m]
 	r.now.r = r

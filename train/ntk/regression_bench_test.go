@@ -68,25 +68,26 @@ func BenchmarkStep(b *testing.B) {
 		{Depth: 1, Targets: 2000, Supports: 10, Values: 784, Classes: 10, Lambda: Lambda},
 		{Depth: 1, Targets: 2000, Supports: 500, Values: 784, Classes: 10, Lambda: Lambda},
 	} {
-		b.Run(fmt.Sprintf("depth=%d/targets=%d/supports=%d/values=%d", p.Depth, p.Targets, p.Supports, p.Values), func(b *testing.B) {
-			pool := kernel.NewPool(runtime.GOMAXPROCS(0))
-			defer pool.Close()
-			t, images, labels := problem(p)
-			r := regression(pool, p, t, images, labels)
-			m1, m2 := make([]float32, len(images)), make([]float32, len(images))
-			n1, n2 := make([]float32, len(labels)), make([]float32, len(labels))
-			step := 0
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := r.Step(); err != nil {
-					b.Fatal(err)
+		b.Run(fmt.Sprintf("depth=%d/targets=%d/supports=%d/values=%d", p.Depth, p.Targets, p.Supports, p.Values),
+			func(b *testing.B) {
+				pool := kernel.NewPool(runtime.GOMAXPROCS(0))
+				defer pool.Close()
+				t, images, labels := problem(p)
+				r := regression(pool, p, t, images, labels)
+				m1, m2 := make([]float32, len(images)), make([]float32, len(images))
+				n1, n2 := make([]float32, len(labels)), make([]float32, len(labels))
+				step := 0
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := r.Step(); err != nil {
+						b.Fatal(err)
+					}
+					step++
+					adam := kernel.NewAdamStep(step, 1e-4, 0)
+					adam.Apply(r.Images, r.ImagesGrad, m1, m2)
+					adam.Apply(r.Labels, r.LabelsGrad, n1, n2)
 				}
-				step++
-				adam := kernel.NewAdamStep(step, 1e-4, 0)
-				adam.Apply(r.Images, r.ImagesGrad, m1, m2)
-				adam.Apply(r.Labels, r.LabelsGrad, n1, n2)
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps/s")
-		})
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps/s")
+			})
 	}
 }

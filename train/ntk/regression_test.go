@@ -135,7 +135,10 @@ func TestStepSurvivesCoincidingImagesAndRefusesNaN(t *testing.T) {
 	if _, err := r.Step(); err != nil {
 		t.Fatal(err)
 	}
-	if slices.ContainsFunc(r.ImagesGrad, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }) {
+	if slices.ContainsFunc(r.ImagesGrad, func(v float32) bool {
+		return math.IsNaN(float64(v)) ||
+			math.IsInf(float64(v), 0)
+	}) {
 		t.Error("gradient is not finite")
 	}
 	r.Images[3] = float32(math.NaN())

@@ -3,8 +3,6 @@ package recipe
 import (
 	"math"
 	"math/rand/v2"
-
-	"github.com/distillmesh/distillmesh/train/data"
 )
 
 const degree = math.Pi / 180
@@ -20,10 +18,10 @@ const (
 	rotateMost  = 15 * degree
 )
 
-// Draw fills the draws of n images of a shape, memory of the strategy's Shapes:
+// Draw fills the draws of n images of h x w pixels, memory of the strategy's Shapes:
 // one family, and for each image a draw of its own, or one for all when shared.
 // What the family does not touch stays as it is. It allocates nothing.
-func (s Strategy) Draw(rng *rand.Rand, n int, shape data.Shape, shared bool, draws [][]float32) {
+func (s Strategy) Draw(rng *rand.Rand, n, h, w int, shared bool, draws [][]float32) {
 	if len(s.families) == 0 {
 		return
 	}
@@ -40,12 +38,12 @@ func (s Strategy) Draw(rng *rand.Rand, n int, shape data.Shape, shared bool, dra
 				copy(m, draws[at][:6])
 				continue
 			}
-			drawMatrix(rng, family, shape, m)
+			drawMatrix(rng, family, h, w, m)
 		}
 		at++
 	}
 	if s.has(Cutout) {
-		drawMasks(rng, family == Cutout, n, shape, shared, draws[at])
+		drawMasks(rng, family == Cutout, n, h, w, shared, draws[at])
 	}
 }
 
@@ -66,19 +64,19 @@ func drawColour(rng *rand.Rand, active, shared bool, bright, saturate, stretch [
 
 // drawMatrix fills one image's matrix, the identity for families that do not
 // move pixels.
-func drawMatrix(rng *rand.Rand, family string, shape data.Shape, m []float32) {
+func drawMatrix(rng *rand.Rand, family string, h, w int, m []float32) {
 	set := func(values ...float64) {
 		for i, v := range values {
 			m[i] = float32(v)
 		}
 	}
 	if a, ok := affines[family]; ok {
-		a.draw(rng, shape, m)
+		a.draw(rng, h, w, m)
 		return
 	}
 	switch family {
 	case Crop:
-		set(1, 0, wholeShift(rng, shape.W), 0, 1, wholeShift(rng, shape.H))
+		set(1, 0, wholeShift(rng, w), 0, 1, wholeShift(rng, h))
 	case Flip:
 		if rng.Float64() < 0.5 {
 			set(-1, 0, 0, 0, 1, 0)
@@ -101,8 +99,8 @@ func within(rng *rand.Rand, low, high float64) float64 { return low + (high-low)
 
 // draw draws a matrix. Coordinates run from -1 to 1 along both sides: the ratio
 // of sides keeps angles.
-func (a affine) draw(rng *rand.Rand, shape data.Shape, m []float32) {
-	h, w := float64(shape.H), float64(shape.W)
+func (a affine) draw(rng *rand.Rand, height, width int, m []float32) {
+	h, w := float64(height), float64(width)
 	sin, cos := math.Sincos(within(rng, -a.angle, a.angle))
 	scale := within(rng, a.least, a.most)
 	right, down := within(rng, -a.shift, a.shift), within(rng, -a.shift, a.shift)
@@ -121,8 +119,8 @@ func wholeShift(rng *rand.Rand, side int) float64 {
 	return 2 * float64(rng.IntN(2*most+1)-most) / float64(max(1, side-1))
 }
 
-func drawMasks(rng *rand.Rand, active bool, n int, shape data.Shape, shared bool, mask []float32) {
-	area := shape.H * shape.W
+func drawMasks(rng *rand.Rand, active bool, n, h, w int, shared bool, mask []float32) {
+	area := h * w
 	for i := range mask {
 		mask[i] = 1
 	}
@@ -135,10 +133,10 @@ func drawMasks(rng *rand.Rand, active bool, n int, shape data.Shape, shared bool
 			copy(m, mask[:area])
 			continue
 		}
-		top, bottom := cutoutRange(rng, shape.H)
-		left, right := cutoutRange(rng, shape.W)
+		top, bottom := cutoutRange(rng, h)
+		left, right := cutoutRange(rng, w)
 		for r := top; r < bottom; r++ {
-			clear(m[r*shape.W+left : r*shape.W+right])
+			clear(m[r*w+left : r*w+right])
 		}
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"math"
 	"reflect"
 	"strings"
-
-	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // ErrUnsuited means that samples cannot be trained on by the recipe.
@@ -36,11 +34,16 @@ type Recipe struct {
 	Epochs      int     `json:"epochs"`             // passes over the data
 	MinSteps    int     `json:"min_steps,omitempty"`
 	MaxSteps    int     `json:"max_steps,omitempty"` // zero: no limit
-	Augment     string  `json:"augment,omitempty"`   // how samples are changed at random: a name of package augment, or none
-	Elastic     float64 `json:"elastic,omitempty"`   // pixels of the largest displacement of an elastic deformation, before Augment
-	CutMix      float64 `json:"cutmix,omitempty"`    // share of the steps whose samples have a rectangle of another sample pasted in
-	Smooth      float64 `json:"smooth,omitempty"`    // label smoothing: this share of a label is spread evenly over all classes
-	Coarse      int     `json:"coarse,omitempty"`    // evaluate at 1/Coarse resolution (average-pool, then up-sample), as sub-images are seen; 0 for as it is
+	// how samples are changed at random: a name of package augment, or none
+	Augment string `json:"augment,omitempty"`
+	// pixels of the largest displacement of an elastic deformation, before Augment
+	Elastic float64 `json:"elastic,omitempty"`
+	// share of the steps whose samples have a rectangle of another sample pasted in
+	CutMix float64 `json:"cutmix,omitempty"`
+	// label smoothing: this share of a label is spread evenly over all classes
+	Smooth float64 `json:"smooth,omitempty"`
+	// evaluate at 1/Coarse resolution (average-pool, then up-sample), as sub-images are seen; 0 for as it is
+	Coarse int `json:"coarse,omitempty"`
 }
 
 // DefaultRecipe is the recipe for gathered sets and their controls: Adam 1e-3,
@@ -77,6 +80,8 @@ func FullData() Recipe {
 const (
 	maxBatch = 1 << 16
 	maxSteps = 1 << 30
+	// MaxCoarse is the largest factor of a coarse view.
+	MaxCoarse = 8
 	// maxElastic moves the parts of larger images anywhere.
 	maxElastic = 64
 )
@@ -118,8 +123,8 @@ func (r Recipe) Validate() error {
 	if !within(r.Smooth, 0, 1) || r.Smooth == 1 {
 		return fail("smooth", r.Smooth, "at least 0 and below 1")
 	}
-	if !data.IsView(r.Coarse) {
-		return fail("coarse", r.Coarse, fmt.Sprintf("0, or 2 to %d", data.MaxFormation))
+	if r.Coarse != 0 && (r.Coarse < 2 || r.Coarse > MaxCoarse) {
+		return fail("coarse", r.Coarse, fmt.Sprintf("0, or 2 to %d", MaxCoarse))
 	}
 	if _, err := r.Strategy(); err != nil {
 		return fail("augment", fmt.Sprintf("%q", r.Augment), strings.Join(Augmentations, ", ")+", or nothing")
@@ -136,19 +141,21 @@ func (r Recipe) Strategy() (Strategy, error) {
 	return ParseStrategy(r.Augment)
 }
 
-// Augments reports whether samples of a shape can be augmented: images can, rows
-// of a table cannot.
-func Augments(s data.Shape) bool { return s.H > 1 && s.W > 1 }
+// Augments reports whether samples of h x w values can be augmented: images can,
+// rows of a table cannot.
+func Augments(h, w int) bool { return h > 1 && w > 1 }
 
-// CheckShape fails with ErrUnsuited unless samples of a shape can be trained on by
-// the recipe: what changes or mixes images does not suit rows of a table, and a
+// CheckSides fails with ErrUnsuited unless samples of h x w values can be trained on
+// by the recipe: what changes or mixes images does not suit rows of a table, and a
 // coarse view takes sides that its factor divides.
-func (r Recipe) CheckShape(s data.Shape) error {
-	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0) && !Augments(s) {
-		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix), and samples of %v are none", ErrUnsuited, s)
+func (r Recipe) CheckSides(h, w int) error {
+	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0) && !Augments(h, w) {
+		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix), and samples of %d x %d are none",
+			ErrUnsuited, h, w)
 	}
-	if data.CheckView(r.Coarse, s) != nil {
-		return fmt.Errorf("%w: a coarse view of %d x %d pixels does not divide samples of %v", ErrUnsuited, r.Coarse, r.Coarse, s)
+	if c := r.Coarse; c != 0 && (h%c != 0 || w%c != 0 || h < 2*c || w < 2*c) {
+		return fmt.Errorf("%w: a coarse view of %d x %d pixels does not divide samples of %d x %d", ErrUnsuited, r.Coarse,
+			r.Coarse, h, w)
 	}
 	return nil
 }

@@ -3,8 +3,6 @@ package recipe
 import (
 	"math"
 	"testing"
-
-	"github.com/distillmesh/distillmesh/train/data"
 )
 
 func TestRecipeCountsSteps(t *testing.T) {
@@ -26,9 +24,11 @@ func TestRecipeCountsSteps(t *testing.T) {
 		func(r *Recipe) { r.Optimizer = "lion" }, func(r *Recipe) { r.LR = math.NaN() }, func(r *Recipe) { r.LR = 0 },
 		func(r *Recipe) { r.Momentum = 0.9 }, func(r *Recipe) { r.WeightDecay = -1 }, func(r *Recipe) { r.Batch = 0 },
 		func(r *Recipe) { r.Epochs = -1 }, func(r *Recipe) { r.MinSteps = 9999 }, func(r *Recipe) { r.MaxSteps = -1 },
-		func(r *Recipe) { r.Augment = "flop" }, func(r *Recipe) { r.Schedule = "steps" }, func(r *Recipe) { r.CutMix = 1.5 }, func(r *Recipe) { r.CutMix = math.NaN() },
-		func(r *Recipe) { r.Elastic = -1 }, func(r *Recipe) { r.Elastic = math.Inf(1) }, func(r *Recipe) { r.Smooth = 1 }, func(r *Recipe) { r.Smooth = math.NaN() },
-		func(r *Recipe) { r.Coarse = 1 }, func(r *Recipe) { r.Coarse = -2 }, func(r *Recipe) { r.Coarse = data.MaxFormation + 1 },
+		func(r *Recipe) { r.Augment = "flop" }, func(r *Recipe) { r.Schedule = "steps" },
+		func(r *Recipe) { r.CutMix = 1.5 }, func(r *Recipe) { r.CutMix = math.NaN() },
+		func(r *Recipe) { r.Elastic = -1 }, func(r *Recipe) { r.Elastic = math.Inf(1) }, func(r *Recipe) { r.Smooth = 1 },
+		func(r *Recipe) { r.Smooth = math.NaN() },
+		func(r *Recipe) { r.Coarse = 1 }, func(r *Recipe) { r.Coarse = -2 }, func(r *Recipe) { r.Coarse = MaxCoarse + 1 },
 	} {
 		r := Default()
 		spoil(&r)
@@ -41,9 +41,9 @@ func TestRecipeCountsSteps(t *testing.T) {
 func TestACoarseViewSuitsSidesThatItsFactorDivides(t *testing.T) {
 	r := Default()
 	r.Coarse = 2
-	for shape, want := range map[data.Shape]bool{{C: 1, H: 28, W: 28}: true, {C: 3, H: 27, W: 28}: false, {C: 1, H: 1, W: 14}: false} {
-		if (r.CheckShape(shape) == nil) != want {
-			t.Errorf("%v suits: %t", shape, !want)
+	for sides, want := range map[[2]int]bool{{28, 28}: true, {27, 28}: false, {1, 14}: false} {
+		if (r.CheckSides(sides[0], sides[1]) == nil) != want {
+			t.Errorf("%v suits: %t", sides, !want)
 		}
 	}
 }

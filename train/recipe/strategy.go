@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // ErrUnknownAugmentation means that no augmentation has the name.
@@ -78,7 +76,8 @@ func ParseStrategy(name string) (Strategy, error) {
 	var s Strategy
 	for f := range strings.SplitSeq(name, "_") {
 		if !slices.Contains(families, f) || slices.Contains(s.families, f) {
-			return Strategy{}, fmt.Errorf("%w %q: want %s or some of %s", ErrUnknownAugmentation, name, strings.Join(Augmentations, ", "), strings.Join(families, "_"))
+			return Strategy{}, fmt.Errorf("%w %q: want %s or some of %s", ErrUnknownAugmentation, name,
+				strings.Join(Augmentations, ", "), strings.Join(families, "_"))
 		}
 		s.families = append(s.families, f)
 	}
@@ -121,14 +120,14 @@ func (s Strategy) Parts() (out []string) {
 	return out
 }
 
-// Shapes are the shapes of the draws of n images, in order.
-func (s Strategy) Shapes(n int, shape data.Shape) (out [][]int) {
+// Shapes are the shapes of the draws of n images of h x w pixels, in order.
+func (s Strategy) Shapes(n, h, w int) (out [][]int) {
 	for _, part := range s.Parts() {
 		switch part {
 		case PartTaps:
 			out = append(out, []int{n, 6})
 		case PartMask:
-			out = append(out, []int{n, 1, shape.H, shape.W})
+			out = append(out, []int{n, 1, h, w})
 		default:
 			out = append(out, []int{n, 1, 1, 1})
 		}

@@ -6,7 +6,8 @@ import (
 )
 
 func TestStrategiesAreReadByName(t *testing.T) {
-	for name, want := range map[string]int{Affine: 1, MildFlip: 1, DSA: 6, DSANoFlip: 5, "color_crop_cutout_flip_scale_rotate": 6, "crop": 1} {
+	for name, want := range map[string]int{Affine: 1, MildFlip: 1, DSA: 6, DSANoFlip: 5,
+		"color_crop_cutout_flip_scale_rotate": 6, "crop": 1} {
 		if s, err := ParseStrategy(name); err != nil || len(s.families) != want {
 			t.Errorf("%s: %v, %v", name, s, err)
 		}

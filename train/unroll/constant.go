@@ -18,7 +18,8 @@ func (w *Walk) Reach(theta0 []float32, n int, alpha float32) error {
 // Reach, and holds two vectors of parameters.
 func (w *Walk) Constant(theta0, u []float32, n int) (dAlpha float64, err error) {
 	if len(u) != w.total || len(theta0) != w.total || n > w.n {
-		return 0, fmt.Errorf("unroll: %w: direction of %d and start of %d for %d parameters, %d steps of %d", ErrSize, len(u), len(theta0), w.total, n, w.n)
+		return 0, fmt.Errorf("unroll: %w: direction of %d and start of %d for %d parameters, %d steps of %d", ErrSize,
+			len(u), len(theta0), w.total, n, w.n)
 	}
 	if w.rest.flat == nil {
 		if w.rest, err = w.vector(); err != nil {

@@ -139,7 +139,8 @@ func (w *Walk) Forward(theta0 []float32, n int, alpha float32) error {
 // forwards is Forward that keeps the last few vectors.
 func (w *Walk) forwards(theta0 []float32, n int, alpha float32, keep int) error {
 	if len(theta0) != w.total || n > w.most {
-		return fmt.Errorf("unroll: %w: %d parameters, want %d; %d steps, at most %d", ErrSize, len(theta0), w.total, n, w.most)
+		return fmt.Errorf("unroll: %w: %d parameters, want %d; %d steps, at most %d", ErrSize, len(theta0), w.total, n,
+			w.most)
 	}
 	for len(w.thetas) < keep {
 		v, err := w.vector()
@@ -205,7 +206,8 @@ func (w *Walk) Distances(into []float64) ([]float64, error) {
 //	dL/dalpha -= <u, g_t>;  dL/dx -= alpha d<u, g_t>/dx;  u -= alpha H_t u
 func (w *Walk) Backward(u []float32, n int) (dAlpha float64, err error) {
 	if len(u) != w.total || n > w.n || w.kept <= n {
-		return 0, fmt.Errorf("unroll: %w: direction of %d for %d parameters, %d steps of %d", ErrSize, len(u), w.total, n, w.n)
+		return 0, fmt.Errorf("unroll: %w: direction of %d for %d parameters, %d steps of %d", ErrSize, len(u), w.total, n,
+			w.n)
 	}
 	if err := w.u.flat.Set(u); err != nil {
 		return 0, fmt.Errorf("unroll: %w", err)

@@ -57,10 +57,11 @@ func clearAll(t testing.TB, variables ...graph.Variable) {
 
 // toy is one parameter with the loss (theta - x)^2 / 2.
 func toy() Problem {
-	return Problem{Params: [][]int{{1}}, X: []int{1}, Labels: []int{1}, Loss: func(params []*graph.Node, x, _ *graph.Node, _ []*graph.Node) *graph.Node {
-		d := graph.Sub(params[0], x)
-		return graph.Scale(graph.Mul(d, d), 0.5)
-	}}
+	return Problem{Params: [][]int{{1}}, X: []int{1}, Labels: []int{1},
+		Loss: func(params []*graph.Node, x, _ *graph.Node, _ []*graph.Node) *graph.Node {
+			d := graph.Sub(params[0], x)
+			return graph.Scale(graph.Mul(d, d), 0.5)
+		}}
 }
 
 // The vector of att.md 2, check 4: theta_0 = 0, x = 1, alpha = 0.1, and the
@@ -109,7 +110,8 @@ func TestToyVector(t *testing.T) {
 				t.Fatal(err)
 			}
 			dx := float64(get(t, w.Grad)[0])
-			if near := func(got, want float64) bool { return math.Abs(got-want) < 2e-5*(1+want) }; c.checkDerived && !(near(dx, c.dx) && near(dAlpha, c.dAlpha)) {
+			if near := func(got, want float64) bool { return math.Abs(got-want) < 2e-5*(1+want) }; c.checkDerived && !(near(dx,
+				c.dx) && near(dAlpha, c.dAlpha)) {
 				t.Errorf("%d steps: dL/dx %v, dL/dalpha %v, want %v, %v", c.steps, dx, dAlpha, c.dx, c.dAlpha)
 			}
 		}
@@ -158,7 +160,8 @@ func newSmall(t testing.TB, steps int) small {
 
 // problem scales each image by a draw, so that draws are seen to be replayed.
 func (s small) problem() Problem {
-	p := Problem{X: []int{smallBatch * s.count, 1, 8, 8}, Labels: []int{smallBatch * s.count, 3}, Batch: smallBatch, Draws: [][]int{{smallBatch, 1, 1, 1}}}
+	p := Problem{X: []int{smallBatch * s.count, 1, 8, 8}, Labels: []int{smallBatch * s.count, 3}, Batch: smallBatch,
+		Draws: [][]int{{smallBatch, 1, 1, 1}}}
 	for _, q := range s.net.Params {
 		p.Params = append(p.Params, q.Shape)
 	}
@@ -244,7 +247,8 @@ func (s small) unroll(t *testing.T) *unrolled {
 		x := feed(fmt.Sprint("x", i), []int{smallBatch, 1, 8, 8}, rows(s.x, smallImage))
 		labels := feed(fmt.Sprint("labels", i), []int{smallBatch, 3}, rows(s.labels, 3))
 		u.xs = append(u.xs, x)
-		grads, err := graph.Grad(p.Loss(theta, x, labels, []*graph.Node{feed(fmt.Sprint("draw", i), p.Draws[0], smallDraw)}), theta...)
+		grads, err := graph.Grad(p.Loss(theta, x, labels,
+			[]*graph.Node{feed(fmt.Sprint("draw", i), p.Draws[0], smallDraw)}), theta...)
 		if err != nil {
 			t.Fatal(err)
 		}

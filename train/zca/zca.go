@@ -165,13 +165,15 @@ func inverseRoot(ctx context.Context, pool *kernel.Pool, a []float32, d int) ([]
 func Whiten(ctx context.Context, ds *data.Dataset, workers int) (*data.Dataset, error) {
 	pool := kernel.NewPool(workers)
 	defer pool.Close()
-	task := &data.Task{Version: data.TaskVersion, Name: ds.Task.Name + "-zca", Classes: ds.Task.Classes, Shape: ds.Task.Shape,
-		Mean: []float64{0}, Std: []float64{1}, Augment: ds.Task.Augmentation()}
+	task := &data.Task{Version: data.TaskVersion, Name: ds.Task.Name + "-zca", Classes: ds.Task.Classes,
+		Shape: ds.Task.Shape,
+		Mean:  []float64{0}, Std: []float64{1}, Augment: ds.Task.Augmentation()}
 	if task.IsTable() {
 		return nil, fmt.Errorf("whiten %s: rows of a table are standardised by feature already", ds.Name)
 	}
-	out := &data.Dataset{Name: ds.Name + "-zca", Task: task.Filled(), Remarks: append(ds.Remarks[:len(ds.Remarks):len(ds.Remarks)],
-		"whitened by the statistics of all training samples, which no device of a mesh has")}
+	out := &data.Dataset{Name: ds.Name + "-zca", Task: task.Filled(),
+		Remarks: append(ds.Remarks[:len(ds.Remarks):len(ds.Remarks)],
+			"whitened by the statistics of all training samples, which no device of a mesh has")}
 	train, err := data.LoadAll(out.Task, ds.Train) // the constants leave values as they are
 	if err != nil {
 		return nil, err

@@ -104,7 +104,8 @@ func TestADataSetIsWhitenedByItsTrainingPart(t *testing.T) {
 		return src
 	}
 	ds := &data.Dataset{Name: "waves", Train: part(300, 0), Test: part(50, 1),
-		Task: &data.Task{Version: data.TaskVersion, Name: "waves", Classes: []string{"a", "b"}, Shape: shape, Mean: []float64{.5}, Std: []float64{.3}, Augment: "mild"}}
+		Task: &data.Task{Version: data.TaskVersion, Name: "waves", Classes: []string{"a", "b"}, Shape: shape,
+			Mean: []float64{.5}, Std: []float64{.3}, Augment: "mild"}}
 	got, err := Whiten(context.Background(), ds, 1)
 	if err != nil {
 		t.Fatal(err)

@@ -136,7 +136,8 @@ func (t *Tree) Random(name string) (r io.ReaderAt, size int64, done func() error
 // junk are names that other programs leave behind, in lower case.
 var junk = []string{"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "thumbs.db",
 	"desktop.ini",
-	"@recycle", "recycler", "network trash folder", "temporary items", "picasa.ini", "#recycle", "@recently-snapshot", "#snapshot", "__pycache__", "icon\r", "ehthumbs.db", "found.000"}
+	"@recycle", "recycler", "network trash folder", "temporary items", "picasa.ini", "#recycle", "@recently-snapshot",
+	"#snapshot", "__pycache__", "icon\r", "ehthumbs.db", "found.000"}
 
 // IsJunk reports whether a file or folder was left by another program: hidden
 // ones among them.

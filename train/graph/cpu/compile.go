@@ -42,7 +42,8 @@ func compile(pool *kernel.Pool, s graph.Spec) (*program, error) {
 		return nil, err
 	}
 	p := &program{pool: pool, results: len(s.Outputs)}
-	c := compiler{program: p, place: make(map[*graph.Node]int), known: make(map[string]int), seen: make(map[*graph.Node]bool)}
+	c := compiler{program: p, place: make(map[*graph.Node]int), known: make(map[string]int),
+		seen: make(map[*graph.Node]bool)}
 	for _, n := range s.Inputs {
 		c.seen[n] = true
 		c.place[n] = c.add(value{shape: n.Shape(), step: -1, kept: true})
@@ -214,5 +215,4 @@ func (p *program) bindSteps() {
 		}
 		s.run, s.in = v.kernel.bind(shapes, v.shape), make([][]float32, len(v.in))
 	}
-	p.resolve()
 }

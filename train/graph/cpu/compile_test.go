@@ -39,7 +39,8 @@ func TestEqualExpressionsRunOnceAndUnusedOnesNever(t *testing.T) {
 	x, y := graph.Input(g, "x", 3, 3), graph.Input(g, "y", 3, 3)
 	graph.Exp(y) // unused
 	sum := graph.Add(graph.Exp(x), graph.Exp(graph.Reshape(graph.Reshape(x, 9), 3, 3)))
-	p := compiled(t, []*graph.Node{x, y}, []*graph.Node{graph.Add(sum, graph.MatMul(x, y)), graph.Add(sum, graph.MatMul(x, y))})
+	p := compiled(t, []*graph.Node{x, y}, []*graph.Node{graph.Add(sum, graph.MatMul(x, y)),
+		graph.Add(sum, graph.MatMul(x, y))})
 	if p.count("exp") != 2 || p.count("product") != 1 { // a reshape is an expression of its own
 		t.Errorf("program is\n%s", p)
 	}

@@ -76,7 +76,8 @@ func (f *fusion) absorb(at int, gone map[int]bool) int {
 // factors are what a product is made of, if nothing but the value at reads it.
 func (f *fusion) factors(at, product int) ([]int, bool) {
 	m := f.p.values[product]
-	if m.op == nil || m.kept || m.row == nil || m.step != f.p.values[at].step || len(f.users[product]) != 1 || len(m.in) != 2 {
+	if m.op == nil || m.kept || m.row == nil || m.step != f.p.values[at].step || len(f.users[product]) != 1 ||
+		len(m.in) != 2 {
 		return nil, false
 	}
 	o, ok := m.op.(graph.ArithmeticOp)

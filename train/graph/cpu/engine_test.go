@@ -57,7 +57,8 @@ func TestTheSuiteFindsAPlantedMistake(t *testing.T) {
 	for name, c := range map[string]struct {
 		mistake func(p *program)
 		least   int // failing tests
-	}{"a convolution that is off by 0.01": {convolution, 6}, "a second moment that is one percent too large": {updates, 1}} {
+	}{"a convolution that is off by 0.01": {convolution, 6}, "a second moment that is one percent too large": {updates,
+		1}} {
 		t.Run(name, func(t *testing.T) {
 			e := wrong{New(1), c.mistake}
 			defer e.Close()
@@ -84,7 +85,8 @@ func TestASteadyRunAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := e.Compile(graph.Spec{Inputs: []*graph.Node{x, w, rate}, Outputs: []*graph.Node{y}, Updates: []graph.Update{graph.Descend(w, w, d[0], rate)}})
+	p, err := e.Compile(graph.Spec{Inputs: []*graph.Node{x, w, rate}, Outputs: []*graph.Node{y},
+		Updates: []graph.Update{graph.Descend(w, w, d[0], rate)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,8 @@ type fusion struct {
 
 // fuse plans the steps of a program.
 func (p *program) fuse() {
-	f := fusion{p: p, run: make([]rowRun, len(p.values)), level: make([]int, len(p.values)), users: make([][]int, len(p.values))}
+	f := fusion{p: p, run: make([]rowRun, len(p.values)), level: make([]int, len(p.values)),
+		users: make([][]int, len(p.values))}
 	for at, v := range p.values {
 		for _, in := range v.in {
 			f.users[in] = append(f.users[in], at)

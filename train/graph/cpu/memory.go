@@ -16,6 +16,7 @@ type storage struct {
 	size        int
 	first, last int  // steps
 	pinned      bool // input or output: never shared, never overwritten
+	input       bool // not part of the arena
 	offset      int
 }
 
@@ -30,6 +31,9 @@ func (p *program) layOut() {
 		v := &p.values[at]
 		if !v.kept {
 			continue
+		}
+		if pieces[v.storage].input {
+			continue // it has memory once it is set or bound
 		}
 		offset, size := pieces[v.storage].offset, v.shape.TotalSize()
 		v.data = p.arena[offset : offset+size : offset+size]
@@ -51,7 +55,8 @@ func (p *program) lives() []storage {
 			}
 		}
 		v.storage = len(pieces)
-		pieces = append(pieces, storage{size: v.shape.TotalSize(), first: v.step, last: v.step, pinned: v.op == nil})
+		pieces = append(pieces, storage{size: v.shape.TotalSize(), first: v.step, last: v.step, pinned: v.op == nil,
+			input: v.op == nil})
 	}
 	for _, v := range p.values {
 		for _, in := range v.in {
@@ -170,7 +175,7 @@ func (p *program) safe(s step, position, piece int) bool {
 func arrange(pieces []storage) (total int) {
 	order := make([]*storage, 0, len(pieces))
 	for i := range pieces {
-		if pieces[i].size > 0 {
+		if pieces[i].size > 0 && !pieces[i].input {
 			order = append(order, &pieces[i])
 		}
 	}

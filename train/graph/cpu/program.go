@@ -25,11 +25,14 @@ var _ graph.Program = (*program)(nil)
 
 // Set implements graph.Program.
 func (p *program) Set(i int, values []float32) error {
-	to := p.values[p.inputs[i]].data
-	if len(values) != len(to) {
-		return fmt.Errorf("set input %d: %w: %d values for shape %v", i, graph.ErrSize, len(values), p.values[p.inputs[i]].shape)
+	at := p.inputs[i]
+	if n := p.values[at].shape.TotalSize(); len(values) != n {
+		return fmt.Errorf("set input %d: %w: %d values for shape %v", i, graph.ErrSize, len(values), p.values[at].shape)
 	}
-	copy(to, values)
+	if p.values[at].data == nil {
+		p.point(at, make([]float32, len(values)))
+	}
+	copy(p.values[at].data, values)
 	return nil
 }
 
@@ -37,36 +40,46 @@ func (p *program) Set(i int, values []float32) error {
 func (p *program) Get(i int, into []float32) error {
 	from := p.values[p.outputs[:p.results][i]].data
 	if len(into) != len(from) {
-		return fmt.Errorf("get output %d: %w: %d values for shape %v", i, graph.ErrSize, len(into), p.values[p.outputs[i]].shape)
+		return fmt.Errorf("get output %d: %w: %d values for shape %v", i, graph.ErrSize, len(into),
+			p.values[p.outputs[i]].shape)
 	}
 	copy(into, from)
 	return nil
 }
 
-// Bind implements graph.Program. Values that share the input's memory, reshapes of
-// it, follow.
+// Bind implements graph.Program.
 func (p *program) Bind(i int, v graph.Variable) error {
 	own, ok := v.(variable)
 	at := p.inputs[i]
 	switch {
 	case !ok:
 		return fmt.Errorf("bind input %d: %w", i, graph.ErrForeign)
-	case len(own) != len(p.values[at].data):
+	case len(own) != p.values[at].shape.TotalSize():
 		return fmt.Errorf("bind input %d: %w: %d values for shape %v", i, graph.ErrSize, len(own), p.values[at].shape)
-	case len(own) == 0 || &own[0] == &p.values[at].data[0]:
+	case len(own) == 0 || p.values[at].data != nil && &own[0] == &p.values[at].data[0]:
 		return nil
 	}
+	p.point(at, own)
+	return nil
+}
+
+// point makes data the memory of an input and of the values that share it.
+func (p *program) point(at int, data []float32) {
 	for j := range p.values {
 		if p.values[j].kept && p.values[j].storage == p.values[at].storage {
-			p.values[j].data = own
+			p.values[j].data = data
 		}
 	}
 	p.moved = true
-	return nil
 }
 
 // resolve points every step and update at the present memory of its inputs.
 func (p *program) resolve() {
+	for _, at := range p.inputs {
+		if p.values[at].data == nil {
+			p.point(at, make([]float32, p.values[at].shape.TotalSize()))
+		}
+	}
 	for _, s := range p.steps {
 		for i := range s.in {
 			s.in[i] = p.values[p.values[s.values[0]].in[i]].data

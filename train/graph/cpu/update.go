@@ -33,7 +33,7 @@ func (p *program) addUpdates(updates []graph.Update) error {
 		}
 		p.updates = append(p.updates, bound)
 	}
-	p.resolve()
+	p.moved = true
 	return nil
 }
 
@@ -52,7 +52,8 @@ func updateOf(rule graph.Rule, shapes []tensor.Shape) func(in [][]float32) {
 	case graph.AdamRule:
 		return func(in [][]float32) {
 			r := in[4]
-			kernel.AdamStep{Rate: r[0], Root: r[1], Beta1: r[2], Beta2: r[3], Epsilon: r[4], Decay: r[5]}.Apply(in[0], in[1], in[2], in[3])
+			kernel.AdamStep{Rate: r[0], Root: r[1], Beta1: r[2], Beta2: r[3], Epsilon: r[4], Decay: r[5]}.Apply(in[0], in[1],
+				in[2], in[3])
 		}
 	case graph.ClampRule:
 		area := 1

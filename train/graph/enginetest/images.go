@@ -10,7 +10,8 @@ import (
 func imageCases() []Case {
 	s := func(d ...int) tensor.Shape { return d }
 	one := func(shape tensor.Shape, positive bool, name string, f func(x *graph.Node) *graph.Node) Case {
-		return Case{Name: name, Shapes: []tensor.Shape{shape}, Positive: positive, Build: func(in []*graph.Node) *graph.Node { return f(in[0]) }}
+		return Case{Name: name, Shapes: []tensor.Shape{shape}, Positive: positive,
+			Build: func(in []*graph.Node) *graph.Node { return f(in[0]) }}
 	}
 	norm := func(in []*graph.Node) *graph.Node { return graph.InstanceNorm(in[0], in[1], in[2]) }
 	return []Case{
@@ -24,11 +25,17 @@ func imageCases() []Case {
 		one(s(5), true, "power of one and a half", func(x *graph.Node) *graph.Node { return graph.Power(x, 1.5) }),
 		one(s(2, 2, 3, 4), false, "pad", func(x *graph.Node) *graph.Node { return graph.Pad(x, 2, 1.5) }),
 		one(s(2, 2, 5, 6), false, "crop", func(x *graph.Node) *graph.Node { return graph.Crop(x, 1) }),
-		one(s(1, 2, 6, 5), false, "padded max-pool", func(x *graph.Node) *graph.Node { return graph.MaxPoolPadded(x, 3, 2, 1) }),
-		one(s(2, 5, 2, 2), false, "response norm of four", func(x *graph.Node) *graph.Node { return graph.LocalResponseNorm(x, 4, 0.3, 0.75, 1) }),
-		one(s(1, 6, 1, 2), false, "response norm of three", func(x *graph.Node) *graph.Node { return graph.LocalResponseNorm(x, 3, 0.5, 0.6, 2) }),
+		one(s(1, 2, 6, 5), false, "padded max-pool", func(x *graph.Node) *graph.Node {
+			return graph.MaxPoolPadded(x, 3, 2,
+				1)
+		}),
+		one(s(2, 5, 2, 2), false, "response norm of four",
+			func(x *graph.Node) *graph.Node { return graph.LocalResponseNorm(x, 4, 0.3, 0.75, 1) }),
+		one(s(1, 6, 1, 2), false, "response norm of three",
+			func(x *graph.Node) *graph.Node { return graph.LocalResponseNorm(x, 3, 0.5, 0.6, 2) }),
 		{Name: "instance norm", Shapes: []tensor.Shape{s(2, 3, 3, 2), s(3), s(3)}, Positive: false, Build: norm},
-		{Name: "instance norm, ReLU, mean-pool", Shapes: []tensor.Shape{s(1, 2, 4, 4), s(2), s(2)}, Positive: true, Build: func(in []*graph.Node) *graph.Node { return graph.MeanPool(graph.Relu(norm(in)), 2) }},
+		{Name: "instance norm, ReLU, mean-pool", Shapes: []tensor.Shape{s(1, 2, 4, 4), s(2), s(2)}, Positive: true,
+			Build: func(in []*graph.Node) *graph.Node { return graph.MeanPool(graph.Relu(norm(in)), 2) }},
 	}
 }
 
@@ -48,8 +55,9 @@ func resamplings() (out []Case) {
 		{"warp to a smaller grid", graph.Sampling{H: 2, W: 3}},
 		{"warp to one line, on corners", graph.Sampling{H: 1, W: 5, Corners: true}},
 	} {
-		out = append(out, Case{Name: c.name, Shapes: []tensor.Shape{{3, 2, 4, 5}}, Fixed: [][]float64{taps}, FixedShapes: []tensor.Shape{{3, 6}},
-			Build: func(in []*graph.Node) *graph.Node { return graph.Warp(in[0], in[1], c.Sampling) }})
+		out = append(out, Case{Name: c.name, Shapes: []tensor.Shape{{3, 2, 4, 5}}, Fixed: [][]float64{taps},
+			FixedShapes: []tensor.Shape{{3, 6}},
+			Build:       func(in []*graph.Node) *graph.Node { return graph.Warp(in[0], in[1], c.Sampling) }})
 	}
 	return out
 }

@@ -25,16 +25,24 @@ func rules() []rule {
 	graph.AdamRates(&adam, 3, 0.01, graph.Beta1, graph.Beta2, 1e-2)
 	return []rule{
 		{"assign", shapes(1, s, 37), nil, func(in []*graph.Node) graph.Update { return graph.Assign(in[0], in[1]) }},
-		{"descend", shapes(3, s, 1), []float32{0.3}, func(in []*graph.Node) graph.Update { return graph.Descend(in[0], in[1], in[2], in[3]) }},
-		{"descend in place", shapes(2, s, 1), []float32{0.3}, func(in []*graph.Node) graph.Update { return graph.Descend(in[0], in[0], in[1], in[2]) }},
+		{"descend", shapes(3, s, 1), []float32{0.3}, func(in []*graph.Node) graph.Update {
+			return graph.Descend(in[0],
+				in[1], in[2], in[3])
+		}},
+		{"descend in place", shapes(2, s, 1), []float32{0.3},
+			func(in []*graph.Node) graph.Update { return graph.Descend(in[0], in[0], in[1], in[2]) }},
 		{"momentum", shapes(3, s, 3), []float32{0.1, 0.9, 0.01}, func(in []*graph.Node) graph.Update {
 			return graph.Momentum(in[0], in[1], in[2], in[3])
 		}},
-		{"adam", shapes(4, s, 6), adam[:], func(in []*graph.Node) graph.Update { return graph.Adam(in[0], in[1], in[2], in[3], in[4]) }},
+		{"adam", shapes(4, s, 6), adam[:], func(in []*graph.Node) graph.Update {
+			return graph.Adam(in[0], in[1], in[2],
+				in[3], in[4])
+		}},
 		{"clamp", []tensor.Shape{{2, 3, 2, 2}, {3}, {3}}, []float32{0.2, 0.4, 0.6}, func(in []*graph.Node) graph.Update {
 			return graph.Clamp(in[0], graph.Scale(in[1], -0.2), in[2])
 		}},
-		{"distance", []tensor.Shape{{3}, {37}, {37}}, nil, func(in []*graph.Node) graph.Update { return graph.Distance(in[0], in[1], in[2], false) }},
+		{"distance", []tensor.Shape{{3}, {37}, {37}}, nil,
+			func(in []*graph.Node) graph.Update { return graph.Distance(in[0], in[1], in[2], false) }},
 		{"squared distance", []tensor.Shape{{3}, {37}, {37}}, nil, func(in []*graph.Node) graph.Update {
 			return graph.Distance(in[0], in[1], graph.Scale(in[2], 0.5), true)
 		}},

@@ -145,7 +145,8 @@ func setAndBind(e graph.Engine) error {
 	if err := weights.Set([]float32{3, 4}); err != nil {
 		return err
 	}
-	p, err := run(e, graph.Spec{Inputs: []*graph.Node{x, w}, Outputs: []*graph.Node{y, x}}, map[int][]float32{0: {1, 2}}, map[int]graph.Variable{1: weights})
+	p, err := run(e, graph.Spec{Inputs: []*graph.Node{x, w}, Outputs: []*graph.Node{y, x}}, map[int][]float32{0: {1, 2}},
+		map[int]graph.Variable{1: weights})
 	if err != nil {
 		return err
 	}
@@ -218,17 +219,20 @@ func badSpecs(e graph.Engine) error {
 	g := graph.New()
 	x, y := graph.Input(g, "x", 2), graph.Input(g, "y", 2)
 	in := []*graph.Node{x}
-	if _, err := e.Compile(graph.Spec{Inputs: in, Outputs: []*graph.Node{graph.Add(x, y)}}); !errors.Is(err, graph.ErrUnfed) {
+	if _, err := e.Compile(graph.Spec{Inputs: in, Outputs: []*graph.Node{graph.Add(x, y)}}); !errors.Is(err,
+		graph.ErrUnfed) {
 		return fmt.Errorf("a missing input gave %v", err)
 	}
 	if _, err := e.Compile(graph.Spec{Inputs: []*graph.Node{x, x}, Outputs: in}); err == nil {
 		return errors.New("an input was accepted twice")
 	}
-	if _, err := e.Compile(graph.Spec{Inputs: in, Updates: []graph.Update{graph.Assign(y, x)}}); !errors.Is(err, graph.ErrUnfed) {
+	if _, err := e.Compile(graph.Spec{Inputs: in, Updates: []graph.Update{graph.Assign(y, x)}}); !errors.Is(err,
+		graph.ErrUnfed) {
 		return fmt.Errorf("an update of a missing input gave %v", err)
 	}
 	var shape *graph.ShapeError
-	if _, err := e.Compile(graph.Spec{Inputs: in, Updates: []graph.Update{graph.Assign(x, graph.Reshape(x, 1, 2))}}); !errors.As(err, &shape) {
+	if _, err := e.Compile(graph.Spec{Inputs: in, Updates: []graph.Update{graph.Assign(x,
+		graph.Reshape(x, 1, 2))}}); !errors.As(err, &shape) {
 		return fmt.Errorf("an update of another shape gave %v", err)
 	}
 	return nil
@@ -245,7 +249,8 @@ func badSizes(e graph.Engine) error {
 	if err != nil {
 		return err
 	}
-	for what, err := range map[string]error{"set": p.Set(0, make([]float32, 3)), "get": p.Get(0, make([]float32, 5)), "bind": p.Bind(0, v),
+	for what, err := range map[string]error{"set": p.Set(0, make([]float32, 3)), "get": p.Get(0, make([]float32, 5)),
+		"bind":         p.Bind(0, v),
 		"variable set": v.Set(make([]float32, 4)), "variable get": v.Get(nil)} {
 		if !errors.Is(err, graph.ErrSize) {
 			return fmt.Errorf("%s: %v", what, err)

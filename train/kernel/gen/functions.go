@@ -94,7 +94,8 @@ func (s isa) exp(x reg.VecVirtual) reg.VecVirtual {
 	s.round(n)
 	VFNMADD231PS(s.every(0.693359375), n, r)
 	VFNMADD231PS(s.every(-2.12194440e-4), n, r)
-	y := s.polynomial(r, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+	y := s.polynomial(r, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
+		5.0000001201e-1)
 	VMULPS(r, y, y)
 	VFMADD213PS(r, r, y) // y r + r
 	VADDPS(s.every(1), y, y)
@@ -220,7 +221,8 @@ func (s isa) supplement(u reg.VecVirtual) reg.VecVirtual {
 	x, sign, root, half := s.vector(), s.vector(), s.fill(1), s.fill(math.Pi/2)
 	s.and(everyBits(0x7fffffff), u, x)
 	s.and(everyBits(0x80000000), u, sign)
-	p := s.polynomial(x, -.0012624911, .0066700901, -.0170881256, .0308918810, -.0501743046, .0889789874, -.2145988016, math.Pi/2)
+	p := s.polynomial(x, -.0012624911, .0066700901, -.0170881256, .0308918810, -.0501743046, .0889789874, -.2145988016,
+		math.Pi/2)
 	VSUBPS(x, root, root)
 	VSQRTPS(root, root)
 	VFNMADD213PS(half, root, p) // pi/2 - arccos |u|

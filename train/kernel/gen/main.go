@@ -99,7 +99,9 @@ func tile(s isa, rows int, table bool) {
 	if table {
 		name, bParam = fmt.Sprintf("tableTile%d%s", rows, s.name), "offsets *int"
 	}
-	TEXT(name, NOSPLIT|NOFRAME, fmt.Sprintf("func(k int, a *float32, rs, cs int, b *float32, %s, c *float32, ldc int, alpha float32, add bool)", bParam))
+	TEXT(name, NOSPLIT|NOFRAME,
+		fmt.Sprintf("func(k int, a *float32, rs, cs int, b *float32, %s, c *float32, ldc int, alpha float32, add bool)",
+			bParam))
 	Pragma("noescape")
 	width := s.bytes / 4 * 2
 	Doc(fmt.Sprintf("%s computes a %d x %d tile of C.", name, rows, width))

@@ -35,8 +35,10 @@ func threeRows(x, width reg.GPVirtual) [3]Mem {
 func overlapMax() {
 	TEXT("overlapMaxAVX2", NOSPLIT|NOFRAME, "func(rows int, x *float32, width int, out *float32, outWidth int)")
 	Pragma("noescape")
-	Doc("overlapMaxAVX2 takes the largest value of eight 3 x 3 windows, two apart, for several rows of windows. Widths are in bytes.")
-	rows, x, width, out, outWidth := argument("rows"), argument("x"), argument("width"), argument("out"), argument("outWidth")
+	Doc("overlapMaxAVX2 takes the largest value of eight 3 x 3 windows, two apart, for several rows of windows. " +
+		"Widths are in bytes.")
+	rows, x, width, out, outWidth := argument("rows"), argument("x"), argument("width"), argument("out"),
+		argument("outWidth")
 	loop(rows, func() {
 		var most reg.VecVirtual
 		for _, row := range threeRows(x, width) {
@@ -58,7 +60,8 @@ func overlapMax() {
 }
 
 func overlapScatter() {
-	TEXT("overlapScatterAVX2", NOSPLIT, "func(rows int, x *float32, width int, grad *float32, gradWidth int, out *float32)")
+	TEXT("overlapScatterAVX2", NOSPLIT,
+		"func(rows int, x *float32, width int, grad *float32, gradWidth int, out *float32)")
 	Pragma("noescape")
 	Doc("overlapScatterAVX2 adds grad to the place of each window's largest value, as overlapMax finds it.")
 	rows, x, width := argument("rows"), argument("x"), argument("width")
@@ -111,7 +114,8 @@ func overlapScatter() {
 
 // spread adds values of windows to their left and right columns.
 func spread(row Mem, left, right reg.VecVirtual) {
-	for _, unpack := range []func(b, a, dst Op){func(b, a, d Op) { VUNPCKLPS(b, a, d) }, func(b, a, d Op) { VUNPCKHPS(b, a, d) }} {
+	for _, unpack := range []func(b, a, dst Op){func(b, a, d Op) { VUNPCKLPS(b, a, d) },
+		func(b, a, d Op) { VUNPCKHPS(b, a, d) }} {
 		v := YMM()
 		unpack(right, left, v)
 		VADDPS(row, v, v)

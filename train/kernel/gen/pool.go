@@ -86,10 +86,14 @@ func suffix(masked bool) (name, params string) {
 
 func poolMax(masked bool) {
 	name, params := suffix(masked)
-	TEXT("poolMax"+name, NOSPLIT|NOFRAME, fmt.Sprintf("func(rows int, x *float32, width int, out *float32, outWidth int%s)", params))
+	TEXT("poolMax"+name, NOSPLIT|NOFRAME,
+		fmt.Sprintf("func(rows int, x *float32, width int, out *float32, outWidth int%s)", params))
 	Pragma("noescape")
-	Doc("poolMax" + name + " takes the largest value of up to eight 2 x 2 windows side by side, for several rows of windows. Widths are in bytes.")
-	rows, x, width, out, outWidth := argument("rows"), argument("x"), argument("width"), argument("out"), argument("outWidth")
+	Doc("poolMax" + name +
+		" takes the largest value of up to eight 2 x 2 windows side by side, for several rows of windows. Widths are in " +
+		"bytes.")
+	rows, x, width, out, outWidth := argument("rows"), argument("x"), argument("width"), argument("out"),
+		argument("outWidth")
 	a := loadAccess(masked)
 	loop(rows, func() {
 		c := a.corners(x, width)
@@ -107,10 +111,13 @@ func poolMax(masked bool) {
 
 func poolMean(masked bool) {
 	name, params := suffix(masked)
-	TEXT("poolMean"+name, NOSPLIT|NOFRAME, fmt.Sprintf("func(rows int, x *float32, width int, out *float32, outWidth int%s)", params))
+	TEXT("poolMean"+name, NOSPLIT|NOFRAME,
+		fmt.Sprintf("func(rows int, x *float32, width int, out *float32, outWidth int%s)", params))
 	Pragma("noescape")
-	Doc("poolMean" + name + " averages up to eight 2 x 2 windows side by side, for several rows of windows. Widths are in bytes.")
-	rows, x, width, out, outWidth := argument("rows"), argument("x"), argument("width"), argument("out"), argument("outWidth")
+	Doc("poolMean" + name +
+		" averages up to eight 2 x 2 windows side by side, for several rows of windows. Widths are in bytes.")
+	rows, x, width, out, outWidth := argument("rows"), argument("x"), argument("width"), argument("out"),
+		argument("outWidth")
 	a, share := loadAccess(masked), YMM()
 	VMOVUPS(constant(0.25), share)
 	loop(rows, func() {
@@ -130,10 +137,12 @@ func poolMean(masked bool) {
 
 func poolSpread(masked bool) {
 	name, params := suffix(masked)
-	TEXT("poolSpread"+name, NOSPLIT|NOFRAME, fmt.Sprintf("func(rows int, out *float32, width int, grad *float32, gradWidth int%s)", params))
+	TEXT("poolSpread"+name, NOSPLIT|NOFRAME,
+		fmt.Sprintf("func(rows int, out *float32, width int, grad *float32, gradWidth int%s)", params))
 	Pragma("noescape")
 	Doc("poolSpread" + name + " writes a quarter of grad to each place of its window, as poolMean finds it.")
-	rows, out, width, g, gWidth := argument("rows"), argument("out"), argument("width"), argument("grad"), argument("gradWidth")
+	rows, out, width, g, gWidth := argument("rows"), argument("out"), argument("width"), argument("grad"),
+		argument("gradWidth")
 	a, share := loadAccess(masked), YMM()
 	VMOVUPS(constant(0.25), share)
 	loop(rows, func() {
@@ -160,7 +169,8 @@ func poolScatter(masked bool) {
 	TEXT("poolScatter"+name, NOSPLIT|NOFRAME,
 		fmt.Sprintf("func(rows int, x *float32, width int, grad *float32, gradWidth int, out *float32%s)", params))
 	Pragma("noescape")
-	Doc("poolScatter" + name + " writes grad to the place of each window's largest value and zero to the others, as poolMax finds it.")
+	Doc("poolScatter" + name +
+		" writes grad to the place of each window's largest value and zero to the others, as poolMax finds it.")
 	rows, x, width := argument("rows"), argument("x"), argument("width")
 	g, gWidth, out := argument("grad"), argument("gradWidth"), argument("out")
 	a := loadAccess(masked)

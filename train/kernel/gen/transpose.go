@@ -13,9 +13,11 @@ import (
 // its first rows and columns alone. Rows that are not there are left as they
 // are in the registers, and their lanes are masked out on the way to memory.
 func transpose(s isa) {
-	TEXT("transpose"+s.name, NOSPLIT|NOFRAME, "func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)")
+	TEXT("transpose"+s.name, NOSPLIT|NOFRAME,
+		"func(rows, cols int, src *float32, srcStride int, dst *float32, dstStride int)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("transpose%s writes the transpose of rows x cols values, at most %d each. Strides are in bytes.", s.name, s.lanes()))
+	Doc(fmt.Sprintf("transpose%s writes the transpose of rows x cols values, at most %d each. Strides are in bytes.",
+		s.name, s.lanes()))
 	rows, cols := argument("rows"), argument("cols")
 	src, srcStride, dst, dstStride := argument("src"), argument("srcStride"), argument("dst"), argument("dstStride")
 	n := s.lanes()
@@ -101,7 +103,8 @@ func column(i int) int { return i&^3 | i&1<<1 | i&2>>1 }
 func transpose8(r []reg.VecVirtual) []reg.VecVirtual {
 	interleave(r, 1, func(b, a, d Op) { VUNPCKLPS(b, a, d) }, func(b, a, d Op) { VUNPCKHPS(b, a, d) })
 	interleave(r, 2, func(b, a, d Op) { VUNPCKLPD(b, a, d) }, func(b, a, d Op) { VUNPCKHPD(b, a, d) })
-	interleave(r, 4, func(b, a, d Op) { VPERM2F128(Imm(0x20), b, a, d) }, func(b, a, d Op) { VPERM2F128(Imm(0x31), b, a, d) })
+	interleave(r, 4, func(b, a, d Op) { VPERM2F128(Imm(0x20), b, a, d) },
+		func(b, a, d Op) { VPERM2F128(Imm(0x31), b, a, d) })
 	out := make([]reg.VecVirtual, 8)
 	for i := range out {
 		out[column(i)] = r[i]

@@ -78,10 +78,11 @@ func multiplyAdds(s isa) {
 	}
 	rowLoop(s, "mulAdd", "writes a b + c", "abc", multiplyAdd)
 	rowLoop(s, "mulValueAdd", "writes a b + c with one value b a row", "aBc", multiplyAdd)
-	rowLoop(s, "mulValueAddValue", "writes a b + c with one value b and one value c a row", "aBC", func(in []reg.VecVirtual) reg.VecVirtual {
-		VFMADD213PS(in[2], in[1], in[0])
-		return in[0]
-	})
+	rowLoop(s, "mulValueAddValue", "writes a b + c with one value b and one value c a row", "aBC",
+		func(in []reg.VecVirtual) reg.VecVirtual {
+			VFMADD213PS(in[2], in[1], in[0])
+			return in[0]
+		})
 }
 
 // gates choose by sign.
@@ -116,8 +117,10 @@ func functions(s isa) {
 		return in[0]
 	})
 	rowLoop(s, "exp", "writes e^a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.exp(in[0]) })
-	rowLoop(s, "log", "writes the natural logarithm of a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.log(in[0]) })
-	rowLoop(s, "arccos", "writes the arc cosine of a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.arccos(in[0]) })
+	rowLoop(s, "log", "writes the natural logarithm of a", "a",
+		func(in []reg.VecVirtual) reg.VecVirtual { return s.log(in[0]) })
+	rowLoop(s, "arccos", "writes the arc cosine of a", "a",
+		func(in []reg.VecVirtual) reg.VecVirtual { return s.arccos(in[0]) })
 	rowLoop(s, "cosine2sine", "writes sqrt((1 - a)(1 + a))", "a", func(in []reg.VecVirtual) reg.VecVirtual {
 		one, less := s.fill(1), s.fill(1)
 		VSUBPS(in[0], less, less)
@@ -126,7 +129,8 @@ func functions(s isa) {
 		VSQRTPS(less, less)
 		return less
 	})
-	rowLoop(s, "supplement", "writes pi - arccos a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.supplement(in[0]) })
+	rowLoop(s, "supplement", "writes pi - arccos a", "a",
+		func(in []reg.VecVirtual) reg.VecVirtual { return s.supplement(in[0]) })
 }
 
 // greater is VCMPPS's predicate "greater than, false for NaN".
@@ -134,14 +138,18 @@ const greater = 0x1e
 
 // loopOver emits a loop over rows of n values: first once a row, then body for
 // every whole vector at a byte offset and for the rest under a mask, then last.
-func loopOver(s isa, rows, n reg.GPVirtual, first func(), body func(at reg.GPVirtual, load func(Mem) reg.VecVirtual, store func(reg.VecVirtual, Mem)), last func(bytes reg.GPVirtual)) {
+func loopOver(s isa, rows, n reg.GPVirtual, first func(),
+	body func(at reg.GPVirtual, load func(Mem) reg.VecVirtual,
+		store func(reg.VecVirtual, Mem)), last func(bytes reg.GPVirtual)) {
 	loopBody(s, rows, n, first, body, last)
 	VZEROUPPER()
 	RET()
 }
 
 // loopBody is loopOver without the return.
-func loopBody(s isa, rows, n reg.GPVirtual, first func(), body func(at reg.GPVirtual, load func(Mem) reg.VecVirtual, store func(reg.VecVirtual, Mem)), last func(bytes reg.GPVirtual)) {
+func loopBody(s isa, rows, n reg.GPVirtual, first func(),
+	body func(at reg.GPVirtual, load func(Mem) reg.VecVirtual,
+		store func(reg.VecVirtual, Mem)), last func(bytes reg.GPVirtual)) {
 	bytes, whole, rest := GP64(), GP64(), GP64()
 	MOVQ(n, rest)
 	ANDQ(U32(s.lanes()-1), rest)
@@ -190,7 +198,8 @@ func rowLoop(s isa, name, what, operands string, f func(in []reg.VecVirtual) reg
 	if more > 0 {
 		scalars = ", " + strings.Join(constants, ", ") + " float32"
 	}
-	TEXT(name+s.name, NOSPLIT|NOFRAME, fmt.Sprintf("func(rows, n int, dst, %s *float32%s)", strings.Join(params, ", "), scalars))
+	TEXT(name+s.name, NOSPLIT|NOFRAME, fmt.Sprintf("func(rows, n int, dst, %s *float32%s)", strings.Join(params, ", "),
+		scalars))
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s%s %s, for rows of n values, at least one of each.", name, s.name, what))
 	rows, n, dst := argument("rows"), argument("n"), argument("dst")
@@ -244,7 +253,8 @@ func rowSum(s isa, name, what, operands string) {
 		b = argument("b")
 	}
 	sum := s.vector()
-	loopOver(s, rows, n, func() { s.zero(sum) }, func(at reg.GPVirtual, load func(Mem) reg.VecVirtual, _ func(reg.VecVirtual, Mem)) {
+	loopOver(s, rows, n, func() { s.zero(sum) }, func(at reg.GPVirtual, load func(Mem) reg.VecVirtual,
+		_ func(reg.VecVirtual, Mem)) {
 		x := load(Mem{Base: a, Index: at, Scale: 1})
 		if b == a {
 			VADDPS(x, sum, sum)
@@ -269,7 +279,8 @@ func dot(s isa) {
 	n, a, b, rows, sum := argument("n"), argument("a"), argument("b"), GP64(), s.vector()
 	MOVQ(U32(1), rows)
 	result := XMM()
-	loopBody(s, rows, n, func() { s.zero(sum) }, func(at reg.GPVirtual, load func(Mem) reg.VecVirtual, _ func(reg.VecVirtual, Mem)) {
+	loopBody(s, rows, n, func() { s.zero(sum) }, func(at reg.GPVirtual, load func(Mem) reg.VecVirtual,
+		_ func(reg.VecVirtual, Mem)) {
 		VFMADD231PS(load(Mem{Base: b, Index: at, Scale: 1}), load(Mem{Base: a, Index: at, Scale: 1}), sum)
 	}, func(reg.GPVirtual) { VMOVAPS(s.addLanes(sum).AsX(), result) })
 	Store(result, ReturnIndex(0))
@@ -310,7 +321,8 @@ func adam(s isa) {
 	TEXT("adam"+s.name, NOSPLIT|NOFRAME,
 		"func(n int, w, grad, m, v *float32, rate, root, beta1, rest1, beta2, rest2, epsilon, decay float32)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("adam%s updates n vectors of %d values; rest1 and rest2 are 1 - beta1 and 1 - beta2.", s.name, s.lanes()))
+	Doc(fmt.Sprintf("adam%s updates n vectors of %d values; rest1 and rest2 are 1 - beta1 and 1 - beta2.", s.name,
+		s.lanes()))
 	constant := func(name string) reg.VecVirtual {
 		v := s.vector()
 		VBROADCASTSS(parameter(name), v)

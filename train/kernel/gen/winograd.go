@@ -53,9 +53,11 @@ func winograd(s isa) {
 
 // twoSided writes m x m', each value of x a vector of channels.
 func twoSided(s isa, name, what string, m matrix) {
-	TEXT(name+s.name, NOSPLIT|NOFRAME, "func(vectors int, x *float32, row, col int, y *float32, yRow, yCol int, temp *float32)")
+	TEXT(name+s.name, NOSPLIT|NOFRAME,
+		"func(vectors int, x *float32, row, col int, y *float32, yRow, yCol int, temp *float32)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s%s writes %s for vectors of channels. Strides are in bytes; temp holds 36 vectors.", name, s.name, what))
+	Doc(fmt.Sprintf("%s%s writes %s for vectors of channels. Strides are in bytes; temp holds 36 vectors.", name, s.name,
+		what))
 	n, x, row, col := argument("vectors"), argument("x"), argument("row"), argument("col")
 	y, yRow, yCol, temp := argument("y"), argument("yRow"), argument("yCol"), argument("temp")
 	l := newLinear(s, m)

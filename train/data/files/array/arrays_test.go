@@ -174,7 +174,8 @@ func TestBadArchivesAreRefused(t *testing.T) {
 	broken := slices.Clone(good)
 	broken[60] ^= 1 // inside the first array
 	for name, content := range map[string][]byte{
-		"not an archive": []byte("hello"), "cut": good[:len(good)-30], "damaged": broken, "cut gzip": filestest.Gzip(good)[:60],
+		"not an archive": []byte("hello"), "cut": good[:len(good)-30], "damaged": broken,
+		"cut gzip":  filestest.Gzip(good)[:60],
 		"no labels": filestest.NPZ(map[string][]byte{"x": filestest.NumPy("|u1", false, "(2, 2)", make([]byte, 4))}),
 	} {
 		path := filepath.Join(filestest.Folder(t, map[string][]byte{"d.npz": content}), "d.npz")

@@ -64,7 +64,8 @@ func FuzzMatlab(f *testing.F) {
 // FuzzHeader parses any header, and what it accepts again as NumPy writes it.
 func FuzzHeader(f *testing.F) {
 	for _, text := range []string{"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }",
-		"{'shape': (3L,), 'fortran_order': True, 'descr': u'>i8'}", `{"descr": b"|u1", "fortran_order": False, "shape": (np.int64(3), numpy.uint8(4))}`,
+		"{'shape': (3L,), 'fortran_order': True, 'descr': u'>i8'}",
+		`{"descr": b"|u1", "fortran_order": False, "shape": (np.int64(3), numpy.uint8(4))}`,
 		"{'descr': [('a', '<f4', (2, 3)), ('b', '<i8')], 'fortran_order': False, 'shape': (), }"} {
 		f.Add(text)
 	}

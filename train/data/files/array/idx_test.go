@@ -71,7 +71,8 @@ func FuzzIDXImages(f *testing.F) {
 	f.Add(images(2, 4, 4))
 	f.Add(idx([]uint32{idxImages, 1 << 30, 1, 1}, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if dims, pixels, n, err := decodeIDXImages(bytes.NewReader(b)); err == nil && len(dims) == 2 && len(pixels) != n*dims[0]*dims[1] {
+		if dims, pixels, n, err := decodeIDXImages(bytes.NewReader(b)); err == nil && len(dims) == 2 &&
+			len(pixels) != n*dims[0]*dims[1] {
 			t.Errorf("%d pixels of %v", len(pixels), dims)
 		}
 	})

@@ -19,12 +19,17 @@ const (
 // roleWords are what arrays of samples and labels are called, as NumPy, Keras,
 // scikit-learn, MedMNIST, MATLAB users and others call them.
 var roleWords = map[string]string{
-	"x": samples, "xs": samples, "image": samples, "images": samples, "img": samples, "imgs": samples, "data": samples, "features": samples,
-	"feature": samples, "samples": samples, "inputs": samples, "input": samples, "pixels": samples, "arr_0": samples, "fea": samples,
-	"y": labels, "ys": labels, "label": labels, "labels": labels, "target": labels, "targets": labels, "class": labels, "arr_1": labels,
-	"lbl": labels, "lbls": labels, "output": labels, "outputs": labels, "gnd": labels, "gt": labels, "fine_labels": labels, "fine_label": labels,
-	"label_names": classNames, "class_names": classNames, "target_names": classNames, "classnames": classNames, "fine_label_names": classNames,
-	"classes": labels,
+	"x": samples, "xs": samples, "image": samples, "images": samples, "img": samples, "imgs": samples, "data": samples,
+	"features": samples,
+	"feature":  samples, "samples": samples, "inputs": samples, "input": samples, "pixels": samples, "arr_0": samples,
+	"fea": samples,
+	"y":   labels, "ys": labels, "label": labels, "labels": labels, "target": labels, "targets": labels, "class": labels,
+	"arr_1": labels,
+	"lbl":   labels, "lbls": labels, "output": labels, "outputs": labels, "gnd": labels, "gt": labels,
+	"fine_labels": labels, "fine_label": labels,
+	"label_names": classNames, "class_names": classNames, "target_names": classNames, "classnames": classNames,
+	"fine_label_names": classNames,
+	"classes":          labels,
 }
 
 // roleOf tells what an array is by its name: its role, and the part that it is

@@ -74,7 +74,8 @@ func decodeRecords(r io.Reader) (*Records, error) {
 			}
 		}
 	}
-	if len(h.dims) != 1 || h.dims[0] < 1 || width < 1 || width > maxRecordBytes || int64(h.dims[0])*int64(len(out.Names)) > files.MaxValues {
+	if len(h.dims) != 1 || h.dims[0] < 1 || width < 1 || width > maxRecordBytes ||
+		int64(h.dims[0])*int64(len(out.Names)) > files.MaxValues {
 		return nil, &files.Error{Place: files.Whole, Err: fmt.Errorf("%w: records of %d bytes, %v", files.ErrFormat, width,
 			h.dims), Hint: "want one dimension, which counts the rows"}
 	}

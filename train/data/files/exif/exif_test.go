@@ -160,7 +160,8 @@ func TestPixelsComeToTheirPlaceInEveryOrientationAndType(t *testing.T) {
 			&image.CMYK{}},
 		{image.NewRGBA64(all), nil, &image.RGBA64{}}, {image.NewNRGBA64(all), nil, &image.NRGBA64{}},
 		{image.NewNRGBA64(all),
-			func(m draw.Image) image.Image { return struct{ image.Image }{m.(*image.NRGBA64).SubImage(inner)} }, &image.NRGBA64{}},
+			func(m draw.Image) image.Image { return struct{ image.Image }{m.(*image.NRGBA64).SubImage(inner)} },
+			&image.NRGBA64{}},
 	} {
 		for y := range 2 {
 			for x := range 3 {

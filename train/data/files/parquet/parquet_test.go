@@ -61,12 +61,14 @@ func randomRows(r *rand.Rand, n int) []row {
 		out[i] = row{
 			Image: picture{[]byte("\x89PNG" + word(300)), fmt.Sprintf("%d.png",
 				i)}, Label: int64(r.Uint64()) >> r.IntN(64), Small: &small,
-			Single: r.Float32(), Double: r.NormFloat64(), Yes: r.IntN(2) == 0, Word: word(5), When: time.UnixMicro(r.Int64N(1 << 50)).UTC(),
-			Day: int32(r.IntN(30000)), Cents: int64(r.IntN(1e6)) - 5e5, Big: r.Uint64() >> 1, U32: r.Uint32(),
+			Single: r.Float32(), Double: r.NormFloat64(), Yes: r.IntN(2) == 0, Word: word(5),
+			When: time.UnixMicro(r.Int64N(1 << 50)).UTC(),
+			Day:  int32(r.IntN(30000)), Cents: int64(r.IntN(1e6)) - 5e5, Big: r.Uint64() >> 1, U32: r.Uint32(),
 			Old: deprecated.Int96{uint32(i), 0, 2440588 + 1}, Vector: []float32{r.Float32(), 2, 3},
 			Pixels: [][]int32{{1, 2, 3}, {int32(r.IntN(256)), 5, 6}}, Ragged: make([]int32,
 				r.IntN(3)), Map: map[string]int32{"k": 1},
-			Delta: int64(r.Uint64()) >> r.IntN(64), Delta32: int32(r.Uint32()) >> r.IntN(32), Text1: "same start " + word(9), Split: r.Float32(), Split64: r.Float64(),
+			Delta: int64(r.Uint64()) >> r.IntN(64), Delta32: int32(r.Uint32()) >> r.IntN(32), Text1: "same start " + word(9),
+			Split: r.Float32(), Split64: r.Float64(),
 			Same: []byte{byte(r.IntN(3))},
 		}
 		if out[i].ID[0] = byte(i); r.IntN(4) == 0 {

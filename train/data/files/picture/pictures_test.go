@@ -112,7 +112,8 @@ func TestPicturesOfOtherSizesAreResampledOnRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	filestest.CheckPart(t, p)
-	if p.Bytes[0] != 100 || p.Bytes[63] != 100 || p.Bytes[64] != 0 || p.Bytes[127] != 63 || p.Bytes[128] != 9 || p.Bytes[191] != 9 {
+	if p.Bytes[0] != 100 || p.Bytes[63] != 100 || p.Bytes[64] != 0 || p.Bytes[127] != 63 || p.Bytes[128] != 9 ||
+		p.Bytes[191] != 9 {
 		t.Errorf("%v", p.Bytes)
 	}
 	if p, _, err = pictures(dir, Options{Channels: 3, Height: 4, Width: 4,

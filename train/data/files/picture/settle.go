@@ -74,7 +74,8 @@ func (o *Options) settle(all []picture, a *files.Account) (*settings, error) {
 	if s.deep = deep > 0; s.deep {
 		values = files.MaxValues
 	}
-	if size := int64(s.channels) * int64(s.height) * int64(s.width); size > files.MaxSide || size*int64(len(all)) > int64(values) {
+	if size := int64(s.channels) * int64(s.height) * int64(s.width); size > files.MaxSide ||
+		size*int64(len(all)) > int64(values) {
 		return nil, &files.Error{Path: all[0].path(), Place: files.Whole,
 			Err:  fmt.Errorf("%w: %d pictures of %d x %d x %d", files.ErrTooLarge, len(all), s.channels, s.height, s.width),
 			Hint: "resample them to a smaller size with --resize"}
@@ -86,7 +87,9 @@ func (o *Options) settle(all []picture, a *files.Account) (*settings, error) {
 // say notes what was decided.
 func (s *settings) say(all []picture, sizes map[[2]int]int, deep, turned int, grey bool, a *files.Account) {
 	if s.resize && (len(sizes) > 1 || sizes[[2]int{s.height, s.width}] == 0) {
-		a.See("resized", "%d pictures of another size are brought to %d x %d pixels (height x width); proportions may change", len(all)-sizes[[2]int{s.height, s.width}], s.height, s.width)
+		a.See("resized",
+			"%d pictures of another size are brought to %d x %d pixels (height x width); proportions may change",
+			len(all)-sizes[[2]int{s.height, s.width}], s.height, s.width)
 	}
 	if turned > 0 {
 		a.See("orientation", "%d pictures are turned as their EXIF orientation says", turned)

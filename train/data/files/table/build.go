@@ -110,7 +110,8 @@ func (b *builder) labels() error {
 	}
 	if col.kind() == number && !b.part.Numbered {
 		b.account.Warn("labels-as-text", "--label",
-			"labels are text as they stand, since not all are whole numbers in their shortest form: %s", files.Joined(levelsOf(col)))
+			"labels are text as they stand, since not all are whole numbers in their shortest form: %s",
+			files.Joined(levelsOf(col)))
 	}
 	return nil
 }

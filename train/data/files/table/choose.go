@@ -193,7 +193,8 @@ func (t *table) isID(i int) string {
 	switch {
 	case col.kind() == number && col.whole && col.sequence:
 		return fmt.Sprintf("it numbers the rows from %g", col.first)
-	case col.kind() == number && col.whole && col.distinct() == t.survey.rows && col.max-col.min == float64(t.survey.rows-1):
+	case col.kind() == number && col.whole && col.distinct() == t.survey.rows &&
+		col.max-col.min == float64(t.survey.rows-1):
 		return fmt.Sprintf("it numbers the rows from %g, in another order", col.min)
 	case called && unique && (col.kind() == wordsKind || col.whole):
 		return "it is called an id, and no value repeats"

@@ -20,7 +20,8 @@ func (t *table) findLabel(c *choice) (guessed bool, err error) {
 	if i := t.onlyUnwanted(c); i >= 0 {
 		c.labels = []int{i}
 		t.account.Assume("label-column", "--label",
-			"labels in column %d of %d (%s): it is the only one that is no feature of the task", i+1, len(t.survey.columns), t.name(i))
+			"labels in column %d of %d (%s): it is the only one that is no feature of the task", i+1, len(t.survey.columns),
+			t.name(i))
 		return false, nil
 	}
 	named, text, last := t.labelCandidates(c)

@@ -107,7 +107,8 @@ func newSurvey(fields int, names []string, f format) *survey {
 		if i < len(names) {
 			c.name = names[i]
 		}
-		c.min, c.max, c.whole, c.short, c.floats, c.sequence, c.rising = math.Inf(1), math.Inf(-1), true, true, true, true, true
+		c.min, c.max, c.whole, c.short, c.floats, c.sequence, c.rising = math.Inf(1), math.Inf(-1), true, true, true, true,
+			true
 		if fields <= wideTable || i < 2 || i >= fields-2 || isLabelName(c.name) {
 			c.counts = map[string]int{}
 		}

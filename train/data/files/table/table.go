@@ -14,7 +14,9 @@ import (
 
 // Options say how a table is to be read, where it leaves that open.
 type Options struct {
-	Label     string   // column of the labels: a name of the header, a number from 1, or "last"; several, with commas, for one-hot columns; empty to guess
+	// Label is the column of the labels: a name of the header, a number from 1, or
+	// "last"; several, with commas, for one-hot columns; empty to guess.
+	Label     string
 	Drop      []string // columns to leave out, by name or number
 	Keep      []string // columns to keep although they look like row numbers, or tell the label
 	Header    string   // whether the first line names the columns: "yes", "no", or empty to guess
@@ -137,7 +139,8 @@ func (t *table) say() {
 	switch {
 	case h.doubt >= 0:
 		t.account.Assume("header", "--header",
-			"the first line is taken for names, as %s is no label below (--header no reads it as a row)", files.Quoted(h.names[h.doubt]))
+			"the first line is taken for names, as %s is no label below (--header no reads it as a row)",
+			files.Quoted(h.names[h.doubt]))
 	case h.why != "":
 		t.account.Assume("header", "--header", "the first line is taken for names, as %s", h.why)
 	case h.classes != nil:

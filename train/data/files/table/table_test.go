@@ -180,8 +180,10 @@ func TestBadTablesNameLineColumnAndHint(t *testing.T) {
 
 func TestErrorsOfTheFirstLinesGiveAHintThatFits(t *testing.T) {
 	for text, hint := range map[string]string{
-		"label,a,class\n1,2,1\n3,4,3\n": "--label", "a,x,a,kind\n1,2,3,p\n": "name every column once", "1,caf\xe9\n2,b\n": "save the table as UTF-8",
-		"a;b;y\n1;2,500;x\n": "--decimal ,", "1,1e99,0\n": "scale the column, or leave it out with --drop 2", "1,a\n2,NA\n": "write its label", "a,b,y\n": "--no-header",
+		"label,a,class\n1,2,1\n3,4,3\n": "--label", "a,x,a,kind\n1,2,3,p\n": "name every column once",
+		"1,caf\xe9\n2,b\n":   "save the table as UTF-8",
+		"a;b;y\n1;2,500;x\n": "--decimal ,", "1,1e99,0\n": "scale the column, or leave it out with --drop 2",
+		"1,a\n2,NA\n": "write its label", "a,b,y\n": "--no-header",
 	} {
 		_, err := tableOf(t, text, Options{})
 		var fe *files.Error

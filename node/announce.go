@@ -1,0 +1,100 @@
+package node
+
+import (
+	"context"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/node/catalogue"
+	"github.com/distillmesh/distillmesh/node/holdings"
+	"github.com/distillmesh/distillmesh/p2p/announce"
+)
+
+// announceSet tells the mesh of a set that is here, and of its task before it.
+func (n *Node) announceSet(ctx context.Context, kind announce.Kind, set holdings.Holding) error {
+	m, err := n.manifest(ctx, set.Root)
+	if err != nil {
+		return err
+	}
+	return n.announceHolding(ctx, kind, set, catalogue.SchemaSet, catalogue.SetBody{
+		Method: m.Method.Name, Images: m.Images.Count, Counts: m.Counts, Consumer: m.Consumer,
+		Formation: m.Formation.Factor, ContainsReal: m.ContainsReal})
+}
+
+// announceModel tells the mesh of a model that is here, and of its task before it.
+func (n *Node) announceModel(ctx context.Context, kind announce.Kind, model holdings.Holding) error {
+	info, err := n.known.LocalModel(ctx, model)
+	if err != nil {
+		return err
+	}
+	return n.announceHolding(ctx, kind, model, catalogue.SchemaModel,
+		catalogue.ModelBody{Model: info.Model, Sets: info.Sets})
+}
+
+func (n *Node) announceHolding(ctx context.Context, kind announce.Kind, h holdings.Holding, schema string,
+	body catalogue.Body) error {
+	encoded, err := catalogue.EncodeBody(body)
+	if err != nil {
+		return err
+	}
+	if err := n.announceTask(ctx, h.Task); err != nil {
+		return err
+	}
+	return n.announce(ctx, announce.Announcement{Task: h.Task, Kind: kind, Subject: h.Subject, Root: h.Root,
+		Bytes: h.Bytes, Blocks: h.Blocks, Schema: schema, Body: encoded})
+}
+
+// announceTask offers the document of a task that this node takes part in,
+// unless it does so already.
+func (n *Node) announceTask(ctx context.Context, task cid.Cid) error {
+	t, err := n.known.Task(ctx, task)
+	if err != nil {
+		return err
+	}
+	if err := n.takePart(ctx, t); err != nil {
+		return err
+	}
+	mine := announce.Query{Task: task, Subject: announce.SubjectTask, Signer: n.id}
+	if len(n.held.Book.Live(mine)) > 0 {
+		return nil
+	}
+	doc, err := artifact.EncodeTask(t)
+	if err != nil {
+		return err
+	}
+	return n.announce(ctx, announce.Announcement{Task: task, Kind: announce.Offer, Subject: announce.SubjectTask,
+		Root: task, Bytes: int64(len(doc)), Blocks: 1})
+}
+
+// announceTrainer tells a task that this node trains for it, unless it has done so.
+func (n *Node) announceTrainer(ctx context.Context, task cid.Cid) error {
+	mine := announce.Query{Task: task, Subject: announce.SubjectTrainer, Signer: n.id}
+	if len(n.held.Book.Live(mine)) > 0 {
+		return nil
+	}
+	cfg := n.config.Trainer
+	body, err := catalogue.EncodeBody(catalogue.TrainerBody{Model: cfg.Model, Auto: cfg.Auto})
+	if err != nil {
+		return err
+	}
+	return n.announce(ctx, announce.Announcement{Task: task, Kind: announce.Offer, Subject: announce.SubjectTrainer,
+		Schema: catalogue.SchemaTrainer, Body: body})
+}
+
+// announce signs a draft and announces it: now when online, else at the next run.
+func (n *Node) announce(ctx context.Context, draft announce.Announcement) (err error) {
+	if n.mesh != nil {
+		_, err = n.mesh.Publish(ctx, draft)
+	} else {
+		_, err = n.held.Book.Issue(ctx, n.key, draft)
+	}
+	return err
+}
+
+// withdraw takes back an announcement of this node: now when online, else at the
+// next run.
+func (n *Node) withdraw(ctx context.Context, r announce.Record) error {
+	return n.announce(ctx, announce.Announcement{Task: r.Task, Kind: announce.Withdraw, Subject: r.Subject,
+		Root: r.Root})
+}

@@ -1,0 +1,34 @@
+package api
+
+import "fmt"
+
+// Progress is one step of a long operation, as people want to see it.
+type Progress struct {
+	Stage string `json:"stage"`           // what is being done: "fetch bafy..."
+	Done  int64  `json:"done"`            // items or bytes so far
+	Total int64  `json:"total,omitempty"` // 0 when unknown
+	Unit  string `json:"unit,omitempty"`  // "B" for bytes, else the items' name
+	// Note is a line to keep, such as which model is trained and why; all else is
+	// empty then.
+	Note string `json:"note,omitempty"`
+}
+
+// Report receives progress; nil is allowed everywhere.
+type Report func(Progress)
+
+// Say reports a step.
+func (r Report) Say(p Progress) {
+	if r != nil {
+		r(p)
+	}
+}
+
+// Stage reports that something begins whose length is unknown.
+func (r Report) Stage(name string) { r.Say(Progress{Stage: name}) }
+
+// Note reports a line to keep.
+func (r Report) Note(format string, args ...any) {
+	if r != nil {
+		r.Say(Progress{Note: fmt.Sprintf(format, args...)})
+	}
+}

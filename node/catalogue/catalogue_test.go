@@ -1,0 +1,372 @@
+package catalogue
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/holdings"
+	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/p2p/announce"
+	"github.com/distillmesh/distillmesh/p2p/blocks"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// world is a home, who owns it, and somebody else.
+type world struct {
+	t           *testing.T
+	held        *holdings.Holdings
+	known       *Catalogue
+	self, other crypto.PrivKey
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	held, err := holdings.Open(t.TempDir(), holdings.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { held.Close() })
+	w := &world{t: t, held: held}
+	for _, key := range []*crypto.PrivKey{&w.self, &w.other} {
+		if *key, _, err = crypto.GenerateEd25519Key(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.known = New(held, w.id(w.self), 2, slog.New(slog.DiscardHandler))
+	return w
+}
+
+func (w *world) id(key crypto.PrivKey) peer.ID {
+	w.t.Helper()
+	id, err := peer.IDFromPrivateKey(key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+// glyphs is the task of the built-in digits.
+func glyphs(t *testing.T) (cid.Cid, *data.Task) {
+	t.Helper()
+	task := data.WellKnownTask("glyph-digits")
+	c, err := artifact.TaskCID(task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, task
+}
+
+// set writes a set of one random digit per class.
+func set(t *testing.T, seed uint64) fs.FS {
+	t.Helper()
+	ds, err := data.Open(data.GlyphPath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples, err := data.Load(ds.Task, ds.Train, []int{0, 1, 2, 3, 4, 5, 6, 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := coreset.Random{}.Distill(t.Context(), distill.Request{Samples: samples, IPC: 1, Seed: seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft := artifact.SetDraft{Task: ds.Task, Method: coreset.Random{}, IPC: 1, Seed: seed, Result: result,
+		Pixels: artifact.U8}
+	if draft, err = artifact.Draft(t.Context(), draft, samples); err != nil {
+		t.Fatal(err)
+	}
+	files, err := artifact.WriteSet(draft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func (w *world) add(files fs.FS) holdings.Holding {
+	w.t.Helper()
+	task, _ := glyphs(w.t)
+	held, err := w.held.Add(w.t.Context(), announce.SubjectSet, task, files)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return held
+}
+
+// announce puts a record of somebody into the book.
+func (w *world) announce(key crypto.PrivKey, draft announce.Announcement, body Body) {
+	w.t.Helper()
+	if body != nil {
+		encoded, err := EncodeBody(body)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		draft.Body = encoded
+	}
+	if _, err := w.held.Book.Issue(w.t.Context(), key, draft); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func root(t *testing.T, files fs.FS) cid.Cid {
+	t.Helper()
+	c, _, err := blocks.RootOf(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestWhatIsHereIsMergedWithWhatIsAnnounced(t *testing.T) {
+	w := newWorld(t)
+	task, _ := glyphs(t)
+	here := w.add(set(t, 1))
+	if err := w.held.State.AddOrigin(here.Root, "mine"); err != nil {
+		t.Fatal(err)
+	}
+	away := root(t, set(t, 2))
+	body := SetBody{Method: "gmm", Images: 3, Counts: []int{1, 1, 1, 0, 0, 0, 0, 0, 0, 0}, Consumer: "lenet",
+		Formation: 1}
+	draft := announce.Announcement{Task: task, Kind: announce.Offer, Subject: announce.SubjectSet, Root: away,
+		Bytes: 5000, Blocks: 4, Schema: SchemaSet}
+	w.announce(w.other, draft, body)
+	draft.Kind = announce.Have
+	w.announce(w.self, draft, body)
+	draft.Root, draft.Kind, draft.Bytes = here.Root, announce.Offer, 1 // what is here is believed first
+	w.announce(w.self, draft, body)
+	draft.Root, draft.Schema = root(t, set(t, 3)), "set/9" // cannot be read
+	w.announce(w.other, draft, body)
+
+	all, err := w.known.Sets(t.Context(), task)
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%+v, %v, want two sets", all, err)
+	}
+	i := slices.IndexFunc(all, func(s operations.SetInfo) bool { return s.Here })
+	mine, theirs := all[i], all[1-i]
+	self, other := w.id(w.self).String(), w.id(w.other).String()
+	if mine.CID != here.Root.String() || mine.Method != "random" || mine.Bytes != here.Bytes || mine.Origin != "mine" ||
+		!mine.Published || !slices.Equal(mine.Signers, []string{self}) {
+		t.Errorf("here: %+v", mine)
+	}
+	holders := slices.Sorted(slices.Values(theirs.Holders))
+	if theirs.CID != away.String() || theirs.Method != "gmm" || theirs.Images != 3 || theirs.Bytes != 5000 ||
+		theirs.Here ||
+		!slices.Equal(theirs.Signers, []string{other}) || !slices.Equal(holders,
+		slices.Sorted(slices.Values([]string{self, other}))) {
+		t.Errorf("away: %+v", theirs)
+	}
+	if none, err := w.known.Sets(t.Context(), away); err != nil || len(none) != 0 {
+		t.Errorf("of another task: %+v, %v", none, err)
+	}
+	if got, subject := w.known.SubjectOf(t.Context(), here.Root); !got.Equals(task) || subject != announce.SubjectSet {
+		t.Errorf("what is here is a %q of %s", subject, got)
+	}
+	if got, subject := w.known.SubjectOf(t.Context(), away); !got.Equals(task) || subject != announce.SubjectSet {
+		t.Errorf("what is announced is a %q of %s", subject, got)
+	}
+	if got, subject := w.known.SubjectOf(t.Context(), task); got.Defined() || subject != "" {
+		t.Errorf("what is neither is a %q of %s", subject, got)
+	}
+}
+
+func TestAnnouncedModelsAreListed(t *testing.T) {
+	w := newWorld(t)
+	task, _ := glyphs(t)
+	draft := announce.Announcement{Task: task, Kind: announce.Offer, Subject: announce.SubjectModel,
+		Root: root(t, set(t, 1)), Bytes: 9, Blocks: 1, Schema: SchemaModel}
+	w.announce(w.other, draft, ModelBody{Model: "lenet", Sets: 3})
+	draft.Root, draft.Schema = root(t, set(t, 2)), "model/9"
+	w.announce(w.other, draft, ModelBody{Model: "lenet"})
+	all, err := w.known.Models(t.Context())
+	if err != nil || len(all) != 1 || all[0].Model != "lenet" || all[0].Sets != 3 || all[0].Here ||
+		all[0].Signer != w.id(w.other).String() || all[0].TaskName != "glyph-digits" {
+		t.Errorf("listed %+v, %v", all, err)
+	}
+}
+
+func TestRootsAreFoundByWhatPeopleType(t *testing.T) {
+	w := newWorld(t)
+	here := w.add(set(t, 1)).Root.String()
+	for typed, want := range map[string]string{
+		here:                                 here,
+		here[:24]:                            here,
+		here[:4] + ".." + here[len(here)-8:]: here,
+		here[:3]:                             "",
+		"bafynope":                           "",
+		"":                                   "",
+	} {
+		got, err := w.known.FindRoot(t.Context(), typed)
+		if want != "" && (err != nil || got.String() != want) {
+			t.Errorf("%q finds %s, %v, want %s", typed, got, err, want)
+		}
+		if want == "" && api.Describe(err).Code != api.CodeNotFound {
+			t.Errorf("%q finds %s, %v", typed, got, err)
+		}
+	}
+	other := w.add(set(t, 2)).Root.String()
+	if _, err := w.known.FindRoot(t.Context(), "bafy"); api.Describe(err).Code != api.CodeUsage {
+		t.Errorf("a prefix of %s and %s: %v", here, other, err)
+	}
+}
+
+// remote is a mesh that answers from maps.
+type remote struct {
+	w     *world
+	docs  map[cid.Cid][]byte
+	asked []cid.Cid
+	tells func()
+}
+
+func (r *remote) Learn(_ context.Context, topics ...cid.Cid) {
+	r.asked = append(r.asked, topics...)
+	if r.tells != nil {
+		r.tells()
+	}
+}
+
+func (r *remote) FetchRaw(_ context.Context, c cid.Cid, most int64) ([]byte, error) {
+	if doc, ok := r.docs[c]; ok && int64(len(doc)) <= most {
+		return doc, nil
+	}
+	return nil, errors.New("nobody has it")
+}
+
+// own makes a task that is not built in.
+func own(t *testing.T, name string) (cid.Cid, []byte) {
+	t.Helper()
+	doc, err := artifact.EncodeTask(&data.Task{Version: data.TaskVersion, Name: name, Classes: []string{"a", "b"},
+		Shape: data.Shape{C: 1, H: 1, W: 2}, Mean: []float64{0, 0}, Std: []float64{1, 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := artifact.RawCID(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, doc
+}
+
+func (w *world) announceTask(c cid.Cid, doc []byte) {
+	w.announce(w.other, announce.Announcement{Task: c, Kind: announce.Offer, Subject: announce.SubjectTask, Root: c,
+		Bytes: int64(len(doc)), Blocks: 1}, nil)
+}
+
+func TestTasksAreFoundHereBeforeTheMeshIsAsked(t *testing.T) {
+	w := newWorld(t)
+	mesh := &remote{w: w, docs: map[cid.Cid][]byte{}}
+	w.known.GoOnline(mesh)
+	c, doc := own(t, "flowers")
+	if _, err := w.held.AddTask(t.Context(), doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, typed := range []string{"flowers", c.String(), c.String()[:20]} {
+		got, task, err := w.known.FindTask(t.Context(), typed)
+		if err != nil || !got.Equals(c) || task.Name != "flowers" {
+			t.Errorf("%q finds %s, %v", typed, got, err)
+		}
+	}
+	if got, task, err := w.known.FindTask(t.Context(), "mnist"); err != nil || task.Name != "mnist" {
+		t.Errorf("a built-in task: %s, %v", got, err)
+	}
+	if len(mesh.asked) != 0 {
+		t.Errorf("the mesh was asked for %v", mesh.asked)
+	}
+	info := w.known.TaskInfo(c, mustTask(t, doc))
+	if !info.Joined || info.BuiltIn || info.Sets != 0 {
+		t.Errorf("described as %+v", info)
+	}
+	if all := w.known.Tasks(t.Context()); !slices.IsSortedFunc(all,
+		func(a, b operations.TaskInfo) int { return strings.Compare(a.Name, b.Name) }) ||
+		len(all) != len(data.WellKnownTasks())+1 {
+		t.Errorf("listed %+v", all)
+	}
+}
+
+func mustTask(t *testing.T, doc []byte) *data.Task {
+	t.Helper()
+	task, err := artifact.DecodeTask(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return task
+}
+
+func TestTasksOfOthersAreFoundOnTheMesh(t *testing.T) {
+	w := newWorld(t)
+	c, doc := own(t, "theirs")
+	if _, _, err := w.known.FindTask(t.Context(), "theirs"); api.Describe(err).Code != api.CodeNotFound {
+		t.Errorf("offline: %v", err)
+	}
+	if _, _, err := w.known.FindTask(t.Context(), c.String()); !errors.Is(err, blocks.ErrNotFound) {
+		t.Errorf("offline, by its CID: %v", err)
+	}
+	mesh := &remote{w: w, docs: map[cid.Cid][]byte{c: doc}}
+	mesh.tells = func() { w.announceTask(c, doc) }
+	w.known.GoOnline(mesh)
+	got, task, err := w.known.FindTask(t.Context(), c.String())
+	if err != nil || !got.Equals(c) || task.Name != "theirs" || len(mesh.asked) != 0 {
+		t.Errorf("by its CID: %s, %v, asked %v", got, err, mesh.asked)
+	}
+	// By name it needs its document, which a refresh brings where a node keeps it.
+	if _, _, err := w.known.FindTask(t.Context(), "theirs"); api.Describe(err).Code != api.CodeNotFound {
+		t.Errorf("by a name that nobody here has read: %v", err)
+	}
+	if !slices.Equal(mesh.asked, []cid.Cid{cid.Undef, c}) {
+		t.Errorf("asked %v, want the mesh and the task", mesh.asked)
+	}
+}
+
+func TestARefreshAsksForAFewTasksOnly(t *testing.T) {
+	w := newWorld(t)
+	w.known.Refresh(t.Context(), cid.Undef) // offline: nothing happens
+	mesh := &remote{w: w}
+	w.known.GoOnline(mesh)
+	for _, name := range []string{"one", "two", "three"} {
+		c, doc := own(t, name)
+		w.announceTask(c, doc)
+	}
+	w.known.Refresh(t.Context(), cid.Undef)
+	if len(mesh.asked) != 3 || mesh.asked[0].Defined() {
+		t.Errorf("asked %v, want the mesh and two tasks", mesh.asked)
+	}
+	mesh.asked = nil
+	c, _ := own(t, "one")
+	w.known.Refresh(t.Context(), c)
+	if !slices.Equal(mesh.asked, []cid.Cid{c}) {
+		t.Errorf("of one task: asked %v", mesh.asked)
+	}
+}
+
+func TestTasksOfOneNameAreToldApartByCID(t *testing.T) {
+	w := newWorld(t)
+	for _, classes := range []string{"b", "c"} {
+		doc, err := artifact.EncodeTask(&data.Task{Version: data.TaskVersion, Name: "same", Classes: []string{"a",
+			classes},
+			Shape: data.Shape{C: 1, H: 1, W: 2}, Mean: []float64{0, 0}, Std: []float64{1, 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.held.AddTask(t.Context(), doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := w.known.FindTask(t.Context(), "same"); api.Describe(err).Code != api.CodeUsage {
+		t.Errorf("got %v", err)
+	}
+	if got := w.known.TasksNamed(t.Context(), "same"); len(got) != 2 {
+		t.Errorf("found %v", got)
+	}
+}

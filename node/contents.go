@@ -1,0 +1,180 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/holdings"
+	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/p2p"
+	"github.com/distillmesh/distillmesh/p2p/announce"
+	"github.com/distillmesh/distillmesh/p2p/blocks"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+func (n *Node) read(ctx context.Context, req operations.RootRequest, _ api.Report) (operations.Content, fs.FS, error) {
+	root, err := n.known.FindRoot(ctx, req.CID)
+	if err != nil {
+		return operations.Content{}, nil, err
+	}
+	fsys, err := n.held.Files(ctx, root)
+	if errors.Is(err, blocks.ErrNotFound) {
+		return operations.Content{}, nil, api.Fail(api.CodeNotFound,
+			"fetch it with 'distillmesh get "+root.String()+"'",
+			"%s is not here", root)
+	}
+	if err != nil {
+		return operations.Content{}, nil, err
+	}
+	task, subject := n.known.SubjectOf(ctx, root)
+	out := operations.Content{CID: root.String(), Subject: string(subject), Origin: n.held.State.Origin(root)}
+	if task.Defined() {
+		out.Task = task.String()
+	}
+	return out, fsys, nil
+}
+
+// stallTimeout is how long a fetch may go without a block.
+const stallTimeout = 60 * time.Second
+
+func (n *Node) fetch(ctx context.Context, req operations.RootRequest, report api.Report) (operations.Fetched, error) {
+	root, err := n.known.FindRoot(ctx, req.CID)
+	if err != nil {
+		return operations.Fetched{}, err
+	}
+	if err := n.held.State.Restore(root); err != nil {
+		return operations.Fetched{}, err
+	}
+	return n.fetchRoot(ctx, root, nil, report)
+}
+
+// fetchRoot brings a root here: complete, verified and pinned, or not at all. from
+// are the peers to ask first.
+func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, from []peer.ID, report api.Report) (
+	operations.Fetched, error) {
+	out := operations.Fetched{CID: root.String(), From: []string{}}
+	task, subject := n.known.SubjectOf(ctx, root)
+	if held, err := n.held.Find(ctx, root); err == nil {
+		damage := n.verify(ctx, root, task, subject)
+		if damage == nil {
+			out.Bytes, out.Here = held.Bytes, true
+			return out, nil
+		}
+		if n.mesh == nil {
+			return out, damage
+		}
+		n.log.Warn("the copy here is damaged; fetching it again", "root", root, "error", damage)
+		if err := n.held.Discard(ctx, root); err != nil {
+			return out, err
+		}
+	}
+	if n.mesh == nil {
+		return out, needsMesh("fetching what is not here")
+	}
+	if !task.Defined() {
+		return out, api.Fail(api.CodeNotFound, "see what is announced with 'distillmesh ls --remote'",
+			"nobody this node knows announces %s", root)
+	}
+	got, err := n.fetchAnnounced(ctx, holdings.Holding{Root: root, Task: task, Subject: subject}, from, report)
+	if err != nil {
+		return out, err
+	}
+	out.Bytes, out.Fetched = got.Bytes, got.Fetched.Bytes
+	for _, id := range got.Providers {
+		out.From = append(out.From, id.String())
+	}
+	return out, nil
+}
+
+// fetchAnnounced fetches what is announced, takes part in its task and tells the
+// mesh that a copy is served here too.
+func (n *Node) fetchAnnounced(ctx context.Context, want holdings.Holding, from []peer.ID, report api.Report) (
+	p2p.FetchResult, error) {
+	t, err := n.known.Task(ctx, want.Task)
+	if err != nil {
+		return p2p.FetchResult{}, err
+	}
+	stage := "fetch " + shortCID(want.Root)
+	got, err := n.mesh.Fetch(ctx, want.Root, p2p.FetchOptions{
+		MaxBytes: int64(n.config.Trainer.MaxSetSize), Size: n.announcedSize(want.Root),
+		Pin: holdings.PinName(want.Subject, want.Task), MaxDepth: 8, MaxEntries: 64, From: from,
+		StallTimeout: stallTimeout,
+		Verify:       func(fsys fs.FS) error { return verifyFiles(fsys, t, want.Subject) },
+		Progress: func(done, total int64) {
+			report.Say(api.Progress{Stage: stage, Done: done, Total: total, Unit: "B"})
+		},
+	})
+	if err != nil {
+		return got, err
+	}
+	if err := n.takePart(ctx, t); err != nil {
+		return got, err
+	}
+	want.Stat = got.Stat
+	if want.Subject == announce.SubjectModel {
+		return got, n.announceModel(ctx, announce.Have, want)
+	}
+	return got, n.announceSet(ctx, announce.Have, want)
+}
+
+// verifyFiles judges the files of a set or model.
+func verifyFiles(files fs.FS, t *data.Task, subject announce.Subject) (err error) {
+	if subject == announce.SubjectModel {
+		_, err = artifact.ReadModel(files, t, artifact.Limits{})
+	} else {
+		_, err = artifact.ReadSet(files, t, artifact.Limits{})
+	}
+	return err
+}
+
+// verify reads what is kept here once more: a disk can damage it.
+func (n *Node) verify(ctx context.Context, root, task cid.Cid, subject announce.Subject) error {
+	t, err := n.known.Task(ctx, task)
+	if err != nil {
+		return err
+	}
+	fsys, err := n.held.Files(ctx, root)
+	if err != nil {
+		return err
+	}
+	return verifyFiles(fsys, t, subject)
+}
+
+func (n *Node) announcedSize(root cid.Cid) int64 {
+	for _, r := range n.held.Book.Live(announce.Query{Root: root}) {
+		return r.Bytes
+	}
+	return 0
+}
+
+// shortCID is a CID as tables show it.
+func shortCID(c cid.Cid) string {
+	s := c.String()
+	return s[:4] + ".." + s[len(s)-8:]
+}
+
+func (n *Node) remove(ctx context.Context, req operations.RootRequest, _ api.Report) (operations.Content, error) {
+	root, err := n.known.FindRoot(ctx, req.CID)
+	if err != nil {
+		return operations.Content{}, err
+	}
+	task, subject := n.known.SubjectOf(ctx, root)
+	for _, r := range n.held.Book.Live(announce.Query{Root: root, Signer: n.id}) {
+		if err := n.withdraw(ctx, r); err != nil {
+			return operations.Content{}, err
+		}
+	}
+	err = n.held.Remove(ctx, root)
+	if errors.Is(err, blocks.ErrNotPinned) {
+		return operations.Content{}, api.Fail(api.CodeNotFound, "list what is here with 'distillmesh ls'",
+			"%s is not kept here", root)
+	}
+	return operations.Content{CID: root.String(), Task: task.String(), Subject: string(subject)}, err
+}

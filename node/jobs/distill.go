@@ -1,0 +1,173 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/auto"
+	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/home"
+	"github.com/distillmesh/distillmesh/node/localdata"
+	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
+)
+
+// DistillOptions say what to make of a data set.
+type DistillOptions struct {
+	Data    string            // name of a registered data set
+	Method  string            // auto.Name chooses for the data
+	Options map[string]string // settings of the method that differ from its defaults
+	IPC     int               // stored images per class held
+	Seed    uint64
+	// Formation is the number of tiles along a side of a stored image; 0 for
+	// what the method does by itself.
+	Formation int
+	Workers   int           // processor cores to use; 0 for all
+	Time      time.Duration // that the distillation may take, for auto; 0 for what the method chosen does
+	// Budget is how many bytes the set may weigh as it travels; 0 for no limit.
+	// It decides IPC, and the formation where that is left open.
+	Budget  int64
+	single  bool               // stored images are single tiles
+	bare    bool               // no preview, no card
+	Pixels  artifact.PixelType // how pixels are stored; empty for what suits
+	Licence string
+	Home    home.Home // where an interrupted distillation is kept; its zero value keeps none
+}
+
+// Distill makes a set of local data in this process and hands it to the node,
+// which verifies and keeps it. Nothing is announced. An interrupted distillation
+// is resumed by the same request, when its method keeps a state.
+func Distill(ctx context.Context, c api.Conn, opt DistillOptions, report api.Report) (operations.SetInfo, error) {
+	fail := func(err error) (operations.SetInfo, error) { return operations.SetInfo{}, err }
+	method, err := opt.named()
+	if err != nil {
+		return fail(err)
+	}
+	local, err := localdata.Open(ctx, c, opt.Data)
+	if err != nil {
+		return fail(err)
+	}
+	samples, err := opt.load(local, report)
+	if err != nil {
+		return fail(err)
+	}
+	if opt.Budget > 0 {
+		if opt, err = opt.spend(local.Task, method, samples, report); err != nil {
+			return fail(err)
+		}
+	}
+	if method == nil {
+		if method, err = opt.choose(ctx, local.Task, samples, report); err != nil {
+			return fail(err)
+		}
+	}
+	d := distillation{task: local.Task, method: method, opt: opt, samples: samples}
+	kept := d.place().Begin(report)
+	defer kept.Close()
+	files, err := d.files(ctx, kept, report)
+	if err != nil {
+		return fail(err)
+	}
+	request := operations.AddSetRequest{Task: local.Entry.Task, Origin: opt.Data}
+	info, err := operations.AddSet.Do(ctx, c, request, files, report)
+	if err == nil {
+		kept.Done()
+	}
+	return info, err
+}
+
+// load reads the samples to distil.
+func (opt DistillOptions) load(local *localdata.Opened, report api.Report) (*data.Samples, error) {
+	if opt.Pixels != "" {
+		if err := opt.Pixels.Check(local.Task.Shape); err != nil {
+			return nil, api.Fail(api.CodeUsage, "choose another with --pixels, or leave it out", "%w", err)
+		}
+	}
+	report.Stage("read " + opt.Data)
+	samples, err := local.Samples()
+	if err != nil {
+		return nil, err
+	}
+	if was := local.Entry.Samples(); samples.Len() != was {
+		report.Note("%s has %d samples now, %d when it was registered: 'distillmesh data add %s' again, and its "+
+			"splits, "+
+			"to bring the register up to date", opt.Data, samples.Len(), was, local.Entry.Path)
+	}
+	return samples, nil
+}
+
+// named is the method that the options name, with their settings; nil for
+// auto.Name, whose choice depends on the samples.
+func (opt DistillOptions) named() (distill.Method, error) {
+	if opt.Method == auto.Name {
+		if len(opt.Options) > 0 {
+			return nil, api.Fail(api.CodeUsage, "name the method too, as in --method dm",
+				"settings belong to a method, and auto chooses one")
+		}
+		return nil, nil
+	}
+	if opt.Time != 0 {
+		return nil, api.Fail(api.CodeUsage, "leave out --method, or give its settings",
+			"a time is for --method auto to keep, %s was named", opt.Method)
+	}
+	method, err := registry.Method(opt.Method)
+	if err != nil {
+		return nil, fmt.Errorf("%w, or %s", err, auto.Name)
+	}
+	return method.With(opt.Options)
+}
+
+// spend is the options with what the budget decides.
+func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples *data.Samples, report api.Report) (
+	DistillOptions, error) {
+	opt.IPC = 1
+	if method == nil {
+		method = auto.For(samples.Shape).Method
+	}
+	req := opt.request(task, samples)
+	outline, err := method.Outline(req)
+	if err != nil {
+		return opt, err
+	}
+	opt.Pixels = auto.Pixels(opt.Pixels, outline)
+	budget := auto.Budget{Bytes: opt.Budget, Pixels: opt.Pixels, Licence: opt.Licence, Timed: opt.Time > 0}
+	s, err := auto.Spend(task, method, req, budget)
+	if err != nil {
+		return opt, err
+	}
+	opt.IPC, opt.Formation, opt.single, opt.bare = s.IPC, s.Formation, s.Single, s.Bare
+	report.Note("%d bytes: %s", opt.Budget, s.Why)
+	return opt, nil
+}
+
+// choose lets auto choose and reports what and why.
+func (opt DistillOptions) choose(ctx context.Context, task *data.Task, samples *data.Samples, report api.Report) (
+	distill.Method, error) {
+	if opt.Time > 0 {
+		report.Stage("measure this device")
+	}
+	begun := func(m distill.Method) bool {
+		return distillation{task: task, method: m, opt: opt}.place().Begun()
+	}
+	a, err := auto.Choose(ctx, auto.Question{Request: opt.request(task, samples), Time: opt.Time, Begun: begun})
+	if err != nil {
+		return nil, err
+	}
+	report.Note("%s: %s", a.Method.Name(), a.Why)
+	return a.Method, nil
+}
+
+// request is what a method is asked.
+func (opt DistillOptions) request(task *data.Task, samples *data.Samples) distill.Request {
+	req := distill.Request{Samples: samples, Augment: task.Augmentation(), IPC: opt.IPC, Seed: opt.Seed,
+		Formation: opt.Formation, Single: opt.single, Device: device.Choice{Workers: opt.Workers}}
+	if opt.Home.Path != "" {
+		req.Cache = opt.Home.File("experts")
+	}
+	return req
+}

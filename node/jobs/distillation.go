@@ -1,0 +1,98 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/auto"
+	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/work"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// distillation is one distillation whose method is settled.
+type distillation struct {
+	task    *data.Task
+	method  distill.Method
+	opt     DistillOptions
+	samples *data.Samples
+}
+
+// place is where its state is kept: that of the same task, data, method, settings,
+// size and seed. Without a home there is none.
+func (d distillation) place() work.Place {
+	task, err := artifact.TaskCID(d.task)
+	if err != nil {
+		return work.Place{}
+	}
+	m, opt := d.method, d.opt
+	place, err := work.At(opt.Home.Path, work.Distillation, task.String(), opt.Data, m.Name(), m.Version(),
+		m.Settings(),
+		opt.IPC, opt.Formation, opt.single, opt.Seed)
+	if err != nil {
+		return work.Place{}
+	}
+	return place
+}
+
+// files distils and lays the set out, with what its images, as they will be read
+// back, disclose.
+func (d distillation) files(ctx context.Context, kept *work.Work, report api.Report) (fs.FS, error) {
+	outline, err := d.method.Outline(d.opt.request(d.task, d.samples))
+	if err != nil {
+		return nil, err
+	}
+	result, err := d.run(ctx, kept, report)
+	if err != nil {
+		return nil, err
+	}
+	report.Stage("compare with real samples")
+	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: d.task, Method: d.method,
+		Settings: registry.Changed(d.method), IPC: d.opt.IPC, Seed: d.opt.Seed, Result: result,
+		Pixels: auto.Pixels(d.opt.Pixels, outline), Licence: d.opt.Licence, Bare: d.opt.bare}, d.samples)
+	if err != nil {
+		return nil, err
+	}
+	return artifact.WriteSet(draft)
+}
+
+// run distils, from the state that is there, and keeps one while it goes.
+func (d distillation) run(ctx context.Context, kept *work.Work, report api.Report) (*distill.Result, error) {
+	req := d.opt.request(d.task, d.samples)
+	req.Progress = func(p distill.Progress) {
+		unit := "steps"
+		if p.Loss == p.Loss { // not NaN
+			unit = fmt.Sprintf("steps, loss %.5f", p.Loss)
+		}
+		report.Say(api.Progress{Stage: "distil", Done: int64(p.Done), Total: int64(p.Total), Unit: unit})
+	}
+	if kept.Keeps() {
+		state, err := kept.Load()
+		if err != nil {
+			return nil, err
+		}
+		if state != nil {
+			report.Stage("resume an interrupted distillation")
+		}
+		req.Resume, req.Checkpoint = state, work.BestEffort(ctx, report, kept.Save)
+	}
+	result, err := d.method.Distill(ctx, req)
+	if errors.Is(err, checkpoint.ErrState) {
+		return nil, api.Fail(api.CodeFailed,
+			"the data have changed, or the file is damaged: delete it to start from the beginning",
+			"resume from %s: %w", kept.Path(), err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range result.Warnings {
+		report.Note("%s: %s", d.method.Name(), w)
+	}
+	return result, nil
+}

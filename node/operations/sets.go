@@ -1,0 +1,110 @@
+package operations
+
+import "github.com/distillmesh/distillmesh/distill/artifact"
+
+// SetInfo is a set as lists show it: what is known here, announced, or both.
+type SetInfo struct {
+	CID          string   `json:"cid"`
+	Task         string   `json:"task"` // CID
+	TaskName     string   `json:"task_name"`
+	Bytes        int64    `json:"bytes"` // of the whole DAG
+	Blocks       int64    `json:"blocks"`
+	Method       string   `json:"method"`
+	Images       int      `json:"images"`
+	Counts       []int    `json:"counts"`
+	Consumer     string   `json:"consumer,omitempty"`
+	ContainsReal bool     `json:"contains_real"`
+	Origin       string   `json:"origin,omitempty"` // local data it was made from
+	Here         bool     `json:"here"`             // complete in the local store
+	Published    bool     `json:"published"`        // announced by this node
+	Signers      []string `json:"signers"`          // who offer it, by id
+	Holders      []string `json:"holders"`          // all that announced that they have it
+}
+
+// SetQuery selects sets.
+type SetQuery struct {
+	Task   string `json:"task,omitempty"`   // name, CID or prefix; empty for all
+	Remote bool   `json:"remote,omitempty"` // announced on the mesh, instead of here
+}
+
+// AddSetRequest hands a set to the node's store.
+type AddSetRequest struct {
+	Task   string `json:"task"`   // CID
+	Origin string `json:"origin"` // registered data it was made of
+}
+
+// PublishRequest announces something that is here.
+type PublishRequest struct {
+	CID       string `json:"cid"`
+	AllowReal bool   `json:"allow_real,omitempty"`
+	DryRun    bool   `json:"dry_run,omitempty"` // check alone
+}
+
+// Published says what was announced, or would be.
+type Published struct {
+	Set       SetInfo `json:"set"`
+	Announced bool    `json:"announced"` // false: at the next run
+	Bytes     int64   `json:"bytes"`
+}
+
+// ModelInfo is a model as lists show it.
+type ModelInfo struct {
+	CID      string                `json:"cid"`
+	Task     string                `json:"task"`
+	TaskName string                `json:"task_name"`
+	Model    string                `json:"model"`
+	Bytes    int64                 `json:"bytes"`
+	Sets     int                   `json:"sets"`
+	Samples  int                   `json:"samples,omitempty"`
+	Accuracy *artifact.Measurement `json:"accuracy,omitempty"`
+	Here     bool                  `json:"here"`
+	Signer   string                `json:"signer,omitempty"`
+}
+
+// AddModelRequest hands a trained model to the node.
+type AddModelRequest struct {
+	Task    string `json:"task"`
+	Publish bool   `json:"publish"`
+}
+
+// Content says what the files of a set or model are.
+type Content struct {
+	CID     string `json:"cid"`
+	Task    string `json:"task"`
+	Subject string `json:"subject"` // set or model
+	Origin  string `json:"origin,omitempty"`
+}
+
+// Fetched says what a fetch did.
+type Fetched struct {
+	CID     string   `json:"cid"`
+	Bytes   int64    `json:"bytes"`   // of the whole DAG
+	Fetched int64    `json:"fetched"` // of those, over the network
+	From    []string `json:"from"`
+	Here    bool     `json:"here"` // it was here already
+}
+
+// GatherRequest asks for the sets of a task.
+type GatherRequest struct {
+	Task        string   `json:"task"`
+	BudgetBytes int64    `json:"budget_bytes,omitempty"` // of all sets together; 0 for no bound
+	From        []string `json:"from,omitempty"`         // only sets offered by these node ids
+	Explain     bool     `json:"explain,omitempty"`      // choose, but fetch nothing
+}
+
+// Choice is one set with the reason why it was taken or left.
+type Choice struct {
+	Set   SetInfo `json:"set"`
+	Taken bool    `json:"taken"`
+	Why   string  `json:"why"`
+	Error string  `json:"error,omitempty"` // why it could not be fetched
+}
+
+// Gathered is the outcome: what was chosen, in order, and what is here now.
+type Gathered struct {
+	Task    string   `json:"task"`
+	Choices []Choice `json:"choices"`
+	Sets    []string `json:"sets"`    // CIDs here now, ready to train on
+	Bytes   int64    `json:"bytes"`   // of those
+	Fetched int64    `json:"fetched"` // over the network, just now
+}

@@ -1,0 +1,97 @@
+// Package selection decides which of the announced sets of a task are worth
+// fetching, and says why.
+package selection
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/node/operations"
+)
+
+// Choose decides which sets to take, greedily: always the one that adds most
+// to the classes covered worst, per byte, until the budget is spent. The value
+// of one more image of a class that has k already is 1/(k+1)^2, so a second set
+// of the same classes is worth a quarter of the first.
+func Choose(all []operations.SetInfo, classes int, budget int64, from []string) []operations.Choice {
+	var out []operations.Choice
+	var open []operations.SetInfo
+	for _, s := range all {
+		if why := excluded(s, classes, from); why != "" {
+			out = append(out, operations.Choice{Set: s, Why: why})
+		} else {
+			open = append(open, s)
+		}
+	}
+	have := make([]int, classes)
+	left := budget
+	var taken []operations.Choice
+	for len(open) > 0 {
+		i := bestOf(open, have)
+		s := open[i]
+		open = slices.Delete(open, i, i+1)
+		if budget > 0 && s.Bytes > left {
+			out = append(out, operations.Choice{Set: s,
+				Why: fmt.Sprintf("%d bytes do not fit into the %d left of the budget", s.Bytes, left)})
+			continue
+		}
+		taken = append(taken, operations.Choice{Set: s, Taken: true, Why: reason(s, have)})
+		left -= s.Bytes
+		for c, k := range s.Counts {
+			have[c] += k
+		}
+	}
+	return append(taken, out...)
+}
+
+// excluded says why a set is out of the question, or nothing.
+func excluded(s operations.SetInfo, classes int, from []string) string {
+	switch {
+	case len(s.Counts) != classes:
+		return "its announcement does not fit the task"
+	case len(from) > 0 && !slices.ContainsFunc(s.Signers, func(id string) bool { return slices.Contains(from, id) }):
+		return "not offered by a node named with --from"
+	}
+	return ""
+}
+
+// worthCounting is how many images of a class are valued; what comes after adds
+// under one part in sixty.
+const worthCounting = 64
+
+func bestOf(open []operations.SetInfo, have []int) int {
+	best, at := -1.0, 0
+	for i, s := range open {
+		value := 0.0
+		for c, k := range s.Counts {
+			for j := range min(k, worthCounting) {
+				value += 1 / float64((have[c]+j+1)*(have[c]+j+1))
+			}
+		}
+		value /= float64(max(1, s.Bytes))
+		if value > best || value == best && strings.Compare(s.CID, open[at].CID) < 0 {
+			best, at = value, i
+		}
+	}
+	return at
+}
+
+func reason(s operations.SetInfo, have []int) string {
+	var fresh, more []string
+	for c, k := range s.Counts {
+		switch {
+		case k > 0 && have[c] == 0:
+			fresh = append(fresh, fmt.Sprint(c))
+		case k > 0:
+			more = append(more, fmt.Sprint(c))
+		}
+	}
+	switch {
+	case len(more) == 0:
+		return "first images of class " + strings.Join(fresh, ", ")
+	case len(fresh) == 0:
+		return "more images of class " + strings.Join(more, ", ")
+	}
+	return "first images of class " + strings.Join(fresh, ", ") + ", more of " + strings.Join(more, ", ")
+}

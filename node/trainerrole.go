@@ -1,0 +1,111 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"time"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/distillmesh/distillmesh/node/holdings"
+	"github.com/distillmesh/distillmesh/node/trainer"
+	"github.com/distillmesh/distillmesh/p2p/announce"
+)
+
+// runTrainer is what a trainer does by itself, until the node closes.
+func (n *Node) runTrainer() {
+	announced := make(chan struct{}, 1)
+	cancel := n.held.Book.Watch(func(announce.Record) {
+		select {
+		case announced <- struct{}{}:
+		default: // a look is due already
+		}
+	})
+	defer cancel()
+	cfg := n.config.Trainer
+	opt := trainer.Options{MaxTasks: cfg.MaxTasks, Auto: cfg.Auto, Settle: cfg.Settle.Std(), Log: n.log}
+	trainer.New(trainerNode{n}, opt).Run(n.ctx, announced)
+}
+
+// trainerNode is a node as its trainer sees it.
+type trainerNode struct{ n *Node }
+
+// Look implements trainer.Node.
+func (t trainerNode) Look(ctx context.Context) (trainer.View, error) {
+	held := t.n.held
+	view := trainer.View{Announced: held.Announced(cid.Undef, announce.SubjectTask)}
+	sets, err := held.List(ctx, announce.SubjectSet, cid.Undef)
+	if err != nil {
+		return view, err
+	}
+	here := map[cid.Cid]bool{}
+	byTask := map[cid.Cid][]holdings.Holding{}
+	for _, h := range sets {
+		here[h.Root] = true
+		byTask[h.Task] = append(byTask[h.Task], h)
+	}
+	for _, task := range t.n.mesh.Tasks() {
+		seen := trainer.Task{CID: task, Held: rootsOf(byTask[task])}
+		for _, root := range held.Announced(task, announce.SubjectSet) {
+			if !here[root] && !held.State.Removed(root) {
+				seen.Missing = append(seen.Missing, root)
+			}
+		}
+		view.Joined = append(view.Joined, seen)
+	}
+	return view, nil
+}
+
+// Join implements trainer.Node.
+func (t trainerNode) Join(ctx context.Context, task cid.Cid) error {
+	if !slices.ContainsFunc(t.n.mesh.Tasks(), task.Equals) {
+		if err := t.n.takePartIn(ctx, task); err != nil {
+			return err
+		}
+	}
+	return t.n.announceTrainer(ctx, task)
+}
+
+// Fetch implements trainer.Node. What was removed since the trainer looked stays so.
+func (t trainerNode) Fetch(ctx context.Context, set cid.Cid) (trainer.Fetched, error) {
+	if _, err := t.n.held.Find(ctx, set); err == nil || t.n.held.State.Removed(set) {
+		return trainer.Fetched{Here: true}, nil
+	}
+	got, err := t.n.fetchRoot(ctx, set, nil, nil)
+	return trainer.Fetched{Bytes: got.Bytes}, err
+}
+
+// trainingLog is where automatic trainings write, each over the last.
+const trainingLog = "training.log"
+
+// Train implements trainer.Node: it runs the train verb on this home in a process
+// of its own, so that the node's stays small. When ctx ends, that process is asked
+// to stop too, and keeps a checkpoint.
+func (t trainerNode) Train(ctx context.Context, task cid.Cid) error {
+	n := t.n
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	path := n.home.File(trainingLog)
+	log, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	model := n.config.Trainer.Model
+	n.log.Info("training", "task", task, "model", model)
+	cmd := exec.CommandContext(ctx, self, "train", "--task", task.String(), "--model", model, "--held", "--publish")
+	cmd.Env = append(os.Environ(), "DISTILLMESH_PATH="+n.home.Path)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%w, see %s", err, path)
+	}
+	n.log.Info("trained", "task", task, "model", model)
+	return nil
+}

@@ -1,0 +1,181 @@
+// Package work keeps the states that interrupted work resumes from: a
+// distillation or a training has one place in the node's home, found by what was
+// asked for, locked while a process works on it, and empty once the work is done.
+// What a state holds is its writer's business.
+package work
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+)
+
+// maxStateBytes bounds a state that is read back.
+const maxStateBytes = 4 << 30
+
+// Kind is a kind of work that can be resumed.
+type Kind struct {
+	folder string // in the home
+	ending string // of the states in it
+}
+
+// The kinds of work.
+var (
+	Distillation = Kind{"distilling", ".state"}
+	Training     = Kind{"training", ".safetensors"}
+)
+
+// Place is where the state of one piece of work is. The zero Place keeps none.
+type Place struct{ path string }
+
+// At is the place of a piece of work in the folder of a home. The identity is all
+// that decides its outcome, as JSON: the same again finds the same place. Without a
+// home the place keeps nothing.
+func At(home string, kind Kind, identity ...any) (Place, error) {
+	if home == "" {
+		return Place{}, nil
+	}
+	key, err := json.Marshal(identity)
+	if err != nil {
+		return Place{}, fmt.Errorf("identity of work: %w", err)
+	}
+	id, err := artifact.RawCID(key)
+	if err != nil {
+		return Place{}, fmt.Errorf("identity of work: %w", err)
+	}
+	return Place{filepath.Join(home, kind.folder, id.String()+kind.ending)}, nil
+}
+
+// Begun reports whether there is a state to go on from.
+func (p Place) Begun() bool {
+	if p.path == "" {
+		return false
+	}
+	_, err := os.Stat(p.path)
+	return err == nil
+}
+
+// Work is a piece of work that this process does. The nil Work keeps no state.
+type Work struct {
+	path   string
+	lock   *flock.Flock
+	locked bool
+	busy   bool // another process does the same
+}
+
+// Begin takes a place for this process until Close. Where it cannot be locked, on a
+// full disk say, the work keeps its state all the same. Where another process does
+// the same work, this one keeps no state. Both are reported.
+func (p Place) Begin(report api.Report) *Work {
+	if p.path == "" {
+		return nil
+	}
+	w := &Work{path: p.path, lock: flock.New(p.path + lockEnding)}
+	err := os.MkdirAll(filepath.Dir(p.path), 0o700)
+	if err == nil {
+		w.locked, err = w.lock.TryLock()
+	}
+	switch {
+	case err != nil:
+		report.Note("other processes are not kept from the same work: %v", err)
+	case w.locked:
+		w.sweep()
+	default:
+		w.busy = true
+		report.Note("another process does the same work: this one keeps no state to resume from")
+	}
+	return w
+}
+
+// lockEnding is what the name of a lock file ends with.
+const lockEnding = ".lock"
+
+// sweep removes what killed processes left of states that they were writing.
+func (w *Work) sweep() {
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(w.path), "."+filepath.Base(w.path)+".*"))
+	if err != nil {
+		return // a home whose path is no pattern: leftovers only cost space
+	}
+	for _, path := range left {
+		os.Remove(path)
+	}
+}
+
+// Keeps reports whether states are kept.
+func (w *Work) Keeps() bool { return w != nil && !w.busy }
+
+// Path is the file of the state, for messages.
+func (w *Work) Path() string { return w.path }
+
+// Load reads the state to go on from; nil when there is none.
+func (w *Work) Load() ([]byte, error) {
+	if !w.Keeps() {
+		return nil, nil
+	}
+	info, err := os.Stat(w.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxStateBytes {
+		return nil, api.Fail(api.CodeFailed, "delete the file to start from the beginning",
+			"%s has %d bytes", w.path, info.Size())
+	}
+	return os.ReadFile(w.path)
+}
+
+// Save replaces the state; a crash leaves the last one or this one.
+func (w *Work) Save(state []byte) error {
+	if !w.Keeps() {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(w.path), 0o700); err != nil {
+		return err
+	}
+	return checkpoint.WriteFile(w.path, state)
+}
+
+// Done removes the state of work that has come to its end.
+func (w *Work) Done() {
+	if w.Keeps() {
+		os.Remove(w.path) // a leftover only costs space
+	}
+}
+
+// Close lets other processes do the work. The state stays, unless it is Done.
+func (w *Work) Close() error {
+	if w == nil || !w.locked {
+		return nil
+	}
+	w.locked = false
+	return errors.Join(os.Remove(w.lock.Path()), w.lock.Unlock())
+}
+
+// BestEffort is save, but work goes on when a state cannot be kept, and that is
+// reported once. Of work that is interrupted the state matters: then the error is
+// returned.
+func BestEffort[State any](ctx context.Context, report api.Report, save func(State) error) func(State) error {
+	told := false
+	return func(s State) error {
+		err := save(s)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if !told {
+			report.Note("no state can be kept to resume from, the work goes on: %v", err)
+		}
+		told = true
+		return nil
+	}
+}
