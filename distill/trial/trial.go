@@ -13,6 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/engine"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/recipe"
@@ -75,7 +76,7 @@ const progressEvery = 50
 // instruction set of the processor, and the engine of networks where that is
 // another. It fails with device.ErrUnavailable.
 func Engine(on device.Choice) (string, error) {
-	e, err := on.Open()
+	e, err := engine.Open(on)
 	if err != nil {
 		return "", err
 	}

@@ -1,0 +1,28 @@
+package engine
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/distillmesh/distillmesh/train/device"
+)
+
+func TestDevicesOpenByName(t *testing.T) {
+	for name, want := range map[string]string{"": "cpu ", device.Auto: "cpu ", device.CPU: "cpu ", device.Gorgonia: "gorgonia"} {
+		e, err := Open(device.Choice{Name: name, Workers: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(e.Name(), want) {
+			t.Errorf("%q opens %s", name, e.Name())
+		}
+		e.Close()
+	}
+}
+
+func TestADeviceThatIsNotThereIsAnError(t *testing.T) {
+	if e, err := Open(device.Choice{Name: "cuda:0"}); e != nil || !errors.Is(err, device.ErrUnavailable) {
+		t.Errorf("%v, %v", e, err)
+	}
+}
