@@ -17,6 +17,7 @@ import (
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/model"
 )
 
 func (n *Node) read(ctx context.Context, req operations.RootRequest, _ api.Report) (operations.Content, fs.FS, error) {
@@ -127,7 +128,7 @@ func (n *Node) fetchAnnounced(ctx context.Context, want holdings.Holding, from [
 // verifyFiles judges the files of a set or model.
 func verifyFiles(files fs.FS, t *data.Task, subject announce.Subject) (err error) {
 	if subject == announce.SubjectModel {
-		_, err = artifact.ReadModel(files, t, artifact.Limits{})
+		_, err = artifact.ReadModel(files, t, artifact.Limits{}, model.Load)
 	} else {
 		_, err = artifact.ReadSet(files, t, artifact.Limits{})
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/match"
-	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -52,7 +51,10 @@ type Budget struct {
 	Bytes   int64
 	Pixels  artifact.PixelType
 	Licence string
-	Timed   bool // a time will decide the number of iterations, which the manifest then names
+	// Settings are what the manifest will hold of a method's settings, such as
+	// registry.Changed; nil for all.
+	Settings func(distill.Method) map[string]string
+	Timed    bool // a time will decide the number of iterations, which the manifest then names
 }
 
 // Spend finds what a set within a budget should hold. Labels are what the method
@@ -171,6 +173,14 @@ func (w weigher) group(f distill.Outline) int {
 	return 0
 }
 
+// settings are those that the manifest holds.
+func (w weigher) settings() map[string]string {
+	if w.budget.Settings == nil {
+		return w.method.Settings()
+	}
+	return w.budget.Settings(w.method)
+}
+
 // bytes is what a set of n images a class weighs, a little too much.
 func (w weigher) bytes(f distill.Outline, n int, bare bool) (int64, error) {
 	samples := w.req.Samples
@@ -188,7 +198,7 @@ func (w weigher) bytes(f distill.Outline, n int, bare bool) (int64, error) {
 		}
 	}
 	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method,
-		Settings: registry.Changed(w.method), IPC: n, Seed: w.req.Seed, Pixels: w.budget.Pixels, Licence: w.budget.Licence,
+		Settings: w.settings(), IPC: n, Seed: w.req.Seed, Pixels: w.budget.Pixels, Licence: w.budget.Licence,
 		Recipe: artifact.Recommended(f.Recipe, f.Formation, f.Soft), Bare: bare,
 		Result: &distill.Result{Images: images, Formation: f.Formation, SmallestGroup: w.group(f), Consumer: f.Consumer}})
 	if err != nil {

@@ -140,7 +140,7 @@ func (c *client) spend(budget int64) error {
 	if budget == 0 {
 		return nil
 	}
-	s, err := auto.Spend(c.task, c.method, c.req, auto.Budget{Bytes: budget, Pixels: c.pixels})
+	s, err := auto.Spend(c.task, c.method, c.req, auto.Budget{Bytes: budget, Pixels: c.pixels, Settings: registry.Changed})
 	c.req.IPC, c.req.Formation, c.req.Single, c.bare = s.IPC, s.Formation, s.Single, s.Bare
 	return err
 }

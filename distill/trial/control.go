@@ -52,14 +52,16 @@ func (c Control) Plain() Control {
 	return c
 }
 
-// Within is the control of a set of so many bytes, written alike, and how many
-// images per class fit into them. It fails with distill.ErrBudget when not one does.
-func (c Control) Within(task *data.Task, local *data.Samples, bytes int64) (Control, int, error) {
+// Within is the control of a set within a budget, whose pixels are the control's,
+// and how many images per class it allows. It fails with distill.ErrBudget when
+// not one fits.
+func (c Control) Within(task *data.Task, local *data.Samples, b auto.Budget) (Control, int, error) {
 	m, err := c.Method()
 	if err != nil {
 		return c, 0, err
 	}
-	s, err := auto.Spend(task, m, distill.Request{Samples: local, Formation: c.Formation.Factor, Single: c.Formation.Single}, auto.Budget{Bytes: bytes, Pixels: c.Pixels})
+	b.Pixels = c.Pixels
+	s, err := auto.Spend(task, m, distill.Request{Samples: local, Formation: c.Formation.Factor, Single: c.Formation.Single}, b)
 	if err != nil {
 		return c, 0, err
 	}

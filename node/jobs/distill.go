@@ -135,7 +135,8 @@ func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples 
 		return opt, err
 	}
 	opt.Pixels = auto.Pixels(opt.Pixels, outline)
-	budget := auto.Budget{Bytes: opt.Budget, Pixels: opt.Pixels, Licence: opt.Licence, Timed: opt.Time > 0}
+	budget := auto.Budget{Bytes: opt.Budget, Pixels: opt.Pixels, Licence: opt.Licence, Settings: registry.Changed,
+		Timed: opt.Time > 0}
 	s, err := auto.Spend(task, method, req, budget)
 	if err != nil {
 		return opt, err
