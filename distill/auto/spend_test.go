@@ -17,12 +17,12 @@ import (
 	"github.com/distillmesh/distillmesh/distill/trajectory"
 	"github.com/distillmesh/distillmesh/train/data"
 )
+
 // within is a budget of bytes; the manifest will name the settings that differ from
 // a method's own.
 func within(bytes int64, pixels artifact.PixelType) Budget {
 	return Budget{Bytes: bytes, Pixels: pixels, Settings: registry.Changed}
 }
-
 
 // threesAndSevens are a device's samples of two classes, with -short a part.
 func threesAndSevens(t *testing.T, task *data.Task, ds *data.Dataset) *data.Samples {
@@ -202,7 +202,7 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 		want   int
 	}{{coreset.DefaultGMM(), least / 10}, {coreset.DefaultClusters(), least / 10}, {nearest, least}, {coreset.Random{},
 		least}} {
-		s, err := Spend(ds.Task, c.method, distill.Request{Samples: local}, within(1 << 30, artifact.U8))
+		s, err := Spend(ds.Task, c.method, distill.Request{Samples: local}, within(1<<30, artifact.U8))
 		if err != nil || s.IPC != c.want {
 			t.Errorf("%s: %d images a class, %v; want %d", c.method.Name(), s.IPC, err, c.want)
 		}
@@ -213,7 +213,7 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 func TestABudgetIsNotSpentOnWhatSaysNothing(t *testing.T) {
 	ds := data.GlyphDigits()
 	local := digits(t, ds)
-	b := within(1 << 20, artifact.U8)
+	b := within(1<<20, artifact.U8)
 	s, err := Spend(ds.Task, ridge.Default(), distill.Request{Samples: local}, b)
 	if err != nil || s.IPC != 1 || s.Bytes > b.Bytes/10 || !strings.Contains(s.Why,
 		"1 stored image a class, more would say nothing") || strings.Contains(s.Why, "smallest class") {
