@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
 	"github.com/distillmesh/distillmesh/distill/trial"
 )
@@ -23,12 +24,12 @@ func Answer(doc *study.Document) []string {
 		out = append(out, "auto chose "+doc.Auto+".")
 	}
 	out = append(out, fmt.Sprintf("Best: %s on %s, %s from %s, %s up in all.", best.Method, best.Consumer, spreadWords(best.Accuracy),
-		plural(best.Images, "stored image"), sizeOf(float64(best.BytesUp))), againstControl(best))
+		figure.Plural(best.Images, "stored image"), figure.Size(float64(best.BytesUp))), againstControl(best))
 	if f := baselineOf(doc, best.Consumer); f != nil {
 		out = append(out, againstFederated(doc, best, f))
 	}
 	if b := boundOf(doc, best.Consumer); b != nil {
-		out = append(out, fmt.Sprintf("With %s in one place: %s.", boundWords(doc, b), percent(b.Accuracy.Mean)))
+		out = append(out, fmt.Sprintf("With %s in one place: %s.", boundWords(doc, b), figure.Percent(b.Accuracy.Mean)))
 	}
 	return append(out, warnings(doc)...)
 }
@@ -59,10 +60,10 @@ func warnings(doc *study.Document) (out []string) {
 func answerWithoutMethods(doc *study.Document) []string {
 	out := []string{"No distillation method took part."}
 	if c := bestOf(doc.Summary, control); c != nil {
-		out = append(out, fmt.Sprintf("%s real images reach %s on %s with %s up in all.", count(c.Images)+" random", spreadWords(c.Accuracy), c.Consumer, sizeOf(float64(c.BytesUp))))
+		out = append(out, fmt.Sprintf("%s real images reach %s on %s with %s up in all.", figure.Count(c.Images)+" random", spreadWords(c.Accuracy), c.Consumer, figure.Size(float64(c.BytesUp))))
 	}
 	if f := bestOf(doc.Summary, fed); f != nil {
-		out = append(out, fmt.Sprintf("%s (%s) reaches %s with %s up.", strategyWords(f), f.Method, spreadWords(f.Accuracy), sizeOf(float64(f.BytesUp))))
+		out = append(out, fmt.Sprintf("%s (%s) reaches %s with %s up.", strategyWords(f), f.Method, spreadWords(f.Accuracy), figure.Size(float64(f.BytesUp))))
 	}
 	return out
 }
@@ -82,7 +83,7 @@ func findings(doc *study.Document) (out []finding) {
 		if best == nil {
 			continue
 		}
-		f := finding{c, []string{fmt.Sprintf("%s is best with %s at %s.", best.Method, spreadWords(best.Accuracy), sizeOf(float64(best.BytesUp))), againstControl(best)}}
+		f := finding{c, []string{fmt.Sprintf("%s is best with %s at %s.", best.Method, spreadWords(best.Accuracy), figure.Size(float64(best.BytesUp))), againstControl(best)}}
 		for i := range group {
 			if kindOf(group[i].Method) == fed {
 				f.Sentences = append(f.Sentences, againstFederated(doc, best, &group[i]))
@@ -121,7 +122,7 @@ func boundWords(doc *study.Document, s *study.Summary) string {
 	if s.Images < doc.Train {
 		return boundName(doc, *s)
 	}
-	return "all " + count(s.Images) + " samples"
+	return "all " + figure.Count(s.Images) + " samples"
 }
 
 // againstControl says what the interval allows to say.
@@ -133,7 +134,7 @@ func againstControl(s *study.Summary) string {
 	what := s.Control + " (random real images treated alike)"
 	switch {
 	case d.Low == nil:
-		return fmt.Sprintf("%s points against %s in a single pair of runs, which proves little.", points(d.Mean), what)
+		return fmt.Sprintf("%s points against %s in a single pair of runs, which proves little.", figure.Points(d.Mean), what)
 	case *d.Low > 0:
 		return fmt.Sprintf("Better than %s: %s points.", what, intervalText(d))
 	case *d.High < 0:
@@ -145,7 +146,7 @@ func againstControl(s *study.Summary) string {
 // againstFederated compares uplink and accuracy with a named baseline; the
 // difference in accuracy always stands beside that in bytes.
 func againstFederated(doc *study.Document, s, f *study.Summary) string {
-	return fmt.Sprintf("%s %s (%s, %s up), at %s.%s", lessUplink(s.BytesUp, f.BytesUp), strategyWords(f), f.Method, sizeOf(float64(f.BytesUp)),
+	return fmt.Sprintf("%s %s (%s, %s up), at %s.%s", lessUplink(s.BytesUp, f.BytesUp), strategyWords(f), f.Method, figure.Size(float64(f.BytesUp)),
 		accuracyAgainst(doc, s, f), learnedNothing(doc, f))
 }
 
@@ -176,9 +177,9 @@ func accuracyAgainst(doc *study.Document, s, f *study.Summary) string {
 			d = paired
 		}
 	}
-	theirs := percent(f.Accuracy.Mean)
+	theirs := figure.Percent(f.Accuracy.Mean)
 	switch words := ": " + intervalText(d) + " points"; {
-	case points(d.Mean) == "0.0":
+	case figure.Points(d.Mean) == "0.0":
 		return "the same accuracy, " + theirs
 	case d.Low != nil && *d.Low <= 0 && *d.High >= 0:
 		return "an accuracy not told apart from its " + theirs + words
@@ -219,7 +220,7 @@ func strategyWords(f *study.Summary) string {
 // spreadWords is a spread within a sentence.
 func spreadWords(s trial.Spread) string {
 	if s.N < 2 {
-		return percent(s.Mean) + " in one run"
+		return figure.Percent(s.Mean) + " in one run"
 	}
 	return fmt.Sprintf("%.1f ± %.1f %%", 100*s.Mean, 100*s.Std)
 }

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
 	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -308,17 +309,19 @@ func TestNamesOfOthersAreText(t *testing.T) {
 	}
 }
 
+var hexColor = regexp.MustCompile(`#[0-9A-Fa-f]{6}\b`)
+
 func TestFiguresFollowTheReadersScheme(t *testing.T) {
-	for _, f := range []*figure{splitFigure(usual().document()), curvesFigure(usual().document())} {
-		drawn, err := f.inline()
+	for _, f := range []*figure.Figure{accuracyFigure(usual().document()), splitFigure(usual().document()), curvesFigure(usual().document())} {
+		drawn, err := f.Inline()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if left := hexColour.FindAllString(string(drawn), 3); left != nil {
-			t.Errorf("%s keeps %v in every scheme", f.name, left)
+		if left := hexColor.FindAllString(string(drawn), 3); left != nil {
+			t.Errorf("%s keeps %v in every scheme", f.Name, left)
 		}
 		if !strings.Contains(string(drawn), "var(--ink)") && !strings.Contains(string(drawn), "var(--muted)") {
-			t.Errorf("%s has no ink", f.name)
+			t.Errorf("%s has no ink", f.Name)
 		}
 	}
 }
