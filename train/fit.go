@@ -8,6 +8,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/engine"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
@@ -150,7 +151,7 @@ func newLoop(net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*l
 		l.elastic = newElastic(r.Elastic, s.Shape)
 	}
 	l.rng = rand.New(&l.pcg)
-	if l.engine, err = opt.Device.Open(); err != nil {
+	if l.engine, err = engine.Open(opt.Device); err != nil {
 		return nil, err
 	}
 	if err := l.upload(net, strategy); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/engine"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/nn"
 )
@@ -51,7 +52,7 @@ func (m *Model) Logits(ctx context.Context, s *data.Samples) ([]float32, error) 
 	if err := suits(m.Network, s); err != nil {
 		return nil, fmt.Errorf("predict: %w", err)
 	}
-	e, err := m.Device.Open()
+	e, err := engine.Open(m.Device)
 	if err != nil {
 		return nil, fmt.Errorf("predict: %w", err)
 	}

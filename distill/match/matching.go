@@ -10,6 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/engine"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -123,7 +124,7 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
-	engine, err := req.Device.Open()
+	engine, err := engine.Open(req.Device)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/engine"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
@@ -57,7 +58,7 @@ func newRun(m Method, req distill.Request) (*run, error) {
 			r.y = append(r.y, class)
 		}
 	}
-	if r.engine, err = req.Device.Open(); err != nil {
+	if r.engine, err = engine.Open(req.Device); err != nil {
 		return nil, err
 	}
 	if r.student, err = newStudent(r); err != nil {

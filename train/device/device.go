@@ -1,14 +1,11 @@
-// Package device opens the engine that a person asked for by name.
+// Package device names where work is computed: a choice that flags, plans and
+// requests carry. Package engine opens it.
 package device
 
 import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/distillmesh/distillmesh/train/graph"
-	"github.com/distillmesh/distillmesh/train/graph/cpu"
-	"github.com/distillmesh/distillmesh/train/graph/tape"
 )
 
 // The devices.
@@ -31,25 +28,13 @@ type Choice struct {
 	Workers int    `json:"workers,omitempty"` // cores of the processor; 0 for all
 }
 
-// Check fails with ErrUnavailable unless Open could give the device.
+// Check fails with ErrUnavailable unless there is such a device.
 func (c Choice) Check() error {
 	switch c.Name {
 	case "", Auto, CPU, Gorgonia:
 		return nil
 	}
 	return fmt.Errorf("%w: %q: there are %s", ErrUnavailable, c.Name, strings.Join(Names, ", "))
-}
-
-// Open is an engine on the device. Results of the processor do not depend on the
-// number of workers.
-func (c Choice) Open() (graph.Engine, error) {
-	if err := c.Check(); err != nil {
-		return nil, err
-	}
-	if c.Name == Gorgonia {
-		return tape.Engine{}, nil
-	}
-	return cpu.New(c.Workers), nil
 }
 
 // Explain says what was chosen and why, in one line.

@@ -7,6 +7,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/engine"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
@@ -73,7 +74,7 @@ type worker struct {
 
 func newWorker(net *nn.Network, c Config, scaffold bool, on device.Choice) (*worker, error) {
 	on.Workers = 1
-	e, err := on.Open()
+	e, err := engine.Open(on)
 	if err != nil {
 		return nil, err
 	}
