@@ -14,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
+	"github.com/distillmesh/distillmesh/train/data/open"
 	"github.com/distillmesh/distillmesh/train/nn"
 )
 
@@ -39,10 +40,10 @@ var causes = []api.Cause{
 		Hint: "list what is here with 'distillmesh ls', on the mesh with 'distillmesh ls --remote'"},
 	{Is: blocks.ErrLocked, Code: api.CodeBusy,
 		Hint: "another process uses this home; stop it, or set DISTILLMESH_PATH to another folder"},
-	{Is: data.ErrUnknownData, Code: api.CodeUsage,
+	{Is: open.ErrUnknownData, Code: api.CodeUsage,
 		Hint: "name its task with --task ('distillmesh task ls' lists them), or make one of it: " +
 			"'distillmesh task new NAME --from PATH'"},
-	{Is: data.ErrNoData, Code: api.CodeUsage, Hint: "give one of: " + data.Formats + "; or " + data.GlyphPath},
+	{Is: open.ErrNoData, Code: api.CodeUsage, Hint: "give one of: " + open.Formats + "; or " + data.GlyphPath},
 	{Is: data.ErrNoSamples, Code: api.CodeUsage,
 		Hint: "list the data sets and their samples with 'distillmesh data ls'"},
 	{Is: data.ErrInvalidTask, Code: api.CodeUsage, Hint: "see docs/formats.md for what a task holds"},

@@ -68,11 +68,11 @@ func OpenOffline(h home.Home, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(h, cfg, log)
+	return openHome(h, cfg, log)
 }
 
-// open takes the lock and opens what a home holds.
-func open(h home.Home, cfg configs.Config, log *slog.Logger) (_ *Node, err error) {
+// openHome takes the lock and opens what a home holds.
+func openHome(h home.Home, cfg configs.Config, log *slog.Logger) (_ *Node, err error) {
 	if err := h.Check(); err != nil {
 		return nil, err
 	}

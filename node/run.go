@@ -37,7 +37,7 @@ func Start(ctx context.Context, h home.Home, opt StartOptions) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	n, err := open(h, cfg, opt.Log)
+	n, err := openHome(h, cfg, opt.Log)
 	if err != nil {
 		return nil, err
 	}

@@ -8,13 +8,14 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 func (a *app) dataCheckCommand() *cobra.Command {
 	var opt localdata.Options
 	sheet := ""
 	c := &cobra.Command{Use: "check PATH", Short: "Say how data would be read, without registering them", Args: args(1, 1),
-		Long: "Read " + data.Formats + ",\ngzip or not, and say how: files read and left out, parts and what each is " +
+		Long: "Read " + open.Formats + ",\ngzip or not, and say how: files read and left out, parts and what each is " +
 			"used for, shape, values, classes, columns,\n" +
 			"what was assumed and which flag decides otherwise, and what looks wrong. Needs no task and no home; -q prints " +
 			"the codes of warnings.\n" + readingHelp,
@@ -48,7 +49,7 @@ func (a *app) showChecked(ds *data.Dataset, sheet string) error {
 		a.print("%s: built-in data", ds.Name)
 		return nil
 	}
-	return a.showReport(ds.Report)
+	return a.showReport(open.ReportOf(ds))
 }
 
 // writeSheet writes a contact sheet of images; an empty path asks for none.
@@ -71,7 +72,7 @@ func (a *app) writeSheet(ds *data.Dataset, path string) error {
 }
 
 // showReport prints a report: as lines, as JSON, or the codes of its warnings.
-func (a *app) showReport(r *data.Report) error {
+func (a *app) showReport(r *open.Report) error {
 	switch {
 	case a.json:
 		return a.document(r)
@@ -84,7 +85,7 @@ func (a *app) showReport(r *data.Report) error {
 	for _, line := range r.Lines() {
 		a.print("%s", printable(line))
 	}
-	if !data.IsTableShape(r.Shape) {
+	if !open.IsTableShape(r.Shape) {
 		return nil
 	}
 	var rows [][]string

@@ -13,6 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/node/state"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 func (a *app) dataCommand() *cobra.Command {
@@ -24,7 +25,7 @@ func (a *app) dataAddCommand() *cobra.Command {
 	opt := localdata.Options{Holdout: data.DefaultHoldout}
 	c := &cobra.Command{Use: "add PATH", Short: "Register local data; nothing is copied and nothing leaves",
 		Args: args(1, 1),
-		Long: "Register " + data.Formats + ", gzip or not; or " + data.GlyphPath + ", the digits that come with " +
+		Long: "Register " + open.Formats + ", gzip or not; or " + data.GlyphPath + ", the digits that come with " +
 			"the\nprogram. Well-known files are recognised by their content; other data need --task, and 'task new' makes " +
 			"one of them.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) error {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/configs"
 	"github.com/distillmesh/distillmesh/node/api"
-	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // parseBudget reads a number of bytes; empty is none.
@@ -42,7 +42,7 @@ func (w *whiteValue) Type() string   { return "float" }
 func (w *whiteValue) Set(s string) error {
 	v, err := strconv.ParseFloat(s, 64)
 	if err == nil {
-		err = data.CheckWhite(v)
+		err = open.CheckWhite(v)
 	}
 	*w = whiteValue(v)
 	return err

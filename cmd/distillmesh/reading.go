@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // readingHelp is how data are laid out.
@@ -24,7 +24,7 @@ var readingFlags = strings.Fields("label drop keep header no-header separator de
 	"scale background resize part first-label accept")
 
 // addReadingFlags adds what the files of a user may leave open.
-func addReadingFlags(c *cobra.Command, r *data.Reading) {
+func addReadingFlags(c *cobra.Command, r *open.Reading) {
 	f := c.Flags()
 	f.StringVar(&r.Label, "label", "",
 		"the column of labels of a table: name, number from 1, or last; several with commas for one-hot labels "+
@@ -58,7 +58,7 @@ func addReadingFlags(c *cobra.Command, r *data.Reading) {
 }
 
 // noHeader is a flag that says that a table has no header.
-type noHeader data.Reading
+type noHeader open.Reading
 
 func (n *noHeader) String() string   { return "" }
 func (n *noHeader) Type() string     { return "bool" }

@@ -18,6 +18,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/zca"
 )
@@ -34,7 +35,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	p := study.Plan{IPC: 1, Seeds: 3, Curve: 20}
 	var split splitFlags
 	var opt study.Options
-	var reading data.Reading
+	var reading open.Reading
 	whiten := false
 	from, task, augmentation, budget, pixels, validation := data.GlyphPath, "", "", "", "", 0.0
 	c := &cobra.Command{Use: "simulate", Short: "What would my devices gain? Any split, method and model beside the baselines", Args: args(0, 0),
@@ -165,7 +166,7 @@ func (a *app) tellIdle(p *study.Plan) {
 // openStudyData opens registered data by name, or a path: well-known data as
 // their task, other data as a task of their own. Without a test part some of
 // each class is held out; a validation share stands in for the test part.
-func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string, reading data.Reading, validation float64) (ds *data.Dataset, err error) {
+func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string, reading open.Reading, validation float64) (ds *data.Dataset, err error) {
 	if err := checkAugment(augmentation); err != nil {
 		return nil, err
 	}
@@ -213,8 +214,8 @@ func (a *app) openStudyData(cmd *cobra.Command, from, task, augmentation string,
 	if ds, err = ds.Holdout(data.DefaultHoldout, 0); err != nil {
 		return nil, api.Fail(api.CodeUsage, "add samples or a test part; of a table choose the column of labels with --label", "%s: %w", from, err)
 	}
-	if ds.Report != nil {
-		for _, line := range append(ds.Report.Lines()[:1], ds.Report.NoteLines()...) {
+	if r := open.ReportOf(ds); r != nil {
+		for _, line := range append(r.Lines()[:1], r.NoteLines()...) {
 			a.tell("%s: %s", ds.Name, printable(line))
 		}
 	}

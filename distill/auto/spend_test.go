@@ -16,6 +16,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/ridge"
 	"github.com/distillmesh/distillmesh/distill/trajectory"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // within is a budget of bytes; the manifest will name the settings that differ from
@@ -61,7 +62,7 @@ func digits(t *testing.T, ds *data.Dataset) *data.Samples {
 // A set that is made as a budget is spent weighs no more, and nearly as much.
 func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 	task := data.WellKnownTask("mnist")
-	ds, err := data.Open(data.GlyphPath, nil)
+	ds, err := open.Path(data.GlyphPath, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

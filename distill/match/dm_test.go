@@ -17,6 +17,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/nn"
 )
@@ -29,7 +30,7 @@ func client(t testing.TB) *data.Samples {
 	if os.Getenv("DISTILLMESH_DATA") == "" {
 		path = data.GlyphPath
 	}
-	ds, err := data.Open(path, nil)
+	ds, err := open.Path(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func BenchmarkDMIteration(b *testing.B) {
 // digits are n built-in digits of each of two classes.
 func digits(t testing.TB, n int) *data.Samples {
 	t.Helper()
-	ds, err := data.Open(data.GlyphPath, nil)
+	ds, err := open.Path(data.GlyphPath, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,12 +124,12 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
-	on, err := engine.Open(req.Device)
+	engine, err := engine.Open(req.Device)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}
-	defer on.Close()
-	r, err := newRun(ctx, on, method, req)
+	defer engine.Close()
+	r, err := newRun(ctx, engine, method, req)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // world is a home, who owns it, and somebody else.
@@ -72,7 +73,7 @@ func glyphs(t *testing.T) (cid.Cid, *data.Task) {
 // set writes a set of one random digit per class.
 func set(t *testing.T, seed uint64) fs.FS {
 	t.Helper()
-	ds, err := data.Open(data.GlyphPath, nil)
+	ds, err := open.Path(data.GlyphPath, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -121,8 +122,8 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	if path == "" {
 		path = data.GlyphPath
 	}
-	ds, err := data.Open(path, nil)
-	if errors.Is(err, data.ErrUnknownData) {
+	ds, err := open.Path(path, nil)
+	if errors.Is(err, open.ErrUnknownData) {
 		return nil, api.Fail(api.CodeUsage,
 			"give well-known images, such as MNIST; for your own data there is 'distillmesh simulate'", "%w", err)
 	}

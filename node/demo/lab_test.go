@@ -14,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -21,7 +22,7 @@ import (
 // tiles, and few steps.
 func digits(t *testing.T, report api.Report) *lab {
 	t.Helper()
-	ds, err := data.Open(data.GlyphPath, nil)
+	ds, err := open.Path(data.GlyphPath, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

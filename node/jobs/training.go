@@ -7,6 +7,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/work"
 	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/model"
@@ -46,47 +47,26 @@ func (t training) fit(ctx context.Context, samples *data.Samples, kept *work.Wor
 			report.Say(api.Progress{Stage: stage, Done: int64(p.Step), Total: int64(p.Steps), Unit: "steps"})
 			return nil
 		}}
-	save := func(s train.State) error { return saveState(kept, s) }
 	if kept.Keeps() {
-		state, err := loadState(kept)
+		state, err := kept.Load()
 		if err != nil {
-			return nil, false, api.Fail(api.CodeFailed, "delete the file to start from the beginning",
-				"resume from %s: %w", kept.Path(), err)
+			return nil, false, err
 		}
 		options.Resume = state
 		options.CheckpointEvery = checkpointEvery
-		options.Checkpoint = work.BestEffort(ctx, report, save)
+		options.Checkpoint = work.BestEffort(ctx, report, kept.Save)
 	}
 	trained, err := t.spec.Fit(ctx, samples, t.recipe, options)
 	var stopped *train.Interrupted
-	if errors.As(err, &stopped) {
-		err = errors.Join(err, save(stopped.State))
+	if errors.As(err, &stopped) && kept.Keeps() {
+		err = errors.Join(err, kept.Save(stopped.State))
+	}
+	if errors.Is(err, checkpoint.ErrState) {
+		err = api.Fail(api.CodeFailed, "delete the file to start from the beginning", "resume from %s: %w", kept.Path(),
+			err)
 	}
 	if errors.Is(err, train.ErrDiverged) {
 		kept.Done() // no state of it leads anywhere else
 	}
 	return trained, options.Resume != nil, err
-}
-
-func loadState(kept *work.Work) (*train.State, error) {
-	file, err := kept.Load()
-	if file == nil || err != nil {
-		return nil, err
-	}
-	s, err := train.DecodeState(file)
-	if err != nil {
-		return nil, err
-	}
-	return &s, nil
-}
-
-func saveState(kept *work.Work, s train.State) error {
-	if !kept.Keeps() {
-		return nil
-	}
-	file, err := s.Encode()
-	if err != nil {
-		return err
-	}
-	return kept.Save(file)
 }

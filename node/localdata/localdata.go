@@ -17,13 +17,14 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/node/state"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // Options say how data are registered.
 type Options struct {
 	Task    string       // name or CID; may be empty for data that is recognised
 	Name    string       // to register under; empty for the task's
-	Reading data.Reading // what the files leave open
+	Reading open.Reading // what the files leave open
 	Holdout float64      // share of each class to test with, of data without a test part; 0 for none
 	Home    home.Home    // where the report on the data is kept; its zero value keeps none
 }

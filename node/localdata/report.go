@@ -13,6 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // sheetPerClass is how many samples of a class a contact sheet of local data
@@ -94,7 +95,7 @@ func ignoreMissing(err error) error {
 
 // Report is the report that was kept when data were registered, of a part
 // that of the whole, and the path of the contact sheet; empty when there is none.
-func Report(ctx context.Context, c api.Conn, h home.Home, name string) (r *data.Report, sheet string, err error) {
+func Report(ctx context.Context, c api.Conn, h home.Home, name string) (r *open.Report, sheet string, err error) {
 	e, err := findData(ctx, c, name)
 	if err != nil {
 		return nil, "", err

@@ -7,13 +7,14 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // TaskOptions say what a new task holds.
 type TaskOptions struct {
 	Draft   data.Task    // what it leaves open comes from the data; one mean or deviation stands for all
 	From    string       // path of local data; empty for none
-	Reading data.Reading // what their files leave open
+	Reading open.Reading // what their files leave open
 	Publish bool
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // DataEntry is a registered local data set: where it is, never what is in it.
@@ -18,7 +19,7 @@ type DataEntry struct {
 	Test    int         `json:"test"`   // test samples
 	// Reading is how the files are read, and Holdout the share of each class
 	// that is held out of them for testing; 0 when they have a test part.
-	Reading data.Reading `json:"reading,omitzero"`
+	Reading open.Reading `json:"reading,omitzero"`
 	Holdout float64      `json:"holdout,omitempty"`
 }
 

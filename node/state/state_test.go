@@ -18,7 +18,7 @@ var (
 	setA  = cid.MustParse("bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi")
 )
 
-func open(t *testing.T, path string) *State {
+func opened(t *testing.T, path string) *State {
 	t.Helper()
 	s, err := Open(path)
 	if err != nil {
@@ -37,7 +37,7 @@ func entry(name, path string, part int, counts ...int) DataEntry {
 
 func TestWhatWasWrittenIsThereAfterARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notes.json")
-	s := open(t, path)
+	s := opened(t, path)
 	for what, err := range map[string]error{
 		"task":        s.AddTask(taskA),
 		"task again":  s.AddTask(taskA),
@@ -50,7 +50,7 @@ func TestWhatWasWrittenIsThereAfterARestart(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	again := open(t, path)
+	again := opened(t, path)
 	if got := again.Tasks(); len(got) != 1 || !got[0].Equals(taskA) {
 		t.Errorf("tasks %v", got)
 	}
@@ -72,7 +72,7 @@ func TestTheFileOfAnEarlierVersionIsRead(t *testing.T) {
 	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, path)
+	s := opened(t, path)
 	if got := s.Tasks(); len(got) != 1 || !s.Removed(setA) {
 		t.Errorf("tasks %v, removed %t", got, s.Removed(setA))
 	}
@@ -88,7 +88,7 @@ func TestTheFileOfAnEarlierVersionIsRead(t *testing.T) {
 }
 
 func TestAnEntryOfAnotherPathIsNotReplaced(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "notes.json"))
+	s := opened(t, filepath.Join(t.TempDir(), "notes.json"))
 	if err := s.Register(entry("a", "/a", -1, 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestForgettingAWholeForgetsItsParts(t *testing.T) {
 		"d.ring2.1of10": {"d.ring2.1of10"},
 		"deep":          {"deep"},
 	} {
-		s := open(t, filepath.Join(t.TempDir(), "notes.json"))
+		s := opened(t, filepath.Join(t.TempDir(), "notes.json"))
 		if err := s.Register(all...); err != nil {
 			t.Fatal(err)
 		}
@@ -123,14 +123,14 @@ func TestForgettingAWholeForgetsItsParts(t *testing.T) {
 			t.Errorf("forgetting %s: %v, %v, want %v", name, gone, err, want)
 		}
 	}
-	s := open(t, filepath.Join(t.TempDir(), "notes.json"))
+	s := opened(t, filepath.Join(t.TempDir(), "notes.json"))
 	if _, err := s.Forget("nothing"); api.Describe(err).Code != api.CodeUsage {
 		t.Errorf("an unknown name: %v", err)
 	}
 }
 
 func TestARemovedRootStaysRemovedUntilItIsWantedAgain(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "notes.json"))
+	s := opened(t, filepath.Join(t.TempDir(), "notes.json"))
 	removed := func(want bool, origin string) {
 		t.Helper()
 		if s.Removed(setA) != want || s.Origin(setA) != origin {
@@ -165,7 +165,7 @@ func TestASetOfAnEmptyPartIsKnown(t *testing.T) {
 		"a whole without samples": {entry("a", "/a", -1), false},
 		"data that are forgotten": {entry("b", "/a", 0), false},
 	} {
-		s := open(t, filepath.Join(t.TempDir(), "notes.json"))
+		s := opened(t, filepath.Join(t.TempDir(), "notes.json"))
 		if err := errors.Join(s.Register(c.origin), s.AddOrigin(setA, "a")); err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +180,7 @@ func TestAFailedWriteChangesNothing(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, filepath.Join(dir, "notes.json"))
+	s := opened(t, filepath.Join(dir, "notes.json"))
 	if err := s.AddOrigin(setA, "a"); err != nil {
 		t.Fatal(err)
 	}

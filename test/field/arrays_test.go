@@ -8,6 +8,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	ft "github.com/distillmesh/distillmesh/train/data/files/filestest"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // scene are n images of c planes of h x w, smooth within a plane and each plane
@@ -64,7 +65,7 @@ func TestAxesOfArraysAreFoundOrAsked(t *testing.T) {
 		v, dims := moved(base, [4]int{n, c, h, w}, order)
 		return npz(map[string][]byte{"x": ft.Array("|u1", dims, v), "y": y})
 	}
-	layout := func(l string) data.Reading { return data.Reading{Layout: l} }
+	layout := func(l string) open.Reading { return open.Reading{Layout: l} }
 	color := imageTask(data.Shape{C: c, H: h, W: w}, "0", "1")
 	flat := func(order string) map[string][]byte {
 		v, _ := moved(base, [4]int{n, c, h, w}, order)
@@ -182,13 +183,13 @@ func TestLabelsAndNamesOfArraysAreKnown(t *testing.T) {
 		fieldCase{name: "too few class names", files: npz(map[string][]byte{"x": x, "y": numbers,
 			"class_names": ft.Words("ant", "bee")}), classes: []string{"0", "2"}, notes: []string{"class-names"}},
 		fieldCase{name: "MedMNIST", files: medmnist, train: images(ramp(8, 0, 1), 2), test: images(ramp(8, 100, 1), 2),
-			notes: []string{"part-validation"}, r: data.Reading{White: 255}},
+			notes: []string{"part-validation"}, r: open.Reading{White: 255}},
 		fieldCase{name: "MedMNIST, validation trained on", files: medmnist,
-			r: data.Reading{White: 255, Parts: map[string]string{"val": "train"}}, train: append(images(ramp(8, 0, 1),
+			r: open.Reading{White: 255, Parts: map[string]string{"val": "train"}}, train: append(images(ramp(8, 0, 1),
 				2), images(ramp(8, 50, 1), 2)...)},
 		fieldCase{name: "Keras", files: npz(map[string][]byte{"x_train": part(0), "y_train": labels,
 			"x_test": part(200), "y_test": labels}), train: images(ramp(8, 0, 1), 2), test: images(ramp(8, 200, 1), 2),
-			r: data.Reading{White: 255}},
+			r: open.Reading{White: 255}},
 		fieldCase{name: "scikit-learn's digits", files: npz(bunch),
 			train: rows(singles([]float64{0, 16, 8, 4}, 16), singles([]float64{1, 2, 3, 4}, 16),
 				singles([]float64{16, 15, 14, 13}, 16)), classes: []string{"0", "2"}, shape: data.Shape{C: 1, H: 2, W: 2}},
@@ -220,7 +221,7 @@ func TestPickledAndMatlabArraysAreRead(t *testing.T) {
 			test: quarter(.75, .5), y: []int{0, 1, 2, 3}, notes: []string{"part-validation"}},
 		{name: "mnist.pkl.gz, validation trained on",
 			files: map[string][]byte{"mnist.pkl.gz": ft.Gzip(ft.Pickle(ft.Tuple{mnist(0, 1), mnist(.5),
-				mnist(.75)}))}, path: "mnist.pkl.gz", task: four, r: data.Reading{Parts: map[string]string{"valid": "train"}},
+				mnist(.75)}))}, path: "mnist.pkl.gz", task: four, r: open.Reading{Parts: map[string]string{"valid": "train"}},
 			train: quarter(0, 1, .5), test: quarter(.75)},
 		{name: "a pickled dict", files: map[string][]byte{"d.pkl": ft.Pickle(ft.Dict{"x_train",
 			ft.Nd{DType: "f8", Dims: []int{2, 2}, Values: []float64{1, 2, 3, 4}}, "y_train", []any{"b",

@@ -8,6 +8,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // utf16Text writes text in UTF-16, with a mark or without.
@@ -85,7 +86,7 @@ func TestHeadersOfAllConventionsAreKnown(t *testing.T) {
 		with("scikit-learn's first line", fieldCase{files: csv("3,2,no,yes\n1.5,2,0\n3,-4.25,1\n5,6,0\n"),
 			train: plainTable, classes: []string{"no", "yes"}, y: []int{0, 1, 0}, notes: []string{"class-names"}}),
 		with("a first line asked to be a row", fieldCase{files: csv("1.5,2,kind\n3,-4.25,y\n5,6,y\n"),
-			r: data.Reading{Header: "no"}, train: plainTable, classes: []string{"kind", "y"}}),
+			r: open.Reading{Header: "no"}, train: plainTable, classes: []string{"kind", "y"}}),
 		with("a name twice", fieldCase{files: csv("a,a,label\n" + body), refused: "both called"}),
 		with("names in the comment and a task", fieldCase{files: csv("# b,a,label\n" + body),
 			task: tableTask([]string{"x", "y"}, "a", "b"), train: rows([]float32{2, 1.5}, []float32{-4.25, 3},
@@ -145,7 +146,7 @@ func TestDialectsOfTablesAreRead(t *testing.T) {
 		fieldCase{name: "a row with a field more", files: csv(plain + "1,2,x,4\n"), refused: "line 5"},
 		fieldCase{name: "a row with a field less", files: csv("a,b,c,label\n1,2,3,x\n1,2,y\n3,4,5,y\n"),
 			refused: "line 3"},
-		fieldCase{name: "another separator, said", files: csv(replaced(",", ":")), r: data.Reading{Separator: ":"},
+		fieldCase{name: "another separator, said", files: csv(replaced(",", ":")), r: open.Reading{Separator: ":"},
 			train: plainTable},
 		fieldCase{name: "True and False", files: csv("a,b,label\nTrue,1.5,x\nFalse,2,y\nTrue,3,x\n"),
 			train: rows([]float32{1, 1.5}, []float32{0, 2}, []float32{1, 3}), notes: []string{"boolean"}},
@@ -165,10 +166,10 @@ func TestDialectsOfTablesAreRead(t *testing.T) {
 // Old: commas in numbers were refused; which they are is now told or asked.
 func TestMarksInNumbersAreToldOrRefused(t *testing.T) {
 	read := func(name, text, decimal string, want [][]float32) fieldCase {
-		return fieldCase{name: name, files: csv(text), r: data.Reading{Decimal: decimal}, train: want, y: []int{0, 1}}
+		return fieldCase{name: name, files: csv(text), r: open.Reading{Decimal: decimal}, train: want, y: []int{0, 1}}
 	}
 	refuse := func(name, text, decimal, says string) fieldCase {
-		return fieldCase{name: name, files: csv(text), r: data.Reading{Decimal: decimal}, refused: says}
+		return fieldCase{name: name, files: csv(text), r: open.Reading{Decimal: decimal}, refused: says}
 	}
 	walk(t, []fieldCase{
 		read("decimal commas", "a;b;label\n1,5;2;x\n3;-4,25;y\n", "", rows([]float32{1.5, 2}, []float32{3, -4.25})),

@@ -12,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/filestest"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // fieldCase is one data set of a user, and what a model must get of it.
@@ -19,7 +20,7 @@ type fieldCase struct {
 	name  string
 	files map[string][]byte
 	path  string // within the files; empty for all of them
-	r     data.Reading
+	r     open.Reading
 	task  *data.Task // nil for one made of the data
 	draft data.Task
 	// measured says that the task's constants are those of the data.
@@ -81,7 +82,7 @@ func (c *fieldCase) check(t *testing.T) {
 	}
 	lines := strings.ReplaceAll(strings.Join(ds.Report.Lines(), "\n"), c.dir, "")
 	for _, code := range c.notes {
-		if !slices.ContainsFunc(ds.Report.Notes, func(n files.Note) bool { return n.Code == code }) {
+		if !slices.ContainsFunc(open.ReportOf(ds).Notes, func(n files.Note) bool { return n.Code == code }) {
 			t.Errorf("no note %s in\n%s", code, lines)
 		}
 	}
@@ -149,7 +150,7 @@ func near(a, b float32) bool {
 // checkCounts compares the counts of the report with the labels.
 func checkCounts(t *testing.T, ds *data.Dataset) {
 	t.Helper()
-	for i, c := range ds.Report.Classes {
+	for i, c := range open.ReportOf(ds).Classes {
 		want := [2]int{}
 		for k, src := range []data.Source{ds.Train, ds.Test} {
 			if src == nil {
@@ -180,7 +181,7 @@ func tableTask(classes []string, features ...string) *data.Task {
 	task := data.Task{Name: "t", Classes: classes, Shape: data.Shape{C: 1, H: 1, W: len(features)}, Mean: []float64{0},
 		Std: []float64{1}}
 	for _, f := range features {
-		task.Features = append(task.Features, files.Feature{Name: f})
+		task.Features = append(task.Features, data.Feature{Name: f})
 	}
 	return task.Filled()
 }

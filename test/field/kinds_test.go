@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/image/bmp"
 
-	"github.com/distillmesh/distillmesh/train/data"
 	ft "github.com/distillmesh/distillmesh/train/data/files/filestest"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 func encodeBMP(m image.Image) []byte {
@@ -101,7 +101,7 @@ func TestPicturesAreKnownByTheirContent(t *testing.T) {
 			"b/1.png": ft.PNG(grey), "b/2.jpg": []byte("<html>404 not found</html>")}, refused: "b/2.jpg"},
 		{name: "that page accepted", files: map[string][]byte{"a/1.png": ft.PNG(grey), "b/1.png": ft.PNG(grey),
 			"b/2.jpg": []byte("<html>404 not found</html>")},
-			r: data.Reading{Accept: []string{"unreadable-pictures"}}, train: rows(x, x), says: "b/2.jpg"},
+			r: open.Reading{Accept: []string{"unreadable-pictures"}}, train: rows(x, x), says: "b/2.jpg"},
 		{name: "signed samples", files: map[string][]byte{"a/1.tif": signedTIFF(), "b/1.tif": signedTIFF()},
 			refused: "sample format"},
 		{name: "bits in reverse", files: map[string][]byte{"a/1.tif": reversedTIFF(), "b/1.tif": reversedTIFF()},

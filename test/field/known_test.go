@@ -7,6 +7,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	ft "github.com/distillmesh/distillmesh/train/data/files/filestest"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // Files in the forms in which well-known collections publish them.
@@ -42,9 +43,9 @@ func TestFormsOfWellKnownCollectionsAreRead(t *testing.T) {
 		{name: "no header, blanks behind commas, words and question marks",
 			files: map[string][]byte{"adult.data": []byte(adult)}, path: "adult.data", refused: "are text"},
 		{name: "that, encoded", files: map[string][]byte{"adult.data": []byte(adult)}, path: "adult.data",
-			r: data.Reading{Encode: true}, refused: "missing"},
+			r: open.Reading{Encode: true}, refused: "missing"},
 		{name: "that, with rows left out", files: map[string][]byte{"adult.data": []byte(adult)}, path: "adult.data",
-			r: data.Reading{Encode: true, Accept: []string{"missing-values"}}, classes: []string{"<=50K",
+			r: open.Reading{Encode: true, Accept: []string{"missing-values"}}, classes: []string{"<=50K",
 				">50K"}, says: "1 of 3 rows"},
 		{name: "an id first, a comma behind the header", files: csv(cancer), classes: []string{"B", "M"},
 			shape: data.Shape{C: 1, H: 1, W: 1}, notes: []string{"id-column"}},

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // lines joins rows of a table.
@@ -40,7 +41,7 @@ func TestWhichColumnHoldsTheLabelsIsJudged(t *testing.T) {
 		return fmt.Sprintf("%d,%d,%d,0,%d", y, int(v), int(v)/2, map[bool]int{true: 7}[i == 9])
 	})
 	y := classesOf(90)
-	label := func(l string) data.Reading { return data.Reading{Label: l} }
+	label := func(l string) open.Reading { return open.Reading{Label: l} }
 	walk(t, []fieldCase{
 		{name: "first, no header", files: first, refused: "--label"},
 		{name: "first, no header, said", files: first, r: label("1"), y: y, classes: []string{"0", "1", "2"}},
@@ -48,7 +49,7 @@ func TestWhichColumnHoldsTheLabelsIsJudged(t *testing.T) {
 		{name: "first, pixels behind it that are nearly all black at the end", files: mostly, refused: "--label"},
 		{name: "first, of a task of images", files: digits,
 			task: imageTask(data.Shape{C: 1, H: 2, W: 2}, "0", "1", "2"), refused: "--label"},
-		{name: "first, of a task of images, said", files: digits, r: data.Reading{Label: "1", White: 255},
+		{name: "first, of a task of images, said", files: digits, r: open.Reading{Label: "1", White: 255},
 			task: imageTask(data.Shape{C: 1, H: 2, W: 2}, "0", "1", "2"), y: classesOf(60)},
 		{name: "first, of text", files: lines("a,1,2", "b,3,4", "a,5,6"),
 			train: rows([]float32{1, 2}, []float32{3, 4}, []float32{5, 6}), y: []int{0, 1,
@@ -74,7 +75,7 @@ func TestWhichColumnHoldsTheLabelsIsJudged(t *testing.T) {
 		{name: "a label that is missing", files: lines("f,label", "1,a", "2,", "3,b"), refused: "missing"},
 		{name: "NA as a label", files: lines("f,label", "1,a", "2,NA", "3,b"), refused: "label-na"},
 		{name: "NA as a class", files: lines("f,label", "1,a", "2,NA", "3,b"),
-			r: data.Reading{Accept: []string{"label-na"}}, classes: []string{"NA", "a", "b"}},
+			r: open.Reading{Accept: []string{"label-na"}}, classes: []string{"NA", "a", "b"}},
 		{name: "none as a class", files: lines("f,label", "1,a", "2,none", "3,b"), classes: []string{"a", "b", "none"}},
 		{name: "a label column that is not there", files: lines("f,label", "1,a", "2,b"), r: label("nope"),
 			refused: "one of: f, label"},
@@ -102,17 +103,17 @@ func TestColumnsThatTellTheLabelAreNoFeatures(t *testing.T) {
 	walk(t, []fieldCase{
 		{name: "one-hot columns at the end", files: many(40, onehot, "v,is_a,is_b,is_c"), refused: "--label 2,3,4"},
 		{name: "one-hot columns as one label", files: many(40, onehot, "v,is_a,is_b,is_c"),
-			r: data.Reading{Label: "2,3,4"}, classes: []string{"is_a", "is_b", "is_c"}, y: y, shape: data.Shape{C: 1,
+			r: open.Reading{Label: "2,3,4"}, classes: []string{"is_a", "is_b", "is_c"}, y: y, shape: data.Shape{C: 1,
 				H: 1, W: 1}},
-		{name: "by their names", files: many(40, onehot, "v,is_a,is_b,is_c"), r: data.Reading{Label: "is_a,is_b,is_c"},
+		{name: "by their names", files: many(40, onehot, "v,is_a,is_b,is_c"), r: open.Reading{Label: "is_a,is_b,is_c"},
 			y: y},
 		{name: "two columns that exclude each other", files: many(40, binary, "v,good,bad"), refused: "--label 2,3"},
 		{name: "true and false that exclude each other",
 			files: many(40, func(i int, v float64, y int) string { return fmt.Sprintf("%.3f,%t,%t", v, y > 0, y == 0) },
 				"v,good,bad"), refused: "--label 2,3"},
 		{name: "two columns, one said", files: many(40, binary, "v,good,bad"),
-			r: data.Reading{Label: "bad", Drop: []string{"good"}}, y: bits},
-		{name: "no one-hot columns", files: many(40, onehot, "v,is_a,is_b,is_c"), r: data.Reading{Label: "1,2"},
+			r: open.Reading{Label: "bad", Drop: []string{"good"}}, y: bits},
+		{name: "no one-hot columns", files: many(40, onehot, "v,is_a,is_b,is_c"), r: open.Reading{Label: "1,2"},
 			refused: "no one-hot labels"},
 		{name: "a text label and one-hot columns of it",
 			files: many(40, func(i int, v float64, y int) string { return onehot(i, v, y) + fmt.Sprintf(",%c", 'a'+y) },
@@ -124,12 +125,12 @@ func TestColumnsThatTellTheLabelAreNoFeatures(t *testing.T) {
 		{name: "that kept", files: many(40, func(i int, v float64, y int) string {
 			return fmt.Sprintf("%.3f,%d,%c", v,
 				5*y, 'a'+y)
-		}, "v,code,label"), r: data.Reading{Keep: []string{"code"}}, shape: data.Shape{C: 1, H: 1, W: 2}},
+		}, "v,code,label"), r: open.Reading{Keep: []string{"code"}}, shape: data.Shape{C: 1, H: 1, W: 2}},
 		{name: "row numbers from 0", files: many(40, numbered, "n,v,label"), shape: data.Shape{C: 1, H: 1, W: 1},
 			notes: []string{"id-column"}, says: "--keep 1"},
 		{name: "row numbers without a header", files: many(40, numbered), shape: data.Shape{C: 1, H: 1, W: 1},
 			notes: []string{"id-column"}},
-		{name: "row numbers kept", files: many(40, numbered, "n,v,label"), r: data.Reading{Keep: []string{"n"}},
+		{name: "row numbers kept", files: many(40, numbered, "n,v,label"), r: open.Reading{Keep: []string{"n"}},
 			shape: data.Shape{C: 1, H: 1, W: 2}},
 		{name: "ids out of order", files: many(40, func(i int, v float64,
 			y int) string {
@@ -169,7 +170,7 @@ func TestLabelsThatLookLikeNumbersStayApart(t *testing.T) {
 			y: []int{1, 2, 0, 1}, notes: []string{"label-floats"}},
 		{name: "floats and whole numbers", files: labels("3.0", "3", "2"), says: "labels-as-text"},
 		{name: "versions", files: labels("1.10", "1.1", "1.2"), refused: "fractions"},
-		{name: "versions, said", files: labels("1.10", "1.1", "1.2"), r: data.Reading{Label: "label"},
+		{name: "versions, said", files: labels("1.10", "1.1", "1.2"), r: open.Reading{Label: "label"},
 			y: []int{1, 0, 2}, classes: []string{"1.1", "1.10", "1.2"}},
 		{name: "negative", files: labels("-1", "1", "-1"), classes: []string{"-1", "1"}, y: []int{0, 1, 0}},
 		{name: "with a sign", files: labels("+1", "-1", "+1"), classes: []string{"-1", "+1"}, y: []int{1, 0, 1}},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	ft "github.com/distillmesh/distillmesh/train/data/files/filestest"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // Parts that lie in files of several kinds, or have values of several scales.
@@ -45,7 +46,7 @@ func TestPartsOfSeveralKindsAreOneSetOrRefused(t *testing.T) {
 		{name: "bytes to train on, floats to test with", files: wide(bytes, floats), notes: []string{"dark"}},
 		{name: "floats to train on, bytes to test with", files: wide(floats, bytes), refused: "a pixel is"},
 		{name: "bytes and floats to train on", files: npz(map[string][]byte{"x_train": bytes, "y_train": y,
-			"x_val": floats, "y_val": y}), r: data.Reading{Parts: map[string]string{"val": "train"}}, refused: "0 to 255"},
+			"x_val": floats, "y_val": y}), r: open.Reading{Parts: map[string]string{"val": "train"}}, refused: "0 to 255"},
 	})
 }
 
@@ -66,7 +67,7 @@ func TestEMNISTIsUprightInEveryForm(t *testing.T) {
 		}
 	}
 	task := imageTask(data.Shape{C: 1, H: 28, W: 28}, "1", "2", "3")
-	label := data.Reading{Label: "1"}
+	label := open.Reading{Label: "1"}
 	walk(t, []fieldCase{
 		{name: "IDX", files: idxPair("emnist-letters-train", []byte{1, 2, 3}, 2, 2), train: counting(3, 2, 2, true),
 			notes: []string{"emnist"}},
@@ -99,7 +100,7 @@ func TestColumnsOfPixelsAreInTheirOrder(t *testing.T) {
 		{name: "by row and column", files: table(grid...), task: task, train: want},
 		{name: "sorted by letter", files: table(sorted...), task: task, refused: "pixel11 comes before pixel2"},
 		{name: "sorted by letter, accepted", files: table(sorted...), task: task,
-			r: data.Reading{Accept: []string{"pixel-order"}}, train: want},
+			r: open.Reading{Accept: []string{"pixel-order"}}, train: want},
 		{name: "column by column", files: table(turned...), task: task, refused: "2x1 comes before 1x2"},
 		{name: "of a table", files: table(sorted...), shape: data.Shape{C: 1, H: 1, W: 12}},
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	ft "github.com/distillmesh/distillmesh/train/data/files/filestest"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // npz is an archive of arrays under names.
@@ -69,7 +70,7 @@ func TestFloatsThatOvershootKeepTheirWhite(t *testing.T) {
 			x[31], x[30] = 1, float32(254.5/255)
 			return rows(x[:16], x[16:])
 		}()},
-		{name: "white asked for", files: set("<f4", with(3, 2)), r: data.Reading{White: 2}, train: func() [][]float32 {
+		{name: "white asked for", files: set("<f4", with(3, 2)), r: open.Reading{White: 2}, train: func() [][]float32 {
 			x := singles(with(3, 2), 2)
 			return rows(x[:16], x[16:])
 		}()},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	ft "github.com/distillmesh/distillmesh/train/data/files/filestest"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 type abRow struct {
@@ -78,7 +79,7 @@ func TestParquetTablesAreRead(t *testing.T) {
 	otherNames := parquetFile([]mixedRow{{0, 1.5, true, 0, time.Unix(60, 0)}, {1, .25, false, 1, time.Unix(120, 0)},
 		{1, 3, true, 0, time.Unix(0, 0)}}, "huggingface", `{"info":{"features":{"count":{"names":["left","right"]}}}}`)
 	one := 1.
-	dropWhen := data.Reading{Drop: []string{"when"}}
+	dropWhen := open.Reading{Drop: []string{"when"}}
 	vectors := parquetFile([]vectorRow{{[]float32{0, 51, 102, 255}, 1}, {[]float32{255, 0, 0, 0}, 0}})
 	missing := map[string][]byte{"d.parquet": parquetFile([]missingRow{{&one, 2, "a"}, {nil, 3, "b"}, {&one, 4, "b"}})}
 	walk(t, []fieldCase{
@@ -88,7 +89,7 @@ func TestParquetTablesAreRead(t *testing.T) {
 		{name: "names of another column", r: dropWhen, files: map[string][]byte{"d.parquet": otherNames},
 			classes: []string{"0", "1"}, y: []int{0, 1, 0}},
 		{name: "times, not asked for", files: map[string][]byte{"d.parquet": mixed}, refused: "--dates"},
-		{name: "times", files: map[string][]byte{"d.parquet": mixed}, r: data.Reading{Dates: true},
+		{name: "times", files: map[string][]byte{"d.parquet": mixed}, r: open.Reading{Dates: true},
 			train: rows([]float32{7, 1.5, 1, 60}, []float32{-8, .25, 0, 120}, []float32{9, 3, 1, 0})},
 		{name: "vectors", files: map[string][]byte{"d.parquet": vectors},
 			train: rows([]float32{0, 51, 102, 255}, []float32{255, 0, 0, 0}), y: []int{1, 0}},
@@ -96,7 +97,7 @@ func TestParquetTablesAreRead(t *testing.T) {
 			task: imageTask(data.Shape{C: 1, H: 2, W: 2}, "0", "1"), train: rows(greys(0, 51, 102, 255),
 				greys(255, 0, 0, 0)), y: []int{1, 0}},
 		{name: "missing values", files: missing, refused: "missing"},
-		{name: "missing values left out", files: missing, r: data.Reading{Accept: []string{"missing-values"}},
+		{name: "missing values left out", files: missing, r: open.Reading{Accept: []string{"missing-values"}},
 			train: rows([]float32{1, 2}, []float32{1, 4}), y: []int{0, 1}, says: "1 of 3 rows"},
 		{name: "shards", files: map[string][]byte{"data/train-00000-of-00002.parquet": parquetFile([]abRow{{1, "a", 2,
 			3}, {4, "b", 5, 6}}), "data/train-00001-of-00002.parquet": parquetFile([]abRow{{7, "b", 8, 9}}),
@@ -133,7 +134,7 @@ func TestPicturesInParquetFilesAreRead(t *testing.T) {
 			"data/test-00000-of-00001.parquet": parquetFile([]pictureRow{row(pic(40), 2), row(pic(50), 0),
 				row(pic(55),
 					1)}, "huggingface", names)}, train: shown(10, 20, 30), test: shown(40, 50, 55), testY: []int{2, 0, 1},
-			r: data.Reading{Accept: []string{"class-untrained"}}},
+			r: open.Reading{Accept: []string{"class-untrained"}}},
 		{name: "turned", files: map[string][]byte{"d.parquet": parquetFile([]pictureRow{row(turned, 0), row(pic(1),
 			1)})}, train: rows(greys(100, 0, 150, 50), greys(1, 1, 1, 1)), notes: []string{"orientation"}},
 		{name: "a damaged one", files: map[string][]byte{"d.parquet": parquetFile([]pictureRow{row(pic(1), 0),

@@ -6,6 +6,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	ft "github.com/distillmesh/distillmesh/train/data/files/filestest"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // pic is a picture of one grey, and shown what a model gets of it.
@@ -45,12 +46,12 @@ func TestPartsAreKnownByNamesInAnyCase(t *testing.T) {
 		fieldCase{name: "three", files: three, train: shown(1, 2), test: shown(3, 4),
 			notes: []string{"part-validation"}, says: "val is not used"},
 		fieldCase{name: "three, val trained on", files: three,
-			r: data.Reading{Parts: map[string]string{"val": "train"}}, train: shown(1, 2, 5, 6), test: shown(3, 4)},
+			r: open.Reading{Parts: map[string]string{"val": "train"}}, train: shown(1, 2, 5, 6), test: shown(3, 4)},
 		fieldCase{name: "three, val tested with", files: three,
-			r: data.Reading{Parts: map[string]string{"val": "test", "test": "ignore"}}, train: shown(1,
+			r: open.Reading{Parts: map[string]string{"val": "test", "test": "ignore"}}, train: shown(1,
 				2), test: shown(5, 6)},
 		fieldCase{name: "val alone", files: alone, refused: "--part"},
-		fieldCase{name: "val alone, asked for", files: alone, r: data.Reading{Parts: map[string]string{"val": "train"}},
+		fieldCase{name: "val alone, asked for", files: alone, r: open.Reading{Parts: map[string]string{"val": "train"}},
 			train: shown(1, 2), testY: []int{}},
 		fieldCase{name: "train alone", files: map[string][]byte{"train/a/1.png": pic(1), "train/b/1.png": pic(2)},
 			train: shown(1, 2), testY: []int{}},
@@ -63,19 +64,19 @@ func TestPartsAreKnownByNamesInAnyCase(t *testing.T) {
 			f := pictures("train", "test")
 			f["extra/a/1.png"] = pic(9)
 			return f
-		}(), r: data.Reading{Parts: map[string]string{"extra": "train"}}, train: shown(9, 1, 2)},
+		}(), r: open.Reading{Parts: map[string]string{"extra": "train"}}, train: shown(9, 1, 2)},
 		fieldCase{name: "a part that is not there", files: three,
-			r: data.Reading{Parts: map[string]string{"nope": "train"}}, refused: "there is no part"},
+			r: open.Reading{Parts: map[string]string{"nope": "train"}}, refused: "there is no part"},
 		fieldCase{name: "pictures to test with beside classes",
 			files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2), "test/1.png": pic(3)}, classes: []string{"a",
 				"b", "test"}, train: shown(1, 2, 3), notes: []string{"part-as-class"}, says: "--part test=ignore"},
 		fieldCase{name: "pictures to test with beside classes, left out",
 			files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2),
-				"test/1.png": pic(3)}, r: data.Reading{Parts: map[string]string{"test": "ignore"}}, classes: []string{"a", "b"},
+				"test/1.png": pic(3)}, r: open.Reading{Parts: map[string]string{"test": "ignore"}}, classes: []string{"a", "b"},
 			train: shown(1, 2)},
 		fieldCase{name: "pictures to test with beside classes, asked for",
 			files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2),
-				"test/1.png": pic(3)}, r: data.Reading{Parts: map[string]string{"test": "test"}}, refused: "no folders of classes"},
+				"test/1.png": pic(3)}, r: open.Reading{Parts: map[string]string{"test": "test"}}, refused: "no folders of classes"},
 		fieldCase{name: "a test part without classes", files: map[string][]byte{"train/a/1.png": pic(1),
 			"train/b/1.png": pic(2), "test/1.png": pic(3)}, train: shown(1, 2), testY: []int{},
 			notes: []string{"part-unlabeled"}},
@@ -129,7 +130,7 @@ func TestPartsAreKnownInTablesAndArrays(t *testing.T) {
 		fieldCase{name: "npz of three", files: npz(three), train: x(1, 2), test: x(21, 22),
 			notes: []string{"part-validation"}},
 		fieldCase{name: "npz of three, val trained on", files: npz(three),
-			r: data.Reading{Parts: map[string]string{"val": "train"}}, train: x(1, 2, 11, 12), test: x(21, 22)},
+			r: open.Reading{Parts: map[string]string{"val": "train"}}, train: x(1, 2, 11, 12), test: x(21, 22)},
 		fieldCase{name: "npz without labels to test with", files: npz(func() map[string][]byte {
 			a := arrays("%s_train", "%s_test")
 			delete(a, "y_test")
@@ -142,7 +143,7 @@ func TestPartsAreKnownInTablesAndArrays(t *testing.T) {
 		fieldCase{name: "a table beside the parts, asked for",
 			files: map[string][]byte{"train.csv": table(1, 2), "test.csv": table(3, 4),
 				"more.csv": table(5,
-					6)}, r: data.Reading{Parts: map[string]string{"more.csv": "train"}}, train: x(5, 6, 1, 2), test: x(3, 4)},
+					6)}, r: open.Reading{Parts: map[string]string{"more.csv": "train"}}, train: x(5, 6, 1, 2), test: x(3, 4)},
 		fieldCase{name: "two tables of no part", files: map[string][]byte{"one.csv": table(1, 2), "two.csv": table(3,
 			4)}, refused: "name one of them"},
 		fieldCase{name: "columns to test with in another order",
@@ -193,7 +194,7 @@ func TestNamesOfClassesHaveOneForm(t *testing.T) {
 		{name: "leading zeros and not", files: map[string][]byte{"7/1.png": pic(1), "007/1.png": pic(2),
 			"b/1.png": pic(3)}, classes: []string{"007", "7", "b"}, says: "warning"},
 		{name: "a class to test with that training lacks", files: two("cat", "dog"), refused: "dog"},
-		{name: "that accepted", files: two("cat", "dog"), r: data.Reading{Accept: []string{"class-untrained"}},
+		{name: "that accepted", files: two("cat", "dog"), r: open.Reading{Accept: []string{"class-untrained"}},
 			classes: []string{"b", "cat", "dog"}, y: []int{0, 1}, testY: []int{0, 2}},
 		{name: "a class that is not tested", files: map[string][]byte{"train/a/1.png": pic(1), "train/b/1.png": pic(2),
 			"test/a/1.png": pic(3)}, notes: []string{"class-untested"}, testY: []int{0}},
@@ -232,7 +233,7 @@ func TestWhatOtherProgramsLeftIsNoClass(t *testing.T) {
 			files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2),
 				"c/notes.txt": []byte("x")}, refused: "empty"},
 		fieldCase{name: "an empty class accepted", files: map[string][]byte{"a/1.png": pic(1), "b/1.png": pic(2),
-			"c/notes.txt": []byte("x")}, r: data.Reading{Accept: []string{"empty-class"}}, train: shown(1, 2),
+			"c/notes.txt": []byte("x")}, r: open.Reading{Accept: []string{"empty-class"}}, train: shown(1, 2),
 			classes: []string{"a", "b"}},
 	)
 	walk(t, cases)

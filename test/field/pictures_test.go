@@ -10,6 +10,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	ft "github.com/distillmesh/distillmesh/train/data/files/filestest"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // stored is how a picture of 2 x 3 pixels a b c / d e f lies in a file that an
@@ -170,7 +171,7 @@ func TestPicturesOfSixteenBitsKeepWhatTheyUse(t *testing.T) {
 					"b/1.tif": ft.TIFF(2, 2, 1, 16, 1, values)}, train: rows(x, x), says: says},
 			fieldCase{name: fmt.Sprint("white said, of ", bits),
 				files: map[string][]byte{"a/1.png": deepPNG(2, 2, dim...),
-					"b/1.png": deepPNG(2, 2, dim...)}, r: data.Reading{White: float64(white)}, train: rows(xd, xd)},
+					"b/1.png": deepPNG(2, 2, dim...)}, r: open.Reading{White: float64(white)}, train: rows(xd, xd)},
 		)
 	}
 	rgb := make([]uint16, 12)
@@ -188,7 +189,7 @@ func TestPicturesOfSixteenBitsKeepWhatTheyUse(t *testing.T) {
 			"b/1.png": ft.PNG(ft.Grey(2, 2, 0, 85, 170, 255))}, train: rows(x, x), says: "white is 65535"},
 		fieldCase{name: "resampled, of 12", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 4095, 4095, 0),
 			"b/1.png": deepPNG(5, 5, make([]uint16,
-				25)...)}, r: data.Reading{Resize: true}, draft: data.Task{Shape: data.Shape{C: 1, H: 7, W: 7}},
+				25)...)}, r: open.Reading{Resize: true}, draft: data.Task{Shape: data.Shape{C: 1, H: 7, W: 7}},
 			says: "white is 4095"},
 		fieldCase{name: "of no usual range", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 100, 200, 400),
 			"b/1.png": deepPNG(2, 2, 0, 100, 200, 400)}, refused: "--white"},
@@ -232,11 +233,11 @@ func TestTransparentPixelsLieOverWhatShowsTheDrawing(t *testing.T) {
 	walk(t, []fieldCase{
 		{name: "a dark drawing", files: both(ink(0)), train: three(0, 255, 204), notes: []string{"background"}},
 		{name: "a bright drawing", files: both(ink(255)), train: three(255, 0, 51), notes: []string{"background"}},
-		{name: "a dark drawing, black asked for", files: both(ink(0)), r: data.Reading{Background: "black"},
+		{name: "a dark drawing, black asked for", files: both(ink(0)), r: open.Reading{Background: "black"},
 			train: three(0, 0, 0)},
-		{name: "a bright drawing, white asked for", files: both(ink(255)), r: data.Reading{Background: "white"},
+		{name: "a bright drawing, white asked for", files: both(ink(255)), r: open.Reading{Background: "white"},
 			train: three(255, 255, 255)},
-		{name: "a color asked for", files: both(ink(0)), r: data.Reading{Background: "#336699"},
+		{name: "a color asked for", files: both(ink(0)), r: open.Reading{Background: "#336699"},
 			train: func() [][]float32 {
 				x := append(append(greys(0, 0x33, 40), greys(0, 0x66, 81)...), greys(0, 0x99, 122)...)
 				return rows(x, x)
@@ -253,6 +254,6 @@ func TestTransparentPixelsLieOverWhatShowsTheDrawing(t *testing.T) {
 		{name: "grey with alpha, bright", files: both(grey(255)), train: rows(greys(255, 0, 51), greys(255, 0, 51))},
 		{name: "alpha that is nowhere open", files: both(ft.PNG(nrgba(2, 1, color.NRGBA{1, 2, 3, 255}, color.NRGBA{4, 5,
 			6, 255}))), train: rows(greys(1, 4, 2, 5, 3, 6), greys(1, 4, 2, 5, 3, 6))},
-		{name: "no color", files: both(ink(0)), r: data.Reading{Background: "pink"}, refused: "--background"},
+		{name: "no color", files: both(ink(0)), r: open.Reading{Background: "pink"}, refused: "--background"},
 	})
 }

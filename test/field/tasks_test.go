@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/data/files"
 	ft "github.com/distillmesh/distillmesh/train/data/files/filestest"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // Old: a task held no names, and the columns of the second device were taken by
@@ -40,7 +40,7 @@ func TestColumnsMeetThoseOfATaskByName(t *testing.T) {
 		{name: "a column more", files: row("width,height,mass,age,label", "1,2,3,9,no", "4,5,6,9,yes"), task: task,
 			refused: "columns that the task does not have: age"},
 		{name: "a column more, dropped", files: row("width,height,mass,age,label", "1,2,3,9,no", "4,5,6,9,yes"),
-			r: data.Reading{Drop: []string{"age"}}, task: task, train: want, y: y},
+			r: open.Reading{Drop: []string{"age"}}, task: task, train: want, y: y},
 		{name: "row numbers more", files: csv(index), task: task, notes: []string{"id-column"},
 			train: func() (out [][]float32) {
 				for range 12 {
@@ -85,7 +85,7 @@ func TestNumbersMeetNamedClassesOnlyAsSaid(t *testing.T) {
 	}
 	mat := map[string][]byte{"d.mat": ft.Mat(ft.Matrix{Name: "X", Dims: []int{2, 2, 2}, Values: ramp(8, 0, 32)},
 		ft.Matrix{Name: "y", Dims: []int{2, 1}, Values: []float64{1, 2}})}
-	first := func(n string) data.Reading { return data.Reading{FirstLabel: n} }
+	first := func(n string) open.Reading { return open.Reading{FirstLabel: n} }
 	walk(t, []fieldCase{
 		{name: "1 and 2 of three", files: one(1, 2, 1), task: three, refused: "--first-label"},
 		{name: "1 and 2 of three, from 1", files: one(1, 2, 1), r: first("1"), task: three, y: []int{0, 1, 0}},
@@ -124,15 +124,15 @@ func idxPair(name string, labels []byte, h, w int) map[string][]byte {
 // Words become values on request, and a task keeps which.
 func TestWordsAndDatesBecomeValuesOnRequest(t *testing.T) {
 	table := "color,size,label\nred,1,a\nblue,2,b\ngreen,3,a\nred,4,b\n"
-	encode := data.Reading{Encode: true}
+	encode := open.Reading{Encode: true}
 	task := tableTask([]string{"a", "b"}, "color", "size")
-	task.Features[0] = files.Feature{Name: "color", Kind: files.OneHot, Levels: []string{"blue", "green", "red"}}
+	task.Features[0] = data.Feature{Name: "color", Kind: data.OneHotKind, Levels: []string{"blue", "green", "red"}}
 	task.Shape.W, task.Mean, task.Std = 4, []float64{0}, []float64{1}
 	task = task.Filled()
 	dated := "when,v,label\n2024-01-01,1,a\n2024-01-02,2,b\n1970-01-01,3,a\n"
 	dates := rows([]float32{1704067200, 1}, []float32{1704153600, 2}, []float32{0, 3})
 	days := tableTask([]string{"a", "b"}, "when", "v")
-	days.Features[0].Kind = files.Date
+	days.Features[0].Kind = data.DateKind
 	walk(t, []fieldCase{
 		{name: "not asked for", files: csv(table), refused: "--encode"},
 		{name: "asked for", files: csv(table), r: encode, shape: data.Shape{C: 1, H: 1, W: 4},
@@ -149,15 +149,15 @@ func TestWordsAndDatesBecomeValuesOnRequest(t *testing.T) {
 		{name: "another word to test with", files: map[string][]byte{"train.csv": []byte(table),
 			"test.csv": []byte("color,size,label\npink,1,a\n")}, r: encode, refused: `"pink" is none of the words`},
 		{name: "dates, not asked for", files: csv(dated), refused: "--dates"},
-		{name: "dates", files: csv(dated), r: data.Reading{Dates: true}, train: dates, notes: []string{"date"}},
+		{name: "dates", files: csv(dated), r: open.Reading{Dates: true}, train: dates, notes: []string{"date"}},
 		{name: "dates of a second device", files: csv("v,when,label\n1,2024-01-01,a\n2,2024-01-02,b\n3,1970-01-01,a\n"),
 			task: days, train: dates},
 		{name: "times with zones",
 			files: csv("when,v,label\n1970-01-01T01:00:00Z,1,a\n1970-01-01T01:00:00+01:00,2,b\n1970-01-01 00:00:05,3,a\n"),
-			r:     data.Reading{Dates: true}, train: rows([]float32{3600, 1}, []float32{0, 2}, []float32{5, 3})},
+			r:     open.Reading{Dates: true}, train: rows([]float32{3600, 1}, []float32{0, 2}, []float32{5, 3})},
 		{name: "days before months", files: csv("when,v,label\n31/12/2024,1,a\n01/02/2024,2,b\n"),
-			r: data.Reading{Dates: true}, refused: "text in column"},
-		{name: "no date among dates", files: csv(dated + "soon,4,b\n"), r: data.Reading{Dates: true},
+			r: open.Reading{Dates: true}, refused: "text in column"},
+		{name: "no date among dates", files: csv(dated + "soon,4,b\n"), r: open.Reading{Dates: true},
 			refused: "text in column"},
 		{name: "true and false", files: csv("up,v,label\nTrue,1,a\nFalse,2,b\nTRUE,3,a\n"),
 			train: rows([]float32{1, 1}, []float32{0, 2}, []float32{1, 3}), notes: []string{"boolean"}},

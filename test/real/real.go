@@ -9,6 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 )
 
 // folders are where the data sets lie under DISTILLMESH_DATA.
@@ -24,7 +25,7 @@ type Data struct {
 // Open reads the data set called mnist, fashion-mnist or cifar-10 under root.
 func Open(root, name string) (*Data, error) {
 	dir := filepath.Join(root, folders[name])
-	ds, err := data.Open(dir, nil)
+	ds, err := open.Path(dir, nil)
 	if err != nil {
 		return nil, err
 	}

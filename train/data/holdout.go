@@ -92,4 +92,4 @@ func (p *picked) Labels() []int { return p.labels }
 // Read implements Source.
 func (p *picked) Read(i int, dst []float32) { p.Source.Read(p.index[i], dst) }
 
-func (p *picked) readExact(i int, dst []float64) { readExact(p.Source, p.index[i], dst) }
+func (p *picked) readExact(i int, dst []float64) { ReadExact(p.Source, p.index[i], dst) }

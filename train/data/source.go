@@ -20,11 +20,15 @@ type Dataset struct {
 	Task  *Task
 	Train Source
 	Test  Source
-	// Report says how the data were read; nil of data that no file holds.
-	Report *Report
+	// Report says how the data were read, as package open has it; nil of data that
+	// no file holds.
+	Report Report
 	// Remarks say to people what was done to the data since: what was held out.
 	Remarks []string
 }
+
+// Report says how data were read, in lines for people.
+type Report interface{ Lines() []string }
 
 // ErrNoSamples means that there is nothing to load: an empty list of samples
 // never stands for all of them.
@@ -54,7 +58,7 @@ func Load(t *Task, src Source, index []int) (*Samples, error) {
 		out.Y[j] = labels[i]
 		row := out.Row(j)
 		if exact != nil {
-			readExact(src, i, exact)
+			ReadExact(src, i, exact)
 			t.standardiseExact(exact, row)
 			continue
 		}
@@ -136,7 +140,7 @@ type exactSource interface {
 }
 
 // readExact reads the values of a sample in double precision.
-func readExact(src Source, i int, dst []float64) {
+func ReadExact(src Source, i int, dst []float64) {
 	if s, ok := src.(exactSource); ok {
 		s.readExact(i, dst)
 		return
@@ -186,11 +190,16 @@ func (d *Doubles) readExact(i int, dst []float64) {
 	copy(dst, d.values[i*n:(i+1)*n])
 }
 
-// counts is a Source of features that are whole numbers of a byte.
-type counts struct{ Bytes }
+// Counts is a Source of features that are whole numbers of a byte.
+type Counts struct{ Bytes }
+
+// NewCounts is a source over values that are not copied.
+func NewCounts(shape Shape, values []byte, labels []int) *Counts {
+	return &Counts{Bytes{shape, values, labels}}
+}
 
 // Read implements Source: the number itself.
-func (c *counts) Read(i int, dst []float32) {
+func (c *Counts) Read(i int, dst []float32) {
 	n := c.shape.Size()
 	for j, v := range c.pixels[i*n : (i+1)*n] {
 		dst[j] = float32(v)

@@ -27,7 +27,7 @@ const (
 // Limits of Alpha: below, each class goes to one client; above, all have equal
 // shares.
 const (
-	minAlpha = 1e-9
+	MinAlpha = 1e-9
 	maxAlpha = 1e9
 )
 
@@ -70,8 +70,8 @@ func (s Split) Validate(classes int) error {
 		return fmt.Errorf("split: clients is %d, want 1..1000000", s.Clients)
 	case s.Kind == Ring && (s.PerClient < 1 || s.PerClient > classes):
 		return fmt.Errorf("split: classes per client is %d, want 1..%d", s.PerClient, classes)
-	case s.Kind == Dirichlet && !(s.Alpha >= minAlpha && s.Alpha <= maxAlpha):
-		return fmt.Errorf("split: alpha is %g, want %g..%g", s.Alpha, minAlpha, maxAlpha)
+	case s.Kind == Dirichlet && !(s.Alpha >= MinAlpha && s.Alpha <= maxAlpha):
+		return fmt.Errorf("split: alpha is %g, want %g..%g", s.Alpha, MinAlpha, maxAlpha)
 	case !slices.Contains([]SplitKind{Ring, IID, Dirichlet}, s.Kind):
 		return fmt.Errorf("split: kind %q, want ring, iid or dirichlet", s.Kind)
 	}

@@ -2,8 +2,6 @@ package data
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -82,7 +80,7 @@ func TestSplitNamesParseBack(t *testing.T) {
 // A small alpha gives each class to one client, a large one equal shares.
 func TestDirichletHoldsAtItsLimits(t *testing.T) {
 	labels := labelsOf(100, 10)
-	for _, alpha := range []float64{minAlpha, 1e-6, 1e-5, 1e-4, maxAlpha} {
+	for _, alpha := range []float64{MinAlpha, 1e-6, 1e-5, 1e-4, maxAlpha} {
 		parts, err := Split{Kind: Dirichlet, Clients: 5, Alpha: alpha}.Parts(labels, 10)
 		if err != nil {
 			t.Fatal(err)
@@ -128,38 +126,6 @@ func TestBadSplitsAreRefused(t *testing.T) {
 			Clients: 3}} {
 		if _, err := s.Parts(labelsOf(5, 10), 10); err == nil {
 			t.Errorf("%+v accepted", s)
-		}
-	}
-}
-
-// The sizes that FedD3's split has on real MNIST (fedd3 1.6).
-func TestRingSizesOnMNIST(t *testing.T) {
-	dir := os.Getenv("DISTILLMESH_DATA")
-	if dir == "" {
-		t.Skip("needs real data: set DISTILLMESH_DATA")
-	}
-	ds, err := Open(filepath.Join(dir, "mnist"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ds.Task.Name != "mnist" || len(ds.Test.Labels()) != 10_000 {
-		t.Fatalf("recognised as %s with %d test samples", ds.Task.Name, len(ds.Test.Labels()))
-	}
-	labels := ds.Train.Labels()
-	two, _ := Split{Kind: Ring, Clients: 500, PerClient: 2}.Parts(labels, 10)
-	for i, p := range two[:491] {
-		if len(p) < 112 || len(p) > 126 {
-			t.Errorf("C_k = 2, client %d: %d samples, want 112..126", i, len(p))
-		}
-	}
-	ten, _ := Split{Kind: Ring, Clients: 500, PerClient: 10}.Parts(labels, 10)
-	for i, p := range ten {
-		want := 113
-		if i == 499 {
-			want = 3613
-		}
-		if len(p) != want {
-			t.Errorf("C_k = 10, client %d: %d samples, want %d", i, len(p), want)
 		}
 	}
 }

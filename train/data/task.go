@@ -9,8 +9,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // TaskVersion is the version of the task document this program writes.
@@ -43,7 +41,7 @@ type Task struct {
 	Std     []float64
 	// Features describe the columns of a table, so that other devices find theirs by
 	// name; nil where they have no names.
-	Features []files.Feature
+	Features []Feature
 	// Augment names the changes under which images stay what they are, in the
 	// terms of package augment; empty: not said.
 	Augment string
@@ -57,7 +55,7 @@ func (t *Task) IsTable() bool { return t.Shape.IsTable() }
 func (t *Task) Augmentation() string { return cmp.Or(t.Augment, suited[t.Name]) }
 
 // constants is how many values Mean and Std hold.
-func (t *Task) constants() int {
+func (t *Task) Constants() int {
 	if t.IsTable() {
 		return t.Shape.W
 	}
@@ -68,7 +66,7 @@ func (t *Task) constants() int {
 // stands for all channels or features.
 func (t Task) Filled() *Task {
 	t.Version = TaskVersion
-	if n := t.constants(); t.Shape.check() == nil {
+	if n := t.Constants(); t.Shape.check() == nil {
 		if len(t.Mean) == 1 {
 			t.Mean = slices.Repeat(t.Mean, n)
 		}
@@ -113,8 +111,8 @@ func (t *Task) Validate() error {
 	if err := t.checkFeatures(); err != nil {
 		return fail("features: %v", err)
 	}
-	if len(t.Mean) != t.constants() || len(t.Std) != t.constants() {
-		return fail("%d means and %d deviations, want %d of each", len(t.Mean), len(t.Std), t.constants())
+	if len(t.Mean) != t.Constants() || len(t.Std) != t.Constants() {
+		return fail("%d means and %d deviations, want %d of each", len(t.Mean), len(t.Std), t.Constants())
 	}
 	for i := range t.Mean {
 		if !isFinite(t.Mean[i]) || !isFinite(t.Std[i]) || t.Std[i] <= 0 {
@@ -138,8 +136,8 @@ func (t *Task) checkFeatures() error {
 			return fmt.Errorf("%q appears twice", f.Name)
 		}
 		seen[f.Name] = true
-		known := []string{files.Number, files.Boolean, files.Date, files.OneHot}
-		if !slices.Contains(known, f.Kind) || (f.Kind == files.OneHot) != (len(f.Levels) > 0) {
+		known := []string{NumberKind, BooleanKind, DateKind, OneHotKind}
+		if !slices.Contains(known, f.Kind) || (f.Kind == OneHotKind) != (len(f.Levels) > 0) {
 			return fmt.Errorf("%q is of kind %q with %d levels", f.Name, f.Kind, len(f.Levels))
 		}
 		levels := map[string]bool{}
@@ -188,7 +186,7 @@ func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // Standardise maps raw values of one sample into task space, in place.
 func (t *Task) Standardise(x []float32) {
-	per := len(x) / t.constants()
+	per := len(x) / t.Constants()
 	for c := range t.Mean {
 		mean, inv := float32(t.Mean[c]), float32(1/t.Std[c])
 		row := x[c*per : (c+1)*per]
@@ -208,7 +206,7 @@ func (t *Task) standardiseExact(x []float64, dst []float32) {
 
 // Restore is the inverse of Standardise, in place.
 func (t *Task) Restore(x []float32) {
-	per := len(x) / t.constants()
+	per := len(x) / t.Constants()
 	for c := range t.Mean {
 		mean, std := float32(t.Mean[c]), float32(t.Std[c])
 		row := x[c*per : (c+1)*per]

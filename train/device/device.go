@@ -1,4 +1,5 @@
-// Package device names what work may run on. Package engine opens it.
+// Package device names where work is computed: a choice that flags, plans and
+// requests carry. Package engine opens it.
 package device
 
 import (
@@ -27,7 +28,7 @@ type Choice struct {
 	Workers int    `json:"workers,omitempty"` // cores of the processor; 0 for all
 }
 
-// Check fails with ErrUnavailable unless this program knows the device.
+// Check fails with ErrUnavailable unless there is such a device.
 func (c Choice) Check() error {
 	switch c.Name {
 	case "", Auto, CPU, Gorgonia:

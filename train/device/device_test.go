@@ -6,22 +6,17 @@ import (
 	"testing"
 )
 
-func TestKnownDevicesPassAndAreExplained(t *testing.T) {
-	for _, name := range append([]string{""}, Names...) {
-		c := Choice{Name: name}
-		if err := c.Check(); err != nil {
-			t.Errorf("%q: %v", name, err)
+func TestDevicesAreKnownByName(t *testing.T) {
+	for _, name := range append(Names, "") {
+		if err := (Choice{Name: name}).Check(); err != nil {
+			t.Error(err)
 		}
-		if c.Explain() == "" {
+		if (Choice{Name: name}).Explain() == "" {
 			t.Errorf("%q is not explained", name)
 		}
 	}
-}
-
-func TestADeviceThatIsNotKnownIsAnErrorThatListsThose(t *testing.T) {
 	for _, name := range []string{"cuda:0", "gpu", "CPU"} {
-		err := Choice{Name: name}.Check()
-		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), Gorgonia) {
+		if err := (Choice{Name: name}).Check(); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,4 +1,4 @@
-// Package engine opens the engine of a device.
+// Package engine opens the engine of the device that was asked for.
 package engine
 
 import (
@@ -8,14 +8,14 @@ import (
 	"github.com/distillmesh/distillmesh/train/graph/tape"
 )
 
-// Open is an engine on a device. Results of the processor do not depend on the
+// Open is an engine on the device. Results of the processor do not depend on the
 // number of workers. It fails with device.ErrUnavailable.
-func Open(on device.Choice) (graph.Engine, error) {
-	if err := on.Check(); err != nil {
+func Open(c device.Choice) (graph.Engine, error) {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	if on.Name == device.Gorgonia {
+	if c.Name == device.Gorgonia {
 		return tape.Engine{}, nil
 	}
-	return cpu.New(on.Workers), nil
+	return cpu.New(c.Workers), nil
 }

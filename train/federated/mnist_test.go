@@ -8,6 +8,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 	"github.com/distillmesh/distillmesh/train/device"
 )
 
@@ -41,7 +42,7 @@ func firstOf(n int) []int {
 // digits is MNIST as clients and test samples.
 func digits(t testing.TB, dir string, split data.Split) (clients []*data.Samples, test *data.Samples) {
 	t.Helper()
-	ds, err := data.Open(dir, nil)
+	ds, err := open.Path(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

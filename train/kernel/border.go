@@ -13,7 +13,7 @@ func NewPad(h, w, pad int, value float32) *Border {
 	return &Border{h: h, w: w, pad: pad, value: value}
 }
 
-// NewCrop prepares the way back to h x w.
+// NewCrop prepares the reverse, to h x w.
 func NewCrop(h, w, pad int) *Border {
 	return &Border{h: h, w: w, pad: pad, away: true}
 }

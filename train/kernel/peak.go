@@ -1,10 +1,9 @@
 package kernel
 
 import (
+	"runtime"
 	"sync"
 	"time"
-
-	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // peakChains is how many multiply-adds one round of an instruction set's peak
@@ -20,7 +19,10 @@ func PeakFlops(workers int) float64 {
 	if active.peak == nil {
 		return 0
 	}
-	rates := make([]float64, parallel.Workers(workers))
+	if workers < 1 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	rates := make([]float64, workers)
 	var all sync.WaitGroup
 	for i := range rates {
 		all.Go(func() {

@@ -4,8 +4,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-
-	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // Task is work cut into parts that may run in any order and at once. How many
@@ -20,9 +18,9 @@ type Task interface {
 // pool of one runs wholly on the caller's goroutine. One goroutine may use a
 // pool at a time; programs that run at once each have a pool of their own.
 type Pool struct {
-	scratch []Scratch // one a worker; the caller is worker 0
-	start   []*baton  // one a helper
-	done    *baton    // from the last helper to finish
+	scratch []Scratch // one per worker; the caller is worker 0
+	start   []*token  // one per helper
+	done    *token    // from the last helper to finish
 	doneAt  uint64
 	closed  bool
 	task    Task
@@ -36,15 +34,17 @@ type Pool struct {
 // NewPool starts a pool of the given number of workers; 0 for one per core.
 // Close ends its goroutines.
 func NewPool(workers int) *Pool {
-	workers = parallel.Workers(workers)
+	if workers < 1 {
+		workers = runtime.GOMAXPROCS(0)
+	}
 	spins := patience
 	if workers > runtime.GOMAXPROCS(0) {
 		spins = 0
 	}
-	p := &Pool{scratch: make([]Scratch, workers), shares: make([]share, workers), start: make([]*baton, workers-1),
-		done: newBaton(spins)}
+	p := &Pool{scratch: make([]Scratch, workers), shares: make([]share, workers), start: make([]*token, workers-1),
+		done: newToken(spins)}
 	for i := range p.start {
-		p.start[i] = newBaton(spins)
+		p.start[i] = newToken(spins)
 		p.stopped.Add(1)
 		go p.work(p.start[i], i+1)
 	}
@@ -58,7 +58,7 @@ func (p *Pool) Workers() int { return len(p.scratch) }
 func (p *Pool) Close() {
 	p.closed = true
 	for _, b := range p.start {
-		b.pass()
+		b.signal()
 	}
 	p.stopped.Wait()
 	p.start = nil
@@ -81,19 +81,19 @@ func (p *Pool) Run(parts int, t Task) {
 	}
 	p.busy.Store(int64(helpers))
 	for _, b := range p.start[:helpers] {
-		b.pass()
+		b.signal()
 	}
 	p.drain(0)
-	p.doneAt = p.done.take(p.doneAt)
+	p.doneAt = p.done.wait(p.doneAt)
 	p.task = nil
 }
 
-func (p *Pool) work(start *baton, worker int) {
+func (p *Pool) work(start *token, worker int) {
 	defer p.stopped.Done()
-	for turn := start.take(0); !p.closed; turn = start.take(turn) {
+	for taken := start.wait(0); !p.closed; taken = start.wait(taken) {
 		p.drain(worker)
 		if p.busy.Add(-1) == 0 {
-			p.done.pass()
+			p.done.signal()
 		}
 	}
 }
@@ -121,51 +121,52 @@ func (p *Pool) drain(worker int) {
 	}
 }
 
-// patience is how many times a taker looks for its baton before it sleeps: some
-// ten microseconds, the length of the pause between two kernels. To wake a
-// sleeping goroutine costs as much.
+// patience is how many times a waiting goroutine looks for its token before it
+// sleeps: some ten microseconds, the length of the pause between two kernels. To
+// wake a sleeping goroutine costs as much.
 const patience = 20_000
 
-// baton hands the word from one goroutine to one other. The taker goes by turn
-// alone: a passer that is held up between its two steps rouses late, when the
-// turn has been taken and done with, and that must not pass for another turn.
-type baton struct {
-	turn  atomic.Uint64
+// token wakes one goroutine from one other. The waiting side goes by the count
+// alone: a signaling side that is held up between its two steps wakes it late, when
+// the token has been taken and the work done, and that must not count as another.
+type token struct {
+	count atomic.Uint64
 	mu    sync.Mutex
-	rouse sync.Cond // on mu, after turn has grown
+	woken sync.Cond // on mu, after count has grown
 	spins int
 }
 
-func newBaton(spins int) *baton {
-	b := &baton{spins: spins}
-	b.rouse.L = &b.mu
-	return b
+func newToken(spins int) *token {
+	t := &token{spins: spins}
+	t.woken.L = &t.mu
+	return t
 }
 
-func (b *baton) pass() {
-	b.turn.Add(1)
-	b.wake()
+// signal adds a token.
+func (t *token) signal() {
+	t.count.Add(1)
+	t.wake()
 }
 
-// wake rouses a taker that sleeps: under mu, one has either seen the turn or is
+// wake signals a goroutine that sleeps: under mu, it has either seen the count or is
 // on the condition's list.
-func (b *baton) wake() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.rouse.Signal()
+func (t *token) wake() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.woken.Signal()
 }
 
-// take waits for the turn after the last one taken, and returns it.
-func (b *baton) take(last uint64) uint64 {
-	for range b.spins {
-		if b.turn.Load() != last {
+// wait waits for the token after the last one taken, and returns its number.
+func (t *token) wait(last uint64) uint64 {
+	for range t.spins {
+		if t.count.Load() != last {
 			return last + 1
 		}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for b.turn.Load() == last {
-		b.rouse.Wait()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.count.Load() == last {
+		t.woken.Wait()
 	}
 	return last + 1
 }

@@ -13,33 +13,33 @@ type counted []atomic.Int32
 
 func (c counted) Part(_ *Scratch, i int) { c[i].Add(1) }
 
-// A passer may lose its processor between raising the turn and rousing who
-// sleeps. By then the turn may have been taken by a spinning taker that now
-// sleeps for the next one.
-func TestLateRousingIsNoTurn(t *testing.T) {
+// A signaling goroutine may lose its processor between adding a token and waking who
+// sleeps. By then a spinning goroutine may have taken the token and sleep for the next
+// one.
+func TestALateWakeUpIsNoToken(t *testing.T) {
 	for _, spins := range []int{0, patience} {
-		b := newBaton(spins)
+		b := newToken(spins)
 		var taken atomic.Uint64
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for turn := uint64(0); turn < 2; taken.Store(turn) {
-				turn = b.take(turn)
+			for n := uint64(0); n < 2; taken.Store(n) {
+				n = b.wait(n)
 			}
 		}()
-		b.turn.Add(1) // the first half of a pass
-		b.wake()      // for a taker that sleeps already
+		b.count.Add(1) // the first half of a signal
+		b.wake()       // for a goroutine that sleeps already
 		for taken.Load() != 1 {
 			runtime.Gosched()
 		}
-		for range 20 { // the second half, at any time before the next pass
+		for range 20 { // the second half, at any time before the next signal
 			b.wake()
 			time.Sleep(time.Millisecond)
 			if n := taken.Load(); n != 1 {
-				t.Fatalf("%d turns taken of one passed, %d spins", n, spins)
+				t.Fatalf("%d tokens taken of one added, %d spins", n, spins)
 			}
 		}
-		b.pass()
+		b.signal()
 		<-done
 	}
 }

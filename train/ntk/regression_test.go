@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/open"
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
@@ -56,7 +57,7 @@ func TestStepMatchesTheReferenceOnMNIST(t *testing.T) {
 	if dir == "" {
 		t.Skip("needs real data: set DISTILLMESH_DATA")
 	}
-	ds, err := data.Open(filepath.Join(dir, "mnist"), nil)
+	ds, err := open.Path(filepath.Join(dir, "mnist"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

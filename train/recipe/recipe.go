@@ -75,7 +75,7 @@ func FullData() Recipe {
 	return r
 }
 
-// Limits of what a recipe may ask for. A recipe may come from a stranger, and
+// Limits of what a recipe may ask for. A recipe may come from any peer, and
 // the device that follows it spends its own time.
 const (
 	maxBatch = 1 << 16

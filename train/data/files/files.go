@@ -13,6 +13,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // Limits of every reader.
@@ -47,7 +49,7 @@ type Part struct {
 	// Classes are all classes in order, when the file lists them.
 	Classes []string
 	// Features describe the columns of a table that names them.
-	Features []Feature
+	Features []data.Feature
 	// Columns is how a table was read, for its other parts.
 	Columns any
 	// Where is the place of a sample, as an Error without its cause.

@@ -129,7 +129,7 @@ func (f *fusion) joins(a, b int) bool {
 }
 
 // findLevels puts every value as late as its users allow, so that what only
-// the way back needs is not made on the way forth. Between two values that
+// the backward pass needs is not computed in the forward pass. Between two values that
 // cannot join lies at least one level, so that values of one level and one
 // number of rows never wait for each other through a third.
 func (f *fusion) findLevels() {

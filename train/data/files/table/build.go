@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
@@ -63,12 +64,12 @@ func (t *table) build() (p *files.Part, err error) {
 
 // prepare chooses how values are kept.
 func (b *builder) prepare() {
-	width := files.Width(b.choice.features)
+	width := data.FeatureWidth(b.choice.features)
 	b.row, b.narrow = make([]float64, width), true
 	for j, i := range b.choice.columns {
 		col := &b.survey.columns[i]
 		b.truths = append(b.truths, col.kind() == boolKind || col.isBinary())
-		if kind := b.choice.features[j].Kind; kind == files.Date || kind == files.Number && !(col.kind() == boolKind ||
+		if kind := b.choice.features[j].Kind; kind == data.DateKind || kind == data.NumberKind && !(col.kind() == boolKind ||
 			col.whole && col.min >= 0 && col.max <= 255) {
 			b.narrow = false
 		}
@@ -173,9 +174,9 @@ func (b *builder) badValue(err error, text string, i, line int) error {
 
 // value turns a field into the values of a feature; truth says that it may be true
 // or false.
-func (b *builder) value(f files.Feature, text string, truth bool, to []float64) error {
+func (b *builder) value(f data.Feature, text string, truth bool, to []float64) error {
 	switch f.Kind {
-	case files.OneHot:
+	case data.OneHotKind:
 		clear(to)
 		k := slices.Index(f.Levels, text)
 		if k < 0 {
@@ -183,7 +184,7 @@ func (b *builder) value(f files.Feature, text string, truth bool, to []float64) 
 		}
 		to[k] = 1
 		return nil
-	case files.Boolean:
+	case data.BooleanKind:
 		one, ok := zeroOrOne(text)
 		switch {
 		case missing(text) || notFinite(text):
@@ -196,7 +197,7 @@ func (b *builder) value(f files.Feature, text string, truth bool, to []float64) 
 			to[0] = 1
 		}
 		return nil
-	case files.Date:
+	case data.DateKind:
 		v, ok := date(text)
 		if !ok {
 			return fmt.Errorf("%w: %s is no date such as 2006-01-02 or 2006-01-02 15:04:05", files.ErrValue, files.Quoted(text))

@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"archive/zip"
@@ -15,12 +15,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // tableTask is a task of two features and three classes.
-func tableTask(classes ...string) *Task {
-	return &Task{Version: TaskVersion, Name: "t", Classes: classes, Shape: Shape{1, 1, 2}, Mean: []float64{0, 0},
+func tableTask(classes ...string) *data.Task {
+	return &data.Task{Version: data.TaskVersion, Name: "t", Classes: classes, Shape: data.Shape{C: 1, H: 1, W: 2}, Mean: []float64{0, 0},
 		Std: []float64{1, 1}}
 }
 
@@ -66,7 +67,7 @@ func TestLabelsMeetTheClassesOfTheTask(t *testing.T) {
 		"a number that is no name among others": {"1,2,0\n3,4,1\n", []string{"1", "2"}, nil},
 		"a name that is none":                   {"1,2,a\n3,4,z\n", []string{"a", "b"}, nil},
 	} {
-		ds, err := Open(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte(c.table)}), "d.csv"),
+		ds, err := Path(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte(c.table)}), "d.csv"),
 			tableTask(c.classes...))
 		if c.want == nil {
 			if !errors.Is(err, files.ErrLabel) || !strings.Contains(err.Error(), "line ") {
@@ -74,21 +75,21 @@ func TestLabelsMeetTheClassesOfTheTask(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || !slices.Equal(ds.Train.Labels(), c.want) || len(ds.Report.Notes) == 0 {
+		if err != nil || !slices.Equal(ds.Train.Labels(), c.want) || len(ReportOf(ds).Notes) == 0 {
 			t.Errorf("%s: %+v, %v", name, ds, err)
 		}
 	}
 }
 
 func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
-	grey := &Task{Version: TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: Shape{1, 2, 2},
+	grey := &data.Task{Version: data.TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: data.Shape{C: 1, H: 2, W: 2},
 		Mean: []float64{0}, Std: []float64{1}}
-	colour := &Task{Version: TaskVersion, Name: "c", Classes: []string{"0", "1"}, Shape: Shape{3, 1, 2},
+	colour := &data.Task{Version: data.TaskVersion, Name: "c", Classes: []string{"0", "1"}, Shape: data.Shape{C: 3, H: 1, W: 2},
 		Mean: make([]float64, 3), Std: []float64{1, 1, 1}}
 	for name, c := range map[string]struct {
 		file    string
 		content []byte
-		task    *Task
+		task    *data.Task
 		r       Reading
 		want    []float32
 	}{
@@ -129,7 +130,7 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 		}
 	}
 	for name, table := range map[string]string{"above white": "0,256,0,0,1\n", "below black": "0,-1,0,0,1\n"} {
-		_, err := Open(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte(table)}), "d.csv"), grey)
+		_, err := Path(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte(table)}), "d.csv"), grey)
 		if !errors.Is(err, files.ErrValue) || !strings.Contains(err.Error(), "line 1") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -137,7 +138,7 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 }
 
 func TestWhiteIsThatOfTheTrainingPart(t *testing.T) {
-	task := &Task{Version: TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: Shape{1, 2, 2},
+	task := &data.Task{Version: data.TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: data.Shape{C: 1, H: 2, W: 2},
 		Mean: []float64{0}, Std: []float64{1}}
 	for name, c := range map[string]struct {
 		files       map[string][]byte
@@ -154,7 +155,7 @@ func TestWhiteIsThatOfTheTrainingPart(t *testing.T) {
 			"train-labels-idx1-ubyte": idx([]uint32{2049, 1}, []byte{1})},
 			1. / 255, 0},
 	} {
-		ds, err := Open(folder(t, c.files), task)
+		ds, err := Path(folder(t, c.files), task)
 		if c.test < 0 {
 			if !errors.Is(err, files.ErrValue) || !strings.Contains(err.Error(), "test.csv: line 1") {
 				t.Errorf("%s: %v", name, err)
@@ -209,20 +210,20 @@ func TestAFileStandsForNoOther(t *testing.T) {
 			"x_train.npy"},
 	} {
 		task := tableTask("a", "b")
-		_, err := Open(filepath.Join(folder(t, c.files), c.path), task)
+		_, err := Path(filepath.Join(folder(t, c.files), c.path), task)
 		if c.says == "" && err != nil || c.says != "" && (!errors.Is(err, ErrNoData) ||
 			!strings.Contains(err.Error(), c.says)) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
 	}
-	if _, err := Open(filepath.Join(folder(t, cifar10(nil)), "test_batch.bin.gz"), WellKnownTask("cifar-10")); err != nil {
+	if _, err := Path(filepath.Join(folder(t, cifar10(nil)), "test_batch.bin.gz"), data.WellKnownTask("cifar-10")); err != nil {
 		t.Errorf("one of CIFAR: %v", err)
 	}
 }
 
 func TestTestTablesFollowTheTrainingTable(t *testing.T) {
 	train := []byte("a,b,kind\n1,10,x\n2,11,y\n")
-	ds, err := Open(folder(t, map[string][]byte{"train.csv": train, "test.csv": []byte("kind,b,a\ny,12,3\n")}),
+	ds, err := Path(folder(t, map[string][]byte{"train.csv": train, "test.csv": []byte("kind,b,a\ny,12,3\n")}),
 		tableTask("x", "y"))
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +232,7 @@ func TestTestTablesFollowTheTrainingTable(t *testing.T) {
 	if ds.Test.Read(0, row); !slices.Equal(row, []float32{3, 12}) || ds.Test.Labels()[0] != 1 {
 		t.Errorf("%v, labels %v", row, ds.Test.Labels())
 	}
-	_, err = Open(folder(t, map[string][]byte{"train.csv": train, "test.csv": []byte("a,b\n3,12\n")}), tableTask("x", "y"))
+	_, err = Path(folder(t, map[string][]byte{"train.csv": train, "test.csv": []byte("a,b\n3,12\n")}), tableTask("x", "y"))
 	if !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(),
 		"test.csv: line 1: ") || !strings.Contains(err.Error(), "the column of the labels is not there") {
 		t.Errorf("without labels: %v", err)
@@ -239,11 +240,11 @@ func TestTestTablesFollowTheTrainingTable(t *testing.T) {
 }
 
 func TestDataAreFoundInFolders(t *testing.T) {
-	table, pixels := []byte("1,2,a\n3,4,b\n"), Task{Version: TaskVersion, Name: "p", Classes: []string{"a", "b"},
-		Shape: Shape{1, 3, 3}, Mean: []float64{0}, Std: []float64{1}}
+	table, pixels := []byte("1,2,a\n3,4,b\n"), data.Task{Version: data.TaskVersion, Name: "p", Classes: []string{"a", "b"},
+		Shape: data.Shape{C: 1, H: 3, W: 3}, Mean: []float64{0}, Std: []float64{1}}
 	for name, c := range map[string]struct {
 		files map[string][]byte
-		task  *Task
+		task  *data.Task
 		test  bool
 		err   error
 	}{
@@ -260,7 +261,7 @@ func TestDataAreFoundInFolders(t *testing.T) {
 		"another size":      {map[string][]byte{"a/1.png": greyPNG(4, 9)}, &pixels, false, files.ErrFormat},
 		"another shape":     {map[string][]byte{"a.csv": []byte("1,a\n2,b\n")}, tableTask("a", "b"), false, files.ErrFormat},
 	} {
-		ds, err := Open(folder(t, c.files), c.task)
+		ds, err := Path(folder(t, c.files), c.task)
 		if !errors.Is(err, c.err) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -269,7 +270,7 @@ func TestDataAreFoundInFolders(t *testing.T) {
 		}
 	}
 	dir := folder(t, map[string][]byte{"a/1.png": greyPNG(4, 9)})
-	if _, err := Open(filepath.Join(dir, "a", "1.png"), &pixels); !errors.Is(err, ErrNoData) {
+	if _, err := Path(filepath.Join(dir, "a", "1.png"), &pixels); !errors.Is(err, ErrNoData) {
 		t.Errorf("a single picture: %v", err)
 	}
 	if ds, err := (Reading{Resize: true}).Open(dir, &pixels); err != nil || ds.Train.Shape() != pixels.Shape {
@@ -277,26 +278,8 @@ func TestDataAreFoundInFolders(t *testing.T) {
 	}
 }
 
-func TestHoldoutIsStratifiedAndTheSameEverywhere(t *testing.T) {
-	labels := append(labelsOf(50, 3), 3, 3, 4)
-	train, test := Holdout(labels, 6, .2, 0)
-	counts := ClassTable(labels, 6, [][]int{train, test})
-	if !slices.Equal(counts[0], []int{40, 40, 40, 1, 1, 0}) || !slices.Equal(counts[1], []int{10, 10, 10, 1, 0, 0}) {
-		t.Errorf("%v", counts)
-	}
-	if !slices.Equal(test[:4], []int{0, 4, 5, 7}) {
-		t.Errorf("the split has changed: %v; devices must agree for ever", test[:4])
-	}
-	if _, other := Holdout(labels, 6, .2, 1); slices.Equal(test, other) {
-		t.Error("another seed, the same split")
-	}
-	if all, none := Holdout(labels, 6, 0, 0); len(all) != len(labels) || none != nil {
-		t.Error("a fraction of 0 holds something out")
-	}
-}
-
 func TestHoldoutOfADataSet(t *testing.T) {
-	ds, err := Open(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte("1,2,a\n3,4,b\n5,6,a\n7,8,b\n")}),
+	ds, err := Path(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte("1,2,a\n3,4,b\n5,6,a\n7,8,b\n")}),
 		"d.csv"), tableTask("a", "b"))
 	if err != nil {
 		t.Fatal(err)
@@ -306,7 +289,7 @@ func TestHoldoutOfADataSet(t *testing.T) {
 		len(half.Remarks) != 1 {
 		t.Fatalf("%+v, %v", half, err)
 	}
-	s, err := LoadAll(half.Task, half.Test)
+	s, err := data.LoadAll(half.Task, half.Test)
 	if err != nil || s.X[1] != s.X[0]+1 {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -337,20 +320,20 @@ func TestRealTablesMakeTasksAndSplits(t *testing.T) {
 	}
 	for _, c := range []struct {
 		path  string
-		draft Task
+		draft data.Task
 		r     Reading
 	}{
-		{"tabular/iris.csv", Task{}, Reading{}}, {"tabular/wine_data.csv", Task{}, Reading{}}, {"tabular/breast_cancer.csv",
-			Task{}, Reading{}},
-		{"digits", Task{Shape: Shape{1, 8, 8}}, Reading{White: 16}}, {"digits", Task{}, Reading{}},
-		{"mnist", Task{}, Reading{}},
+		{"tabular/iris.csv", data.Task{}, Reading{}}, {"tabular/wine_data.csv", data.Task{}, Reading{}}, {"tabular/breast_cancer.csv",
+			data.Task{}, Reading{}},
+		{"digits", data.Task{Shape: data.Shape{C: 1, H: 8, W: 8}}, Reading{White: 16}}, {"digits", data.Task{}, Reading{}},
+		{"mnist", data.Task{}, Reading{}},
 	} {
 		c.draft.Name = "d"
 		ds, measured, err := c.r.Derive(filepath.Join(dir, filepath.FromSlash(c.path)), c.draft)
 		if err != nil || !measured {
 			t.Fatalf("%s: %v, measured %t", c.path, err, measured)
 		}
-		s, err := LoadAll(ds.Task, ds.Train)
+		s, err := data.LoadAll(ds.Task, ds.Train)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -363,7 +346,7 @@ func TestRealTablesMakeTasksAndSplits(t *testing.T) {
 		if mean, square := sum/n, squares/n; mean < -.05 || mean > .05 || square < .7 || square > 2 {
 			t.Errorf("%s: mean %.3f and mean square %.3f in task space", c.path, mean, square)
 		}
-		for _, split := range []Split{{Kind: Ring, Clients: 4, PerClient: 2}, {Kind: IID, Clients: 4}} {
+		for _, split := range []data.Split{{Kind: data.Ring, Clients: 4, PerClient: 2}, {Kind: data.IID, Clients: 4}} {
 			parts, err := split.Parts(ds.Train.Labels(), len(ds.Task.Classes))
 			if err != nil || slices.ContainsFunc(parts, func(p []int) bool { return len(p) == 0 }) {
 				t.Errorf("%s, %s: an empty part, %v", c.path, split, err)

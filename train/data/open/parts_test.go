@@ -1,10 +1,12 @@
-package data
+package open
 
 import (
 	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // Whatever the rule, the labels and the number of clients: every part is there,
@@ -19,8 +21,8 @@ func TestPartsNeverShareOrInventSamples(t *testing.T) {
 		for i := range labels {
 			labels[i] = rng.IntN(1 + rng.IntN(classes)) // some classes are rare, some absent
 		}
-		rules := []Split{{Kind: Ring, PerClient: 1 + rng.IntN(classes)}, {Kind: IID},
-			{Kind: Dirichlet, Alpha: []float64{minAlpha, .01, .3, 5}[trial%4]}}
+		rules := []data.Split{{Kind: data.Ring, PerClient: 1 + rng.IntN(classes)}, {Kind: data.IID},
+			{Kind: data.Dirichlet, Alpha: []float64{data.MinAlpha, .01, .3, 5}[trial%4]}}
 		for _, s := range rules {
 			s.Clients, s.Seed = 1+rng.IntN(2*n+5), trial
 			parts, err := s.Parts(labels, classes)
@@ -61,8 +63,8 @@ func TestPartsNeverShareOrInventSamples(t *testing.T) {
 
 // holders is how often a sample of a class is handed out: once, or never when the
 // ring has no holder of its class.
-func holders(s Split, class, classes int) int {
-	if s.Kind != Ring {
+func holders(s data.Split, class, classes int) int {
+	if s.Kind != data.Ring {
 		return 1
 	}
 	for client := range s.Clients {
@@ -76,25 +78,25 @@ func holders(s Split, class, classes int) int {
 }
 
 // checkLoaded loads every part of samples whose value is their number.
-func checkLoaded(t *testing.T, s Split, labels []int, classes int, parts [][]int) {
+func checkLoaded(t *testing.T, s data.Split, labels []int, classes int, parts [][]int) {
 	t.Helper()
-	task := &Task{Version: TaskVersion, Name: "numbers", Classes: make([]string, classes), Shape: Shape{1, 1, 1},
+	task := &data.Task{Version: data.TaskVersion, Name: "numbers", Classes: make([]string, classes), Shape: data.Shape{C: 1, H: 1, W: 1},
 		Mean: []float64{0}, Std: []float64{1}}
 	values := make([]float32, len(labels))
 	for i := range values {
 		values[i] = float32(i)
 	}
-	src, err := NewFloats(task.Shape, values, labels)
+	src, err := data.NewFloats(task.Shape, values, labels)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, part := range parts {
-		got, err := Load(task, src, part)
+		got, err := data.Load(task, src, part)
 		if len(part) == 0 {
-			if !errors.Is(err, ErrNoSamples) {
+			if !errors.Is(err, data.ErrNoSamples) {
 				t.Errorf("%s: empty part %d loads as %v, %v", s, i, got, err)
 			}
-			if _, err := LoadAll(task, Pick(src, part)); !errors.Is(err, ErrNoSamples) {
+			if _, err := data.LoadAll(task, data.Pick(src, part)); !errors.Is(err, data.ErrNoSamples) {
 				t.Errorf("%s: all of empty part %d: %v", s, i, err)
 			}
 			continue
@@ -112,17 +114,17 @@ func checkLoaded(t *testing.T, s Split, labels []int, classes int, parts [][]int
 }
 
 func TestLoadAllReadsEverySample(t *testing.T) {
-	task := &Task{Version: TaskVersion, Name: "two", Classes: []string{"a", "b"}, Shape: Shape{1, 1, 1},
+	task := &data.Task{Version: data.TaskVersion, Name: "two", Classes: []string{"a", "b"}, Shape: data.Shape{C: 1, H: 1, W: 1},
 		Mean: []float64{0}, Std: []float64{1}}
-	src, err := NewFloats(task.Shape, []float32{3, 4, 5}, []int{0, 1, 0})
+	src, err := data.NewFloats(task.Shape, []float32{3, 4, 5}, []int{0, 1, 0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := LoadAll(task, src)
+	got, err := data.LoadAll(task, src)
 	if err != nil || !slices.Equal(got.X, []float32{3, 4, 5}) || !slices.Equal(got.Y, []int{0, 1, 0}) {
 		t.Errorf("loaded %v, %v", got, err)
 	}
-	if _, err := Load(task, src, nil); !errors.Is(err, ErrNoSamples) {
-		t.Errorf("a nil list: %v, want %v", err, ErrNoSamples)
+	if _, err := data.Load(task, src, nil); !errors.Is(err, data.ErrNoSamples) {
+		t.Errorf("a nil list: %v, want %v", err, data.ErrNoSamples)
 	}
 }

@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"fmt"
@@ -8,19 +8,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/filestest"
 )
 
 // original is a random set of images with named classes, and its task.
 type original struct {
-	task   *Task
+	task   *data.Task
 	pixels []float64 // n x 3 x 5 x 12, whole numbers of 0 to 255
 	labels []int
 }
 
 func randomOriginal(r *rand.Rand) *original {
-	o := &original{task: Task{Name: "p", Classes: []string{"ant", "bee", "cow"}, Shape: Shape{3, 5, 12},
+	o := &original{task: data.Task{Name: "p", Classes: []string{"ant", "bee", "cow"}, Shape: data.Shape{C: 3, H: 5, W: 12},
 		Mean: []float64{.5}, Std: []float64{.25}}.Filled()}
 	n := 4 + r.IntN(5)
 	for range n {
@@ -125,14 +126,14 @@ func TestASetIsTheSameInEveryForm(t *testing.T) {
 		o := randomOriginal(rand.New(rand.NewPCG(seed, 1)))
 		forms := o.forms()
 		for _, form := range slices.Sorted(maps.Keys(forms)) {
-			ds, err := Open(folder(t, forms[form]), o.task)
+			ds, err := Path(folder(t, forms[form]), o.task)
 			if err != nil {
 				t.Fatalf("seed %d, %s: %v", seed, form, err)
 			}
 			if !slices.Equal(ds.Train.Labels(), o.labels) {
 				t.Fatalf("seed %d, %s: labels %v, want %v", seed, form, ds.Train.Labels(), o.labels)
 			}
-			s, err := LoadAll(o.task, ds.Train)
+			s, err := data.LoadAll(o.task, ds.Train)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,11 +181,11 @@ func TestWhatASetLosesForItsTaskIsNeverSilent(t *testing.T) {
 			"values far below white": {"x": filestest.Array("<f8", []int{n, 3, 5, 12}, dark),
 				"y": filestest.Words(o.names()...)},
 		} {
-			ds, err := Open(folder(t, map[string][]byte{"d.npz": filestest.NPZ(arrays)}), o.task)
+			ds, err := Path(folder(t, map[string][]byte{"d.npz": filestest.NPZ(arrays)}), o.task)
 			if err != nil {
 				continue
 			}
-			if !slices.ContainsFunc(ds.Report.Notes, func(note files.Note) bool {
+			if !slices.ContainsFunc(ReportOf(ds).Notes, func(note files.Note) bool {
 				return note.Level == files.Warning || note.Level == files.Assumed && note.Code == "white"
 			}) {
 				t.Errorf("seed %d: %s is silent: %v", seed, change, ds.Report.Lines())
@@ -198,10 +199,10 @@ func TestTablesOfATaskAreFoundByNameInEveryOrder(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		names := []string{"a", "b", "c", "d", "label"}
-		task := Task{Name: "t", Classes: []string{"no", "yes"}, Shape: Shape{1, 1, 4}, Mean: []float64{0},
+		task := data.Task{Name: "t", Classes: []string{"no", "yes"}, Shape: data.Shape{C: 1, H: 1, W: 4}, Mean: []float64{0},
 			Std: []float64{1}}
 		for _, f := range names[:4] {
-			task.Features = append(task.Features, files.Feature{Name: f})
+			task.Features = append(task.Features, data.Feature{Name: f})
 		}
 		content := map[string][]byte{}
 		want := map[string][]float32{}
@@ -226,12 +227,12 @@ func TestTablesOfATaskAreFoundByNameInEveryOrder(t *testing.T) {
 			}
 			content[part+".csv"] = []byte(text.String())
 		}
-		ds, err := Open(folder(t, content), task.Filled())
+		ds, err := Path(folder(t, content), task.Filled())
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		for part, src := range map[string]Source{"train": ds.Train, "test": ds.Test} {
-			s, err := LoadAll(ds.Task, src)
+		for part, src := range map[string]data.Source{"train": ds.Train, "test": ds.Test} {
+			s, err := data.LoadAll(ds.Task, src)
 			if err != nil || !slices.Equal(s.X, want[part]) || !slices.Equal(s.Y, []int{0, 1, 0, 1, 0, 1}) {
 				t.Fatalf("seed %d, %s: %v %v, want %v; %v", seed, part, s.X, s.Y, want[part], err)
 			}

@@ -1,4 +1,6 @@
-package data
+// Package open finds a data set at a path, reads it in any of the formats, gives it the
+// meaning of a task, known, given or derived, and reports how (docs/data.md).
+package open
 
 import (
 	"crypto/sha256"
@@ -9,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
@@ -33,14 +36,14 @@ var known = map[string]string{
 // Open reads the data set at path: GlyphPath, or data in one of the Formats,
 // gzip or not. Its task is recognised from the content of well-known files; any
 // other data needs a task, since a shape alone decides nothing. task may be nil.
-func Open(path string, task *Task) (*Dataset, error) { return Reading{}.Open(path, task) }
+func Path(path string, task *data.Task) (*data.Dataset, error) { return Reading{}.Open(path, task) }
 
 // Open reads the data set at path like the function Open, as r says.
-func (r Reading) Open(path string, task *Task) (*Dataset, error) {
-	if path == GlyphPath {
-		return GlyphDigits(), nil
+func (r Reading) Open(path string, task *data.Task) (*data.Dataset, error) {
+	if path == data.GlyphPath {
+		return data.GlyphDigits(), nil
 	}
-	var want Shape
+	var want data.Shape
 	if task != nil {
 		want = task.Shape
 	}
@@ -58,9 +61,9 @@ func (r Reading) Open(path string, task *Task) (*Dataset, error) {
 
 // OpenOrDerive reads the data set at path: as its task when it is well known, and
 // else as a task made of it, of which draft says what is known.
-func (r Reading) OpenOrDerive(path string, draft Task) (ds *Dataset, made bool, err error) {
-	if path == GlyphPath {
-		return GlyphDigits(), false, nil
+func (r Reading) OpenOrDerive(path string, draft data.Task) (ds *data.Dataset, made bool, err error) {
+	if path == data.GlyphPath {
+		return data.GlyphDigits(), false, nil
 	}
 	c, err := r.find(path, nil, draft.Shape)
 	if err != nil {
@@ -76,7 +79,7 @@ func (r Reading) OpenOrDerive(path string, draft Task) (ds *Dataset, made bool, 
 
 // recognise finds the well-known task of a training part by its content; nil when
 // it is none.
-func recognise(p *files.Part) *Task {
+func recognise(p *files.Part) *data.Task {
 	if p.Bytes == nil || !p.Numbered || p.Len() < 1 {
 		return nil
 	}
@@ -99,5 +102,5 @@ func recognise(p *files.Part) *Task {
 	default:
 		return nil
 	}
-	return WellKnownTask(known[hex.EncodeToString(sum.Sum(nil))])
+	return data.WellKnownTask(known[hex.EncodeToString(sum.Sum(nil))])
 }

@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"fmt"
@@ -6,13 +6,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // planes brings rows of a table to the planes of colored images, which the task
 // wants: the order within all rows is one. Columns whose names count pixels must be
 // in that order.
-func (c *contents) planes(task *Task, r Reading) error {
+func (c *contents) planes(task *data.Task, r Reading) error {
 	opt := r.arrayOptions(task.Shape)
 	for _, p := range []*files.Part{c.train, c.test} {
 		if p == nil || len(p.Dims) != 1 || task.IsTable() || p.Size() != task.Shape.Size() {
@@ -39,7 +40,7 @@ func (c *contents) planes(task *Task, r Reading) error {
 // outOfOrder finds two columns, one behind the other, whose names are alike but for
 // numbers that fall: pixel10 before pixel2, or 2x1 before 1x2; empty when there are
 // none, or names say nothing.
-func outOfOrder(features []files.Feature) (a, b string) {
+func outOfOrder(features []data.Feature) (a, b string) {
 	var first string
 	var before []int
 	for i, f := range features {

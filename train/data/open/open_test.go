@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 func idx(header []uint32, body []byte) []byte {
@@ -54,11 +56,11 @@ func TestIDXIsReadPlainAndCompressed(t *testing.T) {
 		"compressed": folder(t, map[string][]byte{"train-images-idx3-ubyte.gz": gz(idxImages(4, 28, 28)),
 			"train-labels-idx1-ubyte.gz": gz(labels)}),
 	} {
-		ds, err := Open(dir, WellKnownTask("mnist"))
+		ds, err := Path(dir, data.WellKnownTask("mnist"))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		s, err := Load(ds.Task, ds.Train, []int{2})
+		s, err := data.Load(ds.Task, ds.Train, []int{2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,17 +73,17 @@ func TestIDXIsReadPlainAndCompressed(t *testing.T) {
 func TestDataMustFitTheTask(t *testing.T) {
 	dir := folder(t, map[string][]byte{"train-images-idx3-ubyte": idxImages(2, 28, 28),
 		"train-labels-idx1-ubyte": idx([]uint32{2049, 2}, []byte{0, 10})})
-	if _, err := Open(dir, WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(),
+	if _, err := Path(dir, data.WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(),
 		`byte 9: is no label: class "10" is none of task mnist`) {
 		t.Errorf("label out of range: %v", err)
 	}
-	if _, err := Open(dir, WellKnownTask("cifar-10")); err == nil {
+	if _, err := Path(dir, data.WellKnownTask("cifar-10")); err == nil {
 		t.Error("images of another shape accepted")
 	}
-	if _, err := Open(dir, nil); !errors.Is(err, ErrUnknownData) {
+	if _, err := Path(dir, nil); !errors.Is(err, ErrUnknownData) {
 		t.Errorf("unknown data without a task: %v", err)
 	}
-	if _, err := Open(t.TempDir(), nil); !errors.Is(err, ErrNoData) {
+	if _, err := Path(t.TempDir(), nil); !errors.Is(err, ErrNoData) {
 		t.Errorf("empty folder: %v", err)
 	}
 }
@@ -91,19 +93,19 @@ func TestAnEmptyTestPartIsRefused(t *testing.T) {
 		"train-images-idx3-ubyte": idxImages(2, 28, 28), "train-labels-idx1-ubyte": idx([]uint32{2049, 2}, []byte{0, 1}),
 		"t10k-images-idx3-ubyte": idxImages(0, 28, 28), "t10k-labels-idx1-ubyte": idx([]uint32{2049, 0}, nil),
 	})
-	if _, err := Open(dir, WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(),
+	if _, err := Path(dir, data.WellKnownTask("mnist")); err == nil || !strings.Contains(err.Error(),
 		"t10k-images-idx3-ubyte: byte 4: ") || !strings.Contains(err.Error(), "empty") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestWellKnownTasksAreValid(t *testing.T) {
-	for _, task := range WellKnownTasks() {
+	for _, task := range data.WellKnownTasks() {
 		if err := task.Validate(); err != nil {
 			t.Errorf("%s: %v", task.Name, err)
 		}
 	}
-	if n := len(WellKnownTask("cifar-100").Classes); n != 100 {
+	if n := len(data.WellKnownTask("cifar-100").Classes); n != 100 {
 		t.Errorf("cifar-100 has %d classes", n)
 	}
 }

@@ -1,10 +1,11 @@
-package data
+package open
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files/filestest"
 )
 
@@ -36,7 +37,7 @@ func TestFilesAreJoinedWhenTheirNamesDifferByNumbersAlone(t *testing.T) {
 		{[]string{"train/data.csv", "test/data.csv"}, nil, 4, 4},
 		{[]string{"train/data.csv", "train/readme.md", "test/data.csv", "more/x.csv", "a.md"}, nil, 4, 4},
 	} {
-		ds, _, err := Reading{Parts: c.parts}.Derive(folder(t, tables(c.names...)), Task{Name: "d"})
+		ds, _, err := Reading{Parts: c.parts}.Derive(folder(t, tables(c.names...)), data.Task{Name: "d"})
 		if err != nil {
 			t.Errorf("%v: %v", c.names, err)
 			continue
@@ -48,15 +49,15 @@ func TestFilesAreJoinedWhenTheirNamesDifferByNumbersAlone(t *testing.T) {
 		if n := len(ds.Train.Labels()); n != c.train || tested != c.test {
 			t.Errorf("%v: %d and %d samples, want %d and %d", c.names, n, tested, c.train, c.test)
 		}
-		if said := strings.Contains(fmt.Sprint(ds.Report.Notes), "parts-joined"); said != (c.train > 4) {
+		if said := strings.Contains(fmt.Sprint(ReportOf(ds).Notes), "parts-joined"); said != (c.train > 4) {
 			t.Errorf("%v: that files are joined is said: %t", c.names, said)
 		}
 		skipped := 0
-		for _, s := range ds.Report.Skipped {
+		for _, s := range ReportOf(ds).Skipped {
 			skipped += s.Count
 		}
 		if want := 3; len(c.names) > 4 && skipped != want {
-			t.Errorf("%v: %d counted as skipped, want %d: %v", c.names, skipped, want, ds.Report.Skipped)
+			t.Errorf("%v: %d counted as skipped, want %d: %v", c.names, skipped, want, ReportOf(ds).Skipped)
 		}
 	}
 }
@@ -77,12 +78,12 @@ func TestWhatLiesBesideTheDataIsCounted(t *testing.T) {
 			content["more/notes.md"] = []byte("more\n")
 		}
 		content["look.png"] = greyPNG(2, 1)
-		ds, _, err := Reading{}.Derive(folder(t, content), Task{Name: "d"})
+		ds, _, err := Reading{}.Derive(folder(t, content), data.Task{Name: "d"})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		all := fmt.Sprint(ds.Report.Skipped)
+		all := fmt.Sprint(ReportOf(ds).Skipped)
 		for beside := range content {
 			if base, _, _ := strings.Cut(beside, "/"); (strings.HasSuffix(beside, ".md") || base == "look.png") &&
 				!strings.Contains(all, base) {

@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files/filestest"
 )
 
@@ -21,7 +22,7 @@ func TestUnknownCodesToAcceptAreRefused(t *testing.T) {
 	refused(t, dir, Reading{Accept: []string{"mising-values"}}, "mising-values")
 	call := regexp.MustCompile(`\.(?:Refuse|RefuseFile|Accepts)\("([a-z0-9-]+)"|Code = "([a-z0-9-]+)"`)
 	var used []string
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
@@ -51,12 +52,12 @@ func TestUnreadablePicturesMayBeTransparent(t *testing.T) {
 	damaged[60] ^= 0xff
 	content := map[string][]byte{"a/1.png": good, "a/2.png": good, "a/3.png": damaged, "b/1.png": good, "b/2.png": good}
 	refused(t, folder(t, content), Reading{}, "3.png")
-	ds, _, err := Reading{Accept: []string{"unreadable-pictures"}}.Derive(folder(t, content), Task{Name: "d"})
+	ds, _, err := Reading{Accept: []string{"unreadable-pictures"}}.Derive(folder(t, content), data.Task{Name: "d"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	skipped := 0
-	for _, s := range ds.Report.Skipped {
+	for _, s := range ReportOf(ds).Skipped {
 		skipped += s.Count
 	}
 	if n := len(ds.Train.Labels()); n != 4 || skipped != 1 {
@@ -78,7 +79,7 @@ func TestArraysOfNoPartAreToTrainOnBesideOtherParts(t *testing.T) {
 	} {
 		arrays := map[string][]byte{"X": x, "y": y, "X_" + c.part: x, "y_" + c.part: y}
 		path := filepath.Join(folder(t, map[string][]byte{"d.npz": filestest.NPZ(arrays)}), "d.npz")
-		ds, _, err := Reading{Parts: c.parts}.Derive(path, Task{Name: "d"})
+		ds, _, err := Reading{Parts: c.parts}.Derive(path, data.Task{Name: "d"})
 		if err != nil || len(ds.Train.Labels()) != 4 || (ds.Test != nil) != c.test {
 			t.Errorf("%s: %+v, %v", name, ds, err)
 		}
@@ -88,7 +89,7 @@ func TestArraysOfNoPartAreToTrainOnBesideOtherParts(t *testing.T) {
 func TestAZipArchiveMayHaveBackslashesInItsNames(t *testing.T) {
 	dir := folder(t, map[string][]byte{"d.zip": filestest.Zip(map[string][]byte{`in\train.csv`: []byte(rows),
 		`in\test.csv`: []byte(rows)})})
-	ds, _, err := Reading{}.Derive(filepath.Join(dir, "d.zip"), Task{Name: "d"})
+	ds, _, err := Reading{}.Derive(filepath.Join(dir, "d.zip"), data.Task{Name: "d"})
 	if err != nil || ds.Test == nil {
 		t.Errorf("%v", err)
 	}

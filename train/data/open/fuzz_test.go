@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"archive/tar"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files/filestest"
 )
 
@@ -38,11 +39,11 @@ func checkOpened(t *testing.T, name string, content []byte) {
 	dir := folder(t, map[string][]byte{name: content})
 	for _, path := range []string{dir, dir + "/" + name} {
 		ds, _, err := (Reading{Accept: []string{"missing-values", "empty-class", "unreadable-pictures",
-			"class-untrained"}}).OpenOrDerive(path, Task{Name: "f"})
+			"class-untrained"}}).OpenOrDerive(path, data.Task{Name: "f"})
 		if err != nil {
 			continue
 		}
-		if s, err := LoadAll(ds.Task, ds.Train); err != nil || s.Len() != len(ds.Train.Labels()) {
+		if s, err := data.LoadAll(ds.Task, ds.Train); err != nil || s.Len() != len(ds.Train.Labels()) {
 			t.Fatalf("%v", err)
 		}
 		ds.Report.Lines()

@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"archive/tar"
@@ -13,13 +13,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // refused is the hinted error of a path that is refused.
 func refused(t *testing.T, path string, r Reading, words string) {
 	t.Helper()
-	_, _, err := r.Derive(path, Task{Name: "d"})
+	_, _, err := r.Derive(path, data.Task{Name: "d"})
 	var e *files.Error
 	if !errors.As(err, &e) || e.Hint == "" || !strings.Contains(err.Error(), words) {
 		t.Errorf("%s: %v (%T), want a hinted refusal with %q", path, err, err, words)
@@ -48,14 +49,14 @@ func TestLoopsOfLinksAreNotFollowed(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := (Reading{}).Derive(empty, Task{Name: "d"}); !errors.Is(err, ErrNoData) {
+	if _, _, err := (Reading{}).Derive(empty, data.Task{Name: "d"}); !errors.Is(err, ErrNoData) {
 		t.Errorf("a folder of two links to itself: %v", err)
 	}
-	ds, _, err := Reading{}.Derive(dir, Task{Name: "d"})
+	ds, _, err := Reading{}.Derive(dir, data.Task{Name: "d"})
 	if err != nil || len(ds.Task.Classes) != 2 {
 		t.Fatalf("two classes and links to their folder: %v", err)
 	}
-	if s := fmt.Sprint(ds.Report.Skipped); !strings.Contains(s, "links to a folder that holds them") {
+	if s := fmt.Sprint(ReportOf(ds).Skipped); !strings.Contains(s, "links to a folder that holds them") {
 		t.Errorf("the links are not counted: %s", s)
 	}
 }
@@ -74,7 +75,7 @@ func TestLinksThatLeadToOneFolderInManyWaysAreFollowedOnce(t *testing.T) {
 			}
 		}
 	}
-	ds, _, err := Reading{}.Derive(dir, Task{Name: "d"})
+	ds, _, err := Reading{}.Derive(dir, data.Task{Name: "d"})
 	if err != nil || len(ds.Train.Labels()) != 9 {
 		t.Errorf("9 pictures, one of them behind 2^24 ways: %v", err)
 	}
@@ -112,7 +113,7 @@ func tarOf(entries ...[2]string) []byte {
 
 func TestEntriesOfOneNameInAnArchive(t *testing.T) {
 	dir := folder(t, map[string][]byte{"d.tar": tarOf([2]string{"d.csv", "1,2,x\n3,4,y\n"}, [2]string{"d.csv", rows})})
-	ds, _, err := Reading{}.Derive(filepath.Join(dir, "d.tar"), Task{Name: "d"})
+	ds, _, err := Reading{}.Derive(filepath.Join(dir, "d.tar"), data.Task{Name: "d"})
 	if err != nil || strings.Join(ds.Task.Classes, "") != "ab" {
 		t.Errorf("the last of two entries of a tar archive: %v", err)
 	}
@@ -131,7 +132,7 @@ func TestATarArchiveWithoutItsEndIsTruncated(t *testing.T) {
 	whole := tarOf([2]string{"train.csv", rows}, [2]string{"test.csv", rows})
 	for n := len(whole) - 513; n > 0; n -= 512 {
 		dir := folder(t, map[string][]byte{"d.tar": whole[:n]})
-		if _, _, err := (Reading{}).Derive(filepath.Join(dir, "d.tar"), Task{Name: "d"}); err == nil {
+		if _, _, err := (Reading{}).Derive(filepath.Join(dir, "d.tar"), data.Task{Name: "d"}); err == nil {
 			t.Errorf("%d of %d bytes are read", n, len(whole))
 		}
 	}

@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"path/filepath"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files/filestest"
 )
 
@@ -40,7 +41,7 @@ func TestNamesOfLabelsThatDoNotTellTheFirstAreRefused(t *testing.T) {
 		"numbers that are no index":  {[]float64{7, 7, 8, 8}, nil, "", []int{2, 2}, "class-names"},
 		"a class that is only named": {[]float64{0, 0, 1, 1}, nil, "", []int{2, 2, 0}, "class-empty"},
 	} {
-		ds, _, err := Reading{FirstLabel: c.first}.Derive(listing(t, c.train, c.test), Task{Name: "d"})
+		ds, _, err := Reading{FirstLabel: c.first}.Derive(listing(t, c.train, c.test), data.Task{Name: "d"})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -52,7 +53,7 @@ func TestNamesOfLabelsThatDoNotTellTheFirstAreRefused(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v samples of %v, want %v", name, got, ds.Task.Classes, c.want)
 		}
-		if w := strings.Join(ds.Report.Warnings(), " "); !strings.Contains(w, c.warnings) ||
+		if w := strings.Join(ReportOf(ds).Warnings(), " "); !strings.Contains(w, c.warnings) ||
 			c.warnings != "class-empty" && strings.Contains(w, "class-empty") {
 			t.Errorf("%s: warned of %s, want %s", name, w, c.warnings)
 		}
@@ -63,15 +64,15 @@ func TestColumnsOfOneHotLabelsWithoutSamplesAreSaid(t *testing.T) {
 	arrays := map[string][]byte{"x": filestest.Array("<f8", []int{4, 3}, slices.Repeat([]float64{1, 2, 3}, 4)),
 		"y": filestest.Array("<i4", []int{4, 3}, []float64{1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1})}
 	path := filepath.Join(folder(t, map[string][]byte{"d.npz": filestest.NPZ(arrays)}), "d.npz")
-	ds, _, err := Reading{}.Derive(path, Task{Name: "d"})
-	if err != nil || len(ds.Task.Classes) != 3 || !slices.Contains(ds.Report.Warnings(), "class-empty") {
+	ds, _, err := Reading{}.Derive(path, data.Task{Name: "d"})
+	if err != nil || len(ds.Task.Classes) != 3 || !slices.Contains(ReportOf(ds).Warnings(), "class-empty") {
 		t.Errorf("%+v, %v", ds, err)
 	}
 }
 
 func TestAFirstLabelThatNothingCountsIsSaid(t *testing.T) {
-	ds, _, err := Reading{FirstLabel: "1"}.Derive(folder(t, map[string][]byte{"d.csv": []byte(rows)}), Task{Name: "d"})
-	if err != nil || !slices.Contains(ds.Report.Warnings(), "flag-unused") {
+	ds, _, err := Reading{FirstLabel: "1"}.Derive(folder(t, map[string][]byte{"d.csv": []byte(rows)}), data.Task{Name: "d"})
+	if err != nil || !slices.Contains(ReportOf(ds).Warnings(), "flag-unused") {
 		t.Errorf("--first-label of a table of words: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/array"
 	"github.com/distillmesh/distillmesh/train/data/files/picture"
@@ -86,7 +87,7 @@ func (r Reading) check() error {
 }
 
 // tableOptions are how a table is read; the task says which features it wants.
-func (r Reading) tableOptions(task *Task) table.Options {
+func (r Reading) tableOptions(task *data.Task) table.Options {
 	opt := table.Options{Label: r.Label, Drop: r.Drop, Keep: r.Keep, Header: r.Header, Separator: r.Separator,
 		Decimal: r.Decimal, Encode: r.Encode, Dates: r.Dates}
 	if task != nil && task.IsTable() {
@@ -95,14 +96,14 @@ func (r Reading) tableOptions(task *Task) table.Options {
 	return opt
 }
 
-func (r Reading) arrayOptions(want Shape) array.Options {
+func (r Reading) arrayOptions(want data.Shape) array.Options {
 	return array.Options{Layout: r.Layout, Want: [3]int{want.C, want.H, want.W}, Parts: r.Parts,
 		FirstLabel: r.FirstLabel}
 }
 
 // pictureOptions bring pictures to the shape of a task where that is asked for; a
 // task checks the size of others later.
-func (r Reading) pictureOptions(want Shape) picture.Options {
+func (r Reading) pictureOptions(want data.Shape) picture.Options {
 	opt := picture.Options{Resize: r.Resize, Background: r.Background, Parts: r.Parts}
 	if want.C == 1 || want.C == 3 {
 		opt.Channels = want.C

@@ -1,16 +1,17 @@
-package data
+package open
 
 import (
 	"fmt"
 	"math"
 	"slices"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // bind gives contents the meaning of a task.
-func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
-	ds := &Dataset{Name: task.Name, Task: task}
+func (c *contents) bind(task *data.Task, r Reading) (*data.Dataset, error) {
+	ds := &data.Dataset{Name: task.Name, Task: task}
 	if err := c.checkKnown(task); err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func (c *contents) bind(task *Task, r Reading) (*Dataset, error) {
 
 // emptyClasses warns of classes without training samples, of a task that is made of
 // the data, or that the files list; otherwise it is a fact.
-func (c *contents) emptyClasses(ds *Dataset) {
+func (c *contents) emptyClasses(ds *data.Dataset) {
 	counts := make([]int, len(ds.Task.Classes))
 	for _, y := range ds.Train.Labels() {
 		counts[y]++
@@ -73,13 +74,13 @@ func (c *contents) emptyClasses(ds *Dataset) {
 }
 
 // checkKnown refuses well-known data under another well-known task.
-func (c *contents) checkKnown(task *Task) error {
+func (c *contents) checkKnown(task *data.Task) error {
 	switch {
 	case c.known == nil:
 		return nil
 	case c.known.Name == task.Name:
 		c.account.See("known", "these are the training data of %s", c.known.Name)
-	case WellKnownTask(task.Name) != nil && task.Name != c.known.Name:
+	case data.WellKnownTask(task.Name) != nil && task.Name != c.known.Name:
 		return c.account.Refuse("other-task", files.Error{Path: c.path, Place: files.Whole,
 			Err:  fmt.Errorf("%w: these are the training data of %s, not of %s", files.ErrFormat, c.known.Name, task.Name),
 			Hint: "leave out --task, or say --task " + c.known.Name})
@@ -90,7 +91,7 @@ func (c *contents) checkKnown(task *Task) error {
 }
 
 // source turns one part into values and class indices of the task.
-func (c *contents) source(p *files.Part, task *Task, r Reading, white float64) (Source, error) {
+func (c *contents) source(p *files.Part, task *data.Task, r Reading, white float64) (data.Source, error) {
 	if got := shapeOf(p, task.Shape); got != task.Shape {
 		return nil, c.whole(fmt.Errorf("%w: samples are %v, task %s wants %v", files.ErrFormat, got, task.Name, task.Shape),
 			"choose the task they belong to with --task, or make one of them with 'distillmesh task new NAME --from PATH'; "+
@@ -102,9 +103,9 @@ func (c *contents) source(p *files.Part, task *Task, r Reading, white float64) (
 	}
 	if task.IsTable() {
 		if p.Bytes != nil {
-			return &counts{Bytes{task.Shape, p.Bytes, labels}}, nil
+			return data.NewCounts(task.Shape, p.Bytes, labels), nil
 		}
-		return NewDoubles(task.Shape, p.Doubles, p.Floats, labels)
+		return data.NewDoubles(task.Shape, p.Doubles, p.Floats, labels)
 	}
 	return c.images(p, task.Shape, labels, white)
 }
@@ -116,25 +117,25 @@ func (c *contents) whole(err error, hint string) error {
 // shapeOf is the shape of the samples of a part: the one wanted when they can
 // have it, as rows of a table can be images, else the one they have by
 // themselves.
-func shapeOf(p *files.Part, want Shape) Shape {
+func shapeOf(p *files.Part, want data.Shape) data.Shape {
 	d := p.Dims
 	switch {
 	case len(d) == 1 && want.Size() == d[0]:
 		return want
 	case len(d) == 1:
-		return Shape{1, 1, d[0]}
+		return data.Shape{C: 1, H: 1, W: d[0]}
 	case len(d) == 2:
-		return Shape{1, d[0], d[1]}
+		return data.Shape{C: 1, H: d[0], W: d[1]}
 	}
-	return Shape{d[0], d[1], d[2]}
+	return data.Shape{C: d[0], H: d[1], W: d[2]}
 }
 
 // images are the values of a part as pixels in [0, 1], plane after plane. Values
 // beyond white by no more than rounding are taken for white, below black for
 // black.
-func (c *contents) images(p *files.Part, shape Shape, labels []int, white float64) (Source, error) {
+func (c *contents) images(p *files.Part, shape data.Shape, labels []int, white float64) (data.Source, error) {
 	if p.Bytes != nil && white == 255 {
-		return NewBytes(shape, p.Bytes, labels)
+		return data.NewBytes(shape, p.Bytes, labels)
 	}
 	x := p.Floats
 	if x == nil {
@@ -163,7 +164,7 @@ func (c *contents) images(p *files.Part, shape Shape, labels []int, white float6
 		c.account.Assume("white-overshoot", "--white",
 			"%d values are up to %.3g beyond black or white, and taken for these", beyond, most)
 	}
-	return NewFloats(shape, x, labels)
+	return data.NewFloats(shape, x, labels)
 }
 
 // whiteSlack is how far beyond white, as a share of it, rounding may bring values.
@@ -183,7 +184,7 @@ func imageSide(pixels int) int {
 
 // inspect warns of data that hold little: constant features, and images of one
 // color.
-func (c *contents) inspect(ds *Dataset, seen ranges) {
+func (c *contents) inspect(ds *data.Dataset, seen ranges) {
 	if ds.Task.IsTable() {
 		if side := imageSide(ds.Task.Shape.W); side > 0 && seen.low >= 0 {
 			c.account.See("square-rows",
@@ -221,7 +222,7 @@ func (c *contents) inspect(ds *Dataset, seen ranges) {
 }
 
 // brightest is the largest value of all samples; row is for one of them.
-func brightest(src Source, row []float32) (most float32) {
+func brightest(src data.Source, row []float32) (most float32) {
 	if src == nil {
 		return 0
 	}

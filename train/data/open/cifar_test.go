@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
@@ -35,7 +36,7 @@ func cifar10(first []byte) map[string][]byte {
 }
 
 func TestCIFARIsReadPlainAndCompressed(t *testing.T) {
-	ds, err := Open(folder(t, cifar10(nil)), WellKnownTask("cifar-10"))
+	ds, err := Path(folder(t, cifar10(nil)), data.WellKnownTask("cifar-10"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,11 +52,11 @@ func TestCIFARIsReadPlainAndCompressed(t *testing.T) {
 
 func TestCIFAR100UsesFineLabelsAndIsKnownByItsClassNames(t *testing.T) {
 	files := map[string][]byte{"train.bin": cifarFile([]byte{19, 99}, []byte{0, 3}), "test.bin": cifarFile([]byte{1, 2})}
-	if _, err := Open(folder(t, files), nil); !errors.Is(err, ErrUnknownData) {
+	if _, err := Path(folder(t, files), nil); !errors.Is(err, ErrUnknownData) {
 		t.Errorf("without names: %v", err)
 	}
-	files["fine_label_names.txt"] = []byte(strings.Join(WellKnownTask("cifar-100").Classes, "\n") + "\n")
-	ds, err := Open(folder(t, files), nil)
+	files["fine_label_names.txt"] = []byte(strings.Join(data.WellKnownTask("cifar-100").Classes, "\n") + "\n")
+	ds, err := Path(folder(t, files), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,16 +79,16 @@ func TestBadCIFARFilesNameFileByteAndHint(t *testing.T) {
 		"label too large":   {cifarFile([]byte{1}, []byte{10}), files.ErrFormat, "byte 3073"},
 		"records of others": {cifarFile([]byte{1, 200}), files.ErrTruncated, "byte 3074"},
 	} {
-		_, err := Open(folder(t, cifar10(c.first)), WellKnownTask("cifar-10"))
+		_, err := Path(folder(t, cifar10(c.first)), data.WellKnownTask("cifar-10"))
 		var fe *files.Error
 		if !errors.Is(err, c.want) || !errors.As(err, &fe) || fe.Hint == "" || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: got %v, want %v with %q", name, err, c.want, c.text)
 		}
 	}
-	if _, err := Open(folder(t, map[string][]byte{"data_batch_1.bin": good}), nil); !errors.Is(err, ErrNoData) {
+	if _, err := Path(folder(t, map[string][]byte{"data_batch_1.bin": good}), nil); !errors.Is(err, ErrNoData) {
 		t.Errorf("four batches missing: %v", err)
 	}
-	if _, err := Open(folder(t, cifar10(nil)), WellKnownTask("mnist")); err == nil {
+	if _, err := Path(folder(t, cifar10(nil)), data.WellKnownTask("mnist")); err == nil {
 		t.Error("images of another shape accepted")
 	}
 }
@@ -97,18 +98,18 @@ func TestRealCIFAR10IsRecognised(t *testing.T) {
 	if dir == "" {
 		t.Skip("needs real data: set DISTILLMESH_DATA")
 	}
-	ds, err := Open(filepath.Join(dir, "cifar-10-batches-bin"), nil)
+	ds, err := Path(filepath.Join(dir, "cifar-10-batches-bin"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts := ClassTable(ds.Train.Labels(), 10, [][]int{index(len(ds.Train.Labels()))})[0]
+	counts := data.ClassTable(ds.Train.Labels(), 10, [][]int{index(len(ds.Train.Labels()))})[0]
 	if ds.Task.Name != "cifar-10" || len(ds.Test.Labels()) != 10_000 || slices.Min(counts) != 5000 ||
 		slices.Max(counts) != 5000 {
 		t.Errorf("recognised as %s, %v training samples a class, %d test samples", ds.Task.Name, counts,
 			len(ds.Test.Labels()))
 	}
 	// The task's constants are the training set's own: the mean of a channel is near 0.
-	s, err := Load(ds.Task, ds.Train, index(2000))
+	s, err := data.Load(ds.Task, ds.Train, index(2000))
 	if err != nil {
 		t.Fatal(err)
 	}

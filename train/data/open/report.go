@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
@@ -50,8 +51,14 @@ type FeatureReport struct {
 	Constant bool    `json:"constant,omitempty"` // nearly every sample has the same value
 }
 
+// ReportOf is how a data set was read; nil where no file holds it.
+func ReportOf(ds *data.Dataset) *Report {
+	r, _ := ds.Report.(*Report)
+	return r
+}
+
 // report says how the data were read.
-func (c *contents) report(ds *Dataset, white float64, seen ranges) *Report {
+func (c *contents) report(ds *data.Dataset, white float64, seen ranges) *Report {
 	r := &Report{Low: seen.low, High: seen.high, Features: seen.features, Path: c.path, Kind: c.kind,
 		Read: c.account.Read, Skipped: c.account.Skipped, Shape: [3]int{ds.Task.Shape.C, ds.Task.Shape.H, ds.Task.Shape.W}}
 	if c.known != nil {
@@ -74,7 +81,7 @@ func (c *contents) report(ds *Dataset, white float64, seen ranges) *Report {
 	return r
 }
 
-func countOf(s Source, class int) (n int) {
+func countOf(s data.Source, class int) (n int) {
 	if s == nil {
 		return 0
 	}
@@ -98,7 +105,7 @@ type ranges struct {
 
 // ranges finds where values lie, of every feature of a table too, and warns of
 // constant ones.
-func (c *contents) ranges(task *Task) ranges {
+func (c *contents) ranges(task *data.Task) ranges {
 	if !task.IsTable() {
 		return extremes(c.train)
 	}
@@ -143,25 +150,25 @@ func extremes(p *files.Part) ranges {
 }
 
 // columnNames names every value of a sample of a table.
-func columnNames(task *Task, found []files.Feature, width int) (out []files.Feature) {
+func columnNames(task *data.Task, found []data.Feature, width int) (out []data.Feature) {
 	features := task.Features
 	if features == nil {
 		features = found
 	}
 	for _, f := range features {
-		if f.Kind != files.OneHot {
-			if f.Kind == files.Number {
+		if f.Kind != data.OneHotKind {
+			if f.Kind == data.NumberKind {
 				f.Kind = "number"
 			}
 			out = append(out, f)
 			continue
 		}
 		for _, level := range f.Levels {
-			out = append(out, files.Feature{Name: f.Name + " = " + level, Kind: f.Kind})
+			out = append(out, data.Feature{Name: f.Name + " = " + level, Kind: f.Kind})
 		}
 	}
 	for i := len(out); i < width; i++ {
-		out = append(out, files.Feature{Name: fmt.Sprintf("value %d", i+1), Kind: "number"})
+		out = append(out, data.Feature{Name: fmt.Sprintf("value %d", i+1), Kind: "number"})
 	}
 	return out[:width]
 }
@@ -180,7 +187,7 @@ func (r *Report) Lines() (out []string) {
 		}
 		add("%s: %d samples%s", p.Use, p.Samples, nameWords(p.Name))
 	}
-	shape := Shape{r.Shape[0], r.Shape[1], r.Shape[2]}.String()
+	shape := data.Shape{C: r.Shape[0], H: r.Shape[1], W: r.Shape[2]}.String()
 	if IsTableShape(r.Shape) {
 		shape = fmt.Sprintf("%d %s (%s)", r.Shape[2], plural(r.Shape[2], "feature"), shape)
 	}
@@ -283,4 +290,4 @@ func (r *Report) Warnings() (codes []string) {
 }
 
 // IsTableShape reports whether a shape {C, H, W} is of rows of features.
-func IsTableShape(s [3]int) bool { return Shape{s[0], s[1], s[2]}.IsTable() }
+func IsTableShape(s [3]int) bool { return data.Shape{C: s[0], H: s[1], W: s[2]}.IsTable() }

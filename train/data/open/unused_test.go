@@ -1,10 +1,11 @@
-package data
+package open
 
 import (
 	"errors"
 	"slices"
 	"testing"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
@@ -27,16 +28,16 @@ func TestFlagsThatDoNotConcernTheDataAreSaid(t *testing.T) {
 		"pictures that are to be 2x2":  {pictures, Reading{Resize: true}, false},
 		"an accepted code of no cause": {table, Reading{Accept: []string{"other-task"}}, false},
 	} {
-		ds, _, err := c.r.Derive(folder(t, c.files), Task{Name: "d"})
+		ds, _, err := c.r.Derive(folder(t, c.files), data.Task{Name: "d"})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got := slices.Contains(ds.Report.Warnings(), "flag-unused"); got != c.want {
-			t.Errorf("%s: said %t, notes %+v", name, got, ds.Report.Notes)
+		if got := slices.Contains(ReportOf(ds).Warnings(), "flag-unused"); got != c.want {
+			t.Errorf("%s: said %t, notes %+v", name, got, ReportOf(ds).Notes)
 		}
 	}
-	_, _, err := Reading{Parts: map[string]string{"val": "train"}}.Derive(folder(t, table), Task{Name: "d"})
+	_, _, err := Reading{Parts: map[string]string{"val": "train"}}.Derive(folder(t, table), data.Task{Name: "d"})
 	if !errors.Is(err, files.ErrFormat) {
 		t.Errorf("the use of a part of data without parts: %v", err)
 	}

@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
@@ -91,7 +92,7 @@ func plain(name string) string {
 // classLabels are the labels of a part as indices into the classes of a task: by
 // name when every label is the name of a class; else by number, when no class has
 // a number for its name.
-func (c *contents) classLabels(p *files.Part, task *Task, first string) ([]int, error) {
+func (c *contents) classLabels(p *files.Part, task *data.Task, first string) ([]int, error) {
 	to := make([]int, len(p.Names))
 	unknown := -1
 	for i, name := range p.Names {
@@ -130,7 +131,7 @@ func (c *contents) classLabels(p *files.Part, task *Task, first string) ([]int, 
 // byNumber fills in the indices of labels that are all numbers, and reports
 // whether they are. Where the numbers do not tell whether they count from 0 or 1,
 // that has to be said: a shift is never guessed.
-func (c *contents) byNumber(p *files.Part, task *Task, to []int, first string) (bool, error) {
+func (c *contents) byNumber(p *files.Part, task *data.Task, to []int, first string) (bool, error) {
 	classes, lowest, highest := len(task.Classes), 0, 0
 	if slices.ContainsFunc(task.Classes, isWhole) {
 		return false, nil

@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
@@ -20,9 +21,9 @@ import (
 // A table has a mean and deviation a feature, images one a channel. A deviation
 // of 0 becomes 1. Both are rounded to four digits of the deviation, which is
 // enough to standardise by and discloses less.
-func (r Reading) Derive(path string, draft Task) (ds *Dataset, measured bool, err error) {
-	if path == GlyphPath {
-		return nil, false, fmt.Errorf("make a task of %s: %w: it has one", path, ErrInvalidTask)
+func (r Reading) Derive(path string, draft data.Task) (ds *data.Dataset, measured bool, err error) {
+	if path == data.GlyphPath {
+		return nil, false, fmt.Errorf("make a task of %s: %w: it has one", path, data.ErrInvalidTask)
 	}
 	c, err := r.find(path, nil, draft.Shape)
 	if err != nil {
@@ -32,18 +33,18 @@ func (r Reading) Derive(path string, draft Task) (ds *Dataset, measured bool, er
 }
 
 // derive makes a task of contents.
-func (r Reading) derive(c *contents, draft Task) (ds *Dataset, measured bool, err error) {
+func (r Reading) derive(c *contents, draft data.Task) (ds *data.Dataset, measured bool, err error) {
 	c.made = true
 	if err := c.checkParts(); err != nil {
 		return nil, false, err
 	}
 	task := draft
-	if task.Shape == (Shape{}) {
-		task.Shape = shapeOf(c.train, Shape{})
+	if task.Shape == (data.Shape{}) {
+		task.Shape = shapeOf(c.train, data.Shape{})
 	}
 	if task.Classes == nil {
 		if task.Classes = classesOf(c.train, c.test); len(task.Classes) < 2 {
-			return nil, false, c.whole(fmt.Errorf("%w: every sample is of one class, %q", ErrInvalidTask,
+			return nil, false, c.whole(fmt.Errorf("%w: every sample is of one class, %q", data.ErrInvalidTask,
 				strings.Join(task.Classes, "")),
 				"a task has two classes or more: 'task new' takes their names with --classes A,B; of a table choose the "+
 					"column of labels with --label")
@@ -65,7 +66,7 @@ func (r Reading) derive(c *contents, draft Task) (ds *Dataset, measured bool, er
 	if ds, err = c.bind(&task, r); err != nil || !measured {
 		return ds, measured, err
 	}
-	part, err := ds.Holdout(DefaultHoldout, 0)
+	part, err := ds.Holdout(data.DefaultHoldout, 0)
 	if err != nil {
 		return nil, false, c.whole(err,
 			"add samples or a test part; of a table choose the column of labels with --label, since one of numbers that "+
@@ -114,13 +115,13 @@ func compareNames(a, b string) int {
 
 // measure is the mean and standard deviation of each channel or feature, by
 // Welford's method: a constant has a deviation of exactly 0.
-func measure(task *Task, src Source) (mean, std []float64) {
-	n := task.constants()
+func measure(task *data.Task, src data.Source) (mean, std []float64) {
+	n := task.Constants()
 	mean, std = make([]float64, n), make([]float64, n)
 	row := make([]float64, task.Shape.Size())
 	per := len(row) / n
 	for i := range src.Labels() {
-		readExact(src, i, row)
+		data.ReadExact(src, i, row)
 		for j, v := range row {
 			c := j / per
 			delta := v - mean[c]

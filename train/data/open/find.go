@@ -1,4 +1,4 @@
-package data
+package open
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/array"
 	"github.com/distillmesh/distillmesh/train/data/files/picture"
@@ -23,22 +24,22 @@ type contents struct {
 	kind        string // of the data, for people
 	train, test *files.Part
 	account     *files.Account
-	known       *Task // when recognised
-	made        bool  // a task is made of them
-	fromZero    bool  // the format counts labels from 0 by convention
+	known       *data.Task // when recognised
+	made        bool       // a task is made of them
+	fromZero    bool       // the format counts labels from 0 by convention
 }
 
 // finder recognises the format of a path and reads it.
 type finder struct {
 	Reading
-	task    *Task // may be nil
-	want    Shape // that pictures are brought to; its zero value leaves them as they are
+	task    *data.Task // may be nil
+	want    data.Shape // that pictures are brought to; its zero value leaves them as they are
 	account *files.Account
 	like    *files.Part // the training table, whose columns a table of another part has; nil for none
 }
 
 // find recognises the format of a path and reads it.
-func (r Reading) find(path string, task *Task, want Shape) (*contents, error) {
+func (r Reading) find(path string, task *data.Task, want data.Shape) (*contents, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -239,7 +240,7 @@ func (f *finder) cifar(tree *files.Tree, names []string) (*contents, error) {
 	}
 	train, test, err := found.Read(tree, f.account)
 	c := &contents{kind: found.Kind(), train: train, test: test, fromZero: true}
-	if task := WellKnownTask(found.Name); err == nil && slices.Equal(found.ClassNames(tree, names), task.Classes) {
+	if task := data.WellKnownTask(found.Name); err == nil && slices.Equal(found.ClassNames(tree, names), task.Classes) {
 		c.known = task
 	}
 	return c, err
