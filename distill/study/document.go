@@ -55,7 +55,7 @@ type Row struct {
 	NearestReal  *float64 `json:"nearest_real,omitempty"` // the smallest of all sets; 0 is a copy
 	// Warnings are what the method said of its distillations, each once.
 	Warnings []string `json:"warnings,omitempty"`
-	// Sets is the folder in the study's own that holds a folder a client.
+	// Sets is the folder in the study's own that holds a folder per client.
 	Sets    string  `json:"sets,omitempty"`
 	Seconds float64 `json:"seconds"` // distilling, all clients one after the other, and training
 	trial.Result
@@ -64,7 +64,7 @@ type Row struct {
 // Payload is what the images of sets weigh by three accounts, in bytes.
 type Payload struct {
 	Data      int64 `json:"data"`        // the tensors as written
-	Images8   int64 `json:"images_8bit"` // one byte a value, as fedd3 2.3 counts
+	Images8   int64 `json:"images_8bit"` // one byte per value, as fedd3 2.3 counts
 	ImagesF32 int64 `json:"images_fp32"` // four
 }
 

@@ -319,8 +319,8 @@ func (r *runner) gatherControl(ctx context.Context, label string, t trial.Contro
 	return c, nil
 }
 
-// moved is what a row's bytes are when all data are sent: a byte a value, and a
-// label.
+// moved is what a row's bytes are when all data are sent: a byte per value, and
+// one per label.
 func moved(samples *data.Samples) federated.Traffic {
 	return federated.Traffic{Up: int64(samples.Len()) * int64(samples.Shape.Size()+1)}
 }

@@ -54,8 +54,8 @@ type Plan struct {
 	// Steps, when not 0, is how many steps a network trains, whatever the sets
 	// recommend; it holds for methods and controls.
 	Steps int
-	// Curve is how many times during a training the test set is looked at, the
-	// last included; at least 1.
+	// Curve is how many times a training is evaluated on the test set, the last iterate
+	// included; at least 1.
 	Curve int
 	// NoBound leaves out the training on all data.
 	NoBound bool

@@ -83,7 +83,7 @@ func (s store) readState(name string, round int) (*federated.State, error) {
 	return &state, nil
 }
 
-// removeIfThere does not mind when there is nothing.
+// removeIfThere removes a file; that there is none is no error.
 func removeIfThere(path string) error {
 	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// sampleEvery is how often memory is looked at.
+// sampleEvery is how often memory is sampled.
 const sampleEvery = 20 * time.Millisecond
 
 // Memory samples the memory of the process until it is stopped.

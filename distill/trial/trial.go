@@ -1,7 +1,6 @@
 // Package trial trains a consumer on samples by a recipe and a seed, and measures
 // it: the one run that studies, demonstrations and rankings are made of, with
-// the controls that stand beside it, statistics over seeds, and a folder of
-// finished runs.
+// its controls, statistics over seeds, and a folder of finished runs.
 package trial
 
 import (

@@ -1,6 +1,6 @@
 // Command att measures whether matching the nearest step of a student (ATT)
 // is less sensitive to the number of its steps than matching the last one (MTT):
-// pooled data, one image a class, the accuracy of fresh networks over the cap of
+// pooled data, one image per class, the accuracy of fresh networks over the cap of
 // steps, which step was the nearest, and other architectures (att.md 2, check 6).
 // Without DISTILLMESH_DATA it says so and does nothing.
 //

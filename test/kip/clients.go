@@ -19,7 +19,7 @@ const clientCount = 10
 
 // clients measures the official variant, the default, and the given method if it
 // is another, on ten clients of two
-// and of ten classes, an image a class each, beside as many random real images:
+// and of ten classes, an image per class each, beside as many random real images:
 // after how many steps a lucky batch stops the official one, how far the images
 // have moved, and what LeNet and the NTK predictor make of the merged sets. On
 // MNIST the official one has median stop 2 and 280 steps, LeNet 60.2 and 80.8 %,

@@ -34,7 +34,7 @@ func Answer(doc *study.Document) []string {
 	return append(out, warnings(doc)...)
 }
 
-// warnings are what was said of a run, each once a method.
+// warnings are what was said of runs, each once per method.
 func warnings(doc *study.Document) (out []string) {
 	without := 0
 	for _, held := range doc.Holdings {
@@ -48,7 +48,7 @@ func warnings(doc *study.Document) (out []string) {
 	}
 	for _, r := range doc.Rows {
 		for _, w := range r.Warnings {
-			if s := fmt.Sprintf("Mind %s: %s.", r.Method, strings.TrimSuffix(w, ".")); !slices.Contains(out, s) {
+			if s := fmt.Sprintf("Warning, %s: %s.", r.Method, strings.TrimSuffix(w, ".")); !slices.Contains(out, s) {
 				out = append(out, s)
 			}
 		}
@@ -129,7 +129,7 @@ func boundWords(doc *study.Document, s *study.Summary) string {
 func againstControl(s *study.Summary) string {
 	d := s.MinusRandom
 	if d == nil {
-		return "It stands beside no control of random real images."
+		return "It has no control of random real images."
 	}
 	what := s.Control + " (random real images treated alike)"
 	switch {
@@ -140,11 +140,11 @@ func againstControl(s *study.Summary) string {
 	case *d.High < 0:
 		return fmt.Sprintf("Worse than %s: %s points.", what, intervalText(d))
 	}
-	return fmt.Sprintf("Not told apart from %s: %s points.", what, intervalText(d))
+	return fmt.Sprintf("No significant difference from %s: %s points.", what, intervalText(d))
 }
 
 // againstFederated compares uplink and accuracy with a named baseline; the
-// difference in accuracy always stands beside that in bytes.
+// difference in bytes is never given without that in accuracy.
 func againstFederated(doc *study.Document, s, f *study.Summary) string {
 	return fmt.Sprintf("%s %s (%s, %s up), at %s.%s", lessUplink(s.BytesUp, f.BytesUp), strategyWords(f), f.Method, figure.Size(float64(f.BytesUp)),
 		accuracyAgainst(doc, s, f), learnedNothing(doc, f))
@@ -182,7 +182,7 @@ func accuracyAgainst(doc *study.Document, s, f *study.Summary) string {
 	case figure.Points(d.Mean) == "0.0":
 		return "the same accuracy, " + theirs
 	case d.Low != nil && *d.Low <= 0 && *d.High >= 0:
-		return "an accuracy not told apart from its " + theirs + words
+		return "an accuracy that does not differ significantly from its " + theirs + words
 	case d.Mean < 0:
 		return "a lower accuracy than its " + theirs + words
 	default:

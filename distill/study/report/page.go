@@ -164,7 +164,7 @@ func facts(doc *study.Document) []fact {
 		{"Task", doc.Task},
 		{"Split", fmt.Sprintf("%s, seed %d", splitText(doc.Split), doc.Split.Seed)},
 		{"Stored images", stored(doc)},
-		{"Tiles a stored image", formation},
+		{"Sub-images per stored image", formation},
 		{"Training steps", steps},
 		{"Methods", strings.Join(methodsOf(doc), ", ")},
 		{"Models", strings.Join(consumersOf(doc), ", ")},
@@ -183,7 +183,7 @@ func pluralClasses(n int) string {
 // stored says how many images clients send, or what they may weigh.
 func stored(doc *study.Document) string {
 	if doc.Budget > 0 {
-		return fmt.Sprintf("what %d bytes a client hold, pixels as %s", doc.Budget, doc.Pixels)
+		return fmt.Sprintf("what fits into %d bytes per client, pixels as %s", doc.Budget, doc.Pixels)
 	}
-	return fmt.Sprintf("%d a class and client, pixels as %s", doc.IPC, doc.Pixels)
+	return fmt.Sprintf("%d per class and client, pixels as %s", doc.IPC, doc.Pixels)
 }

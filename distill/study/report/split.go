@@ -182,7 +182,7 @@ func (s *split) legend(p *figure.Pen, x, y float64) {
 		p.Text(text, x+20, y, figure.Small)
 		x += 20 + figure.Width(text, figure.Small) + 14
 	}
-	p.Text("samples of a class; empty: none", x, y, figure.Small)
+	p.Text("samples of one class; empty: none", x, y, figure.Small)
 }
 
 // splitAlt puts the split into words.
