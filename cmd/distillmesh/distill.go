@@ -96,7 +96,7 @@ func methodList() string {
 		lines = append(lines, [2]string{m.Name(), m.Summary()})
 	}
 	for _, line := range lines {
-		text += fmt.Sprintf("  %-12s %s\n", line[0], wrapTo(line[1], helpWidth, strings.Repeat(" ", 15)))
+		text += fmt.Sprintf("  %-12s %s\n", line[0], wrapTo(line[1], helpWidth-15, strings.Repeat(" ", 15)))
 	}
 	return text
 }

@@ -69,7 +69,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.demoCommand(), a.simulateCommand(), a.initCommand(), a.runCommand(), a.dataCommand(), a.taskCommand(), a.distillCommand(), a.publishCommand(),
 		a.lsCommand(), a.showCommand(), a.getCommand(), a.rmCommand(), a.gatherCommand(), a.trainCommand(), a.modelsCommand(),
-		a.peersCommand(), a.statusCommand(), a.costCommand(), a.configCommand(), a.versionCommand(),
+		a.peersCommand(), a.statusCommand(), a.doctorCommand(), a.costCommand(), a.configCommand(), a.versionCommand(),
 	)
 	return root
 }

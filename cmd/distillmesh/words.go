@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// wrapTo breaks text into lines of at most so many runes where words allow it; all
+// wrapTo breaks text into lines of at most so many runes, the indent aside; all
 // but the first begin with the indent.
 func wrapTo(s string, most int, indent string) string {
 	out, column := "", 0
@@ -14,7 +14,7 @@ func wrapTo(s string, most int, indent string) string {
 		switch {
 		case out == "":
 		case column+1+n > most:
-			out, column = out+"\n"+indent, len(indent)
+			out, column = out+"\n"+indent, 0
 		default:
 			out, column = out+" ", column+1
 		}
