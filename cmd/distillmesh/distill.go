@@ -65,15 +65,17 @@ func (a *app) distillCommand() *cobra.Command {
 	f.StringVar(&opt.Method, "method", opt.Method, "how to distil")
 	f.StringArrayVar(&options, "option", nil,
 		"NAME=VALUE, a setting of the method; may be repeated ('distill --help METHOD' lists them)")
-	f.DurationVar(&opt.Time, "time", 0, "how long images may be optimised, such as 5m, for --method auto; reading them and "+
-		"comparing with real samples come on top (default: what the method chosen does)")
+	f.DurationVar(&opt.Time, "time", 0,
+		"how long images may be optimised, such as 5m, for --method auto; reading them and "+
+			"comparing with real samples come on top (default: what the method chosen does)")
 	f.IntVar(&opt.IPC, "ipc", opt.IPC, "stored images per class held")
 	f.StringVar(&budget, "budget", "",
 		"how many bytes the set may weigh, such as 20KB: decides the images, and what they hold")
 	f.IntVar(&opt.Formation, "formation", 0,
 		"sub-images along a side of a stored image, each one training image (default: the method's own)")
-	f.StringVar(&pixels, "pixels", pixels, "how pixels are stored: U4 (half a byte) or U8 (with a range per image), F16 or "+
-		"F32 (default: U4 for dm, dsa and dc, else U8)")
+	f.StringVar(&pixels, "pixels", pixels,
+		"how pixels are stored: U4 (half a byte) or U8 (with a range per image), F16 or "+
+			"F32 (default: U4 for dm, dsa and dc, else U8)")
 	deviceFlags(f, &opt.Device)
 	f.Uint64Var(&opt.Seed, "seed", 0, "seed of every random draw")
 	f.StringVarP(&out, "output", "o", "", "also write the set's files into this new folder")
@@ -89,8 +91,8 @@ func (a *app) distillCommand() *cobra.Command {
 
 // methodList is the help of distill: a line for each method.
 func methodList() string {
-	text := "Make a distilled set of a registered data set. Methods that optimise images resume after Ctrl-C when the same " +
-		"command\nruns again. 'distill --help METHOD' lists a method's settings. Methods:\n\n"
+	text := "Make a distilled set of a registered data set. Methods that optimise images resume after Ctrl-C when " +
+		"the same command\nruns again. 'distill --help METHOD' lists a method's settings. Methods:\n\n"
 	lines := [][2]string{{auto.Name, auto.Summary}}
 	for _, m := range registry.Methods() {
 		lines = append(lines, [2]string{m.Name(), m.Summary()})
@@ -138,7 +140,8 @@ func short8(cid string) string { return cid[:min(len(cid), 24)] }
 // tellLeaving says what was made, and whether it may leave.
 func (a *app) tellLeaving(cmd *cobra.Command, conn api.Conn, info operations.SetInfo) {
 	what := count(info.Images, "image") + ", " + size(info.Bytes)
-	if _, err := operations.Publish.Do(cmd.Context(), conn, operations.PublishRequest{CID: info.CID, DryRun: true}, nil); err != nil {
+	if _, err := operations.Publish.Do(cmd.Context(), conn, operations.PublishRequest{CID: info.CID, DryRun: true},
+		nil); err != nil {
 		a.tell("%s; 'publish' refuses it without --allow-real: %v", what, err)
 		return
 	}
@@ -180,7 +183,8 @@ func (a *app) publishCommand() *cobra.Command {
 	var req operations.PublishRequest
 	sheet := ""
 	c := &cobra.Command{Use: "publish CID", Short: "Announce a set to the mesh", Args: args(1, 1),
-		Long: "Announce a set so that trainers can fetch it. Refused for sets that hold real samples or average fewer than ten,\nunless --allow-real. --dry-run shows what would leave, each image beside the nearest real one.",
+		Long: "Announce a set so that trainers can fetch it. Refused for sets that hold real samples or average fewer " +
+			"than ten,\nunless --allow-real. --dry-run shows what would leave, each image beside the nearest real one.",
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			req.CID = argv[0]
 			if sheet != "" && !req.DryRun {
@@ -239,7 +243,8 @@ func (a *app) dryRun(cmd *cobra.Command, conn api.Conn, cid, path string) error 
 		return a.document(doc)
 	}
 	a.print("set             %s", l.Set.CID)
-	a.print("leaves          %s and their labels, %s; anyone in the mesh learns which classes this device holds", count(m.Images.Count, one), size(l.Set.Bytes))
+	a.print("leaves          %s and their labels, %s; anyone in the mesh learns which classes this device holds",
+		count(m.Images.Count, one), size(l.Set.Bytes))
 	a.print("contains real   %s (nearest_real %.4g; a copy is 0, below 0.5 counts as real)",
 		yes(m.ContainsReal), m.NearestReal)
 	if m.SmallestGroup > 0 {

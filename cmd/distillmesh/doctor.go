@@ -13,12 +13,13 @@ import (
 
 func (a *app) doctorCommand() *cobra.Command {
 	return a.readFlags(&cobra.Command{Use: "doctor", Short: "Check this node and say what to fix", Args: args(0, 0),
-		Long: "Look at the home, the settings, the running node and its surroundings, and say what was seen, why it matters and " +
-			"what\nfixes it. docs/problems.md lists the checks. Exits with 1 where something is wrong.",
+		Long: "Look at the home, the settings, the running node and its surroundings, and say what was seen, why it " +
+			"matters and what\nfixes it. docs/problems.md lists the checks. Exits with 1 where something is wrong.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			rows := doctor.Examine(doctor.Gather(cmd.Context(), a.home, func(ctx context.Context, h home.Home) (api.Conn, error) {
-				return node.Connect(ctx, h, a.log)
-			}))
+			rows := doctor.Examine(doctor.Gather(cmd.Context(), a.home,
+				func(ctx context.Context, h home.Home) (api.Conn, error) {
+					return node.Connect(ctx, h, a.log)
+				}))
 			wrong, warnings := doctor.Count(rows, doctor.Error), doctor.Count(rows, doctor.Warning)
 			if a.json {
 				if err := a.document(map[string]any{"checks": rows, "errors": wrong, "warnings": warnings}); err != nil {

@@ -73,7 +73,8 @@ func (a *app) trainCommand() *cobra.Command {
 	return a.readFlags(c, false)
 }
 
-const trainLong = "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure " +
+const trainLong = "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, " +
+	"measure " +
 	"on registered test\ndata, keep the model. The recipe is the one that most sets recommend, else the defaults below; " +
 	"a flag changes that part of it.\nAn interrupted training resumes when the same command runs again."
 
@@ -147,16 +148,22 @@ func bindRecipe(f *pflag.FlagSet, r *recipe.Recipe) {
 	f.IntVar(&r.Epochs, "epochs", r.Epochs, "passes over the samples")
 	f.IntVar(&r.MinSteps, "min-steps", r.MinSteps, "at least this many steps")
 	f.IntVar(&r.MaxSteps, "max-steps", r.MaxSteps, "at most this many steps")
-	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: "+strings.Join(recipe.Augmentations, ", ")+" (default: none)")
-	f.Float64Var(&r.Elastic, "elastic", r.Elastic, "elastic deformation: the largest displacement in pixels (default: none)")
-	f.Float64Var(&r.CutMix, "cutmix", r.CutMix, "CutMix: the share of steps whose samples get a rectangle of another sample (default: none)")
-	f.Float64Var(&r.Smooth, "smooth", r.Smooth, "label smoothing: this share of a label is spread over all classes (default: none)")
-	f.IntVar(&r.Coarse, "coarse", r.Coarse, "evaluate at 1/N resolution (average-pool, then up-sample), as sub-images are seen (default: as it is)")
+	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: "+strings.Join(recipe.Augmentations,
+		", ")+" (default: none)")
+	f.Float64Var(&r.Elastic, "elastic", r.Elastic,
+		"elastic deformation: the largest displacement in pixels (default: none)")
+	f.Float64Var(&r.CutMix, "cutmix", r.CutMix,
+		"CutMix: the share of steps whose samples get a rectangle of another sample (default: none)")
+	f.Float64Var(&r.Smooth, "smooth", r.Smooth,
+		"label smoothing: this share of a label is spread over all classes (default: none)")
+	f.IntVar(&r.Coarse, "coarse", r.Coarse,
+		"evaluate at 1/N resolution (average-pool, then up-sample), as sub-images are seen (default: as it is)")
 }
 
 // Flags of a recipe, by what they are about; each is named after its field.
 var (
-	recipeFlags = []string{"optimizer", "lr", "schedule", "momentum", "weight-decay", "batch", "epochs", "min-steps", "max-steps"}
+	recipeFlags = []string{"optimizer", "lr", "schedule", "momentum", "weight-decay", "batch", "epochs", "min-steps",
+		"max-steps"}
 	changeFlags = []string{"augment", "elastic", "cutmix", "smooth", "coarse"}
 )
 
@@ -186,7 +193,8 @@ func (a *app) showTrained(got jobs.TrainResult) error {
 	case got.Coarse > 0:
 		a.tell("images%s", viewed(got.Coarse))
 	}
-	a.tell("%s on %s of %s; accuracy %s", got.Model, count(got.Samples, "sample"), count(got.Sets, "set"), accuracy(got.Accuracy))
+	a.tell("%s on %s of %s; accuracy %s", got.Model, count(got.Samples, "sample"), count(got.Sets, "set"),
+		accuracy(got.Accuracy))
 	return nil
 }
 
@@ -223,36 +231,39 @@ func accuracy(m *artifact.Measurement) string {
 }
 
 func (a *app) modelsCommand() *cobra.Command {
-	return group("models", "Models: list, show, evaluate", a.modelsListCommand(), a.modelsShowCommand(), a.modelsEvalCommand())
+	return group("models", "Models: list, show, evaluate", a.modelsListCommand(), a.modelsShowCommand(),
+		a.modelsEvalCommand())
 }
 
 func (a *app) modelsListCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "ls", Short: "List models here and on the mesh", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn api.Conn) error {
-			all, err := operations.Models.Do(cmd.Context(), conn, api.None{}, nil)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.document(map[string]any{"models": nonNil(all)})
-			}
-			var rows [][]string
-			for _, m := range all {
-				if a.quiet {
-					a.print("%s", m.CID)
+	return a.readFlags(&cobra.Command{Use: "ls", Short: "List models here and on the mesh", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				all, err := operations.Models.Do(cmd.Context(), conn, api.None{}, nil)
+				if err != nil {
+					return err
 				}
-				acc := "-"
-				if m.Accuracy != nil {
-					acc = fmt.Sprintf("%.2f%%", 100*float64(m.Accuracy.Correct)/float64(m.Accuracy.Total))
+				if a.json {
+					return a.document(map[string]any{"models": nonNil(all)})
 				}
-				rows = append(rows, []string{short(m.CID), m.TaskName, m.Model, strconv.Itoa(m.Sets), strings.ReplaceAll(size(m.Bytes), " ", ""), acc, yes(m.Here), short(m.Signer)})
-			}
-			if !a.quiet {
-				a.table("CID TASK MODEL SETS BYTES ACCURACY HERE SIGNER", rows)
-			}
-			return nil
-		})
-	}}, true)
+				var rows [][]string
+				for _, m := range all {
+					if a.quiet {
+						a.print("%s", m.CID)
+					}
+					acc := "-"
+					if m.Accuracy != nil {
+						acc = fmt.Sprintf("%.2f%%", 100*float64(m.Accuracy.Correct)/float64(m.Accuracy.Total))
+					}
+					rows = append(rows, []string{short(m.CID), m.TaskName, m.Model, strconv.Itoa(m.Sets),
+						strings.ReplaceAll(size(m.Bytes), " ", ""), acc, yes(m.Here), short(m.Signer)})
+				}
+				if !a.quiet {
+					a.table("CID TASK MODEL SETS BYTES ACCURACY HERE SIGNER", rows)
+				}
+				return nil
+			})
+		}}, true)
 }
 
 func (a *app) modelsShowCommand() *cobra.Command {
@@ -263,21 +274,22 @@ func (a *app) modelsShowCommand() *cobra.Command {
 
 func (a *app) modelsEvalCommand() *cobra.Command {
 	dataName := ""
-	c := &cobra.Command{Use: "eval CID", Short: "Measure a model on local test data", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
-		return a.with(cmd.Context(), func(conn api.Conn) error {
-			got, err := jobs.Evaluate(cmd.Context(), conn, argv[0], dataName, a.report)
-			if err != nil {
-				return err
-			}
-			a.finish()
-			if a.json {
-				return a.document(got)
-			}
-			a.print("%.4f", got.Accuracy)
-			a.tell("%s on the test part of %s: %d of %d", got.Model, got.Data, got.Measured.Correct, got.Measured.Total)
-			return nil
-		})
-	}}
+	c := &cobra.Command{Use: "eval CID", Short: "Measure a model on local test data", Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				got, err := jobs.Evaluate(cmd.Context(), conn, argv[0], dataName, a.report)
+				if err != nil {
+					return err
+				}
+				a.finish()
+				if a.json {
+					return a.document(got)
+				}
+				a.print("%.4f", got.Accuracy)
+				a.tell("%s on the test part of %s: %d of %d", got.Model, got.Data, got.Measured.Correct, got.Measured.Total)
+				return nil
+			})
+		}}
 	c.Flags().StringVar(&dataName, "data", "", "the registered data set to measure on (default: any of the task)")
 	return a.readFlags(c, false)
 }

@@ -105,8 +105,7 @@ func Markdown() string {
 	b.WriteString("# Problems\n\n`distillmesh doctor` looks at these things and says what it saw. Codes are stable. " +
 		"This page is " +
 		"made from the table\nof checks (`go test ./node/doctor -update`).\n\n| code | what is looked at | why it " +
-		"matters | what fixes it |\n" +
-		"| --- | --- | --- | --- |\n")
+		"matters | what fixes it |\n| --- | --- | --- | --- |\n")
 	for _, c := range table {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c.Code, c.Title, c.Why, strings.ReplaceAll(c.Fix, "|", "\\|"))
 	}

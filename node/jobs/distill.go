@@ -98,8 +98,7 @@ func (opt DistillOptions) load(local *localdata.Opened, report api.Report) (*dat
 	}
 	if was := local.Entry.Samples(); samples.Len() != was {
 		report.Note("%s has %d samples now, %d when it was registered: 'distillmesh data add %s' again, and its "+
-			"splits, "+
-			"to bring the register up to date", opt.Data, samples.Len(), was, local.Entry.Path)
+			"splits, to bring the register up to date", opt.Data, samples.Len(), was, local.Entry.Path)
 	}
 	return samples, nil
 }
