@@ -5,12 +5,13 @@ import (
 	"errors"
 
 	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/home"
 	"github.com/distillmesh/distillmesh/node/work"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/plan"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -19,7 +20,8 @@ const checkpointEvery = 500
 
 // training is one training whose model, sets and recipe are settled.
 type training struct {
-	opt    TrainOptions
+	plan   plan.Train
+	home   home.Home // where an interrupted training is kept
 	recipe recipe.Recipe
 	spec   *model.Spec
 }
@@ -30,8 +32,8 @@ func (t training) place(task string) work.Place {
 	if !t.spec.Iterative() {
 		return work.Place{}
 	}
-	opt := t.opt
-	place, err := work.At(opt.Home.Path, work.Training, task, opt.Model, opt.Sets, opt.Seed, t.recipe)
+	p := t.plan
+	place, err := work.At(t.home.Path, work.Training, task, p.Model, p.Sets, p.Seed, t.recipe)
 	if err != nil {
 		return work.Place{}
 	}
@@ -41,8 +43,8 @@ func (t training) place(task string) work.Place {
 // fit trains, from the state that is there, and keeps one while it goes.
 func (t training) fit(ctx context.Context, samples *data.Samples, kept *work.Work, report api.Report) (
 	_ model.Trained, resumed bool, _ error) {
-	stage := "train " + t.opt.Model
-	options := train.Options{Seed: t.opt.Seed, Device: device.Choice{Workers: t.opt.Workers}, HookEvery: 10,
+	stage := "train " + t.plan.Model
+	options := train.Options{Seed: t.plan.Seed, Device: t.plan.Device, HookEvery: 10,
 		Hook: func(p train.Progress) error {
 			report.Say(api.Progress{Stage: stage, Done: int64(p.Step), Total: int64(p.Steps), Unit: "steps"})
 			return nil
