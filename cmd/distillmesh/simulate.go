@@ -62,15 +62,17 @@ func (a *app) simulateCommand() *cobra.Command {
 // flags adds the flags, in groups.
 func (s *simulation) flags(c *cobra.Command) {
 	f, list := c.Flags(), func(names []string) string { return strings.Join(names, ",") }
-	f.StringVar(&s.source.Path, "data", s.source.Path, "what to split: a path as for 'data add', or registered data by name")
+	f.StringVar(&s.source.Path, "data", s.source.Path,
+		"what to split: a path as for 'data add', or registered data by name")
 	f.StringVar(&s.source.Task, "task", "",
 		"a built-in task that the data at a path belong to (default: recognized, else derived from the data)")
 	f.StringVar(&s.source.Augment, "augment", "", "of a task derived from the data, "+augmentHelp)
 	addReadingFlags(c, &s.source.Reading)
 	f.Float64Var(&s.validation, "validation", 0,
 		"evaluate on this share of the training samples, held out, instead of the test part: for choosing settings")
-	f.BoolVar(&s.whiten, "zca", false, "whiten images (ZCA) by the statistics of all training samples, as publications on "+
-		"pooled data do; no device of a mesh has them")
+	f.BoolVar(&s.whiten, "zca", false,
+		"whiten images (ZCA) by the statistics of all training samples, as publications on "+
+			"pooled data do; no device of a mesh has them")
 	s.split.add(c)
 	f.StringSliceVar(&s.Methods, "method", nil,
 		"methods and federated strategies, with settings after colons (default: "+list(study.DefaultMethods)+")")
@@ -81,8 +83,9 @@ func (s *simulation) flags(c *cobra.Command) {
 	f.IntVar(&s.Curve, "curve", s.Curve, "evaluations per run, on the test set, the last iterate included")
 	f.BoolVar(&s.NoBound, "no-bound", false, "leave out the training on all data")
 	f.IntVar(&s.IPC, "ipc", s.IPC, "stored images per class and client")
-	f.StringVar(&s.budget, "budget", "", "largest size of a client's set, such as 20KB: decides how many images there are "+
-		"and what they hold, in place of --ipc")
+	f.StringVar(&s.budget, "budget", "",
+		"largest size of a client's set, such as 20KB: decides how many images there are "+
+			"and what they hold, in place of --ipc")
 	f.IntVar(&s.Formation, "formation", 0, "sub-images along a side of a stored image (default: the method's own)")
 	f.StringVar(&s.pixels, "pixels", "", "how pixels are stored: U4 (half a byte) or U8 (with a range per image), F16 or "+
 		"F32 (default: U4 for dm, dsa and dc, else U8)")
@@ -146,7 +149,8 @@ func (a *app) tellIdle(p *study.Plan) {
 		return
 	}
 	if without > 0 {
-		a.tell("%s: %d of %d clients (all seeds) have no samples and are skipped; fewer clients or a larger alpha give each some",
+		a.tell("%s: %d of %d clients (all seeds) have no samples and are skipped; fewer clients or a larger alpha give "+
+			"each some",
 			p.Data.Name, without, all)
 	}
 	if tooFew > 0 {
@@ -200,7 +204,8 @@ func (a *app) openStudyData(cmd *cobra.Command, source study.Source, validation 
 func (a *app) openRegistered(cmd *cobra.Command, name string) (ds *data.Dataset, err error) {
 	for _, flag := range append(slices.Clone(readingFlags), "task", "augment") {
 		if cmd.Flags().Changed(flag) {
-			return nil, api.Fail(api.CodeUsage, "give a path; registered data are read as they were added", "no file %s, and --%s says how to read files", name, flag)
+			return nil, api.Fail(api.CodeUsage, "give a path; registered data are read as they were added",
+				"no file %s, and --%s says how to read files", name, flag)
 		}
 	}
 	err = a.with(cmd.Context(), func(conn api.Conn) error {
@@ -211,7 +216,8 @@ func (a *app) openRegistered(cmd *cobra.Command, name string) (ds *data.Dataset,
 		return err
 	})
 	if err != nil {
-		return nil, api.Fail(api.CodeUsage, "give a path, or a name that 'distillmesh data ls' lists", "no file %s, and no registered data: %w", name, err)
+		return nil, api.Fail(api.CodeUsage, "give a path, or a name that 'distillmesh data ls' lists",
+			"no file %s, and no registered data: %w", name, err)
 	}
 	return ds, nil
 }

@@ -46,7 +46,8 @@ func (a *app) studyTable(doc *study.Document) {
 		if !known {
 			i = len(blocks)
 			where[s.Consumer] = i
-			blocks = append(blocks, [][]string{{printable(s.Consumer), "accuracy %", "- control [95 %]", "images", "up", "down", "s"}})
+			head := []string{printable(s.Consumer), "accuracy %", "- control [95 %]", "images", "up", "down", "s"}
+			blocks = append(blocks, [][]string{head})
 		}
 		blocks[i] = append(blocks[i], studyLine(s))
 	}

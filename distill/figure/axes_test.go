@@ -78,7 +78,8 @@ func TestTicksAreRound(t *testing.T) {
 	for _, c := range []struct {
 		lo, hi float64
 		want   string
-	}{{0.1, 0.98, "0 20 40 60 80 100"}, {0.86, 0.93, "84 86 88 90 92 94"}, {1, 1, "90 92 94 96 98 100"}, {0, 0, "0 2 4 6 8 10"}} {
+	}{{0.1, 0.98, "0 20 40 60 80 100"}, {0.86, 0.93, "84 86 88 90 92 94"}, {1, 1, "90 92 94 96 98 100"}, {0, 0,
+		"0 2 4 6 8 10"}} {
 		if got := join(ShareTicks(ShareScale([]float64{c.lo, c.hi}))); got != c.want {
 			t.Errorf("%v to %v: %s, want %s", c.lo, c.hi, got, c.want)
 		}
@@ -90,7 +91,8 @@ func TestTicksAreRound(t *testing.T) {
 
 func TestScalesReachFromSideToSide(t *testing.T) {
 	a := NewPanel(Box{10, 20, 110, 220}, Scale{Low: 1, High: 100, Log: true}, Scale{Low: 0, High: 1})
-	for _, c := range []struct{ got, want float64 }{{a.X.At(1), 10}, {a.X.At(10), 60}, {a.X.At(100), 110}, {a.Y.At(0), 220}, {a.Y.At(1), 20}} {
+	for _, c := range []struct{ got, want float64 }{{a.X.At(1), 10}, {a.X.At(10), 60}, {a.X.At(100), 110},
+		{a.Y.At(0), 220}, {a.Y.At(1), 20}} {
 		if math.Abs(c.got-c.want) > 1e-9 {
 			t.Errorf("at %v, want %v", c.got, c.want)
 		}
@@ -191,7 +193,8 @@ func contrast(a, b string) float64 {
 func TestLongNamesLoseTheirMiddle(t *testing.T) {
 	name := "random:as=dm:iterations=20"
 	got := Ellipsis(name, 60, Small)
-	if !strings.HasPrefix(got, "rand") || !strings.HasSuffix(got, "=20") || !strings.Contains(got, "…") || Width(got, Small) > 60 {
+	if !strings.HasPrefix(got, "rand") || !strings.HasSuffix(got, "=20") || !strings.Contains(got, "…") ||
+		Width(got, Small) > 60 {
 		t.Errorf("%q", got)
 	}
 	if got := Ellipsis(name, 1000, Small); got != name {

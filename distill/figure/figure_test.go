@@ -13,17 +13,18 @@ import (
 
 // everything is a drawing with one of each element.
 func everything() Figure {
-	return Figure{Name: "all", Title: `One & <each> "of"`, Alt: "a line\x00 of\xff text", Width: 300, Height: 200, Draw: func(p *Pen) {
-		a := NewPanel(Box{40, 60, 280, 160}, LogScale([]float64{10, 1000}), ShareScale([]float64{0.2, 0.9}))
-		a.Frame(p, "panel", "y", "x", LogTicks(a.X, 5, SizeTick), ShareTicks(a.Y))
-		taken := a.Level(p, 0.5, "level", nil)
-		p.Faint(Series[0], 50, 60, 80, 60, 80, 90)
-		p.Line(Series[1], LineWidth, []float64{3, 2.5}, 50, 150, 100, 100, 150, 120)
-		p.Markers(Marker{Ink: Series[1], Shape: 2}, 0, 50, 150, 100, 100, 150, 120)
-		p.Labels([]Label{NewLabel("<name>", 100, 100, 80)}, taken, a.Box)
-		p.Boxes(Heat[2], Box{200, 60, 210, 70}, Box{220, 60, 230, 70})
-		Legend{Entries: []Entry{{"series", Marker{Ink: Series[2], Outlined: true}}}, Left: 40, Right: 280, Top: 180}.Draw(p)
-	}}
+	return Figure{Name: "all", Title: `One & <each> "of"`, Alt: "a line\x00 of\xff text", Width: 300, Height: 200,
+		Draw: func(p *Pen) {
+			a := NewPanel(Box{40, 60, 280, 160}, LogScale([]float64{10, 1000}), ShareScale([]float64{0.2, 0.9}))
+			a.Frame(p, "panel", "y", "x", LogTicks(a.X, 5, SizeTick), ShareTicks(a.Y))
+			taken := a.Level(p, 0.5, "level", nil)
+			p.Faint(Series[0], 50, 60, 80, 60, 80, 90)
+			p.Line(Series[1], LineWidth, []float64{3, 2.5}, 50, 150, 100, 100, 150, 120)
+			p.Markers(Marker{Ink: Series[1], Shape: 2}, 0, 50, 150, 100, 100, 150, 120)
+			p.Labels([]Label{NewLabel("<name>", 100, 100, 80)}, taken, a.Box)
+			p.Boxes(Heat[2], Box{200, 60, 210, 70}, Box{220, 60, 230, 70})
+			Legend{Entries: []Entry{{"series", Marker{Ink: Series[2], Outlined: true}}}, Left: 40, Right: 280, Top: 180}.Draw(p)
+		}}
 }
 
 // parse reads an SVG document and counts its elements.
@@ -53,7 +54,8 @@ func TestAFigureNamesItselfAndIsWellFormed(t *testing.T) {
 	if seen["svg"] != 1 || seen["title"] != 1 || seen["desc"] != 1 || seen["path"] < 15 || seen["text"] < 8 {
 		t.Errorf("it holds %v", seen)
 	}
-	for _, want := range []string{`viewBox="0 0 300 200"`, `width="300"`, `aria-labelledby="all-t all-d"`, "One &amp; &lt;each&gt;", "a line? of? text", "&lt;name&gt;",
+	for _, want := range []string{`viewBox="0 0 300 200"`, `width="300"`, `aria-labelledby="all-t all-d"`,
+		"One &amp; &lt;each&gt;", "a line? of? text", "&lt;name&gt;",
 		`style="fill:#FFFFFF"`, "stroke-dasharray:3,2.5", "fill-opacity:0.25"} {
 		if !bytes.Contains(content, []byte(want)) {
 			t.Errorf("no %q", want)
@@ -67,7 +69,8 @@ func TestInAPageFiguresFollowTheReadersScheme(t *testing.T) {
 		t.Fatal(err)
 	}
 	parse(t, []byte(drawn))
-	if left := regexp.MustCompile(`#[0-9A-Fa-f]{6}`).FindAllString(strings.ReplaceAll(string(drawn), "&#39;", ""), 3); left != nil {
+	hex := regexp.MustCompile(`#[0-9A-Fa-f]{6}`)
+	if left := hex.FindAllString(string(drawn), 3); left != nil {
 		t.Errorf("it keeps %v in every scheme", left)
 	}
 	for _, want := range []string{"var(--paper)", "var(--ink)", "var(--muted)", "var(--s1)", "var(--h2)"} {
@@ -131,7 +134,8 @@ func TestPixelsAreTwiceThePoints(t *testing.T) {
 }
 
 func TestSheetsFillHalfAPage(t *testing.T) {
-	for plain, want := range map[int]struct{ scale, width int }{0: {8, 0}, 20: {8, 80}, 100: {8, 400}, 300: {3, 450}, 2000: {1, 460}} {
+	for plain, want := range map[int]struct{ scale, width int }{0: {8, 0}, 20: {8, 80}, 100: {8, 400}, 300: {3, 450},
+		2000: {1, 460}} {
 		got := 0
 		s, err := NewSheet(plain, func(scale int) ([]byte, error) { got = scale; return []byte("png"), nil })
 		if err != nil || got != want.scale || s.Width != want.width || s.PNG != "data:image/png;base64,cG5n" {

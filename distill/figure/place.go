@@ -65,7 +65,8 @@ func (p *Pen) Labels(labels []Label, obstacles []Box, area Box) {
 }
 
 // directions are where a label may stand, the best first.
-var directions = [][2]float64{{1, 0}, {-1, 0}, {1, -1}, {1, 1}, {-1, -1}, {-1, 1}, {0, -1}, {0, 1}, {1, -2}, {1, 2}, {-1, -2}, {-1, 2}}
+var directions = [][2]float64{{1, 0}, {-1, 0}, {1, -1}, {1, 1}, {-1, -1}, {-1, 1}, {0, -1}, {0, 1}, {1, -2}, {1, 2},
+	{-1, -2}, {-1, 2}}
 
 // distances are how far from its point a label may stand, the best first.
 var distances = []float64{MarkerRadius + 3, MarkerRadius + 11, MarkerRadius + 22, MarkerRadius + 34, MarkerRadius + 48}

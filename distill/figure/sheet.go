@@ -25,6 +25,7 @@ func NewSheet(plain int, png func(scale int) ([]byte, error)) (Sheet, error) {
 	if err != nil {
 		return Sheet{}, err
 	}
-	url := template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(content)) // base64 cannot leave its attribute
+	// base64 cannot leave its attribute
+	url := template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(content))
 	return Sheet{url, min(plain*scale, sheetWidth) / 2}, nil
 }

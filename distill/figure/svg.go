@@ -63,7 +63,8 @@ const svgFonts = "font-family:'Liberation Sans',Arial,Helvetica,sans-serif"
 func (f Figure) vectors(color func(Ink) string, sized bool) ([]byte, error) {
 	v := &vectors{color: color}
 	f.on(v)
-	doc := svgDocument{Space: "http://www.w3.org/2000/svg", ViewBox: "0 0 " + number(f.Width) + " " + number(f.Height), Style: svgFonts, Shapes: v.elements}
+	doc := svgDocument{Space: "http://www.w3.org/2000/svg", ViewBox: "0 0 " + number(f.Width) + " " + number(f.Height),
+		Style: svgFonts, Shapes: v.elements}
 	if sized {
 		doc.Width, doc.Height = number(f.Width), number(f.Height)
 	}
@@ -112,7 +113,8 @@ func (v *vectors) text(s string, x, y, width float64, st Style) {
 	if st.Bold {
 		style += ";font-weight:bold"
 	}
-	v.elements = append(v.elements, svgText{X: number(x), Y: number(y), Length: number(width), Adjust: "spacingAndGlyphs", Style: style, Text: s})
+	v.elements = append(v.elements, svgText{X: number(x), Y: number(y), Length: number(width),
+		Adjust: "spacingAndGlyphs", Style: style, Text: s})
 }
 
 // route is the way through points, as SVG writes paths.

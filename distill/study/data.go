@@ -49,7 +49,8 @@ func (s Source) Open() (*data.Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	ds, derived, err := s.Reading.OpenOrDerive(s.Path, data.Task{Version: data.TaskVersion, Name: name, Augment: s.Augment})
+	ds, derived, err := s.Reading.OpenOrDerive(s.Path,
+		data.Task{Version: data.TaskVersion, Name: name, Augment: s.Augment})
 	if err == nil && s.Augment != "" && !derived {
 		return nil, s.refuseAugment(ds.Task)
 	}

@@ -20,9 +20,11 @@ func TestTasksOfFilesAreNamedAfterThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		"x.csv": "x", "a/X.csv.gz": "x", "pets": "pets", "pets/": "pets", ".": filepath.Base(here), "a/..": filepath.Base(here), ".hidden": ".hidden",
+		"x.csv": "x", "a/X.csv.gz": "x", "pets": "pets", "pets/": "pets", ".": filepath.Base(here),
+		"a/..": filepath.Base(here), ".hidden": ".hidden",
 		"caf\xe9.csv":                     "caf_",
-		strings.Repeat("é", 100) + ".csv": strings.Repeat("é", 64), "a" + strings.Repeat("é", 100): "a" + strings.Repeat("é", 63),
+		strings.Repeat("é", 100) + ".csv": strings.Repeat("é", 64),
+		"a" + strings.Repeat("é", 100):    "a" + strings.Repeat("é", 63),
 	} {
 		got, err := taskName(path)
 		if err != nil || got != want || len(got) > data.MaxNameLen {
@@ -65,10 +67,11 @@ func TestSourcesThatContradictThemselvesAreRefused(t *testing.T) {
 		source Source
 		want   error
 	}{
-		"a task that is none":                {Source{Path: data.GlyphPath, Task: "nope"}, ErrTask},
-		"augmentation of data with a task":   {Source{Path: data.GlyphPath, Augment: "mild"}, ErrAugment},
-		"augmentation of a task that is set": {Source{Path: data.GlyphPath, Task: "glyph-digits", Augment: "mild"}, ErrAugment},
-		"nothing there":                      {Source{Path: filepath.Join(t.TempDir(), "nothing.csv")}, os.ErrNotExist},
+		"a task that is none":              {Source{Path: data.GlyphPath, Task: "nope"}, ErrTask},
+		"augmentation of data with a task": {Source{Path: data.GlyphPath, Augment: "mild"}, ErrAugment},
+		"augmentation of a task that is set": {Source{Path: data.GlyphPath, Task: "glyph-digits", Augment: "mild"},
+			ErrAugment},
+		"nothing there": {Source{Path: filepath.Join(t.TempDir(), "nothing.csv")}, os.ErrNotExist},
 	} {
 		if ds, err := c.source.Open(); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, %v, want %v", name, ds, err, c.want)
@@ -124,7 +127,8 @@ func TestDefaultsFitTheTask(t *testing.T) {
 		"small images": {&small, DefaultMethods, DefaultTableModels},
 		"tables":       {table.Task, []string{"random", "gmm", "kip", "fedavg:epochs=5"}, DefaultTableModels},
 	} {
-		if methods, models := MethodsFor(c.task), ModelsFor(c.task); !slices.Equal(methods, c.methods) || !slices.Equal(models, c.models) {
+		methods, models := MethodsFor(c.task), ModelsFor(c.task)
+		if !slices.Equal(methods, c.methods) || !slices.Equal(models, c.models) {
 			t.Errorf("%s: %v and %v", name, methods, models)
 		}
 	}
@@ -150,7 +154,8 @@ func TestClassesThatNoClientHoldsAreNamed(t *testing.T) {
 
 func TestAnUnavailableDeviceIsRefusedBeforeAnyWork(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "study")
-	if _, err := Run(t.Context(), smallPlan(t), Options{Dir: dir, Device: device.Choice{Name: "cuda:0"}}); !errors.Is(err, device.ErrUnavailable) {
+	opt := Options{Dir: dir, Device: device.Choice{Name: "cuda:0"}}
+	if _, err := Run(t.Context(), smallPlan(t), opt); !errors.Is(err, device.ErrUnavailable) {
 		t.Errorf("%v", err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {

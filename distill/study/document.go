@@ -127,7 +127,9 @@ func summarise(rows []Row) []Summary {
 			s.BytesUp, s.BytesDown = s.BytesUp+r.Bytes.Up, s.BytesDown+r.Bytes.Down
 			s.Seconds, s.PeakRSS = s.Seconds+r.Seconds, math.Max(s.PeakRSS, r.PeakRSS)
 			if r.Payload != nil {
-				payload.Data, payload.Images8, payload.ImagesF32 = payload.Data+r.Payload.Data, payload.Images8+r.Payload.Images8, payload.ImagesF32+r.Payload.ImagesF32
+				payload.Data += r.Payload.Data
+				payload.Images8 += r.Payload.Images8
+				payload.ImagesF32 += r.Payload.ImagesF32
 			}
 			control := groups[key{r.Control, r.Consumer}]
 			if i := slices.IndexFunc(control, func(c Row) bool { return c.Seed == r.Seed }); r.Control != "" && i >= 0 {

@@ -30,7 +30,8 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	}
 	config := *e.fed
 	config.Seed = uint64(seed)
-	key := trial.Key{Parts: []any{r.identity, r.plan.splitOf(seed), config, consumer, seed}, Words: []any{e.label, consumer, fmt.Sprintf("s%d", seed)}}
+	key := trial.Key{Parts: []any{r.identity, r.plan.splitOf(seed), config, consumer, seed},
+		Words: []any{e.label, consumer, fmt.Sprintf("s%d", seed)}}
 	file, err := key.Name()
 	if err != nil {
 		return err
@@ -84,7 +85,8 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 			active++
 		}
 	}
-	stage := r.stage(fmt.Sprintf("%s on %s, seed %d", e.label, consumer, seed), (config.Rounds-t.Round)*config.Takes(active), "clients")
+	stage := r.stage(fmt.Sprintf("%s on %s, seed %d", e.label, consumer, seed),
+		(config.Rounds-t.Round)*config.Takes(active), "clients")
 	opt.Client = func(done, clients int) { stage.step() }
 	if _, err := federated.Run(ctx, net, r.clients(), config, opt); err != nil {
 		return fmt.Errorf("%s on %s, seed %d: %w", e.label, consumer, seed, err)
@@ -94,7 +96,8 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	if err := trial.WriteRecord(r.store.Run(file), t); err != nil {
 		return err
 	}
-	if err := errors.Join(removeIfThere(r.store.part(file)), removeIfThere(r.store.state(file, config.Rounds-1))); err != nil {
+	err = errors.Join(removeIfThere(r.store.part(file)), removeIfThere(r.store.state(file, config.Rounds-1)))
+	if err != nil {
 		return err
 	}
 	r.addFederated(row, consumer, t)
@@ -105,7 +108,8 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 func (r *runner) addFederated(row Row, consumer string, t federatedRun) {
 	row.Bytes = t.Bytes
 	if t.Diverged > 0 {
-		row.Warnings = append(row.Warnings, fmt.Sprintf("the model diverged (NaN or Inf) in round %d; try a smaller lr", t.Diverged))
+		row.Warnings = append(row.Warnings,
+			fmt.Sprintf("the model diverged (NaN or Inf) in round %d; try a smaller lr", t.Diverged))
 	}
 	r.add(row, consumer, t.Result)
 }

@@ -50,8 +50,10 @@ type clientNote struct {
 
 // gather distils all clients' parts, or reads what was distilled before, and
 // merges what the written sets hold. A formation of 0 is the method's own.
-func (r *runner) gather(ctx context.Context, label string, m distill.Method, formation int, pixels artifact.PixelType, seed int) (*gathered, error) {
-	parts := []any{r.identity, r.plan.splitOf(seed), r.plan.IPC, pixels, m.Name(), m.Version(), m.Settings(), formation, seed}
+func (r *runner) gather(ctx context.Context, label string, m distill.Method, formation int,
+	pixels artifact.PixelType, seed int) (*gathered, error) {
+	parts := []any{r.identity, r.plan.splitOf(seed), r.plan.IPC, pixels,
+		m.Name(), m.Version(), m.Settings(), formation, seed}
 	if r.plan.Budget > 0 {
 		parts = append(parts, r.plan.Budget)
 	}
@@ -71,8 +73,11 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 			if local.Len() == 0 {
 				return ctx.Err()
 			}
-			req := distill.Request{Samples: local, Augment: r.plan.Data.Task.Augmentation(), IPC: r.plan.IPC, Seed: clientSeed(seed, i), Formation: formation, Device: r.on(max(1, r.workers/len(r.parts))), Cache: r.store.experts()}
-			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: pixels, memory: r.memory}
+			req := distill.Request{Samples: local, Augment: r.plan.Data.Task.Augmentation(), IPC: r.plan.IPC,
+				Seed: clientSeed(seed, i), Formation: formation, Device: r.on(max(1, r.workers/len(r.parts))),
+				Cache: r.store.experts()}
+			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: pixels,
+				memory: r.memory}
 			if err := c.spend(r.plan.Budget); err != nil {
 				return fmt.Errorf("client %d of %d: %w", i+1, len(r.parts), err)
 			}
@@ -169,7 +174,9 @@ func (c *client) make(ctx context.Context) error {
 		return err
 	}
 	c.note.Seconds, c.note.PeakRSS, c.note.Warnings = time.Since(began).Seconds(), watch.MiB(), result.Warnings
-	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: c.task, Method: c.method, Settings: registry.Changed(c.method), IPC: c.req.IPC, Seed: c.req.Seed, Result: result, Pixels: c.pixels, Bare: c.bare}, c.req.Samples)
+	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: c.task, Method: c.method,
+		Settings: registry.Changed(c.method), IPC: c.req.IPC, Seed: c.req.Seed, Result: result, Pixels: c.pixels,
+		Bare: c.bare}, c.req.Samples)
 	if err != nil {
 		return err
 	}
@@ -230,11 +237,13 @@ func filesOf(dir string) (fstest.MapFS, error) {
 }
 
 // merge puts the clients' sets together, as a trainer does.
-func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int64, notes []clientNote) (*gathered, error) {
+func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int64,
+	notes []clientNote) (*gathered, error) {
 	g := &gathered{label: label, row: Row{Method: label, Seed: seed, Clients: len(r.parts), Payload: &Payload{}}}
 	present := slices.DeleteFunc(slices.Clone(sets), func(s *artifact.Set) bool { return s == nil })
 	if len(present) == 0 {
-		return nil, fmt.Errorf("%w: %s, seed %d: no client has the %d samples of a class that %d images of it need", ErrPlan, label, seed, r.plan.need(), r.plan.IPC)
+		return nil, fmt.Errorf("%w: %s, seed %d: no client has the %d samples of a class that %d images of it need",
+			ErrPlan, label, seed, r.plan.need(), r.plan.IPC)
 	}
 	nearest := math.Inf(1)
 	var steps []int
@@ -274,7 +283,8 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 // controls gathers the random real images that each method is to be compared
 // with, one for each treatment, and notes them in the methods' rows.
 func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([]*gathered, error) {
-	plain := trial.Control{Formation: data.NewFormation(1), Pixels: r.plainPixels(), Recipe: r.plan.recipe(recipe.Default())}
+	plain := trial.Control{Formation: data.NewFormation(1), Pixels: r.plainPixels(),
+		Recipe: r.plan.recipe(recipe.Default())}
 	names := map[trial.Control]string{}
 	for _, g := range methods {
 		if g.label == Random {

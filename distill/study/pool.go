@@ -16,7 +16,8 @@ import (
 // they are written, and makes the set of all data from their sum. It has no
 // control: no images travel.
 func (r *runner) pool(ctx context.Context, e entry, seed int) (*gathered, error) {
-	g := &gathered{label: e.label, recipe: r.plan.recipe(recipe.Default()), row: Row{Method: e.label, Seed: seed, Clients: len(r.parts)}}
+	g := &gathered{label: e.label, recipe: r.plan.recipe(recipe.Default()),
+		row: Row{Method: e.label, Seed: seed, Clients: len(r.parts)}}
 	watch := r.memory.Watch()
 	defer watch.Stop()
 	began := time.Now()
@@ -41,7 +42,8 @@ func (r *runner) pool(ctx context.Context, e entry, seed int) (*gathered, error)
 		}
 		stage.step()
 	}
-	result, err := e.pooled.Merge(ctx, parts, distill.Request{IPC: r.plan.IPC, Seed: clientSeed(seed, 0), Device: r.on(r.workers)})
+	result, err := e.pooled.Merge(ctx, parts, distill.Request{IPC: r.plan.IPC, Seed: clientSeed(seed, 0),
+		Device: r.on(r.workers)})
 	if err != nil {
 		return nil, fmt.Errorf("%s, seed %d: %w", e.label, seed, err)
 	}

@@ -19,7 +19,8 @@ func TestTheDocumentDoesNotDependOnWorkersOrInterruptions(t *testing.T) {
 	p := smallPlan(t)
 	p.Seeds = distilltest.Fewer(1, p.Seeds)
 	want := asJSON(t, run(t, t.Context(), p, Options{Dir: t.TempDir(), Device: device.Choice{Workers: 1}}))
-	if got := asJSON(t, run(t, t.Context(), p, Options{Dir: t.TempDir(), Device: device.Choice{Workers: 3}})); got != want {
+	three := Options{Dir: t.TempDir(), Device: device.Choice{Workers: 3}}
+	if got := asJSON(t, run(t, t.Context(), p, three)); got != want {
 		t.Errorf("three workers: %s\nwant %s", got, want)
 	}
 	dir := t.TempDir()
@@ -78,7 +79,8 @@ func TestAFolderHasOneStudyAtATime(t *testing.T) {
 	p, dir := smallPlan(t), t.TempDir()
 	p.Methods, p.Seeds, p.Consumers = []string{"gmm"}, 1, []string{"ntk:1"}
 	left, foreign := filepath.Join(dir, "sets", "x", ".0001.state.123"), filepath.Join(dir, ".profile")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(left), 0o755), os.WriteFile(left, nil, 0o644), os.WriteFile(foreign, nil, 0o644)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(left), 0o755), os.WriteFile(left, nil, 0o644),
+		os.WriteFile(foreign, nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	var other store
@@ -111,7 +113,8 @@ func TestDamagedRemainsAreMadeAgain(t *testing.T) {
 		},
 		"runs/fedavg-*.mlp.*.json": func(path string) error {
 			whole := strings.TrimSuffix(path, ".json")
-			return errors.Join(os.Remove(path), os.WriteFile(whole+".part", []byte(`{"Round": 1}`), 0o644), os.WriteFile(whole+".1.state", []byte("{"), 0o644))
+			return errors.Join(os.Remove(path), os.WriteFile(whole+".part", []byte(`{"Round": 1}`), 0o644),
+				os.WriteFile(whole+".1.state", []byte("{"), 0o644))
 		},
 	} {
 		paths, err := filepath.Glob(filepath.Join(dir, pattern))

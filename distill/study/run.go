@@ -87,7 +87,8 @@ func newRunner(p Plan, opt Options) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{plan: p, entries: entries, device: opt.Device, workers: parallel.Workers(opt.Device.Workers), report: opt.Report}
+	r := &runner{plan: p, entries: entries, device: opt.Device, workers: parallel.Workers(opt.Device.Workers),
+		report: opt.Report}
 	if r.engine, err = trial.Engine(opt.Device); err != nil {
 		return nil, err
 	}
@@ -247,7 +248,8 @@ func (r *runner) bound(ctx context.Context, consumer string, seed int) error {
 // fit is one run: it trains a consumer and evaluates it along a curve.
 func (r *runner) fit(ctx context.Context, g *gathered, consumer string, seed int) error {
 	bench := trial.Bench{Test: r.test, Device: r.on(1), Store: r.store.Store, Identity: r.identity, Memory: r.memory}
-	t, err := bench.Measure(ctx, trial.Run{Label: g.label, Consumer: consumer, Samples: g.samples, Print: g.print, Recipe: g.recipe, Seed: uint64(seed), Points: r.plan.Curve})
+	t, err := bench.Measure(ctx, trial.Run{Label: g.label, Consumer: consumer, Samples: g.samples, Print: g.print,
+		Recipe: g.recipe, Seed: uint64(seed), Points: r.plan.Curve})
 	if err != nil {
 		return err
 	}
@@ -304,8 +306,10 @@ func (r *runner) document() (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(), Classes: r.plan.Data.Task.Classes, Train: r.train.Len(), Test: r.test.Len(),
-		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Pixels: r.pixelNames(), Formation: r.plan.Formation, Steps: r.plan.Steps,
+	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(),
+		Classes: r.plan.Data.Task.Classes, Train: r.train.Len(), Test: r.test.Len(),
+		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Pixels: r.pixelNames(),
+		Formation: r.plan.Formation, Steps: r.plan.Steps,
 		Seeds: r.plan.Seeds, Auto: r.plan.auto(), Engine: r.engine, Rows: r.rows, Summary: summarise(r.rows)}, nil
 }
 

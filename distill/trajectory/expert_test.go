@@ -131,7 +131,8 @@ func TestOtherSamplesRecipesAndSeedsAreOtherExperts(t *testing.T) {
 func TestGatherStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := gatherExperts(ctx, somePlan(t), 3, t.TempDir(), device.Choice{Workers: 2}, nil); !errors.Is(err, context.Canceled) {
+	if _, err := gatherExperts(ctx, somePlan(t), 3, t.TempDir(), device.Choice{Workers: 2}, nil); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("%v, want %v", err, context.Canceled)
 	}
 }

@@ -52,8 +52,8 @@ func (c Control) Plain() Control {
 	return c
 }
 
-// Within is the control of a set within a budget, whose pixels are the control's,
-// and how many images per class it allows. It fails with distill.ErrBudget when
+// Within is the control of a set within a budget, written with the control's pixels,
+// which must be set, and how many images per class it allows. It fails with distill.ErrBudget when
 // not one fits.
 func (c Control) Within(task *data.Task, local *data.Samples, b auto.Budget) (Control, int, error) {
 	m, err := c.Method()
@@ -61,7 +61,8 @@ func (c Control) Within(task *data.Task, local *data.Samples, b auto.Budget) (Co
 		return c, 0, err
 	}
 	b.Pixels = c.Pixels
-	s, err := auto.Spend(task, m, distill.Request{Samples: local, Formation: c.Formation.Factor, Single: c.Formation.Single}, b)
+	req := distill.Request{Samples: local, Formation: c.Formation.Factor, Single: c.Formation.Single}
+	s, err := auto.Spend(task, m, req, b)
 	if err != nil {
 		return c, 0, err
 	}

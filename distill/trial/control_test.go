@@ -65,7 +65,8 @@ func TestControlsDrawWhatTheMethodRandomWould(t *testing.T) {
 		c := Control{Formation: data.NewFormation(factor), Pixels: artifact.U8}
 		var batches []*data.Samples
 		for _, p := range parts {
-			r, err := coreset.Random{}.Distill(t.Context(), distill.Request{Samples: all.Subset(p.Index), IPC: 2, Seed: p.Seed, Formation: factor})
+			r, err := coreset.Random{}.Distill(t.Context(), distill.Request{Samples: all.Subset(p.Index), IPC: 2, Seed: p.Seed,
+				Formation: factor})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,17 +128,20 @@ func TestControlsSolveLabelsWhereTheMethodLearnsThem(t *testing.T) {
 // The control of a set of so many bytes holds as much as they do, and no more.
 func TestControlsFitIntoTheBytesOfASet(t *testing.T) {
 	all := samples(30)
-	task := &data.Task{Version: data.TaskVersion, Name: "t", Classes: []string{"a", "b", "c"}, Shape: shape, Mean: []float64{0}, Std: []float64{1}}
+	task := &data.Task{Version: data.TaskVersion, Name: "t", Classes: []string{"a", "b", "c"}, Shape: shape,
+		Mean: []float64{0}, Std: []float64{1}}
 	weigh := func(c Control, ipc int) int64 {
 		m, err := c.Method()
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := m.Distill(t.Context(), distill.Request{Samples: all, IPC: ipc, Formation: c.Formation.Factor, Single: c.Formation.Single})
+		r, err := m.Distill(t.Context(), distill.Request{Samples: all, IPC: ipc, Formation: c.Formation.Factor,
+			Single: c.Formation.Single})
 		if err != nil {
 			t.Fatal(err)
 		}
-		draft, err := artifact.Draft(t.Context(), artifact.SetDraft{Task: task, Method: m, Settings: m.Settings(), IPC: ipc, Result: r, Pixels: c.Pixels, Bare: true}, all)
+		draft, err := artifact.Draft(t.Context(), artifact.SetDraft{Task: task, Method: m, Settings: m.Settings(), IPC: ipc,
+			Result: r, Pixels: c.Pixels, Bare: true}, all)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +152,8 @@ func TestControlsFitIntoTheBytesOfASet(t *testing.T) {
 		return artifact.Bytes(files)
 	}
 	for _, budget := range []int64{2200, 3500} {
-		c, ipc, err := Control{Formation: data.NewFormation(1), Pixels: artifact.U8}.Within(task, all, auto.Budget{Bytes: budget})
+		c, ipc, err := Control{Formation: data.NewFormation(1), Pixels: artifact.U8}.Within(task, all,
+			auto.Budget{Bytes: budget})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +161,8 @@ func TestControlsFitIntoTheBytesOfASet(t *testing.T) {
 			t.Errorf("%d images per class weigh %d, one more %d, of %d bytes", ipc, fits, more, budget)
 		}
 	}
-	if _, _, err := (Control{Pixels: artifact.U8}).Within(task, all, auto.Budget{Bytes: 100}); !errors.Is(err, distill.ErrBudget) {
+	c := Control{Pixels: artifact.U8}
+	if _, _, err := c.Within(task, all, auto.Budget{Bytes: 100}); !errors.Is(err, distill.ErrBudget) {
 		t.Errorf("a budget that holds nothing: %v", err)
 	}
 }

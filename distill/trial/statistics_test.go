@@ -22,7 +22,8 @@ func TestSpreads(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
-	if got := SpreadOf([]float64{0.9, 0.7}).Times(100); math.Abs(got.Mean-80) > 1e-9 || math.Abs(got.Std-14.142) > 1e-3 || got.N != 2 {
+	if got := SpreadOf([]float64{0.9, 0.7}).Times(100); math.Abs(got.Mean-80) > 1e-9 ||
+		math.Abs(got.Std-14.142) > 1e-3 || got.N != 2 {
 		t.Errorf("in percent %+v", got)
 	}
 }
@@ -48,7 +49,8 @@ func TestRepeatsHaveSeedsOfTheirOwn(t *testing.T) {
 // Two pairs: half the interval is t(1) |a-b|/2, t(1) = 12.706; no accuracy differs
 // by more than 1.
 func TestIntervalsHoldWhatAccuraciesCanDifferBy(t *testing.T) {
-	for _, c := range []struct{ a, b, low, high float64 }{{-0.2, 0.2, -1, 1}, {-0.05, -0.15, -0.7353, 0.5353}, {0.9, 0.8, 0.2147, 1}} {
+	for _, c := range []struct{ a, b, low, high float64 }{{-0.2, 0.2, -1, 1}, {-0.05, -0.15, -0.7353, 0.5353},
+		{0.9, 0.8, 0.2147, 1}} {
 		got := Paired([]float64{c.a, c.b})
 		if math.Abs(*got.Low-c.low) > 1e-4 || math.Abs(*got.High-c.high) > 1e-4 || math.Abs(got.Mean-(c.a+c.b)/2) > 1e-12 {
 			t.Errorf("%v and %v: %v to %v, want %v to %v", c.a, c.b, *got.Low, *got.High, c.low, c.high)

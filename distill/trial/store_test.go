@@ -14,10 +14,12 @@ func TestNamesOfResultsStayWhatTheyWere(t *testing.T) {
 		key  Key
 		want string
 	}{
-		{Key{Parts: []any{[]any{"t", 2}, "gmm", 0.5}, Words: []any{"gmm:x=1", "ntk:1", "s0"}}, "gmm-x=1.ntk-1.s0.91b477854148"},
+		{Key{Parts: []any{[]any{"t", 2}, "gmm", 0.5}, Words: []any{"gmm:x=1", "ntk:1", "s0"}},
+			"gmm-x=1.ntk-1.s0.91b477854148"},
 		{Key{Parts: []any{[]any{"t", 2}, "gmm", 0.5}}, "91b477854148"},
 		{Key{Parts: []any{[]any{"t", 2}, "gmm", 0.5}, Words: []any{"../a b/π"}}, "..-a-b-.91b477854148"},
-		{Key{Parts: []any{[]any{"t", 2}, "gmm", 0.5}, Words: []any{strings.Repeat("a", 300)}}, strings.Repeat("a", 160) + ".91b477854148"},
+		{Key{Parts: []any{[]any{"t", 2}, "gmm", 0.5}, Words: []any{strings.Repeat("a", 300)}},
+			strings.Repeat("a", 160) + ".91b477854148"},
 	} {
 		got, err := c.key.Name()
 		if err != nil || got != c.want {
@@ -117,7 +119,8 @@ func TestARecordIsReadBackUnlessItIsDamaged(t *testing.T) {
 	if err := WriteRecord(path, func() {}); err == nil {
 		t.Error("what is no JSON was written")
 	}
-	if got := s.Beside("name", "5.state"); filepath.Dir(got) != filepath.Dir(path) || filepath.Base(got) != "name.5.state" {
+	if got := s.Beside("name", "5.state"); filepath.Dir(got) != filepath.Dir(path) ||
+		filepath.Base(got) != "name.5.state" {
 		t.Errorf("beside it: %s", got)
 	}
 }

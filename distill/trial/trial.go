@@ -99,7 +99,8 @@ func (b *Bench) Measure(ctx context.Context, r Run) (Result, error) {
 	r.Points = max(1, r.Points)
 	record := ""
 	if b.Store != nil {
-		key := Key{Parts: []any{b.Identity, r.Print, r.Consumer, r.Recipe, r.Points, r.Seed}, Words: []any{r.Label, r.Consumer, fmt.Sprintf("s%d", r.Seed)}}
+		key := Key{Parts: []any{b.Identity, r.Print, r.Consumer, r.Recipe, r.Points, r.Seed},
+			Words: []any{r.Label, r.Consumer, fmt.Sprintf("s%d", r.Seed)}}
 		name, err := key.Name()
 		if err != nil {
 			return fail(err)

@@ -49,7 +49,8 @@ func TestACurveHasItsPointsAndEndsWithTheLastIterate(t *testing.T) {
 		if !slices.Equal(steps, want) || got.Steps != 120 {
 			t.Errorf("%d points at %v of %d, want %v", points, steps, got.Steps, want)
 		}
-		if last := got.Curve[len(got.Curve)-1].Accuracy; got.Accuracy != last || got.BestAccuracy != best || got.Accuracy < 0.5 {
+		if last := got.Curve[len(got.Curve)-1].Accuracy; got.Accuracy != last || got.BestAccuracy != best ||
+			got.Accuracy < 0.5 {
 			t.Errorf("%d points: %+v", points, got)
 		}
 	}
@@ -152,7 +153,8 @@ func TestARunThatFailsLeavesNoResult(t *testing.T) {
 	b.Store = s
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if _, err := b.Measure(ended, short()); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "train mlp on real, seed 3") {
+	if _, err := b.Measure(ended, short()); !errors.Is(err, context.Canceled) ||
+		!strings.Contains(err.Error(), "train mlp on real, seed 3") {
 		t.Errorf("interrupted: %v", err)
 	}
 	unknown := short()
@@ -180,7 +182,8 @@ func TestAResultKeepsItsKeys(t *testing.T) {
 }
 
 func TestTheEngineIsNamedByWhatResultsDependOn(t *testing.T) {
-	for name, want := range map[string]string{"": kernel.Name(), device.CPU: kernel.Name(), device.Gorgonia: "gorgonia, " + kernel.Name()} {
+	for name, want := range map[string]string{"": kernel.Name(), device.CPU: kernel.Name(),
+		device.Gorgonia: "gorgonia, " + kernel.Name()} {
 		if got, err := Engine(device.Choice{Name: name}); err != nil || got != want {
 			t.Errorf("%q: %q, %v, want %q", name, got, err, want)
 		}

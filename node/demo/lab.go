@@ -157,7 +157,8 @@ func (c consumer) closedForm() bool { return strings.HasPrefix(c.model, "ntk:") 
 // randomReal draws as each client's own method random would, by label alone: only
 // the drawn samples are decoded.
 func (l *lab) randomReal(ctx context.Context, f data.Formation, seed uint64) (*data.Samples, error) {
-	pool := trial.Pool{Labels: l.train.Labels(), Classes: len(l.task.Classes), Load: func(index []int) (*data.Samples, error) { return data.Load(l.task, l.train, index) }}
+	pool := trial.Pool{Labels: l.train.Labels(), Classes: len(l.task.Classes),
+		Load: func(index []int) (*data.Samples, error) { return data.Load(l.task, l.train, index) }}
 	var parts []trial.Part
 	for client, part := range l.parts {
 		parts = append(parts, trial.Part{Index: part, Seed: seed*clients + uint64(client)})
@@ -205,10 +206,12 @@ func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Sa
 	}
 	before := 0
 	bench := trial.Bench{Test: l.test, Device: device.Choice{Workers: 1}}
-	got, err := bench.Measure(ctx, trial.Run{Label: source, Consumer: consumer, Samples: samples, Recipe: recipe, Seed: seed, Progress: func(step int) {
+	run := trial.Run{Label: source, Consumer: consumer, Samples: samples, Recipe: recipe, Seed: seed}
+	run.Progress = func(step int) {
 		l.progress(int64(step - before))
 		before = step
-	}})
+	}
+	got, err := bench.Measure(ctx, run)
 	if err != nil {
 		return err
 	}

@@ -58,8 +58,9 @@ type bench struct {
 }
 
 func main() {
-	b := &bench{caps: []int{5, 10, 20, 40}, methods: []string{"mtt", "att", "tesla"}, options: map[string]string{"formation": "1"},
-		models: []string{"convnet3:16", "lenet", "mlp"}, others: []string{"convnet3:64", "alexnet", "resnet18"}}
+	b := &bench{caps: []int{5, 10, 20, 40}, methods: []string{"mtt", "att", "tesla"},
+		options: map[string]string{"formation": "1"},
+		models:  []string{"convnet3:16", "lenet", "mlp"}, others: []string{"convnet3:64", "alexnet", "resnet18"}}
 	flag.StringVar(&b.set, "data", "mnist", "data set")
 	list("caps", &b.caps, strconv.Atoi, "steps of a student, at most (default 5,10,20,40)")
 	flag.Uint64Var(&b.seeds, "seeds", 3, "runs of each")
@@ -147,7 +148,8 @@ func words(s string) (out []string) {
 
 // run does one distillation and its trainings, or reads what they gave.
 func (b *bench) run(ctx context.Context, method string, most int, seed uint64, more bool) (r Run, err error) {
-	key := trial.Key{Parts: []any{b.set, b.options, method, most, seed, more, b.models, b.others}, Words: []any{method, most, seed}}
+	key := trial.Key{Parts: []any{b.set, b.options, method, most, seed, more, b.models, b.others},
+		Words: []any{method, most, seed}}
 	name, err := key.Name()
 	if err != nil {
 		return r, err
@@ -177,7 +179,8 @@ func (b *bench) run(ctx context.Context, method string, most int, seed uint64, m
 }
 
 func (b *bench) request(seed uint64) distill.Request {
-	return distill.Request{Samples: b.data.Train, IPC: 1, Seed: seed, Device: device.Choice{Workers: b.workers}, Cache: b.store.Path("experts")}
+	return distill.Request{Samples: b.data.Train, IPC: 1, Seed: seed, Device: device.Choice{Workers: b.workers},
+		Cache: b.store.Path("experts")}
 }
 
 // distil makes what networks train on, counting which steps were compared.
@@ -220,7 +223,8 @@ func (b *bench) match(ctx context.Context, r *Run, req distill.Request) (*distil
 }
 
 // accuracy trains a fresh network on the images; it is in %.
-func (b *bench) accuracy(ctx context.Context, name string, samples *data.Samples, f data.Formation, seed uint64) (float64, error) {
+func (b *bench) accuracy(ctx context.Context, name string, samples *data.Samples, f data.Formation,
+	seed uint64) (float64, error) {
 	recipe := tiling.Recipe(b.request(seed), tiling.Suitable, tiling.ViewWhole, f)
 	recipe.Elastic, recipe.Smooth = 0, 0 // as the images were trained on while they were matched
 	measuring := b.data.Bench()

@@ -49,7 +49,8 @@ func (b *bench) clients() error {
 }
 
 func (b *bench) line(classes int, method, consumer string, ipc int, score trial.Result, more string) {
-	fmt.Printf("%-14s %-8d %-38s %-10s %-4d %.2f %s\n", b.Task.Name, classes, method, consumer, ipc, 100*score.Accuracy, more)
+	fmt.Printf("%-14s %-8d %-38s %-10s %-4d %.2f %s\n", b.Task.Name, classes, method, consumer, ipc, 100*score.Accuracy,
+		more)
 }
 
 // union trains on all clients' sets together.

@@ -39,12 +39,18 @@ type row struct {
 }
 
 var rows = []row{
-	{"random", true, map[string][3]figure{"mnist": {{44.2, 1.7}, {77.5, 1.1}, {89.4, .2}}, "fashion-mnist": {{47.6, .7}, {72.8, .4}, {78.5, 0}}, "cifar-10": {{16.7, 1.2}, {23.6, 2.2}, {32.9, .3}}}},
-	{"k-center", false, map[string][3]figure{"mnist": {{66.1, 0}, {52.1, 0}, {69.0, 0}}, "fashion-mnist": {{65.8, 0}, {58.0, 0}, {55.8, 0}}, "cifar-10": {{22.7, 0}, {23.8, 0}, {23.9, 0}}}},
-	{"herding", false, map[string][3]figure{"mnist": {{66.1, 0}, {86.2, 0}, {91.7, 0}}, "fashion-mnist": {{65.8, 0}, {72.1, 0}, {76.4, 0}}, "cifar-10": {{22.7, 0}, {29.2, 0}, {33.9, 0}}}},
-	{"k-means:publish=nearest", true, map[string][3]figure{"mnist": {{66.1, 0}, {86.0, 0}, {92.2, 0}}, "fashion-mnist": {{65.8, 0}, {77.6, 0}, {81.5, 0}}, "cifar-10": {{22.7, 0}, {27.4, 0}, {33.1, 0}}}},
-	{"k-means", true, map[string][3]figure{"mnist": {{79.8, 0}, {89.6, 0}, {93.3, 0}}, "fashion-mnist": {{68.9, 0}, {81.6, 0}, {82.8, 0}}, "cifar-10": {{29.1, 0}, {35.1, 0}, {38.3, 0}}}},
-	{"label-solve:start=random:targets=5000", true, map[string][3]figure{"mnist": {{58.0, 0}, {88.4, 0}, {93.9, 0}}, "fashion-mnist": {{61.3, 0}, {79.2, 0}, {83.5, 0}}, "cifar-10": {{26.1, 0}, {38.8, 0}, {42.8, 0}}}},
+	{"random", true, map[string][3]figure{"mnist": {{44.2, 1.7}, {77.5, 1.1}, {89.4, .2}},
+		"fashion-mnist": {{47.6, .7}, {72.8, .4}, {78.5, 0}}, "cifar-10": {{16.7, 1.2}, {23.6, 2.2}, {32.9, .3}}}},
+	{"k-center", false, map[string][3]figure{"mnist": {{66.1, 0}, {52.1, 0}, {69.0, 0}},
+		"fashion-mnist": {{65.8, 0}, {58.0, 0}, {55.8, 0}}, "cifar-10": {{22.7, 0}, {23.8, 0}, {23.9, 0}}}},
+	{"herding", false, map[string][3]figure{"mnist": {{66.1, 0}, {86.2, 0}, {91.7, 0}},
+		"fashion-mnist": {{65.8, 0}, {72.1, 0}, {76.4, 0}}, "cifar-10": {{22.7, 0}, {29.2, 0}, {33.9, 0}}}},
+	{"k-means:publish=nearest", true, map[string][3]figure{"mnist": {{66.1, 0}, {86.0, 0}, {92.2, 0}},
+		"fashion-mnist": {{65.8, 0}, {77.6, 0}, {81.5, 0}}, "cifar-10": {{22.7, 0}, {27.4, 0}, {33.1, 0}}}},
+	{"k-means", true, map[string][3]figure{"mnist": {{79.8, 0}, {89.6, 0}, {93.3, 0}},
+		"fashion-mnist": {{68.9, 0}, {81.6, 0}, {82.8, 0}}, "cifar-10": {{29.1, 0}, {35.1, 0}, {38.3, 0}}}},
+	{"label-solve:start=random:targets=5000", true, map[string][3]figure{"mnist": {{58.0, 0}, {88.4, 0}, {93.9, 0}},
+		"fashion-mnist": {{61.3, 0}, {79.2, 0}, {83.5, 0}}, "cifar-10": {{26.1, 0}, {38.8, 0}, {42.8, 0}}}},
 	{"label-solve:start=random", true, nil},
 	{"label-solve", true, nil},
 }
@@ -88,7 +94,8 @@ func main() {
 		}
 	}
 	if !good {
-		fail(fmt.Errorf("figures marked * are more than %.1f points and three standard errors from what is published", within))
+		fail(fmt.Errorf("figures marked * are more than %.1f points and three standard errors from what is published",
+			within))
 	}
 }
 
@@ -133,7 +140,8 @@ type bench struct{ *real.Data }
 // what is published.
 func (b *bench) all(rows []row, ipcs []int, seeds int) (bool, error) {
 	good := true
-	fmt.Printf("%-14s %-38s %-4s %-16s %-12s %-8s %s\n", "data", "method", "ipc", "accuracy in %", "published", "seconds", "smallest group")
+	fmt.Printf("%-14s %-38s %-4s %-16s %-12s %-8s %s\n", "data", "method", "ipc", "accuracy in %", "published",
+		"seconds", "smallest group")
 	for _, r := range rows {
 		if r.method == "ridge" {
 			ok, err := b.ridge()
@@ -196,10 +204,12 @@ func (b *bench) measure(r row, ipc, seeds int) (bool, error) {
 	if at := slices.Index(columns, ipc); at >= 0 && r.published != nil {
 		want := r.published[b.Task.Name][at]
 		known = fmt.Sprintf("%.1f", want.mean)
-		if slack := within + 3*math.Hypot(accuracy.Std, want.std)/math.Sqrt(float64(seeds)); math.Abs(accuracy.Mean-want.mean) > slack {
+		slack := within + 3*math.Hypot(accuracy.Std, want.std)/math.Sqrt(float64(seeds))
+		if math.Abs(accuracy.Mean-want.mean) > slack {
 			known, ok = known+" *", false
 		}
 	}
-	fmt.Printf("%-14s %-38s %-4d %5.2f +-%-8.2f %-12s %-8.1f %d\n", b.Task.Name, r.method, ipc, accuracy.Mean, accuracy.Std, known, took.Seconds()/float64(seeds), group)
+	fmt.Printf("%-14s %-38s %-4d %5.2f +-%-8.2f %-12s %-8.1f %d\n", b.Task.Name, r.method, ipc, accuracy.Mean,
+		accuracy.Std, known, took.Seconds()/float64(seeds), group)
 	return ok, nil
 }

@@ -69,7 +69,8 @@ func (b *bench) clients(given distill.Method) error {
 			if err != nil {
 				return err
 			}
-			fmt.Printf("%-14s %-8d %-7d %-9s %-12d %4.0f%%   %-6.1f %-6.1f  %18.1f  %.1f\n", b.Task.Name, classes, merged.Len(), m.name,
+			fmt.Printf("%-14s %-8d %-7d %-9s %-12d %4.0f%%   %-6.1f %-6.1f  %18.1f  %.1f\n", b.Task.Name, classes,
+				merged.Len(), m.name,
 				stops[len(stops)/2], 100*moved, lenet, ntk, controlLenet, controlNTK)
 		}
 	}
@@ -107,7 +108,8 @@ func depthOf(m distill.Method) string { return m.Settings()["depth"] }
 func (b *bench) both(samples *data.Samples, depth string) (lenet, ntk float64, err error) {
 	var scores []float64
 	for _, name := range []string{"lenet", "ntk:" + depth} {
-		r, err := b.Bench().Measure(context.Background(), trial.Run{Label: b.Task.Name, Consumer: name, Samples: samples, Recipe: recipe.Default()})
+		r, err := b.Bench().Measure(context.Background(),
+			trial.Run{Label: b.Task.Name, Consumer: name, Samples: samples, Recipe: recipe.Default()})
 		if err != nil {
 			return 0, 0, err
 		}

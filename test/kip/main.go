@@ -45,8 +45,10 @@ func main() {
 	sets := flag.String("data", "mnist,fashion-mnist,cifar-10", "data sets")
 	sizes := flag.String("ipc", "1,10,50", "images per class")
 	seeds := flag.Int("seeds", 3, "runs of each")
-	options := flag.String("options", "", "NAME=VALUE,... of the method beside start=real (with -clients: beside the defaults)")
-	configured := flag.Bool("as-configured", false, "let numpy keep this machine's OPENBLAS settings, which may make it slower")
+	options := flag.String("options", "",
+		"NAME=VALUE,... of the method beside start=real (with -clients: beside the defaults)")
+	configured := flag.Bool("as-configured", false,
+		"let numpy keep this machine's OPENBLAS settings, which may make it slower")
 	clients := flag.Bool("clients", false, "measure ten clients that distil apart instead")
 	flag.Parse()
 	root := os.Getenv("DISTILLMESH_DATA")
@@ -137,13 +139,14 @@ func (b *bench) measure(method distill.Method, ipc, seeds int, compare bool, num
 		began := time.Now()
 		var first time.Time // the first steps are behind us: the start is not timed
 		done := 0
-		result, err := method.Distill(context.Background(), distill.Request{Samples: b.Train, IPC: ipc, Seed: seed, Progress: func(p distill.Progress) {
-			if done == 0 {
-				began, first = time.Now(), time.Now()
-				steps -= p.Done
-			}
-			done = p.Done
-		}})
+		result, err := method.Distill(context.Background(),
+			distill.Request{Samples: b.Train, IPC: ipc, Seed: seed, Progress: func(p distill.Progress) {
+				if done == 0 {
+					began, first = time.Now(), time.Now()
+					steps -= p.Done
+				}
+				done = p.Done
+			}})
 		if err != nil || first.IsZero() {
 			return trial.Result{}, fmt.Errorf("%s, %d images per class: %w", b.Task.Name, ipc, err)
 		}
@@ -165,7 +168,8 @@ func (b *bench) measure(method distill.Method, ipc, seeds int, compare bool, num
 			return false, err
 		}
 	}
-	fmt.Printf("%-14s %-4d %.2f +-%.2f    %-9.1f  %-8.1f  %-6.1f  %-5.1f  %.2f  %.2f  %.2f\n", b.Task.Name, ipc, accuracy.Mean, accuracy.Std, want, rate, theirs, rate/theirs,
+	fmt.Printf("%-14s %-4d %.2f +-%.2f    %-9.1f  %-8.1f  %-6.1f  %-5.1f  %.2f  %.2f  %.2f\n", b.Task.Name, ipc,
+		accuracy.Mean, accuracy.Std, want, rate, theirs, rate/theirs,
 		trips["F16"]/float64(seeds), trips["U8"]/float64(seeds), trips["PNG"]/float64(seeds))
 	return !known || !compare || math.Abs(accuracy.Mean-want) <= within, nil
 }

@@ -32,7 +32,8 @@ func accuracyFigure(doc *study.Document) *figure.Figure {
 
 // legendOf names methods below a grid of panels.
 func legendOf(methods []string, markers map[string]figure.Marker, g figure.Grid, lines bool) figure.Legend {
-	l := figure.Legend{Left: figure.MarginLeft, Right: figure.PageWidth - figure.MarginRight, Top: g.Height(), Lines: lines}
+	l := figure.Legend{Left: figure.MarginLeft, Right: figure.PageWidth - figure.MarginRight, Top: g.Height(),
+		Lines: lines}
 	for _, m := range methods {
 		l.Entries = append(l.Entries, figure.Entry{Name: m, Marker: markers[m]})
 	}
@@ -77,7 +78,8 @@ func (a panel) spots(doc *study.Document, consumer string) (out []spot) {
 		o := spot{Summary: s, x: a.X.At(float64(s.BytesUp)), y: a.Y.At(s.Accuracy.Mean)}
 		top, bottom := a.Y.At(s.Accuracy.Mean+s.Accuracy.Std), a.Y.At(s.Accuracy.Mean-s.Accuracy.Std)
 		const half = figure.MarkerRadius + 1
-		o.box = figure.Box{Left: o.x - half, Top: max(min(top, o.y-half), a.Top), Right: o.x + half, Bottom: min(max(bottom, o.y+half), a.Bottom)}
+		o.box = figure.Box{Left: o.x - half, Top: max(min(top, o.y-half), a.Top), Right: o.x + half,
+			Bottom: min(max(bottom, o.y+half), a.Bottom)}
 		dx := figure.Aside(o.box, taken)
 		o.box, o.x = o.box.Shift(dx), o.x+dx
 		out, taken = append(out, o), append(taken, o.box)
@@ -109,7 +111,8 @@ func (a panel) bar(p *figure.Pen, doc *study.Document, s spot, ink figure.Ink) {
 	if s.Accuracy.N < 2 {
 		return
 	}
-	top, bottom := a.Y.At(min(s.Accuracy.Mean+s.Accuracy.Std, a.Y.High)), a.Y.At(max(s.Accuracy.Mean-s.Accuracy.Std, a.Y.Low))
+	top := a.Y.At(min(s.Accuracy.Mean+s.Accuracy.Std, a.Y.High))
+	bottom := a.Y.At(max(s.Accuracy.Mean-s.Accuracy.Std, a.Y.Low))
 	p.Line(ink, 1.1, nil, s.x, top, s.x, bottom)
 	p.Line(ink, 1.1, nil, s.x-2.5, top, s.x+2.5, top)
 	p.Line(ink, 1.1, nil, s.x-2.5, bottom, s.x+2.5, bottom)
@@ -150,7 +153,8 @@ func accuracyText(doc *study.Document) string {
 	for _, c := range consumersOf(doc) {
 		var points []string
 		for _, s := range summaryOf(doc, c) {
-			points = append(points, fmt.Sprintf("%s %s at %s", s.Method, spreadText(s.Accuracy), figure.Size(float64(s.BytesUp))))
+			points = append(points, fmt.Sprintf("%s %s at %s", s.Method, spreadText(s.Accuracy),
+				figure.Size(float64(s.BytesUp))))
 		}
 		out = append(out, c+": "+strings.Join(points, ", "))
 	}

@@ -23,7 +23,8 @@ func Answer(doc *study.Document) []string {
 	if doc.Auto != "" {
 		out = append(out, "auto chose "+doc.Auto+".")
 	}
-	out = append(out, fmt.Sprintf("Best: %s on %s, %s from %s, %s up in all.", best.Method, best.Consumer, spreadWords(best.Accuracy),
+	out = append(out, fmt.Sprintf("Best: %s on %s, %s from %s, %s up in all.", best.Method, best.Consumer,
+		spreadWords(best.Accuracy),
 		figure.Plural(best.Images, "stored image"), figure.Size(float64(best.BytesUp))), againstControl(best))
 	if f := baselineOf(doc, best.Consumer); f != nil {
 		out = append(out, againstFederated(doc, best, f))
@@ -60,10 +61,12 @@ func warnings(doc *study.Document) (out []string) {
 func answerWithoutMethods(doc *study.Document) []string {
 	out := []string{"No distillation method took part."}
 	if c := bestOf(doc.Summary, control); c != nil {
-		out = append(out, fmt.Sprintf("%s real images reach %s on %s with %s up in all.", figure.Count(c.Images)+" random", spreadWords(c.Accuracy), c.Consumer, figure.Size(float64(c.BytesUp))))
+		out = append(out, fmt.Sprintf("%s real images reach %s on %s with %s up in all.", figure.Count(c.Images)+" random",
+			spreadWords(c.Accuracy), c.Consumer, figure.Size(float64(c.BytesUp))))
 	}
 	if f := bestOf(doc.Summary, fed); f != nil {
-		out = append(out, fmt.Sprintf("%s (%s) reaches %s with %s up.", strategyWords(f), f.Method, spreadWords(f.Accuracy), figure.Size(float64(f.BytesUp))))
+		out = append(out, fmt.Sprintf("%s (%s) reaches %s with %s up.", strategyWords(f), f.Method, spreadWords(f.Accuracy),
+			figure.Size(float64(f.BytesUp))))
 	}
 	return out
 }
@@ -83,7 +86,8 @@ func findings(doc *study.Document) (out []finding) {
 		if best == nil {
 			continue
 		}
-		f := finding{c, []string{fmt.Sprintf("%s is best with %s at %s.", best.Method, spreadWords(best.Accuracy), figure.Size(float64(best.BytesUp))), againstControl(best)}}
+		f := finding{c, []string{fmt.Sprintf("%s is best with %s at %s.", best.Method, spreadWords(best.Accuracy),
+			figure.Size(float64(best.BytesUp))), againstControl(best)}}
 		for i := range group {
 			if kindOf(group[i].Method) == fed {
 				f.Sentences = append(f.Sentences, againstFederated(doc, best, &group[i]))
@@ -146,7 +150,8 @@ func againstControl(s *study.Summary) string {
 // againstFederated compares uplink and accuracy with a named baseline; the
 // difference in bytes is never given without that in accuracy.
 func againstFederated(doc *study.Document, s, f *study.Summary) string {
-	return fmt.Sprintf("%s %s (%s, %s up), at %s.%s", lessUplink(s.BytesUp, f.BytesUp), strategyWords(f), f.Method, figure.Size(float64(f.BytesUp)),
+	return fmt.Sprintf("%s %s (%s, %s up), at %s.%s", lessUplink(s.BytesUp, f.BytesUp), strategyWords(f), f.Method,
+		figure.Size(float64(f.BytesUp)),
 		accuracyAgainst(doc, s, f), learnedNothing(doc, f))
 }
 
@@ -205,7 +210,8 @@ func learnedNothing(doc *study.Document, f *study.Summary) string {
 // went round.
 func strategyWords(f *study.Summary) string {
 	words := strings.Split(f.Method, ":")
-	name := map[string]string{"fedavg": "FedAvg", "fedprox": "FedProx", "fednova": "FedNova", "scaffold": "SCAFFOLD"}[words[0]]
+	name := map[string]string{"fedavg": "FedAvg", "fedprox": "FedProx", "fednova": "FedNova",
+		"scaffold": "SCAFFOLD"}[words[0]]
 	if name == "" {
 		name = words[0]
 	}

@@ -107,7 +107,8 @@ func curvesFigure(doc *study.Document) *figure.Figure {
 	return &figure.Figure{Name: "curves", Title: "Test accuracy along the training", Alt: strings.Join(text, "; ") + ".",
 		Width: figure.PageWidth, Height: key.Bottom() + 6,
 		Draw: func(p *figure.Pen) {
-			p.Text("Test accuracy along the training: "+setting(doc)+"; bands reach from the lowest to the highest seed", 14, 14, figure.Title)
+			p.Text("Test accuracy along the training: "+setting(doc)+
+				"; bands reach from the lowest to the highest seed", 14, 14, figure.Title)
 			for i, k := range courses {
 				k.draw(p, figure.NewPanel(g.At(i), k.scale(), y), markers)
 			}

@@ -11,7 +11,8 @@ import (
 
 func TestEveryMethodLooksDifferent(t *testing.T) {
 	f := usual()
-	f.methods = []string{"random", "gmm", "dm", "random:as=dm", "kip", "random:as=kip", "fedavg", "fedprox", "fednova", "scaffold", "dm:lr=1", "dm:lr=2", "dm:lr=3", "all"}
+	f.methods = []string{"random", "gmm", "dm", "random:as=dm", "kip", "random:as=kip", "fedavg", "fedprox", "fednova",
+		"scaffold", "dm:lr=1", "dm:lr=2", "dm:lr=3", "all"}
 	markers := markersOf(f.document())
 	seen := map[string]string{}
 	for m, l := range markers {
@@ -29,14 +30,16 @@ func TestEveryMethodLooksDifferent(t *testing.T) {
 		}
 		seen[key] = m
 	}
-	if dm, control := markers["dm"], markers["random:as=dm"]; dm.Shape != control.Shape || dm.Outlined || !control.Outlined {
+	if dm, control := markers["dm"], markers["random:as=dm"]; dm.Shape != control.Shape || dm.Outlined ||
+		!control.Outlined {
 		t.Errorf("dm %+v, its control %+v", dm, control)
 	}
 }
 
 func TestCurvesOfSeedsAreJoinedAtTheShortest(t *testing.T) {
 	row := func(points ...trial.Point) study.Row { return study.Row{Result: trial.Result{Curve: points}} }
-	c := curveOf([]study.Row{row(trial.Point{Step: 10, Accuracy: 0.2}, trial.Point{Step: 20, Accuracy: 0.4}), row(trial.Point{Step: 15, Accuracy: 0.5}, trial.Point{Step: 25, Accuracy: 0.7}), row()})
+	c := curveOf([]study.Row{row(trial.Point{Step: 10, Accuracy: 0.2}, trial.Point{Step: 20, Accuracy: 0.4}),
+		row(trial.Point{Step: 15, Accuracy: 0.5}, trial.Point{Step: 25, Accuracy: 0.7}), row()})
 	if want := "{ [10 20] [0.35 0.5] [0.2 0.4] [0.5 0.6]}"; fmt.Sprintf("%.4v", c) != want {
 		t.Errorf("%.4v, want %s", c, want)
 	}

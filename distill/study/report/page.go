@@ -21,7 +21,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"br
 
 // breakable lets a long name of a method go on in the next line after a colon.
 func breakable(name string) template.HTML {
-	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(name), ":", ":<wbr>")) // escaped but for our own tags
+	// escaped but for our own tags
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(name), ":", ":<wbr>"))
 }
 
 // view is what the page's template sees.
@@ -61,7 +62,8 @@ type line struct {
 
 // page writes the whole page.
 func page(dir string, doc *study.Document, opt Options, accuracy, curves, split *figure.Figure) ([]byte, error) {
-	v := view{Style: style(), Question: question(doc), Answer: Answer(doc), Findings: findings(doc), Facts: facts(doc), Command: opt.Command, Tests: figure.Count(doc.Test)}
+	v := view{Style: style(), Question: question(doc), Answer: Answer(doc), Findings: findings(doc), Facts: facts(doc),
+		Command: opt.Command, Tests: figure.Count(doc.Test)}
 	for part, f := range map[*template.HTML]*figure.Figure{&v.Accuracy: accuracy, &v.Curves: curves, &v.Split: split} {
 		if f == nil {
 			continue
@@ -98,7 +100,8 @@ func style() template.CSS {
 		fmt.Fprintf(&light, "--%s:%s;", i.Name, i.Light)
 		fmt.Fprintf(&dark, "--%s:%s;", i.Name, i.Dark)
 	}
-	return template.CSS(fmt.Sprintf(":root{%s}\n@media screen and (prefers-color-scheme:dark){:root{%s}}\n%s", light.String(), dark.String(), pageCSS)) // all ours
+	return template.CSS(fmt.Sprintf(":root{%s}\n@media screen and (prefers-color-scheme:dark){:root{%s}}\n%s",
+		light.String(), dark.String(), pageCSS)) // all ours
 }
 
 func question(doc *study.Document) string {
@@ -131,7 +134,8 @@ func groupOf(doc *study.Document, consumer string, symbols map[string]template.H
 }
 
 func lineOf(s study.Summary) line {
-	l := line{Method: s.Method, Accuracy: strings.Replace(spreadText(s.Accuracy), " %", "", 1), Minus: "–", Control: s.Control, Images: "–",
+	l := line{Method: s.Method, Accuracy: strings.Replace(spreadText(s.Accuracy), " %", "", 1), Minus: "–",
+		Control: s.Control, Images: "–",
 		Up: figure.Size(float64(s.BytesUp)), Down: figure.Size(float64(s.BytesDown)), Bytes8: "–", Bytes32: "–", GCE: "–",
 		Seconds: fmt.Sprintf("%.1f", s.Seconds), MiB: fmt.Sprintf("%.0f", s.PeakRSS)}
 	if s.Images > 0 {
@@ -160,7 +164,8 @@ func facts(doc *study.Document) []fact {
 		steps = figure.Count(doc.Steps)
 	}
 	return []fact{
-		{"Data", fmt.Sprintf("%s: %s to train, %s to test, %s", doc.Data, figure.Count(doc.Train), figure.Count(doc.Test), pluralClasses(len(doc.Classes)))},
+		{"Data", fmt.Sprintf("%s: %s to train, %s to test, %s", doc.Data, figure.Count(doc.Train), figure.Count(doc.Test),
+			pluralClasses(len(doc.Classes)))},
 		{"Task", doc.Task},
 		{"Split", fmt.Sprintf("%s, seed %d", splitText(doc.Split), doc.Split.Seed)},
 		{"Stored images", stored(doc)},
@@ -168,7 +173,8 @@ func facts(doc *study.Document) []fact {
 		{"Training steps", steps},
 		{"Methods", strings.Join(methodsOf(doc), ", ")},
 		{"Models", strings.Join(consumersOf(doc), ", ")},
-		{"Seeds", fmt.Sprintf("%d; each decides the split, the distillation, the first weights and the order of batches", doc.Seeds)},
+		{"Seeds", fmt.Sprintf("%d; each decides the split, the distillation, the first weights and the order of batches",
+			doc.Seeds)},
 		{"Processor", doc.Engine},
 	}
 }

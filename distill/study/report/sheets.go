@@ -65,7 +65,8 @@ func drawSheet(dir string, row study.Row, task *data.Task) (s sheet, err error) 
 		return s, err
 	}
 	draw := func(scale int) *image.NRGBA { return artifact.Sheet(task, images, artifact.PreviewPerClass, scale) }
-	s.Sheet, err = figure.NewSheet(draw(1).Rect.Dx(), func(scale int) ([]byte, error) { return artifact.EncodePNG(draw(scale)) })
+	encode := func(scale int) ([]byte, error) { return artifact.EncodePNG(draw(scale)) }
+	s.Sheet, err = figure.NewSheet(draw(1).Rect.Dx(), encode)
 	if err != nil {
 		return s, err
 	}

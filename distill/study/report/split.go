@@ -123,10 +123,12 @@ func (s *split) strip(p *figure.Pen) {
 	var bars []figure.Box
 	for i, n := range s.totals {
 		x := s.left + float64(i)*s.cellW
-		bars = append(bars, figure.Box{Left: x + gap, Top: base - (splitStrip-12)*n/most, Right: x + s.cellW - gap, Bottom: base})
+		top := base - (splitStrip-12)*n/most
+		bars = append(bars, figure.Box{Left: x + gap, Top: top, Right: x + s.cellW - gap, Bottom: base})
 	}
 	p.Boxes(figure.Heat[1], bars...)
-	p.Line(figure.Rule, 0.8, nil, s.left, base-(splitStrip-12), s.left+s.cellW*float64(len(s.totals)), base-(splitStrip-12))
+	top, right := base-(splitStrip-12), s.left+s.cellW*float64(len(s.totals))
+	p.Line(figure.Rule, 0.8, nil, s.left, top, right, top)
 	p.Text("samples of each client, at most "+figure.Count(int(math.Round(most))), s.left, 40+2, figure.Small)
 }
 
@@ -141,7 +143,8 @@ func (s *split) cells(p *figure.Pen) {
 		for c, n := range column {
 			if l := s.levelOf(n); l >= 0 {
 				x, y := s.left+float64(i)*s.cellW, s.top()+float64(c)*s.cellH
-				levels[l] = append(levels[l], figure.Box{Left: x + gap, Top: y + gap, Right: x + s.cellW - gap, Bottom: y + s.cellH - gap})
+				cell := figure.Box{Left: x + gap, Top: y + gap, Right: x + s.cellW - gap, Bottom: y + s.cellH - gap}
+				levels[l] = append(levels[l], cell)
 			}
 		}
 	}
@@ -201,7 +204,8 @@ func splitAlt(doc *study.Document) string {
 	slices.Sort(totals)
 	slices.Sort(held)
 	last := len(totals) - 1
-	return fmt.Sprintf("%s, at seed 0: each holds %s samples, %s at the median, of %s of %d classes.", splitText(doc.Split),
+	return fmt.Sprintf("%s, at seed 0: each holds %s samples, %s at the median, of %s of %d classes.",
+		splitText(doc.Split),
 		fromTo(totals[0], totals[last]), figure.Count(totals[len(totals)/2]), fromTo(held[0], held[last]), len(doc.Classes))
 }
 
