@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
@@ -57,6 +58,26 @@ func digits(t *testing.T, ds *data.Dataset) *data.Samples {
 		t.Fatal(err)
 	}
 	return local
+}
+
+// written distils and writes the set of a request.
+func written(t *testing.T, task *data.Task, m distill.Method, req distill.Request,
+	d artifact.SetDraft) (*distill.Result, fstest.MapFS) {
+	t.Helper()
+	result, err := m.Distill(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Task, d.Method, d.Settings, d.IPC, d.Seed, d.Result = task, m, registry.Changed(m), req.IPC, req.Seed, result
+	draft, err := artifact.Draft(context.Background(), d, req.Samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := artifact.WriteSet(draft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result, files
 }
 
 // A set that is made as a budget is spent weighs no more, and nearly as much.
@@ -128,20 +149,7 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 			t.Errorf("%s: %+v, want formation %d, single %t, bare %t", c.name, s, c.want, c.single, c.bare)
 		}
 		req.IPC, req.Formation, req.Single = s.IPC, s.Formation, s.Single
-		result, err := c.method.Distill(context.Background(), req)
-		if err != nil {
-			t.Fatalf("%s: %v", c.name, err)
-		}
-		draft, err := artifact.Draft(context.Background(),
-			artifact.SetDraft{Task: task, Method: c.method, Settings: registry.Changed(c.method), Licence: c.licence,
-				IPC: s.IPC, Seed: req.Seed, Result: result, Pixels: pixels, Bare: s.Bare}, local)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files, err := artifact.WriteSet(draft)
-		if err != nil {
-			t.Fatal(err)
-		}
+		result, files := written(t, task, c.method, req, artifact.SetDraft{Licence: c.licence, Pixels: pixels, Bare: s.Bare})
 		got, image := artifact.Bytes(files), int64(len(local.Held())*(result.Images.Shape.Size()+16))
 		if got > c.bytes || got > s.Bytes || c.bytes-got > image+2*slack+eyesBytes {
 			t.Errorf("%s: %d images of %v weigh %d bytes, %d were planned of %d", c.name, result.Images.Len(),
