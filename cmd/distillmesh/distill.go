@@ -22,12 +22,12 @@ func (a *app) distillCommand() *cobra.Command {
 	opt := jobs.DistillOptions{Method: auto.Name, IPC: 1}
 	pixels, out, budget := "", "", ""
 	var options []string
-	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published",
+	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set from local data; nothing is published",
 		Args: args(1, 1), Long: methodList(),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			opt.Data, opt.Pixels = argv[0], artifact.PixelType(strings.ToUpper(pixels))
 			if cmd.Flags().Changed("time") && opt.Time <= 0 {
-				return api.Fail(api.CodeUsage, "write --time 5m, or leave it out", "--time %s leaves no time", opt.Time)
+				return api.Fail(api.CodeUsage, "write --time 5m, or leave it out", "--time %s is not above zero", opt.Time)
 			}
 			if err := checkNew(out); err != nil {
 				return err
@@ -66,11 +66,11 @@ func (a *app) distillCommand() *cobra.Command {
 	f.StringArrayVar(&options, "option", nil,
 		"NAME=VALUE, a setting of the method; may be repeated ('distill --help METHOD' lists them)")
 	f.DurationVar(&opt.Time, "time", 0,
-		"how long images may be optimised, such as 5m, for --method auto; reading them and "+
-			"comparing with real samples come on top (default: what the method chosen does)")
+		"with --method auto: how long images may be optimised, such as 5m; reading them and "+
+			"comparing with real samples come on top (default: that of the chosen method)")
 	f.IntVar(&opt.IPC, "ipc", opt.IPC, "stored images per class held")
 	f.StringVar(&budget, "budget", "",
-		"how many bytes the set may weigh, such as 20KB: decides the images, and what they hold")
+		"largest size of the set, such as 20KB: decides how many images there are and what they hold")
 	f.IntVar(&opt.Formation, "formation", 0,
 		"sub-images along a side of a stored image, each one training image (default: the method's own)")
 	f.StringVar(&pixels, "pixels", pixels,
@@ -91,7 +91,7 @@ func (a *app) distillCommand() *cobra.Command {
 
 // methodList is the help of distill: a line for each method.
 func methodList() string {
-	text := "Make a distilled set of a registered data set. Methods that optimise images resume after Ctrl-C when " +
+	text := "Make a distilled set from a registered data set. Methods that optimise images resume after Ctrl-C when " +
 		"the same command\nruns again. 'distill --help METHOD' lists a method's settings. Methods:\n\n"
 	lines := [][2]string{{auto.Name, auto.Summary}}
 	for _, m := range registry.Methods() {
@@ -137,7 +137,7 @@ func parseOptions(words []string) (map[string]string, error) {
 // short8 is a prefix that the verbs accept in place of a CID.
 func short8(cid string) string { return cid[:min(len(cid), 24)] }
 
-// tellLeaving says what was made, and whether it may leave.
+// tellLeaving says what was made, and whether it may be published.
 func (a *app) tellLeaving(cmd *cobra.Command, conn api.Conn, info operations.SetInfo) {
 	what := count(info.Images, "image") + ", " + size(info.Bytes)
 	if _, err := operations.Publish.Do(cmd.Context(), conn, operations.PublishRequest{CID: info.CID, DryRun: true},
@@ -148,7 +148,7 @@ func (a *app) tellLeaving(cmd *cobra.Command, conn api.Conn, info operations.Set
 	a.tell("%s; announce it with 'distillmesh publish %s'", what, short8(info.CID))
 }
 
-// checkNew refuses a folder for files to be written to that holds some.
+// checkNew refuses an output folder that is not empty.
 func checkNew(dir string) error {
 	entries, err := os.ReadDir(dir)
 	switch {
@@ -157,7 +157,7 @@ func checkNew(dir string) error {
 	case err != nil:
 		return api.Fail(api.CodeUsage, "name a new folder", "%w", err)
 	case len(entries) > 0:
-		return api.Fail(api.CodeUsage, "name a new folder", "%s is there already, and not empty", dir)
+		return api.Fail(api.CodeUsage, "name a new folder", "%s exists already and is not empty", dir)
 	}
 	return nil
 }
@@ -203,7 +203,7 @@ func (a *app) publishCommand() *cobra.Command {
 				}
 				a.print("%s", p.Set.CID)
 				if !p.Announced {
-					a.tell("no node runs: it is announced at the next 'distillmesh run'")
+					a.tell("no node is running: it is announced at the next 'distillmesh run'")
 				}
 				return nil
 			})
@@ -258,7 +258,7 @@ func (a *app) dryRun(cmd *cobra.Command, conn api.Conn, cid, path string) error 
 	if l.Sheet != nil {
 		a.print("picture         %s: each %s beside its nearest real one; it holds raw data, keep it here", path, one)
 	} else {
-		a.print("picture         none: the data it was made of cannot be opened, or are rows of a table")
+		a.print("picture         none: the data it was made from cannot be opened, or are a table")
 	}
 	return nil
 }
