@@ -96,14 +96,14 @@ type Outline struct {
 	// Grouped tells whether the result will name a smallest group.
 	Grouped bool
 	// Behind is how many samples should lie behind an image, at least; 0 for one.
-	Behind int
-	// Most is the number of images a class beyond which more say nothing; 0 for none.
-	Most int
+	MinSamplesPerImage int
+	// Most is the number of images per class beyond which more say nothing; 0 for none.
+	MaxImagesPerClass int
 }
 
 // Result is a distilled set before it is written down.
 type Result struct {
-	Images *data.Samples // as stored: class after class, IPC images a class held
+	Images *data.Samples // as stored: class after class, IPC images per class held
 	// Formation says what one stored image holds; its zero value is a plain
 	// image.
 	Formation data.Formation

@@ -14,7 +14,7 @@ import (
 
 // Spending is what a budget of bytes is spent on.
 type Spending struct {
-	IPC       int  // stored images a class
+	IPC       int  // stored images per class
 	Formation int  // tiles along a side, or along that of the image a single tile was made small from
 	Single    bool // tiles are stored alone
 	Bare      bool // no preview and no card
@@ -59,7 +59,7 @@ type Budget struct {
 
 // Spend finds what a set within a budget should hold. Labels are what the method
 // makes of them. Images are stored as four tiles, or as single ones where more of
-// them fit so; where not even one a class fits, smaller ones are tried. It fails with
+// them fit so; where not even one per class fits, smaller ones are tried. It fails with
 // distill.ErrBudget, and what the least would be.
 func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Spending, error) {
 	req.IPC = 1
@@ -144,7 +144,7 @@ func (w weigher) forms() (out []distill.Outline, err error) {
 	return out, nil
 }
 
-// most is how many images a class the samples allow, for each as many of its own
+// most is how many images per class the samples allow, for each as many of its own
 // as should lie behind it, and the method has a use for.
 func (w weigher) most(f distill.Outline) int {
 	n := w.req.Samples.Len()
@@ -153,9 +153,9 @@ func (w weigher) most(f distill.Outline) int {
 			n = min(n, len(members))
 		}
 	}
-	n = max(1, n/max(1, f.Behind)) / f.Formation.Tiles()
-	if f.Most > 0 {
-		n = min(n, f.Most)
+	n = max(1, n/max(1, f.MinSamplesPerImage)) / f.Formation.Tiles()
+	if f.MaxImagesPerClass > 0 {
+		n = min(n, f.MaxImagesPerClass)
 	}
 	return n
 }
@@ -181,7 +181,7 @@ func (w weigher) settings() map[string]string {
 	return w.budget.Settings(w.method)
 }
 
-// bytes is what a set of n images a class weighs, a little too much.
+// bytes is what a set of n images per class weighs, a little too much.
 func (w weigher) bytes(f distill.Outline, n int, bare bool) (int64, error) {
 	samples := w.req.Samples
 	images := &data.Samples{Shape: f.Formation.StoredShape(samples.Shape), Classes: samples.Classes}
@@ -216,7 +216,7 @@ func (w weigher) why(s Spending, f distill.Outline, all bool) string {
 	if s.IPC == 1 {
 		images = "image"
 	}
-	text := fmt.Sprintf("%d stored %s a class", s.IPC, images)
+	text := fmt.Sprintf("%d stored %s per class", s.IPC, images)
 	switch {
 	case s.Single:
 		text += fmt.Sprintf(", each one tile at 1/%d of the resolution", s.Formation)
@@ -224,12 +224,12 @@ func (w weigher) why(s Spending, f distill.Outline, all bool) string {
 		text += fmt.Sprintf(" of %d tiles", s.Formation*s.Formation)
 	}
 	switch {
-	case f.Most > 0 && s.IPC == f.Most:
-		text += ", more would say nothing"
+	case f.MaxImagesPerClass > 0 && s.IPC == f.MaxImagesPerClass:
+		text += ", more would add nothing"
 	case all:
 		text += ", as many as the smallest class allows"
-		if f.Behind > 1 {
-			text += fmt.Sprintf(" with %d samples for each", f.Behind)
+		if f.MinSamplesPerImage > 1 {
+			text += fmt.Sprintf(" with %d samples for each", f.MinSamplesPerImage)
 		}
 	}
 	if w.budget.Pixels == artifact.U4 {

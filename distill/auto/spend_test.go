@@ -213,19 +213,19 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 		least}} {
 		s, err := Spend(ds.Task, c.method, distill.Request{Samples: local}, within(1<<30, artifact.U8))
 		if err != nil || s.IPC != c.want {
-			t.Errorf("%s: %d images a class, %v; want %d", c.method.Name(), s.IPC, err, c.want)
+			t.Errorf("%s: %d images per class, %v; want %d", c.method.Name(), s.IPC, err, c.want)
 		}
 	}
 }
 
-// A ridge says all in an image a class, whatever the budget.
+// A ridge says all in an image per class, whatever the budget.
 func TestABudgetIsNotSpentOnWhatSaysNothing(t *testing.T) {
 	ds := data.GlyphDigits()
 	local := digits(t, ds)
 	b := within(1<<20, artifact.U8)
 	s, err := Spend(ds.Task, ridge.Default(), distill.Request{Samples: local}, b)
 	if err != nil || s.IPC != 1 || s.Bytes > b.Bytes/10 || !strings.Contains(s.Why,
-		"1 stored image a class, more would say nothing") || strings.Contains(s.Why, "smallest class") {
+		"1 stored image per class, more would add nothing") || strings.Contains(s.Why, "smallest class") {
 		t.Errorf("%+v, %v", s, err)
 	}
 	b.Bytes = 500
@@ -244,7 +244,7 @@ func pixelsFor(t *testing.T, asked artifact.PixelType, m distill.Method, req dis
 	return Pixels(asked, outline)
 }
 
-// Half a byte a pixel holds nearly twice the tiles, and is for tiles within the
+// Half a byte per pixel holds nearly twice the tiles, and is for tiles within the
 // range of real pixels.
 func TestHalfAByteIsForTiles(t *testing.T) {
 	ds := data.GlyphDigits()

@@ -64,7 +64,7 @@ func (k Clusters) With(settings map[string]string) (distill.Method, error) {
 func (k Clusters) Outline(req distill.Request) (distill.Outline, error) {
 	o, err := outline(req)
 	if k.Publish == PublishCentroids {
-		o.Behind = k.LeastGroup
+		o.MinSamplesPerImage = k.LeastGroup
 	}
 	return o, err
 }

@@ -19,7 +19,7 @@ import (
 // the images and moves images and labels by Adam.
 type KIP struct {
 	Depth int // hidden layers of the kernel
-	// Steps of Adam. 0: by images a class, 1000 at 1, fewer for more; a fifth of
+	// Steps of Adam. 0: by images per class, 1000 at 1, fewer for more; a fifth of
 	// that where the samples lack classes of the task.
 	Steps int
 	// LR is Adam's learning rate. 0: 0.02 for grey images and tables, 0.04 for
@@ -139,7 +139,7 @@ func (k KIP) resolved(s *data.Samples, ipc int) KIP {
 // partialShare divides the default steps where classes are missing.
 const partialShare = 5
 
-// defaultSteps is 1000, 600, 250 steps at 1, 10, 50 images a class, for colour
+// defaultSteps is 1000, 600, 250 steps at 1, 10, 50 images per class, for colour
 // 1000, 500, 150 (edge-distillers 3.1); between these straight over the
 // logarithm of the count, and constant beyond.
 func defaultSteps(colour bool, ipc int) int {

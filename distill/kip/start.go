@@ -10,7 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
-// Of k-means: rounds, and how many samples a class a centre looks at. The start
+// Of k-means: rounds, and how many samples per class a centre looks at. The start
 // need not be good, only anonymous and spread out.
 const (
 	kmeansRounds  = 10

@@ -37,7 +37,7 @@ type LabelSolve struct {
 	// MNIST classes, a random image each, the predictor makes 55.9 % with solved
 	// labels and 57.7 % with classes, of centroids 78.4 and 79.8 %. Even with
 	// all classes at hand solving pays only while a set is small: ten such
-	// clients give 80.8 against 75.0 % with an image a class and 92.5 against
+	// clients give 80.8 against 75.0 % with an image per class and 92.5 against
 	// 92.8 % with ten (go run ./test/coresets -clients).
 	Labels string
 }

@@ -25,10 +25,10 @@ type Matching struct {
 	Beta1      float64
 	Beta2      float64
 	Width      int    // of the ConvNet; 0 for what suits the request
-	Batch      int    // real samples a class and iteration, with replacement; 0 for what suits the tiles
+	Batch      int    // real samples per class and iteration, with replacement; 0 for what suits the tiles
 	Start      string // tiling.Centroids, Noise or Real
 	Formation  int    // tiles along a side where the request leaves it open
-	// one draw a class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
+	// one draw per class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
 	Augment  string
 	View     string // what networks see of real images: one of tiling.Views
 	Networks uint64 // seed of the networks, public

@@ -23,14 +23,14 @@ import (
 //
 // and makes images on which a student, the model "ridge" or "ridge:STUDENT",
 // learns that same W. Images and labels are all it needs to publish: for one
-// device that is everything, at an image a class. The union of two devices' sets
+// device that is everything, at an image per class. The union of two devices' sets
 // is NOT the pooled model: the student then passes through both devices' images,
 // whose weights were solved apart; one with a ridge of its own, "ridge:100", bears
 // that better (ten devices of MNIST: 85 in place of 69 %, docs/methods.md). Devices
 // that want the pooled model to the last digit publish Statistics instead,
 // hundreds of times larger, and Merge them.
 //
-// More images a class carry nothing more; noise tells them apart. The images mean
+// More images per class carry nothing more; noise tells them apart. The images mean
 // nothing to other models.
 type Ridge struct {
 	// Lambda is the ridge of W. 0: of the half decades from 1e-3 to 10^5.5 the one
@@ -55,7 +55,7 @@ func (Ridge) Version() int { return 1 }
 
 // Summary implements distill.Method.
 func (Ridge) Summary() string {
-	return "one image a class carries the whole linear model (ridge); for no other model"
+	return "one image per class carries the whole linear model (ridge); for no other model"
 }
 
 // options are the settings and their ranges.
@@ -98,7 +98,7 @@ const validationShare = 0.05
 // Outline implements distill.Method.
 func (r Ridge) Outline(req distill.Request) (distill.Outline, error) {
 	f, err := req.Plain()
-	return distill.Outline{Formation: f, Consumer: r.consumer(), Grouped: true, Most: 1}, err
+	return distill.Outline{Formation: f, Consumer: r.consumer(), Grouped: true, MaxImagesPerClass: 1}, err
 }
 
 // Distill implements distill.Method.
@@ -182,7 +182,7 @@ func (f *fitter) choose(ctx context.Context, req distill.Request) (*linear.Stati
 	if f.Lambda > 0 || len(check) == 0 {
 		lambda := f.Lambda
 		err := sums.Add(ctx, f.pool, s)
-		if lambda == 0 { // a sample a class: nothing to choose by
+		if lambda == 0 { // a sample per class: nothing to choose by
 			lambda = meanSquare(sums)
 		}
 		return sums, lambda, err
