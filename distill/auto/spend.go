@@ -12,30 +12,30 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// Spending is what a budget of bytes is spent on.
+// Spending is how a budget of bytes is used.
 type Spending struct {
 	IPC       int  // stored images per class
-	Formation int  // tiles along a side, or along that of the image a single tile was made small from
+	Formation int  // tiles along a side; of a single tile, the factor by which it is smaller than an image
 	Single    bool // tiles are stored alone
 	Bare      bool // no preview and no card
 	Bytes     int64
 	Why       string
 }
 
-// What is for eyes, a contact sheet and a card of so many bytes at most, is left out
-// where it could take more than this share of the budget.
+// The contact sheet and the card are left out where they could take more than this
+// share of the budget.
 const (
 	eyesShare = 0.1
 	eyesBytes = artifact.MaxPreviewBytes + 1<<10
 )
 
-// slack is for numbers in the manifest that are not known before, and differ in
-// length.
+// slack allows for numbers in the manifest that are not known in advance and
+// differ in length.
 const slack = 16
 
-// Pixels is the pixel type asked for, or what suits the images: half a byte for
-// those that stay within the range of real pixels, where it costs no accuracy that
-// could be measured (docs/methods.md), else a byte.
+// Pixels is the requested pixel type, or the default for the images: half a byte
+// for those that stay within the range of real pixels, where it costs no
+// measurable accuracy (docs/methods.md), else a byte.
 func Pixels(asked artifact.PixelType, o distill.Outline) artifact.PixelType {
 	switch {
 	case asked != "":
@@ -46,7 +46,7 @@ func Pixels(asked artifact.PixelType, o distill.Outline) artifact.PixelType {
 	return artifact.U8
 }
 
-// Budget is how many bytes a set may weigh as it travels, and what else it will carry.
+// Budget is the largest size of a set in bytes, and what else it will contain.
 type Budget struct {
 	Bytes   int64
 	Pixels  artifact.PixelType
@@ -54,13 +54,13 @@ type Budget struct {
 	// Settings are what the manifest will hold of a method's settings, such as
 	// registry.Changed; nil for all.
 	Settings func(distill.Method) map[string]string
-	Timed    bool // a time will decide the number of iterations, which the manifest then names
+	Timed    bool // a time limit will decide the number of iterations, which the manifest then records
 }
 
-// Spend finds what a set within a budget should hold. Labels are what the method
-// makes of them. Images are stored as four tiles, or as single ones where more of
-// them fit so; where not even one per class fits, smaller ones are tried. It fails with
-// distill.ErrBudget, and what the least would be.
+// Spend decides what a set within a budget holds. The method decides the labels. Images
+// are stored as four tiles, or as single ones where more of them fit; where not even
+// one per class fits, smaller ones are tried. It fails with distill.ErrBudget, which
+// names the smallest possible size.
 func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Spending, error) {
 	req.IPC = 1
 	if err := req.Check(); err != nil {
@@ -77,7 +77,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		return Spending{}, err
 	}
 	if _, err := w.bytes(forms[0], 1, true); err != nil {
-		return Spending{}, err // nothing can be written so
+		return Spending{}, err // no image can be written in this form
 	}
 	weight := func(f distill.Outline, n int, bare bool) int64 {
 		size, err := w.bytes(f, n, bare)
@@ -98,7 +98,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		if n*f.Formation.Tiles() > tiles {
 			tiles = n * f.Formation.Tiles()
 			best = Spending{IPC: n, Formation: f.Formation.Factor, Single: f.Formation.Single}
-			best.Bare = bare && weight(f, n, false) > b.Bytes // unless the samples leave room for it
+			best.Bare = bare && weight(f, n, false) > b.Bytes // unless the samples allow more
 			best.Bytes = weight(f, n, best.Bare)
 			best.Why = w.why(best, f, n == most)
 		}
@@ -111,7 +111,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 	return best, nil
 }
 
-// weigher knows what sets weigh.
+// weigher computes the size of sets.
 type weigher struct {
 	task   *data.Task
 	method distill.Method
@@ -119,8 +119,8 @@ type weigher struct {
 	budget Budget
 }
 
-// forms are what sets can be like, the best way to store first; at least one. It fails with
-// data.ErrFormation when the formation asked for does not suit the images.
+// forms are the possible forms of a set, the best first; at least one. It fails with
+// data.ErrFormation when the requested formation does not fit the images.
 func (w weigher) forms() (out []distill.Outline, err error) {
 	asked, err := w.method.Outline(w.req)
 	if err != nil {
@@ -144,8 +144,7 @@ func (w weigher) forms() (out []distill.Outline, err error) {
 	return out, nil
 }
 
-// most is how many images per class the samples allow, for each as many of its own
-// as should lie behind it, and the method has a use for.
+// most is how many images per class the samples and the method allow.
 func (w weigher) most(f distill.Outline) int {
 	n := w.req.Samples.Len()
 	for _, members := range w.req.Samples.ByClass() {
@@ -160,7 +159,7 @@ func (w weigher) most(f distill.Outline) int {
 	return n
 }
 
-// group is the smallest group that a set will name, as long as any, or none.
+// group is a smallest group with as many digits as any that a set can name, or none.
 func (w weigher) group(f distill.Outline) int {
 	for _, members := range w.req.Samples.ByClass() {
 		if n := len(members); n > 0 && n < distill.LeastGroup {
@@ -181,7 +180,7 @@ func (w weigher) settings() map[string]string {
 	return w.budget.Settings(w.method)
 }
 
-// bytes is what a set of n images per class weighs, a little too much.
+// bytes is an upper bound of the size of a set of n images per class.
 func (w weigher) bytes(f distill.Outline, n int, bare bool) (int64, error) {
 	samples := w.req.Samples
 	images := &data.Samples{Shape: f.Formation.StoredShape(samples.Shape), Classes: samples.Classes}

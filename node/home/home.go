@@ -188,7 +188,7 @@ func (h Home) Key() (crypto.PrivKey, error) {
 func (h Home) Check() error {
 	v, err := os.ReadFile(h.File("version"))
 	if errors.Is(err, os.ErrNotExist) {
-		return api.Fail(api.CodeUsage, "run 'distillmesh init' first, or set DISTILLMESH_PATH", "no home of a node at %s",
+		return api.Fail(api.CodeUsage, "run 'distillmesh init' first, or set DISTILLMESH_PATH", "no node's home at %s",
 			h.Path)
 	}
 	if err != nil {
