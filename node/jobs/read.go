@@ -65,7 +65,8 @@ func ReadSets(ctx context.Context, c api.Conn, roots []string) (sets []*artifact
 }
 
 // ReadModel reads and verifies a model that is complete on this node.
-func ReadModel(ctx context.Context, c api.Conn, name string) (operations.Content, *artifact.Model[model.Trained], error) {
+func ReadModel(ctx context.Context, c api.Conn, name string) (operations.Content, *artifact.Model[model.Trained],
+	error) {
 	content, files, task, err := read(ctx, c, name, "model", "list models with 'distillmesh models ls'")
 	if err != nil {
 		return content, nil, err
