@@ -21,7 +21,7 @@ var (
 	ErrSamples = errors.New("samples do not suit the network")
 	// ErrTensors means that tensors are not the network's parameters.
 	ErrTensors = errors.New("tensors are not the network's parameters")
-	// ErrDiverged means that a training left the finite numbers.
+	// ErrDiverged means that a parameter or the loss became NaN or infinite.
 	ErrDiverged = errors.New("training diverged")
 	// ErrState means that a state belongs to another run.
 	ErrState = errors.New("state of another run")

@@ -20,7 +20,7 @@ func TestTheRecipeOfMostSetsIsFollowedWhenItIsModest(t *testing.T) {
 		s := set(func(r *recipe.Recipe) { r.Coarse = coarse })
 		s.Manifest.Formation, s.Manifest.Images.Shape = data.NewFormation(factor), [3]int{1, side, side}
 		if side < 28 {
-			s.Manifest.Formation = s.Manifest.Formation.Alone()
+			s.Manifest.Formation = s.Manifest.Formation.SingleTile()
 		}
 		return s
 	}

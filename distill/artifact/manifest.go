@@ -86,7 +86,7 @@ type Manifest struct {
 	TaskName      string              `json:"task_name"`
 	Method        MethodInfo          `json:"method"`
 	Images        ImagesInfo          `json:"images"`
-	Counts        []int               `json:"counts"` // images a class
+	Counts        []int               `json:"counts"` // images per class
 	Consumer      string              `json:"consumer,omitempty"`
 	Recipe        *recipe.Recipe      `json:"recipe,omitempty"` // recommended
 	Formation     data.Formation      `json:"formation"`

@@ -49,7 +49,7 @@ func TestAModelKeepsItsView(t *testing.T) {
 		want, _ := trained.Logits(t.Context(), s)
 		if r.Coarse = 0; name != "mlp" {
 			plain, _ := spec.Fit(t.Context(), s, r, train.Options{})
-			tiles := data.NewFormation(2).Alone()
+			tiles := data.NewFormation(2).SingleTile()
 			if got, _ := plain.Logits(t.Context(), tiles.Decode(tiles.Down(s))); !slices.Equal(got, want) {
 				t.Errorf("%s does not see images as their tiles", name)
 			}

@@ -17,7 +17,7 @@ type PixelType string
 // a shape.
 var ErrPixels = errors.New("pixel type")
 
-// The pixel types. U4 and U8 keep a range an image, because clipping to a common
+// The pixel types. U4 and U8 keep a range per image, because clipping to a common
 // range costs distilled images up to 27 points of accuracy, a range of their
 // own and bytes at most 0.1.
 const (

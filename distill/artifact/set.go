@@ -51,7 +51,7 @@ func Draft(ctx context.Context, d SetDraft, local *data.Samples) (SetDraft, erro
 	if err != nil {
 		return d, err
 	}
-	if d.Disclosure, err = distill.Disclose(ctx, rounded, local, d.Result.Formation.Set()); err != nil {
+	if d.Disclosure, err = distill.Disclose(ctx, rounded, local, d.Result.Formation.OrDefault()); err != nil {
 		return d, err
 	}
 	d.Result = fewest(d.Result, local)
@@ -101,7 +101,7 @@ func WriteSet(d SetDraft) (fstest.MapFS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write set: %w", err)
 	}
-	stored, _, err := decodeSamples(tensors, d.Task, d.Result.Formation.Set())
+	stored, _, err := decodeSamples(tensors, d.Task, d.Result.Formation.OrDefault())
 	if err != nil {
 		return nil, fmt.Errorf("write set: %w", err)
 	}
@@ -148,7 +148,7 @@ func (d SetDraft) manifest(task cid.Cid, images *data.Samples) Manifest {
 		Counts:        countLabels(images),
 		Consumer:      d.Result.Consumer,
 		Recipe:        d.Recipe,
-		Formation:     d.Result.Formation.Set(),
+		Formation:     d.Result.Formation.OrDefault(),
 		ContainsReal:  d.Disclosure.ContainsReal(),
 		NearestReal:   d.Disclosure.NearestReal(),
 		SmallestGroup: d.Result.SmallestGroup,

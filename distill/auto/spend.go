@@ -151,9 +151,9 @@ func (w weigher) most(f distill.Outline) int {
 			n = min(n, len(members))
 		}
 	}
-	n = max(1, n/max(1, f.Behind)) / f.Formation.Tiles()
-	if f.Most > 0 {
-		n = min(n, f.Most)
+	n = max(1, n/max(1, f.MinSamplesPerImage)) / f.Formation.Tiles()
+	if f.MaxImagesPerClass > 0 {
+		n = min(n, f.MaxImagesPerClass)
 	}
 	return n
 }
@@ -214,12 +214,12 @@ func (w weigher) why(s Spending, f distill.Outline, all bool) string {
 		text += fmt.Sprintf(" of %d tiles", s.Formation*s.Formation)
 	}
 	switch {
-	case f.Most > 0 && s.IPC == f.Most:
+	case f.MaxImagesPerClass > 0 && s.IPC == f.MaxImagesPerClass:
 		text += ", more would say nothing"
 	case all:
 		text += ", as many as the smallest class allows"
-		if f.Behind > 1 {
-			text += fmt.Sprintf(" with %d samples for each", f.Behind)
+		if f.MinSamplesPerImage > 1 {
+			text += fmt.Sprintf(" with %d samples for each", f.MinSamplesPerImage)
 		}
 	}
 	if w.budget.Pixels == artifact.U4 {

@@ -232,7 +232,7 @@ func (b *bench) distil(ctx context.Context, r *Run) (*distill.Result, error) {
 
 // accuracy trains a fresh network on the images.
 func (b *bench) accuracy(ctx context.Context, name string, result *distill.Result, seed uint64) (float64, error) {
-	samples := result.Formation.Set().Decode(result.Images)
+	samples := result.Formation.OrDefault().Decode(result.Images)
 	spec, err := model.Parse(name, samples.Shape, samples.Classes)
 	if err != nil {
 		return 0, err

@@ -113,7 +113,7 @@ func verify(header, data []byte, meta map[string]string) error {
 	delete(meta, digestKey)
 	before, after, _ := bytes.Cut(header, []byte(said))
 	if len(said) != len(noDigest) || !bytes.Equal(digest(before, noDigest, after, data), []byte(said)) {
-		return fmt.Errorf("%w: its digest is another", ErrDamaged)
+		return fmt.Errorf("%w: digest mismatch", ErrDamaged)
 	}
 	return nil
 }
