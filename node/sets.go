@@ -7,7 +7,6 @@ import (
 
 	"github.com/ipfs/go-cid"
 
-	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/holdings"
@@ -107,7 +106,7 @@ func (n *Node) publish(ctx context.Context, req operations.PublishRequest, _ api
 	if err != nil {
 		return fail(err)
 	}
-	if err := mayLeave(manifest); err != nil && !req.AllowReal {
+	if err := operations.MayLeave(manifest); err != nil && !req.AllowReal {
 		return fail(err)
 	}
 	set, err := n.held.Find(ctx, root)
@@ -124,20 +123,6 @@ func (n *Node) publish(ctx context.Context, req operations.PublishRequest, _ api
 	}
 	out.Set.Published = true
 	return out, n.announceSet(ctx, announce.Offer, set)
-}
-
-// mayLeave is the rule of what is published without being told to.
-func mayLeave(m artifact.Manifest) error {
-	const hint = "look at it with 'publish --dry-run'; publish it all the same with --allow-real"
-	switch {
-	case m.ContainsReal:
-		return api.Fail(api.CodeRefused, hint, "the set holds real samples (nearest_real %.4g is below 0.5)",
-			m.NearestReal)
-	case m.SmallestGroup > 0 && m.SmallestGroup < distill.LeastGroup:
-		return api.Fail(api.CodeRefused, hint, "an image of the set averages %d real samples, fewer than %d",
-			m.SmallestGroup, distill.LeastGroup)
-	}
-	return nil
 }
 
 // manifest reads the manifest of a set that is here.

@@ -3,7 +3,6 @@ package artifact
 import (
 	"slices"
 	"testing"
-	"testing/fstest"
 
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -35,7 +34,7 @@ func TestAModelKeepsItsView(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write := func(coarse int) fstest.MapFS {
+		write := func(coarse int) Files {
 			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, Coarse: coarse, Samples: 20})
 			if err != nil {
 				t.Fatal(err)

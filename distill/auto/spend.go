@@ -15,49 +15,33 @@ import (
 
 // Spending is what a budget of bytes is spent on.
 type Spending struct {
-	IPC       int  // stored images a class
+	IPC       int  // stored images per class
 	Formation int  // tiles along a side, or along that of the image a single tile was made small from
 	Single    bool // tiles are stored alone
 	Bare      bool // no preview and no card
-	Bytes     int64
+	Pixels    artifact.PixelType
+	Bytes     int64 // that the set weighs at most
 	Why       string
 }
 
-// What is for eyes, a contact sheet and a card of so many bytes at most, is left out
+// What people look at, a contact sheet and a card of so many bytes at most, is left out
 // where it could take more than this share of the budget.
 const (
 	eyesShare = 0.1
 	eyesBytes = artifact.MaxPreviewBytes + 1<<10
 )
 
-// slack is for numbers in the manifest that are not known before, and differ in
-// length.
-const slack = 16
-
-// Pixels is the pixel type asked for, or what suits the images: half a byte for
-// those that stay within the range of real pixels, where it costs no accuracy that
-// could be measured (docs/methods.md), else a byte.
-func Pixels(asked artifact.PixelType, o distill.Outline) artifact.PixelType {
-	switch {
-	case asked != "":
-		return asked
-	case o.InRange:
-		return artifact.U4
-	}
-	return artifact.U8
-}
-
 // Budget is how many bytes a set may weigh as it travels, and what else it will carry.
 type Budget struct {
 	Bytes   int64
-	Pixels  artifact.PixelType
+	Pixels  artifact.PixelType // empty for what suits the images
 	Licence string
 	Timed   bool // a time will decide the number of iterations, which the manifest then names
 }
 
 // Spend finds what a set within a budget should hold. Labels are what the method
 // makes of them. Images are stored as four tiles, or as single ones where more of
-// them fit so; where not even one a class fits, smaller ones are tried. It fails with
+// them fit so; where not even one per class fits, smaller ones are tried. It fails with
 // distill.ErrBudget, and what the least would be.
 func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Spending, error) {
 	req.IPC = 1
@@ -95,7 +79,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		n := sort.Search(most, func(i int) bool { return weight(f, i+1, bare) > b.Bytes })
 		if n*f.Formation.Tiles() > tiles {
 			tiles = n * f.Formation.Tiles()
-			best = Spending{IPC: n, Formation: f.Formation.Factor, Single: f.Formation.Single}
+			best = Spending{IPC: n, Formation: f.Formation.Factor, Single: f.Formation.Single, Pixels: w.budget.Pixels}
 			best.Bare = bare && weight(f, n, false) > b.Bytes // unless the samples leave room for it
 			best.Bytes = weight(f, n, best.Bare)
 			best.Why = w.why(best, f, n == most)
@@ -117,13 +101,15 @@ type weigher struct {
 	budget Budget
 }
 
-// forms are what sets can be like, the best way to store first; at least one. It fails with
+// forms are what sets can be like, the best way to store first; at least one. It decides
+// the pixel type where that is left open. It fails with
 // data.ErrFormation when the formation asked for does not suit the images.
-func (w weigher) forms() (out []distill.Outline, err error) {
+func (w *weigher) forms() (out []distill.Outline, err error) {
 	asked, err := w.method.Outline(w.req)
 	if err != nil {
 		return nil, err
 	}
+	w.budget.Pixels = artifact.SuitablePixels(w.budget.Pixels, asked)
 	add := func(factor int, single bool) {
 		r := w.req
 		r.Formation, r.Single = factor, single
@@ -142,7 +128,7 @@ func (w weigher) forms() (out []distill.Outline, err error) {
 	return out, nil
 }
 
-// most is how many images a class the samples allow, for each as many of its own
+// most is how many images per class the samples allow, for each as many of its own
 // as should lie behind it, and the method has a use for.
 func (w weigher) most(f distill.Outline) int {
 	n := w.req.Samples.Len()
@@ -158,47 +144,12 @@ func (w weigher) most(f distill.Outline) int {
 	return n
 }
 
-// group is the smallest group that a set will name, as long as any, or none.
-func (w weigher) group(f distill.Outline) int {
-	for _, members := range w.req.Samples.ByClass() {
-		if n := len(members); n > 0 && n < distill.LeastGroup {
-			return distill.LeastGroup
-		}
-	}
-	if f.Grouped {
-		return distill.LeastGroup
-	}
-	return 0
-}
-
-// bytes is what a set of n images a class weighs, a little too much.
+// bytes is what a set of n images per class weighs at most.
 func (w weigher) bytes(f distill.Outline, n int, bare bool) (int64, error) {
-	samples := w.req.Samples
-	images := &data.Samples{Shape: f.Formation.StoredShape(samples.Shape), Classes: samples.Classes}
-	for _, class := range samples.Held() {
-		for range n {
-			images.Y = append(images.Y, class)
-		}
-	}
-	images.X = make([]float32, images.Len()*images.Shape.Size())
-	if f.Soft {
-		images.Soft = make([]float32, images.Len()*samples.Classes)
-		for i, class := range images.Y {
-			images.Soft[i*samples.Classes+class] = 1
-		}
-	}
-	files, err := artifact.WriteSet(artifact.SetDraft{Task: w.task, Method: w.method,
-		Settings: registry.Changed(w.method), IPC: n, Seed: w.req.Seed, Pixels: w.budget.Pixels, Licence: w.budget.Licence,
-		Recipe: artifact.Recommended(f.Recipe, f.Formation, f.Soft), Bare: bare,
-		Result: &distill.Result{Images: images, Formation: f.Formation, SmallestGroup: w.group(f), Consumer: f.Consumer}})
-	if err != nil {
-		return 0, err
-	}
-	size := artifact.Bytes(files) + slack
-	if picture, ok := files[artifact.PreviewFile]; ok { // of blank images
-		size += int64(artifact.PreviewBytes(len(files[artifact.DataFile].Data)) - len(picture.Data))
-	}
-	return size, nil
+	r := artifact.Request{Request: w.req, Task: w.task, Method: w.method, Settings: registry.Changed(w.method),
+		Pixels: w.budget.Pixels, Licence: w.budget.Licence, Bare: bare}
+	r.IPC = n
+	return r.Size(f)
 }
 
 func (w weigher) why(s Spending, f distill.Outline, all bool) string {
@@ -206,7 +157,7 @@ func (w weigher) why(s Spending, f distill.Outline, all bool) string {
 	if s.IPC == 1 {
 		images = "image"
 	}
-	text := fmt.Sprintf("%d stored %s a class", s.IPC, images)
+	text := fmt.Sprintf("%d stored %s per class", s.IPC, images)
 	switch {
 	case s.Single:
 		text += fmt.Sprintf(", each one tile at 1/%d of the resolution", s.Formation)

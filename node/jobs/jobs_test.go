@@ -44,7 +44,7 @@ func made(t *testing.T, n *nodetest.Node, name string, seed uint64) operations.S
 	if err != nil {
 		t.Fatal(err)
 	}
-	return info
+	return info.SetInfo
 }
 
 // short is a training of few steps.
