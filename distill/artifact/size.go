@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -17,20 +18,25 @@ func (f Files) Bytes() int64 {
 	return unixfs.Bytes(sizes)
 }
 
-// What is not known before the images are made is reckoned at, so that a set weighs
-// no more than Size says.
-const (
-	// The numbers of the manifest: nearest_real as 1000000, which four decimals can make
-	// four digits longer, and smallest_group in two digits, for which twelve are left.
-	unknownNumbers = 16
-	// The card says in eleven bytes more that a set holds real samples, and repeats the
-	// smallest group.
-	unknownCard = 8
-)
+// unknown is how many bytes are left for what the images decide. Without a card: four
+// decimals that nearest_real may have beyond 1000000, and twelve digits of
+// smallest_group beyond two. With one: 13 bytes by which it is longer to say that a
+// set holds real samples, and the digits beyond two of the smallest group, which card
+// and manifest name: it is no larger than a class.
+func (r Request) unknown() int64 {
+	if r.Bare {
+		return 16
+	}
+	largest := 0
+	for _, members := range r.Samples.ByClass() {
+		largest = max(largest, len(members))
+	}
+	return 13 + 2*int64(max(3, len(strconv.Itoa(largest)))-2)
+}
 
 // Size is how many bytes a set of the request, which need not be made, weighs at most
 // as it travels: the whole DAG. It is exact but for the preview, which is taken at its
-// largest, and for numbers that the images decide, for which 16 bytes, 24 with a card,
+// largest, and for numbers that the images decide, for which 16 bytes or a few more
 // are left. It fails where no such set can be written.
 func (r Request) Size(o distill.Outline) (int64, error) {
 	group := 0
@@ -49,12 +55,8 @@ func (r Request) Size(o distill.Outline) (int64, error) {
 	if err := r.Pixels.Check(c.shape); err != nil {
 		return 0, err
 	}
-	unknown := int64(unknownNumbers)
-	if !r.Bare {
-		unknown += unknownCard
-	}
 	size, err := r.weigh(c, PreviewBytes)
-	return size + unknown, err
+	return size + r.unknown(), err
 }
 
 // weigh is the size of a set of these contents, whose preview takes as many bytes as
