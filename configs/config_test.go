@@ -77,18 +77,22 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("[mesh]\nname = \"file\"\nport = 7\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Load(path, []string{"DISTILLMESH_MESH_NAME=env", "DISTILLMESH_STORAGE_QUOTA=3MiB", "DISTILLMESH_PATH=/elsewhere",
-		"DISTILLMESH_MESH_BOOTSTRAP=/ip4/127.0.0.1/tcp/1/p2p/" + someID + ",/ip4/127.0.0.1/tcp/2/p2p/" + someID, "DISTILLMESH_TRAINER_AUTO=true"})
+	c, err := Load(path, []string{"DISTILLMESH_MESH_NAME=env", "DISTILLMESH_STORAGE_QUOTA=3MiB",
+		"DISTILLMESH_PATH=/elsewhere",
+		"DISTILLMESH_MESH_BOOTSTRAP=/ip4/127.0.0.1/tcp/1/p2p/" + someID + ",/ip4/127.0.0.1/tcp/2/p2p/" + someID,
+		"DISTILLMESH_TRAINER_AUTO=true"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Mesh.Name != "env" || c.Mesh.Port != 7 || c.Storage.Quota != 3<<20 || len(c.Mesh.Bootstrap) != 2 || !c.Trainer.Auto {
+	if c.Mesh.Name != "env" || c.Mesh.Port != 7 || c.Storage.Quota != 3<<20 || len(c.Mesh.Bootstrap) != 2 ||
+		!c.Trainer.Auto {
 		t.Errorf("got %+v", c)
 	}
 	if _, err := Load(path, []string{"DISTILLMESH_MESH_PORT=x"}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("bad variable: got %v", err)
 	}
-	if _, err := Load(path, []string{"DISTILLMESH_STORAGE_QOUTA=1GB"}); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "DISTILLMESH_STORAGE_QUOTA") {
+	if _, err := Load(path, []string{"DISTILLMESH_STORAGE_QOUTA=1GB"}); !errors.Is(err, ErrInvalid) ||
+		!strings.Contains(err.Error(), "DISTILLMESH_STORAGE_QUOTA") {
 		t.Errorf("a misspelt variable: got %v", err)
 	}
 }
@@ -137,7 +141,8 @@ func TestAByteOrderMarkIsPassedOver(t *testing.T) {
 			t.Errorf("explained as %+v", s)
 		}
 	}
-	if _, err := Parse(Default(), []byte("\xff\xfe[\x00m\x00")); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "save it as UTF-8") {
+	if _, err := Parse(Default(), []byte("\xff\xfe[\x00m\x00")); !errors.Is(err, ErrInvalid) ||
+		!strings.Contains(err.Error(), "save it as UTF-8") {
 		t.Errorf("UTF-16: %v", err)
 	}
 }
@@ -145,7 +150,8 @@ func TestAByteOrderMarkIsPassedOver(t *testing.T) {
 func TestABootstrapAddressNamesItsNode(t *testing.T) {
 	for address, ok := range map[string]bool{
 		"/ip4/203.0.113.5/tcp/4001/p2p/" + someID: true, "/dns4/example.org/udp/4001/quic-v1/p2p/" + someID: true,
-		"/ip4/203.0.113.5/tcp/4001": false, "203.0.113.5:4001": false, someID: false, "": false, "/ip4/203.0.113.5/tcp/4001/p2p/short": false,
+		"/ip4/203.0.113.5/tcp/4001": false, "203.0.113.5:4001": false, someID: false, "": false,
+		"/ip4/203.0.113.5/tcp/4001/p2p/short": false,
 		"/p2p/" + someID + "/ip4/203.0.113.5": false,
 	} {
 		c := Default()
@@ -154,7 +160,8 @@ func TestABootstrapAddressNamesItsNode(t *testing.T) {
 		if (err == nil) != ok {
 			t.Errorf("%q: %v", address, err)
 		}
-		if err != nil && (!strings.Contains(err.Error(), "/p2p/12D3Koo") || !strings.Contains(err.Error(), "distillmesh status")) {
+		if err != nil && (!strings.Contains(err.Error(), "/p2p/12D3Koo") ||
+			!strings.Contains(err.Error(), "distillmesh status")) {
 			t.Errorf("%q: no way out in %q", address, err)
 		}
 	}

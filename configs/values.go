@@ -6,41 +6,28 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Size is a number of bytes, written 512KiB, 2GB or as a plain number.
 type Size int64
 
-var sizeUnits = []struct {
-	suffix string
-	bytes  float64
-}{
-	{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"tib", 1 << 40},
-	{"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"tb", 1e12}, {"b", 1}, {"", 1},
-}
-
-// ParseSize reads a size.
+// ParseSize reads a size: a number, and a unit of 1000 (kB, MB, GB) or 1024 (KiB, MiB,
+// GiB) or none. A comma is refused, since it may stand for a point or for nothing.
 func ParseSize(s string) (Size, error) {
-	lower := strings.ToLower(strings.TrimSpace(s))
-	for _, u := range sizeUnits {
-		number, ok := strings.CutSuffix(lower, u.suffix)
-		if !ok {
-			continue
-		}
-		v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if err != nil || v < 0 || v*u.bytes >= math.MaxInt64 || math.IsNaN(v) {
-			break
-		}
-		return Size(v * u.bytes), nil
+	n, err := humanize.ParseBytes(strings.TrimSpace(s))
+	if err != nil || n > math.MaxInt64 || strings.Contains(s, ",") {
+		return 0, fmt.Errorf("size %q: want a number of bytes such as 512KiB or 2GB", s)
 	}
-	return 0, fmt.Errorf("size %q: want a number of bytes such as 512KiB or 2GB", s)
+	return Size(n), nil
 }
 
 // String writes the size in the largest binary unit that keeps it whole.
 func (s Size) String() string {
-	for i := 3; i >= 0; i-- {
-		if u := int64(sizeUnits[i].bytes); int64(s) >= u && int64(s)%u == 0 {
-			return strconv.FormatInt(int64(s)/u, 10) + []string{"KiB", "MiB", "GiB", "TiB"}[i]
+	for i, unit := range []int64{humanize.TiByte, humanize.GiByte, humanize.MiByte, humanize.KiByte} {
+		if int64(s) >= unit && int64(s)%unit == 0 {
+			return strconv.FormatInt(int64(s)/unit, 10) + []string{"TiB", "GiB", "MiB", "KiB"}[i]
 		}
 	}
 	return strconv.FormatInt(int64(s), 10)

@@ -14,12 +14,14 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/catalogue"
+	"github.com/distillmesh/distillmesh/node/home"
 	"github.com/distillmesh/distillmesh/node/jobs"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/node/state"
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/plan"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -240,9 +242,9 @@ func TestTasksAndDataAreRemembered(t *testing.T) {
 func TestAModelIsKeptAndCounted(t *testing.T) {
 	_, n, name := offline(t)
 	distil(t, n, name, "gmm", 1)
-	opt := jobs.TrainOptions{Task: "glyph-digits", Model: "lenet", Publish: true,
-		Adjust: func(r *recipe.Recipe) { r.MinSteps, r.MaxSteps = 5, 5 }}
-	made, err := jobs.Train(t.Context(), n, opt, nil)
+	p := plan.Train{Version: plan.SchemaVersion, Task: "glyph-digits", Model: "lenet", Publish: true,
+		Recipe: recipe.Patch(`{"min_steps": 5, "max_steps": 5}`)}
+	made, err := jobs.Train(t.Context(), n, p, home.Home{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

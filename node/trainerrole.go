@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/holdings"
 	"github.com/distillmesh/distillmesh/node/trainer"
 	"github.com/distillmesh/distillmesh/p2p/announce"
+	"github.com/distillmesh/distillmesh/train/plan"
 )
 
 // runTrainer is what a trainer does by itself, until the node closes.
@@ -98,7 +100,13 @@ func (t trainerNode) Train(ctx context.Context, task cid.Cid) error {
 	defer log.Close()
 	model := n.config.Trainer.Model
 	n.log.Info("training", "task", task, "model", model)
-	cmd := exec.CommandContext(ctx, self, "train", "--task", task.String(), "--model", model, "--held", "--publish")
+	var text bytes.Buffer
+	p := plan.Train{Task: task.String(), Model: model, Held: true, Publish: true, Licence: n.config.Publish.Licence}
+	if err := p.Write(&text); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, self, "train", "--plan", "-")
+	cmd.Stdin = &text
 	cmd.Env = append(os.Environ(), "DISTILLMESH_PATH="+n.home.Path)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -28,10 +29,10 @@ type Options struct {
 	HookEvery int
 	// Checkpoint is called after every CheckpointEvery-th step (default: never)
 	// with a state that Resume continues from.
-	Checkpoint      func(State) error
+	Checkpoint      func(state []byte) error
 	CheckpointEvery int
 	// Resume continues a run of the same network, recipe, seed and samples.
-	Resume *State
+	Resume []byte
 	// Now is the clock behind Progress.Elapsed; nil is time.Now.
 	Now func() time.Time
 }
@@ -49,13 +50,14 @@ func (p Progress) Model() (*Model, error) { return p.fetch() }
 
 // Interrupted is the error of a run that its context ended. The state resumes it.
 type Interrupted struct {
-	State State
+	State []byte
+	Step  int // done
 	Cause error
 }
 
 // Error implements error.
 func (e *Interrupted) Error() string {
-	return fmt.Sprintf("training stopped at step %d: %v", e.State.Step, e.Cause)
+	return fmt.Sprintf("training stopped at step %d: %v", e.Step, e.Cause)
 }
 
 // Unwrap is the context's error.
@@ -68,36 +70,50 @@ func (e *Interrupted) Unwrap() error { return e.Cause }
 // no distribution count as their class). The same network,
 // samples, recipe and seed give the same bits, whatever the workers, and
 // whether or not the run was interrupted. It fails with *Interrupted when ctx
-// ends, and with ErrSamples or ErrState on input that does not fit.
+// ends, and with ErrSamples or checkpoint.ErrState on input that does not fit.
 func Fit(ctx context.Context, net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*Model, error) {
 	l, err := newLoop(net, s, r, opt)
 	if err != nil {
 		return nil, fmt.Errorf("train %s: %w", net.Name, err)
 	}
 	defer l.engine.Close()
-	for l.state.Step < l.steps {
+	for l.state.step < l.steps {
 		if err := ctx.Err(); err != nil {
-			if fetched := l.fetch(); fetched != nil {
-				return nil, fmt.Errorf("train %s: step %d: %w", net.Name, l.state.Step, fetched)
-			}
-			return nil, &Interrupted{l.state.clone(), err}
+			return nil, l.interrupted(err)
 		}
 		err := l.step()
 		if err == nil {
 			err = l.report()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("train %s: step %d: %w", net.Name, l.state.Step, err)
+			return nil, fmt.Errorf("train %s: step %d: %w", net.Name, l.state.step, err)
 		}
 	}
 	m, err := l.fetchModel()
 	if err == nil && !m.Finite() {
-		err = fmt.Errorf("%w after %d steps", ErrDiverged, l.state.Step)
+		err = fmt.Errorf("%w after %d steps", ErrDiverged, l.state.step)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("train %s: %w", net.Name, err)
 	}
 	return m, nil
+}
+
+// interrupted is the error of a run that ends before its last step.
+func (l *loop) interrupted(cause error) error {
+	file, err := l.snapshot()
+	if err != nil {
+		return fmt.Errorf("train %s: step %d: %w", l.stepper.net.Name, l.state.step, errors.Join(cause, err))
+	}
+	return &Interrupted{file, l.state.step, cause}
+}
+
+// snapshot is the state as it stands.
+func (l *loop) snapshot() ([]byte, error) {
+	if err := l.fetch(); err != nil {
+		return nil, err
+	}
+	return l.state.encode()
 }
 
 // loop is one run of Fit.
@@ -114,7 +130,7 @@ type loop struct {
 	pcg     rand.PCG // of a step's augmentation
 	rng     *rand.Rand
 	elastic *elastic // nil: samples keep their form
-	state   State    // but for its values, which are on the engine until fetched
+	state   state    // but for its values, which are on the engine until fetched
 	model   func() (*Model, error)
 }
 
@@ -140,7 +156,7 @@ func newLoop(net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*l
 	}
 	state := newState(net, s, r, opt.Seed)
 	if opt.Resume != nil {
-		if err := state.adopt(opt.Resume); err != nil {
+		if err := state.restore(opt.Resume, r.Steps(s.Len())); err != nil {
 			return nil, err
 		}
 	}
@@ -193,37 +209,37 @@ func (l *loop) fetchModel() (*Model, error) {
 
 // step trains on one batch.
 func (l *loop) step() error {
-	batch := l.order.Batch(l.state.Step)
+	batch := l.order.Batch(l.state.step)
 	p, err := l.stepper.load(l.samples, batch)
 	if err != nil {
 		return err
 	}
 	// Streams of the step's own, so that a resumed run draws the same.
 	if l.elastic != nil {
-		data.Restart(&l.pcg, l.opt.Seed, "elastic", uint64(l.state.Step))
+		data.Restart(&l.pcg, l.opt.Seed, "elastic", uint64(l.state.step))
 		l.elastic.apply(l.rng, p.x, len(batch))
 	}
 	if l.recipe.CutMix > 0 {
-		data.Restart(&l.pcg, l.opt.Seed, "cutmix", uint64(l.state.Step))
+		data.Restart(&l.pcg, l.opt.Seed, "cutmix", uint64(l.state.step))
 		if l.rng.Float64() < l.recipe.CutMix {
 			cutMix(l.rng, p.x, p.target, l.samples.Shape, len(batch))
 		}
 	}
 	if l.recipe.Augment != "" {
-		data.Restart(&l.pcg, l.opt.Seed, "augment", uint64(l.state.Step))
+		data.Restart(&l.pcg, l.opt.Seed, "augment", uint64(l.state.step))
 		l.stepper.augment.Draw(l.rng, len(batch), l.samples.Shape.H, l.samples.Shape.W, false, p.draws)
 	}
 	if l.recipe.Smooth > 0 {
 		smooth(p.target, l.samples.Classes, l.recipe.Smooth)
 	}
-	rate := l.recipe.Rate(l.state.Step, l.steps)
-	l.state.Step++
-	return l.stepper.run(p, l.rule.rates(&l.recipe, l.state.Step, rate))
+	rate := l.recipe.Rate(l.state.step, l.steps)
+	l.state.step++
+	return l.stepper.run(p, l.rule.rates(&l.recipe, l.state.step, rate))
 }
 
 // report calls the hooks that are due.
 func (l *loop) report() error {
-	step := l.state.Step
+	step := l.state.step
 	if l.opt.Hook != nil && (step%max(1, l.opt.HookEvery) == 0 || step == l.steps) {
 		loss, err := l.stepper.Loss()
 		if err != nil {
@@ -234,10 +250,11 @@ func (l *loop) report() error {
 		}
 	}
 	if l.opt.Checkpoint != nil && l.opt.CheckpointEvery > 0 && step%l.opt.CheckpointEvery == 0 {
-		if err := l.fetch(); err != nil {
-			return err
+		file, err := l.snapshot()
+		if err == nil {
+			err = l.opt.Checkpoint(file)
 		}
-		if err := l.opt.Checkpoint(l.state.clone()); err != nil {
+		if err != nil {
 			return fmt.Errorf("checkpoint: %w", err)
 		}
 	}

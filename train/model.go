@@ -23,11 +23,9 @@ var (
 	ErrTensors = errors.New("tensors are not the network's parameters")
 	// ErrDiverged means that a parameter or the loss became NaN or infinite.
 	ErrDiverged = errors.New("training diverged")
-	// ErrState means that a state belongs to another run.
-	ErrState = errors.New("state of another run")
 )
 
-// Classifier gives every sample a score a class.
+// Classifier gives every sample a score per class.
 type Classifier interface {
 	// Logits is one row of scores a sample, Len x Classes; the largest wins.
 	Logits(ctx context.Context, s *data.Samples) ([]float32, error)
@@ -36,7 +34,7 @@ type Classifier interface {
 // Model is a network with values.
 type Model struct {
 	Network *nn.Network
-	Params  [][]float32 // one slice a parameter of the network, in order
+	Params  [][]float32 // one slice per parameter of the network, in order
 	Coarse  int         // the factor of the tiles as which it reads samples; 0 and 1 for as they are
 	// Device is where Logits computes.
 	Device device.Choice

@@ -14,8 +14,11 @@ import (
 
 func (a *app) demoCommand() *cobra.Command {
 	var opt demo.Options
-	c := &cobra.Command{Use: "demo", Short: "The whole story on this computer, offline: ten edges, a trainer, a table", Args: args(0, 0),
-		Long: "Start ten edge nodes and a trainer as processes on loopback; the edges distil built-in digits (or --data DIR) and announce\nthem, the trainer gathers them by CID and trains. Meets nobody but itself, and leaves no process behind.",
+	c := &cobra.Command{Use: "demo", Short: "The whole story on this computer, offline: ten edges, a trainer, a table",
+		Args: args(0, 0),
+		Long: "Start ten edge nodes and a trainer as processes on loopback; the edges distil built-in digits (or --data " +
+			"DIR) and announce\nthem, the trainer gathers them by CID and trains. Meets nobody but itself, and leaves no " +
+			"process behind.",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if opt.Self, err = os.Executable(); err != nil {
 				return err
@@ -45,13 +48,15 @@ func (a *app) showDemo(r *demo.Result) {
 		r.Clients, r.Task, r.Images, r.Method, r.Samples)
 	a.print("%s\n", wrap(r.Method+" was chosen: "+r.Why, studyWidth))
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "accuracy in %% [runs]\tgathered\t%d random real tiles\t%d random real\tall data\n", r.Samples, r.Images)
+	fmt.Fprintf(w, "accuracy in %% [runs]\tgathered\t%d random real tiles\t%d random real\tall data\n", r.Samples,
+		r.Images)
 	for _, row := range r.Results {
 		fmt.Fprintln(w, row)
 	}
 	w.Flush()
 	b := r.Bytes
-	a.print("\nbytes   %s of sets; %s moved in all (every node, every protocol)\n        one-shot FedAvg of LeNet: %s up, %s down",
+	a.print("\nbytes   %s of sets; %s moved in all (every node, every protocol)\n        one-shot FedAvg of LeNet: "+
+		"%s up, %s down",
 		size(b.Sets), size(b.Moved), size(b.FedAvg.Up), size(b.FedAvg.Down))
 	a.print("model   %s", r.Model)
 	for i, s := range r.Sets {
@@ -64,5 +69,6 @@ func (a *app) showDemo(r *demo.Result) {
 	a.print("sheet   %s\nhomes   %s\ntime    %.1f s%s\n", r.Sheet, r.Homes, r.Seconds, late)
 	run := "DISTILLMESH_PATH=" + r.Homes + "/trainer distillmesh"
 	a.print("Look further:\n  %s ls\n  %s models show %s\n  %s publish --dry-run %s",
-		run, run, short8(r.Model), strings.Replace(run, "/trainer", "/edge-1", 1), "$(DISTILLMESH_PATH="+r.Homes+"/edge-1 distillmesh ls -q)")
+		run, run, short8(r.Model), strings.Replace(run, "/trainer", "/edge-1",
+			1), "$(DISTILLMESH_PATH="+r.Homes+"/edge-1 distillmesh ls -q)")
 }

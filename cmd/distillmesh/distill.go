@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,7 +22,8 @@ func (a *app) distillCommand() *cobra.Command {
 	opt := jobs.DistillOptions{Method: auto.Name, IPC: 1}
 	pixels, out, budget := "", "", ""
 	var options []string
-	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published", Args: args(1, 1), Long: methodList(),
+	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published",
+		Args: args(1, 1), Long: methodList(),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			opt.Data, opt.Pixels = argv[0], artifact.PixelType(strings.ToUpper(pixels))
 			if cmd.Flags().Changed("time") && opt.Time <= 0 {
@@ -59,29 +61,64 @@ func (a *app) distillCommand() *cobra.Command {
 				return a.export(cmd, conn, info.CID, out)
 			})
 		}}
-	c.Flags().StringVar(&opt.Method, "method", opt.Method, "how to distil")
-	c.Flags().DurationVar(&opt.Time, "time", 0, "how long images may be optimised, such as 5m, for --method auto; reading them and comparing with real samples come on top (default: what the method chosen does)")
-	c.Flags().StringArrayVar(&options, "option", nil, "NAME=VALUE, a setting of the method; may be repeated")
-	c.Flags().IntVar(&opt.IPC, "ipc", opt.IPC, "stored images per class held")
-	c.Flags().StringVar(&budget, "budget", "", "how many bytes the set may weigh, such as 20KB: decides the images, and what they hold")
-	c.Flags().IntVar(&opt.Formation, "formation", 0, "tiles along a side of a stored image, each one training image (default: the method's own)")
-	coresFlag(c.Flags(), &opt.Workers)
-	c.Flags().Uint64Var(&opt.Seed, "seed", 0, "seed of every random draw")
-	c.Flags().StringVar(&pixels, "pixels", pixels, "how pixels are stored: U4 (half a byte) or U8 (with a range an image), F16 or F32 (default: U4 for dm, dsa and dc, else U8)")
-	c.Flags().StringVarP(&out, "output", "o", "", "also write the set's files into this new folder")
+	f := c.Flags()
+	f.StringVar(&opt.Method, "method", opt.Method, "how to distil")
+	f.StringArrayVar(&options, "option", nil,
+		"NAME=VALUE, a setting of the method; may be repeated ('distill --help METHOD' lists them)")
+	f.DurationVar(&opt.Time, "time", 0,
+		"how long images may be optimised, such as 5m, for --method auto; reading them and "+
+			"comparing with real samples come on top (default: what the method chosen does)")
+	f.IntVar(&opt.IPC, "ipc", opt.IPC, "stored images per class held")
+	f.StringVar(&budget, "budget", "",
+		"how many bytes the set may weigh, such as 20KB: decides the images, and what they hold")
+	f.IntVar(&opt.Formation, "formation", 0,
+		"sub-images along a side of a stored image, each one training image (default: the method's own)")
+	f.StringVar(&pixels, "pixels", pixels,
+		"how pixels are stored: U4 (half a byte) or U8 (with a range per image), F16 or "+
+			"F32 (default: U4 for dm, dsa and dc, else U8)")
+	deviceFlags(f, &opt.Device)
+	f.Uint64Var(&opt.Seed, "seed", 0, "seed of every random draw")
+	f.StringVarP(&out, "output", "o", "", "also write the set's files into this new folder")
+	groupFlags(c, []flagGroup{
+		{"Method", []string{"method", "option", "time", "seed"}},
+		{"Size", []string{"ipc", "budget", "formation", "pixels"}},
+		{"Where to compute", []string{"device", "workers"}},
+		{"Result", []string{"output", "json"}},
+	})
+	helpTopics(c, methodHelp)
 	return a.readFlags(c, false)
 }
 
+// methodList is the help of distill: a line for each method.
 func methodList() string {
-	text := "Make a distilled set of a registered data set. Methods that optimise images resume after Ctrl-C when the same command\nruns again. Methods, with the settings that --option changes:\n  " + auto.Name + ": " + auto.Summary + "\n"
+	text := "Make a distilled set of a registered data set. Methods that optimise images resume after Ctrl-C when " +
+		"the same command\nruns again. 'distill --help METHOD' lists a method's settings. Methods:\n\n"
+	lines := [][2]string{{auto.Name, auto.Summary}}
 	for _, m := range registry.Methods() {
-		text += "  " + m.Name() + ": " + m.Summary() + "\n"
-		settings := m.Settings()
-		for _, name := range slices.Sorted(maps.Keys(settings)) {
-			text += "      " + name + "=" + settings[name] + "\n"
-		}
+		lines = append(lines, [2]string{m.Name(), m.Summary()})
+	}
+	for _, line := range lines {
+		text += fmt.Sprintf("  %-12s %s\n", line[0], wrapTo(line[1], helpWidth-15, strings.Repeat(" ", 15)))
 	}
 	return text
+}
+
+// methodHelp is what 'distill --help METHOD' shows.
+func methodHelp(name string) (string, bool) {
+	m, err := registry.Method(name)
+	if err != nil {
+		return "", false
+	}
+	text := m.Name() + ": " + wrapTo(m.Summary(), helpWidth, "  ") + "\n"
+	settings := m.Settings()
+	if len(settings) == 0 {
+		return text + "\nIt has no settings.\n", true
+	}
+	text += "\nSettings, with their defaults (--option NAME=VALUE changes one):\n\n"
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		text += "  " + name + "=" + settings[name] + "\n"
+	}
+	return text + "\nWhat they do: docs/methods.md\n", true
 }
 
 // parseOptions reads NAME=VALUE words.
@@ -145,7 +182,8 @@ func (a *app) publishCommand() *cobra.Command {
 	var req operations.PublishRequest
 	sheet := ""
 	c := &cobra.Command{Use: "publish CID", Short: "Announce a set to the mesh", Args: args(1, 1),
-		Long: "Announce a set so that trainers can fetch it. Refused for sets that hold real samples or average fewer than ten,\nunless --allow-real. --dry-run shows what would leave, each image beside the nearest real one.",
+		Long: "Announce a set so that trainers can fetch it. Refused for sets that hold real samples or average fewer " +
+			"than ten,\nunless --allow-real. --dry-run shows what would leave, each image beside the nearest real one.",
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			req.CID = argv[0]
 			if sheet != "" && !req.DryRun {
@@ -204,7 +242,8 @@ func (a *app) dryRun(cmd *cobra.Command, conn api.Conn, cid, path string) error 
 		return a.document(doc)
 	}
 	a.print("set             %s", l.Set.CID)
-	a.print("leaves          %s and their labels, %s; anyone in the mesh learns which classes this device holds", count(m.Images.Count, one), size(l.Set.Bytes))
+	a.print("leaves          %s and their labels, %s; anyone in the mesh learns which classes this device holds",
+		count(m.Images.Count, one), size(l.Set.Bytes))
 	a.print("contains real   %s (nearest_real %.4g; a copy is 0, below 0.5 counts as real)",
 		yes(m.ContainsReal), m.NearestReal)
 	if m.SmallestGroup > 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/configs"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/train/data/open"
+	"github.com/distillmesh/distillmesh/train/device"
 )
 
 // parseBudget reads a number of bytes; empty is none.
@@ -46,6 +47,23 @@ func (w *whiteValue) Set(s string) error {
 	}
 	*w = whiteValue(v)
 	return err
+}
+
+// deviceFlags add where to compute.
+func deviceFlags(f *pflag.FlagSet, c *device.Choice) {
+	f.Var((*deviceValue)(&c.Name), "device",
+		"where to compute: auto, cpu, or gorgonia, which checks results and is very slow (default: auto)")
+	coresFlag(f, &c.Workers)
+}
+
+// deviceValue is a flag for the name of a device that is there.
+type deviceValue string
+
+func (d *deviceValue) String() string { return string(*d) }
+func (d *deviceValue) Type() string   { return "string" }
+func (d *deviceValue) Set(s string) error {
+	*d = deviceValue(s)
+	return nil // whether it is there is checked where it is used, with its exit code
 }
 
 // coresFlag adds the number of processor cores to use.

@@ -48,7 +48,8 @@ func (a *app) runCommand() *cobra.Command {
 	var opt node.StartOptions
 	var whileStdin bool
 	c := &cobra.Command{Use: "run", Short: "Run the node in the foreground", Args: args(0, 0),
-		Long: "Run the node in the foreground until Ctrl-C. Nodes on the same LAN find each other; --bootstrap reaches further.",
+		Long: "Run the node in the foreground until Ctrl-C. Nodes on the same LAN find each other; --bootstrap reaches " +
+			"further.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.home.Config()
 			if err != nil {
@@ -84,40 +85,43 @@ func (a *app) runCommand() *cobra.Command {
 	c.Flags().BoolVar(&whileStdin, "while-stdin", false, "stop when standard input ends")
 	c.Flags().MarkHidden("while-stdin")
 	c.Flags().StringVar(&opt.Role, "role", "", "auto, edge or trainer (default: as configured)")
-	c.Flags().StringArrayVar(&opt.Bootstrap, "bootstrap", nil, "address of a node to meet, /ip4/.../p2p/ID; may be repeated")
+	c.Flags().StringArrayVar(&opt.Bootstrap, "bootstrap", nil,
+		"address of a node to meet, /ip4/.../p2p/ID; may be repeated")
 	return c
 }
 
 func (a *app) configCommand() *cobra.Command {
-	show := &cobra.Command{Use: "show", Short: "Print the settings in force", Args: args(0, 0), RunE: func(*cobra.Command, []string) error {
-		file, err := os.ReadFile(a.home.ConfigPath())
-		if err != nil && !os.IsNotExist(err) {
-			return err
-		}
-		settings, err := configs.Explain(file, os.Environ())
-		if err != nil {
-			return err
-		}
-		if a.json {
-			return a.document(map[string]any{"settings": settings})
-		}
-		var rows [][]string
-		for _, s := range settings {
-			rows = append(rows, []string{s.Key, s.Value, s.Origin})
-		}
-		a.table("KEY VALUE ORIGIN", rows)
-		return nil
-	}}
+	show := &cobra.Command{Use: "show", Short: "Print the settings in force", Args: args(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			file, err := os.ReadFile(a.home.ConfigPath())
+			if err != nil && !os.IsNotExist(err) {
+				return err
+			}
+			settings, err := configs.Explain(file, os.Environ())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.document(map[string]any{"settings": settings})
+			}
+			var rows [][]string
+			for _, s := range settings {
+				rows = append(rows, []string{s.Key, s.Value, s.Origin})
+			}
+			a.table("KEY VALUE ORIGIN", rows)
+			return nil
+		}}
 	return group("config", "Settings: what is in force and where it comes from", a.readFlags(show, false))
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	c := &cobra.Command{Use: "version", Short: "Print the version", Args: args(0, 0), RunE: func(*cobra.Command, []string) error {
-		if a.json {
-			return a.document(map[string]any{"version": node.Version})
-		}
-		a.print("distillmesh %s", node.Version)
-		return nil
-	}}
+	c := &cobra.Command{Use: "version", Short: "Print the version", Args: args(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				return a.document(map[string]any{"version": node.Version})
+			}
+			a.print("distillmesh %s", node.Version)
+			return nil
+		}}
 	return a.readFlags(c, false)
 }

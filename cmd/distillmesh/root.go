@@ -62,14 +62,16 @@ func (a *app) rootCommand() *cobra.Command {
 			return err
 		},
 	}
-	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "", "debug, info, warn or error (default: warn; for run as configured)")
+	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "",
+		"debug, info, warn or error (default: warn; for run as configured)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return api.Fail(api.CodeUsage, fmt.Sprintf("see '%s --help'", cmd.CommandPath()), "%w", err)
 	})
 	root.AddCommand(
-		a.demoCommand(), a.simulateCommand(), a.initCommand(), a.runCommand(), a.dataCommand(), a.taskCommand(), a.distillCommand(), a.publishCommand(),
+		a.demoCommand(), a.simulateCommand(), a.initCommand(), a.runCommand(), a.dataCommand(), a.taskCommand(),
+		a.distillCommand(), a.publishCommand(),
 		a.lsCommand(), a.showCommand(), a.getCommand(), a.rmCommand(), a.gatherCommand(), a.trainCommand(), a.modelsCommand(),
-		a.peersCommand(), a.statusCommand(), a.costCommand(), a.configCommand(), a.versionCommand(),
+		a.peersCommand(), a.statusCommand(), a.doctorCommand(), a.costCommand(), a.configCommand(), a.versionCommand(),
 	)
 	return root
 }
@@ -78,7 +80,8 @@ func (a *app) rootCommand() *cobra.Command {
 func args(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, got []string) error {
 		if len(got) < least || len(got) > most {
-			return api.Fail(api.CodeUsage, fmt.Sprintf("usage: %s", cmd.UseLine()), "%s takes %s, got %d", cmd.CommandPath(), countWords(least, most), len(got))
+			return api.Fail(api.CodeUsage, fmt.Sprintf("usage: %s", cmd.UseLine()), "%s takes %s, got %d", cmd.CommandPath(),
+				countWords(least, most), len(got))
 		}
 		return nil
 	}
@@ -101,7 +104,8 @@ const typos = 2
 
 // group is a command that only holds others.
 func group(use, short string, children ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: noVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	c := &cobra.Command{Use: use, Short: short, Args: noVerb,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	c.AddCommand(children...)
 	return c
 }

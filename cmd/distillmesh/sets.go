@@ -15,15 +15,16 @@ import (
 
 func (a *app) lsCommand() *cobra.Command {
 	var q operations.SetQuery
-	c := &cobra.Command{Use: "ls", Short: "List sets: here, or announced on the mesh (--remote)", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn api.Conn) error {
-			all, err := operations.Sets.Do(cmd.Context(), conn, q, a.report)
-			if err != nil {
-				return err
-			}
-			return a.showSets(all, q.Remote)
-		})
-	}}
+	c := &cobra.Command{Use: "ls", Short: "List sets: here, or announced on the mesh (--remote)", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				all, err := operations.Sets.Do(cmd.Context(), conn, q, a.report)
+				if err != nil {
+					return err
+				}
+				return a.showSets(all, q.Remote)
+			})
+		}}
 	c.Flags().BoolVar(&q.Remote, "remote", false, "what the mesh announces")
 	c.Flags().StringVar(&q.Task, "task", "", "of this task alone")
 	return a.readFlags(c, true)
@@ -41,7 +42,8 @@ func (a *app) showSets(all []operations.SetInfo, remote bool) error {
 	}
 	var rows [][]string
 	for _, s := range all {
-		row := []string{short(s.CID), s.TaskName, s.Method, strconv.Itoa(s.Images), classesOf(s.Counts), strings.ReplaceAll(size(s.Bytes), " ", ""), yes(s.ContainsReal)}
+		row := []string{short(s.CID), s.TaskName, s.Method, strconv.Itoa(s.Images), classesOf(s.Counts),
+			strings.ReplaceAll(size(s.Bytes), " ", ""), yes(s.ContainsReal)}
 		if remote {
 			row = append(row, short(first(s.Signers)), strconv.Itoa(len(s.Holders)), yes(s.Here))
 		} else {
@@ -78,67 +80,72 @@ func classesOf(counts []int) string {
 }
 
 func (a *app) showCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "show CID", Short: "Show a set or model that is here", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
-		return a.with(cmd.Context(), func(conn api.Conn) error {
-			content, files, err := operations.Read.Do(cmd.Context(), conn, operations.RootRequest{CID: argv[0]}, nil)
-			if err != nil {
-				return err
-			}
-			name := artifact.ManifestFile
-			if content.Subject == "model" {
-				name = artifact.ModelFile
-			}
-			if a.json {
-				return a.document(map[string]any{"cid": content.CID, "subject": content.Subject, "origin": content.Origin, "manifest": json.RawMessage(files[name])})
-			}
-			a.print("%s %s\n", content.Subject, content.CID)
-			card, ok := files[artifact.CardFile]
-			if !ok && content.Subject == "set" { // it travels without
-				_, set, task, err := jobs.ReadSet(cmd.Context(), conn, content.CID)
+	return a.readFlags(&cobra.Command{Use: "show CID", Short: "Show a set or model that is here", Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				content, files, err := operations.Read.Do(cmd.Context(), conn, operations.RootRequest{CID: argv[0]}, nil)
 				if err != nil {
 					return err
 				}
-				card = artifact.Card(task, set.Manifest)
-			}
-			a.print("%s", strings.TrimSpace(string(card)))
-			return nil
-		})
-	}}, false)
+				name := artifact.ManifestFile
+				if content.Subject == "model" {
+					name = artifact.ModelFile
+				}
+				if a.json {
+					return a.document(map[string]any{"cid": content.CID, "subject": content.Subject, "origin": content.Origin,
+						"manifest": json.RawMessage(files[name])})
+				}
+				a.print("%s %s\n", content.Subject, content.CID)
+				card, ok := files[artifact.CardFile]
+				if !ok && content.Subject == "set" { // it travels without
+					_, set, task, err := jobs.ReadSet(cmd.Context(), conn, content.CID)
+					if err != nil {
+						return err
+					}
+					card = artifact.Card(task, set.Manifest)
+				}
+				a.print("%s", strings.TrimSpace(string(card)))
+				return nil
+			})
+		}}, false)
 }
 
 func (a *app) getCommand() *cobra.Command {
 	out := ""
-	c := &cobra.Command{Use: "get CID", Short: "Fetch a set or model by CID, verified and pinned", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
-		return a.with(cmd.Context(), func(conn api.Conn) error {
-			got, err := operations.Fetch.Do(cmd.Context(), conn, operations.RootRequest{CID: argv[0]}, a.report)
-			if err != nil {
-				return err
-			}
-			if out != "" {
-				if err := a.export(cmd, conn, got.CID, out); err != nil {
+	c := &cobra.Command{Use: "get CID", Short: "Fetch a set or model by CID, verified and pinned", Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				got, err := operations.Fetch.Do(cmd.Context(), conn, operations.RootRequest{CID: argv[0]}, a.report)
+				if err != nil {
 					return err
 				}
-			}
-			a.finish()
-			if a.json {
-				return a.document(got)
-			}
-			a.print("%s", got.CID)
-			if got.Here {
-				a.tell("it was here already")
-			} else {
-				a.tell("%s from %s", size(got.Fetched), count(len(got.From), "peer"))
-			}
-			return nil
-		})
-	}}
+				if out != "" {
+					if err := a.export(cmd, conn, got.CID, out); err != nil {
+						return err
+					}
+				}
+				a.finish()
+				if a.json {
+					return a.document(got)
+				}
+				a.print("%s", got.CID)
+				if got.Here {
+					a.tell("it was here already")
+				} else {
+					a.tell("%s from %s", size(got.Fetched), count(len(got.From), "peer"))
+				}
+				return nil
+			})
+		}}
 	c.Flags().StringVarP(&out, "output", "o", "", "also write its files into this new folder")
 	return a.readFlags(c, false)
 }
 
 func (a *app) rmCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "rm CID", Short: "Remove a set or model: unpin it here and withdraw what was announced", Args: args(1, 1),
-		Long: "Unpin a set or model, delete its blocks, and withdraw this node's announcement of it. Copies that others fetched stay with them.",
+	return a.readFlags(&cobra.Command{Use: "rm CID",
+		Short: "Remove a set or model: unpin it here and withdraw what was announced", Args: args(1, 1),
+		Long: "Unpin a set or model, delete its blocks, and withdraw this node's announcement of it. Copies that others " +
+			"fetched stay with them.",
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			return a.with(cmd.Context(), func(conn api.Conn) error {
 				gone, err := operations.Remove.Do(cmd.Context(), conn, operations.RootRequest{CID: argv[0]}, nil)
@@ -157,22 +164,23 @@ func (a *app) rmCommand() *cobra.Command {
 func (a *app) gatherCommand() *cobra.Command {
 	var req operations.GatherRequest
 	budget := ""
-	c := &cobra.Command{Use: "gather", Short: "Choose and fetch the sets of a task, and say why each was taken", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		var err error
-		if req.BudgetBytes, err = parseBudget(budget); err != nil {
-			return err
-		}
-		if req.Task == "" {
-			return api.Fail(api.CodeUsage, "list the tasks with 'distillmesh task ls'", "gather needs --task")
-		}
-		return a.with(cmd.Context(), func(conn api.Conn) error {
-			got, err := operations.Gather.Do(cmd.Context(), conn, req, a.report)
-			if err != nil {
+	c := &cobra.Command{Use: "gather", Short: "Choose and fetch the sets of a task, and say why each was taken",
+		Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if req.BudgetBytes, err = parseBudget(budget); err != nil {
 				return err
 			}
-			return a.showGathered(got, req.Explain)
-		})
-	}}
+			if req.Task == "" {
+				return api.Fail(api.CodeUsage, "list the tasks with 'distillmesh task ls'", "gather needs --task")
+			}
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				got, err := operations.Gather.Do(cmd.Context(), conn, req, a.report)
+				if err != nil {
+					return err
+				}
+				return a.showGathered(got, req.Explain)
+			})
+		}}
 	c.Flags().StringVar(&req.Task, "task", "", "the task, by name or CID")
 	c.Flags().StringVar(&budget, "budget", "", "at most this many bytes, such as 100KB (default: no bound)")
 	c.Flags().StringArrayVar(&req.From, "from", nil, "only sets offered by this node id; may be repeated")
@@ -197,7 +205,8 @@ func (a *app) showGathered(got operations.Gathered, explain bool) error {
 		if c.Taken {
 			verdict = "taken"
 		}
-		rows = append(rows, []string{short(c.Set.CID), verdict, strings.ReplaceAll(size(c.Set.Bytes), " ", ""), short(first(c.Set.Signers)), c.Why})
+		rows = append(rows, []string{short(c.Set.CID), verdict, strings.ReplaceAll(size(c.Set.Bytes), " ", ""),
+			short(first(c.Set.Signers)), c.Why})
 	}
 	a.table("CID VERDICT BYTES SIGNER WHY", rows)
 	if !explain {

@@ -40,7 +40,8 @@ func (s *splitFlags) parse(usualRing int) (data.Split, error) {
 		split.Kind, chosen = data.IID, chosen+1
 	}
 	if chosen != 1 {
-		return split, api.Fail(api.CodeUsage, "'--ring 2' gives each client two classes", "want one of --ring K, --iid, --dirichlet ALPHA")
+		return split, api.Fail(api.CodeUsage, "'--ring 2' gives each client two classes",
+			"want one of --ring K, --iid, --dirichlet ALPHA")
 	}
 	return split, nil
 }

@@ -16,17 +16,20 @@ import (
 )
 
 func (a *app) taskCommand() *cobra.Command {
-	return group("task", "Tasks: what sets must share to be trained together", a.taskNewCommand(), a.taskListCommand(), a.taskShowCommand())
+	return group("task", "Tasks: what sets must share to be trained together", a.taskNewCommand(), a.taskListCommand(),
+		a.taskShowCommand())
 }
 
 func (a *app) taskNewCommand() *cobra.Command {
 	var opt localdata.TaskOptions
 	shape := ""
 	c := &cobra.Command{Use: "new NAME", Short: "Make a task: classes, shape and public constants", Args: args(1, 1),
-		Long: "Make a task, of local data (--from) or of flags alone. What flags leave open is read from the data: the classes are their\n" +
-			"labels, mean and std are measured a channel, or a feature of a table. Such constants become public with the task: --mean\n" +
-			"and --std (one value for all, or one each) avoid that. Every device must use the same task: others find it by name or\n" +
-			"CID once it is announced, with --publish or with the first set.\n" + readingHelp,
+		Long: "Make a task, of local data (--from) or of flags alone. What flags leave open is read from the data: the " +
+			"classes are their\n" +
+			"labels, mean and std are measured a channel, or a feature of a table. Such constants become public with the " +
+			"task: --mean\n" +
+			"and --std (one value for all, or one each) avoid that. Every device must use the same task: others find it by " +
+			"name or\nCID once it is announced, with --publish or with the first set.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) (err error) {
 			opt.Draft.Name = argv[0]
 			if opt.Draft.Shape, err = parseShape(shape); err != nil {
@@ -54,7 +57,8 @@ func (a *app) taskNewCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&opt.From, "from", "", "local data to make it of")
 	f.StringSliceVar(&opt.Draft.Classes, "classes", nil, "names of the classes, in order: A,B,C")
-	f.StringVar(&shape, "shape", "", "CxHxW of a sample; 1x1xF for a table of F features; brings rows and pictures to that shape")
+	f.StringVar(&shape, "shape", "",
+		"CxHxW of a sample; 1x1xF for a table of F features; brings rows and pictures to that shape")
 	f.Float64SliceVar(&opt.Draft.Mean, "mean", nil, "mean of each channel (of pixel/255) or feature")
 	f.Float64SliceVar(&opt.Draft.Std, "std", nil, "standard deviation of each channel or feature")
 	f.StringVar(&opt.Draft.Augment, "augment", "", augmentHelp)
@@ -64,7 +68,8 @@ func (a *app) taskNewCommand() *cobra.Command {
 }
 
 // augmentHelp is for the flags that say it of a task.
-var augmentHelp = "how images may change and stay what they are: affine (writing), mild (upright things), mild-flip (seen from either side), or\nanother of " +
+var augmentHelp = "how images may change and stay what they are: affine (writing), mild (upright things), " +
+	"mild-flip (seen from either side), or\nanother of " +
 	strings.Join(recipe.Augmentations, ", ") + " (default: mild-flip in colour, else affine)"
 
 func checkAugment(name string) error {
@@ -90,7 +95,8 @@ func parseShape(s string) (data.Shape, error) {
 			n, _ = strconv.Atoi(sides[i])
 		}
 		if n < 1 {
-			return data.Shape{}, api.Fail(api.CodeUsage, "write --shape 3x32x32, or 1x1x13 for 13 features", "shape %q is not three numbers above 0", s)
+			return data.Shape{}, api.Fail(api.CodeUsage, "write --shape 3x32x32, or 1x1x13 for 13 features",
+				"shape %q is not three numbers above 0", s)
 		}
 		out[i] = n
 	}
@@ -98,45 +104,50 @@ func parseShape(s string) (data.Shape, error) {
 }
 
 func (a *app) taskListCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "ls", Short: "List the tasks this node knows", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn api.Conn) error {
-			all, err := operations.Tasks.Do(cmd.Context(), conn, api.None{}, nil)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.document(map[string]any{"tasks": nonNil(all)})
-			}
-			var rows [][]string
-			for _, t := range all {
-				if a.quiet {
-					a.print("%s", t.CID)
+	return a.readFlags(&cobra.Command{Use: "ls", Short: "List the tasks this node knows", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				all, err := operations.Tasks.Do(cmd.Context(), conn, api.None{}, nil)
+				if err != nil {
+					return err
 				}
-				rows = append(rows, []string{t.Name, short(t.CID), strconv.Itoa(len(t.Classes)), shapeOf(t.Shape), yes(t.BuiltIn), yes(t.Joined), strconv.Itoa(t.Sets), strconv.Itoa(t.Trainers)})
-			}
-			if !a.quiet {
-				a.table("NAME CID CLASSES SHAPE BUILT-IN JOINED SETS TRAINERS", rows)
-			}
-			return nil
-		})
-	}}, true)
+				if a.json {
+					return a.document(map[string]any{"tasks": nonNil(all)})
+				}
+				var rows [][]string
+				for _, t := range all {
+					if a.quiet {
+						a.print("%s", t.CID)
+					}
+					rows = append(rows, []string{t.Name, short(t.CID), strconv.Itoa(len(t.Classes)), shapeOf(t.Shape), yes(t.BuiltIn),
+						yes(t.Joined), strconv.Itoa(t.Sets), strconv.Itoa(t.Trainers)})
+				}
+				if !a.quiet {
+					a.table("NAME CID CLASSES SHAPE BUILT-IN JOINED SETS TRAINERS", rows)
+				}
+				return nil
+			})
+		}}, true)
 }
 
 func (a *app) taskShowCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "show NAME|CID", Short: "Show one task", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
-		return a.with(cmd.Context(), func(conn api.Conn) error {
-			t, err := operations.ShowTask.Do(cmd.Context(), conn, operations.TaskRequest{Name: argv[0]}, nil)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.document(t)
-			}
-			a.print("name     %s\ncid      %s\nshape    %s\nclasses  %s\nmean     %v\nstd      %v\naugment  %s\njoined   %s\nsets     %d announced\ntrainers %d",
-				t.Name, t.CID, shapeOf(t.Shape), strings.Join(t.Classes, ", "), t.Mean, t.Std, cmp.Or(t.Augment, "-"), yes(t.Joined), t.Sets, t.Trainers)
-			return nil
-		})
-	}}, false)
+	return a.readFlags(&cobra.Command{Use: "show NAME|CID", Short: "Show one task", Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				t, err := operations.ShowTask.Do(cmd.Context(), conn, operations.TaskRequest{Name: argv[0]}, nil)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.document(t)
+				}
+				a.print("name     %s\ncid      %s\nshape    %s\nclasses  %s\nmean     %v\nstd      %v\naugment  %s\njoined   "+
+					"%s\nsets     %d announced\ntrainers %d",
+					t.Name, t.CID, shapeOf(t.Shape), strings.Join(t.Classes, ", "), t.Mean, t.Std, cmp.Or(t.Augment,
+						"-"), yes(t.Joined), t.Sets, t.Trainers)
+				return nil
+			})
+		}}, false)
 }
 
 func shapeOf(s [3]int) string { return fmt.Sprintf("%dx%dx%d", s[0], s[1], s[2]) }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,39 +15,36 @@ import (
 	"github.com/distillmesh/distillmesh/node/jobs"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/plan"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
+// training is what the flags of train say.
+type training struct {
+	plan     plan.Train
+	recipe   recipe.Recipe // whose fields count where their flag was given
+	from     string        // a file with the plan, in place of flags
+	onlyPlan bool
+}
+
 func (a *app) trainCommand() *cobra.Command {
-	opt, r := jobs.TrainOptions{Model: jobs.AutoModel}, recipe.Default()
-	var held bool
-	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0),
-		Long: "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, measure on registered test\ndata, keep the model. The recipe is the one that most sets recommend, else the defaults below; a flag changes that part of it.\nAn interrupted training resumes when the same command runs again.",
+	t := training{plan: plan.Train{Version: plan.SchemaVersion, Model: jobs.AutoModel}, recipe: recipe.Default()}
+	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0), Long: trainLong,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if opt.Task == "" {
-				return api.Fail(api.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
-			}
-			opt.Adjust = adjustment(cmd)
-			probe := recipe.Default() // before anything is fetched
-			if cmd.Flags().Changed("momentum") && !cmd.Flags().Changed("optimizer") {
-				probe.Optimizer = recipe.SGD // which the sets may recommend
-			}
-			opt.Adjust(&probe)
-			if err := probe.Validate(); err != nil {
-				return api.Fail(api.CodeUsage, "see 'distillmesh train --help'", "%w", err)
-			}
-			cfg, err := a.home.Config()
-			if err != nil {
+			if err := a.settle(cmd, &t); err != nil {
 				return err
 			}
-			opt.Home, opt.Licence = a.home, cfg.Publish.Licence
+			if t.onlyPlan {
+				return t.plan.Write(a.stdout)
+			}
 			return a.with(cmd.Context(), func(conn api.Conn) error {
-				if conn.Online() && !held && len(opt.Sets) == 0 {
-					if _, err := operations.Gather.Do(cmd.Context(), conn, operations.GatherRequest{Task: opt.Task}, a.report); err != nil {
+				if conn.Online() && !t.plan.Held && len(t.plan.Sets) == 0 {
+					request := operations.GatherRequest{Task: t.plan.Task}
+					if _, err := operations.Gather.Do(cmd.Context(), conn, request, a.report); err != nil {
 						return err
 					}
 				}
-				got, err := jobs.Train(cmd.Context(), conn, opt, a.report)
+				got, err := jobs.Train(cmd.Context(), conn, t.plan, a.home, a.report)
 				if err != nil {
 					return err
 				}
@@ -53,15 +52,88 @@ func (a *app) trainCommand() *cobra.Command {
 			})
 		}}
 	f := c.Flags()
-	f.StringVar(&opt.Task, "task", "", "the task, by name or CID")
-	f.StringVar(&opt.Model, "model", opt.Model, model.Names+", or auto: what the sets were made for, else lenet")
-	f.StringArrayVar(&opt.Sets, "set", nil, "train on this set (here already); may be repeated (default: all of the task)")
-	f.BoolVar(&held, "held", false, "train on what is here, fetch nothing")
-	f.Uint64Var(&opt.Seed, "seed", 0, "seed of weights and batches")
-	coresFlag(f, &opt.Workers)
-	f.BoolVar(&opt.Publish, "publish", false, "announce the model to the mesh")
-	bindRecipe(f, &r)
+	f.StringVar(&t.plan.Task, "task", "", "the task, by name or CID")
+	f.StringVar(&t.plan.Model, "model", t.plan.Model, model.Names+", or auto: what the sets were made for, else lenet")
+	f.StringArrayVar(&t.plan.Sets, "set", nil,
+		"train on this set (here already); may be repeated (default: all of the task)")
+	f.BoolVar(&t.plan.Held, "held", false, "train on what is here, fetch nothing")
+	f.Uint64Var(&t.plan.Seed, "seed", 0, "seed of weights and batches")
+	f.BoolVar(&t.plan.Publish, "publish", false, "announce the model to the mesh")
+	f.StringVar(&t.from, "plan", "", "train by the plan in this file (- for standard input), as --print-plan writes it")
+	f.BoolVar(&t.onlyPlan, "print-plan", false, "print the plan as JSON and train nothing")
+	deviceFlags(f, &t.plan.Device)
+	bindRecipe(f, &t.recipe)
+	groupFlags(c, []flagGroup{
+		{"What to train on", []string{"task", "set", "held", "plan", "print-plan"}},
+		{"Model and result", []string{"model", "seed", "publish", "json"}},
+		{"Where to compute", []string{"device", "workers"}},
+		{"Recipe (default: what most sets recommend)", recipeFlags},
+		{"Change of samples (part of the recipe)", changeFlags},
+	})
 	return a.readFlags(c, false)
+}
+
+const trainLong = "Train on the sets of a task: fetch what the mesh announces (unless --held or --set), train, " +
+	"measure " +
+	"on registered test\ndata, keep the model. The recipe is the one that most sets recommend, else the defaults below; " +
+	"a flag changes that part of it.\nAn interrupted training resumes when the same command runs again."
+
+// settle completes the plan: from a file, or from the flags that were given.
+func (a *app) settle(cmd *cobra.Command, t *training) error {
+	if t.from != "" {
+		return a.readPlan(cmd, t)
+	}
+	if t.plan.Task == "" {
+		return api.Fail(api.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
+	}
+	var err error
+	if t.plan.Recipe, err = patchOf(cmd, t.recipe); err != nil {
+		return err
+	}
+	usual := recipe.Default() // before anything is fetched
+	if cmd.Flags().Changed("momentum") && !cmd.Flags().Changed("optimizer") {
+		usual.Optimizer = recipe.SGD // which the sets may recommend
+	}
+	probe, err := t.plan.Recipe.Apply(usual)
+	if err == nil {
+		err = probe.Validate()
+	}
+	if err != nil {
+		return api.Fail(api.CodeUsage, "see 'distillmesh train --help'", "%w", err)
+	}
+	cfg, err := a.home.Config()
+	if err != nil {
+		return err
+	}
+	t.plan.Licence = cfg.Publish.Licence
+	return t.plan.Validate()
+}
+
+// readPlan reads the plan that --plan names.
+func (a *app) readPlan(cmd *cobra.Command, t *training) (err error) {
+	var other []string
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Name != "plan" && f.Name != "json" && f.Name != "print-plan" && f.Name != "log-level" {
+			other = append(other, "--"+f.Name)
+		}
+	})
+	if len(other) > 0 {
+		return api.Fail(api.CodeUsage, "change the plan, or leave out --plan", "--plan says everything, and %s was given too",
+			strings.Join(other, ", "))
+	}
+	from := cmd.InOrStdin()
+	if t.from != "-" {
+		file, err := os.Open(t.from)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		from = file
+	}
+	if t.plan, err = plan.ReadTrain(from); err != nil {
+		return fmt.Errorf("read the plan %s: %w", t.from, err)
+	}
+	return nil
 }
 
 // bindRecipe adds the flags that say how to train to a set of flags; their defaults
@@ -72,36 +144,38 @@ func bindRecipe(f *pflag.FlagSet, r *recipe.Recipe) {
 	f.StringVar(&r.Schedule, "schedule", r.Schedule, "of the learning rate: cosine, or \"\" for none (default: none)")
 	f.Float64Var(&r.Momentum, "momentum", r.Momentum, "momentum of sgd")
 	f.Float64Var(&r.WeightDecay, "weight-decay", r.WeightDecay, "weight decay")
-	f.IntVar(&r.Batch, "batch", r.Batch, "samples a step")
+	f.IntVar(&r.Batch, "batch", r.Batch, "samples per step")
 	f.IntVar(&r.Epochs, "epochs", r.Epochs, "passes over the samples")
 	f.IntVar(&r.MinSteps, "min-steps", r.MinSteps, "at least this many steps")
 	f.IntVar(&r.MaxSteps, "max-steps", r.MaxSteps, "at most this many steps")
-	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: "+strings.Join(recipe.Augmentations, ", ")+" (default: none)")
-	f.Float64Var(&r.Elastic, "elastic", r.Elastic, "pixels by which parts of a sample move apart at random (default: none)")
-	f.Float64Var(&r.CutMix, "cutmix", r.CutMix, "share of the steps whose samples have a rectangle of another sample pasted in")
-	f.Float64Var(&r.Smooth, "smooth", r.Smooth, "share of a label that goes to all classes alike (default: none)")
-	f.IntVar(&r.Coarse, "coarse", r.Coarse, "view what is classified as tiles of this factor show it: averaged, then up-sampled (default: as it is)")
+	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: "+strings.Join(recipe.Augmentations,
+		", ")+" (default: none)")
+	f.Float64Var(&r.Elastic, "elastic", r.Elastic,
+		"elastic deformation: the largest displacement in pixels (default: none)")
+	f.Float64Var(&r.CutMix, "cutmix", r.CutMix,
+		"CutMix: the share of steps whose samples get a rectangle of another sample (default: none)")
+	f.Float64Var(&r.Smooth, "smooth", r.Smooth,
+		"label smoothing: this share of a label is spread over all classes (default: none)")
+	f.IntVar(&r.Coarse, "coarse", r.Coarse,
+		"evaluate at 1/N resolution (average-pool, then up-sample), as sub-images are seen (default: as it is)")
 }
 
-// adjustment sets those parts of a recipe that a command's flags were given for;
-// a limit of steps that was not given makes room for one that was.
-func adjustment(c *cobra.Command) func(*recipe.Recipe) {
-	return func(r *recipe.Recipe) {
-		given := c.Flags().Changed
-		var parts pflag.FlagSet
-		bindRecipe(&parts, r)
-		parts.VisitAll(func(part *pflag.Flag) {
-			if given(part.Name) {
-				_ = part.Value.Set(c.Flags().Lookup(part.Name).Value.String()) // it was read from text like this
-			}
-		})
-		if r.MaxSteps > 0 && given("max-steps") && !given("min-steps") {
-			r.MinSteps = min(r.MinSteps, r.MaxSteps)
-		}
-		if r.MaxSteps > 0 && given("min-steps") && !given("max-steps") {
-			r.MaxSteps = max(r.MinSteps, r.MaxSteps)
+// Flags of a recipe, by what they are about; each is named after its field.
+var (
+	recipeFlags = []string{"optimizer", "lr", "schedule", "momentum", "weight-decay", "batch", "epochs", "min-steps",
+		"max-steps"}
+	changeFlags = []string{"augment", "elastic", "cutmix", "smooth", "coarse"}
+)
+
+// patchOf is the change of a recipe by those flags that were given.
+func patchOf(c *cobra.Command, r recipe.Recipe) (recipe.Patch, error) {
+	var fields []string
+	for _, name := range slices.Concat(recipeFlags, changeFlags) {
+		if c.Flags().Changed(name) {
+			fields = append(fields, strings.ReplaceAll(name, "-", "_"))
 		}
 	}
+	return recipe.NewPatch(r, fields...)
 }
 
 func (a *app) showTrained(got jobs.TrainResult) error {
@@ -119,7 +193,8 @@ func (a *app) showTrained(got jobs.TrainResult) error {
 	case got.Coarse > 0:
 		a.tell("images%s", viewed(got.Coarse))
 	}
-	a.tell("%s on %s of %s; accuracy %s", got.Model, count(got.Samples, "sample"), count(got.Sets, "set"), accuracy(got.Accuracy))
+	a.tell("%s on %s of %s; accuracy %s", got.Model, count(got.Samples, "sample"), count(got.Sets, "set"),
+		accuracy(got.Accuracy))
 	return nil
 }
 
@@ -156,36 +231,39 @@ func accuracy(m *artifact.Measurement) string {
 }
 
 func (a *app) modelsCommand() *cobra.Command {
-	return group("models", "Models: list, show, evaluate", a.modelsListCommand(), a.modelsShowCommand(), a.modelsEvalCommand())
+	return group("models", "Models: list, show, evaluate", a.modelsListCommand(), a.modelsShowCommand(),
+		a.modelsEvalCommand())
 }
 
 func (a *app) modelsListCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "ls", Short: "List models here and on the mesh", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.with(cmd.Context(), func(conn api.Conn) error {
-			all, err := operations.Models.Do(cmd.Context(), conn, api.None{}, nil)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.document(map[string]any{"models": nonNil(all)})
-			}
-			var rows [][]string
-			for _, m := range all {
-				if a.quiet {
-					a.print("%s", m.CID)
+	return a.readFlags(&cobra.Command{Use: "ls", Short: "List models here and on the mesh", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				all, err := operations.Models.Do(cmd.Context(), conn, api.None{}, nil)
+				if err != nil {
+					return err
 				}
-				acc := "-"
-				if m.Accuracy != nil {
-					acc = fmt.Sprintf("%.2f%%", 100*float64(m.Accuracy.Correct)/float64(m.Accuracy.Total))
+				if a.json {
+					return a.document(map[string]any{"models": nonNil(all)})
 				}
-				rows = append(rows, []string{short(m.CID), m.TaskName, m.Model, strconv.Itoa(m.Sets), strings.ReplaceAll(size(m.Bytes), " ", ""), acc, yes(m.Here), short(m.Signer)})
-			}
-			if !a.quiet {
-				a.table("CID TASK MODEL SETS BYTES ACCURACY HERE SIGNER", rows)
-			}
-			return nil
-		})
-	}}, true)
+				var rows [][]string
+				for _, m := range all {
+					if a.quiet {
+						a.print("%s", m.CID)
+					}
+					acc := "-"
+					if m.Accuracy != nil {
+						acc = fmt.Sprintf("%.2f%%", 100*float64(m.Accuracy.Correct)/float64(m.Accuracy.Total))
+					}
+					rows = append(rows, []string{short(m.CID), m.TaskName, m.Model, strconv.Itoa(m.Sets),
+						strings.ReplaceAll(size(m.Bytes), " ", ""), acc, yes(m.Here), short(m.Signer)})
+				}
+				if !a.quiet {
+					a.table("CID TASK MODEL SETS BYTES ACCURACY HERE SIGNER", rows)
+				}
+				return nil
+			})
+		}}, true)
 }
 
 func (a *app) modelsShowCommand() *cobra.Command {
@@ -196,21 +274,22 @@ func (a *app) modelsShowCommand() *cobra.Command {
 
 func (a *app) modelsEvalCommand() *cobra.Command {
 	dataName := ""
-	c := &cobra.Command{Use: "eval CID", Short: "Measure a model on local test data", Args: args(1, 1), RunE: func(cmd *cobra.Command, argv []string) error {
-		return a.with(cmd.Context(), func(conn api.Conn) error {
-			got, err := jobs.Evaluate(cmd.Context(), conn, argv[0], dataName, a.report)
-			if err != nil {
-				return err
-			}
-			a.finish()
-			if a.json {
-				return a.document(got)
-			}
-			a.print("%.4f", got.Accuracy)
-			a.tell("%s on the test part of %s: %d of %d", got.Model, got.Data, got.Measured.Correct, got.Measured.Total)
-			return nil
-		})
-	}}
+	c := &cobra.Command{Use: "eval CID", Short: "Measure a model on local test data", Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return a.with(cmd.Context(), func(conn api.Conn) error {
+				got, err := jobs.Evaluate(cmd.Context(), conn, argv[0], dataName, a.report)
+				if err != nil {
+					return err
+				}
+				a.finish()
+				if a.json {
+					return a.document(got)
+				}
+				a.print("%.4f", got.Accuracy)
+				a.tell("%s on the test part of %s: %d of %d", got.Model, got.Data, got.Measured.Correct, got.Measured.Total)
+				return nil
+			})
+		}}
 	c.Flags().StringVar(&dataName, "data", "", "the registered data set to measure on (default: any of the task)")
 	return a.readFlags(c, false)
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/distillmesh/distillmesh/node/jobs"
 	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/plan"
 )
 
 // How long a node may take to start, a set to arrive, a node to stop.
@@ -181,7 +183,7 @@ func (m *mesh) distil(ctx context.Context, path string, l *lab, report api.Repor
 			}
 			set, err := jobs.Distill(ctx, e.conn, jobs.DistillOptions{Data: s.PartName(entry.Name, i),
 				Method: l.method.Name(), Options: l.method.Settings(), IPC: ipc, Formation: l.formation.Factor,
-				Workers: 1, Pixels: l.pixels}, nil)
+				Device: device.Choice{Workers: 1}, Pixels: l.pixels}, nil)
 			if err != nil {
 				return err
 			}
@@ -229,8 +231,8 @@ func (m *mesh) await(ctx context.Context, task string, report api.Report) ([]ope
 // the sets recommend, and publish it. The model as it is stored is the first
 // that the table counts.
 func (m *mesh) train(ctx context.Context, l *lab, report api.Report) (string, error) {
-	got, err := jobs.Train(ctx, m.trainer, jobs.TrainOptions{Task: l.task.Name, Model: consumers[0].model,
-		Publish: true, Workers: 1}, report)
+	got, err := jobs.Train(ctx, m.trainer, plan.Train{Version: plan.SchemaVersion, Task: l.task.Name,
+		Model: consumers[0].model, Publish: true, Device: device.Choice{Workers: 1}}, home.Home{}, report)
 	if err != nil {
 		return "", err
 	}

@@ -27,7 +27,7 @@ type DistillOptions struct {
 	// Formation is the number of tiles along a side of a stored image; 0 for
 	// what the method does by itself.
 	Formation int
-	Workers   int           // processor cores to use; 0 for all
+	Device    device.Choice
 	Time      time.Duration // that the distillation may take, for auto; 0 for what the method chosen does
 	// Budget is how many bytes the set may weigh as it travels; 0 for no limit.
 	// It decides IPC, and the formation where that is left open.
@@ -50,6 +50,9 @@ type Distilled struct {
 // is resumed by the same request, when its method keeps a state.
 func Distill(ctx context.Context, c api.Conn, opt DistillOptions, report api.Report) (Distilled, error) {
 	fail := func(err error) (Distilled, error) { return Distilled{}, err }
+	if err := opt.Device.Check(); err != nil {
+		return fail(err)
+	}
 	method, err := opt.named()
 	if err != nil {
 		return fail(err)
@@ -102,8 +105,7 @@ func (opt DistillOptions) load(local *localdata.Opened, report api.Report) (*dat
 	}
 	if was := local.Entry.Samples(); samples.Len() != was {
 		report.Note("%s has %d samples now, %d when it was registered: 'distillmesh data add %s' again, and its "+
-			"splits, "+
-			"to bring the register up to date", opt.Data, samples.Len(), was, local.Entry.Path)
+			"splits, to bring the register up to date", opt.Data, samples.Len(), was, local.Entry.Path)
 	}
 	return samples, nil
 }
@@ -166,7 +168,7 @@ func (opt DistillOptions) choose(ctx context.Context, task *data.Task, samples *
 // request is what a method is asked.
 func (opt DistillOptions) request(task *data.Task, samples *data.Samples) distill.Request {
 	req := distill.Request{Samples: samples, Augment: task.Augmentation(), IPC: opt.IPC, Seed: opt.Seed,
-		Formation: opt.Formation, Single: opt.single, Device: device.Choice{Workers: opt.Workers}}
+		Formation: opt.Formation, Single: opt.single, Device: opt.Device}
 	if opt.Home.Path != "" {
 		req.Cache = opt.Home.File("experts")
 	}

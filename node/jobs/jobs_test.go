@@ -16,6 +16,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/node/work"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/plan"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -48,7 +49,12 @@ func made(t *testing.T, n *nodetest.Node, name string, seed uint64) operations.S
 }
 
 // short is a training of few steps.
-func short(r *recipe.Recipe) { r.MinSteps, r.MaxSteps = 20, 20 }
+var short = recipe.Patch(`{"min_steps": 20, "max_steps": 20}`)
+
+// planned is the plan of a training on the built-in digits.
+func planned(model string, change recipe.Patch) plan.Train {
+	return plan.Train{Version: plan.SchemaVersion, Task: "glyph-digits", Model: model, Recipe: change}
+}
 
 func TestASetIsMadeAndHandedOver(t *testing.T) {
 	n, name := digits(t)
@@ -151,9 +157,10 @@ func TestAFinishedDistillationLeavesNoState(t *testing.T) {
 func TestAModelIsTrainedMeasuredAndHandedOver(t *testing.T) {
 	n, name := digits(t)
 	set := made(t, n, name, 1)
-	opt := TrainOptions{Task: "glyph-digits", Model: AutoModel, Adjust: short, Publish: true, Licence: "CC0"}
+	p := planned(AutoModel, short)
+	p.Publish, p.Licence = true, "CC0"
 	var notes []string
-	got, err := Train(t.Context(), n, opt, func(p api.Progress) { notes = append(notes, p.Note) })
+	got, err := Train(t.Context(), n, p, home.Home{}, func(p api.Progress) { notes = append(notes, p.Note) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,14 +189,14 @@ func TestAModelIsTrainedMeasuredAndHandedOver(t *testing.T) {
 func TestAnInterruptedTrainingResumesToTheSameModel(t *testing.T) {
 	n, name := digits(t)
 	made(t, n, name, 1)
-	opt := TrainOptions{Task: "glyph-digits", Model: "lenet", Adjust: short}
-	want, err := Train(t.Context(), n, opt, nil)
+	p := planned("lenet", short)
+	want, err := Train(t.Context(), n, p, home.Home{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt.Home = home.Home{Path: t.TempDir()}
+	h := home.Home{Path: t.TempDir()}
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = Train(ctx, n, opt, func(p api.Progress) {
+	_, err = Train(ctx, n, p, h, func(p api.Progress) {
 		if p.Done >= 10 {
 			cancel()
 		}
@@ -197,44 +204,44 @@ func TestAnInterruptedTrainingResumesToTheSameModel(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("interrupted: %v", err)
 	}
-	kept, err := work.List(opt.Home.Path)
+	kept, err := work.List(h.Path)
 	if err != nil || len(kept) != 1 || kept[0].Kind != work.Training {
 		t.Fatalf("kept %+v, %v", kept, err)
 	}
-	got, err := Train(t.Context(), n, opt, nil)
+	got, err := Train(t.Context(), n, p, h, nil)
 	if err != nil || got.CID != want.CID || !got.Resumed {
 		t.Errorf("resumed %t to %s, %v; in one go %s", got.Resumed, got.CID, err, want.CID)
 	}
-	if kept, err = work.List(opt.Home.Path); err != nil || len(kept) != 0 {
+	if kept, err = work.List(h.Path); err != nil || len(kept) != 0 {
 		t.Errorf("kept %+v, %v", kept, err)
 	}
 }
 
 func TestATrainingThatCannotBeDoneSaysWhy(t *testing.T) {
 	n, name := digits(t)
+	away := planned("lenet", nil)
+	away.Sets = []string{"bafy"}
 	for what, c := range map[string]struct {
-		opt  TrainOptions
+		plan plan.Train
 		code api.Code
 	}{
-		"an unknown task":  {TrainOptions{Task: "nothing", Model: AutoModel}, api.CodeNotFound},
-		"an unknown model": {TrainOptions{Task: "glyph-digits", Model: "transformer"}, api.CodeUsage},
-		"no sets":          {TrainOptions{Task: "glyph-digits", Model: "lenet"}, api.CodeNotFound},
-		"a set that is away": {TrainOptions{Task: "glyph-digits", Model: "lenet", Sets: []string{"bafy"}},
-			api.CodeNotFound},
-		"a view that is none": {TrainOptions{Task: "glyph-digits", Model: "lenet",
-			Adjust: func(r *recipe.Recipe) { r.Coarse = 3 }}, api.CodeUsage},
+		"an unknown task":     {plan.Train{Version: plan.SchemaVersion, Task: "nothing", Model: AutoModel}, api.CodeNotFound},
+		"an unknown model":    {planned("transformer", nil), api.CodeUsage},
+		"no sets":             {planned("lenet", nil), api.CodeNotFound},
+		"a set that is away":  {away, api.CodeNotFound},
+		"a view that is none": {planned("lenet", recipe.Patch(`{"coarse": 3}`)), api.CodeUsage},
 	} {
-		if _, err := Train(t.Context(), n, c.opt, nil); api.Describe(err).Code != c.code {
+		if _, err := Train(t.Context(), n, c.plan, home.Home{}, nil); api.Describe(err).Code != c.code {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	set := made(t, n, name, 1)
-	bad := TrainOptions{Task: "glyph-digits", Model: "lenet", Adjust: func(r *recipe.Recipe) { r.LR = -1 }}
-	if _, err := Train(t.Context(), n, bad, nil); api.Describe(err).Code != api.CodeUsage {
+	bad := planned("lenet", recipe.Patch(`{"lr": -1}`))
+	if _, err := Train(t.Context(), n, bad, home.Home{}, nil); api.Describe(err).Code != api.CodeUsage {
 		t.Errorf("a recipe that is none: %v", err)
 	}
 	n.Kept(set.CID).Files[artifact.DataFile][900] ^= 1
-	_, err := Train(t.Context(), n, TrainOptions{Task: "glyph-digits", Model: "lenet"}, nil)
+	_, err := Train(t.Context(), n, planned("lenet", nil), home.Home{}, nil)
 	if d := api.Describe(err); d.Code != api.CodeVerify || !strings.Contains(d.Message, set.CID) {
 		t.Errorf("a damaged set: %+v", *d)
 	}

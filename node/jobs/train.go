@@ -13,23 +13,9 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/plan"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
-
-// TrainOptions say what to train, and on what.
-type TrainOptions struct {
-	Task  string
-	Model string   // AutoModel for the one that the sets were made for
-	Sets  []string // CIDs of sets that are here; empty for all that are
-	Seed  uint64
-	// Adjust changes the recipe that the sets recommend, or else the default; nil
-	// leaves it as it is.
-	Adjust  func(*recipe.Recipe)
-	Publish bool
-	Licence string
-	Workers int
-	Home    home.Home // where an interrupted training is kept; its zero value keeps none
-}
 
 // TrainResult is a trained model as the node keeps it.
 type TrainResult struct {
@@ -46,21 +32,25 @@ type TrainResult struct {
 
 // Train merges sets of a task that are here, trains a model on them in this
 // process, measures it on registered test data when there is some, and hands
-// it to the node. An interrupted training is resumed by the same request.
-func Train(ctx context.Context, c api.Conn, opt TrainOptions, report api.Report) (TrainResult, error) {
+// it to the node. An interrupted training is resumed by the same plan, from the
+// state in the folder of the home, which may be none.
+func Train(ctx context.Context, c api.Conn, p plan.Train, h home.Home, report api.Report) (TrainResult, error) {
 	fail := func(err error) (TrainResult, error) { return TrainResult{}, err }
-	info, err := operations.ShowTask.Do(ctx, c, operations.TaskRequest{Name: opt.Task}, nil)
+	if err := p.Validate(); err != nil {
+		return fail(err)
+	}
+	info, err := operations.ShowTask.Do(ctx, c, operations.TaskRequest{Name: p.Task}, nil)
 	if err != nil {
 		return fail(err)
 	}
 	task := info.Task()
-	if err := opt.check(task); err != nil {
+	if err := check(p, task); err != nil {
 		return fail(err)
 	}
-	if opt.Sets, err = chooseSets(ctx, c, info, opt.Sets); err != nil {
+	if p.Sets, err = chooseSets(ctx, c, info, p.Sets); err != nil {
 		return fail(err)
 	}
-	sets, err := ReadSets(ctx, c, opt.Sets)
+	sets, err := ReadSets(ctx, c, p.Sets)
 	if err != nil {
 		return fail(err)
 	}
@@ -68,11 +58,11 @@ func Train(ctx context.Context, c api.Conn, opt TrainOptions, report api.Report)
 	if err != nil {
 		return fail(err)
 	}
-	recipe, recommended, err := opt.follow(task, sets, report)
+	recipe, recommended, err := follow(&p, task, sets, report)
 	if err != nil {
 		return fail(err)
 	}
-	spec, err := parseModel(opt.Model, task)
+	spec, err := parseModel(p.Model, task)
 	if err != nil {
 		return fail(err)
 	}
@@ -80,22 +70,22 @@ func Train(ctx context.Context, c api.Conn, opt TrainOptions, report api.Report)
 	if err != nil {
 		return fail(err)
 	}
-	t := training{opt: opt, recipe: recipe, spec: spec}
+	t := training{plan: p, home: h, recipe: recipe, spec: spec}
 	kept := t.place(info.CID).Begin(report)
 	defer kept.Close()
 	trained, resumed, err := t.fit(ctx, samples, kept, report)
 	if err != nil {
 		return fail(err)
 	}
-	draft := artifact.ModelDraft{Task: task, Model: opt.Model, Trained: trained, Coarse: recipe.Coarse, Seed: opt.Seed,
-		Sets: opt.Sets, Samples: samples.Len(), Licence: opt.Licence}
+	draft := artifact.ModelDraft{Task: task, Model: p.Model, Trained: trained, Coarse: recipe.Coarse, Seed: p.Seed,
+		Sets: p.Sets, Samples: samples.Len(), Licence: p.Licence}
 	if spec.Iterative() {
 		draft.Recipe = &recipe
 	}
 	if draft.Accuracy, err = measureIfAny(ctx, test, trained, report); err != nil {
 		return fail(err)
 	}
-	stored, err := storeModel(ctx, c, info.CID, draft, opt.Publish)
+	stored, err := storeModel(ctx, c, info.CID, draft, p.Publish)
 	if err != nil {
 		return fail(err)
 	}
@@ -104,53 +94,52 @@ func Train(ctx context.Context, c api.Conn, opt TrainOptions, report api.Report)
 		Coarse: recipe.Coarse, Recommended: recommended && spec.Iterative()}, nil
 }
 
-// check is what can be said of the options before any set is read.
-func (opt *TrainOptions) check(task *data.Task) error {
-	if opt.Adjust != nil {
-		probe := recipe.Default()
-		opt.Adjust(&probe)
-		if err := probe.CheckSides(task.Shape.H, task.Shape.W); err != nil {
-			return api.Fail(api.CodeUsage, "leave out the flag", "task %s: %w", task.Name, err)
-		}
+// check is what can be said of a plan before any set is read.
+func check(p plan.Train, task *data.Task) error {
+	probe, err := p.Recipe.Apply(recipe.Default())
+	if err == nil {
+		err = probe.CheckSides(task.Shape.H, task.Shape.W)
 	}
-	if opt.Model == AutoModel {
+	if err != nil {
+		return api.Fail(api.CodeUsage, "leave out the flag", "task %s: %w", task.Name, err)
+	}
+	if p.Model == AutoModel {
 		return nil
 	}
-	_, err := parseModel(opt.Model, task)
+	_, err = parseModel(p.Model, task)
 	return err
 }
 
 // follow fills in the model that was left open, by what the sets were made for,
 // and finds the recipe, by what they recommend. It reports whether the recipe is
 // theirs, unchanged.
-func (opt *TrainOptions) follow(task *data.Task, sets []*artifact.Set, report api.Report) (_ recipe.Recipe,
+func follow(p *plan.Train, task *data.Task, sets []*artifact.Set, report api.Report) (_ recipe.Recipe,
 	recommended bool, _ error) {
-	if opt.Model == AutoModel {
+	if p.Model == AutoModel {
 		var consumers []string
 		for _, s := range sets {
 			consumers = append(consumers, s.Manifest.Consumer)
 		}
 		why := ""
-		opt.Model, why = consumerOf(task, consumers)
-		report.Note("training %s: %s (--model chooses another)", opt.Model, why)
+		p.Model, why = consumerOf(task, consumers)
+		report.Note("training %s: %s (--model chooses another)", p.Model, why)
 	}
 	r := artifact.Recommend(sets)
 	if r.Note != "" {
 		report.Note("%s (flags of train change it)", r.Note)
 	}
-	recipe, own := r.Recipe, r.Own && r.Recipe != recipe.Default()
-	if opt.Adjust == nil {
-		return recipe, own, nil
+	before, own := r.Recipe, r.Own && r.Recipe != recipe.Default()
+	changed, err := p.Recipe.Apply(before)
+	if err == nil {
+		err = changed.Validate()
 	}
-	before := recipe
-	opt.Adjust(&recipe)
-	if err := recipe.Validate(); err != nil {
+	if err != nil {
 		usual, _ := json.Marshal(before) // numbers and words
-		return recipe, false, api.Fail(api.CodeUsage,
+		return changed, false, api.Fail(api.CodeUsage,
 			fmt.Sprintf("without a flag it is %s: change what goes with yours too", usual),
 			"the sets' recipe, changed so: %w", err)
 	}
-	return recipe, own && recipe == before, nil
+	return changed, own && changed == before, nil
 }
 
 // parseModel finds the model by name for the task's shape.

@@ -84,9 +84,8 @@ func TestATaskComesBackFromItsDescription(t *testing.T) {
 func TestDocumentsKeepTheirKeys(t *testing.T) {
 	for want, v := range map[string]any{
 		"cid task task_name bytes blocks method images counts contains_real here published signers holders": SetInfo{},
-		"cid task task_name model bytes sets " +
-			"here": ModelInfo{},
-		"cid name classes shape mean std built_in joined sets trainers": TaskInfo{},
+		"cid task task_name model bytes sets here":                                                          ModelInfo{},
+		"cid name classes shape mean std built_in joined sets trainers":                                     TaskInfo{},
 		"cid task subject":                                      Content{},
 		"cid bytes fetched from here":                           Fetched{},
 		"set taken why":                                         Choice{},

@@ -180,7 +180,8 @@ func (e every) encode(t *testing.T) []byte {
 // read reads every field, lists up to two entries and texts up to three bytes.
 func read(f *Fields) (e every, err error) {
 	e = every{
-		I: f.Int("int"), N: f.NativeInt("native"), B: f.Bool("bool"), S: f.String("text", 3), Bytes: f.Bytes("bytes", 3), L: f.Link("link"),
+		I: f.Int("int"), N: f.NativeInt("native"), B: f.Bool("bool"), S: f.String("text", 3), Bytes: f.Bytes("bytes",
+			3), L: f.Link("link"),
 		Ints: f.Ints("ints", 2), Texts: f.Strings("texts", 2, 3), Blobs: f.ByteStrings("blobs", 2, 3),
 		Links: f.Links("links", 2),
 	}

@@ -67,7 +67,8 @@ func (s State) Encode() ([]byte, error) {
 }
 
 // ReadState reads the arrays of a file that Encode wrote, whatever they are named,
-// but for the numbers, whose names a file does not hold. It fails with ErrState.
+// but for the numbers, whose names a file does not hold; they need not be finite. It
+// fails with ErrState.
 func ReadState(file []byte) (State, error) {
 	s, _, err := readState(file, Limits{})
 	return s, err
@@ -91,9 +92,6 @@ func readState(file []byte, limits Limits) (s State, numbers []float64, err erro
 			continue
 		}
 		values, err := t.Float32s()
-		if err == nil {
-			err = CheckFinite(t.Name, values)
-		}
 		if err != nil {
 			return s, nil, fmt.Errorf("%w: %w", ErrState, err)
 		}
@@ -121,6 +119,9 @@ func (s *State) Restore(file []byte, most int) error {
 	for name, now := range s.Arrays {
 		if values, ok := read.Arrays[name]; !ok || len(values) != len(now) {
 			return fmt.Errorf("%w: %s holds %d values, want %d", ErrState, name, len(values), len(now))
+		}
+		if err := CheckFinite(name, read.Arrays[name]); err != nil {
+			return fmt.Errorf("%w: %w", ErrState, err)
 		}
 	}
 	for _, v := range numbers {

@@ -37,7 +37,7 @@ func (s *Samples) softRow(i int) []float32 {
 	return s.Soft[i*s.Classes : (i+1)*s.Classes]
 }
 
-// Probabilities fills dst, one value a class, with the label of sample i as a
+// Probabilities fills dst, one value per class, with the label of sample i as a
 // distribution: what a network learns.
 func (s *Samples) Probabilities(i int, dst []float32) {
 	if row := s.softRow(i); row != nil && IsDistribution(row) {
@@ -48,7 +48,7 @@ func (s *Samples) Probabilities(i int, dst []float32) {
 	dst[s.Y[i]] = 1
 }
 
-// RegressionTarget fills dst, one value a class, with the label of sample i as
+// RegressionTarget fills dst, one value per class, with the label of sample i as
 // kernel regression learns it: centred, or as it was learned.
 func (s *Samples) RegressionTarget(i int, dst []float32) {
 	if row := s.softRow(i); row != nil && !IsDistribution(row) {

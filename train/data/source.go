@@ -9,7 +9,7 @@ import (
 // the feature itself for tables. Read must be safe for concurrent use.
 type Source interface {
 	Shape() Shape
-	Labels() []int             // one a sample; the caller must not change it
+	Labels() []int             // one per sample; the caller must not change it
 	Read(i int, dst []float32) // fills Shape().Size() values of sample i
 }
 

@@ -37,13 +37,13 @@ func (c Choice) Check() error {
 	return fmt.Errorf("%w: %q: there are %s", ErrUnavailable, c.Name, strings.Join(Names, ", "))
 }
 
-// Explain says what was chosen and why, in one line.
+// Explain says why the device was chosen, in one line.
 func (c Choice) Explain() string {
 	switch c.Name {
 	case Gorgonia:
-		return "gorgonia: float64 references, to check results by"
+		return "float64 references, to check results by"
 	case CPU:
-		return "cpu, as asked"
+		return "as asked"
 	}
-	return "cpu: this program has no engine for GPUs"
+	return "this program has no engine for GPUs"
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/nn"
 )
 
-// vector is a value a parameter of a network, in one piece and cut by arrays.
+// vector is one value per parameter of a network, in one piece and cut by arrays.
 type vector struct {
 	flat  []float32
 	parts [][]float32

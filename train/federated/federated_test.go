@@ -161,7 +161,7 @@ func TestOneClientIsPlainSGD(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := distance(flat(fit), flat(mustRun(t, net, clients, c, Options{}).Model)); d > 1e-6 {
-		t.Errorf("all samples a step: %g from what Fit gives", d)
+		t.Errorf("all samples per step: %g from what Fit gives", d)
 	}
 }
 

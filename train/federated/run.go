@@ -77,8 +77,8 @@ func (e *Interrupted) Unwrap() error { return e.Cause }
 // empty) takes no part. The same network, clients and configuration give the
 // same bits, whatever the workers and whether or not the run was interrupted.
 // It fails with *Interrupted when ctx ends, and with train.ErrSamples,
-// train.ErrState or ErrUnknown on input that does not fit. Memory: beside the
-// samples, a few models a worker; with SCAFFOLD one model a client.
+// checkpoint.ErrState or ErrUnknown on input that does not fit. Memory: beside the
+// samples, a few models per worker; with SCAFFOLD one model per client.
 func Run(ctx context.Context, net *nn.Network, clients []*data.Samples, c Config, opt Options) (*Result, error) {
 	r, err := newRun(net, clients, c, opt)
 	if err != nil {

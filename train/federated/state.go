@@ -5,8 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
-	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 )
 
@@ -27,90 +27,58 @@ func (s State) clone() State {
 	return s
 }
 
-// suits fails with train.ErrState unless the state belongs to a run.
+// suits fails with checkpoint.ErrState unless the state belongs to a run.
 func (s *State) suits(id string, rounds, parameters int, active []int) error {
 	if s.Run != id || s.Round < 0 || s.Round > rounds || len(s.model) != parameters {
-		return train.ErrState
+		return checkpoint.ErrState
 	}
 	for client, control := range s.controls {
 		if _, ok := slices.BinarySearch(active, client); !ok || len(control) != parameters {
-			return fmt.Errorf("%w: control variate of client %d", train.ErrState, client)
+			return fmt.Errorf("%w: control variate of client %d", checkpoint.ErrState, client)
 		}
 	}
 	return nil
 }
 
-// The tensors of a written state.
+// The arrays of a written state: all parameters, in the network's order, and as many
+// for each client that has a control variate.
 const (
-	modelName   = "model"    // F32 [P]: all parameters, in the network's order
-	holderName  = "clients"  // I64 [M]: who has a control variate, ascending
-	controlName = "controls" // F32 [M, P]
+	modelArray    = "model"
+	controlPrefix = "control "
 )
 
-// Encode writes the state as safetensors: 4 bytes a parameter, and as many for
+// Encode writes the state as safetensors: 4 bytes per parameter, and as many for
 // each client with a control variate.
 func (s State) Encode() ([]byte, error) {
-	tensors := []checkpoint.Tensor{checkpoint.F32(modelName, []int{len(s.model)}, s.model)}
-	if len(s.controls) > 0 {
-		var holders []int64
-		var values []float32
-		for _, client := range slices.Sorted(maps.Keys(s.controls)) {
-			holders, values = append(holders, int64(client)), append(values, s.controls[client]...)
-		}
-		tensors = append(tensors, checkpoint.I64(holderName, []int{len(holders)}, holders),
-			checkpoint.F32(controlName, []int{len(holders), len(s.model)}, values))
+	out := checkpoint.State{Identity: s.Run, Step: s.Round, Arrays: map[string][]float32{modelArray: s.model}}
+	for client, control := range s.controls {
+		out.Arrays[controlPrefix+strconv.Itoa(client)] = control
 	}
-	file, err := checkpoint.Encode(tensors, map[string]string{"run": s.Run, "round": strconv.Itoa(s.Round)})
-	if err != nil {
-		return nil, fmt.Errorf("encode state: %w", err)
-	}
-	return file, nil
+	return out.Encode()
 }
 
 // DecodeState reads what Encode wrote. It fails on anything else; whether the
 // state belongs to a run is checked when the run resumes.
 func DecodeState(file []byte) (State, error) {
-	s, err := decodeState(file)
+	read, err := checkpoint.ReadState(file)
 	if err != nil {
 		return State{}, fmt.Errorf("decode state: %w", err)
 	}
-	return s, nil
-}
-
-func decodeState(file []byte) (s State, err error) {
-	tensors, meta, err := checkpoint.Decode(file, checkpoint.Limits{})
-	if err != nil {
-		return s, err
-	}
-	s.Run, s.controls = meta["run"], make(map[int][]float32)
-	if s.Round, err = strconv.Atoi(meta["round"]); err != nil || s.Round < 0 {
-		return s, fmt.Errorf("%w: round %q", train.ErrState, meta["round"])
-	}
-	find := checkpoint.ByName(tensors)
-	model, holders, controls := find[modelName], find[holderName], find[controlName]
-	if len(model.Shape) != 1 || len(tensors) != 1 && len(tensors) != 3 {
-		return s, fmt.Errorf("%w: %d tensors, model of shape %v", train.ErrState, len(tensors), model.Shape)
-	}
-	if s.model, err = model.Float32s(); err != nil || len(tensors) == 1 {
-		return s, err
-	}
-	clients, err := holders.Int64s()
-	if err != nil {
-		return s, err
-	}
-	values, err := controls.Float32s()
-	if err != nil {
-		return s, err
-	}
-	size := len(s.model)
-	if len(clients) == 0 || !slices.Equal(controls.Shape, []int{len(clients), size}) {
-		return s, fmt.Errorf("%w: controls of shape %v for %d clients", train.ErrState, controls.Shape, len(clients))
-	}
-	for i, client := range clients {
-		if client < 0 || i > 0 && client <= clients[i-1] || client != int64(int(client)) {
-			return s, fmt.Errorf("%w: client %d", train.ErrState, client)
+	s := State{Round: read.Step, Run: read.Identity, controls: make(map[int][]float32)}
+	for name, values := range read.Arrays {
+		number, control := strings.CutPrefix(name, controlPrefix)
+		client, err := strconv.Atoi(number)
+		switch {
+		case name == modelArray:
+			s.model = values
+		case !control || err != nil || client < 0 || strconv.Itoa(client) != number:
+			return State{}, fmt.Errorf("decode state: %w: array %q", checkpoint.ErrState, name)
+		default:
+			s.controls[client] = values
 		}
-		s.controls[int(client)] = values[i*size : (i+1)*size : (i+1)*size]
+	}
+	if s.model == nil {
+		return State{}, fmt.Errorf("decode state: %w: no model", checkpoint.ErrState)
 	}
 	return s, nil
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/device"
 )
 
@@ -42,7 +42,7 @@ func TestAnInterruptedRunGoesOnToTheSameBits(t *testing.T) {
 			other := c
 			other.LR = 0.01
 			if _, err := Run(context.Background(), net, clients, other, Options{Resume: &state}); !errors.Is(err,
-				train.ErrState) {
+				checkpoint.ErrState) {
 				t.Errorf("a state of another rate gave %v", err)
 			}
 		})
@@ -62,7 +62,7 @@ func TestARunCanBeMadeLonger(t *testing.T) {
 	if short.Bytes.Up != 2*want.Bytes.Up/3 {
 		t.Errorf("two rounds sent %d bytes, three %d", short.Bytes.Up, want.Bytes.Up)
 	}
-	if _, err := Run(context.Background(), net, clients, c, Options{Resume: &states[2]}); !errors.Is(err, train.ErrState) {
+	if _, err := Run(context.Background(), net, clients, c, Options{Resume: &states[2]}); !errors.Is(err, checkpoint.ErrState) {
 		t.Errorf("a state beyond the last round gave %v", err)
 	}
 	c.Rounds = 3

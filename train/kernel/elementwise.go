@@ -7,7 +7,7 @@ import "slices"
 const grain = 1 << 13
 
 // Arithmetic is one operation on two arrays: value by value, or with one side
-// one value a row.
+// one value per row.
 type Arithmetic struct {
 	vectors func(v *vectorSet) (both, right, left rowFunc2) // nil: portable loops alone
 	plain   func(a, b float32) float32

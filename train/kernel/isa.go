@@ -52,7 +52,7 @@ type (
 )
 
 // vectorSet is the loops between products. Where a name says Value, the last
-// operands are one value a row; where it says From, the first one is.
+// operands are one value per row; where it says From, the first one is.
 type vectorSet struct {
 	add, sub, mul, div, gate               rowFunc2
 	addValue, subValue, mulValue, divValue rowFunc2

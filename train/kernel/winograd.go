@@ -53,7 +53,7 @@ type tiling struct {
 	srcH, srcW     int
 	pad            int
 	outH, outW     int // results, without what tiles cover beyond
-	down, across   int // tiles an image
+	down, across   int // tiles per image
 	stride, vector int // values from one pixel's channels to the next's; vectors of them
 }
 

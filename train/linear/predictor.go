@@ -176,7 +176,7 @@ func (p *Predictor) Logits(ctx context.Context, s *data.Samples) ([]float32, err
 // weightsTensor is the name of the one tensor of a classifier.
 const weightsTensor = "weights"
 
-// Tensors writes the classifier down: weights [Classes,C,H,W], an image a class.
+// Tensors writes the classifier down: weights [Classes,C,H,W], an image per class.
 func (p *Predictor) Tensors() []checkpoint.Tensor {
 	return []checkpoint.Tensor{checkpoint.F32(weightsTensor, []int{p.Classes, p.Shape.C, p.Shape.H, p.Shape.W}, p.Weights)}
 }

@@ -31,7 +31,7 @@ type Statistics struct {
 	Squares  []float64 // f f', d x d; only the lower triangle counts
 	Products []float64 // Y f', C x d
 	Norm     float64   // |Y|^2
-	Counts   []int     // samples a class
+	Counts   []int     // samples per class
 }
 
 // NewStatistics are those of no samples. Memory: 8 d^2 bytes.

@@ -16,7 +16,7 @@ func alexnet(n *Network, option string) error {
 		return fmt.Errorf("%w: alexnet takes no option", ErrUnknown)
 	}
 	if n.Shape.H < 4 || n.Shape.W < 4 {
-		return fmt.Errorf("%w: %v, want at least 4 x 4 values a channel", ErrShape, n.Shape)
+		return fmt.Errorf("%w: %v, want at least 4 x 4 values per channel", ErrShape, n.Shape)
 	}
 	h, w := halfUp(halfUp(n.Shape.H)), halfUp(halfUp(n.Shape.W))
 	n.conv("conv1", n.Shape.C, maps, 5)

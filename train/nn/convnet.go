@@ -56,7 +56,7 @@ func (n *Network) convnet(width, pad int) error {
 		h, w, in = h/2, w/2, width
 	}
 	if h < 1 || w < 1 {
-		return fmt.Errorf("%w: %v, want at least 8 x 8 values a channel", ErrShape, n.Shape)
+		return fmt.Errorf("%w: %v, want at least 8 x 8 values per channel", ErrShape, n.Shape)
 	}
 	n.linear("fc", width*h*w, n.Classes)
 	n.features = func(x *graph.Node, p []*graph.Node) *graph.Node {

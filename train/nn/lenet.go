@@ -15,7 +15,7 @@ func lenet(n *Network, option string) error {
 		return fmt.Errorf("%w: lenet takes no option", ErrUnknown)
 	}
 	if h < 1 || w < 1 {
-		return fmt.Errorf("%w: %v, want at least 12 x 12 values a channel", ErrShape, n.Shape)
+		return fmt.Errorf("%w: %v, want at least 12 x 12 values per channel", ErrShape, n.Shape)
 	}
 	n.conv("conv1", n.Shape.C, 6, 5)
 	n.conv("conv2", 6, 16, 5)

@@ -111,7 +111,7 @@ func (n *Network) NumParams() (total int) {
 	return total
 }
 
-// Init draws starting values, a slice a parameter.
+// Init draws starting values, a slice per parameter.
 func (n *Network) Init(seed uint64) [][]float32 {
 	values := make([][]float32, len(n.Params))
 	for i, p := range n.Params {
@@ -162,7 +162,7 @@ func (n *Network) Logits(_ *graph.Graph, x *graph.Node, params []*graph.Node) *g
 	return applyLinear(f, params[head], params[head+1])
 }
 
-// Features is the expression of what the last layer reads, one row a sample.
+// Features is the expression of what the last layer reads, one row per sample.
 // It does not depend on the last two parameters.
 func (n *Network) Features(x *graph.Node, params []*graph.Node) *graph.Node {
 	if len(params) != len(n.Params) {

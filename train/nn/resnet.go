@@ -22,7 +22,7 @@ func resnet18(n *Network, option string) error {
 // twice as wide at half the resolution.
 func (n *Network) resnet(width, stages, blocks int) error {
 	if n.Shape.H < 8 || n.Shape.W < 8 {
-		return fmt.Errorf("%w: %v, want at least 8 x 8 values a channel", ErrShape, n.Shape)
+		return fmt.Errorf("%w: %v, want at least 8 x 8 values per channel", ErrShape, n.Shape)
 	}
 	n.normedConv("stem", n.Shape.C, width, 3)
 	var shape []residual

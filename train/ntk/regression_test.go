@@ -119,7 +119,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}); n > 0 {
-		t.Errorf("%.0f allocations a step", n)
+		t.Errorf("%.0f allocations per step", n)
 	}
 }
 

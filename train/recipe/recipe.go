@@ -30,7 +30,7 @@ type Recipe struct {
 	Schedule    string  `json:"schedule,omitempty"` // of the learning rate: Cosine, or none
 	Momentum    float64 `json:"momentum,omitempty"` // SGD only
 	WeightDecay float64 `json:"weight_decay"`       // added to the gradient, times the values
-	Batch       int     `json:"batch"`              // samples a step; smaller sets give their size
+	Batch       int     `json:"batch"`              // samples per step; smaller sets give their size
 	Epochs      int     `json:"epochs"`             // passes over the data
 	MinSteps    int     `json:"min_steps,omitempty"`
 	MaxSteps    int     `json:"max_steps,omitempty"` // zero: no limit

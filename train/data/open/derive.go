@@ -18,7 +18,7 @@ import (
 // DefaultHoldout leaves), so that the task then holds statistics of these data.
 // measured tells whether they were.
 //
-// A table has a mean and deviation a feature, images one a channel. A deviation
+// A table has a mean and deviation per feature, images one per channel. A deviation
 // of 0 becomes 1. Both are rounded to four digits of the deviation, which is
 // enough to standardise by and discloses less.
 func (r Reading) Derive(path string, draft data.Task) (ds *data.Dataset, measured bool, err error) {

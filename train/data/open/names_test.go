@@ -10,7 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files/filestest"
 )
 
-// listing is an archive of eight samples a part, labels, and the names a, b and c.
+// listing is an archive of eight samples per part, labels, and the names a, b and c.
 func listing(t *testing.T, train, test []float64) string {
 	arrays := map[string][]byte{"class_names": filestest.Words("a", "b", "c")}
 	for part, labels := range map[string][]float64{"train": train, "test": test} {

@@ -27,7 +27,7 @@ type rowRun func(rows int, out []float32, in [3][]float32)
 // rowOperand says how a value is seen from a row.
 type rowOperand struct {
 	kind rowKind
-	size int // values a row
+	size int // values per row
 	// div and mod find the value of a row among few: (row / div) % mod.
 	div, mod int
 }

@@ -17,7 +17,7 @@ const rowValues = 1 << 12
 type place struct {
 	value int // whose memory, or -1
 	at    int // first value of a register, or values to the place of a row's first
-	size  int // values a row; zero where all rows share one
+	size  int // values per row; zero where all rows share one
 }
 
 // instruction is one operation of a row program.

@@ -11,7 +11,7 @@ import (
 )
 
 // vectors writes the loops between products: every operation on rows of n
-// values, any n. An operand is an array, or one value a row.
+// values, any n. An operand is an array, or one value per row.
 func vectors(s isa) {
 	arithmetic(s)
 	constants(s)
@@ -136,7 +136,7 @@ func functions(s isa) {
 // greater is VCMPPS's predicate "greater than, false for NaN".
 const greater = 0x1e
 
-// loopOver emits a loop over rows of n values: first once a row, then body for
+// loopOver emits a loop over rows of n values: first once per row, then body for
 // every whole vector at a byte offset and for the rest under a mask, then last.
 func loopOver(s isa, rows, n reg.GPVirtual, first func(),
 	body func(at reg.GPVirtual, load func(Mem) reg.VecVirtual,
@@ -189,7 +189,7 @@ func loopBody(s isa, rows, n reg.GPVirtual, first func(),
 }
 
 // rowLoop writes an operation that f computes in registers. operands has a
-// letter each: small for an array, large for one value a row; equals signs at
+// letter each: small for an array, large for one value per row; equals signs at
 // the end are constants, c and d.
 func rowLoop(s isa, name, what, operands string, f func(in []reg.VecVirtual) reg.VecVirtual) {
 	operands, more := strings.TrimRight(operands, "="), strings.Count(operands, "=")

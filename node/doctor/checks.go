@@ -1,0 +1,189 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/operations"
+)
+
+// table is every check. Docs and tests are made from it.
+var table = []Check{
+	{"home", "the node's home", "key, settings, sets and models are there; without it no verb works",
+		"run 'distillmesh init', or set DISTILLMESH_PATH to the home's whole path", checkHome},
+	{"home-permissions", "who may use the home",
+		"whoever can read the key can speak as this node, and whoever can open the socket owns it",
+		"run 'chmod 700' on the home and 'chmod 600' on its file identity", checkPermissions},
+	{"identity", "the node's key", "announcements are signed by it; a lost key cannot withdraw what it announced",
+		"bring the file identity back from a copy", checkIdentity},
+	{"config", "the settings", "a wrong setting stops every verb, or is not what was meant",
+		"correct config.toml or the variable named; 'distillmesh config show --origin' says where values come from",
+		checkConfig},
+	{"running", "whether a node runs", "only a running node meets peers, serves its sets and hears of others'",
+		"run 'distillmesh run' in another shell, or as a service", checkRunning},
+	{"peers", "connected peers", "a node without peers neither gets nor gives anything",
+		"check that another node runs on this network, or give the address of one: 'distillmesh run --bootstrap ADDRESS'",
+		checkPeers},
+	{"peers-refused", "peers that were refused", "two nodes that refuse each other look like no node at all",
+		"'distillmesh peers' says why; give both nodes the same mesh name and version", checkRefused},
+	{operations.ProblemClock, "the clock beside those of peers",
+		"announcements from a clock that is hours off are refused, without a line in any log",
+		"set the clock, or turn on time synchronization", checkClock},
+	{operations.ProblemCopy, "the same key on two nodes",
+		"two nodes with one key take each other's announcements for their own, and both lose peers",
+		"remove the copied home there, and run 'distillmesh init' for a new one", checkCopy},
+	{operations.ProblemFiles, "how many files the process may open", "connections fail when the limit is met",
+		"raise the hard limit, as with 'ulimit -n 4096' or LimitNOFILE=4096 in a systemd unit", checkFiles},
+	{"store", "the store's size", "a full store fetches no more sets",
+		"let go of sets with 'distillmesh rm CID', or raise quota in [storage] of config.toml", checkStore},
+	{"interrupted-work", "distillations and trainings that were interrupted",
+		"their states take space until the same command finishes the work",
+		"run the same command again to finish it, or delete the file", checkWork},
+	{"device", "where distilling and training compute", "a device that is not there makes work fail or slow",
+		"leave out --device, or choose auto", checkDevice},
+}
+
+func checkHome(f *Facts) Finding {
+	if f.HomeErr != nil {
+		return failed(f.HomeErr)
+	}
+	return Finding{State: OK, Seen: f.Home.Path}
+}
+
+func checkPermissions(f *Facts) Finding {
+	switch {
+	case f.HomeErr != nil:
+		return skipped("there is no home")
+	case len(f.Mode) > 0:
+		var open []string
+		for _, name := range slices.Sorted(maps.Keys(f.Mode)) {
+			open = append(open, name+" is "+f.Mode[name])
+		}
+		return Finding{State: Warning, Seen: "others may use it: " + strings.Join(open, ", ")}
+	}
+	return Finding{State: OK, Seen: "only its owner"}
+}
+
+func checkIdentity(f *Facts) Finding {
+	switch {
+	case f.HomeErr != nil:
+		return skipped("there is no home")
+	case f.IDErr != nil && f.Mode["identity"] != "":
+		return Finding{State: Error, Seen: "it is not used while others may read it",
+			Fix: "run 'chmod 600 " + f.Home.File("identity") + "'"}
+	case f.IDErr != nil:
+		return failed(f.IDErr)
+	}
+	return Finding{State: OK, Seen: f.ID}
+}
+
+func checkConfig(f *Facts) Finding {
+	if f.ConfigErr != nil {
+		return failed(f.ConfigErr)
+	}
+	return Finding{State: OK, Seen: fmt.Sprintf("mesh %s, role %s", f.Config.Mesh.Name, f.Config.Mesh.Role)}
+}
+
+func checkRunning(f *Facts) Finding {
+	switch {
+	case f.HomeErr != nil || f.ConfigErr != nil || f.IDErr != nil:
+		return skipped("it could not start")
+	case f.StatusErr != nil:
+		return failed(f.StatusErr)
+	case !f.Status.Running:
+		return Finding{State: Warning, Seen: "no node runs on this home"}
+	}
+	return Finding{State: OK, Seen: fmt.Sprintf("as %s, for %.0f s", f.Status.Role, f.Status.Uptime)}
+}
+
+func checkPeers(f *Facts) Finding {
+	switch {
+	case f.Status == nil || !f.Status.Running:
+		return skipped("no node runs")
+	case f.Status.Peers == 0:
+		return Finding{State: Warning, Seen: "none"}
+	}
+	return Finding{State: OK, Seen: fmt.Sprint(f.Status.Peers)}
+}
+
+func checkRefused(f *Facts) Finding {
+	if f.Status == nil || !f.Status.Running {
+		return skipped("no node runs")
+	}
+	count, first := 0, operations.PeerInfo{}
+	for _, p := range f.Peers {
+		if p.Refused != "" {
+			if count++; count == 1 {
+				first = p
+			}
+		}
+	}
+	if count == 0 {
+		return Finding{State: OK, Seen: "none"}
+	}
+	return Finding{State: Warning, Seen: fmt.Sprintf("%d; %s: %s", count, first.ID, first.Refused)}
+}
+
+func checkClock(f *Facts) Finding { return problem(f, operations.ProblemClock, "as theirs", true) }
+func checkCopy(f *Facts) Finding  { return problem(f, operations.ProblemCopy, "none was met", true) }
+func checkFiles(f *Facts) Finding { return problem(f, operations.ProblemFiles, "enough", false) }
+
+// problem is one of those that the node itself watches for.
+func problem(f *Facts, code, good string, mesh bool) Finding {
+	if f.Status == nil || mesh && !f.Status.Running {
+		return skipped("no node runs")
+	}
+	for _, p := range f.Status.Problems {
+		if p.Code == code {
+			return Finding{State: Error, Seen: p.Message, Fix: p.Hint}
+		}
+	}
+	return Finding{State: OK, Seen: good}
+}
+
+// nearlyFull is the share of its quota from which a store is said to be full soon.
+const nearlyFull = 0.9
+
+func checkStore(f *Facts) Finding {
+	if f.Status == nil {
+		return skipped("the home cannot be opened")
+	}
+	use, quota := f.Status.StoreBytes, f.Status.QuotaBytes
+	seen := fmt.Sprintf("%.1f of %.1f MB", float64(use)/1e6, float64(quota)/1e6)
+	if quota > 0 && float64(use) > nearlyFull*float64(quota) {
+		return Finding{State: Warning, Seen: seen}
+	}
+	return Finding{State: OK, Seen: seen}
+}
+
+func checkWork(f *Facts) Finding {
+	if len(f.Work) == 0 {
+		return Finding{State: OK, Seen: "none"}
+	}
+	bytes, last := int64(0), f.Work[0]
+	for _, w := range f.Work {
+		if bytes += w.Bytes; w.Changed.After(last.Changed) {
+			last = w
+		}
+	}
+	return Finding{State: Warning, Seen: fmt.Sprintf("%d, %.1f MB; the last is %s", len(f.Work), float64(bytes)/1e6,
+		last.Path)}
+}
+
+func checkDevice(f *Facts) Finding {
+	if f.EngineErr != nil {
+		return failed(f.EngineErr)
+	}
+	return Finding{State: OK, Seen: explain(f.Engine)}
+}
+
+// failed is the finding of an error, with the hint that it carries.
+func failed(err error) Finding {
+	e := api.Describe(err)
+	return Finding{State: Error, Seen: e.Message, Fix: e.Hint}
+}
+
+func skipped(why string) Finding { return Finding{State: Skipped, Seen: why} }

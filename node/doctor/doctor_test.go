@@ -1,0 +1,138 @@
+package doctor
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/distillmesh/distillmesh/configs"
+	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/home"
+	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/node/work"
+)
+
+var update = flag.Bool("update", false, "write docs/problems.md from the table")
+
+func TestTheProblemsPageIsMadeFromTheTable(t *testing.T) {
+	path := filepath.Join("..", "..", "docs", "problems.md")
+	if *update {
+		if err := os.WriteFile(path, []byte(Markdown()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile(path)
+	if err != nil || string(page) != Markdown() {
+		t.Errorf("docs/problems.md is not made from the table: 'go test ./node/doctor -update' makes it (%v)", err)
+	}
+}
+
+func TestEveryCheckIsWholeAndItsCodeItsOwn(t *testing.T) {
+	seen, code := map[string]bool{}, regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+	for _, c := range Checks() {
+		if !code.MatchString(c.Code) || seen[c.Code] || c.Title == "" || c.Why == "" || c.Fix == "" || c.look == nil {
+			t.Errorf("%+v", c)
+		}
+		seen[c.Code] = true
+	}
+	for _, p := range []string{operations.ProblemClock, operations.ProblemCopy, operations.ProblemFiles} {
+		if !seen[p] {
+			t.Errorf("the node's own problem %s has no check", p)
+		}
+	}
+}
+
+// healthy are the facts of a node that runs and has met another.
+func healthy() *Facts {
+	cfg := configs.Default()
+	return &Facts{Home: home.Home{Path: "/home/of/node"}, ID: "12D3KooWNode", Config: &cfg, Engine: "cpu avx2",
+		Status: &operations.StatusInfo{Running: true, Role: "edge", Peers: 1, StoreBytes: 5e6, QuotaBytes: 100e6},
+		Peers:  []operations.PeerInfo{{ID: "12D3KooWPeer"}}}
+}
+
+func TestAHealthyNodeHasNothingToFix(t *testing.T) {
+	for _, r := range Examine(healthy()) {
+		if r.State != OK || r.Seen == "" || r.Fix != "" {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+func TestWhatIsWrongIsSeen(t *testing.T) {
+	hinted := api.Fail(api.CodeUsage, "do this", "it is broken")
+	for name, c := range map[string]struct {
+		change func(f *Facts)
+		code   string
+		state  State
+		says   string
+		fix    string
+	}{
+		"no home": {func(f *Facts) { f.HomeErr = hinted }, "home", Error, "it is broken", "do this"},
+		"an open home": {func(f *Facts) { f.Mode = map[string]string{"identity": "0644"} }, "home-permissions", Warning,
+			"identity is 0644", "chmod 600"},
+		"a lost key": {func(f *Facts) { f.IDErr = hinted }, "identity", Error, "it is broken", "do this"},
+		"a wrong setting": {func(f *Facts) { f.ConfigErr = errors.New("quota: no size") }, "config", Error, "quota",
+			"config.toml"},
+		"a home in use": {func(f *Facts) { f.Status, f.StatusErr = nil, hinted }, "running", Error, "it is broken",
+			"do this"},
+		"no node": {func(f *Facts) { f.Status.Running = false }, "running", Warning, "no node runs",
+			"distillmesh run"},
+		"nobody there": {func(f *Facts) { f.Status.Peers = 0 }, "peers", Warning, "none", "--bootstrap"},
+		"a refused peer": {func(f *Facts) { f.Peers[0].Refused = "another mesh" }, "peers-refused", Warning,
+			"another mesh", "peers"},
+		"a clock that is off": {told(operations.ProblemClock), operations.ProblemClock, Error, "seen by the node",
+			"its hint"},
+		"a copied home": {told(operations.ProblemCopy), operations.ProblemCopy, Error, "seen by the node", "its hint"},
+		"few files": {told(operations.ProblemFiles), operations.ProblemFiles, Error, "seen by the node",
+			"its hint"},
+		"a full store": {func(f *Facts) { f.Status.StoreBytes = 95e6 }, "store", Warning, "95.0 of 100.0 MB",
+			"rm CID"},
+		"interrupted work": {func(f *Facts) {
+			f.Work = []work.Kept{{Path: "old", Bytes: 1e6}, {Path: "new", Bytes: 2e6, Changed: time.Unix(9, 0)}}
+		}, "interrupted-work", Warning, "2, 3.0 MB; the last is new", "same command"},
+		"no device": {func(f *Facts) { f.EngineErr = hinted }, "device", Error, "it is broken", "do this"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := healthy()
+			c.change(f)
+			for _, r := range Examine(f) {
+				if r.Code != c.code {
+					continue
+				}
+				if r.State != c.state || !strings.Contains(r.Seen, c.says) || !strings.Contains(r.Fix, c.fix) {
+					t.Errorf("%+v", r)
+				}
+			}
+			if rows := Examine(f); Count(rows, OK)+Count(rows, Skipped)+Count(rows, Warning)+Count(rows, Error) != len(rows) ||
+				Count(rows, c.state) == 0 {
+				t.Errorf("counted wrongly: %+v", rows)
+			}
+		})
+	}
+}
+
+// told is a problem that the node itself reports.
+func told(code string) func(f *Facts) {
+	return func(f *Facts) {
+		f.Status.Problems = []operations.Problem{{Code: code, Message: "seen by the node", Hint: "its hint"}}
+	}
+}
+
+// What follows from a fault that another check names is skipped, not said twice.
+func TestWithoutAHomeOneFaultIsSaid(t *testing.T) {
+	t.Setenv("DISTILLMESH_PATH", t.TempDir())
+	h, err := home.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := Gather(t.Context(), h, nil)
+	rows := Examine(f)
+	if n := Count(rows, Error); n != 1 || rows[0].State != Error {
+		t.Errorf("%d errors: %+v", n, rows)
+	}
+}

@@ -1,0 +1,90 @@
+// Package plan says as data what is to be computed, so that a command line can build
+// it, a node hand it to a process of its own, and a queue keep it.
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/recipe"
+)
+
+// SchemaVersion is the version of plans that this program writes and reads.
+const SchemaVersion = 1
+
+// ErrInvalid means that a plan is none, or asks for what cannot be.
+var ErrInvalid = errors.New("invalid plan")
+
+// Train is the plan of a training.
+type Train struct {
+	Version int      `json:"schema_version"`
+	Task    string   `json:"task"`           // by name or CID
+	Model   string   `json:"model"`          // a name of package model, or auto
+	Sets    []string `json:"sets,omitempty"` // by CID; empty for all of the task that are here
+	// Held trains on what is here and fetches nothing first.
+	Held bool   `json:"held,omitempty"`
+	Seed uint64 `json:"seed"`
+	// Recipe changes the recipe that the sets recommend, or else the default.
+	Recipe  recipe.Patch  `json:"recipe,omitempty"`
+	Device  device.Choice `json:"device,omitzero"`
+	Publish bool          `json:"publish,omitempty"`
+	Licence string        `json:"licence,omitempty"`
+}
+
+// Validate fails with ErrInvalid on a plan that no training can follow, whatever the
+// sets, and with device.ErrUnavailable.
+func (p Train) Validate() error {
+	switch {
+	case p.Version != SchemaVersion:
+		return fmt.Errorf("%w: schema_version %d, this program reads %d", ErrInvalid, p.Version, SchemaVersion)
+	case p.Task == "":
+		return fmt.Errorf("%w: no task", ErrInvalid)
+	case p.Model == "":
+		return fmt.Errorf("%w: no model", ErrInvalid)
+	case p.Device.Workers < 0:
+		return fmt.Errorf("%w: %d workers, want 0 for all cores or more", ErrInvalid, p.Device.Workers)
+	}
+	if _, err := p.Recipe.Apply(recipe.Default()); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return p.Device.Check()
+}
+
+// maxBytes bounds a plan that is read: a thousand sets and more.
+const maxBytes = 1 << 20
+
+// Write writes the plan as one JSON document.
+func (p Train) Write(to io.Writer) error {
+	p.Version = SchemaVersion
+	text, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = to.Write(append(text, '\n'))
+	return err
+}
+
+// ReadTrain reads and validates the plan of a training. It fails with ErrInvalid on
+// anything else, fields that it does not know included.
+func ReadTrain(from io.Reader) (p Train, err error) {
+	text, err := io.ReadAll(io.LimitReader(from, maxBytes+1))
+	if err != nil {
+		return p, err
+	}
+	if len(text) > maxBytes {
+		return p, fmt.Errorf("%w: more than %d bytes", ErrInvalid, maxBytes)
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&p); err != nil {
+		return p, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if rest := bytes.TrimSpace(text[dec.InputOffset():]); len(rest) > 0 {
+		return p, fmt.Errorf("%w: text after the document", ErrInvalid)
+	}
+	return p, p.Validate()
+}
