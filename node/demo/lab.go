@@ -199,7 +199,7 @@ func (l *lab) gather(ctx context.Context, trainer api.Conn, sets []operations.Se
 		l.roots = append(l.roots, s.CID)
 		l.setBytes += s.Bytes
 	}
-	here, err := jobs.ReadSets(ctx, trainer, l.roots)
+	_, here, err := jobs.ReadSets(ctx, trainer, l.task, l.roots)
 	if err != nil {
 		return err
 	}
