@@ -211,6 +211,25 @@ func TestFormationsTravel(t *testing.T) {
 	}
 }
 
+// docs/formats.md describes this form, for others to reproduce.
+func TestJSONHasOneSpelling(t *testing.T) {
+	for _, c := range []struct {
+		v    any
+		want string
+	}{
+		{map[string]any{"b": 1, "a": true, "\u00e9": nil, "B": []int{}}, `{"B":[],"a":true,"b":1,"é":null}`},
+		{map[string]any{"\uffff": 1, "\U0001f600": 2}, "{\"\uffff\":1,\"\U0001f600\":2}"},
+		{"\"\\\b\f\n\r\t\x01\x1f\x7f<&>/\u2028\u2029é", `"\"\\\b\f\n\r\t\u0001\u001f` + "\x7f" + `<&>/\u2028\u2029é"`},
+		{[]uint64{0, 1<<53 + 1, math.MaxUint64}, "[0,9007199254740993,18446744073709551615]"},
+		{[]float64{1, 0.1, 1e-6, 1e-7, 123456.7891, 1e20, 1e21, 1.5e21, -0.5},
+			"[1,0.1,0.000001,1e-7,123456.7891,100000000000000000000,1e+21,1.5e+21,-0.5]"},
+	} {
+		if got, err := canonicalJSON(c.v); err != nil || string(got) != c.want+"\n" {
+			t.Errorf("%q is written as %q, want %q (%v)", c.v, got, c.want, err)
+		}
+	}
+}
+
 func TestTheSameSetHasTheSameBytes(t *testing.T) {
 	a, _ := write(t, U8)
 	b, _ := write(t, U8)

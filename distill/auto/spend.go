@@ -53,20 +53,14 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		dm.Iterations = steps[len(steps)-1] // the longest to write
 		m = dm
 	}
-	w := weigher{task, m, req, b}
+	w := weigher{artifact.Request{Request: req, Task: task, Method: m, Settings: registry.Changed(m), Pixels: b.Pixels,
+		Licence: b.Licence}}
 	forms, err := w.forms()
 	if err != nil {
 		return Spending{}, err
 	}
-	if _, err := w.bytes(forms[0], 1, true); err != nil {
+	if _, err := w.set.Size(forms[0]); err != nil {
 		return Spending{}, err // nothing can be written so
-	}
-	weight := func(f distill.Outline, n int, bare bool) int64 {
-		size, err := w.bytes(f, n, bare)
-		if err != nil {
-			return math.MaxInt64 // this much cannot be written
-		}
-		return size
 	}
 	bare := float64(b.Bytes)*eyesShare < eyesBytes
 	var best Spending
@@ -76,15 +70,15 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 			break // smaller tiles are for smaller budgets
 		}
 		most := w.most(f)
-		n := sort.Search(most, func(i int) bool { return weight(f, i+1, bare) > b.Bytes })
+		n := sort.Search(most, func(i int) bool { return w.bytes(f, i+1, bare) > b.Bytes })
 		if n*f.Formation.Tiles() > tiles {
 			tiles = n * f.Formation.Tiles()
-			best = Spending{IPC: n, Formation: f.Formation.Factor, Single: f.Formation.Single, Pixels: w.budget.Pixels}
-			best.Bare = bare && weight(f, n, false) > b.Bytes // unless the samples leave room for it
-			best.Bytes = weight(f, n, best.Bare)
+			best = Spending{IPC: n, Formation: f.Formation.Factor, Single: f.Formation.Single, Pixels: w.set.Pixels}
+			best.Bare = bare && w.bytes(f, n, false) > b.Bytes // unless the samples leave room for it
+			best.Bytes = w.bytes(f, n, best.Bare)
 			best.Why = w.why(best, f, n == most)
 		}
-		least = weight(f, 1, bare)
+		least = w.bytes(f, 1, bare)
 	}
 	if tiles == 0 {
 		return best, fmt.Errorf("%w: a set by %s of these %d classes takes at least %d bytes, not %d", distill.ErrBudget,
@@ -93,27 +87,23 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 	return best, nil
 }
 
-// weigher knows what sets weigh.
-type weigher struct {
-	task   *data.Task
-	method distill.Method
-	req    distill.Request
-	budget Budget
-}
+// weigher knows what sets weigh that are like one, which it has with a single image per
+// class.
+type weigher struct{ set artifact.Request }
 
 // forms are what sets can be like, the best way to store first; at least one. It decides
 // the pixel type where that is left open. It fails with
 // data.ErrFormation when the formation asked for does not suit the images.
 func (w *weigher) forms() (out []distill.Outline, err error) {
-	asked, err := w.method.Outline(w.req)
+	asked, err := w.set.Method.Outline(w.set.Request)
 	if err != nil {
 		return nil, err
 	}
-	w.budget.Pixels = artifact.SuitablePixels(w.budget.Pixels, asked)
+	w.set.Pixels = artifact.SuitablePixels(w.set.Pixels, asked)
 	add := func(factor int, single bool) {
-		r := w.req
+		r := w.set.Request
 		r.Formation, r.Single = factor, single
-		if f, err := w.method.Outline(r); err == nil {
+		if f, err := w.set.Method.Outline(r); err == nil {
 			out = append(out, f)
 		}
 	}
@@ -122,7 +112,7 @@ func (w *weigher) forms() (out []distill.Outline, err error) {
 	if factor > 1 {
 		add(factor, true)
 	}
-	if factor == tiling.UsualFormation && w.req.Formation == 0 {
+	if factor == tiling.UsualFormation && w.set.Formation == 0 {
 		add(2*factor, true)
 	}
 	return out, nil
@@ -131,8 +121,8 @@ func (w *weigher) forms() (out []distill.Outline, err error) {
 // most is how many images per class the samples allow, for each as many of its own
 // as should lie behind it, and the method has a use for.
 func (w weigher) most(f distill.Outline) int {
-	n := w.req.Samples.Len()
-	for _, members := range w.req.Samples.ByClass() {
+	n := w.set.Samples.Len()
+	for _, members := range w.set.Samples.ByClass() {
 		if len(members) > 0 {
 			n = min(n, len(members))
 		}
@@ -144,12 +134,15 @@ func (w weigher) most(f distill.Outline) int {
 	return n
 }
 
-// bytes is what a set of n images per class weighs at most.
-func (w weigher) bytes(f distill.Outline, n int, bare bool) (int64, error) {
-	r := artifact.Request{Request: w.req, Task: w.task, Method: w.method, Settings: registry.Changed(w.method),
-		Pixels: w.budget.Pixels, Licence: w.budget.Licence, Bare: bare}
-	r.IPC = n
-	return r.Size(f)
+// bytes is what a set of n images per class weighs at most; the largest number there is
+// where so many cannot be written.
+func (w weigher) bytes(f distill.Outline, n int, bare bool) int64 {
+	w.set.IPC, w.set.Bare = n, bare
+	size, err := w.set.Size(f)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return size
 }
 
 func (w weigher) why(s Spending, f distill.Outline, all bool) string {
@@ -173,7 +166,7 @@ func (w weigher) why(s Spending, f distill.Outline, all bool) string {
 			text += fmt.Sprintf(" with %d samples for each", f.MinSamplesPerImage)
 		}
 	}
-	if w.budget.Pixels == artifact.U4 {
+	if w.set.Pixels == artifact.U4 {
 		text += ", pixels of half a byte"
 	}
 	if s.Bare {
