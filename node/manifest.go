@@ -10,6 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/catalogue"
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/model"
 )
 
 // manifest is that of a set or of a model whose files were verified, one of the two.
@@ -31,7 +32,7 @@ func (m manifest) body() (schema string, body catalogue.Body) {
 // verifyFiles reads the files of a set or model whole, and verifies them.
 func verifyFiles(files fs.FS, t *data.Task, subject announce.Subject) (manifest, error) {
 	if subject == announce.SubjectModel {
-		m, err := artifact.ReadModel(files, t, artifact.Limits{})
+		m, err := artifact.ReadModel(files, t, artifact.Limits{}, model.Load)
 		if err != nil {
 			return manifest{}, err
 		}

@@ -114,7 +114,8 @@ func (n *Node) publish(ctx context.Context, req operations.PublishRequest, _ api
 	if err != nil {
 		return fail(err)
 	}
-	out := operations.Published{Set: n.known.DescribeSet(set, *m.set), Announced: n.mesh != nil && !req.DryRun, Bytes: set.Bytes}
+	out := operations.Published{Set: n.known.DescribeSet(set, *m.set), Announced: n.mesh != nil && !req.DryRun,
+		Bytes: set.Bytes}
 	if req.DryRun {
 		return out, nil
 	}

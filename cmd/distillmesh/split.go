@@ -18,7 +18,7 @@ type splitFlags struct {
 func (s *splitFlags) add(c *cobra.Command) {
 	s.Clients = 10
 	c.Flags().IntVar(&s.Clients, "clients", s.Clients, "number of parts")
-	c.Flags().IntVar(&s.ring, "ring", 0, "classes a client, as a ring")
+	c.Flags().IntVar(&s.ring, "ring", 0, "classes per client, as a ring")
 	c.Flags().Float64Var(&s.alpha, "dirichlet", 0, "concentration of a Dirichlet split")
 	c.Flags().BoolVar(&s.iid, "iid", false, "equal random shares")
 }

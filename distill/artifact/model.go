@@ -7,7 +7,6 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -39,7 +38,7 @@ type ModelManifest struct {
 type ModelDraft struct {
 	Task     *data.Task
 	Model    string
-	Trained  model.Trained
+	Trained  interface{ Tensors() []checkpoint.Tensor }
 	Coarse   int            // of the recipe that it was fitted by
 	Recipe   *recipe.Recipe // nil for models in closed form
 	Seed     uint64
@@ -49,11 +48,16 @@ type ModelDraft struct {
 	Licence  string
 }
 
-// Model is a model as read back.
-type Model struct {
+// Model is a model as read back, Trained being what its loader makes of it.
+type Model[Trained any] struct {
 	Manifest ModelManifest
-	Trained  model.Trained
+	Trained  Trained
 }
+
+// Loader makes the model of a name from its tensors, for samples of a task, or says
+// why they are not its own. Package artifact knows no architectures: model.Load is
+// the loader of all.
+type Loader[Trained any] func(name string, task *data.Task, tensors []checkpoint.Tensor, coarse int) (Trained, error)
 
 // WriteModel lays a model out as files.
 func WriteModel(d ModelDraft) (Files, error) {
@@ -106,7 +110,7 @@ func ReadModelManifest(fsys fs.FS, limits Limits) (ModelManifest, error) {
 }
 
 // ReadModel reads and verifies a model of a task.
-func ReadModel(fsys fs.FS, task *data.Task, limits Limits) (*Model, error) {
+func ReadModel[Trained any](fsys fs.FS, task *data.Task, limits Limits, load Loader[Trained]) (*Model[Trained], error) {
 	m, err := ReadModelManifest(fsys, limits)
 	if err != nil {
 		return nil, err
@@ -129,15 +133,11 @@ func ReadModel(fsys fs.FS, task *data.Task, limits Limits) (*Model, error) {
 	if err != nil {
 		return nil, invalid("model", "%s: %w", WeightsFile, err)
 	}
-	spec, err := model.Parse(m.Model, task.Shape, len(task.Classes))
+	trained, err := load(m.Model, task, tensors, m.Coarse)
 	if err != nil {
-		return nil, invalid("model", "%w", err)
+		return nil, invalid("model", "%s: %w", m.Model, err)
 	}
-	trained, err := spec.Load(tensors, m.Coarse)
-	if err != nil {
-		return nil, invalid("model", "%s: %w", WeightsFile, err)
-	}
-	return &Model{Manifest: m, Trained: trained}, nil
+	return &Model[Trained]{Manifest: m, Trained: trained}, nil
 }
 
 func modelCard(m ModelManifest) []byte {

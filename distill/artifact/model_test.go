@@ -41,7 +41,7 @@ func TestAModelKeepsItsView(t *testing.T) {
 			}
 			return files
 		}
-		back, err := ReadModel(write(2), task, Limits{})
+		back, err := ReadModel(write(2), task, Limits{}, model.Load)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestAModelKeepsItsView(t *testing.T) {
 			t.Errorf("%s read back scores otherwise (%v)", name, err)
 		}
 		for _, factor := range []int{3, 1, -1, 99} {
-			if _, err := ReadModel(write(factor), task, Limits{}); err == nil {
+			if _, err := ReadModel(write(factor), task, Limits{}, model.Load); err == nil {
 				t.Errorf("a view of factor %d of 8 x 8 was read", factor)
 			}
 		}

@@ -8,7 +8,6 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/match"
-	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -36,7 +35,18 @@ type Budget struct {
 	Bytes   int64
 	Pixels  artifact.PixelType // empty for what suits the images
 	Licence string
-	Timed   bool // a time will decide the number of iterations, which the manifest then names
+	// Settings are what the manifest will hold of a method's settings, such as
+	// registry.Changed; nil for all.
+	Settings func(distill.Method) map[string]string
+	Timed    bool // a time will decide the number of iterations, which the manifest then names
+}
+
+// settings are those that the manifest holds.
+func (b Budget) settings(m distill.Method) map[string]string {
+	if b.Settings == nil {
+		return m.Settings()
+	}
+	return b.Settings(m)
 }
 
 // Spend finds what a set within a budget should hold. Labels are what the method
@@ -53,7 +63,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		dm.Iterations = steps[len(steps)-1] // the longest to write
 		m = dm
 	}
-	w := weigher{artifact.Request{Request: req, Task: task, Method: m, Settings: registry.Changed(m), Pixels: b.Pixels,
+	w := weigher{artifact.Request{Request: req, Task: task, Method: m, Settings: b.settings(m), Pixels: b.Pixels,
 		Licence: b.Licence}}
 	forms, err := w.forms()
 	if err != nil {

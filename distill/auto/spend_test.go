@@ -22,6 +22,12 @@ import (
 // slack is what a size leaves for numbers that are not known before.
 const slack = 24
 
+// within is a budget of bytes; the manifest will name the settings that differ from
+// a method's own.
+func within(bytes int64, pixels artifact.PixelType) Budget {
+	return Budget{Bytes: bytes, Pixels: pixels, Settings: registry.Changed}
+}
+
 // threesAndSevens are a device's samples of two classes, with -short a part.
 func threesAndSevens(t *testing.T, task *data.Task, ds *data.Dataset) *data.Samples {
 	t.Helper()
@@ -115,7 +121,8 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		}
 		local := c.local
 		req := distill.Request{Samples: local, IPC: 1, Seed: 1 << 60, Formation: c.formation}
-		s, err := Spend(task, c.method, req, Budget{Bytes: c.bytes, Pixels: c.asked, Licence: c.licence})
+		s, err := Spend(task, c.method, req, Budget{Bytes: c.bytes, Pixels: c.asked, Licence: c.licence,
+			Settings: registry.Changed})
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
@@ -146,26 +153,27 @@ func TestTheLeastAndWhatIsStillToBeChosen(t *testing.T) {
 	ds := data.GlyphDigits()
 	local := threesAndSevens(t, ds.Task, ds)
 	dm, req := match.DefaultDM(), distill.Request{Samples: local}
-	if _, err := Spend(ds.Task, dm, req, Budget{Bytes: 900, Pixels: artifact.U8}); !errors.Is(err, distill.ErrBudget) {
+	if _, err := Spend(ds.Task, dm, req, within(900, artifact.U8)); !errors.Is(err, distill.ErrBudget) {
 		t.Errorf("900 bytes: %v", err)
 	}
-	if s, err := Spend(ds.Task, dm, req, Budget{Bytes: 1_000,
-		Pixels: artifact.U4}); err != nil || s.Formation != 4 || !s.Single {
+	if s, err := Spend(ds.Task, dm, req, within(1_000, artifact.U4)); err != nil || s.Formation != 4 || !s.Single {
 		t.Errorf("a kilobyte: %+v, %v", s, err)
 	}
 	thirds, err := dm.With(map[string]string{"formation": "3"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Spend(ds.Task, thirds, req, Budget{Bytes: 90_000, Pixels: artifact.U4}); !errors.Is(err,
+	if _, err := Spend(ds.Task, thirds, req, within(90_000, artifact.U4)); !errors.Is(err,
 		data.ErrFormation) {
 		t.Errorf("thirds of 28 pixels: %v", err)
 	}
-	if _, err := Spend(ds.Task, dm, req, Budget{Bytes: 90_000, Pixels: "U2"}); !errors.Is(err, artifact.ErrPixels) {
+	if _, err := Spend(ds.Task, dm, req, within(90_000, "U2")); !errors.Is(err, artifact.ErrPixels) {
 		t.Errorf("pixels of no type: %v", err)
 	}
-	plain, err := Spend(ds.Task, dm, req, Budget{Bytes: 4_000, Pixels: artifact.U4})
-	timed, err2 := Spend(ds.Task, dm, req, Budget{Bytes: 4_000, Pixels: artifact.U4, Timed: true})
+	plain, err := Spend(ds.Task, dm, req, within(4_000, artifact.U4))
+	later := within(4_000, artifact.U4)
+	later.Timed = true
+	timed, err2 := Spend(ds.Task, dm, req, later)
 	if err != nil || err2 != nil || timed.IPC != plain.IPC || timed.Bytes < plain.Bytes+30 {
 		t.Errorf("a number of iterations that is still to be chosen: %+v, without %+v, %v, %v", timed, plain, err, err2)
 	}
@@ -188,7 +196,7 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 		want   int
 	}{{coreset.DefaultGMM(), least / 10}, {coreset.DefaultClusters(), least / 10}, {nearest, least}, {coreset.Random{},
 		least}} {
-		s, err := Spend(ds.Task, c.method, distill.Request{Samples: local}, Budget{Bytes: 1 << 30, Pixels: artifact.U8})
+		s, err := Spend(ds.Task, c.method, distill.Request{Samples: local}, within(1<<30, artifact.U8))
 		if err != nil || s.IPC != c.want {
 			t.Errorf("%s: %d images per class, %v; want %d", c.method.Name(), s.IPC, err, c.want)
 		}
@@ -199,7 +207,7 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 func TestABudgetIsNotSpentOnWhatSaysNothing(t *testing.T) {
 	ds := data.GlyphDigits()
 	local := digits(t, ds)
-	b := Budget{Bytes: 1 << 20, Pixels: artifact.U8}
+	b := within(1<<20, artifact.U8)
 	s, err := Spend(ds.Task, ridge.Default(), distill.Request{Samples: local}, b)
 	if err != nil || s.IPC != 1 || s.Bytes > b.Bytes/10 || !strings.Contains(s.Why,
 		"1 stored image per class, more would say nothing") || strings.Contains(s.Why, "smallest class") {
@@ -242,7 +250,7 @@ func TestHalfAByteIsForTiles(t *testing.T) {
 	}
 	tiles := map[artifact.PixelType]int{}
 	for _, pixels := range []artifact.PixelType{artifact.U4, artifact.U8} {
-		s, err := Spend(ds.Task, match.DefaultDM(), distill.Request{Samples: local}, Budget{Bytes: 60_000, Pixels: pixels})
+		s, err := Spend(ds.Task, match.DefaultDM(), distill.Request{Samples: local}, within(60_000, pixels))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,11 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
-	"time"
 
-	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
-
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/federated"
 )
@@ -58,93 +55,34 @@ type Row struct {
 	NearestReal  *float64 `json:"nearest_real,omitempty"` // the smallest of all sets; 0 is a copy
 	// Warnings are what the method said of its distillations, each once.
 	Warnings []string `json:"warnings,omitempty"`
-	// Sets is the folder in the study's own that holds a folder a client.
+	// Sets is the folder in the study's own that holds a folder per client.
 	Sets    string  `json:"sets,omitempty"`
 	Seconds float64 `json:"seconds"` // distilling, all clients one after the other, and training
-	Training
-}
-
-// Training is what one training gave.
-type Training struct {
-	Steps    int64   `json:"steps,omitempty"` // of a federated run the local steps of all clients
-	Accuracy float64 `json:"accuracy"`        // of the last iterate, a fraction
-	// BestAccuracy is the best of the curve: chosen on the test set, so good for
-	// nothing but a comparison with curves that were chosen so too.
-	BestAccuracy float64 `json:"best_accuracy"`
-	Curve        []Point `json:"curve,omitempty"`
-	TrainSeconds float64 `json:"train_seconds"`
-	PeakRSS      float64 `json:"peak_rss_mib"` // of the process during the run; runs beside it count too
+	trial.Result
 }
 
 // Payload is what the images of sets weigh by three accounts, in bytes.
 type Payload struct {
 	Data      int64 `json:"data"`        // the tensors as written
-	Images8   int64 `json:"images_8bit"` // one byte a value, as fedd3 2.3 counts
+	Images8   int64 `json:"images_8bit"` // one byte per value, as fedd3 2.3 counts
 	ImagesF32 int64 `json:"images_fp32"` // four
-}
-
-// Point is the test accuracy after some steps, or some rounds.
-type Point struct {
-	Step     int     `json:"step"`
-	Accuracy float64 `json:"accuracy"`
 }
 
 // Summary is the runs of one method and one consumer.
 type Summary struct {
-	Method       string    `json:"method"`
-	Consumer     string    `json:"consumer"`
-	Accuracy     Spread    `json:"accuracy"`
-	BestAccuracy Spread    `json:"best_accuracy"`
-	MinusRandom  *Interval `json:"minus_random"` // null where nothing is comparable
-	Control      string    `json:"control,omitempty"`
-	Images       int       `json:"images"`   // mean, rounded
-	BytesUp      int64     `json:"bytes_up"` // mean
-	BytesDown    int64     `json:"bytes_down"`
-	Payload      *Payload  `json:"payload,omitempty"` // mean
-	GCE          *float64  `json:"gce_proposal"`      // null at accuracy 1
-	Seconds      float64   `json:"seconds"`           // mean
-	PeakRSS      float64   `json:"peak_rss_mib"`      // largest
-}
-
-// Spread is a mean over seeds with the sample deviation; std is 0 of one.
-type Spread struct {
-	Mean float64 `json:"mean"`
-	Std  float64 `json:"std"`
-	N    int     `json:"n"`
-}
-
-// Interval is a mean difference, paired by seed, with its 95 % confidence
-// interval by Student's t, cut to the differences that accuracies can have, -1 to
-// 1; without bounds when there is one pair.
-type Interval struct {
-	Mean float64  `json:"mean"`
-	Low  *float64 `json:"low"`
-	High *float64 `json:"high"`
-	N    int      `json:"n"`
-}
-
-func spread(x []float64) Spread {
-	s := Spread{N: len(x)}
-	s.Mean = stat.Mean(x, nil)
-	if len(x) > 1 {
-		s.Std = stat.StdDev(x, nil)
-	}
-	return s
-}
-
-// paired is the interval of differences.
-func paired(d []float64) *Interval {
-	if len(d) == 0 {
-		return nil
-	}
-	s := spread(d)
-	out := &Interval{Mean: s.Mean, N: s.N}
-	if s.N > 1 {
-		half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(s.N - 1)}.Quantile(0.975) * s.Std / math.Sqrt(float64(s.N))
-		low, high := max(-1, s.Mean-half), min(1, s.Mean+half)
-		out.Low, out.High = &low, &high
-	}
-	return out
+	Method       string          `json:"method"`
+	Consumer     string          `json:"consumer"`
+	Accuracy     trial.Spread    `json:"accuracy"`
+	BestAccuracy trial.Spread    `json:"best_accuracy"`
+	MinusRandom  *trial.Interval `json:"minus_random"` // null where nothing is comparable
+	Control      string          `json:"control,omitempty"`
+	Images       int             `json:"images"`   // mean, rounded
+	BytesUp      int64           `json:"bytes_up"` // mean
+	BytesDown    int64           `json:"bytes_down"`
+	Payload      *Payload        `json:"payload,omitempty"` // mean
+	GCE          *float64        `json:"gce_proposal"`      // null at accuracy 1
+	Seconds      float64         `json:"seconds"`           // mean
+	PeakRSS      float64         `json:"peak_rss_mib"`      // largest
 }
 
 // GCE is our proposal for the trade of accuracy against volume (fedd3 2.3, not
@@ -189,7 +127,9 @@ func summarise(rows []Row) []Summary {
 			s.BytesUp, s.BytesDown = s.BytesUp+r.Bytes.Up, s.BytesDown+r.Bytes.Down
 			s.Seconds, s.PeakRSS = s.Seconds+r.Seconds, math.Max(s.PeakRSS, r.PeakRSS)
 			if r.Payload != nil {
-				payload.Data, payload.Images8, payload.ImagesF32 = payload.Data+r.Payload.Data, payload.Images8+r.Payload.Images8, payload.ImagesF32+r.Payload.ImagesF32
+				payload.Data += r.Payload.Data
+				payload.Images8 += r.Payload.Images8
+				payload.ImagesF32 += r.Payload.ImagesF32
 			}
 			control := groups[key{r.Control, r.Consumer}]
 			if i := slices.IndexFunc(control, func(c Row) bool { return c.Seed == r.Seed }); r.Control != "" && i >= 0 {
@@ -198,7 +138,7 @@ func summarise(rows []Row) []Summary {
 		}
 		n := int64(len(group))
 		s.Images = int(math.Round(images))
-		s.Accuracy, s.BestAccuracy, s.MinusRandom = spread(accuracy), spread(best), paired(difference)
+		s.Accuracy, s.BestAccuracy, s.MinusRandom = trial.SpreadOf(accuracy), trial.SpreadOf(best), trial.Paired(difference)
 		s.BytesUp, s.BytesDown, s.Seconds = s.BytesUp/n, s.BytesDown/n, s.Seconds/float64(n)
 		if group[0].Payload != nil {
 			s.Payload = &Payload{payload.Data / n, payload.Images8 / n, payload.ImagesF32 / n}
@@ -217,7 +157,7 @@ func (d *Document) JSON() ([]byte, error) {
 
 // Minus is the accuracy of one method less that of another on the same
 // consumer, paired by seed; nil when they share none.
-func (d *Document) Minus(consumer, method, other string) *Interval {
+func (d *Document) Minus(consumer, method, other string) *trial.Interval {
 	var difference []float64
 	for _, r := range d.Rows {
 		if r.Method != method || r.Consumer != consumer {
@@ -229,7 +169,7 @@ func (d *Document) Minus(consumer, method, other string) *Interval {
 			}
 		}
 	}
-	return paired(difference)
+	return trial.Paired(difference)
 }
 
 // WithoutTimes is the document with every field cleared that may differ when
@@ -244,5 +184,3 @@ func (d Document) WithoutTimes() Document {
 	}
 	return d
 }
-
-func since(t time.Time) float64 { return time.Since(t).Seconds() }

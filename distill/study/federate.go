@@ -6,16 +6,16 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/federated"
 	"github.com/distillmesh/distillmesh/train/nn"
 )
 
 // federatedRun is a federated run as the folder keeps it, whole or under way.
 type federatedRun struct {
-	Training
+	trial.Result
 	Bytes    federated.Traffic
 	Diverged int `json:",omitempty"` // the first round whose model was no longer finite; 0 for none
 	Round    int // done, when it is under way: the state of that round lies beside it
@@ -30,13 +30,14 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	}
 	config := *e.fed
 	config.Seed = uint64(seed)
-	id, err := hash(r.identity, r.plan.splitOf(seed), config, consumer, seed)
+	key := trial.Key{Parts: []any{r.identity, r.plan.splitOf(seed), config, consumer, seed},
+		Words: []any{e.label, consumer, fmt.Sprintf("s%d", seed)}}
+	file, err := key.Name()
 	if err != nil {
 		return err
 	}
-	file := name(id, e.label, consumer, fmt.Sprintf("s%d", seed))
 	row := Row{Method: e.label, Seed: seed, Clients: len(r.parts)}
-	t, done := readJSON[federatedRun](r.store.run(file))
+	t, done := trial.ReadRecord[federatedRun](r.store.Run(file))
 	if done {
 		r.addFederated(row, consumer, t)
 		return nil
@@ -45,11 +46,11 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	if err != nil {
 		return err
 	}
-	watch := r.peak.watch()
-	defer watch.stop()
+	watch := r.memory.Watch()
+	defer watch.Stop()
 	began := time.Now()
-	opt := federated.Options{Device: device.Choice{Workers: r.workers}}
-	if part, underWay := readJSON[federatedRun](r.store.part(file)); underWay {
+	opt := federated.Options{Device: r.on(r.workers)}
+	if part, underWay := trial.ReadRecord[federatedRun](r.store.part(file)); underWay {
 		// A state that is damaged or gone means to begin again.
 		if state, err := r.store.readState(file, part.Round); err == nil {
 			t, opt.Resume = part, state
@@ -58,11 +59,11 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	}
 	opt.Round = func(round federated.Round) error {
 		a, err := train.Evaluate(ctx, round.Model, r.test)
-		t.Curve = append(t.Curve, Point{round.Round, a.Fraction()})
+		t.Curve = append(t.Curve, trial.Point{Step: round.Round, Accuracy: a.Fraction()})
 		if t.Diverged == 0 && !round.Model.Finite() {
 			t.Diverged = round.Round
 		}
-		t.Bytes, t.Steps, t.TrainSeconds = round.TotalBytes, round.TotalSteps, since(began)
+		t.Bytes, t.Steps, t.TrainSeconds = round.TotalBytes, round.TotalSteps, time.Since(began).Seconds()
 		return err
 	}
 	opt.Checkpoint = func(s federated.State) error {
@@ -73,7 +74,7 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 			return err
 		}
 		t.Round = s.Round
-		if err := writeJSON(r.store.part(file), t); err != nil {
+		if err := trial.WriteRecord(r.store.part(file), t); err != nil {
 			return err
 		}
 		return removeIfThere(r.store.state(file, s.Round-1))
@@ -84,17 +85,19 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 			active++
 		}
 	}
-	stage := r.stage(fmt.Sprintf("%s on %s, seed %d", e.label, consumer, seed), (config.Rounds-t.Round)*config.Takes(active), "clients")
+	stage := r.stage(fmt.Sprintf("%s on %s, seed %d", e.label, consumer, seed),
+		(config.Rounds-t.Round)*config.Takes(active), "clients")
 	opt.Client = func(done, clients int) { stage.step() }
 	if _, err := federated.Run(ctx, net, r.clients(), config, opt); err != nil {
 		return fmt.Errorf("%s on %s, seed %d: %w", e.label, consumer, seed, err)
 	}
-	t.finish(began, watch)
+	t.Finish(time.Since(began), watch)
 	t.Round = 0
-	if err := writeJSON(r.store.run(file), t); err != nil {
+	if err := trial.WriteRecord(r.store.Run(file), t); err != nil {
 		return err
 	}
-	if err := errors.Join(removeIfThere(r.store.part(file)), removeIfThere(r.store.state(file, config.Rounds-1))); err != nil {
+	err = errors.Join(removeIfThere(r.store.part(file)), removeIfThere(r.store.state(file, config.Rounds-1)))
+	if err != nil {
 		return err
 	}
 	r.addFederated(row, consumer, t)
@@ -105,9 +108,10 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 func (r *runner) addFederated(row Row, consumer string, t federatedRun) {
 	row.Bytes = t.Bytes
 	if t.Diverged > 0 {
-		row.Warnings = append(row.Warnings, fmt.Sprintf("the model left the finite numbers in round %d; try a smaller lr", t.Diverged))
+		row.Warnings = append(row.Warnings,
+			fmt.Sprintf("the model diverged (NaN or Inf) in round %d; try a smaller lr", t.Diverged))
 	}
-	r.add(row, consumer, t.Training)
+	r.add(row, consumer, t.Result)
 }
 
 // clients are all parts of the present seed.

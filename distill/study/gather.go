@@ -17,12 +17,11 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
-	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/labelsolve"
 	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/federated"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -33,19 +32,8 @@ type gathered struct {
 	samples *data.Samples // to train on, merged
 	print   string        // fingerprint of the samples
 	recipe  recipe.Recipe
-	row     Row // what all its runs share
-	treatment
-}
-
-// treatment is what a control must share with a method, beside the number of
-// images and their bytes.
-type treatment struct {
-	Formation int
-	Pixels    artifact.PixelType
-	Labels    string // depth of the kernel whose predictor learned labels serve; empty for classes
-	// Some is whether labels are learned only where a client holds every class.
-	Some   bool
-	Recipe recipe.Recipe
+	row     Row           // what all its runs share
+	control trial.Control // what it is to be compared with
 }
 
 // clientFile notes beside a set what the set itself must not hold.
@@ -61,16 +49,17 @@ type clientNote struct {
 
 // gather distils all clients' parts, or reads what was distilled before, and
 // merges what the written sets hold. A formation of 0 is the method's own.
-func (r *runner) gather(ctx context.Context, label string, m distill.Method, formation int, pixels artifact.PixelType, seed int) (*gathered, error) {
-	parts := []any{r.identity, r.plan.splitOf(seed), r.plan.IPC, pixels, m.Name(), m.Version(), m.Settings(), formation, seed}
+func (r *runner) gather(ctx context.Context, label string, m distill.Method, formation int,
+	pixels artifact.PixelType, seed int) (*gathered, error) {
+	parts := []any{r.identity, r.plan.splitOf(seed), r.plan.IPC, pixels,
+		m.Name(), m.Version(), m.Settings(), formation, seed}
 	if r.plan.Budget > 0 {
 		parts = append(parts, r.plan.Budget)
 	}
-	id, err := hash(parts...)
+	folder, err := trial.Key{Parts: parts, Words: []any{label, fmt.Sprintf("s%d", seed)}}.Name()
 	if err != nil {
 		return nil, err
 	}
-	folder := name(id, label, fmt.Sprintf("s%d", seed))
 	sets, notes := make([]*artifact.Set, len(r.parts)), make([]clientNote, len(r.parts))
 	sizes := make([]int64, len(r.parts))
 	group, ctx := errgroup.WithContext(ctx)
@@ -83,8 +72,11 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 			if local.Len() == 0 {
 				return ctx.Err()
 			}
-			req := distill.Request{Samples: local, Augment: r.plan.Data.Task.Augmentation(), IPC: r.plan.IPC, Seed: clientSeed(seed, i), Formation: formation, Device: device.Choice{Workers: max(1, r.workers/len(r.parts))}, Cache: r.store.experts()}
-			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: pixels, peak: r.peak}
+			req := distill.Request{Samples: local, Augment: r.plan.Data.Task.Augmentation(), IPC: r.plan.IPC,
+				Seed: clientSeed(seed, i), Formation: formation, Device: r.on(max(1, r.workers/len(r.parts))),
+				Cache: r.store.experts()}
+			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: pixels,
+				memory: r.memory}
 			if err := c.spend(r.plan.Budget); err != nil {
 				return fmt.Errorf("client %d of %d: %w", i+1, len(r.parts), err)
 			}
@@ -103,18 +95,18 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 		return nil, err
 	}
 	g.row.Sets = setsFolder + "/" + folder
-	g.treatment = r.treat(g, m, sets)
+	g.control = r.treat(g, m, sets)
 	return g, nil
 }
 
-// treat is how sets of a method are treated, the same for every seed of a plan.
-func (r *runner) treat(g *gathered, m distill.Method, sets []*artifact.Set) treatment {
-	t := treatment{Recipe: g.recipe}
+// treat is the control of a method, the same for every seed of a plan.
+func (r *runner) treat(g *gathered, m distill.Method, sets []*artifact.Set) trial.Control {
+	t := trial.Control{Recipe: g.recipe}
 	for _, s := range sets {
 		if s == nil {
 			continue
 		}
-		t.Formation, t.Pixels = s.Manifest.Formation.Factor, s.Manifest.Images.DType
+		t.Formation, t.Pixels = data.NewFormation(s.Manifest.Formation.Factor), s.Manifest.Images.DType
 		t.Some = r.mixed && m.Settings()["labels"] == labelsolve.Auto
 		if g.samples.Soft != nil || t.Some {
 			t.Labels = "1"
@@ -141,7 +133,7 @@ type client struct {
 	req    distill.Request
 	pixels artifact.PixelType
 	bare   bool // nothing for eyes
-	peak   *peaks
+	memory *trial.Memory
 	set    *artifact.Set
 	bytes  int64
 	note   clientNote
@@ -152,7 +144,7 @@ func (c *client) spend(budget int64) error {
 	if budget == 0 {
 		return nil
 	}
-	s, err := auto.Spend(c.task, c.method, c.req, auto.Budget{Bytes: budget, Pixels: c.pixels})
+	s, err := auto.Spend(c.task, c.method, c.req, auto.Budget{Bytes: budget, Pixels: c.pixels, Settings: registry.Changed})
 	c.req.IPC, c.req.Formation, c.req.Single, c.bare = s.IPC, s.Formation, s.Single, s.Bare
 	return err
 }
@@ -167,14 +159,14 @@ func (c *client) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	watch := c.peak.watch()
-	defer watch.stop()
+	watch := c.memory.Watch()
+	defer watch.Stop()
 	began := time.Now()
 	c.req.Progress = func(p distill.Progress) { c.note.Steps = p.Done }
-	c.req.Resume, c.req.Checkpoint = state, func(state []byte) error { return writeFile(statePath, state) }
+	c.req.Resume, c.req.Checkpoint = state, func(state []byte) error { return trial.WriteFile(statePath, state) }
 	req := artifact.Request{Request: c.req, Task: c.task, Method: c.method, Settings: registry.Changed(c.method),
 		Pixels: c.pixels, Bare: c.bare, Distilled: func(r *distill.Result) {
-			c.note.Seconds, c.note.PeakRSS, c.note.Warnings = since(began), watch.mib(), r.Warnings
+			c.note.Seconds, c.note.PeakRSS, c.note.Warnings = time.Since(began).Seconds(), watch.MiB(), r.Warnings
 		}}
 	made, err := artifact.Make(ctx, req)
 	if errors.Is(err, checkpoint.ErrState) { // damaged: from the beginning
@@ -188,7 +180,7 @@ func (c *client) make(ctx context.Context) error {
 		return err
 	}
 	// Without the note the set is made again.
-	if err := writeJSON(filepath.Join(c.dir, clientFile), c.note); err != nil {
+	if err := trial.WriteRecord(filepath.Join(c.dir, clientFile), c.note); err != nil {
 		return err
 	}
 	os.Remove(statePath) // what stays is found again and does no harm
@@ -198,7 +190,7 @@ func (c *client) make(ctx context.Context) error {
 
 // read finds the set of an earlier run, verified.
 func (c *client) read() error {
-	note, ok := readJSON[clientNote](filepath.Join(c.dir, clientFile))
+	note, ok := trial.ReadRecord[clientNote](filepath.Join(c.dir, clientFile))
 	if !ok {
 		return fs.ErrNotExist
 	}
@@ -224,30 +216,19 @@ func sizeOf(files artifact.Files) (n int64) {
 
 // filesOf are the files of a set in a folder, our note left out.
 func filesOf(dir string) (artifact.Files, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	out := artifact.Files{}
-	for _, e := range entries {
-		if e.Name() == clientFile {
-			continue
-		}
-		content, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return nil, err
-		}
-		out[e.Name()] = content
-	}
-	return out, nil
+	files, err := artifact.ReadFiles(os.DirFS(dir))
+	delete(files, clientFile)
+	return files, err
 }
 
 // merge puts the clients' sets together, as a trainer does.
-func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int64, notes []clientNote) (*gathered, error) {
+func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int64,
+	notes []clientNote) (*gathered, error) {
 	g := &gathered{label: label, row: Row{Method: label, Seed: seed, Clients: len(r.parts), Payload: &Payload{}}}
 	present := slices.DeleteFunc(slices.Clone(sets), func(s *artifact.Set) bool { return s == nil })
 	if len(present) == 0 {
-		return nil, fmt.Errorf("%w: %s, seed %d: no client has the %d samples of a class that %d images of it need", ErrPlan, label, seed, r.plan.need(), r.plan.IPC)
+		return nil, fmt.Errorf("%w: %s, seed %d: no client has the %d samples of a class that %d images of it need",
+			ErrPlan, label, seed, r.plan.need(), r.plan.IPC)
 	}
 	nearest := math.Inf(1)
 	var steps []int
@@ -276,7 +257,7 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 	if g.samples, err = artifact.Merge(present); err != nil {
 		return nil, err
 	}
-	g.print = fingerprint(g.samples)
+	g.print = trial.Fingerprint(g.samples)
 	if n := g.samples.Len(); n != g.row.Images {
 		g.row.Samples = n
 	}
@@ -287,11 +268,12 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 // controls gathers the random real images that each method is to be compared
 // with, one for each treatment, and notes them in the methods' rows.
 func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([]*gathered, error) {
-	plain := treatment{Formation: 1, Pixels: r.plainPixels(), Recipe: r.plan.recipe(recipe.Default())}
-	names := map[treatment]string{}
+	plain := trial.Control{Formation: data.NewFormation(1), Pixels: r.plainPixels(),
+		Recipe: r.plan.recipe(recipe.Default())}
+	names := map[trial.Control]string{}
 	for _, g := range methods {
 		if g.label == Random {
-			names[g.treatment] = Random
+			names[g.control] = Random
 		}
 	}
 	var out []*gathered
@@ -299,48 +281,41 @@ func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([
 		if g.label == Random {
 			continue
 		}
-		if known, ok := names[g.treatment]; ok {
+		if known, ok := names[g.control]; ok {
 			g.row.Control = known
 			continue
 		}
 		label := Random
-		if g.treatment != plain {
+		if g.control != plain {
 			label += ":as=" + g.label
 		}
-		c, err := r.control(ctx, label, g.treatment, seed)
+		c, err := r.gatherControl(ctx, label, g.control, seed)
 		if err != nil {
 			return nil, err
 		}
-		names[g.treatment], g.row.Control = label, label
+		names[g.control], g.row.Control = label, label
 		out = append(out, c)
 	}
 	return out, nil
 }
 
-// control gathers random real images under a treatment: where a method learns
-// labels, the control's are solved for the same predictor, at the same clients.
-func (r *runner) control(ctx context.Context, label string, t treatment, seed int) (*gathered, error) {
-	var m distill.Method = coreset.Random{}
-	if t.Labels != "" {
-		var err error
-		settings := map[string]string{"start": m.Name(), "labels": labelsolve.Solved, "depth": t.Labels}
-		if t.Some {
-			settings["labels"] = labelsolve.Auto
-		}
-		if m, err = labelsolve.Default().With(settings); err != nil {
-			return nil, err
-		}
-	}
-	c, err := r.gather(ctx, label, m, t.Formation, t.Pixels, seed)
+// gatherControl gathers random real images: where a method learns labels, the
+// control's are solved for the same predictor, at the same clients.
+func (r *runner) gatherControl(ctx context.Context, label string, t trial.Control, seed int) (*gathered, error) {
+	m, err := t.Method()
 	if err != nil {
 		return nil, err
 	}
-	c.treatment, c.recipe = t, t.Recipe
+	c, err := r.gather(ctx, label, m, t.Formation.Factor, t.Pixels, seed)
+	if err != nil {
+		return nil, err
+	}
+	c.control, c.recipe = t, t.Recipe
 	return c, nil
 }
 
-// moved is what a row's bytes are when all data are sent: a byte a value, and a
-// label.
+// moved is what a row's bytes are when all data are sent: a byte per value, and
+// one per label.
 func moved(samples *data.Samples) federated.Traffic {
 	return federated.Traffic{Up: int64(samples.Len()) * int64(samples.Shape.Size()+1)}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/device"
 )
 
 // splitOf is the split of one seed.
@@ -126,7 +125,8 @@ func (r *runner) try(ctx context.Context) error {
 		if e.method == nil {
 			continue
 		}
-		req := distill.Request{Samples: local.Subset(keep), IPC: r.plan.IPC, Formation: r.formation(e), Device: device.Choice{Workers: 1}, Cache: r.store.experts()}
+		req := distill.Request{Samples: local.Subset(keep), IPC: r.plan.IPC, Formation: r.formation(e), Device: r.on(1),
+			Cache: r.store.experts()}
 		if _, err := e.method.Distill(ended, req); err != nil && !errors.Is(err, context.Canceled) {
 			return fmt.Errorf("%w: %s: %w", ErrPlan, e.label, err)
 		}

@@ -54,8 +54,8 @@ type Plan struct {
 	// Steps, when not 0, is how many steps a network trains, whatever the sets
 	// recommend; it holds for methods and controls.
 	Steps int
-	// Curve is how many times during a training the test set is looked at, the
-	// last included; at least 1.
+	// Curve is how many times a training is evaluated on the test set, the last iterate
+	// included; at least 1.
 	Curve int
 	// NoBound leaves out the training on all data.
 	NoBound bool
@@ -116,9 +116,13 @@ func (p *Plan) entries() ([]entry, error) {
 	if !p.NoBound {
 		out = append(out, entry{label: All})
 	}
-	iterative := slices.ContainsFunc(p.Consumers, func(name string) bool { spec, err := p.spec(name); return err == nil && spec.Iterative() })
+	iterative := slices.ContainsFunc(p.Consumers, func(name string) bool {
+		spec, err := p.spec(name)
+		return err == nil && spec.Iterative()
+	})
 	if !iterative && !slices.ContainsFunc(out, func(e entry) bool { return e.fed == nil }) {
-		return refuse("federated learning trains networks, and there is no other method and no network among %s", strings.Join(p.Consumers, ", "))
+		return refuse("federated learning trains networks, and there is no other method and no network among %s",
+			strings.Join(p.Consumers, ", "))
 	}
 	return out, nil
 }
@@ -129,7 +133,8 @@ func (p *Plan) checkNumbers() error {
 	for _, n := range []struct {
 		name          string
 		number, least int64
-	}{{"seeds", int64(p.Seeds), 1}, {"ipc", int64(p.IPC), 1}, {"curve", int64(p.Curve), 1}, {"steps", int64(p.Steps), 0}, {"budget", p.Budget, 0}} {
+	}{{"seeds", int64(p.Seeds), 1}, {"ipc", int64(p.IPC), 1}, {"curve", int64(p.Curve), 1},
+		{"steps", int64(p.Steps), 0}, {"budget", p.Budget, 0}} {
 		if n.number < n.least {
 			wrong = append(wrong, fmt.Sprintf("%s is %d, want at least %d", n.name, n.number, n.least))
 		}
@@ -226,7 +231,8 @@ func takeMerge(settings map[string]string, merge *string) error {
 		return nil
 	}
 	delete(settings, "merge")
-	return distill.Options{distill.Choice("merge", merge, mergeImages, mergeStatistics)}.Set("ridge", map[string]string{"merge": word})
+	options := distill.Options{distill.Choice("merge", merge, mergeImages, mergeStatistics)}
+	return options.Set("ridge", map[string]string{"merge": word})
 }
 
 // federatedConfig is a strategy with settings: one-shot unless rounds says
@@ -238,8 +244,9 @@ func federatedConfig(name string, settings map[string]string) (federated.Config,
 		c.Epochs = 0
 	}
 	controls := "zeros"
-	options := distill.Options{distill.Int("rounds", &c.Rounds, 1, 1e6), distill.Int("epochs", &c.Epochs, 0, 1e6), distill.Int("steps", &c.Steps, 0, 1e6),
-		distill.Int("batch", &c.Batch, 1, 1<<16), distill.Float("lr", &c.LR, 1e-9, 1e3), distill.Float("momentum", &c.Momentum, 0, 0.9999),
+	options := distill.Options{distill.Int("rounds", &c.Rounds, 1, 1e6), distill.Int("epochs", &c.Epochs, 0, 1e6),
+		distill.Int("steps", &c.Steps, 0, 1e6), distill.Int("batch", &c.Batch, 1, 1<<16),
+		distill.Float("lr", &c.LR, 1e-9, 1e3), distill.Float("momentum", &c.Momentum, 0, 0.9999),
 		distill.Float("fraction", &c.Fraction, 1e-6, 1)}
 	switch name {
 	case federated.FedProx:

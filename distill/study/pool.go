@@ -7,7 +7,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/ridge"
-	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/linear"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -16,9 +16,10 @@ import (
 // they are written, and makes the set of all data from their sum. It has no
 // control: no images travel.
 func (r *runner) pool(ctx context.Context, e entry, seed int) (*gathered, error) {
-	g := &gathered{label: e.label, recipe: r.plan.recipe(recipe.Default()), row: Row{Method: e.label, Seed: seed, Clients: len(r.parts)}}
-	watch := r.peak.watch()
-	defer watch.stop()
+	g := &gathered{label: e.label, recipe: r.plan.recipe(recipe.Default()),
+		row: Row{Method: e.label, Seed: seed, Clients: len(r.parts)}}
+	watch := r.memory.Watch()
+	defer watch.Stop()
 	began := time.Now()
 	stage := r.stage(fmt.Sprintf("sum %s, seed %d", e.label, seed), len(r.parts), "clients")
 	var parts []*linear.Statistics
@@ -41,12 +42,13 @@ func (r *runner) pool(ctx context.Context, e entry, seed int) (*gathered, error)
 		}
 		stage.step()
 	}
-	result, err := e.pooled.Merge(ctx, parts, distill.Request{IPC: r.plan.IPC, Seed: clientSeed(seed, 0), Device: device.Choice{Workers: r.workers}})
+	result, err := e.pooled.Merge(ctx, parts, distill.Request{IPC: r.plan.IPC, Seed: clientSeed(seed, 0),
+		Device: r.on(r.workers)})
 	if err != nil {
 		return nil, fmt.Errorf("%s, seed %d: %w", e.label, seed, err)
 	}
 	g.samples = result.Images
-	g.print, g.row.Images = fingerprint(g.samples), g.samples.Len()
-	g.row.Seconds, g.row.PeakRSS = since(began), watch.mib()
+	g.print, g.row.Images = trial.Fingerprint(g.samples), g.samples.Len()
+	g.row.Seconds, g.row.PeakRSS = time.Since(began).Seconds(), watch.MiB()
 	return g, nil
 }

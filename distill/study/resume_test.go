@@ -11,13 +11,16 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill/distilltest"
+	"github.com/distillmesh/distillmesh/distill/trial"
+	"github.com/distillmesh/distillmesh/train/device"
 )
 
 func TestTheDocumentDoesNotDependOnWorkersOrInterruptions(t *testing.T) {
 	p := smallPlan(t)
 	p.Seeds = distilltest.Fewer(1, p.Seeds)
-	want := asJSON(t, run(t, t.Context(), p, Options{Dir: t.TempDir(), Workers: 1}))
-	if got := asJSON(t, run(t, t.Context(), p, Options{Dir: t.TempDir(), Workers: 3})); got != want {
+	want := asJSON(t, run(t, t.Context(), p, Options{Dir: t.TempDir(), Device: device.Choice{Workers: 1}}))
+	three := Options{Dir: t.TempDir(), Device: device.Choice{Workers: 3}}
+	if got := asJSON(t, run(t, t.Context(), p, three)); got != want {
 		t.Errorf("three workers: %s\nwant %s", got, want)
 	}
 	dir := t.TempDir()
@@ -25,7 +28,7 @@ func TestTheDocumentDoesNotDependOnWorkersOrInterruptions(t *testing.T) {
 	for limit := 3; ; limit += 5 {
 		ctx, cancel := context.WithCancel(t.Context())
 		reports := 0
-		doc, err := Run(ctx, p, Options{Dir: dir, Workers: 2, Report: func(Progress) {
+		doc, err := Run(ctx, p, Options{Dir: dir, Device: device.Choice{Workers: 2}, Report: func(Progress) {
 			if reports++; reports > limit {
 				cancel()
 			}
@@ -76,12 +79,12 @@ func TestAFolderHasOneStudyAtATime(t *testing.T) {
 	p, dir := smallPlan(t), t.TempDir()
 	p.Methods, p.Seeds, p.Consumers = []string{"gmm"}, 1, []string{"ntk:1"}
 	left, foreign := filepath.Join(dir, "sets", "x", ".0001.state.123"), filepath.Join(dir, ".profile")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(left), 0o755), os.WriteFile(left, nil, 0o644), os.WriteFile(foreign, nil, 0o644)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(left), 0o755), os.WriteFile(left, nil, 0o644),
+		os.WriteFile(foreign, nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	other := store{dir}
-	lock, err := other.open()
-	if err != nil {
+	var other store
+	if err := other.open(dir); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
@@ -90,10 +93,10 @@ func TestAFolderHasOneStudyAtATime(t *testing.T) {
 	if _, err := os.Stat(foreign); err != nil {
 		t.Errorf("a foreign file: %v", err)
 	}
-	if _, err := Run(t.Context(), p, Options{Dir: dir}); !errors.Is(err, ErrInUse) {
+	if _, err := Run(t.Context(), p, Options{Dir: dir}); !errors.Is(err, trial.ErrInUse) {
 		t.Errorf("a second study in the folder: %v", err)
 	}
-	if err := lock.Unlock(); err != nil {
+	if err := other.Close(); err != nil {
 		t.Fatal(err)
 	}
 	run(t, t.Context(), p, Options{Dir: dir})
@@ -110,7 +113,8 @@ func TestDamagedRemainsAreMadeAgain(t *testing.T) {
 		},
 		"runs/fedavg-*.mlp.*.json": func(path string) error {
 			whole := strings.TrimSuffix(path, ".json")
-			return errors.Join(os.Remove(path), os.WriteFile(whole+".part", []byte(`{"Round": 1}`), 0o644), os.WriteFile(whole+".1.state", []byte("{"), 0o644))
+			return errors.Join(os.Remove(path), os.WriteFile(whole+".part", []byte(`{"Round": 1}`), 0o644),
+				os.WriteFile(whole+".1.state", []byte("{"), 0o644))
 		},
 	} {
 		paths, err := filepath.Glob(filepath.Join(dir, pattern))

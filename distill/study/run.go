@@ -6,26 +6,26 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
-	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
-	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/parallel"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// Options are what a study needs beside its plan. None changes the result.
+// Options are what a study needs beside its plan. None changes the result, but for
+// a device that computes in another way.
 type Options struct {
 	// Dir is the folder that holds what is done; the same plan goes on from
 	// there.
-	Dir     string
-	Workers int // processor cores to use; 0 for all
+	Dir string
+	// Device is where everything is computed, on so many cores.
+	Device device.Choice
 	// Report, when not nil, is called as work goes on.
 	Report func(Progress)
 }
@@ -46,12 +46,11 @@ func Run(ctx context.Context, p Plan, opt Options) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.peak.stop()
-	lock, err := r.store.open()
-	if err != nil {
+	defer r.memory.Stop()
+	if err := r.store.open(opt.Dir); err != nil {
 		return nil, err
 	}
-	defer lock.Unlock()
+	defer r.store.Close()
 	if err := r.try(ctx); err != nil {
 		return nil, err
 	}
@@ -67,6 +66,8 @@ func Run(ctx context.Context, p Plan, opt Options) (*Document, error) {
 type runner struct {
 	plan        Plan
 	entries     []entry
+	device      device.Choice
+	engine      string // name of what computes on the device
 	workers     int
 	store       store
 	report      func(Progress)
@@ -75,7 +76,7 @@ type runner struct {
 	identity    []any   // of task, data and engine
 	parts       [][]int // of the present seed
 	mixed       bool    // some clients hold every class, of any seed, and some do not
-	peak        *peaks
+	memory      *trial.Memory
 	mu          sync.Mutex
 	rows        []Row
 }
@@ -85,7 +86,11 @@ func newRunner(p Plan, opt Options) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{plan: p, entries: entries, workers: parallel.Workers(opt.Workers), store: store{opt.Dir}, report: opt.Report}
+	r := &runner{plan: p, entries: entries, device: opt.Device, workers: parallel.Workers(opt.Device.Workers),
+		report: opt.Report}
+	if r.engine, err = trial.Engine(opt.Device); err != nil {
+		return nil, err
+	}
 	if r.train, err = data.LoadAll(p.Data.Task, p.Data.Train); err != nil {
 		return nil, err
 	}
@@ -99,12 +104,12 @@ func newRunner(p Plan, opt Options) (*runner, error) {
 	if err := r.choosePixels(); err != nil {
 		return nil, err
 	}
-	r.print = fingerprint(r.train)
-	r.identity = []any{task.String(), r.print, fingerprint(r.test), kernel.Name()}
+	r.print = trial.Fingerprint(r.train)
+	r.identity = []any{task.String(), r.print, trial.Fingerprint(r.test), r.engine}
 	if r.mixed, err = r.someHoldAll(); err != nil {
 		return nil, err
 	}
-	r.peak = newPeaks()
+	r.memory = trial.NewMemory()
 	return r, nil
 }
 
@@ -232,81 +237,36 @@ func (r *runner) bound(ctx context.Context, consumer string, seed int) error {
 	samples, print := r.train, r.print
 	if !spec.Iterative() && samples.Len() > ntkBound {
 		samples = samples.Subset(data.Stream(uint64(seed), "study-bound").Perm(samples.Len())[:ntkBound])
-		print = fingerprint(samples)
+		print = trial.Fingerprint(samples)
 	}
 	g := &gathered{label: All, samples: samples, print: print, recipe: recipe.FullData(),
 		row: Row{Method: All, Seed: seed, Clients: len(r.parts), Images: samples.Len(), Bytes: moved(samples)}}
 	return r.fit(ctx, g, consumer, seed)
 }
 
-// fit is one run: it trains a consumer and looks at the test set along a curve.
+// fit is one run: it trains a consumer and evaluates it along a curve.
 func (r *runner) fit(ctx context.Context, g *gathered, consumer string, seed int) error {
-	spec, err := r.plan.spec(consumer)
+	bench := trial.Bench{Test: r.test, Device: r.on(1), Store: r.store.Store, Identity: r.identity, Memory: r.memory}
+	t, err := bench.Measure(ctx, trial.Run{Label: g.label, Consumer: consumer, Samples: g.samples, Print: g.print,
+		Recipe: g.recipe, Seed: uint64(seed), Points: r.plan.Curve})
 	if err != nil {
-		return err
-	}
-	id, err := hash(r.identity, g.print, consumer, g.recipe, r.plan.Curve, seed)
-	if err != nil {
-		return err
-	}
-	path := r.store.run(name(id, g.label, consumer, fmt.Sprintf("s%d", seed)))
-	t, done := readJSON[Training](path)
-	if done {
-		r.add(g.row, consumer, t)
-		return nil
-	}
-	watch := r.peak.watch()
-	defer watch.stop()
-	began := time.Now()
-	steps := g.recipe.Steps(g.samples.Len())
-	look := func(step int, m train.Classifier) error {
-		a, err := train.Evaluate(ctx, m, r.test)
-		t.Curve = append(t.Curve, Point{step, a.Fraction()})
-		return err
-	}
-	hook := func(p train.Progress) error {
-		if p.Step < steps && p.Step*r.plan.Curve/steps > (p.Step-1)*r.plan.Curve/steps {
-			m, err := p.Model()
-			if err != nil {
-				return err
-			}
-			return look(p.Step, m)
-		}
-		return nil
-	}
-	trained, err := spec.Fit(ctx, g.samples, g.recipe, train.Options{Seed: uint64(seed), Device: device.Choice{Workers: 1}, Hook: hook})
-	if err != nil {
-		return fmt.Errorf("%s on %s, seed %d: %w", consumer, g.label, seed, err)
-	}
-	if spec.Iterative() {
-		t.Steps = int64(steps)
-	}
-	if err := look(int(t.Steps), trained); err != nil {
-		return err
-	}
-	t.finish(began, watch)
-	if err := writeJSON(path, t); err != nil {
 		return err
 	}
 	r.add(g.row, consumer, t)
 	return nil
 }
 
-// finish fills in what the curve and the clock say.
-func (t *Training) finish(began time.Time, watch *watched) {
-	t.Accuracy = t.Curve[len(t.Curve)-1].Accuracy
-	for _, p := range t.Curve {
-		t.BestAccuracy = max(t.BestAccuracy, p.Accuracy)
-	}
-	t.TrainSeconds, t.PeakRSS = since(began), watch.mib()
+// on is the device with so many cores.
+func (r *runner) on(workers int) device.Choice {
+	return device.Choice{Name: r.device.Name, Workers: workers}
 }
 
 // add notes a row; it is safe to call from several goroutines.
-func (r *runner) add(row Row, consumer string, t Training) {
+func (r *runner) add(row Row, consumer string, t trial.Result) {
 	row.Consumer = consumer
 	row.Seconds += t.TrainSeconds
 	t.PeakRSS = max(t.PeakRSS, row.PeakRSS)
-	row.Training = t
+	row.Result = t
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rows = append(r.rows, row)
@@ -345,9 +305,11 @@ func (r *runner) document() (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(), Classes: r.plan.Data.Task.Classes, Train: r.train.Len(), Test: r.test.Len(),
-		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Pixels: r.pixelNames(), Formation: r.plan.Formation, Steps: r.plan.Steps,
-		Seeds: r.plan.Seeds, Auto: r.plan.auto(), Engine: kernel.Name(), Rows: r.rows, Summary: summarise(r.rows)}, nil
+	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(),
+		Classes: r.plan.Data.Task.Classes, Train: r.train.Len(), Test: r.test.Len(),
+		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Pixels: r.pixelNames(),
+		Formation: r.plan.Formation, Steps: r.plan.Steps,
+		Seeds: r.plan.Seeds, Auto: r.plan.auto(), Engine: r.engine, Rows: r.rows, Summary: summarise(r.rows)}, nil
 }
 
 // stage counts the steps of one stage for the report.

@@ -38,7 +38,8 @@ func blobs(t *testing.T) *data.Dataset {
 		}
 		return src
 	}
-	task := &data.Task{Version: data.TaskVersion, Name: "blobs", Classes: []string{"a", "b", "c"}, Shape: shape, Mean: []float64{0.3}, Std: []float64{0.3}}
+	task := &data.Task{Version: data.TaskVersion, Name: "blobs", Classes: []string{"a", "b", "c"}, Shape: shape,
+		Mean: []float64{0.3}, Std: []float64{0.3}}
 	return &data.Dataset{Name: "blobs", Task: task, Train: part(240, 1), Test: part(60, 2)}
 }
 
@@ -73,14 +74,18 @@ func TestEveryMethodHasAControlOfItsTreatment(t *testing.T) {
 	p := smallPlan(t)
 	doc := run(t, t.Context(), p, Options{Dir: t.TempDir()})
 	find := func(method, consumer string, seed int) Row {
-		i := slices.IndexFunc(doc.Rows, func(r Row) bool { return r.Method == method && r.Consumer == consumer && r.Seed == seed })
+		i := slices.IndexFunc(doc.Rows, func(r Row) bool {
+			return r.Method == method && r.Consumer == consumer &&
+				r.Seed == seed
+		})
 		if i < 0 {
 			t.Fatalf("no row of %s on %s, seed %d", method, consumer, seed)
 		}
 		return doc.Rows[i]
 	}
 	dm, control := find(p.Methods[0], "mlp", 0), find("random:as="+p.Methods[0], "mlp", 0)
-	if dm.Control != control.Method || dm.Images != control.Images || dm.Samples != control.Samples || dm.Samples != 4*dm.Images || dm.Steps != control.Steps ||
+	if dm.Control != control.Method || dm.Images != control.Images || dm.Samples != control.Samples ||
+		dm.Samples != 4*dm.Images || dm.Steps != control.Steps ||
 		dm.Payload.Data != control.Payload.Data {
 		t.Errorf("dm %+v\nits control %+v", dm, control)
 	}
@@ -110,7 +115,8 @@ func TestEveryMethodHasAControlOfItsTreatment(t *testing.T) {
 		// differs by more than 1.
 		half := 12.7062 * math.Abs(a-b) / 2
 		d := s.MinusRandom
-		if math.Abs(d.Mean-(a+b)/2) > 1e-12 || math.Abs(*d.High-min(1, d.Mean+half)) > 1e-3 || math.Abs(*d.Low-max(-1, d.Mean-half)) > 1e-3 {
+		if math.Abs(d.Mean-(a+b)/2) > 1e-12 || math.Abs(*d.High-min(1, d.Mean+half)) > 1e-3 ||
+			math.Abs(*d.Low-max(-1, d.Mean-half)) > 1e-3 {
 			t.Errorf("%s on %s: %+v [%v %v], pairs %v %v", s.Method, s.Consumer, d, *d.Low, *d.High, a, b)
 		}
 	}
@@ -119,7 +125,8 @@ func TestEveryMethodHasAControlOfItsTreatment(t *testing.T) {
 		t.Fatal(err)
 	}
 	models := int64(3 * 3 * 4 * spec.NumParams()) // rounds, clients, bytes
-	if fed := find(p.Methods[3], "mlp", 0); fed.Steps != 3*3*4 || len(fed.Curve) != 3 || fed.Bytes.Up != models || fed.Bytes.Down != models {
+	if fed := find(p.Methods[3], "mlp", 0); fed.Steps != 3*3*4 || len(fed.Curve) != 3 || fed.Bytes.Up != models ||
+		fed.Bytes.Down != models {
 		t.Errorf("federated %+v, want %d bytes each way", fed, models)
 	}
 	if slices.ContainsFunc(doc.Rows, func(r Row) bool { return r.Method == p.Methods[3] && r.Consumer == "ntk:1" }) {
@@ -143,7 +150,8 @@ func TestABudgetHoldsForMethodsAndControls(t *testing.T) {
 		}
 		images[r.Method] = r.Images
 	}
-	if dm, control := images["dm:iterations=2:width=4"], images["random:as=dm:iterations=2:width=4"]; dm < 6*2 || control < dm || control > dm+6*2 {
+	if dm, control := images["dm:iterations=2:width=4"], images["random:as=dm:iterations=2:width=4"]; dm < 6*2 ||
+		control < dm || control > dm+6*2 {
 		t.Errorf("stored images %v", images)
 	}
 	p.Budget = 900
@@ -152,10 +160,11 @@ func TestABudgetHoldsForMethodsAndControls(t *testing.T) {
 	}
 }
 
-// Learned labels take four bytes a class, and are within the budget too.
+// Learned labels take four bytes per class, and are within the budget too.
 func TestABudgetHoldsWhereLabelsAreLearned(t *testing.T) {
 	p := smallPlan(t)
-	p.Methods, p.Consumers, p.Seeds, p.Budget = []string{"kip:steps=2", "label-solve:start=random", "kip:steps=2:labels=fixed"}, []string{"ntk:1"}, 1, 6000
+	p.Methods, p.Consumers, p.Seeds, p.Budget = []string{"kip:steps=2", "label-solve:start=random",
+		"kip:steps=2:labels=fixed"}, []string{"ntk:1"}, 1, 6000
 	p.Split = data.Split{Kind: data.IID, Clients: 1}
 	for _, r := range run(t, t.Context(), p, Options{Dir: t.TempDir()}).Rows {
 		if r.Method != All && (r.Bytes.Up > p.Budget || r.Bytes.Up < p.Budget-700) {
@@ -194,7 +203,7 @@ func TestDivergenceIsSaid(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 { // computed, then read
 		doc := run(t, t.Context(), p, Options{Dir: dir})
-		if len(doc.Rows) != 1 || len(doc.Rows[0].Warnings) != 1 || !strings.Contains(doc.Rows[0].Warnings[0], "finite") {
+		if len(doc.Rows) != 1 || len(doc.Rows[0].Warnings) != 1 || !strings.Contains(doc.Rows[0].Warnings[0], "diverged") {
 			t.Errorf("%+v", doc.Rows)
 		}
 	}
@@ -211,7 +220,8 @@ func TestACopyIsCalledOne(t *testing.T) {
 
 func TestLongSettingsFitIntoFileNames(t *testing.T) {
 	p := smallPlan(t)
-	p.Methods, p.Consumers, p.Seeds = []string{"gmm:max_iterations=" + strings.Repeat("0", 300) + "9"}, []string{"ntk:1"}, 1
+	p.Methods, p.Consumers, p.Seeds = []string{"gmm:max_iterations=" + strings.Repeat("0", 300) +
+		"9"}, []string{"ntk:1"}, 1
 	run(t, t.Context(), p, Options{Dir: t.TempDir()})
 }
 
@@ -249,7 +259,10 @@ func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 		"no seeds":          func(p *Plan) { p.Seeds = 0 },
 		"pixels":            func(p *Plan) { p.Pixels = "U9" },
 		"a huge budget":     func(p *Plan) { p.IPC = 1000 },
-		"no run":            func(p *Plan) { p.Methods, p.Consumers, p.NoBound = []string{"fedavg"}, []string{"ntk:1"}, true },
+		"no run": func(p *Plan) {
+			p.Methods, p.Consumers, p.NoBound = []string{"fedavg"}, []string{"ntk:1"},
+				true
+		},
 		"odd formation":     func(p *Plan) { p.Formation = 5 },
 		"official of three": func(p *Plan) { p.Methods, p.Split.PerClient = []string{"kip:official=true"}, 3 },
 		"five of three":     func(p *Plan) { p.Split.PerClient = 5 },
@@ -262,21 +275,16 @@ func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 	p := smallPlan(t)
 	p.Methods = []string{"magic"}
-	if _, err := Run(t.Context(), p, Options{}); !errors.Is(err, distill.ErrUnknown) || !strings.Contains(err.Error(), "have auto, dm") || !strings.Contains(err.Error(), "scaffold") || !strings.Contains(err.Error(), "gmm") {
+	if _, err := Run(t.Context(), p, Options{}); !errors.Is(err, distill.ErrUnknown) ||
+		!strings.Contains(err.Error(), "have auto, dm") || !strings.Contains(err.Error(),
+		"scaffold") || !strings.Contains(err.Error(), "gmm") {
 		t.Errorf("the refusal lists no methods: %v", err)
 	}
 	p = smallPlan(t)
 	p.Seeds, p.Steps = 0, -1
-	if _, err := Run(t.Context(), p, Options{}); err == nil || !strings.HasSuffix(err.Error(), "refused: seeds is 0, want at least 1; steps is -1, want at least 0") {
+	if _, err := Run(t.Context(), p, Options{}); err == nil ||
+		!strings.HasSuffix(err.Error(), "refused: seeds is 0, want at least 1; steps is -1, want at least 0") {
 		t.Errorf("numbers too small: %v", err)
-	}
-}
-
-func TestIntervalsHoldWhatAccuraciesCanDifferBy(t *testing.T) {
-	for _, c := range []struct{ a, b, low, high float64 }{{-0.2, 0.2, -1, 1}, {-0.05, -0.15, -0.7353, 0.5353}, {0.9, 0.8, 0.2147, 1}} {
-		if got := paired([]float64{c.a, c.b}); math.Abs(*got.Low-c.low) > 1e-4 || math.Abs(*got.High-c.high) > 1e-4 {
-			t.Errorf("%v and %v: %v to %v, want %v to %v", c.a, c.b, *got.Low, *got.High, c.low, c.high)
-		}
 	}
 }
 
@@ -332,7 +340,8 @@ func TestStudiesGoOnWithoutEmptyClients(t *testing.T) {
 		t.Errorf("%d clients with too few, want %d: %v", tooFew, 8-without, err)
 	}
 
-	src, err := data.NewFloats(p.Data.Task.Shape, make([]float32, 10*p.Data.Task.Shape.Size()), []int{2, 2, 2, 2, 2, 2, 2, 2, 2, 2})
+	src, err := data.NewFloats(p.Data.Task.Shape, make([]float32, 10*p.Data.Task.Shape.Size()),
+		[]int{2, 2, 2, 2, 2, 2, 2, 2, 2, 2})
 	if err != nil {
 		t.Fatal(err)
 	}

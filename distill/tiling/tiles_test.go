@@ -113,7 +113,8 @@ func TestTheUsualFormationGivesWayAndOneThatWasAskedForDoesNot(t *testing.T) {
 	if _, err := Outline(odd, UsualFormation, Suitable, Suitable, Noise); !errors.Is(err, data.ErrFormation) {
 		t.Errorf("its outline: %v", err)
 	}
-	if _, err := Network(&data.Samples{Shape: data.Shape{C: 1, H: 1, W: 13}, Classes: 2}, 8); !errors.Is(err, nn.ErrShape) {
+	table := &data.Samples{Shape: data.Shape{C: 1, H: 1, W: 13}, Classes: 2}
+	if _, err := Network(table, 8); !errors.Is(err, nn.ErrShape) {
 		t.Errorf("a network of a table: %v", err)
 	}
 }

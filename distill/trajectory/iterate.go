@@ -1,7 +1,6 @@
 package trajectory
 
 import (
-	"github.com/distillmesh/distillmesh/distill/expert"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -100,7 +99,7 @@ func (r *run) identity() string {
 
 // pick is the expert of an iteration and where its student starts: all experts
 // once, in an order of its own, before one comes again.
-func (r *run) pick(iteration int) (expert.Trajectory, int) {
+func (r *run) pick(iteration int) (expert, int) {
 	n := len(r.experts)
 	data.Restart(&r.pcg, r.req.Seed, "trajectory-order", uint64(iteration/n))
 	order := r.rng.Perm(n)

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/distill/expert"
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -29,7 +28,7 @@ type run struct {
 	net       *nn.Network
 	strategy  recipe.Strategy
 	engine    graph.Engine
-	experts   []expert.Trajectory
+	experts   []expert
 	student   *student
 	state     state
 	id        string
@@ -99,13 +98,13 @@ func (r *run) begin(ctx context.Context) error {
 
 // gather trains the experts, or finds them.
 func (r *run) gather(ctx context.Context) (err error) {
-	p := expert.Plan{Network: r.net, Samples: r.req.Samples, Seed: r.req.Seed,
+	p := expertPlan{Network: r.net, Samples: r.req.Samples, Seed: r.req.Seed,
 		Recipe: recipe.Recipe{Optimizer: recipe.SGD, LR: r.ExpertRate, Batch: r.ExpertBatch, Epochs: r.MaxStart - 1 + r.Span}}
 	if r.Augment != tiling.None {
 		p.Recipe.Augment = r.Augment
 	}
 	total := r.Experts + r.Iterations
-	r.experts, err = expert.Gather(ctx, p, r.Experts, r.req.Cache, r.req.Device, func(ready int) {
+	r.experts, err = gatherExperts(ctx, p, r.Experts, r.req.Cache, r.req.Device, func(ready int) {
 		r.req.Report(distill.Progress{Done: ready, Total: total, Loss: none})
 	})
 	return err

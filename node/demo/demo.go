@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"gonum.org/v1/gonum/stat"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -74,12 +74,8 @@ type Options struct {
 	Report api.Report
 }
 
-// Score is an accuracy over several seeds; Std is the sample deviation.
-type Score struct {
-	Mean float64 `json:"mean"`
-	Std  float64 `json:"std"`
-	N    int     `json:"n"`
-}
+// Score is an accuracy over several seeds.
+type Score = trial.Spread
 
 // Row is one consumer's accuracies.
 type Row struct {
@@ -207,15 +203,8 @@ func tell(ctx context.Context, opt Options, path string, lab *lab, out *Result) 
 
 // score is the mean and sample deviation of accuracies.
 func score(values []float64) Score {
-	if len(values) == 0 {
-		return Score{}
-	}
 	slices.Sort(values) // the order of arrival must not show in the last digit
-	mean, std := stat.MeanStdDev(values, nil)
-	if len(values) < 2 {
-		std = 0
-	}
-	return Score{Mean: mean, Std: std, N: len(values)}
+	return trial.SpreadOf(values)
 }
 
 // percent is a score as the table shows it, with the number of runs; a

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,7 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
-	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/jobs"
 	"github.com/distillmesh/distillmesh/node/operations"
@@ -102,16 +101,14 @@ func split() data.Split { return data.Split{Kind: data.Ring, Clients: clients, P
 // every client as many stored images as it publishes, rounded the same way, and
 // trains by the same recipe.
 func (l *lab) control() {
-	whole := data.NewFormation(1)
 	for _, c := range consumers {
-		recipe := c.recipe(l.recipe)
-		l.each(c, fromRandom, 0, c.seeds, recipe, func(ctx context.Context, seed uint64) (*data.Samples, error) {
-			return l.randomReal(ctx, l.formation, seed)
+		alike := trial.Control{Formation: l.formation, Recipe: c.recipe(l.recipe)}
+		l.each(c, fromRandom, 0, c.seeds, alike.Recipe, func(ctx context.Context, seed uint64) (*data.Samples, error) {
+			return l.randomReal(ctx, alike.Formation, seed)
 		})
-		recipe.Coarse = 0 // whole images are read as such
-		l.each(c, fromPlain, 0, c.plain, recipe, func(ctx context.Context, seed uint64) (*data.Samples,
-			error) {
-			return l.randomReal(ctx, whole, seed)
+		plain := alike.Plain()
+		l.each(c, fromPlain, 0, c.plain, plain.Recipe, func(ctx context.Context, seed uint64) (*data.Samples, error) {
+			return l.randomReal(ctx, plain.Formation, seed)
 		})
 	}
 }
@@ -157,40 +154,16 @@ func (l *lab) each(c consumer, source string, first uint64, runs int, recipe rec
 
 func (c consumer) closedForm() bool { return strings.HasPrefix(c.model, "ntk:") }
 
-// randomReal draws like the random method, by label alone: only the drawn
-// samples are decoded.
+// randomReal draws as each client's own method random would, by label alone: only
+// the drawn samples are decoded.
 func (l *lab) randomReal(ctx context.Context, f data.Formation, seed uint64) (*data.Samples, error) {
-	var batches []*data.Samples
+	pool := trial.Pool{Labels: l.train.Labels(), Classes: len(l.task.Classes),
+		Load: func(index []int) (*data.Samples, error) { return data.Load(l.task, l.train, index) }}
+	var parts []trial.Part
 	for client, part := range l.parts {
-		labels := &data.Samples{Shape: data.Shape{C: 1, H: 1, W: 1}, Classes: len(l.task.Classes)}
-		for _, i := range part {
-			labels.X = append(labels.X, float32(i))
-			labels.Y = append(labels.Y, l.train.Labels()[i])
-		}
-		drawn, err := coreset.Random{}.Distill(ctx, distill.Request{Samples: labels, IPC: ipc * f.Tiles(),
-			Seed: seed*clients + uint64(client)})
-		if err != nil {
-			return nil, err
-		}
-		index := make([]int, drawn.Images.Len())
-		for i, x := range drawn.Images.X {
-			index[i] = int(x)
-		}
-		real, err := data.Load(l.task, l.train, index)
-		if err != nil {
-			return nil, err
-		}
-		stored, err := f.Pack(f.Down(real))
-		if err != nil {
-			return nil, err
-		}
-		rounded, err := artifact.RoundTrip(stored, l.pixels)
-		if err != nil {
-			return nil, err
-		}
-		batches = append(batches, f.Decode(rounded))
+		parts = append(parts, trial.Part{Index: part, Seed: seed*clients + uint64(client)})
 	}
-	return data.Merge(batches...)
+	return trial.Control{Formation: f, Pixels: l.pixels}.Draw(ctx, pool, ipc, parts...)
 }
 
 // gather reads the fetched sets from the trainer's node.
@@ -228,33 +201,38 @@ func (l *lab) fit(ctx context.Context, consumer, source string, samples *data.Sa
 	if err != nil {
 		return err
 	}
-	before := 0
-	options := train.Options{Seed: seed, Device: device.Choice{Workers: 1}, HookEvery: 50,
-		Hook: func(p train.Progress) error {
-			l.progress(int64(p.Step - before))
-			before = p.Step
-			return nil
-		}}
 	if spec.Iterative() {
 		l.total.Add(int64(recipe.Steps(samples.Len())))
 	}
-	trained, err := spec.Fit(ctx, samples, recipe, options)
-	if err != nil {
-		return fmt.Errorf("train %s on %s: %w", consumer, source, err)
+	before := 0
+	bench := trial.Bench{Test: l.test, Device: device.Choice{Workers: 1}}
+	run := trial.Run{Label: source, Consumer: consumer, Samples: samples, Recipe: recipe, Seed: seed}
+	run.Progress = func(step int) {
+		l.progress(int64(step - before))
+		before = step
 	}
-	return l.measure(ctx, consumer, source, trained)
+	got, err := bench.Measure(ctx, run)
+	if err != nil {
+		return err
+	}
+	l.score(consumer, source, got.Accuracy)
+	return nil
 }
 
-// measure adds the accuracy of a trained model to the scores.
+// measure scores a trained model.
 func (l *lab) measure(ctx context.Context, consumer, source string, trained train.Classifier) error {
 	acc, err := train.Evaluate(ctx, trained, l.test)
 	if err != nil {
 		return err
 	}
+	l.score(consumer, source, acc.Fraction())
+	return nil
+}
+
+func (l *lab) score(consumer, source string, accuracy float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.scores[consumer][source] = append(l.scores[consumer][source], acc.Fraction())
-	return nil
+	l.scores[consumer][source] = append(l.scores[consumer][source], accuracy)
 }
 
 func (l *lab) progress(steps int64) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/home"
 	"github.com/distillmesh/distillmesh/node/jobs"
@@ -161,9 +159,24 @@ func (p *process) ready(ctx context.Context, stdout io.Reader, log string) error
 		}
 		p.addr = addr
 	}
-	var err error
-	p.conn, err = node.Connect(ctx, p.home, slog.New(slog.DiscardHandler))
-	return err
+	if err := p.connect(ctx); err != nil {
+		return api.Fail(api.CodeStalled, "see "+log, "a started node does not answer: %w", err)
+	}
+	return nil
+}
+
+// connect reaches the node, which listens on its socket before it prints addresses.
+func (p *process) connect(ctx context.Context) error {
+	path, err := p.home.SocketPath()
+	if err != nil {
+		return err
+	}
+	client, err := api.Dial(ctx, path)
+	if err != nil {
+		return err
+	}
+	p.conn = client
+	return nil
 }
 
 // distil lets every edge register its part, distil it and publish the set.

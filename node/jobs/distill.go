@@ -138,7 +138,8 @@ func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples 
 	if method == nil {
 		method = auto.For(samples.Shape).Method
 	}
-	budget := auto.Budget{Bytes: opt.Budget, Pixels: opt.Pixels, Licence: opt.Licence, Timed: opt.Time > 0}
+	budget := auto.Budget{Bytes: opt.Budget, Pixels: opt.Pixels, Licence: opt.Licence, Settings: registry.Changed,
+		Timed: opt.Time > 0}
 	s, err := auto.Spend(task, method, opt.request(task, samples), budget)
 	if err != nil {
 		return opt, err

@@ -13,6 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/model"
 )
 
 // read gets the files of a set or model that is here.
@@ -92,7 +93,8 @@ func damaged(root string, err error) error {
 }
 
 // ReadModel reads and verifies a model that is complete on this node.
-func ReadModel(ctx context.Context, c api.Conn, name string) (operations.Content, *artifact.Model, error) {
+func ReadModel(ctx context.Context, c api.Conn, name string) (operations.Content, *artifact.Model[model.Trained],
+	error) {
 	content, files, err := read(ctx, c, name, "model", "list models with 'distillmesh models ls'")
 	if err != nil {
 		return content, nil, err
@@ -101,7 +103,7 @@ func ReadModel(ctx context.Context, c api.Conn, name string) (operations.Content
 	if err != nil {
 		return content, nil, err
 	}
-	m, err := artifact.ReadModel(files, task, artifact.Limits{})
+	m, err := artifact.ReadModel(files, task, artifact.Limits{}, model.Load)
 	return content, m, err
 }
 

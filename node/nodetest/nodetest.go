@@ -15,6 +15,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/state"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/model"
 )
 
 // Node is an api.Conn.
@@ -186,12 +187,12 @@ func (n *Node) addModel(ctx context.Context, req operations.AddModelRequest, fil
 	if err != nil {
 		return operations.ModelInfo{}, err
 	}
-	model, err := artifact.ReadModel(files, info.Task(), artifact.Limits{})
+	got, err := artifact.ReadModel(files, info.Task(), artifact.Limits{}, model.Load)
 	if err != nil {
 		return operations.ModelInfo{}, err
 	}
 	cid, size, err := n.keep(operations.Content{Task: info.CID, Subject: "model"}, files, req.Publish)
-	m := model.Manifest
+	m := got.Manifest
 	return operations.ModelInfo{CID: cid, Task: info.CID, TaskName: info.Name, Model: m.Model, Bytes: size,
 		Sets: len(m.Sets), Samples: m.Samples, Accuracy: m.Accuracy, Here: true}, err
 }

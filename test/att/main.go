@@ -1,22 +1,19 @@
 // Command att measures whether matching the nearest step of a student (ATT)
 // is less sensitive to the number of its steps than matching the last one (MTT):
-// pooled data, one image a class, the accuracy of fresh networks over the cap of
+// pooled data, one image per class, the accuracy of fresh networks over the cap of
 // steps, which step was the nearest, and other architectures (att.md 2, check 6).
 // Without DISTILLMESH_DATA it says so and does nothing.
 //
 //	go run ./test/att [-data mnist] [-caps 5,10,20,40] [-seeds 3] [-o FOLDER] [-options iterations=300,...]
 //
 // The folder keeps what is done, so that a run that was ended goes on, and its
-// experts; it gets att.svg too. It belongs to one set of options.
+// experts; it gets att.svg too.
 package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -26,14 +23,13 @@ import (
 	"time"
 
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/distill/trajectory"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/test/real"
-	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
-	"github.com/distillmesh/distillmesh/train/model"
 )
 
 // Run is what one distillation gave.
@@ -51,6 +47,7 @@ type bench struct {
 	data    *real.Data
 	set     string // name of the data
 	dir     string
+	store   *trial.Store
 	options map[string]string
 	caps    []int
 	methods []string
@@ -61,8 +58,9 @@ type bench struct {
 }
 
 func main() {
-	b := &bench{caps: []int{5, 10, 20, 40}, methods: []string{"mtt", "att", "tesla"}, options: map[string]string{"formation": "1"},
-		models: []string{"convnet3:16", "lenet", "mlp"}, others: []string{"convnet3:64", "alexnet", "resnet18"}}
+	b := &bench{caps: []int{5, 10, 20, 40}, methods: []string{"mtt", "att", "tesla"},
+		options: map[string]string{"formation": "1"},
+		models:  []string{"convnet3:16", "lenet", "mlp"}, others: []string{"convnet3:64", "alexnet", "resnet18"}}
 	flag.StringVar(&b.set, "data", "mnist", "data set")
 	list("caps", &b.caps, strconv.Atoi, "steps of a student, at most (default 5,10,20,40)")
 	flag.Uint64Var(&b.seeds, "seeds", 3, "runs of each")
@@ -109,13 +107,12 @@ func list[T any](name string, into *[]T, parse func(string) (T, error), usage st
 }
 
 func (b *bench) measure(ctx context.Context, root string) error {
-	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+	store, err := trial.Open(b.dir, "experts")
+	if err != nil {
 		return err
 	}
-	if err := b.own(); err != nil {
-		return err
-	}
-	var err error
+	defer store.Close()
+	b.store = store
 	if b.data, err = real.Open(root, b.set); err != nil {
 		return err
 	}
@@ -140,23 +137,6 @@ func (b *bench) measure(ctx context.Context, root string) error {
 	return plotCaps(filepath.Join(b.dir, "att.svg"), runs, b.caps, b.methods, b.models[0])
 }
 
-// own claims the folder for these settings, or fails when it has others.
-func (b *bench) own() error {
-	doc, err := json.Marshal(map[string]any{"data": b.set, "options": b.options})
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(b.dir, "settings.json")
-	known, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return os.WriteFile(path, doc, 0o644)
-	}
-	if err == nil && string(known) != string(doc) {
-		err = fmt.Errorf("%s holds runs of %s, not of %s: choose another folder with -o", b.dir, known, doc)
-	}
-	return err
-}
-
 func words(s string) (out []string) {
 	for w := range strings.SplitSeq(s, ",") {
 		if w != "" {
@@ -168,17 +148,19 @@ func words(s string) (out []string) {
 
 // run does one distillation and its trainings, or reads what they gave.
 func (b *bench) run(ctx context.Context, method string, most int, seed uint64, more bool) (r Run, err error) {
-	path := filepath.Join(b.dir, fmt.Sprintf("%s.%d.%d.json", method, most, seed))
-	doc, err := os.ReadFile(path)
-	if err == nil && json.Unmarshal(doc, &r) == nil {
-		return r, nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	key := trial.Key{Parts: []any{b.set, b.options, method, most, seed, more, b.models, b.others},
+		Words: []any{method, most, seed}}
+	name, err := key.Name()
+	if err != nil {
 		return r, err
+	}
+	r, done := trial.ReadRecord[Run](b.store.Run(name))
+	if done {
+		return r, nil
 	}
 	r = Run{Method: method, Cap: most, Seed: seed, Accuracy: map[string]float64{}, Nearest: make([]int, most+1)}
 	began := time.Now()
-	result, err := b.distil(ctx, &r)
+	samples, formation, err := b.distil(ctx, &r)
 	if err != nil {
 		return r, err
 	}
@@ -188,27 +170,43 @@ func (b *bench) run(ctx context.Context, method string, most int, seed uint64, m
 		names = append(names[:len(names):len(names)], b.others...)
 	}
 	for _, name := range names {
-		if r.Accuracy[name], err = b.accuracy(ctx, name, result, seed); err != nil {
+		if r.Accuracy[name], err = b.accuracy(ctx, name, samples, formation, seed); err != nil {
 			return r, err
 		}
 	}
 	fmt.Printf("%s cap %d seed %d: %v, %.0f s\n", method, most, seed, r.Accuracy, r.Seconds)
-	if doc, err = json.Marshal(r); err != nil {
-		return r, err
-	}
-	return r, os.WriteFile(path, doc, 0o644)
+	return r, trial.WriteRecord(b.store.Run(name), r)
 }
 
 func (b *bench) request(seed uint64) distill.Request {
-	return distill.Request{Samples: b.data.Train, IPC: 1, Seed: seed, Device: device.Choice{Workers: b.workers}, Cache: filepath.Join(b.dir, "experts")}
+	return distill.Request{Samples: b.data.Train, IPC: 1, Seed: seed, Device: device.Choice{Workers: b.workers},
+		Cache: b.store.Path("experts")}
 }
 
-// distil makes the images, counting which steps were compared.
-func (b *bench) distil(ctx context.Context, r *Run) (*distill.Result, error) {
+// distil makes what networks train on, counting which steps were compared.
+func (b *bench) distil(ctx context.Context, r *Run) (*data.Samples, data.Formation, error) {
 	req := b.request(r.Seed)
 	if r.Method == "random" {
-		return coreset.Random{}.Distill(ctx, req)
+		all := trial.Part{Index: make([]int, b.data.Train.Len()), Seed: r.Seed}
+		for i := range all.Index {
+			all.Index[i] = i
+		}
+		samples, err := trial.Control{}.Draw(ctx, trial.PoolOf(b.data.Train), req.IPC, all)
+		return samples, data.NewFormation(1), err
 	}
+	result, err := b.match(ctx, r, req)
+	if err != nil {
+		return nil, data.Formation{}, err
+	}
+	for _, w := range result.Warnings {
+		fmt.Printf("%s cap %d seed %d: %s\n", r.Method, r.Cap, r.Seed, w)
+	}
+	f := result.Formation.OrDefault()
+	return f.Decode(result.Images), f, nil
+}
+
+// match distils by a trajectory method.
+func (b *bench) match(ctx context.Context, r *Run, req distill.Request) (*distill.Result, error) {
 	found, err := registry.Method(r.Method)
 	if err != nil {
 		return nil, err
@@ -221,27 +219,16 @@ func (b *bench) distil(ctx context.Context, r *Run) (*distill.Result, error) {
 	}
 	m := found.(trajectory.Method)
 	m.Watch = func(record trajectory.Record) { r.Nearest[record.Steps]++ }
-	result, err := m.Distill(ctx, req)
-	if err == nil {
-		for _, w := range result.Warnings {
-			fmt.Printf("%s cap %d seed %d: %s\n", r.Method, r.Cap, r.Seed, w)
-		}
-	}
-	return result, err
+	return m.Distill(ctx, req)
 }
 
-// accuracy trains a fresh network on the images.
-func (b *bench) accuracy(ctx context.Context, name string, result *distill.Result, seed uint64) (float64, error) {
-	samples := result.Formation.OrDefault().Decode(result.Images)
-	spec, err := model.Parse(name, samples.Shape, samples.Classes)
-	if err != nil {
-		return 0, err
-	}
-	recipe := tiling.Recipe(b.request(seed), tiling.Suitable, tiling.ViewWhole, result.Formation)
+// accuracy trains a fresh network on the images; it is in %.
+func (b *bench) accuracy(ctx context.Context, name string, samples *data.Samples, f data.Formation,
+	seed uint64) (float64, error) {
+	recipe := tiling.Recipe(b.request(seed), tiling.Suitable, tiling.ViewWhole, f)
 	recipe.Elastic, recipe.Smooth = 0, 0 // as the images were trained on while they were matched
-	m, err := spec.Fit(ctx, samples, recipe, train.Options{Seed: seed, Device: device.Choice{Workers: b.workers}})
-	if err != nil {
-		return 0, err
-	}
-	return b.data.Accuracy(m)
+	measuring := b.data.Bench()
+	measuring.Device.Workers = b.workers
+	r, err := measuring.Measure(ctx, trial.Run{Label: b.set, Consumer: name, Samples: samples, Recipe: recipe, Seed: seed})
+	return 100 * r.Accuracy, err
 }

@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 
-	"github.com/distillmesh/distillmesh/test/real"
+	"github.com/distillmesh/distillmesh/distill/trial"
 )
 
 // of are the accuracies of an architecture in the runs of a method and a cap.
@@ -38,8 +38,8 @@ func (b *bench) report(runs []Run) {
 				fmt.Fprint(w, "\t")
 				continue
 			}
-			mean, std := real.Spread(x)
-			fmt.Fprintf(w, "\t%.1f +-%.1f [%d]", mean, std, len(x))
+			s := trial.SpreadOf(x)
+			fmt.Fprintf(w, "\t%.1f +-%.1f [%d]", s.Mean, s.Std, s.N)
 		}
 		seconds, n := 0.0, 0.0
 		for _, r := range runs {
@@ -99,9 +99,9 @@ func plotCaps(path string, runs []Run, caps []int, methods []string, name string
 			if len(x) == 0 {
 				continue
 			}
-			mean, std := real.Spread(x)
-			points = append(points, plotter.XY{X: float64(most), Y: mean})
-			spread = append(spread, struct{ Low, High float64 }{std, std})
+			s := trial.SpreadOf(x)
+			points = append(points, plotter.XY{X: float64(most), Y: s.Mean})
+			spread = append(spread, struct{ Low, High float64 }{s.Std, s.Std})
 		}
 		line, marks, err := plotter.NewLinePoints(points)
 		if err != nil {
@@ -119,8 +119,8 @@ func plotCaps(path string, runs []Run, caps []int, methods []string, name string
 		p.Add(line, marks, bars)
 		p.Legend.Add(m, line, marks)
 	}
-	if mean, _ := real.Spread(of(runs, "random", 0, name)); mean > 0 {
-		control := plotter.NewFunction(func(float64) float64 { return mean })
+	if random := trial.SpreadOf(of(runs, "random", 0, name)); random.Mean > 0 {
+		control := plotter.NewFunction(func(float64) float64 { return random.Mean })
 		control.Dashes = plotutil.Dashes(3)
 		p.Add(control)
 		p.Legend.Add("random real", control)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/ridge"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/linear"
 )
@@ -47,8 +48,9 @@ func (b *bench) clients() error {
 	return nil
 }
 
-func (b *bench) line(classes int, method, consumer string, ipc int, score float64, more string) {
-	fmt.Printf("%-14s %-8d %-38s %-10s %-4d %.2f %s\n", b.Task.Name, classes, method, consumer, ipc, score, more)
+func (b *bench) line(classes int, method, consumer string, ipc int, score trial.Result, more string) {
+	fmt.Printf("%-14s %-8d %-38s %-10s %-4d %.2f %s\n", b.Task.Name, classes, method, consumer, ipc, 100*score.Accuracy,
+		more)
 }
 
 // union trains on all clients' sets together.
@@ -97,6 +99,6 @@ func (b *bench) merged(parts [][]int, classes int) error {
 		return err
 	}
 	score, err := b.Score(r.Consumer, r.Images)
-	b.line(classes, "ridge by statistics", r.Consumer, 1, score, fmt.Sprintf("(%d bytes a client)", size))
+	b.line(classes, "ridge by statistics", r.Consumer, 1, score, fmt.Sprintf("(%d bytes per client)", size))
 	return err
 }

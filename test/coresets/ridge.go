@@ -70,16 +70,18 @@ func (b *bench) ridgeOf(sums *linear.Statistics, lambda, within float64) (bool, 
 	if err != nil {
 		return false, err
 	}
-	rounded, err := b.Score("ridge", bytes)
+	fromBytes, err := b.Score("ridge", bytes)
 	if err != nil {
 		return false, err
 	}
+	rounded := 100 * fromBytes.Accuracy
 	d, err := distill.Disclose(ctx, bytes, b.Train, data.NewFormation(1))
 	if err != nil {
 		return false, err
 	}
 	want := publishedRidge[b.Task.Name]
-	fmt.Printf("%-14s ridge, lambda %.3g: all samples %.2f, ten images %.2f (weights apart by %.1e of the largest), as bytes %.2f; published %.2f and %.2f; nearest_real %.2f\n",
+	fmt.Printf("%-14s ridge, lambda %.3g: all samples %.2f, ten images %.2f (weights apart by %.1e of the largest), "+
+		"as bytes %.2f; published %.2f and %.2f; nearest_real %.2f\n",
 		b.Task.Name, lambda, full, ten, apart/scale, rounded, want.full, want.bytes, d.NearestReal())
 	return math.Abs(full-want.full) <= within && math.Abs(ten-full) < .05 && math.Abs(rounded-want.bytes) <= within, nil
 }

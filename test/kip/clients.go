@@ -8,12 +8,9 @@ import (
 	"slices"
 
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/kip"
-	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/device"
-	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -22,7 +19,7 @@ const clientCount = 10
 
 // clients measures the official variant, the default, and the given method if it
 // is another, on ten clients of two
-// and of ten classes, an image a class each, beside as many random real images:
+// and of ten classes, an image per class each, beside as many random real images:
 // after how many steps a lucky batch stops the official one, how far the images
 // have moved, and what LeNet and the NTK predictor make of the merged sets. On
 // MNIST the official one has median stop 2 and 280 steps, LeNet 60.2 and 80.8 %,
@@ -44,30 +41,36 @@ func (b *bench) clients(given distill.Method) error {
 		for _, m := range variants {
 			var stops []int
 			var moved float64
-			var sets, controls []*data.Samples
+			var sets []*data.Samples
+			var drawn []trial.Part
 			for _, part := range parts {
 				local := b.Train.Subset(part)
 				set, stop, far, err := oneClient(m.method, local)
 				if err != nil {
 					return err
 				}
-				random, err := coreset.Random{}.Distill(context.Background(), distill.Request{Samples: local, IPC: 1})
-				if err != nil {
-					return err
-				}
 				stops, moved = append(stops, stop), moved+far/clientCount
-				sets, controls = append(sets, set), append(controls, random.Images)
+				sets, drawn = append(sets, set), append(drawn, trial.Part{Index: part})
 			}
 			slices.Sort(stops)
-			lenet, ntk, images, err := b.both(sets, depthOf(m.method))
+			merged, err := data.Merge(sets...)
 			if err != nil {
 				return err
 			}
-			controlLenet, controlNTK, _, err := b.both(controls, depthOf(m.method))
+			random, err := trial.Control{}.Draw(context.Background(), trial.PoolOf(b.Train), 1, drawn...)
 			if err != nil {
 				return err
 			}
-			fmt.Printf("%-14s %-8d %-7d %-9s %-12d %4.0f%%   %-6.1f %-6.1f  %18.1f  %.1f\n", b.Task.Name, classes, images, m.name,
+			lenet, ntk, err := b.both(merged, depthOf(m.method))
+			if err != nil {
+				return err
+			}
+			controlLenet, controlNTK, err := b.both(random, depthOf(m.method))
+			if err != nil {
+				return err
+			}
+			fmt.Printf("%-14s %-8d %-7d %-9s %-12d %4.0f%%   %-6.1f %-6.1f  %18.1f  %.1f\n", b.Task.Name, classes,
+				merged.Len(), m.name,
 				stops[len(stops)/2], 100*moved, lenet, ntk, controlLenet, controlNTK)
 		}
 	}
@@ -101,27 +104,16 @@ func oneClient(method distill.Method, local *data.Samples) (set *data.Samples, s
 
 func depthOf(m distill.Method) string { return m.Settings()["depth"] }
 
-// both trains LeNet and the NTK predictor on merged sets.
-func (b *bench) both(sets []*data.Samples, depth string) (lenet, ntk float64, images int, err error) {
-	merged, err := data.Merge(sets...)
-	if err != nil {
-		return 0, 0, 0, err
-	}
+// both trains LeNet and the NTK predictor, and returns their accuracies in %.
+func (b *bench) both(samples *data.Samples, depth string) (lenet, ntk float64, err error) {
 	var scores []float64
 	for _, name := range []string{"lenet", "ntk:" + depth} {
-		spec, err := model.Parse(name, merged.Shape, merged.Classes)
+		r, err := b.Bench().Measure(context.Background(),
+			trial.Run{Label: b.Task.Name, Consumer: name, Samples: samples, Recipe: recipe.Default()})
 		if err != nil {
-			return 0, 0, 0, err
+			return 0, 0, err
 		}
-		fitted, err := spec.Fit(context.Background(), merged, recipe.Default(), train.Options{Device: device.Choice{Workers: 2}})
-		if err != nil {
-			return 0, 0, 0, err
-		}
-		a, err := train.Evaluate(context.Background(), fitted, b.Test)
-		if err != nil {
-			return 0, 0, 0, err
-		}
-		scores = append(scores, 100*a.Fraction())
+		scores = append(scores, 100*r.Accuracy)
 	}
-	return scores[0], scores[1], merged.Len(), nil
+	return scores[0], scores[1], nil
 }

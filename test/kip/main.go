@@ -21,6 +21,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/kip"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/test/peer"
 	"github.com/distillmesh/distillmesh/test/real"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -29,7 +30,7 @@ import (
 //go:embed peer_kip.py
 var peerScript []byte
 
-// published is the accuracy in % with learned labels at 1, 10 and 50 images a
+// published is the accuracy in % with learned labels at 1, 10 and 50 images per
 // class (edge-distillers 3.1).
 var published = map[string]map[int]float64{
 	"mnist":         {1: 89.7, 10: 96.1, 50: 96.6},
@@ -42,10 +43,12 @@ const within = 1.0
 
 func main() {
 	sets := flag.String("data", "mnist,fashion-mnist,cifar-10", "data sets")
-	sizes := flag.String("ipc", "1,10,50", "images a class")
+	sizes := flag.String("ipc", "1,10,50", "images per class")
 	seeds := flag.Int("seeds", 3, "runs of each")
-	options := flag.String("options", "", "NAME=VALUE,... of the method beside start=real (with -clients: beside the defaults)")
-	configured := flag.Bool("as-configured", false, "let numpy keep this machine's OPENBLAS settings, which may make it slower")
+	options := flag.String("options", "",
+		"NAME=VALUE,... of the method beside start=real (with -clients: beside the defaults)")
+	configured := flag.Bool("as-configured", false,
+		"let numpy keep this machine's OPENBLAS settings, which may make it slower")
 	clients := flag.Bool("clients", false, "measure ten clients that distil apart instead")
 	flag.Parse()
 	root := os.Getenv("DISTILLMESH_DATA")
@@ -129,46 +132,46 @@ type bench struct{ *real.Data }
 // measure prints one line; it reports whether the mean agrees with what is
 // published, if it has to.
 func (b *bench) measure(method distill.Method, ipc, seeds int, compare bool, numpy *peer.Script) (bool, error) {
-	var scores []float64
 	var steps int
 	var took time.Duration
 	trips := map[string]float64{}
-	for seed := range uint64(seeds) {
+	scores, err := trial.Repeat(seeds, func(seed uint64) (trial.Result, error) {
 		began := time.Now()
 		var first time.Time // the first steps are behind us: the start is not timed
 		done := 0
-		result, err := method.Distill(context.Background(), distill.Request{Samples: b.Train, IPC: ipc, Seed: seed, Progress: func(p distill.Progress) {
-			if done == 0 {
-				began, first = time.Now(), time.Now()
-				steps -= p.Done
-			}
-			done = p.Done
-		}})
+		result, err := method.Distill(context.Background(),
+			distill.Request{Samples: b.Train, IPC: ipc, Seed: seed, Progress: func(p distill.Progress) {
+				if done == 0 {
+					began, first = time.Now(), time.Now()
+					steps -= p.Done
+				}
+				done = p.Done
+			}})
 		if err != nil || first.IsZero() {
-			return false, fmt.Errorf("%s, %d images a class: %w", b.Task.Name, ipc, err)
+			return trial.Result{}, fmt.Errorf("%s, %d images per class: %w", b.Task.Name, ipc, err)
 		}
 		took += time.Since(began)
 		steps += done
-		score, err := b.Score("ntk:1", result.Images)
-		if err != nil {
-			return false, err
-		}
-		scores = append(scores, score)
 		if err := b.roundTrips(result.Images, trips); err != nil {
-			return false, err
+			return trial.Result{}, err
 		}
+		return b.Score("ntk:1", result.Images)
+	})
+	if err != nil {
+		return false, err
 	}
-	mean, std := real.Spread(scores)
+	accuracy := scores.Last.Times(100)
 	want, known := published[b.Task.Name][ipc]
-	rate, theirs, err := float64(steps)/took.Seconds(), 0.0, error(nil)
+	rate, theirs := float64(steps)/took.Seconds(), 0.0
 	if numpy != nil {
 		if theirs, err = b.peerRate(numpy, ipc, steps/seeds); err != nil {
 			return false, err
 		}
 	}
-	fmt.Printf("%-14s %-4d %.2f +-%.2f    %-9.1f  %-8.1f  %-6.1f  %-5.1f  %.2f  %.2f  %.2f\n", b.Task.Name, ipc, mean, std, want, rate, theirs, rate/theirs,
+	fmt.Printf("%-14s %-4d %.2f +-%.2f    %-9.1f  %-8.1f  %-6.1f  %-5.1f  %.2f  %.2f  %.2f\n", b.Task.Name, ipc,
+		accuracy.Mean, accuracy.Std, want, rate, theirs, rate/theirs,
 		trips["F16"]/float64(seeds), trips["U8"]/float64(seeds), trips["PNG"]/float64(seeds))
-	return !known || !compare || math.Abs(mean-want) <= within, nil
+	return !known || !compare || math.Abs(accuracy.Mean-want) <= within, nil
 }
 
 // peerRate is the steps a second of the same algorithm in numpy, of as many
@@ -202,7 +205,7 @@ func (b *bench) roundTrips(s *data.Samples, sum map[string]float64) error {
 		if err != nil {
 			return err
 		}
-		sum[name] += score
+		sum[name] += 100 * score.Accuracy
 	}
 	return nil
 }

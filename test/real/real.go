@@ -4,16 +4,12 @@ package real
 
 import (
 	"context"
-	"math"
 	"path/filepath"
 
-	"gonum.org/v1/gonum/stat"
-
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/open"
-	"github.com/distillmesh/distillmesh/train/model"
-	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // folders are where the data sets lie under DISTILLMESH_DATA.
@@ -41,30 +37,16 @@ func Open(root, name string) (*Data, error) {
 	return d, err
 }
 
-// Score fits a model in closed form and returns its test accuracy in %.
-func (d *Data) Score(name string, s *data.Samples) (float64, error) {
-	spec, err := model.Parse(name, s.Shape, s.Classes)
-	if err != nil {
-		return 0, err
-	}
-	fitted, err := spec.Fit(context.Background(), s, recipe.Recipe{}, train.Options{})
-	if err != nil {
-		return 0, err
-	}
-	return d.Accuracy(fitted)
+// Score fits a model in closed form and returns its test accuracy.
+func (d *Data) Score(name string, s *data.Samples) (trial.Result, error) {
+	return d.Bench().Measure(context.Background(), trial.Run{Label: d.Task.Name, Consumer: name, Samples: s})
 }
+
+// Bench measures on the test part, on all cores.
+func (d *Data) Bench() *trial.Bench { return &trial.Bench{Test: d.Test} }
 
 // Accuracy is the test accuracy in %.
 func (d *Data) Accuracy(c train.Classifier) (float64, error) {
 	a, err := train.Evaluate(context.Background(), c, d.Test)
 	return 100 * a.Fraction(), err
-}
-
-// Spread is the mean and the sample deviation, 0 of one value.
-func Spread(x []float64) (mean, std float64) {
-	mean, std = stat.MeanStdDev(x, nil)
-	if math.IsNaN(std) {
-		std = 0
-	}
-	return mean, std
 }

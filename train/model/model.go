@@ -92,6 +92,15 @@ func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r recipe.Recipe, 
 	return m, nil
 }
 
+// Load makes the model of a name for a task from its tensors, as Spec.Load does.
+func Load(name string, task *data.Task, tensors []checkpoint.Tensor, coarse int) (Trained, error) {
+	spec, err := Parse(name, task.Shape, len(task.Classes))
+	if err != nil {
+		return nil, err
+	}
+	return spec.Load(tensors, coarse)
+}
+
 // Load makes a trained model from its tensors, checking every shape, and the
 // factor of its view: the Coarse of the recipe that it was fitted by.
 func (s *Spec) Load(tensors []checkpoint.Tensor, coarse int) (Trained, error) {

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/trial"
 )
 
 // Answer is what a study found, in plain sentences: the best distilled sets
@@ -21,18 +23,19 @@ func Answer(doc *study.Document) []string {
 	if doc.Auto != "" {
 		out = append(out, "auto chose "+doc.Auto+".")
 	}
-	out = append(out, fmt.Sprintf("Best: %s on %s, %s from %s, %s up in all.", best.Method, best.Consumer, spreadWords(best.Accuracy),
-		plural(best.Images, "stored image"), sizeOf(float64(best.BytesUp))), againstControl(best))
+	out = append(out, fmt.Sprintf("Best: %s on %s, %s from %s, %s up in all.", best.Method, best.Consumer,
+		spreadWords(best.Accuracy),
+		figure.Plural(best.Images, "stored image"), figure.Size(float64(best.BytesUp))), againstControl(best))
 	if f := baselineOf(doc, best.Consumer); f != nil {
 		out = append(out, againstFederated(doc, best, f))
 	}
 	if b := boundOf(doc, best.Consumer); b != nil {
-		out = append(out, fmt.Sprintf("With %s in one place: %s.", boundWords(doc, b), percent(b.Accuracy.Mean)))
+		out = append(out, fmt.Sprintf("With %s in one place: %s.", boundWords(doc, b), figure.Percent(b.Accuracy.Mean)))
 	}
 	return append(out, warnings(doc)...)
 }
 
-// warnings are what was said of a run, each once a method.
+// warnings are what was said of runs, each once per method.
 func warnings(doc *study.Document) (out []string) {
 	without := 0
 	for _, held := range doc.Holdings {
@@ -46,7 +49,7 @@ func warnings(doc *study.Document) (out []string) {
 	}
 	for _, r := range doc.Rows {
 		for _, w := range r.Warnings {
-			if s := fmt.Sprintf("Mind %s: %s.", r.Method, strings.TrimSuffix(w, ".")); !slices.Contains(out, s) {
+			if s := fmt.Sprintf("Warning, %s: %s.", r.Method, strings.TrimSuffix(w, ".")); !slices.Contains(out, s) {
 				out = append(out, s)
 			}
 		}
@@ -58,10 +61,12 @@ func warnings(doc *study.Document) (out []string) {
 func answerWithoutMethods(doc *study.Document) []string {
 	out := []string{"No distillation method took part."}
 	if c := bestOf(doc.Summary, control); c != nil {
-		out = append(out, fmt.Sprintf("%s real images reach %s on %s with %s up in all.", count(c.Images)+" random", spreadWords(c.Accuracy), c.Consumer, sizeOf(float64(c.BytesUp))))
+		out = append(out, fmt.Sprintf("%s real images reach %s on %s with %s up in all.", figure.Count(c.Images)+" random",
+			spreadWords(c.Accuracy), c.Consumer, figure.Size(float64(c.BytesUp))))
 	}
 	if f := bestOf(doc.Summary, fed); f != nil {
-		out = append(out, fmt.Sprintf("%s (%s) reaches %s with %s up.", strategyWords(f), f.Method, spreadWords(f.Accuracy), sizeOf(float64(f.BytesUp))))
+		out = append(out, fmt.Sprintf("%s (%s) reaches %s with %s up.", strategyWords(f), f.Method, spreadWords(f.Accuracy),
+			figure.Size(float64(f.BytesUp))))
 	}
 	return out
 }
@@ -81,7 +86,8 @@ func findings(doc *study.Document) (out []finding) {
 		if best == nil {
 			continue
 		}
-		f := finding{c, []string{fmt.Sprintf("%s is best with %s at %s.", best.Method, spreadWords(best.Accuracy), sizeOf(float64(best.BytesUp))), againstControl(best)}}
+		f := finding{c, []string{fmt.Sprintf("%s is best with %s at %s.", best.Method, spreadWords(best.Accuracy),
+			figure.Size(float64(best.BytesUp))), againstControl(best)}}
 		for i := range group {
 			if kindOf(group[i].Method) == fed {
 				f.Sentences = append(f.Sentences, againstFederated(doc, best, &group[i]))
@@ -120,31 +126,32 @@ func boundWords(doc *study.Document, s *study.Summary) string {
 	if s.Images < doc.Train {
 		return boundName(doc, *s)
 	}
-	return "all " + count(s.Images) + " samples"
+	return "all " + figure.Count(s.Images) + " samples"
 }
 
 // againstControl says what the interval allows to say.
 func againstControl(s *study.Summary) string {
 	d := s.MinusRandom
 	if d == nil {
-		return "It stands beside no control of random real images."
+		return "It has no control of random real images."
 	}
 	what := s.Control + " (random real images treated alike)"
 	switch {
 	case d.Low == nil:
-		return fmt.Sprintf("%s points against %s in a single pair of runs, which proves little.", points(d.Mean), what)
+		return fmt.Sprintf("%s points against %s in a single pair of runs, which proves little.", figure.Points(d.Mean), what)
 	case *d.Low > 0:
 		return fmt.Sprintf("Better than %s: %s points.", what, intervalText(d))
 	case *d.High < 0:
 		return fmt.Sprintf("Worse than %s: %s points.", what, intervalText(d))
 	}
-	return fmt.Sprintf("Not told apart from %s: %s points.", what, intervalText(d))
+	return fmt.Sprintf("No significant difference from %s: %s points.", what, intervalText(d))
 }
 
 // againstFederated compares uplink and accuracy with a named baseline; the
-// difference in accuracy always stands beside that in bytes.
+// difference in bytes is never given without that in accuracy.
 func againstFederated(doc *study.Document, s, f *study.Summary) string {
-	return fmt.Sprintf("%s %s (%s, %s up), at %s.%s", lessUplink(s.BytesUp, f.BytesUp), strategyWords(f), f.Method, sizeOf(float64(f.BytesUp)),
+	return fmt.Sprintf("%s %s (%s, %s up), at %s.%s", lessUplink(s.BytesUp, f.BytesUp), strategyWords(f), f.Method,
+		figure.Size(float64(f.BytesUp)),
 		accuracyAgainst(doc, s, f), learnedNothing(doc, f))
 }
 
@@ -169,18 +176,18 @@ func lessText(share float64) string {
 }
 
 func accuracyAgainst(doc *study.Document, s, f *study.Summary) string {
-	d := &study.Interval{Mean: s.Accuracy.Mean - f.Accuracy.Mean}
+	d := &trial.Interval{Mean: s.Accuracy.Mean - f.Accuracy.Mean}
 	if s.Consumer == f.Consumer {
 		if paired := doc.Minus(s.Consumer, s.Method, f.Method); paired != nil {
 			d = paired
 		}
 	}
-	theirs := percent(f.Accuracy.Mean)
+	theirs := figure.Percent(f.Accuracy.Mean)
 	switch words := ": " + intervalText(d) + " points"; {
-	case points(d.Mean) == "0.0":
+	case figure.Points(d.Mean) == "0.0":
 		return "the same accuracy, " + theirs
 	case d.Low != nil && *d.Low <= 0 && *d.High >= 0:
-		return "an accuracy not told apart from its " + theirs + words
+		return "an accuracy that does not differ significantly from its " + theirs + words
 	case d.Mean < 0:
 		return "a lower accuracy than its " + theirs + words
 	default:
@@ -203,7 +210,8 @@ func learnedNothing(doc *study.Document, f *study.Summary) string {
 // went round.
 func strategyWords(f *study.Summary) string {
 	words := strings.Split(f.Method, ":")
-	name := map[string]string{"fedavg": "FedAvg", "fedprox": "FedProx", "fednova": "FedNova", "scaffold": "SCAFFOLD"}[words[0]]
+	name := map[string]string{"fedavg": "FedAvg", "fedprox": "FedProx", "fednova": "FedNova",
+		"scaffold": "SCAFFOLD"}[words[0]]
 	if name == "" {
 		name = words[0]
 	}
@@ -216,9 +224,9 @@ func strategyWords(f *study.Summary) string {
 }
 
 // spreadWords is a spread within a sentence.
-func spreadWords(s study.Spread) string {
+func spreadWords(s trial.Spread) string {
 	if s.N < 2 {
-		return percent(s.Mean) + " in one run"
+		return figure.Percent(s.Mean) + " in one run"
 	}
 	return fmt.Sprintf("%.1f ± %.1f %%", 100*s.Mean, 100*s.Std)
 }

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/trial"
 )
 
 // curve is the mean over seeds of one method's accuracy along a training, with
@@ -70,7 +72,7 @@ func curveOf(rows []study.Row) (c curve) {
 
 // between is a curve's value at a step, on the straight line between its
 // neighbours.
-func between(c []study.Point, step int) float64 {
+func between(c []trial.Point, step int) float64 {
 	for i, p := range c {
 		if p.Step >= step {
 			if i == 0 || p.Step == step {
@@ -83,108 +85,72 @@ func between(c []study.Point, step int) float64 {
 	return c[len(c)-1].Accuracy
 }
 
-// curvesFigure is a panel a course; nil when there is none.
-func curvesFigure(doc *study.Document) *figure {
-	courses, looks := coursesOf(doc), looksOf(doc)
+// curvesFigure is a panel per course; nil when there is none.
+func curvesFigure(doc *study.Document) *figure.Figure {
+	courses, markers := coursesOf(doc), markersOf(doc)
 	if len(courses) == 0 {
 		return nil
 	}
 	var shares []float64
-	var drawn, says []string
+	var drawn, text []string
 	for _, k := range courses {
 		for _, c := range k.curves {
 			shares = append(append(shares, c.low...), c.high...)
 			if !slices.Contains(drawn, c.method) {
 				drawn = append(drawn, c.method)
 			}
-			says = append(says, fmt.Sprintf("%s on %s ends at %s", c.method, k.consumer, percent(c.mean[len(c.mean)-1])))
+			text = append(text, fmt.Sprintf("%s on %s ends at %s", c.method, k.consumer, figure.Percent(c.mean[len(c.mean)-1])))
 		}
 	}
-	y, g := shareScale(shares), gridOf(len(courses))
-	return &figure{name: "curves", title: "Test accuracy along the training", says: strings.Join(says, "; ") + ".",
-		w: figureWidth, h: key(nil, drawn, looks, marginLeft, figureWidth-marginRight, g.height(), true) + 6,
-		draw: func(p *pen) {
-			p.text("Test accuracy along the training: "+setting(doc)+"; bands reach from the lowest to the highest seed", 14, 14, words{size: 10, ink: grey})
+	y, g := figure.ShareScale(shares), figure.NewGrid(len(courses))
+	key := legendOf(drawn, markers, g, true)
+	return &figure.Figure{Name: "curves", Title: "Test accuracy along the training", Alt: strings.Join(text, "; ") + ".",
+		Width: figure.PageWidth, Height: key.Bottom() + 6,
+		Draw: func(p *figure.Pen) {
+			p.Text("Test accuracy along the training: "+setting(doc)+
+				"; bands reach from the lowest to the highest seed", 14, 14, figure.Title)
 			for i, k := range courses {
-				left, top, right, bottom := g.at(i)
-				k.draw(p, newPanel(left, top, right, bottom, k.scale(), y), looks)
+				k.draw(p, figure.NewPanel(g.At(i), k.scale(), y), markers)
 			}
-			key(p, drawn, looks, marginLeft, figureWidth-marginRight, g.height(), true)
+			key.Draw(p)
 		}}
 }
 
-func (k course) scale() scale {
+func (k course) scale() figure.Scale {
 	lo, hi := math.Inf(1), 0.0
 	for _, c := range k.curves {
 		lo, hi = math.Min(lo, c.steps[0]), math.Max(hi, c.steps[len(c.steps)-1])
 	}
-	return scale{lo: lo, hi: math.Max(hi, lo+1), log: !k.rounds && hi/lo > 8}
+	return figure.Scale{Low: lo, High: math.Max(hi, lo+1), Log: !k.rounds && hi/lo > 8}
 }
 
-func (k course) draw(p *pen, a panel, looks map[string]look) {
-	name, ticks := "training steps", linearTicks(a.x, 6)
-	if a.x.log {
-		name, ticks = name+", logarithmic", logTicks(a.x, 7, countTick)
+func (k course) draw(p *figure.Pen, a figure.Panel, markers map[string]figure.Marker) {
+	name, ticks := "training steps", figure.LinearTicks(a.X, 6)
+	if a.X.Log {
+		name, ticks = name+", logarithmic", figure.LogTicks(a.X, 7, figure.CountTick)
 	}
 	title := k.consumer
 	if k.rounds {
 		name, title = "rounds", title+", federated"
 	}
-	a.frame(p, title, "accuracy, %", name, ticks, shareTicks(a.y))
+	a.Frame(p, title, "accuracy, %", name, ticks, figure.ShareTicks(a.Y))
 	for _, c := range k.curves {
 		var band []float64
 		for i, s := range c.steps {
-			band = append(band, a.x.at(s), a.y.at(c.high[i]))
+			band = append(band, a.X.At(s), a.Y.At(c.high[i]))
 		}
 		for i := len(c.steps) - 1; i >= 0; i-- {
-			band = append(band, a.x.at(c.steps[i]), a.y.at(c.low[i]))
+			band = append(band, a.X.At(c.steps[i]), a.Y.At(c.low[i]))
 		}
-		p.fill(looks[c.method].ink.faint(), band...)
+		p.Faint(markers[c.method].Ink, band...)
 	}
 	for i, c := range k.curves {
 		var xy []float64
 		for j, s := range c.steps {
-			xy = append(xy, a.x.at(s), a.y.at(c.mean[j]))
+			xy = append(xy, a.X.At(s), a.Y.At(c.mean[j]))
 		}
-		l := looks[c.method]
-		p.line(l.ink.color(), lineWidth, l.dashes, xy...)
-		markers(p, l, xy, i)
-	}
-}
-
-// markersApart is the least distance between a curve's glyphs.
-const markersApart = 52
-
-// markers sets glyphs along a curve, the last at its end; each curve begins
-// elsewhere, so that they do not stand in a column.
-func markers(p *pen, l look, xy []float64, number int) {
-	next := xy[0] + float64(number%4)*markersApart/4
-	end := len(xy) - 2
-	for i := 0; i < end; i += 2 {
-		if xy[i] >= next && xy[end]-xy[i] > markersApart/2 {
-			p.glyph(l, xy[i], xy[i+1], 0.7*glyphRadius)
-			next = xy[i] + markersApart
-		}
-	}
-	p.glyph(l, xy[end], xy[end+1], 0.9*glyphRadius)
-}
-
-// linearTicks marks at most so many round whole values.
-func linearTicks(s scale, most int) (out []tick) {
-	step := roundStep((s.hi - s.lo) / float64(most))
-	for v := math.Ceil(s.lo/step) * step; v <= s.hi; v += step {
-		out = append(out, tick{v, countTick(v)})
-	}
-	return out
-}
-
-// roundStep is the least of 1, 2, 5, 10, 20, ... that is not below a number.
-func roundStep(least float64) float64 {
-	for e := 1.0; ; e *= 10 {
-		for _, d := range []float64{1, 2, 5} {
-			if d*e >= least {
-				return d * e
-			}
-		}
+		m := markers[c.method]
+		p.Line(m.Ink, figure.LineWidth, m.Dashes, xy...)
+		p.Markers(m, i, xy...)
 	}
 }

@@ -3,9 +3,10 @@ package report
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
+	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -51,11 +52,11 @@ func rowsOf(doc *study.Document, method, consumer string) (out []study.Row) {
 
 // setting is what was split how, in a few words.
 func setting(doc *study.Document) string {
-	return fmt.Sprintf("%s, %s, %s", doc.Data, splitText(doc.Split), plural(doc.Seeds, "seed"))
+	return fmt.Sprintf("%s, %s, %s", doc.Data, splitText(doc.Split), figure.Plural(doc.Seeds, "seed"))
 }
 
 func splitText(s data.Split) string {
-	clients := plural(s.Clients, "client")
+	clients := figure.Plural(s.Clients, "client")
 	switch s.Kind {
 	case data.Ring:
 		return fmt.Sprintf("%s of %s", clients, pluralEach(s.PerClient))
@@ -72,49 +73,18 @@ func pluralEach(classes int) string {
 	return fmt.Sprintf("%d classes each", classes)
 }
 
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return count(n) + " " + what + "s"
-}
-
-// count writes an integer with a comma every three digits.
-func count[T int | int64](n T) string {
-	s := strconv.FormatInt(int64(n), 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// percent writes a fraction to a tenth of a point.
-func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
-
-// points writes a difference of fractions, its sign always.
-func points(share float64) string {
-	s := fmt.Sprintf("%+.1f", 100*share)
-	if s == "-0.0" || s == "+0.0" {
-		return "0.0"
-	}
-	if s[0] == '-' {
-		return "−" + s[1:]
-	}
-	return s
-}
-
 // spreadText writes mean, deviation and number of a spread.
-func spreadText(s study.Spread) string {
+func spreadText(s trial.Spread) string {
 	if s.N < 2 {
-		return percent(s.Mean) + " [1]"
+		return figure.Percent(s.Mean) + " [1]"
 	}
 	return fmt.Sprintf("%.1f ± %.1f %% [%d]", 100*s.Mean, 100*s.Std, s.N)
 }
 
 // intervalText writes a difference in points with its interval.
-func intervalText(i *study.Interval) string {
+func intervalText(i *trial.Interval) string {
 	if i.Low == nil {
-		return points(i.Mean)
+		return figure.Points(i.Mean)
 	}
-	return fmt.Sprintf("%s [%s, %s]", points(i.Mean), points(*i.Low), points(*i.High))
+	return fmt.Sprintf("%s [%s, %s]", figure.Points(i.Mean), figure.Points(*i.Low), figure.Points(*i.High))
 }

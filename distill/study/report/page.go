@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
 )
 
@@ -20,7 +21,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"br
 
 // breakable lets a long name of a method go on in the next line after a colon.
 func breakable(name string) template.HTML {
-	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(name), ":", ":<wbr>")) // escaped but for our own tags
+	// escaped but for our own tags
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(name), ":", ":<wbr>"))
 }
 
 // view is what the page's template sees.
@@ -52,37 +54,38 @@ type group struct {
 
 // line is one line of the table, ready to print.
 type line struct {
-	Glyph                                                template.HTML
+	Symbol                                               template.HTML
 	Method, Accuracy, Minus, Control                     string
 	Images, Up, Down, Bytes8, Bytes32, GCE, Seconds, MiB string
 	Best                                                 bool
 }
 
 // page writes the whole page.
-func page(dir string, doc *study.Document, opt Options, accuracy, curves, split *figure) ([]byte, error) {
-	v := view{Style: style(), Question: question(doc), Answer: Answer(doc), Findings: findings(doc), Facts: facts(doc), Command: opt.Command, Tests: count(doc.Test)}
-	for part, f := range map[*template.HTML]*figure{&v.Accuracy: accuracy, &v.Curves: curves, &v.Split: split} {
+func page(dir string, doc *study.Document, opt Options, accuracy, curves, split *figure.Figure) ([]byte, error) {
+	v := view{Style: style(), Question: question(doc), Answer: Answer(doc), Findings: findings(doc), Facts: facts(doc),
+		Command: opt.Command, Tests: figure.Count(doc.Test)}
+	for part, f := range map[*template.HTML]*figure.Figure{&v.Accuracy: accuracy, &v.Curves: curves, &v.Split: split} {
 		if f == nil {
 			continue
 		}
 		var err error
-		if *part, err = f.inline(); err != nil {
+		if *part, err = f.Inline(); err != nil {
 			return nil, err
 		}
 	}
 	if split != nil {
-		v.Says = split.says
+		v.Says = split.Alt
 	}
-	glyphs, err := glyphsOf(doc)
+	symbols, err := symbolsOf(doc)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range consumersOf(doc) {
-		v.Groups = append(v.Groups, groupOf(doc, c, glyphs))
+		v.Groups = append(v.Groups, groupOf(doc, c, symbols))
 	}
 	v.Sheets = sheetsOf(dir, doc, opt.Task)
 	for i := range v.Sheets {
-		v.Sheets[i].Glyph = glyphs[v.Sheets[i].Method]
+		v.Sheets[i].Symbol = symbols[v.Sheets[i].Method]
 		v.Real = v.Real || v.Sheets[i].Real
 	}
 	var out bytes.Buffer
@@ -93,24 +96,23 @@ func page(dir string, doc *study.Document, opt Options, accuracy, curves, split 
 // style is the style sheet with the inks of figures for both schemes.
 func style() template.CSS {
 	var light, dark strings.Builder
-	for _, i := range inks() {
-		fmt.Fprintf(&light, "--%s:%s;", i.name, i.light)
-		fmt.Fprintf(&dark, "--%s:%s;", i.name, i.dark)
+	for _, i := range figure.Inks() {
+		fmt.Fprintf(&light, "--%s:%s;", i.Name, i.Light)
+		fmt.Fprintf(&dark, "--%s:%s;", i.Name, i.Dark)
 	}
-	return template.CSS(fmt.Sprintf(":root{%s}\n@media screen and (prefers-color-scheme:dark){:root{%s}}\n%s", light.String(), dark.String(), pageCSS)) // all ours
+	return template.CSS(fmt.Sprintf(":root{%s}\n@media screen and (prefers-color-scheme:dark){:root{%s}}\n%s",
+		light.String(), dark.String(), pageCSS)) // all ours
 }
 
 func question(doc *study.Document) string {
-	return fmt.Sprintf("What would %s gain by sending distilled %s?", plural(doc.Split.Clients, "device"), doc.Data)
+	return fmt.Sprintf("What would %s gain by sending distilled %s?", figure.Plural(doc.Split.Clients, "device"), doc.Data)
 }
 
-// glyphsOf are the points of the figures, for the table.
-func glyphsOf(doc *study.Document) (map[string]template.HTML, error) {
+// symbolsOf are the markers of the figures, for the table.
+func symbolsOf(doc *study.Document) (map[string]template.HTML, error) {
 	out := map[string]template.HTML{}
-	for method, l := range looksOf(doc) {
-		const side = 3.2 * glyphRadius
-		f := figure{w: side, h: side, draw: func(p *pen) { p.glyph(l, side/2, side/2, glyphRadius) }, bare: true}
-		drawn, err := f.inline()
+	for method, m := range markersOf(doc) {
+		drawn, err := figure.Symbol(m).Inline()
 		if err != nil {
 			return nil, err
 		}
@@ -119,30 +121,31 @@ func glyphsOf(doc *study.Document) (map[string]template.HTML, error) {
 	return out, nil
 }
 
-func groupOf(doc *study.Document, consumer string, glyphs map[string]template.HTML) group {
+func groupOf(doc *study.Document, consumer string, symbols map[string]template.HTML) group {
 	out := group{Consumer: consumer}
 	lines := summaryOf(doc, consumer)
 	best := bestOf(lines, distilled)
 	for _, s := range lines {
 		l := lineOf(s)
-		l.Glyph, l.Best = glyphs[s.Method], best != nil && best.Method == s.Method
+		l.Symbol, l.Best = symbols[s.Method], best != nil && best.Method == s.Method
 		out.Lines = append(out.Lines, l)
 	}
 	return out
 }
 
 func lineOf(s study.Summary) line {
-	l := line{Method: s.Method, Accuracy: strings.Replace(spreadText(s.Accuracy), " %", "", 1), Minus: "–", Control: s.Control, Images: "–",
-		Up: sizeOf(float64(s.BytesUp)), Down: sizeOf(float64(s.BytesDown)), Bytes8: "–", Bytes32: "–", GCE: "–",
+	l := line{Method: s.Method, Accuracy: strings.Replace(spreadText(s.Accuracy), " %", "", 1), Minus: "–",
+		Control: s.Control, Images: "–",
+		Up: figure.Size(float64(s.BytesUp)), Down: figure.Size(float64(s.BytesDown)), Bytes8: "–", Bytes32: "–", GCE: "–",
 		Seconds: fmt.Sprintf("%.1f", s.Seconds), MiB: fmt.Sprintf("%.0f", s.PeakRSS)}
 	if s.Images > 0 {
-		l.Images = count(s.Images)
+		l.Images = figure.Count(s.Images)
 	}
 	if s.MinusRandom != nil {
 		l.Minus = intervalText(s.MinusRandom)
 	}
 	if s.Payload != nil {
-		l.Bytes8, l.Bytes32 = sizeOf(float64(s.Payload.Images8)), sizeOf(float64(s.Payload.ImagesF32))
+		l.Bytes8, l.Bytes32 = figure.Size(float64(s.Payload.Images8)), figure.Size(float64(s.Payload.ImagesF32))
 	}
 	if s.GCE != nil {
 		l.GCE = fmt.Sprintf("%.3f", *s.GCE)
@@ -158,18 +161,20 @@ func facts(doc *study.Document) []fact {
 	}
 	steps := "as the sets recommend"
 	if doc.Steps > 0 {
-		steps = count(doc.Steps)
+		steps = figure.Count(doc.Steps)
 	}
 	return []fact{
-		{"Data", fmt.Sprintf("%s: %s to train, %s to test, %s", doc.Data, count(doc.Train), count(doc.Test), pluralClasses(len(doc.Classes)))},
+		{"Data", fmt.Sprintf("%s: %s to train, %s to test, %s", doc.Data, figure.Count(doc.Train), figure.Count(doc.Test),
+			pluralClasses(len(doc.Classes)))},
 		{"Task", doc.Task},
 		{"Split", fmt.Sprintf("%s, seed %d", splitText(doc.Split), doc.Split.Seed)},
 		{"Stored images", stored(doc)},
-		{"Tiles a stored image", formation},
+		{"Sub-images per stored image", formation},
 		{"Training steps", steps},
 		{"Methods", strings.Join(methodsOf(doc), ", ")},
 		{"Models", strings.Join(consumersOf(doc), ", ")},
-		{"Seeds", fmt.Sprintf("%d; each decides the split, the distillation, the first weights and the order of batches", doc.Seeds)},
+		{"Seeds", fmt.Sprintf("%d; each decides the split, the distillation, the first weights and the order of batches",
+			doc.Seeds)},
 		{"Processor", doc.Engine},
 	}
 }
@@ -178,13 +183,13 @@ func pluralClasses(n int) string {
 	if n == 1 {
 		return "1 class"
 	}
-	return count(n) + " classes"
+	return figure.Count(n) + " classes"
 }
 
 // stored says how many images clients send, or what they may weigh.
 func stored(doc *study.Document) string {
 	if doc.Budget > 0 {
-		return fmt.Sprintf("what %d bytes a client hold, pixels as %s", doc.Budget, doc.Pixels)
+		return fmt.Sprintf("what fits into %d bytes per client, pixels as %s", doc.Budget, doc.Pixels)
 	}
-	return fmt.Sprintf("%d a class and client, pixels as %s", doc.IPC, doc.Pixels)
+	return fmt.Sprintf("%d per class and client, pixels as %s", doc.IPC, doc.Pixels)
 }

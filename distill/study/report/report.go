@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -59,17 +60,17 @@ func render(dir string, doc *study.Document, opt Options) (map[string][]byte, er
 	if out[DocumentFile], err = doc.JSON(); err != nil {
 		return nil, err
 	}
-	if out[AccuracyPNG], err = accuracy.png(); err != nil {
+	if out[AccuracyPNG], err = accuracy.PNG(); err != nil {
 		return nil, err
 	}
-	for name, f := range map[string]*figure{AccuracySVG: &accuracy, CurvesSVG: curves, SplitSVG: split} {
+	for name, f := range map[string]*figure.Figure{AccuracySVG: accuracy, CurvesSVG: curves, SplitSVG: split} {
 		if f == nil {
 			continue
 		}
-		if out[name], err = f.svg(); err != nil {
+		if out[name], err = f.SVG(); err != nil {
 			return nil, err
 		}
 	}
-	out[PageFile], err = page(dir, doc, opt, &accuracy, curves, split)
+	out[PageFile], err = page(dir, doc, opt, accuracy, curves, split)
 	return out, err
 }

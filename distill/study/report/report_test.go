@@ -18,7 +18,9 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/federated"
 )
@@ -34,13 +36,15 @@ type form struct {
 }
 
 func usual() form {
-	return form{methods: []string{"random", "gmm", "dm", "fedavg:epochs=5", "scaffold:rounds=4", "all"}, consumers: []string{"lenet", "ntk:1"},
-		seeds: 3, clients: 10, classes: 10, controls: true}
+	return form{methods: []string{"random", "gmm", "dm", "fedavg:epochs=5", "scaffold:rounds=4", "all"},
+		consumers: []string{"lenet", "ntk:1"},
+		seeds:     3, clients: 10, classes: 10, controls: true}
 }
 
 // document makes a study up: no number in it was measured.
 func (f form) document() *study.Document {
-	d := &study.Document{SchemaVersion: 1, Data: "made-up", Task: "bafyMadeUp", Train: 1000 * f.clients, Test: 2000, Seeds: f.seeds, IPC: 1, Pixels: "U8", Engine: "none",
+	d := &study.Document{SchemaVersion: 1, Data: "made-up", Task: "bafyMadeUp", Train: 1000 * f.clients, Test: 2000,
+		Seeds: f.seeds, IPC: 1, Pixels: "U8", Engine: "none",
 		Split: data.Split{Kind: data.Ring, Clients: f.clients, PerClient: min(2, f.classes)}}
 	for c := range f.classes {
 		d.Classes = append(d.Classes, fmt.Sprint("class ", c))
@@ -62,7 +66,8 @@ func (f form) document() *study.Document {
 }
 
 func (f form) summary(d *study.Document, at int, method, consumer string) study.Summary {
-	s := study.Summary{Method: method, Consumer: consumer, BytesUp: int64(50_000 + 1000*at), Seconds: 1.5, PeakRSS: 300, Images: 2 * f.clients}
+	s := study.Summary{Method: method, Consumer: consumer, BytesUp: int64(50_000 + 1000*at), Seconds: 1.5, PeakRSS: 300,
+		Images: 2 * f.clients}
 	switch kindOf(method) {
 	case fed:
 		s.BytesUp, s.BytesDown, s.Images = 2_500_000, 2_500_000, 0
@@ -72,7 +77,7 @@ func (f form) summary(d *study.Document, at int, method, consumer string) study.
 		if f.controls {
 			s.Control = "random"
 			low, high := 0.01, 0.09
-			s.MinusRandom = &study.Interval{Mean: 0.05, N: f.seeds}
+			s.MinusRandom = &trial.Interval{Mean: 0.05, N: f.seeds}
 			if f.seeds > 1 {
 				s.MinusRandom.Low, s.MinusRandom.High = &low, &high
 			}
@@ -83,15 +88,16 @@ func (f form) summary(d *study.Document, at int, method, consumer string) study.
 	}
 	mean := 0.5 + 0.4*float64(at)/float64(len(f.methods))
 	for seed := range f.seeds {
-		r := study.Row{Method: method, Consumer: consumer, Seed: seed, Clients: f.clients, Bytes: federated.Traffic{Up: s.BytesUp, Down: s.BytesDown}, Images: s.Images}
+		r := study.Row{Method: method, Consumer: consumer, Seed: seed, Clients: f.clients,
+			Bytes: federated.Traffic{Up: s.BytesUp, Down: s.BytesDown}, Images: s.Images}
 		r.Accuracy = mean + 0.01*float64(seed)
 		for step := 25; step <= 500 && consumer != "ntk:1"; step += 25 {
-			r.Curve = append(r.Curve, study.Point{Step: step, Accuracy: r.Accuracy * (1 - math.Exp(-float64(step)/100))})
+			r.Curve = append(r.Curve, trial.Point{Step: step, Accuracy: r.Accuracy * (1 - math.Exp(-float64(step)/100))})
 		}
-		r.Curve = append(r.Curve, study.Point{Step: 525, Accuracy: r.Accuracy})
+		r.Curve = append(r.Curve, trial.Point{Step: 525, Accuracy: r.Accuracy})
 		d.Rows = append(d.Rows, r)
 	}
-	s.Accuracy = study.Spread{Mean: mean + 0.005*float64(f.seeds-1), N: f.seeds}
+	s.Accuracy = trial.Spread{Mean: mean + 0.005*float64(f.seeds-1), N: f.seeds}
 	if f.seeds > 1 {
 		s.Accuracy.Std = 0.01
 	}
@@ -245,7 +251,8 @@ func check(t *testing.T, token html.Token, ids map[string]bool) {
 	attributes := map[string]string{}
 	for _, a := range token.Attr {
 		attributes[a.Key] = a.Val
-		if slices.Contains(fetches, a.Key) && !strings.HasPrefix(a.Val, "data:image/png;base64,") || strings.HasPrefix(a.Key, "on") {
+		if slices.Contains(fetches, a.Key) && !strings.HasPrefix(a.Val, "data:image/png;base64,") ||
+			strings.HasPrefix(a.Key, "on") {
 			t.Errorf("<%s> has %s=%q", token.Data, a.Key, a.Val)
 		}
 	}
@@ -307,17 +314,20 @@ func TestNamesOfOthersAreText(t *testing.T) {
 	}
 }
 
+var hexColor = regexp.MustCompile(`#[0-9A-Fa-f]{6}\b`)
+
 func TestFiguresFollowTheReadersScheme(t *testing.T) {
-	for _, f := range []*figure{splitFigure(usual().document()), curvesFigure(usual().document())} {
-		drawn, err := f.inline()
+	for _, f := range []*figure.Figure{accuracyFigure(usual().document()), splitFigure(usual().document()),
+		curvesFigure(usual().document())} {
+		drawn, err := f.Inline()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if left := hexColour.FindAllString(string(drawn), 3); left != nil {
-			t.Errorf("%s keeps %v in every scheme", f.name, left)
+		if left := hexColor.FindAllString(string(drawn), 3); left != nil {
+			t.Errorf("%s keeps %v in every scheme", f.Name, left)
 		}
 		if !strings.Contains(string(drawn), "var(--ink)") && !strings.Contains(string(drawn), "var(--muted)") {
-			t.Errorf("%s has no ink", f.name)
+			t.Errorf("%s has no ink", f.Name)
 		}
 	}
 }

@@ -1,16 +1,17 @@
 package report
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
+	"image"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -19,22 +20,19 @@ import (
 const (
 	sheetImages   = 120
 	sheetPerClass = 10
-	sheetWidth    = 920 // pixels; the page shows it half as wide, so that it stays sharp
-	sheetScale    = 8
 )
 
 // sheet is what one method's clients wrote at seed 0, as a picture.
 type sheet struct {
+	figure.Sheet
 	Method  string
-	Glyph   template.HTML
-	PNG     template.URL
-	Width   int // in the page, in pixels
+	Symbol  template.HTML
 	Note    string
 	Nearest string
 	Real    bool
 }
 
-// sheetsOf draws a sheet a method. What cannot be read is said in its place: a
+// sheetsOf draws a sheet per method. What cannot be read is said in its place: a
 // report without a picture is better than none.
 func sheetsOf(dir string, doc *study.Document, task *data.Task) (out []sheet) {
 	if task == nil || task.IsTable() {
@@ -66,20 +64,18 @@ func drawSheet(dir string, row study.Row, task *data.Task) (s sheet, err error) 
 	if err != nil {
 		return s, err
 	}
-	plain := artifact.Sheet(task, images, artifact.PreviewPerClass, 1).Rect.Dx()
-	scale := min(max(1, sheetWidth/plain), sheetScale)
-	s.Width = min(plain*scale, sheetWidth) / 2
-	png, err := artifact.EncodePNG(artifact.Sheet(task, images, artifact.PreviewPerClass, scale))
+	draw := func(scale int) *image.NRGBA { return artifact.Sheet(task, images, artifact.PreviewPerClass, scale) }
+	encode := func(scale int) ([]byte, error) { return artifact.EncodePNG(draw(scale)) }
+	s.Sheet, err = figure.NewSheet(draw(1).Rect.Dx(), encode)
 	if err != nil {
 		return s, err
 	}
-	s.PNG = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(png)) // base64 cannot leave its attribute
-	s.Note = fmt.Sprintf("%s of %s", count(images.Len()), plural(row.Images, "stored image"))
+	s.Note = fmt.Sprintf("%s of %s", figure.Count(images.Len()), figure.Plural(row.Images, "stored image"))
 	if images.Len() == row.Images {
-		s.Note = "all " + plural(row.Images, "stored image")
+		s.Note = "all " + figure.Plural(row.Images, "stored image")
 	}
 	if row.Samples > row.Images && row.Images > 0 {
-		s.Note += fmt.Sprintf(", %d tiles each", row.Samples/row.Images)
+		s.Note += fmt.Sprintf(", %d sub-images each", row.Samples/row.Images)
 	}
 	return s, nil
 }

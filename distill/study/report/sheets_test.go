@@ -33,13 +33,15 @@ func stripes(t *testing.T) *data.Dataset {
 		}
 		return src
 	}
-	task := &data.Task{Version: data.TaskVersion, Name: "stripes", Classes: []string{"a", "b", "c"}, Shape: shape, Mean: []float64{0.3}, Std: []float64{0.3}}
+	task := &data.Task{Version: data.TaskVersion, Name: "stripes", Classes: []string{"a", "b", "c"}, Shape: shape,
+		Mean: []float64{0.3}, Std: []float64{0.3}}
 	return &data.Dataset{Name: "stripes", Task: task, Train: part(180, 1), Test: part(30, 2)}
 }
 
 func TestSheetsShowWhatWasSent(t *testing.T) {
 	dir, ds := t.TempDir(), stripes(t)
-	doc, err := study.Run(t.Context(), study.Plan{Data: ds, Split: data.Split{Kind: data.Ring, Clients: 3, PerClient: 2}, IPC: 1, Seeds: 1, Pixels: artifact.U8, Curve: 1,
+	doc, err := study.Run(t.Context(), study.Plan{Data: ds, Split: data.Split{Kind: data.Ring, Clients: 3, PerClient: 2},
+		IPC: 1, Seeds: 1, Pixels: artifact.U8, Curve: 1,
 		Methods: []string{"random", "gmm"}, Consumers: []string{"ntk:1"}}, study.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +62,8 @@ func TestSheetsShowWhatWasSent(t *testing.T) {
 	if n := strings.Count(page, "data:image/png;base64,"); n != 2 {
 		t.Errorf("%d sheets, want 2", n)
 	}
-	for _, want := range []string{"all 6 stored images", "real samples</span>", "no copies of real samples", "show your data"} {
+	for _, want := range []string{"all 6 stored images", "real samples</span>", "no copies of real samples",
+		"show your data"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
@@ -74,7 +77,8 @@ func TestSheetsShowWhatWasSent(t *testing.T) {
 	if err := os.WriteFile(damaged, []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if page = write(); strings.Count(page, "data:image/png;base64,") != 1 || !strings.Contains(page, "No picture: 0001: ") {
+	if page = write(); strings.Count(page, "data:image/png;base64,") != 1 ||
+		!strings.Contains(page, "No picture: 0001: ") {
 		t.Error("a damaged set is not said to be one")
 	}
 	doc.Rows[0].Sets = "../elsewhere"
@@ -85,7 +89,8 @@ func TestSheetsShowWhatWasSent(t *testing.T) {
 
 func TestLongSheetsAreCut(t *testing.T) {
 	dir, ds := t.TempDir(), stripes(t)
-	doc, err := study.Run(t.Context(), study.Plan{Data: ds, Split: data.Split{Kind: data.Ring, Clients: 3, PerClient: 3}, IPC: 4, Seeds: 1, Pixels: artifact.U8, Curve: 1, Formation: 1,
+	doc, err := study.Run(t.Context(), study.Plan{Data: ds, Split: data.Split{Kind: data.Ring, Clients: 3, PerClient: 3},
+		IPC: 4, Seeds: 1, Pixels: artifact.U8, Curve: 1, Formation: 1,
 		Methods: []string{"random"}, Consumers: []string{"ntk:1"}, NoBound: true}, study.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package expert
+package trajectory
 
 import (
 	"context"
@@ -16,21 +16,21 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-func plan(t *testing.T) Plan {
+func somePlan(t *testing.T) expertPlan {
 	t.Helper()
 	shape := data.Shape{C: 1, H: 8, W: 8}
 	net, err := nn.ConvNet3(shape, 3, 2, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Plan{Network: net, Samples: distilltest.Samples(shape, 3, []int{0, 2}, 20), Seed: 4,
+	return expertPlan{Network: net, Samples: distilltest.Samples(shape, 3, []int{0, 2}, 20), Seed: 4,
 		Recipe: recipe.Recipe{Optimizer: recipe.SGD, LR: 0.05, Batch: 16, Epochs: 3}}
 }
 
-func gather(t *testing.T, p Plan, dir string, workers int) []Trajectory {
+func trainedExperts(t *testing.T, p expertPlan, dir string, workers int) []expert {
 	t.Helper()
 	ready := 0
-	out, err := Gather(context.Background(), p, 3, dir, device.Choice{Workers: workers}, func(int) { ready++ })
+	out, err := gatherExperts(context.Background(), p, 3, dir, device.Choice{Workers: workers}, func(int) { ready++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +50,8 @@ func files(t *testing.T, dir string) []string {
 }
 
 func TestTrajectoriesBeginAtStartsOfTheirOwnAndMoveEveryEpoch(t *testing.T) {
-	p := plan(t)
-	experts := gather(t, p, "", 1)
+	p := somePlan(t)
+	experts := trainedExperts(t, p, "", 1)
 	for i, e := range experts {
 		if len(e) != p.Recipe.Epochs+1 || len(e[0]) != p.Network.NumParams() {
 			t.Fatalf("expert %d: %d snapshots of %d, want %d of %d", i, len(e), len(e[0]), p.Recipe.Epochs+1,
@@ -69,9 +69,9 @@ func TestTrajectoriesBeginAtStartsOfTheirOwnAndMoveEveryEpoch(t *testing.T) {
 }
 
 func TestExpertsAreTheSameForAnyWorkersAndFromFiles(t *testing.T) {
-	p, dir := plan(t), t.TempDir()
-	want := gather(t, p, "", 1)
-	if !reflect.DeepEqual(want, gather(t, p, dir, 3)) {
+	p, dir := somePlan(t), t.TempDir()
+	want := trainedExperts(t, p, "", 1)
+	if !reflect.DeepEqual(want, trainedExperts(t, p, dir, 3)) {
 		t.Error("three workers give others")
 	}
 	made := files(t, dir)
@@ -84,7 +84,7 @@ func TestExpertsAreTheSameForAnyWorkersAndFromFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !reflect.DeepEqual(want, gather(t, p, dir, 1)) {
+	if !reflect.DeepEqual(want, trainedExperts(t, p, dir, 1)) {
 		t.Error("files give others")
 	}
 	for _, f := range made {
@@ -95,8 +95,8 @@ func TestExpertsAreTheSameForAnyWorkersAndFromFiles(t *testing.T) {
 }
 
 func TestDamagedAndForeignFilesAreMadeAgain(t *testing.T) {
-	p, dir := plan(t), t.TempDir()
-	want := gather(t, p, dir, 1)
+	p, dir := somePlan(t), t.TempDir()
+	want := trainedExperts(t, p, dir, 1)
 	made := files(t, dir)
 	good, err := os.ReadFile(made[1])
 	if err != nil {
@@ -106,23 +106,23 @@ func TestDamagedAndForeignFilesAreMadeAgain(t *testing.T) {
 		os.WriteFile(made[2], good[:len(good)/2], 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(want, gather(t, p, dir, 1)) {
+	if !reflect.DeepEqual(want, trainedExperts(t, p, dir, 1)) {
 		t.Error("files of other experts, or damaged, were believed")
 	}
 }
 
 func TestOtherSamplesRecipesAndSeedsAreOtherExperts(t *testing.T) {
-	p, dir := plan(t), t.TempDir()
-	gather(t, p, dir, 1)
+	p, dir := somePlan(t), t.TempDir()
+	trainedExperts(t, p, dir, 1)
 	q := p
 	q.Samples = p.Samples.Subset([]int{0, 1, 2, 25, 26})
-	gather(t, q, dir, 1)
+	trainedExperts(t, q, dir, 1)
 	q = p
 	q.Recipe.LR = 0.1
-	gather(t, q, dir, 1)
+	trainedExperts(t, q, dir, 1)
 	q = p
 	q.Seed = 5
-	gather(t, q, dir, 1)
+	trainedExperts(t, q, dir, 1)
 	if made := files(t, dir); len(made) != 12 {
 		t.Errorf("%d files, want 12", len(made))
 	}
@@ -131,7 +131,8 @@ func TestOtherSamplesRecipesAndSeedsAreOtherExperts(t *testing.T) {
 func TestGatherStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Gather(ctx, plan(t), 3, t.TempDir(), device.Choice{Workers: 2}, nil); !errors.Is(err, context.Canceled) {
+	if _, err := gatherExperts(ctx, somePlan(t), 3, t.TempDir(), device.Choice{Workers: 2}, nil); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("%v, want %v", err, context.Canceled)
 	}
 }

@@ -1,7 +1,4 @@
-// Package expert holds expert trajectories: the parameters of networks while
-// they were trained on a device's real samples, epoch after epoch. Trajectory
-// matching moves images so that training on them goes the same way.
-package expert
+package trajectory
 
 import (
 	"context"
@@ -24,43 +21,43 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// Plan says how experts are trained: the network from a start of its own each,
+// expertPlan says how experts are trained: the network from a start of its own each,
 // by the recipe, whose Epochs are those of a trajectory.
-type Plan struct {
+type expertPlan struct {
 	Network *nn.Network
 	Recipe  recipe.Recipe
 	Samples *data.Samples
 	Seed    uint64
 }
 
-// Trajectory is one expert: all its parameters as one vector, at the start and
-// after each epoch.
-type Trajectory [][]float32
+// expert is the trajectory of a network that was trained on real samples: all its
+// parameters as one vector, at the start and after each epoch.
+type expert [][]float32
 
 // recipe is the plan's with the limits on steps left out.
-func (p Plan) recipe() recipe.Recipe {
+func (p expertPlan) recipe() recipe.Recipe {
 	r := p.Recipe
 	r.MinSteps, r.MaxSteps = 0, 0
 	return r
 }
 
 // seed is the seed of one expert.
-func (p Plan) seed(number int) uint64 {
+func (p expertPlan) seed(number int) uint64 {
 	return data.Stream(p.Seed, "expert", uint64(number)).Uint64()
 }
 
 // id addresses one expert by what it was trained on and how.
-func (p Plan) id(number int) string {
+func (p expertPlan) id(number int) string {
 	return train.RunID(p.Network, p.recipe(), p.seed(number), p.Samples)
 }
 
-// Gather reads the experts 0 to count-1 from the files of a folder, and trains
+// gatherExperts reads the experts 0 to count-1 from the files of a folder, and trains
 // and writes those that are missing, one per worker of the device at a time. Without a folder
 // they stay in memory alone. done, when not nil, is called as experts become
 // ready, from one goroutine at a time. The result does not depend on workers.
-func Gather(ctx context.Context, p Plan, count int, dir string, on device.Choice, done func(ready int)) ([]Trajectory,
-	error) {
-	out := make([]Trajectory, count)
+func gatherExperts(ctx context.Context, p expertPlan, count int, dir string, on device.Choice,
+	done func(ready int)) ([]expert, error) {
+	out := make([]expert, count)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel.Workers(on.Workers))
 	var mu sync.Mutex
@@ -82,7 +79,7 @@ func Gather(ctx context.Context, p Plan, count int, dir string, on device.Choice
 }
 
 // one reads or trains one expert.
-func (p Plan) one(ctx context.Context, number int, dir, on string) (Trajectory, error) {
+func (p expertPlan) one(ctx context.Context, number int, dir, on string) (expert, error) {
 	if dir == "" {
 		return p.train(ctx, number, on)
 	}
@@ -99,9 +96,9 @@ func (p Plan) one(ctx context.Context, number int, dir, on string) (Trajectory, 
 }
 
 // train makes one expert on the caller's goroutine.
-func (p Plan) train(ctx context.Context, number int, on string) (Trajectory, error) {
+func (p expertPlan) train(ctx context.Context, number int, on string) (expert, error) {
 	r, seed := p.recipe(), p.seed(number)
-	t := Trajectory{slices.Concat(p.Network.Init(seed)...)}
+	t := expert{slices.Concat(p.Network.Init(seed)...)}
 	perEpoch := r.Steps(p.Samples.Len()) / r.Epochs
 	_, err := train.Fit(ctx, p.Network, p.Samples, r, train.Options{Seed: seed,
 		Device: device.Choice{Name: on, Workers: 1}, HookEvery: perEpoch, Hook: func(at train.Progress) error {
@@ -121,7 +118,7 @@ func (p Plan) train(ctx context.Context, number int, on string) (Trajectory, err
 // Names in a file: a tensor an epoch, and what the file is.
 const epochTensor = "epoch."
 
-func (p Plan) write(path, id string, t Trajectory) error {
+func (p expertPlan) write(path, id string, t expert) error {
 	tensors := make([]checkpoint.Tensor, len(t))
 	for e, theta := range t {
 		tensors[e] = checkpoint.F32(epochTensor+strconv.Itoa(e), []int{len(theta)}, theta)
@@ -138,18 +135,18 @@ func (p Plan) write(path, id string, t Trajectory) error {
 
 // read reads what write wrote for this plan; the name of the file says what it
 // must hold.
-func (p Plan) read(path string) (Trajectory, error) {
+func (p expertPlan) read(path string) (expert, error) {
 	snapshots, size := p.Recipe.Epochs+1, p.Network.NumParams()
 	tensors, meta, err := checkpoint.ReadFile(path, checkpoint.Limits{DataBytes: 4 * snapshots * size,
 		Tensors: snapshots, Rank: 1})
 	if err != nil {
 		return nil, err
 	}
-	refuse := func(why string) (Trajectory, error) { return nil, fmt.Errorf("read expert %s: %s", path, why) }
+	refuse := func(why string) (expert, error) { return nil, fmt.Errorf("read expert %s: %s", path, why) }
 	if meta["expert"]+".safetensors" != filepath.Base(path) {
 		return refuse("it holds another one")
 	}
-	t, by := make(Trajectory, snapshots), checkpoint.ByName(tensors)
+	t, by := make(expert, snapshots), checkpoint.ByName(tensors)
 	for e := range t {
 		name := epochTensor + strconv.Itoa(e)
 		if t[e], err = by[name].Float32s(); err != nil || len(t[e]) != size {

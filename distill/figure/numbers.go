@@ -1,0 +1,63 @@
+package figure
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Size writes a number of bytes.
+func Size(bytes float64) string {
+	units := []string{"B", "kB", "MB", "GB", "TB", "PB"}
+	i := 0
+	for ; i < len(units)-1 && bytes >= 999.95; i++ {
+		bytes /= 1000
+	}
+	if i == 0 {
+		return fmt.Sprintf("%.0f B", bytes)
+	}
+	return fmt.Sprintf("%.1f %s", bytes, units[i])
+}
+
+// SizeTick writes a round number of bytes: 2 MB.
+func SizeTick(bytes float64) string { return strings.Replace(Size(bytes), ".0 ", " ", 1) }
+
+// CountTick writes a round number: 500, 2k.
+func CountTick(v float64) string {
+	if v >= 1000 {
+		return strconv.FormatFloat(v/1000, 'g', 4, 64) + "k"
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
+
+// Count writes an integer with a comma every three digits.
+func Count[T int | int64](n T) string {
+	s := strconv.FormatInt(int64(n), 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Plural writes a number of things: 1 client, 2,000 clients.
+func Plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return Count(n) + " " + what + "s"
+}
+
+// Percent writes a fraction to a tenth of a point.
+func Percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
+
+// Points writes a difference of fractions in percentage points, its sign always.
+func Points(share float64) string {
+	s := fmt.Sprintf("%+.1f", 100*share)
+	if s == "-0.0" || s == "+0.0" {
+		return "0.0"
+	}
+	if s[0] == '-' {
+		return "−" + s[1:]
+	}
+	return s
+}

@@ -1,0 +1,140 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/auto"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/labelsolve"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
+)
+
+// Control is how the control of a set treats its random real images: as the set
+// treats its own, so that what is left of the difference is what the method
+// earned. Controls compare with ==.
+type Control struct {
+	Formation data.Formation     // of stored images; the zero value is that of plain ones
+	Pixels    artifact.PixelType // of stored images; empty keeps values as they are
+	// Labels is the depth of the kernel whose predictor learned labels serve;
+	// empty for classes.
+	Labels string
+	// Some is whether labels are learned only where a client holds every class.
+	Some   bool
+	Recipe recipe.Recipe
+}
+
+// ErrLearned means that Draw was asked for learned labels, which Method makes.
+var ErrLearned = errors.New("labels of this control are learned, not drawn")
+
+// Method makes sets of the control: it picks real samples at random, and where a
+// method learns labels, solves for theirs.
+func (c Control) Method() (distill.Method, error) {
+	random := coreset.Random{}
+	if c.Labels == "" {
+		return random, nil
+	}
+	settings := map[string]string{"start": random.Name(), "labels": labelsolve.Solved, "depth": c.Labels}
+	if c.Some {
+		settings["labels"] = labelsolve.Auto
+	}
+	return labelsolve.Default().With(settings)
+}
+
+// Plain is the lesser control: whole images, with the same pixels, labels and
+// recipe.
+func (c Control) Plain() Control {
+	c.Formation, c.Recipe.Coarse = data.NewFormation(1), 0
+	return c
+}
+
+// Within is the control of a set within a budget, written with the control's pixels,
+// which must be set, and how many images per class it allows. It fails with distill.ErrBudget when
+// not one fits.
+func (c Control) Within(task *data.Task, local *data.Samples, b auto.Budget) (Control, int, error) {
+	m, err := c.Method()
+	if err != nil {
+		return c, 0, err
+	}
+	b.Pixels = c.Pixels
+	req := distill.Request{Samples: local, Formation: c.Formation.Factor, Single: c.Formation.Single}
+	s, err := auto.Spend(task, m, req, b)
+	if err != nil {
+		return c, 0, err
+	}
+	c.Formation = data.Formation{Factor: s.Formation, Single: s.Single}
+	return c, s.IPC, nil
+}
+
+// Pool is real samples to draw from, by their labels: only those drawn are
+// loaded.
+type Pool struct {
+	Labels  []int
+	Classes int
+	Load    func(index []int) (*data.Samples, error)
+}
+
+// PoolOf is a pool of samples in memory.
+func PoolOf(s *data.Samples) Pool {
+	return Pool{s.Y, s.Classes, func(index []int) (*data.Samples, error) { return s.Subset(index), nil }}
+}
+
+// Part is a part of a pool, and the seed by which it is drawn from.
+type Part struct {
+	Index []int
+	Seed  uint64
+}
+
+// Draw is what a consumer trains on: of each part so many stored images per class
+// it holds, packed, rounded and read back as a written set is, and those of all
+// parts merged. It fails with distill.ErrTooFew.
+func (c Control) Draw(ctx context.Context, p Pool, ipc int, parts ...Part) (*data.Samples, error) {
+	if c.Labels != "" {
+		return nil, ErrLearned
+	}
+	f := c.Formation.OrDefault()
+	var batches []*data.Samples
+	for _, part := range parts {
+		index, err := p.pick(ctx, part, ipc*f.Tiles())
+		if err != nil {
+			return nil, fmt.Errorf("draw random real samples: %w", err)
+		}
+		real, err := p.Load(index)
+		if err != nil {
+			return nil, err
+		}
+		stored, err := f.Pack(f.Down(real))
+		if err != nil {
+			return nil, err
+		}
+		if c.Pixels != "" {
+			if stored, err = artifact.RoundTrip(stored, c.Pixels); err != nil {
+				return nil, err
+			}
+		}
+		batches = append(batches, f.Decode(stored))
+	}
+	return data.Merge(batches...)
+}
+
+// pick draws n samples of each class, as the method random does.
+func (p Pool) pick(ctx context.Context, part Part, n int) ([]int, error) {
+	// The positions stand for the samples: the method looks at labels alone.
+	positions := &data.Samples{Shape: data.Shape{C: 1, H: 1, W: 1}, Classes: p.Classes}
+	for at, i := range part.Index {
+		positions.X, positions.Y = append(positions.X, float32(at)), append(positions.Y, p.Labels[i])
+	}
+	drawn, err := coreset.Random{}.Distill(ctx, distill.Request{Samples: positions, IPC: n, Seed: part.Seed})
+	if err != nil {
+		return nil, err
+	}
+	index := make([]int, drawn.Images.Len())
+	for i, at := range drawn.Images.X {
+		index[i] = part.Index[int(at)]
+	}
+	return index, nil
+}

@@ -1,0 +1,160 @@
+package trial
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/auto"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// two are the parts of two clients of thirty samples per class: the even and the odd.
+func two(s *data.Samples) []Part {
+	parts := []Part{{Seed: 5}, {Seed: 6}}
+	for i := range s.Len() {
+		parts[i%2].Index = append(parts[i%2].Index, i)
+	}
+	return parts
+}
+
+func TestControlsDrawAsManyAsTheSetsHold(t *testing.T) {
+	all := samples(30)
+	for name, c := range map[string]struct {
+		control Control
+		images  int // of two parts, three classes, two stored images each
+	}{
+		"plain images":       {Control{}, 12},
+		"sub-images":         {Control{Formation: data.NewFormation(2), Pixels: artifact.U8}, 48},
+		"single sub-images":  {Control{Formation: data.NewFormation(2).SingleTile(), Pixels: artifact.U4}, 12},
+		"plain, of a method": {Control{Formation: data.NewFormation(2), Pixels: artifact.U8}.Plain(), 12},
+	} {
+		got, err := c.control.Draw(t.Context(), PoolOf(all), 2, two(all)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Len() != c.images || got.Shape != shape {
+			t.Errorf("%s: %d of %v", name, got.Len(), got.Shape)
+		}
+		for class, members := range got.ByClass() {
+			if len(members) != c.images/3 {
+				t.Errorf("%s: %d of class %d", name, len(members), class)
+			}
+		}
+		again, err := c.control.Draw(t.Context(), PoolOf(all), 2, two(all)...)
+		if err != nil || !slices.Equal(got.X, again.X) {
+			t.Errorf("%s: the same seeds draw otherwise, %v", name, err)
+		}
+		parts := two(all)
+		parts[0].Seed++
+		other, err := c.control.Draw(t.Context(), PoolOf(all), 2, parts...)
+		if err != nil || slices.Equal(got.X, other.X) {
+			t.Errorf("%s: another seed draws the same, %v", name, err)
+		}
+	}
+}
+
+// What is drawn by labels alone are the images that the method random publishes.
+func TestControlsDrawWhatTheMethodRandomWould(t *testing.T) {
+	all := samples(30)
+	parts := two(all)
+	for _, factor := range []int{1, 2} {
+		c := Control{Formation: data.NewFormation(factor), Pixels: artifact.U8}
+		var batches []*data.Samples
+		for _, p := range parts {
+			r, err := coreset.Random{}.Distill(t.Context(), distill.Request{Samples: all.Subset(p.Index), IPC: 2, Seed: p.Seed,
+				Formation: factor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rounded, err := artifact.RoundTrip(r.Images, artifact.U8)
+			if err != nil {
+				t.Fatal(err)
+			}
+			batches = append(batches, r.Formation.Decode(rounded))
+		}
+		want, err := data.Merge(batches...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Draw(t.Context(), PoolOf(all), 2, parts...)
+		if err != nil || !slices.Equal(got.X, want.X) || !slices.Equal(got.Y, want.Y) {
+			t.Errorf("formation %d: other images, %v", factor, err)
+		}
+	}
+}
+
+func TestDrawsThatCannotBeAreRefused(t *testing.T) {
+	all := samples(3)
+	if _, err := (Control{}).Draw(t.Context(), PoolOf(all), 2, two(all)...); !errors.Is(err, distill.ErrTooFew) {
+		t.Errorf("too few samples: %v", err)
+	}
+	if _, err := (Control{Labels: "1"}).Draw(t.Context(), PoolOf(all), 1, two(all)...); !errors.Is(err, ErrLearned) {
+		t.Errorf("learned labels: %v", err)
+	}
+	missing := errors.New("no file")
+	pool := Pool{all.Y, all.Classes, func([]int) (*data.Samples, error) { return nil, missing }}
+	if _, err := (Control{}).Draw(t.Context(), pool, 1, two(all)...); !errors.Is(err, missing) {
+		t.Errorf("samples that cannot be loaded: %v", err)
+	}
+}
+
+func TestControlsSolveLabelsWhereTheMethodLearnsThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		control      Control
+		method, want string // the setting labels
+	}{
+		"classes":           {Control{}, "random", ""},
+		"learned":           {Control{Labels: "2"}, "label-solve", "solved"},
+		"learned somewhere": {Control{Labels: "2", Some: true}, "label-solve", "auto"},
+	} {
+		m, err := c.control.Method()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := m.Settings()
+		if m.Name() != c.method || s["labels"] != c.want || c.want != "" && (s["depth"] != "2" || s["start"] != "random") {
+			t.Errorf("%s: %s with %v", name, m.Name(), s)
+		}
+	}
+	if m, err := (Control{Labels: "deep"}).Method(); err == nil {
+		t.Errorf("a depth that is none makes %v", m)
+	}
+}
+
+// The control of a set of so many bytes holds as much as they do, and no more.
+func TestControlsFitIntoTheBytesOfASet(t *testing.T) {
+	all := samples(30)
+	task := &data.Task{Version: data.TaskVersion, Name: "t", Classes: []string{"a", "b", "c"}, Shape: shape,
+		Mean: []float64{0}, Std: []float64{1}}
+	weigh := func(c Control, ipc int) int64 {
+		m, err := c.Method()
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := artifact.Make(t.Context(), artifact.Request{Task: task, Method: m, Settings: m.Settings(),
+			Pixels: c.Pixels, Bare: true, Request: distill.Request{Samples: all, IPC: ipc, Formation: c.Formation.Factor,
+				Single: c.Formation.Single}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.Files.Bytes()
+	}
+	for _, budget := range []int64{2200, 3500} {
+		c, ipc, err := Control{Formation: data.NewFormation(1), Pixels: artifact.U8}.Within(task, all,
+			auto.Budget{Bytes: budget})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fits, more := weigh(c, ipc), weigh(c, ipc+1); fits > budget || more <= budget-64 {
+			t.Errorf("%d images per class weigh %d, one more %d, of %d bytes", ipc, fits, more, budget)
+		}
+	}
+	c := Control{Pixels: artifact.U8}
+	if _, _, err := c.Within(task, all, auto.Budget{Bytes: 100}); !errors.Is(err, distill.ErrBudget) {
+		t.Errorf("a budget that holds nothing: %v", err)
+	}
+}
