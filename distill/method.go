@@ -83,8 +83,8 @@ type Progress struct {
 	Loss        float64
 }
 
-// Outline is what a request decides of a result, whatever its images: what a
-// budget of bytes is reckoned with, and what controls have to copy.
+// Outline is what a request decides of a result before any image is made: what a
+// budget of bytes is computed with, and what controls have to copy.
 type Outline struct {
 	Formation data.Formation
 	Consumer  string         // as in Result
@@ -95,15 +95,15 @@ type Outline struct {
 	InRange bool
 	// Grouped tells whether the result will name a smallest group.
 	Grouped bool
-	// Behind is how many samples should lie behind an image, at least; 0 for one.
-	Behind int
-	// Most is the number of images a class beyond which more say nothing; 0 for none.
-	Most int
+	// MinSamplesPerImage is how many samples should be averaged into an image at least; 0 for one.
+	MinSamplesPerImage int
+	// MaxImagesPerClass is the number of images per class beyond which more add nothing; 0 for no bound.
+	MaxImagesPerClass int
 }
 
 // Result is a distilled set before it is written down.
 type Result struct {
-	Images *data.Samples // as stored: class after class, IPC images a class held
+	Images *data.Samples // as stored: class after class, IPC images per class held
 	// Formation says what one stored image holds; its zero value is a plain
 	// image.
 	Formation data.Formation
@@ -147,7 +147,7 @@ func (r Request) Check() error {
 func (r Request) StoredAs(factor int) data.Formation {
 	f := data.NewFormation(factor)
 	if r.Single {
-		f = f.Alone()
+		f = f.SingleTile()
 	}
 	return f
 }

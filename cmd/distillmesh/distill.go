@@ -100,7 +100,7 @@ func (a *app) distill(cmd *cobra.Command, conn api.Conn, d distilling) error {
 		err = a.document(info)
 	} else {
 		a.print("%s", info.CID)
-		a.tellLeaving(cmd, conn, info)
+		a.tellLeaving(info)
 	}
 	if d.out == "" || err != nil {
 		return err
@@ -157,14 +157,13 @@ func parseOptions(words []string) (map[string]string, error) {
 func short8(cid string) string { return cid[:min(len(cid), 24)] }
 
 // tellLeaving says what was made, and whether it may leave.
-func (a *app) tellLeaving(cmd *cobra.Command, conn api.Conn, info operations.SetInfo) {
-	what := count(info.Images, "image") + ", " + size(info.Bytes)
-	if _, err := operations.Publish.Do(cmd.Context(), conn, operations.PublishRequest{CID: info.CID, DryRun: true},
-		nil); err != nil {
-		a.tell("%s; 'publish' refuses it without --allow-real: %v", what, err)
+func (a *app) tellLeaving(set jobs.Distilled) {
+	what := count(set.Images, "image") + ", " + size(set.Bytes)
+	if set.Refused != nil {
+		a.tell("%s; 'publish' refuses it without --allow-real: %v", what, set.Refused)
 		return
 	}
-	a.tell("%s; announce it with 'distillmesh publish %s'", what, short8(info.CID))
+	a.tell("%s; announce it with 'distillmesh publish %s'", what, short8(set.CID))
 }
 
 // checkNew refuses a folder for files to be written to that holds some.

@@ -39,7 +39,7 @@ func (Clusters) Version() int { return 1 }
 
 // Summary implements distill.Method.
 func (Clusters) Summary() string {
-	return "k-means centroids a class (one image a class: the class mean), or the real samples nearest to them"
+	return "k-means centroids per class (one image per class: the class mean), or the real samples nearest to them"
 }
 
 // options are the settings and their ranges.
@@ -64,7 +64,7 @@ func (k Clusters) With(settings map[string]string) (distill.Method, error) {
 func (k Clusters) Outline(req distill.Request) (distill.Outline, error) {
 	o, err := outline(req)
 	if k.Publish == PublishCentroids {
-		o.Behind = k.LeastGroup
+		o.MinSamplesPerImage = k.LeastGroup
 	}
 	return o, err
 }

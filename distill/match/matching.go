@@ -70,7 +70,7 @@ func batchFor(tiles int) int {
 
 // suited is the settings with what the request and its tiles of a class decide.
 func (m Matching) suited(req distill.Request, tiles int) Matching {
-	m.Augment = tiling.Suited(m.Augment, req)
+	m.Augment = tiling.ResolveAuto(m.Augment, req)
 	if m.Width == 0 {
 		m.Width = greyWidth
 		if req.Samples.Shape.C > 1 {

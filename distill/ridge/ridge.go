@@ -98,7 +98,7 @@ const validationShare = 0.05
 // Outline implements distill.Method.
 func (r Ridge) Outline(req distill.Request) (distill.Outline, error) {
 	f, err := req.Plain()
-	return distill.Outline{Formation: f, Consumer: r.consumer(), Grouped: true, Most: 1}, err
+	return distill.Outline{Formation: f, Consumer: r.consumer(), Grouped: true, MaxImagesPerClass: 1}, err
 }
 
 // Distill implements distill.Method.

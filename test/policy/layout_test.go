@@ -33,7 +33,7 @@ var order = map[string][]string{
 		train/federated train/model
 	`),
 	"distill": strings.Fields(`
-		distill distill/figure
+		distill distill/figure distill/unixfs
 		distill/artifact distill/coreset distill/distilltest distill/kip distill/ridge distill/tiling
 		distill/labelsolve distill/match distill/trajectory
 		distill/auto distill/registry
