@@ -61,7 +61,7 @@ func (d Disclosure) ContainsReal() bool { return d.NearestReal() < RealThreshold
 // formation, every tile with the samples averaged to a tile's size. Distances
 // are computed directly, never by the expanded square, and a sample is left out
 // of its own neighbours by index: float32 rounding would otherwise make the
-// median of a tight class a hundred times too small. Cost: (images + 256 a
+// median of a tight class a hundred times too small. Cost: (images + 256 per
 // class) x samples of the class x values.
 func Disclose(ctx context.Context, images, local *data.Samples, f data.Formation) (Disclosure, error) {
 	if err := f.Validate(f.FullShape(images.Shape)); err != nil {

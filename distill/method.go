@@ -83,8 +83,8 @@ type Progress struct {
 	Loss        float64
 }
 
-// Outline is what is known of a result before its images are: a budget of bytes
-// is computed with it, and controls copy it.
+// Outline is what a request decides of a result before any image is made: what a
+// budget of bytes is computed with, and what controls have to copy.
 type Outline struct {
 	Formation data.Formation
 	Consumer  string         // as in Result
@@ -95,9 +95,9 @@ type Outline struct {
 	InRange bool
 	// Grouped reports whether the result will name a smallest group.
 	Grouped bool
-	// MinSamplesPerImage is how many samples an image should be made from, at least; 0 for one.
+	// MinSamplesPerImage is how many samples should be averaged into an image at least; 0 for one.
 	MinSamplesPerImage int
-	// MaxImagesPerClass is the number of images per class beyond which more add nothing; 0 for no limit.
+	// MaxImagesPerClass is the number of images per class beyond which more add nothing; 0 for no bound.
 	MaxImagesPerClass int
 }
 
@@ -147,7 +147,7 @@ func (r Request) Check() error {
 func (r Request) StoredAs(factor int) data.Formation {
 	f := data.NewFormation(factor)
 	if r.Single {
-		f = f.Alone()
+		f = f.SingleTile()
 	}
 	return f
 }

@@ -11,29 +11,10 @@ import (
 	"github.com/distillmesh/distillmesh/p2p/announce"
 )
 
-// announceSet announces a local set, after its task.
-func (n *Node) announceSet(ctx context.Context, kind announce.Kind, set holdings.Holding) error {
-	m, err := n.manifest(ctx, set.Root)
-	if err != nil {
-		return err
-	}
-	return n.announceHolding(ctx, kind, set, catalogue.SchemaSet, catalogue.SetBody{
-		Method: m.Method.Name, Images: m.Images.Count, Counts: m.Counts, Consumer: m.Consumer,
-		Formation: m.Formation.Factor, ContainsReal: m.ContainsReal})
-}
-
-// announceModel announces a local model, after its task.
-func (n *Node) announceModel(ctx context.Context, kind announce.Kind, model holdings.Holding) error {
-	info, err := n.known.LocalModel(ctx, model)
-	if err != nil {
-		return err
-	}
-	return n.announceHolding(ctx, kind, model, catalogue.SchemaModel,
-		catalogue.ModelBody{Model: info.Model, Sets: info.Sets})
-}
-
-func (n *Node) announceHolding(ctx context.Context, kind announce.Kind, h holdings.Holding, schema string,
-	body catalogue.Body) error {
+// announceHolding tells the mesh of a set or model that is here, and of its task
+// before it, by what its manifest says.
+func (n *Node) announceHolding(ctx context.Context, kind announce.Kind, h holdings.Holding, m manifest) error {
+	schema, body := m.body()
 	encoded, err := catalogue.EncodeBody(body)
 	if err != nil {
 		return err

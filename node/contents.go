@@ -9,15 +9,12 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/peer"
 
-	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/holdings"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/p2p"
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
-	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/model"
 )
 
 func (n *Node) read(ctx context.Context, req operations.RootRequest, _ api.Report) (operations.Content, fs.FS, error) {
@@ -63,7 +60,7 @@ func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, from []peer.ID, repo
 	out := operations.Fetched{CID: root.String(), From: []string{}}
 	task, subject := n.known.SubjectOf(ctx, root)
 	if held, err := n.held.Find(ctx, root); err == nil {
-		damage := n.verify(ctx, root, task, subject)
+		_, damage := n.verify(ctx, root, task, subject)
 		if damage == nil {
 			out.Bytes, out.Here = held.Bytes, true
 			return out, nil
@@ -103,11 +100,15 @@ func (n *Node) fetchAnnounced(ctx context.Context, want holdings.Holding, from [
 		return p2p.FetchResult{}, err
 	}
 	stage := "fetch " + shortCID(want.Root)
+	var said manifest
 	got, err := n.mesh.Fetch(ctx, want.Root, p2p.FetchOptions{
 		MaxBytes: int64(n.config.Trainer.MaxSetSize), Size: n.announcedSize(want.Root),
 		Pin: holdings.PinName(want.Subject, want.Task), MaxDepth: 8, MaxEntries: 64, From: from,
 		StallTimeout: stallTimeout,
-		Verify:       func(fsys fs.FS) error { return verifyFiles(fsys, t, want.Subject) },
+		Verify: func(fsys fs.FS) (err error) {
+			said, err = verifyFiles(fsys, t, want.Subject)
+			return err
+		},
 		Progress: func(done, total int64) {
 			report.Say(api.Progress{Stage: stage, Done: done, Total: total, Unit: "B"})
 		},
@@ -119,33 +120,7 @@ func (n *Node) fetchAnnounced(ctx context.Context, want holdings.Holding, from [
 		return got, err
 	}
 	want.Stat = got.Stat
-	if want.Subject == announce.SubjectModel {
-		return got, n.announceModel(ctx, announce.Have, want)
-	}
-	return got, n.announceSet(ctx, announce.Have, want)
-}
-
-// verifyFiles verifies the files of a set or model.
-func verifyFiles(files fs.FS, t *data.Task, subject announce.Subject) (err error) {
-	if subject == announce.SubjectModel {
-		_, err = artifact.ReadModel(files, t, artifact.Limits{}, model.Load)
-	} else {
-		_, err = artifact.ReadSet(files, t, artifact.Limits{})
-	}
-	return err
-}
-
-// verify reads stored content again, since a disk can damage it.
-func (n *Node) verify(ctx context.Context, root, task cid.Cid, subject announce.Subject) error {
-	t, err := n.known.Task(ctx, task)
-	if err != nil {
-		return err
-	}
-	fsys, err := n.held.Files(ctx, root)
-	if err != nil {
-		return err
-	}
-	return verifyFiles(fsys, t, subject)
+	return got, n.announceHolding(ctx, announce.Have, want, said)
 }
 
 func (n *Node) announcedSize(root cid.Cid) int64 {

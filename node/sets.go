@@ -7,9 +7,8 @@ import (
 
 	"github.com/ipfs/go-cid"
 
-	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/catalogue"
 	"github.com/distillmesh/distillmesh/node/holdings"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/p2p/announce"
@@ -60,29 +59,33 @@ func rootsOf(held []holdings.Holding) []string {
 
 func (n *Node) addSet(ctx context.Context, req operations.AddSetRequest, files fs.FS, _ api.Report) (
 	operations.SetInfo, error) {
-	set, err := n.add(ctx, announce.SubjectSet, req.Task, files)
+	set, m, err := n.add(ctx, announce.SubjectSet, req.Task, files)
 	if err != nil {
 		return operations.SetInfo{}, err
 	}
 	if err := n.held.State.AddOrigin(set.Root, req.Origin); err != nil {
 		return operations.SetInfo{}, err
 	}
-	return n.known.LocalSet(ctx, set)
+	return n.known.DescribeSet(set, *m.set), nil
 }
 
 // add verifies the files of a set or model, takes part in its task and stores them.
-func (n *Node) add(ctx context.Context, subject announce.Subject, task string, files fs.FS) (holdings.Holding, error) {
+func (n *Node) add(ctx context.Context, subject announce.Subject, task string, files fs.FS) (holdings.Holding,
+	manifest, error) {
+	fail := func(err error) (holdings.Holding, manifest, error) { return holdings.Holding{}, manifest{}, err }
 	c, t, err := n.known.FindTask(ctx, task)
 	if err != nil {
-		return holdings.Holding{}, err
+		return fail(err)
 	}
-	if err := verifyFiles(files, t, subject); err != nil {
-		return holdings.Holding{}, err
+	m, err := verifyFiles(files, t, subject)
+	if err != nil {
+		return fail(err)
 	}
 	if err := n.takePart(ctx, t); err != nil {
-		return holdings.Holding{}, err
+		return fail(err)
 	}
-	return n.held.Add(ctx, subject, c, files)
+	h, err := n.held.Add(ctx, subject, c, files)
+	return h, m, err
 }
 
 func (n *Node) publish(ctx context.Context, req operations.PublishRequest, _ api.Report) (operations.Published, error) {
@@ -95,7 +98,8 @@ func (n *Node) publish(ctx context.Context, req operations.PublishRequest, _ api
 	if subject != announce.SubjectSet {
 		return fail(api.Fail(api.CodeUsage, "list sets with 'distillmesh ls'", "%s is not a set of this node", root))
 	}
-	if err := n.verify(ctx, root, task, subject); err != nil {
+	m, err := n.verify(ctx, root, task, subject)
+	if err != nil {
 		return fail(err)
 	}
 	if name, empty := n.held.State.EmptyOrigin(root); empty {
@@ -103,50 +107,20 @@ func (n *Node) publish(ctx context.Context, req operations.PublishRequest, _ api
 			"remove it with 'distillmesh rm "+root.String()+"', and distil a part that has samples",
 			"the set was made of %s, which has no samples: it holds data of other parts", name))
 	}
-	manifest, err := n.manifest(ctx, root)
-	if err != nil {
-		return fail(err)
-	}
-	if err := mayLeave(manifest); err != nil && !req.AllowReal {
+	if err := operations.MayLeave(*m.set); err != nil && !req.AllowReal {
 		return fail(err)
 	}
 	set, err := n.held.Find(ctx, root)
 	if err != nil {
 		return fail(err)
 	}
-	info, err := n.known.LocalSet(ctx, set)
-	if err != nil {
-		return fail(err)
-	}
-	out := operations.Published{Set: info, Announced: n.mesh != nil && !req.DryRun, Bytes: set.Bytes}
+	out := operations.Published{Set: n.known.DescribeSet(set, *m.set), Announced: n.mesh != nil && !req.DryRun,
+		Bytes: set.Bytes}
 	if req.DryRun {
 		return out, nil
 	}
 	out.Set.Published = true
-	return out, n.announceSet(ctx, announce.Offer, set)
-}
-
-// mayLeave is the rule of what is published without being told to.
-func mayLeave(m artifact.Manifest) error {
-	const hint = "look at it with 'publish --dry-run'; publish it all the same with --allow-real"
-	switch {
-	case m.ContainsReal:
-		return api.Fail(api.CodeRefused, hint, "the set holds real samples (nearest_real %.4g is below 0.5)",
-			m.NearestReal)
-	case m.SmallestGroup > 0 && m.SmallestGroup < distill.LeastGroup:
-		return api.Fail(api.CodeRefused, hint, "an image of the set averages %d real samples, fewer than %d",
-			m.SmallestGroup, distill.LeastGroup)
-	}
-	return nil
-}
-
-// manifest reads the manifest of a set that is here.
-func (n *Node) manifest(ctx context.Context, root cid.Cid) (artifact.Manifest, error) {
-	fsys, err := n.held.Files(ctx, root)
-	if err != nil {
-		return artifact.Manifest{}, err
-	}
-	return artifact.ReadManifest(fsys, artifact.Limits{})
+	return out, n.announceHolding(ctx, announce.Offer, set, m)
 }
 
 func (n *Node) listModels(ctx context.Context, _ api.None, _ api.Report) ([]operations.ModelInfo, error) {
@@ -155,14 +129,14 @@ func (n *Node) listModels(ctx context.Context, _ api.None, _ api.Report) ([]oper
 
 func (n *Node) addModel(ctx context.Context, req operations.AddModelRequest, files fs.FS, _ api.Report) (
 	operations.ModelInfo, error) {
-	model, err := n.add(ctx, announce.SubjectModel, req.Task, files)
+	model, m, err := n.add(ctx, announce.SubjectModel, req.Task, files)
 	if err != nil {
 		return operations.ModelInfo{}, err
 	}
 	if req.Publish {
-		if err := n.announceModel(ctx, announce.Offer, model); err != nil {
+		if err := n.announceHolding(ctx, announce.Offer, model, m); err != nil {
 			return operations.ModelInfo{}, err
 		}
 	}
-	return n.known.LocalModel(ctx, model)
+	return catalogue.DescribeModel(model, *m.model), nil
 }

@@ -21,7 +21,7 @@ var (
 	ErrSamples = errors.New("samples do not suit the network")
 	// ErrTensors means that tensors are not the network's parameters.
 	ErrTensors = errors.New("tensors are not the network's parameters")
-	// ErrDiverged means that a training diverged: a value is NaN or infinite.
+	// ErrDiverged means that a parameter or the loss became NaN or infinite.
 	ErrDiverged = errors.New("training diverged")
 )
 

@@ -42,7 +42,7 @@ func TestACoarseModelReadsTilesOfImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	form := data.NewFormation(2).Alone()
+	form := data.NewFormation(2).SingleTile()
 	plain := &Model{Network: m.Network, Params: m.Params}
 	want, err := plain.Logits(t.Context(), form.Decode(form.Down(s)))
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
@@ -21,58 +20,73 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// draft is a small set of the built-in task.
-func draft(t *testing.T, pixels PixelType) (SetDraft, *data.Task) {
-	t.Helper()
+// request is a small set of the built-in task.
+func request(pixels PixelType) Request {
 	task := data.WellKnownTask("glyph-digits")
 	local := distilltest.Samples(task.Shape, 10, []int{3, 4}, 40)
-	r, err := coreset.DefaultGMM().Distill(context.Background(), distill.Request{Samples: local, IPC: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rounded, err := RoundTrip(r.Images, pixels)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := distill.Disclose(context.Background(), rounded, local, data.NewFormation(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return SetDraft{Task: task, Method: coreset.DefaultGMM(), IPC: 1, Result: r, Disclosure: d, Pixels: pixels}, task
+	return Request{Request: distill.Request{Samples: local, IPC: 1}, Task: task, Method: coreset.DefaultGMM(),
+		Pixels: pixels}
 }
 
-func write(t *testing.T, pixels PixelType) (fstest.MapFS, *data.Task) {
+func mustMake(t *testing.T, r Request) *Made {
 	t.Helper()
-	d, task := draft(t, pixels)
-	files, err := WriteSet(d)
+	made, err := Make(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return files, task
+	return made
+}
+
+// given is a method whose result is there already.
+type given struct {
+	distill.Method
+	result distill.Result
+}
+
+func (g given) Distill(context.Context, distill.Request) (*distill.Result, error) {
+	return &g.result, nil
+}
+
+// of is what a method makes of a request.
+func of(t *testing.T, r Request) given {
+	t.Helper()
+	result, err := r.Method.Distill(t.Context(), r.Request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return given{r.Method, *result}
+}
+
+func write(t *testing.T, pixels PixelType) (Files, *data.Task) {
+	t.Helper()
+	r := request(pixels)
+	return mustMake(t, r).Files, r.Task
 }
 
 func TestSetsReadBackAsRounded(t *testing.T) {
 	for pixels, most := range map[PixelType]float64{U4: 0.25, U8: 0.02, F16: 0.02, F32: 0} {
-		d, task := draft(t, pixels)
-		files, err := WriteSet(d)
+		r := request(pixels)
+		var images *data.Samples
+		r.Distilled = func(result *distill.Result) { images = result.Images }
+		made := mustMake(t, r)
+		set, err := ReadSet(made.Files, r.Task, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		set, err := ReadSet(files, task, Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, _ := RoundTrip(d.Result.Images, pixels)
+		want, _ := RoundTrip(images, pixels)
 		if !slices.Equal(set.Samples.X, want.X) || !slices.Equal(set.Samples.Y, []int{3, 4}) {
 			t.Errorf("%s: read back other images or labels %v", pixels, set.Samples.Y)
 		}
+		if !sameSet(t, set, &made.Set) {
+			t.Errorf("%s: made %+v, read %+v", pixels, made.Manifest, set.Manifest)
+		}
 		for i, v := range set.Samples.X {
-			if math.Abs(float64(v-d.Result.Images.X[i])) > most {
-				t.Fatalf("%s: value %d is %v, was %v", pixels, i, v, d.Result.Images.X[i])
+			if math.Abs(float64(v-images.X[i])) > most {
+				t.Fatalf("%s: value %d is %v, was %v", pixels, i, v, images.X[i])
 			}
 		}
-		if n := len(files[PreviewFile].Data); n > PreviewBytes(len(files[DataFile].Data)) {
-			t.Errorf("preview of a small set takes %d bytes, at most %d", n, PreviewBytes(len(files[DataFile].Data)))
+		if n, most := len(made.Files[PreviewFile]), PreviewBytes(len(made.Files[DataFile])); n > most {
+			t.Errorf("preview of a small set takes %d bytes, at most %d", n, most)
 		}
 	}
 }
@@ -179,28 +193,40 @@ func TestPixelsOfHalfAByte(t *testing.T) {
 func TestFormationsTravel(t *testing.T) {
 	task := data.WellKnownTask("glyph-digits")
 	local := distilltest.Samples(task.Shape, 10, []int{3, 4}, 20)
-	r, err := coreset.Random{}.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Formation: 2})
+	r := Request{Request: distill.Request{Samples: local, IPC: 2, Formation: 2}, Task: task, Method: coreset.Random{},
+		Pixels: F32}
+	result := of(t, r).result
+	set, err := ReadSet(mustMake(t, r).Files, task, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := Draft(context.Background(), SetDraft{Task: task, Method: coreset.Random{}, IPC: 2, Result: r, Pixels: F32},
-		local)
-	if err != nil || d.Disclosure.NearestReal() != 0 || d.Recipe.Coarse != 2 {
-		t.Fatalf("random real tiles have nearest_real %v (%v), want 0; recipe %+v", d.Disclosure.NearestReal(), err, d.Recipe)
-	}
-	files, err := WriteSet(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := ReadSet(files, task, Limits{})
-	if err != nil {
-		t.Fatal(err)
+	if m := set.Manifest; m.NearestReal != 0 || m.Recipe.Coarse != 2 {
+		t.Fatalf("random real tiles have nearest_real %v, want 0; recipe %+v", m.NearestReal, m.Recipe)
 	}
 	training := set.TrainingSamples()
 	if set.Manifest.Formation != data.NewFormation(2) || set.Samples.Len() != 4 || training.Len() != 16 ||
 		training.Shape != task.Shape ||
-		!slices.Equal(training.X, r.Formation.Decode(r.Images).X) {
+		!slices.Equal(training.X, result.Formation.Decode(result.Images).X) {
 		t.Errorf("formation %+v, %d stored, %d to train on", set.Manifest.Formation, set.Samples.Len(), training.Len())
+	}
+}
+
+// docs/formats.md describes this form, for others to reproduce.
+func TestJSONHasOneSpelling(t *testing.T) {
+	for _, c := range []struct {
+		v    any
+		want string
+	}{
+		{map[string]any{"b": 1, "a": true, "\u00e9": nil, "B": []int{}}, `{"B":[],"a":true,"b":1,"é":null}`},
+		{map[string]any{"\uffff": 1, "\U0001f600": 2}, "{\"\uffff\":1,\"\U0001f600\":2}"},
+		{"\"\\\b\f\n\r\t\x01\x1f\x7f<&>/\u2028\u2029é", `"\"\\\b\f\n\r\t\u0001\u001f` + "\x7f" + `<&>/\u2028\u2029é"`},
+		{[]uint64{0, 1<<53 + 1, math.MaxUint64}, "[0,9007199254740993,18446744073709551615]"},
+		{[]float64{1, 0.1, 1e-6, 1e-7, 123456.7891, 1e20, 1e21, 1.5e21, -0.5},
+			"[1,0.1,0.000001,1e-7,123456.7891,100000000000000000000,1e+21,1.5e+21,-0.5]"},
+	} {
+		if got, err := canonicalJSON(c.v); err != nil || string(got) != c.want+"\n" {
+			t.Errorf("%q is written as %q, want %q (%v)", c.v, got, c.want, err)
+		}
 	}
 }
 
@@ -208,17 +234,17 @@ func TestTheSameSetHasTheSameBytes(t *testing.T) {
 	a, _ := write(t, U8)
 	b, _ := write(t, U8)
 	for name := range a {
-		if !slices.Equal(a[name].Data, b[name].Data) {
+		if !slices.Equal(a[name], b[name]) {
 			t.Errorf("%s differs", name)
 		}
 	}
 }
 
 // edit changes the manifest and makes it canonical again.
-func edit(t *testing.T, files fstest.MapFS, change func(m map[string]any)) {
+func edit(t *testing.T, files Files, change func(m map[string]any)) {
 	t.Helper()
 	var m map[string]any
-	if err := json.Unmarshal(files[ManifestFile].Data, &m); err != nil {
+	if err := json.Unmarshal(files[ManifestFile], &m); err != nil {
 		t.Fatal(err)
 	}
 	change(m)
@@ -226,17 +252,17 @@ func edit(t *testing.T, files fstest.MapFS, change func(m map[string]any)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files[ManifestFile].Data = doc
+	files[ManifestFile] = doc
 }
 
 // forge replaces the data file and lets the manifest agree with its hash.
-func forge(t *testing.T, files fstest.MapFS, tensors []checkpoint.Tensor) {
+func forge(t *testing.T, files Files, tensors []checkpoint.Tensor) {
 	t.Helper()
 	content, err := checkpoint.Encode(tensors, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files[DataFile].Data = content
+	files[DataFile] = content
 	edit(t, files, func(m map[string]any) {
 		m["files"].(map[string]any)[DataFile] = fileTable(files)[DataFile]
 	})
@@ -248,59 +274,59 @@ func TestLiesAreRefused(t *testing.T) {
 	pixels := make([]uint8, 2*784)
 	image := []int{2, 1, 28, 28}
 	for name, c := range map[string]struct {
-		tamper func(t *testing.T, f fstest.MapFS)
+		tamper func(t *testing.T, f Files)
 		want   string
 	}{
-		"count of images": {func(t *testing.T, f fstest.MapFS) {
+		"count of images": {func(t *testing.T, f Files) {
 			edit(t, f, func(m map[string]any) { m["images"].(map[string]any)["count"] = 3 })
 		}, "says 3 images, the data hold 2"},
-		"count a class": {func(t *testing.T, f fstest.MapFS) {
+		"count a class": {func(t *testing.T, f Files) {
 			edit(t, f, func(m map[string]any) { m["counts"] = []int{2, 0, 0, 0, 0, 0, 0, 0, 0, 0} })
-		}, "images a class"},
-		"another task": {func(t *testing.T, f fstest.MapFS) {
+		}, "images per class"},
+		"another task": {func(t *testing.T, f Files) {
 			c, _ := TaskCID(data.WellKnownTask("mnist"))
 			edit(t, f, func(m map[string]any) { m["task"] = c.String() })
 		}, "made for task"},
-		"hides that it holds real samples": {func(t *testing.T, f fstest.MapFS) {
+		"hides that it holds real samples": {func(t *testing.T, f Files) {
 			edit(t, f, func(m map[string]any) { m["nearest_real"] = 0.1 })
 		}, "contains_real is false beside nearest_real 0.1"},
-		"unknown field": {func(t *testing.T, f fstest.MapFS) { edit(t, f, func(m map[string]any) { m["x"] = 1 }) },
+		"unknown field": {func(t *testing.T, f Files) { edit(t, f, func(m map[string]any) { m["x"] = 1 }) },
 			"unknown field"},
-		"later schema": {func(t *testing.T, f fstest.MapFS) {
+		"later schema": {func(t *testing.T, f Files) {
 			edit(t, f,
 				func(m map[string]any) { m["schema_version"] = 9 })
 		}, "schema version 9"},
-		"a formation beyond measure": {func(t *testing.T, f fstest.MapFS) {
+		"a formation beyond measure": {func(t *testing.T, f Files) {
 			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": math.MaxInt} })
 		}, "want 1 to 8"},
-		"a formation that does not divide": {func(t *testing.T, f fstest.MapFS) {
+		"a formation that does not divide": {func(t *testing.T, f Files) {
 			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 3} })
 		}, "3 x 3 tiles"},
-		"a plain image as a tile": {func(t *testing.T, f fstest.MapFS) {
+		"a plain image as a tile": {func(t *testing.T, f Files) {
 			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 1, "single": true} })
 		}, "no single tile"},
-		"no formation": {func(t *testing.T, f fstest.MapFS) {
+		"no formation": {func(t *testing.T, f Files) {
 			edit(t, f, func(m map[string]any) { m["formation"] = map[string]any{"factor": 0} })
 		}, "factor 0"},
-		"changed data": {func(t *testing.T, f fstest.MapFS) { f[DataFile].Data[900] ^= 1 },
+		"changed data": {func(t *testing.T, f Files) { f[DataFile][900] ^= 1 },
 			"do not match the size and hash"},
-		"a file too many": {func(t *testing.T, f fstest.MapFS) { f["extra"] = &fstest.MapFile{Data: []byte("x")} },
+		"a file too many": {func(t *testing.T, f Files) { f["extra"] = []byte("x") },
 			"5 files"},
-		"NaN pixels": {func(t *testing.T, f fstest.MapFS) {
+		"NaN pixels": {func(t *testing.T, f Files) {
 			forge(t, f, []checkpoint.Tensor{checkpoint.F32(imagesTensor, image, nan),
 				checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4})})
 		}, "value 5 is NaN"},
-		"infinite range": {func(t *testing.T, f fstest.MapFS) {
+		"infinite range": {func(t *testing.T, f Files) {
 			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, image, pixels),
 				checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4}),
 				checkpoint.F32(rangeTensor, []int{2, 2}, []float32{0, 1, 0, float32(math.Inf(1))})})
 		}, "range: value 3"},
-		"labels out of range": {func(t *testing.T, f fstest.MapFS) {
+		"labels out of range": {func(t *testing.T, f Files) {
 			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, image, pixels),
 				checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 10}),
 				checkpoint.F32(rangeTensor, []int{2, 2}, []float32{0, 1, 0, 1})})
 		}, "label 1 is 10"},
-		"another shape": {func(t *testing.T, f fstest.MapFS) {
+		"another shape": {func(t *testing.T, f Files) {
 			forge(t, f, []checkpoint.Tensor{checkpoint.U8(imagesTensor, []int{2, 1, 14, 56}, pixels),
 				checkpoint.U8(labelsTensor, []int{2}, []uint8{3, 4}),
 				checkpoint.F32(rangeTensor, []int{2, 2}, []float32{0, 1, 0, 1})})
@@ -390,10 +416,10 @@ func FuzzDecodeTask(f *testing.F) {
 }
 
 func FuzzReadSet(f *testing.F) {
-	files := fstest.MapFS{}
+	files := Files{}
 	f.Add([]byte(`{"schema_version":1}`), []byte("x"))
 	f.Fuzz(func(t *testing.T, manifest, content []byte) {
-		files = fstest.MapFS{ManifestFile: {Data: manifest}, DataFile: {Data: content}, PreviewFile: {}, CardFile: {}}
+		files = Files{ManifestFile: manifest, DataFile: content, PreviewFile: nil, CardFile: nil}
 		if _, err := ReadSet(files, data.WellKnownTask("mnist"), Limits{}); err != nil && !errors.Is(err, ErrInvalid) {
 			t.Errorf("refusal does not wrap ErrInvalid: %v", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -20,7 +21,7 @@ func TestTheRecipeOfMostSetsIsFollowedWhenItIsModest(t *testing.T) {
 		s := set(func(r *recipe.Recipe) { r.Coarse = coarse })
 		s.Manifest.Formation, s.Manifest.Images.Shape = data.NewFormation(factor), [3]int{1, side, side}
 		if side < 28 {
-			s.Manifest.Formation = s.Manifest.Formation.Alone()
+			s.Manifest.Formation = s.Manifest.Formation.SingleTile()
 		}
 		return s
 	}
@@ -84,6 +85,8 @@ func TestTheRecipeOfMostSetsIsFollowedWhenItIsModest(t *testing.T) {
 
 func TestAFewSamplesAreASmallGroupWhateverTheMethod(t *testing.T) {
 	images := &data.Samples{Shape: data.Shape{C: 1, H: 1, W: 2}, Classes: 2, X: []float32{1, 2, 3, 4}, Y: []int{0, 1}}
+	task := &data.Task{Version: data.TaskVersion, Name: "pairs", Classes: []string{"a", "b"}, Shape: images.Shape,
+		Mean: []float64{0, 0}, Std: []float64{1, 1}}
 	local := func(first, second int) *data.Samples {
 		s := &data.Samples{Shape: images.Shape, Classes: 2}
 		for i := range first + second {
@@ -94,12 +97,10 @@ func TestAFewSamplesAreASmallGroupWhateverTheMethod(t *testing.T) {
 	for _, c := range []struct{ first, second, own, want int }{
 		{3, 20, 0, 3}, {20, 1, 0, 1}, {20, 9, 12, 9}, {20, 9, 2, 2}, {10, 10, 0, 0}, {10, 30, 10, 10},
 	} {
-		result := &distill.Result{Images: images, SmallestGroup: c.own}
-		d, err := Draft(t.Context(), SetDraft{Result: result, Pixels: F32}, local(c.first, c.second))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := d.Result.SmallestGroup; got != c.want || result.SmallestGroup != c.own {
+		m := given{Method: coreset.Random{}, result: distill.Result{Images: images, SmallestGroup: c.own}}
+		made := mustMake(t, Request{Request: distill.Request{Samples: local(c.first, c.second), IPC: 1}, Task: task,
+			Method: m, Pixels: F32})
+		if got := made.Manifest.SmallestGroup; got != c.want {
 			t.Errorf("%d and %d samples, the method says %d: %d, want %d", c.first, c.second, c.own, got, c.want)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"testing/fstest"
 
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
@@ -86,7 +85,7 @@ type Manifest struct {
 	TaskName      string              `json:"task_name"`
 	Method        MethodInfo          `json:"method"`
 	Images        ImagesInfo          `json:"images"`
-	Counts        []int               `json:"counts"` // images a class
+	Counts        []int               `json:"counts"` // images per class
 	Consumer      string              `json:"consumer,omitempty"`
 	Recipe        *recipe.Recipe      `json:"recipe,omitempty"` // recommended
 	Formation     data.Formation      `json:"formation"`
@@ -186,11 +185,11 @@ func decodeJSON(doc []byte, v any) error {
 }
 
 // fileTable hashes files.
-func fileTable(files fstest.MapFS) map[string]FileInfo {
+func fileTable(files Files) map[string]FileInfo {
 	out := map[string]FileInfo{}
-	for name, f := range files {
-		sum := sha256.Sum256(f.Data)
-		out[name] = FileInfo{Bytes: int64(len(f.Data)), SHA256: hex.EncodeToString(sum[:])}
+	for name, content := range files {
+		sum := sha256.Sum256(content)
+		out[name] = FileInfo{Bytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}
 	}
 	return out
 }

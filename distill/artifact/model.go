@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"testing/fstest"
 
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -61,7 +60,7 @@ type Model[Trained any] struct {
 type Loader[Trained any] func(name string, task *data.Task, tensors []checkpoint.Tensor, coarse int) (Trained, error)
 
 // WriteModel lays a model out as files.
-func WriteModel(d ModelDraft) (fstest.MapFS, error) {
+func WriteModel(d ModelDraft) (Files, error) {
 	taskCID, err := TaskCID(d.Task)
 	if err != nil {
 		return nil, err
@@ -75,16 +74,11 @@ func WriteModel(d ModelDraft) (fstest.MapFS, error) {
 		Coarse: d.Coarse, Recipe: d.Recipe, Seed: d.Seed, Sets: d.Sets, Samples: d.Samples, Accuracy: d.Accuracy,
 		Licence: d.Licence,
 	}
-	files := fstest.MapFS{
-		WeightsFile: {Data: weights, Mode: 0o644},
-		CardFile:    {Data: modelCard(m), Mode: 0o644},
-	}
+	files := Files{WeightsFile: weights, CardFile: modelCard(m)}
 	m.Files = fileTable(files)
-	doc, err := canonicalJSON(m)
-	if err != nil {
+	if files[ModelFile], err = canonicalJSON(m); err != nil {
 		return nil, fmt.Errorf("write model: %w", err)
 	}
-	files[ModelFile] = &fstest.MapFile{Data: doc, Mode: 0o644}
 	return files, nil
 }
 

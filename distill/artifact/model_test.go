@@ -3,7 +3,6 @@ package artifact
 import (
 	"slices"
 	"testing"
-	"testing/fstest"
 
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -35,7 +34,7 @@ func TestAModelKeepsItsView(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write := func(coarse int) fstest.MapFS {
+		write := func(coarse int) Files {
 			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, Coarse: coarse, Samples: 20})
 			if err != nil {
 				t.Fatal(err)
@@ -49,7 +48,7 @@ func TestAModelKeepsItsView(t *testing.T) {
 		want, _ := trained.Logits(t.Context(), s)
 		if r.Coarse = 0; name != "mlp" {
 			plain, _ := spec.Fit(t.Context(), s, r, train.Options{})
-			tiles := data.NewFormation(2).Alone()
+			tiles := data.NewFormation(2).SingleTile()
 			if got, _ := plain.Logits(t.Context(), tiles.Decode(tiles.Down(s))); !slices.Equal(got, want) {
 				t.Errorf("%s does not see images as their tiles", name)
 			}

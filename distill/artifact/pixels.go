@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -17,7 +18,7 @@ type PixelType string
 // a shape.
 var ErrPixels = errors.New("pixel type")
 
-// The pixel types. U4 and U8 keep a range an image, because clipping to a common
+// The pixel types. U4 and U8 keep a range per image, because clipping to a common
 // range costs distilled images up to 27 points of accuracy, a range of their
 // own and bytes at most 0.1.
 const (
@@ -38,6 +39,19 @@ func (p PixelType) Check(s data.Shape) error {
 	return nil
 }
 
+// SuitablePixels is the pixel type asked for, or what suits the images: half a byte
+// per value for those that stay within the range of real pixels, where it costs no
+// accuracy that could be measured (docs/methods.md), else a byte.
+func SuitablePixels(asked PixelType, o distill.Outline) PixelType {
+	switch {
+	case asked != "":
+		return asked
+	case o.InRange:
+		return U4
+	}
+	return U8
+}
+
 // steps is how many steps lie between the ends of a range, 0 for floats.
 func (p PixelType) steps() int {
 	switch p {
@@ -56,39 +70,57 @@ const (
 	labelsTensor = "labels"
 )
 
-// encodeSamples writes samples as tensors: images [N,C,H,W], of U4 [N,C,H,(W+1)/2]
-// bytes, range [N,2] for U4 and U8, labels [N] or, when soft, [N,K].
+// layout gives the tensors of n images without their values: images [N,C,H,W], of U4
+// [N,C,H,(W+1)/2] bytes, range [N,2] for U4 and U8, labels [N] or, when soft, [N,K].
+func (p PixelType) layout(n int, s data.Shape, classes int, soft bool) []checkpoint.Tensor {
+	labels := checkpoint.Tensor{Name: labelsTensor, DType: checkpoint.DTypeU8, Shape: []int{n}}
+	switch {
+	case soft:
+		labels.DType, labels.Shape = checkpoint.DTypeF32, []int{n, classes}
+	case classes > 1<<8:
+		labels.DType = checkpoint.DTypeU16
+	}
+	images := checkpoint.Tensor{Name: imagesTensor, DType: string(p), Shape: []int{n, s.C, s.H, s.W}}
+	if p == U4 {
+		images.DType, images.Shape[3] = checkpoint.DTypeU8, halves(s.W)
+	}
+	out := []checkpoint.Tensor{labels, images}
+	if p.steps() > 0 {
+		out = append(out, checkpoint.Tensor{Name: rangeTensor, DType: checkpoint.DTypeF32, Shape: []int{n, 2}})
+	}
+	return out
+}
+
+// encodeSamples writes samples as tensors. It fails with ErrPixels where the type does
+// not suit their shape.
 func encodeSamples(s *data.Samples, pixels PixelType) ([]checkpoint.Tensor, error) {
 	if err := pixels.Check(s.Shape); err != nil {
 		return nil, fmt.Errorf("encode samples: %w", err)
 	}
-	n := s.Len()
-	shape := []int{n, s.Shape.C, s.Shape.H, s.Shape.W}
-	tensors := []checkpoint.Tensor{encodeLabels(s)}
+	out := pixels.layout(s.Len(), s.Shape, s.Classes, s.Soft != nil)
+	labels, images := &out[0], &out[1]
+	switch labels.DType {
+	case checkpoint.DTypeF32:
+		*labels = checkpoint.F32(labels.Name, labels.Shape, s.Soft)
+	case checkpoint.DTypeU8:
+		*labels = checkpoint.U8(labels.Name, labels.Shape, narrow[uint8](s.Y))
+	case checkpoint.DTypeU16:
+		*labels = checkpoint.U16(labels.Name, labels.Shape, narrow[uint16](s.Y))
+	}
 	switch pixels {
 	case U4, U8:
 		values, ranges := quantise(s, pixels.steps())
 		if pixels == U4 {
-			values, shape[3] = packHalves(values, s.Shape.W), halves(s.Shape.W)
+			values = packHalves(values, s.Shape.W)
 		}
-		tensors = append(tensors, checkpoint.U8(imagesTensor, shape, values),
-			checkpoint.F32(rangeTensor, []int{n, 2}, ranges))
+		*images = checkpoint.U8(images.Name, images.Shape, values)
+		out[2] = checkpoint.F32(rangeTensor, out[2].Shape, ranges)
 	case F16:
-		tensors = append(tensors, checkpoint.F16(imagesTensor, shape, s.X))
+		*images = checkpoint.F16(images.Name, images.Shape, s.X)
 	case F32:
-		tensors = append(tensors, checkpoint.F32(imagesTensor, shape, s.X))
+		*images = checkpoint.F32(images.Name, images.Shape, s.X)
 	}
-	return tensors, nil
-}
-
-func encodeLabels(s *data.Samples) checkpoint.Tensor {
-	if s.Soft != nil {
-		return checkpoint.F32(labelsTensor, []int{s.Len(), s.Classes}, s.Soft)
-	}
-	if s.Classes <= 1<<8 {
-		return checkpoint.U8(labelsTensor, []int{s.Len()}, narrow[uint8](s.Y))
-	}
-	return checkpoint.U16(labelsTensor, []int{s.Len()}, narrow[uint16](s.Y))
+	return out, nil
 }
 
 func narrow[T uint8 | uint16](y []int) []T {

@@ -20,7 +20,7 @@ func PreviewBytes(data int) int { return min(max(data/8, 1<<10), MaxPreviewBytes
 // MaxPreviewBytes is the most that any preview takes.
 const MaxPreviewBytes = 4 << 10
 
-// PreviewPerClass is how many images of a class a preview shows, at most.
+// PreviewPerClass is how many images per class a preview shows, at most.
 const PreviewPerClass = 10
 
 // sheetGap is the space between images, in pixels before scaling.
@@ -137,7 +137,7 @@ func drawImage(sheet *image.NRGBA, pixels []float32, shape data.Shape, left, top
 func EncodePNG(img *image.NRGBA) ([]byte, error) { return encodeLevels(img, 256) }
 
 // preview writes a contact sheet with as many images and shades as fit in so many
-// bytes, images first; nil when not even one image a class fits.
+// bytes, images first; nil when not even one image per class fits.
 func preview(task *data.Task, s *data.Samples, most int) ([]byte, error) {
 	for perClass := PreviewPerClass; perClass > 0; perClass /= 2 {
 		img := Sheet(task, s, perClass, 1)

@@ -20,20 +20,10 @@ func TestLearnedLabelsSurviveWritingAndMerging(t *testing.T) {
 	local := distilltest.Samples(task.Shape, 10, []int{3, 4}, 40)
 	k := kip.Default()
 	k.Steps, k.Labels = 20, kip.Learned
-	r, err := k.Distill(context.Background(), distill.Request{Samples: local, IPC: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := distill.Disclose(context.Background(), r.Images, local, data.NewFormation(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := WriteSet(SetDraft{Task: task, Method: k, Settings: map[string]string{"steps": "20"}, IPC: 2, Result: r,
-		Disclosure: d, Pixels: F32})
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := ReadSet(files, task, Limits{})
+	req := Request{Request: distill.Request{Samples: local, IPC: 2}, Task: task, Method: k,
+		Settings: map[string]string{"steps": "20"}, Pixels: F32}
+	r := of(t, req).result
+	set, err := ReadSet(mustMake(t, req).Files, task, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

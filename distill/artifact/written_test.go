@@ -1,7 +1,9 @@
 package artifact
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -69,26 +71,17 @@ func TestEverySetThatIsWrittenIsAccepted(t *testing.T) {
 	}
 	soft := 0
 	for _, m := range methods {
-		result, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2, Seed: 1, Formation: 1})
-		if err != nil {
-			t.Fatalf("%s %v: %v", m.Name(), m.Settings(), err)
-		}
-		if result.Images.Soft != nil {
+		r := Request{Request: distill.Request{Samples: local, IPC: 2, Seed: 1, Formation: 1}, Task: task, Method: m,
+			Settings: registry.Changed(m)}
+		made := of(t, r)
+		r.Method = made
+		if made.result.Images.Soft != nil {
 			soft++
 		}
-		for _, pixels := range []PixelType{U4, U8, F16, F32} {
-			d, err := Draft(context.Background(), SetDraft{Task: task, Method: m, Settings: registry.Changed(m), IPC: 2,
-				Seed: 1, Result: result, Pixels: pixels}, local)
-			if err != nil {
-				t.Fatalf("%s, %s: %v", m.Name(), pixels, err)
-			}
-			what := fmt.Sprintf("%s, labels %q, %s", m.Name(), m.Settings()["labels"], pixels)
-			checkWritten(t, what, d)
-			d.Bare = true
-			for _, r := range ratios() {
-				d.Disclosure = distill.Disclosure{Ratio: []float64{9e9, r}}
-				checkWritten(t, fmt.Sprintf("%s, ratio %v", what, r), d)
-			}
+		for _, r.Pixels = range []PixelType{U4, U8, F16, F32} {
+			what := fmt.Sprintf("%s, labels %q, %s", m.Name(), m.Settings()["labels"], r.Pixels)
+			checkRead(t, what, r, made.result.Images, mustMake(t, r))
+			checkRatios(t, what, r, made.result)
 		}
 	}
 	if soft < 3 && !testing.Short() {
@@ -96,57 +89,77 @@ func TestEverySetThatIsWrittenIsAccepted(t *testing.T) {
 	}
 }
 
-// checkWritten writes a draft, reads it, and compares what the two say.
-func checkWritten(t *testing.T, what string, d SetDraft) {
+// checkRead reads what was made, and compares the two.
+func checkRead(t *testing.T, what string, r Request, images *data.Samples, made *Made) {
 	t.Helper()
-	files, err := WriteSet(d)
+	set, err := ReadSet(made.Files, r.Task, Limits{})
 	if err != nil {
 		t.Errorf("%s: %v", what, err)
 		return
 	}
-	set, err := ReadSet(files, d.Task, Limits{})
-	if err != nil {
-		t.Errorf("%s: %v", what, err)
-		return
+	if !sameSet(t, set, &made.Set) {
+		t.Errorf("%s: made %+v, read %+v", what, made.Manifest, set.Manifest)
 	}
-	m := set.Manifest
-	least := slices.Min(d.Disclosure.Ratio)
-	if math.IsNaN(least) {
-		least = 0
-	}
-	switch {
-	case m.ContainsReal != (m.NearestReal < distill.RealThreshold) || m.ContainsReal != d.Disclosure.ContainsReal() ||
-		m.NearestReal != d.Disclosure.NearestReal():
-		t.Errorf("%s: written as %v, %t; decided %v, %t", what, m.NearestReal, m.ContainsReal, d.Disclosure.NearestReal(),
-			d.Disclosure.ContainsReal())
-	case math.Abs(m.NearestReal-min(least, distill.MaxRatio)) > 0.5e-4+1e-9:
-		t.Errorf("%s: nearest_real %v of a ratio of %v", what, m.NearestReal, least)
-	case m.SmallestGroup != d.Result.SmallestGroup:
-		t.Errorf("%s: smallest_group %d, was %d", what, m.SmallestGroup, d.Result.SmallestGroup)
-	case !reflect.DeepEqual(m.Recipe, d.Recipe):
-		t.Errorf("%s: recipe %+v, was %+v", what, m.Recipe, d.Recipe)
-	}
-	again, err := RoundTrip(d.Result.Images, d.Pixels)
-	if err != nil || !slices.Equal(again.X, set.Samples.X) {
+	if again, err := RoundTrip(images, r.Pixels); err != nil || !slices.Equal(again.X, set.Samples.X) {
 		t.Errorf("%s: other images than a round trip gives: %v", what, err)
+	}
+}
+
+// sameSet tells whether two sets have the same samples and, as they are written, the
+// same manifest.
+func sameSet(t *testing.T, a, b *Set) bool {
+	t.Helper()
+	one, err := canonicalJSON(a.Manifest)
+	two, err2 := canonicalJSON(b.Manifest)
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	return bytes.Equal(one, two) && reflect.DeepEqual(a.Samples, b.Samples)
+}
+
+// checkRatios writes a result with every ratio.
+func checkRatios(t *testing.T, what string, r Request, result distill.Result) {
+	t.Helper()
+	r.Bare = true
+	tensors, stored, err := r.encode(&result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ratio := range ratios() {
+		what := fmt.Sprintf("%s, ratio %v", what, ratio)
+		d := distill.Disclosure{Ratio: []float64{9e9, ratio}}
+		made, err := r.write(&result, tensors, stored, d)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		checkRead(t, what, r, result.Images, made)
+		least := slices.Min(d.Ratio)
+		if math.IsNaN(least) {
+			least = 0
+		}
+		switch m := made.Manifest; {
+		case m.ContainsReal != (m.NearestReal < distill.RealThreshold) || m.ContainsReal != d.ContainsReal() ||
+			m.NearestReal != d.NearestReal():
+			t.Errorf("%s: written as %v, %t; decided %v, %t", what, m.NearestReal, m.ContainsReal, d.NearestReal(),
+				d.ContainsReal())
+		case math.Abs(m.NearestReal-min(least, distill.MaxRatio)) > 0.5e-4+1e-9:
+			t.Errorf("%s: nearest_real %v of a ratio of %v", what, m.NearestReal, least)
+		}
 	}
 }
 
 // The class of a learned label is that of its largest value, as a reader decides,
 // whatever class an image started from.
 func TestCountsFollowTheLabelsAsWritten(t *testing.T) {
-	d, task := draft(t, U8)
-	images := *d.Result.Images
+	r := request(U8)
+	m := of(t, r)
+	images := *m.result.Images
 	images.Soft = make([]float32, 2*10)
 	images.Soft[7], images.Soft[10+4] = 0.6, 0.6 // the first started from class 3
-	r := *d.Result
-	r.Images = &images
-	d.Result = &r
-	files, err := WriteSet(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := ReadSet(files, task, Limits{})
+	m.result.Images = &images
+	r.Method = m
+	set, err := ReadSet(mustMake(t, r).Files, r.Task, Limits{})
 	if err != nil || set.Manifest.Counts[7] != 1 || set.Manifest.Counts[3] != 0 || !slices.Equal(set.Samples.Y,
 		[]int{7, 4}) {
 		t.Errorf("read %v, %v", set, err)
@@ -155,27 +168,48 @@ func TestCountsFollowTheLabelsAsWritten(t *testing.T) {
 
 // What a reader would refuse is not written.
 func TestNothingIsWrittenThatCannotBeRead(t *testing.T) {
-	bad := func(what string, change func(*SetDraft)) {
-		t.Helper()
-		d, _ := draft(t, F16)
-		images := *d.Result.Images
-		images.X = slices.Clone(images.X)
-		r := *d.Result
-		r.Images, d.Result = &images, &r
-		change(&d)
-		if _, err := WriteSet(d); err == nil {
+	for what, change := range map[string]func(*distill.Result){
+		"a value beyond half precision": func(r *distill.Result) { r.Images.X[3] = 1e6 },
+		"a label that is no number": func(r *distill.Result) {
+			r.Images.Soft = make([]float32, 20)
+			r.Images.Soft[3] = float32(math.NaN())
+		},
+		"a negative group": func(r *distill.Result) { r.SmallestGroup = -1 },
+		"a recipe that trains nothing": func(r *distill.Result) {
+			r.Recipe = Recommended(nil, data.NewFormation(1), false)
+			r.Recipe.LR = 0
+		},
+	} {
+		r := request(F16)
+		m := of(t, r)
+		change(&m.result)
+		r.Method = m
+		if _, err := Make(t.Context(), r); err == nil {
 			t.Errorf("%s was written", what)
 		}
 	}
-	bad("a value beyond half precision", func(d *SetDraft) { d.Result.Images.X[3] = 1e6 })
-	bad("a label that is no number", func(d *SetDraft) {
-		d.Result.Images.Soft = make([]float32, 20)
-		d.Result.Images.Soft[3] = float32(math.NaN())
-	})
-	bad("a negative group", func(d *SetDraft) { d.Result.SmallestGroup = -1 })
-	bad("a recipe that trains nothing", func(d *SetDraft) {
-		recipe := *Recommended(nil, data.NewFormation(1), false)
-		recipe.LR = 0
-		d.Recipe = &recipe
-	})
+}
+
+func TestMakeFailsAsTheMethodDoes(t *testing.T) {
+	for what, c := range map[string]struct {
+		change func(*Request)
+		want   error
+	}{
+		"a pixel type of no name":         {func(r *Request) { r.Pixels = "U2" }, ErrPixels},
+		"more images than samples":        {func(r *Request) { r.IPC = 41 }, distill.ErrTooFew},
+		"a formation beyond the method":   {func(r *Request) { r.Formation = 2 }, data.ErrFormation},
+		"a task that does not fit itself": {func(r *Request) { r.Task = &data.Task{} }, nil},
+	} {
+		r := request(U8)
+		c.change(&r)
+		if _, err := Make(t.Context(), r); err == nil || c.want != nil && !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", what, err, c.want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	r := request(U8)
+	r.Distilled = func(*distill.Result) { cancel() }
+	if _, err := Make(ctx, r); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted while comparing: %v", err)
+	}
 }

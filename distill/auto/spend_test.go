@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
@@ -19,6 +18,9 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/open"
 )
+
+// slack is what a size leaves for numbers that are not known before.
+const slack = 24
 
 // within is a budget of bytes; the manifest will name the settings that differ from
 // a method's own.
@@ -58,26 +60,6 @@ func digits(t *testing.T, ds *data.Dataset) *data.Samples {
 		t.Fatal(err)
 	}
 	return local
-}
-
-// written distils and writes the set of a request.
-func written(t *testing.T, task *data.Task, m distill.Method, req distill.Request,
-	d artifact.SetDraft) (*distill.Result, fstest.MapFS) {
-	t.Helper()
-	result, err := m.Distill(context.Background(), req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Task, d.Method, d.Settings, d.IPC, d.Seed, d.Result = task, m, registry.Changed(m), req.IPC, req.Seed, result
-	draft, err := artifact.Draft(context.Background(), d, req.Samples)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := artifact.WriteSet(draft)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result, files
 }
 
 // A set that is made as a budget is spent weighs no more, and nearly as much.
@@ -139,8 +121,7 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		}
 		local := c.local
 		req := distill.Request{Samples: local, IPC: 1, Seed: 1 << 60, Formation: c.formation}
-		pixels := pixelsFor(t, c.asked, c.method, req)
-		s, err := Spend(task, c.method, req, Budget{Bytes: c.bytes, Pixels: pixels, Licence: c.licence,
+		s, err := Spend(task, c.method, req, Budget{Bytes: c.bytes, Pixels: c.asked, Licence: c.licence,
 			Settings: registry.Changed})
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
@@ -149,13 +130,17 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 			t.Errorf("%s: %+v, want formation %d, single %t, bare %t", c.name, s, c.want, c.single, c.bare)
 		}
 		req.IPC, req.Formation, req.Single = s.IPC, s.Formation, s.Single
-		result, files := written(t, task, c.method, req, artifact.SetDraft{Licence: c.licence, Pixels: pixels, Bare: s.Bare})
-		got, image := artifact.Bytes(files), int64(len(local.Held())*(result.Images.Shape.Size()+16))
-		if got > c.bytes || got > s.Bytes || c.bytes-got > image+2*slack+eyesBytes {
-			t.Errorf("%s: %d images of %v weigh %d bytes, %d were planned of %d", c.name, result.Images.Len(),
-				result.Images.Shape, got, s.Bytes, c.bytes)
+		made, err := artifact.Make(context.Background(), artifact.Request{Request: req, Task: task, Method: c.method,
+			Settings: registry.Changed(c.method), Licence: c.licence, Pixels: s.Pixels, Bare: s.Bare})
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
 		}
-		if back, err := artifact.ReadSet(files, task,
+		got, image := made.Files.Bytes(), int64(len(local.Held())*(made.Samples.Shape.Size()+16))
+		if got > c.bytes || got > s.Bytes || c.bytes-got > image+2*slack+eyesBytes {
+			t.Errorf("%s: %d images of %v weigh %d bytes, %d were planned of %d", c.name, made.Samples.Len(),
+				made.Samples.Shape, got, s.Bytes, c.bytes)
+		}
+		if back, err := artifact.ReadSet(made.Files, task,
 			artifact.Limits{}); err != nil || back.TrainingSamples().Shape != task.Shape {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -225,7 +210,7 @@ func TestABudgetIsNotSpentOnWhatSaysNothing(t *testing.T) {
 	b := within(1<<20, artifact.U8)
 	s, err := Spend(ds.Task, ridge.Default(), distill.Request{Samples: local}, b)
 	if err != nil || s.IPC != 1 || s.Bytes > b.Bytes/10 || !strings.Contains(s.Why,
-		"1 stored image per class, more would add nothing") || strings.Contains(s.Why, "smallest class") {
+		"1 stored image per class, more would say nothing") || strings.Contains(s.Why, "smallest class") {
 		t.Errorf("%+v, %v", s, err)
 	}
 	b.Bytes = 500
@@ -241,7 +226,7 @@ func pixelsFor(t *testing.T, asked artifact.PixelType, m distill.Method, req dis
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Pixels(asked, outline)
+	return artifact.SuitablePixels(asked, outline)
 }
 
 // Half a byte per pixel holds nearly twice the tiles, and is for tiles within the

@@ -9,10 +9,10 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// GMM fits one Gaussian mixture a class by expectation maximisation and
+// GMM fits one Gaussian mixture per class by expectation maximisation and
 // publishes the component means (FedD3's coreset instance, fedd3 1.4): full
 // covariance with a floor on its diagonal, started by k-means. With one image
-// a class the mean is the class mean, in one pass.
+// per class the mean is the class mean, in one pass.
 type GMM struct {
 	Floor         float64 // added to the diagonal of every covariance
 	MaxIterations int     // of EM; k-means takes the same number at most
@@ -30,7 +30,7 @@ func (GMM) Version() int { return 1 }
 
 // Summary implements distill.Method.
 func (GMM) Summary() string {
-	return "means of a Gaussian mixture a class (one image a class: the class mean)"
+	return "means of a Gaussian mixture per class (one image per class: the class mean)"
 }
 
 // options are the settings and their ranges.

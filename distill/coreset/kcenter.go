@@ -12,7 +12,7 @@ import (
 // the one farthest from all that it has (Gonzalez 1985; the greedy
 // 2-approximation of the k-center problem, edge-distillers 1.10). It draws
 // nothing, and a larger budget adds to what a smaller one picks. It publishes
-// raw data, and of that the outliers: beyond one image a class random samples
+// raw data, and of that the outliers: beyond one image per class random samples
 // train better (docs/methods.md). Cost: images x samples x values.
 type KCenter struct{}
 

@@ -125,7 +125,7 @@ func Run(t *testing.T, m distill.Method) {
 	})
 	t.Run("tells the truth about averaging", func(t *testing.T) {
 		r := do(t, 1, 1)
-		d, err := distill.Disclose(context.Background(), r.Images, local, r.Formation.Set())
+		d, err := distill.Disclose(context.Background(), r.Images, local, r.Formation.OrDefault())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +271,7 @@ func checkFormations(t *testing.T, m distill.Method, local *data.Samples) {
 			t.Fatal(err)
 		}
 		checkImages(t, r, local, 2)
-		f := r.Formation.Set()
+		f := r.Formation.OrDefault()
 		if f.Factor != factor {
 			t.Errorf("formation %+v, asked for factor %d", r.Formation, factor)
 		}
@@ -285,7 +285,7 @@ func checkFormations(t *testing.T, m distill.Method, local *data.Samples) {
 			Single: true}); err != nil {
 			t.Fatal(err)
 		}
-		if f = f.Alone(); r.Formation != f || r.Images.Shape != f.StoredShape(local.Shape) ||
+		if f = f.SingleTile(); r.Formation != f || r.Images.Shape != f.StoredShape(local.Shape) ||
 			r.Images.Len() != 2*len(local.Held()) {
 			t.Errorf("single tiles: %d of %v as %+v", r.Images.Len(), r.Images.Shape, r.Formation)
 		}
@@ -317,7 +317,7 @@ func checkOutline(t *testing.T, m distill.Method, local *data.Samples) {
 			}
 			continue
 		}
-		if o.Formation != r.Formation.Set() || o.Consumer != r.Consumer || !reflect.DeepEqual(o.Recipe,
+		if o.Formation != r.Formation.OrDefault() || o.Consumer != r.Consumer || !reflect.DeepEqual(o.Recipe,
 			r.Recipe) || o.Soft != (r.Images.Soft != nil) || !o.Grouped && r.SmallestGroup > 0 {
 			t.Errorf("%+v: %+v beforehand; then %+v for %q, recipe %+v, soft %t, smallest group %d", c, o, r.Formation,
 				r.Consumer, r.Recipe, r.Images.Soft != nil, r.SmallestGroup)

@@ -146,7 +146,7 @@ func (l LabelSolve) Distill(ctx context.Context, req distill.Request) (*distill.
 func (l LabelSolve) solve(ctx context.Context, req distill.Request, r *distill.Result) error {
 	pool := kernel.NewPool(req.Device.Workers)
 	defer pool.Close()
-	images, f := r.Images, r.Formation.Set()
+	images, f := r.Images, r.Formation.OrDefault()
 	start := make([]float32, images.Len()*images.Classes)
 	for i := range images.Len() {
 		images.RegressionTarget(i, start[i*images.Classes:(i+1)*images.Classes])

@@ -245,7 +245,7 @@ func TestRealImagesAreSeenAsTheirTiles(t *testing.T) {
 		}
 		return get(t, r.pair.targets[0])
 	}
-	form := data.NewFormation(2).Alone()
+	form := data.NewFormation(2).SingleTile()
 	tiles := form.Decode(form.Down(local))
 	want := seen(tiling.ViewWhole, tiles)
 	if got := seen(tiling.ViewTile, local); !slices.Equal(got, want) {

@@ -71,7 +71,7 @@ func batchFor(tiles int) int {
 
 // suited is the settings with the choices that depend on the request and its tiles per class.
 func (m Matching) suited(req distill.Request, tiles int) Matching {
-	m.Augment = tiling.Suited(m.Augment, req)
+	m.Augment = tiling.ResolveAuto(m.Augment, req)
 	if m.Width == 0 {
 		m.Width = greyWidth
 		if req.Samples.Shape.C > 1 {

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"testing/fstest"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -165,34 +164,28 @@ func (c *client) make(ctx context.Context) error {
 	began := time.Now()
 	c.req.Progress = func(p distill.Progress) { c.note.Steps = p.Done }
 	c.req.Resume, c.req.Checkpoint = state, func(state []byte) error { return trial.WriteFile(statePath, state) }
-	result, err := c.method.Distill(ctx, c.req)
+	req := artifact.Request{Request: c.req, Task: c.task, Method: c.method, Settings: registry.Changed(c.method),
+		Pixels: c.pixels, Bare: c.bare, Distilled: func(r *distill.Result) {
+			c.note.Seconds, c.note.PeakRSS, c.note.Warnings = time.Since(began).Seconds(), watch.MiB(), r.Warnings
+		}}
+	made, err := artifact.Make(ctx, req)
 	if errors.Is(err, checkpoint.ErrState) { // damaged: from the beginning
-		c.req.Resume = nil
-		result, err = c.method.Distill(ctx, c.req)
+		req.Resume = nil
+		made, err = artifact.Make(ctx, req)
 	}
 	if err != nil {
 		return err
 	}
-	c.note.Seconds, c.note.PeakRSS, c.note.Warnings = time.Since(began).Seconds(), watch.MiB(), result.Warnings
-	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: c.task, Method: c.method,
-		Settings: registry.Changed(c.method), IPC: c.req.IPC, Seed: c.req.Seed, Result: result, Pixels: c.pixels,
-		Bare: c.bare}, c.req.Samples)
-	if err != nil {
-		return err
-	}
-	files, err := artifact.WriteSet(draft)
-	if err != nil {
-		return err
-	}
-	if err := writeFolder(c.dir, files); err != nil {
+	if err := writeFolder(c.dir, made.Files); err != nil {
 		return err
 	}
 	// Without the note the set is made again.
 	if err := trial.WriteRecord(filepath.Join(c.dir, clientFile), c.note); err != nil {
 		return err
 	}
-	os.Remove(statePath) // leftover files are found again and do no harm
-	return c.read()
+	os.Remove(statePath) // what stays is found again and does no harm
+	c.set, c.bytes = &made.Set, sizeOf(made.Files)
+	return nil
 }
 
 // read finds the set of an earlier run, verified.
@@ -209,31 +202,23 @@ func (c *client) read() error {
 	if c.set, err = artifact.ReadSet(files, c.task, artifact.Limits{}); err != nil {
 		return err
 	}
-	c.bytes = 0
-	for _, f := range files {
-		c.bytes += int64(len(f.Data))
-	}
+	c.bytes = sizeOf(files)
 	return nil
 }
 
-// filesOf are the files of a set in a folder, without clientFile.
-func filesOf(dir string) (fstest.MapFS, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
+// sizeOf is how long all files are together.
+func sizeOf(files artifact.Files) (n int64) {
+	for _, content := range files {
+		n += int64(len(content))
 	}
-	out := fstest.MapFS{}
-	for _, e := range entries {
-		if e.Name() == clientFile {
-			continue
-		}
-		content, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return nil, err
-		}
-		out[e.Name()] = &fstest.MapFile{Data: content}
-	}
-	return out, nil
+	return n
+}
+
+// filesOf are the files of a set in a folder, our note left out.
+func filesOf(dir string) (artifact.Files, error) {
+	files, err := artifact.ReadFiles(os.DirFS(dir))
+	delete(files, clientFile)
+	return files, err
 }
 
 // merge puts the clients' sets together, as a trainer does.

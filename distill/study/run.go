@@ -11,7 +11,6 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
-	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
@@ -131,14 +130,14 @@ func (r *runner) choosePixels() error {
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrPlan, e.label, err)
 		}
-		r.entries[i].pixels = auto.Pixels(r.plan.Pixels, o)
+		r.entries[i].pixels = artifact.SuitablePixels(r.plan.Pixels, o)
 	}
 	return nil
 }
 
 // plainPixels is the pixel type of plain real images.
 func (r *runner) plainPixels() artifact.PixelType {
-	return auto.Pixels(r.plan.Pixels, distill.Outline{})
+	return artifact.SuitablePixels(r.plan.Pixels, distill.Outline{})
 }
 
 // pixelNames are the pixel types of the plan's methods.

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"testing/fstest"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/trial"
@@ -91,14 +90,14 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// writeFolder writes the whole folder or nothing.
-func writeFolder(path string, files fstest.MapFS) error {
+// writeFolder leaves the whole folder or none.
+func writeFolder(path string, files artifact.Files) error {
 	partial := path + ".partial"
 	if err := errors.Join(os.RemoveAll(partial), os.RemoveAll(path), os.MkdirAll(partial, 0o755)); err != nil {
 		return err
 	}
-	for name, f := range files {
-		if err := os.WriteFile(filepath.Join(partial, name), f.Data, 0o644); err != nil {
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(partial, name), content, 0o644); err != nil {
 			return err
 		}
 	}

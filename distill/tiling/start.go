@@ -1,7 +1,8 @@
-// Package tiling is what the methods that optimise tiles of images share: what
+// Package tiling is what the methods that optimize tiles of images share: what
 // tiles start from, how they become whole images in an expression, and the
-// range of real values. A stored image in a formation holds several tiles; one
-// in none is a single tile.
+// range of real values. A tile is a sub-image of a stored image, down-sampled, and
+// a formation says how many there are (multi-formation, as in IDC, Kim et al. 2022);
+// a plain image is one tile at full size.
 package tiling
 
 import (

@@ -36,10 +36,10 @@ const (
 // Augmentations are the names that methods take, but for None.
 var Augmentations = append([]string{Suitable}, recipe.Augmentations...)
 
-// Suited is the augmentation of a name for a request: Suitable is what the task
+// ResolveAuto is the augmentation of a name for a request: Suitable is what the task
 // says, else what suits most images in colour, photographs, and most others,
 // writing.
-func Suited(name string, req distill.Request) string {
+func ResolveAuto(name string, req distill.Request) string {
 	if name != Suitable {
 		return name
 	}
@@ -60,11 +60,11 @@ func Augmentation(name string) (recipe.Strategy, error) {
 	return recipe.ParseStrategy(name)
 }
 
-// Views: an image as a tile of its formation shows it, averaged and up-sampled
-// again, or the whole of it; Suitable is the tile's of grey images and the whole of
-// those in colour (docs/methods.md has both measured). Who is trained on tiles meets whole images as another
-// domain, sharper than all that it has seen; but tiles that are learned to be seen
-// as whole images are can make up for it.
+// Views: an image at the resolution of a tile (averaged, then up-sampled), or as it
+// is; Suitable is the first for grey images and the second for those in color
+// (docs/methods.md has both measured). For a network trained on tiles alone, whole
+// images are another domain, sharper than its training data; tiles learned under
+// ViewWhole can make up for it.
 const (
 	ViewTile  = "tile"
 	ViewWhole = "whole"
@@ -95,8 +95,8 @@ func Recipe(req distill.Request, augmentation, view string, f data.Formation) re
 		augmentation = Suitable
 	}
 	r := recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, Schedule: recipe.Cosine, WeightDecay: 1e-4, Batch: 50,
-		Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: Suited(augmentation, req), Coarse: Coarse(view, req, f)}
-	switch Suited(Suitable, req) {
+		Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: ResolveAuto(augmentation, req), Coarse: Coarse(view, req, f)}
+	switch ResolveAuto(Suitable, req) {
 	case recipe.Mild, recipe.MildFlip:
 		r.CutMix = 0.5
 	case recipe.Affine:

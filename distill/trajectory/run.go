@@ -37,7 +37,7 @@ type run struct {
 }
 
 func newRun(m Method, req distill.Request) (*run, error) {
-	m.Augment = tiling.Suited(m.Augment, req)
+	m.Augment = tiling.ResolveAuto(m.Augment, req)
 	r := &run{Method: m, req: req}
 	outline, err := m.Outline(req)
 	if err != nil {

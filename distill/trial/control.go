@@ -95,7 +95,7 @@ func (c Control) Draw(ctx context.Context, p Pool, ipc int, parts ...Part) (*dat
 	if c.Labels != "" {
 		return nil, ErrLearned
 	}
-	f := c.Formation.Set()
+	f := c.Formation.OrDefault()
 	var batches []*data.Samples
 	for _, part := range parts {
 		index, err := p.pick(ctx, part, ipc*f.Tiles())

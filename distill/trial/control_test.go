@@ -29,7 +29,7 @@ func TestControlsDrawAsManyAsTheSetsHold(t *testing.T) {
 	}{
 		"plain images":       {Control{}, 12},
 		"sub-images":         {Control{Formation: data.NewFormation(2), Pixels: artifact.U8}, 48},
-		"single sub-images":  {Control{Formation: data.NewFormation(2).Alone(), Pixels: artifact.U4}, 12},
+		"single sub-images":  {Control{Formation: data.NewFormation(2).SingleTile(), Pixels: artifact.U4}, 12},
 		"plain, of a method": {Control{Formation: data.NewFormation(2), Pixels: artifact.U8}.Plain(), 12},
 	} {
 		got, err := c.control.Draw(t.Context(), PoolOf(all), 2, two(all)...)
@@ -135,21 +135,13 @@ func TestControlsFitIntoTheBytesOfASet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := m.Distill(t.Context(), distill.Request{Samples: all, IPC: ipc, Formation: c.Formation.Factor,
-			Single: c.Formation.Single})
+		made, err := artifact.Make(t.Context(), artifact.Request{Task: task, Method: m, Settings: m.Settings(),
+			Pixels: c.Pixels, Bare: true, Request: distill.Request{Samples: all, IPC: ipc, Formation: c.Formation.Factor,
+				Single: c.Formation.Single}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		draft, err := artifact.Draft(t.Context(), artifact.SetDraft{Task: task, Method: m, Settings: m.Settings(), IPC: ipc,
-			Result: r, Pixels: c.Pixels, Bare: true}, all)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files, err := artifact.WriteSet(draft)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return artifact.Bytes(files)
+		return made.Files.Bytes()
 	}
 	for _, budget := range []int64{2200, 3500} {
 		c, ipc, err := Control{Formation: data.NewFormation(1), Pixels: artifact.U8}.Within(task, all,

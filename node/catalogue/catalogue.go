@@ -87,7 +87,7 @@ func (c *Catalogue) Sets(ctx context.Context, task cid.Cid) ([]operations.SetInf
 		return nil, err
 	}
 	for _, h := range held {
-		info, err := c.LocalSet(ctx, h)
+		info, err := c.localSet(ctx, h)
 		if err != nil {
 			c.log.Warn("pinned set cannot be read", "set", h.Root, "error", err)
 			continue
@@ -107,8 +107,8 @@ func (c *Catalogue) Sets(ctx context.Context, task cid.Cid) ([]operations.SetInf
 	return out, nil
 }
 
-// LocalSet describes a set that is here from its manifest.
-func (c *Catalogue) LocalSet(ctx context.Context, h holdings.Holding) (operations.SetInfo, error) {
+// localSet describes a set that is here from its manifest, which alone is read.
+func (c *Catalogue) localSet(ctx context.Context, h holdings.Holding) (operations.SetInfo, error) {
 	fsys, err := c.held.Files(ctx, h.Root)
 	if err != nil {
 		return operations.SetInfo{}, err
@@ -117,12 +117,17 @@ func (c *Catalogue) LocalSet(ctx context.Context, h holdings.Holding) (operation
 	if err != nil {
 		return operations.SetInfo{}, err
 	}
+	return c.DescribeSet(h, m), nil
+}
+
+// DescribeSet describes a set that is here by its manifest.
+func (c *Catalogue) DescribeSet(h holdings.Holding, m artifact.Manifest) operations.SetInfo {
 	return operations.SetInfo{
 		CID: h.Root.String(), Task: m.Task, TaskName: m.TaskName, Bytes: h.Bytes, Blocks: h.Blocks,
 		Method: m.Method.Name, Images: m.Images.Count, Counts: m.Counts, Consumer: m.Consumer,
 		ContainsReal: m.ContainsReal, Origin: c.held.State.Origin(h.Root), Here: true,
 		Signers: []string{}, Holders: []string{},
-	}, nil
+	}
 }
 
 // mergeSet adds what an announcement says. Local information takes precedence.
@@ -166,7 +171,7 @@ func (c *Catalogue) Models(ctx context.Context) ([]operations.ModelInfo, error) 
 		return nil, err
 	}
 	for _, h := range held {
-		info, err := c.LocalModel(ctx, h)
+		info, err := c.localModel(ctx, h)
 		if err != nil {
 			c.log.Warn("pinned model cannot be read", "model", h.Root, "error", err)
 			continue
@@ -186,8 +191,8 @@ func (c *Catalogue) Models(ctx context.Context) ([]operations.ModelInfo, error) 
 	return out, nil
 }
 
-// LocalModel describes a model that is here from its manifest.
-func (c *Catalogue) LocalModel(ctx context.Context, h holdings.Holding) (operations.ModelInfo, error) {
+// localModel describes a model that is here from its manifest, which alone is read.
+func (c *Catalogue) localModel(ctx context.Context, h holdings.Holding) (operations.ModelInfo, error) {
 	fsys, err := c.held.Files(ctx, h.Root)
 	if err != nil {
 		return operations.ModelInfo{}, err
@@ -196,8 +201,13 @@ func (c *Catalogue) LocalModel(ctx context.Context, h holdings.Holding) (operati
 	if err != nil {
 		return operations.ModelInfo{}, err
 	}
+	return DescribeModel(h, m), nil
+}
+
+// DescribeModel describes a model that is here by its manifest.
+func DescribeModel(h holdings.Holding, m artifact.ModelManifest) operations.ModelInfo {
 	return operations.ModelInfo{CID: h.Root.String(), Task: m.Task, TaskName: m.TaskName, Model: m.Model,
-		Bytes: h.Bytes, Sets: len(m.Sets), Samples: m.Samples, Accuracy: m.Accuracy, Here: true}, nil
+		Bytes: h.Bytes, Sets: len(m.Sets), Samples: m.Samples, Accuracy: m.Accuracy, Here: true}
 }
 
 func (c *Catalogue) mergeModel(ctx context.Context, infos map[cid.Cid]operations.ModelInfo, r announce.Record) {

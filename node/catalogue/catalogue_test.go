@@ -81,20 +81,12 @@ func set(t *testing.T, seed uint64) fs.FS {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := coreset.Random{}.Distill(t.Context(), distill.Request{Samples: samples, IPC: 1, Seed: seed})
+	made, err := artifact.Make(t.Context(), artifact.Request{Task: ds.Task, Method: coreset.Random{}, Pixels: artifact.U8,
+		Request: distill.Request{Samples: samples, IPC: 1, Seed: seed}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	draft := artifact.SetDraft{Task: ds.Task, Method: coreset.Random{}, IPC: 1, Seed: seed, Result: result,
-		Pixels: artifact.U8}
-	if draft, err = artifact.Draft(t.Context(), draft, samples); err != nil {
-		t.Fatal(err)
-	}
-	files, err := artifact.WriteSet(draft)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
+	return made.Files
 }
 
 func (w *world) add(files fs.FS) holdings.Holding {

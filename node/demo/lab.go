@@ -68,7 +68,7 @@ func (l *lab) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.choice = choice{method: a.Method, why: a.Why, formation: o.Formation, pixels: auto.Pixels("", o),
+	l.choice = choice{method: a.Method, why: a.Why, formation: o.Formation, pixels: artifact.SuitablePixels("", o),
 		recipe: *artifact.Recommended(o.Recipe, o.Formation, o.Soft)}
 	return nil
 }
@@ -172,7 +172,7 @@ func (l *lab) gather(ctx context.Context, trainer api.Conn, sets []operations.Se
 		l.roots = append(l.roots, s.CID)
 		l.setBytes += s.Bytes
 	}
-	here, err := jobs.ReadSets(ctx, trainer, l.roots)
+	_, here, err := jobs.ReadSets(ctx, trainer, l.task, l.roots)
 	if err != nil {
 		return err
 	}

@@ -39,11 +39,17 @@ type DistillOptions struct {
 	Home    home.Home // where an interrupted distillation is kept; its zero value keeps none
 }
 
+// Distilled is a set as the node keeps it.
+type Distilled struct {
+	operations.SetInfo
+	Refused error `json:"-"` // why publish would refuse it without being told to; nil when it may leave
+}
+
 // Distill makes a set of local data in this process and hands it to the node,
 // which verifies and keeps it. Nothing is announced. An interrupted distillation
 // is resumed by the same request, when its method keeps a state.
-func Distill(ctx context.Context, c api.Conn, opt DistillOptions, report api.Report) (operations.SetInfo, error) {
-	fail := func(err error) (operations.SetInfo, error) { return operations.SetInfo{}, err }
+func Distill(ctx context.Context, c api.Conn, opt DistillOptions, report api.Report) (Distilled, error) {
+	fail := func(err error) (Distilled, error) { return Distilled{}, err }
 	if err := opt.Device.Check(); err != nil {
 		return fail(err)
 	}
@@ -72,16 +78,17 @@ func Distill(ctx context.Context, c api.Conn, opt DistillOptions, report api.Rep
 	d := distillation{task: local.Task, method: method, opt: opt, samples: samples}
 	kept := d.place().Begin(report)
 	defer kept.Close()
-	files, err := d.files(ctx, kept, report)
+	made, err := d.make(ctx, kept, report)
 	if err != nil {
 		return fail(err)
 	}
 	request := operations.AddSetRequest{Task: local.Entry.Task, Origin: opt.Data}
-	info, err := operations.AddSet.Do(ctx, c, request, files, report)
-	if err == nil {
-		kept.Done()
+	info, err := operations.AddSet.Do(ctx, c, request, made.Files, report)
+	if err != nil {
+		return fail(err)
 	}
-	return info, err
+	kept.Done()
+	return Distilled{SetInfo: info, Refused: operations.MayLeave(made.Manifest)}, nil
 }
 
 // load reads the samples to distil.
@@ -131,19 +138,13 @@ func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples 
 	if method == nil {
 		method = auto.For(samples.Shape).Method
 	}
-	req := opt.request(task, samples)
-	outline, err := method.Outline(req)
-	if err != nil {
-		return opt, err
-	}
-	opt.Pixels = auto.Pixels(opt.Pixels, outline)
 	budget := auto.Budget{Bytes: opt.Budget, Pixels: opt.Pixels, Licence: opt.Licence, Settings: registry.Changed,
 		Timed: opt.Time > 0}
-	s, err := auto.Spend(task, method, req, budget)
+	s, err := auto.Spend(task, method, opt.request(task, samples), budget)
 	if err != nil {
 		return opt, err
 	}
-	opt.IPC, opt.Formation, opt.single, opt.bare = s.IPC, s.Formation, s.Single, s.Bare
+	opt.IPC, opt.Formation, opt.single, opt.bare, opt.Pixels = s.IPC, s.Formation, s.Single, s.Bare, s.Pixels
 	report.Note("%d bytes: %s", opt.Budget, s.Why)
 	return opt, nil
 }

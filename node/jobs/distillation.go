@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
-	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/work"
@@ -41,36 +39,22 @@ func (d distillation) place() work.Place {
 	return place
 }
 
-// files distils and lays the set out, with what its images, as they will be read
-// back, disclose.
-func (d distillation) files(ctx context.Context, kept *work.Work, report api.Report) (fs.FS, error) {
-	outline, err := d.method.Outline(d.opt.request(d.task, d.samples))
-	if err != nil {
-		return nil, err
-	}
-	result, err := d.run(ctx, kept, report)
-	if err != nil {
-		return nil, err
-	}
-	report.Stage("compare with real samples")
-	draft, err := artifact.Draft(ctx, artifact.SetDraft{Task: d.task, Method: d.method,
-		Settings: registry.Changed(d.method), IPC: d.opt.IPC, Seed: d.opt.Seed, Result: result,
-		Pixels: auto.Pixels(d.opt.Pixels, outline), Licence: d.opt.Licence, Bare: d.opt.bare}, d.samples)
-	if err != nil {
-		return nil, err
-	}
-	return artifact.WriteSet(draft)
-}
-
-// run distils, from the state that is there, and keeps one while it goes.
-func (d distillation) run(ctx context.Context, kept *work.Work, report api.Report) (*distill.Result, error) {
-	req := d.opt.request(d.task, d.samples)
+// make makes the set, from the state that is there, and keeps one while it goes.
+func (d distillation) make(ctx context.Context, kept *work.Work, report api.Report) (*artifact.Made, error) {
+	req := artifact.Request{Request: d.opt.request(d.task, d.samples), Task: d.task, Method: d.method,
+		Settings: registry.Changed(d.method), Pixels: d.opt.Pixels, Licence: d.opt.Licence, Bare: d.opt.bare}
 	req.Progress = func(p distill.Progress) {
 		unit := "steps"
 		if p.Loss == p.Loss { // not NaN
 			unit = fmt.Sprintf("steps, loss %.5f", p.Loss)
 		}
 		report.Say(api.Progress{Stage: "distil", Done: int64(p.Done), Total: int64(p.Total), Unit: unit})
+	}
+	req.Distilled = func(r *distill.Result) {
+		for _, w := range r.Warnings {
+			report.Note("%s: %s", d.method.Name(), w)
+		}
+		report.Stage("compare with real samples")
 	}
 	if kept.Keeps() {
 		state, err := kept.Load()
@@ -82,17 +66,11 @@ func (d distillation) run(ctx context.Context, kept *work.Work, report api.Repor
 		}
 		req.Resume, req.Checkpoint = state, work.BestEffort(ctx, report, kept.Save)
 	}
-	result, err := d.method.Distill(ctx, req)
+	made, err := artifact.Make(ctx, req)
 	if errors.Is(err, checkpoint.ErrState) {
 		return nil, api.Fail(api.CodeFailed,
 			"the data have changed, or the file is damaged: delete it to start from the beginning",
 			"resume from %s: %w", kept.Path(), err)
 	}
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range result.Warnings {
-		report.Note("%s: %s", d.method.Name(), w)
-	}
-	return result, nil
+	return made, err
 }

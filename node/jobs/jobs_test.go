@@ -45,7 +45,7 @@ func made(t *testing.T, n *nodetest.Node, name string, seed uint64) operations.S
 	if err != nil {
 		t.Fatal(err)
 	}
-	return info
+	return info.SetInfo
 }
 
 // short is a training of few steps.
@@ -261,8 +261,11 @@ func TestADryRunPutsImagesBesideRealOnes(t *testing.T) {
 	}
 	for what, do := range map[string]func() error{
 		"a set as a model": func() error { _, _, err := ReadModel(t.Context(), n, set.CID); return err },
-		"no CID as a set":  func() error { _, err := ReadSets(t.Context(), n, []string{"x"}); return err },
-		"what is away":     func() error { _, err := DryRun(t.Context(), n, "x"); return err },
+		"no CID as a set": func() error {
+			_, _, err := ReadSets(t.Context(), n, data.WellKnownTask("glyph-digits"), []string{"x"})
+			return err
+		},
+		"what is away": func() error { _, err := DryRun(t.Context(), n, "x"); return err },
 	} {
 		if err := do(); err == nil {
 			t.Errorf("%s: no error", what)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/ipfs/go-cid"
+	"maps"
+	"slices"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
@@ -16,26 +16,33 @@ import (
 	"github.com/distillmesh/distillmesh/train/model"
 )
 
-// read gets the files of a set or model that is here, and its task.
-func read(ctx context.Context, c api.Conn, name, subject, hint string) (operations.Content, artifact.Files, *data.Task,
-	error) {
+// read gets the files of a set or model that is here.
+func read(ctx context.Context, c api.Conn, name, subject, hint string) (operations.Content, artifact.Files, error) {
 	content, files, err := operations.Read.Do(ctx, c, operations.RootRequest{CID: name}, nil)
-	if err != nil {
-		return content, nil, nil, err
+	if err == nil && content.Subject != subject {
+		err = api.Fail(api.CodeUsage, hint, "%s is not a %s", name, subject)
 	}
-	if content.Subject != subject {
-		return content, nil, nil, api.Fail(api.CodeUsage, hint, "%s is not a %s", name, subject)
-	}
+	return content, files, err
+}
+
+const listSets = "list sets with 'distillmesh ls'"
+
+// taskOf asks for the task of what was read.
+func taskOf(ctx context.Context, c api.Conn, content operations.Content) (*data.Task, error) {
 	info, err := operations.ShowTask.Do(ctx, c, operations.TaskRequest{Name: content.Task}, nil)
 	if err != nil {
-		return content, nil, nil, err
+		return nil, err
 	}
-	return content, files, info.Task(), nil
+	return info.Task(), nil
 }
 
 // ReadSet reads and verifies a set that is complete on this node.
 func ReadSet(ctx context.Context, c api.Conn, name string) (operations.Content, *artifact.Set, *data.Task, error) {
-	content, files, task, err := read(ctx, c, name, "set", "list sets with 'distillmesh ls'")
+	content, files, err := read(ctx, c, name, "set", listSets)
+	if err != nil {
+		return content, nil, nil, err
+	}
+	task, err := taskOf(ctx, c, content)
 	if err != nil {
 		return content, nil, nil, err
 	}
@@ -43,30 +50,56 @@ func ReadSet(ctx context.Context, c api.Conn, name string) (operations.Content, 
 	return content, set, task, err
 }
 
-// ReadSets reads sets that are here, in the order given.
-func ReadSets(ctx context.Context, c api.Conn, roots []string) (sets []*artifact.Set, err error) {
-	for _, root := range roots {
-		if _, err := cid.Decode(root); err != nil {
-			return nil, err
-		}
-		_, set, _, err := ReadSet(ctx, c, root)
-		if err != nil {
-			err = fmt.Errorf("set %s: %w", root, err)
-			if errors.Is(err, artifact.ErrInvalid) {
-				err = api.Fail(api.CodeVerify,
-					"it is damaged here, or made by an incompatible version: remove it with "+
-						"'distillmesh rm "+root[:24]+"', and get it again", "%w", err)
-			}
-			return nil, err
-		}
-		sets = append(sets, set)
+// ReadSets reads and verifies sets of a task that are here, each once, in the order of
+// their CIDs. roots are those.
+func ReadSets(ctx context.Context, c api.Conn, task *data.Task, names []string) (roots []string,
+	sets []*artifact.Set, _ error) {
+	want, err := artifact.TaskCID(task)
+	if err != nil {
+		return nil, nil, err
 	}
-	return sets, nil
+	by := map[string]*artifact.Set{}
+	for _, name := range names {
+		content, files, err := read(ctx, c, name, "set", listSets)
+		if err == nil && content.Task != want.String() {
+			err = api.Fail(api.CodeUsage, "list its sets with 'distillmesh ls --task "+task.Name+"'",
+				"set %s is not of task %s", name, task.Name)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if by[content.CID] != nil {
+			continue
+		}
+		if by[content.CID], err = artifact.ReadSet(files, task, artifact.Limits{}); err != nil {
+			return nil, nil, damaged(content.CID, err)
+		}
+	}
+	roots = slices.Sorted(maps.Keys(by))
+	for _, root := range roots {
+		sets = append(sets, by[root])
+	}
+	return roots, sets, nil
+}
+
+// damaged says what to do about a set that does not pass its reader.
+func damaged(root string, err error) error {
+	err = fmt.Errorf("set %s: %w", root, err)
+	if !errors.Is(err, artifact.ErrInvalid) {
+		return err
+	}
+	return api.Fail(api.CodeVerify, "it is damaged here, or made by an incompatible version: remove it with "+
+		"'distillmesh rm "+root[:24]+"', and get it again", "%w", err)
 }
 
 // ReadModel reads and verifies a model that is complete on this node.
-func ReadModel(ctx context.Context, c api.Conn, name string) (operations.Content, *artifact.Model[model.Trained], error) {
-	content, files, task, err := read(ctx, c, name, "model", "list models with 'distillmesh models ls'")
+func ReadModel(ctx context.Context, c api.Conn, name string) (operations.Content, *artifact.Model[model.Trained],
+	error) {
+	content, files, err := read(ctx, c, name, "model", "list models with 'distillmesh models ls'")
+	if err != nil {
+		return content, nil, err
+	}
+	task, err := taskOf(ctx, c, content)
 	if err != nil {
 		return content, nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
@@ -47,11 +46,13 @@ func Train(ctx context.Context, c api.Conn, p plan.Train, h home.Home, report ap
 	if err := check(p, task); err != nil {
 		return fail(err)
 	}
-	if p.Sets, err = chooseSets(ctx, c, info, p.Sets); err != nil {
-		return fail(err)
+	if len(p.Sets) == 0 {
+		if p.Sets, err = heldSets(ctx, c, info); err != nil {
+			return fail(err)
+		}
 	}
-	sets, err := ReadSets(ctx, c, p.Sets)
-	if err != nil {
+	var sets []*artifact.Set
+	if p.Sets, sets, err = ReadSets(ctx, c, task, p.Sets); err != nil {
 		return fail(err)
 	}
 	samples, err := artifact.Merge(sets)
@@ -77,11 +78,7 @@ func Train(ctx context.Context, c api.Conn, p plan.Train, h home.Home, report ap
 	if err != nil {
 		return fail(err)
 	}
-	draft := artifact.ModelDraft{Task: task, Model: p.Model, Trained: trained, Coarse: recipe.Coarse, Seed: p.Seed,
-		Sets: p.Sets, Samples: samples.Len(), Licence: p.Licence}
-	if spec.Iterative() {
-		draft.Recipe = &recipe
-	}
+	draft := t.draft(task, trained, samples.Len())
 	if draft.Accuracy, err = measureIfAny(ctx, test, trained, report); err != nil {
 		return fail(err)
 	}
@@ -92,6 +89,16 @@ func Train(ctx context.Context, c api.Conn, p plan.Train, h home.Home, report ap
 	kept.Done()
 	return TrainResult{ModelInfo: stored, Steps: recipe.Steps(samples.Len()), Resumed: resumed, Recipe: draft.Recipe,
 		Coarse: recipe.Coarse, Recommended: recommended && spec.Iterative()}, nil
+}
+
+// draft is the manifest of a model that was trained on so many samples; its accuracy is still unknown.
+func (t training) draft(task *data.Task, trained model.Trained, samples int) artifact.ModelDraft {
+	d := artifact.ModelDraft{Task: task, Model: t.plan.Model, Trained: trained, Coarse: t.recipe.Coarse,
+		Seed: t.plan.Seed, Sets: t.plan.Sets, Samples: samples, Licence: t.plan.Licence}
+	if t.spec.Iterative() {
+		d.Recipe = &t.recipe
+	}
+	return d
 }
 
 // check is what can be said of a plan before any set is read.
@@ -155,31 +162,14 @@ func parseModel(name string, task *data.Task) (*model.Spec, error) {
 	return spec, nil
 }
 
-// chooseSets resolves the sets asked for, or takes all that are here, in the
-// order of their CIDs.
-func chooseSets(ctx context.Context, c api.Conn, task operations.TaskInfo, asked []string) ([]string, error) {
+// heldSets are all sets of a task that are here, of which there must be one.
+func heldSets(ctx context.Context, c api.Conn, task operations.TaskInfo) ([]string, error) {
 	held, err := operations.HeldSets.Do(ctx, c, operations.TaskRequest{Name: task.CID}, nil)
-	if err != nil {
-		return nil, err
+	if err == nil && len(held) == 0 {
+		err = api.Fail(api.CodeNotFound, "see what is announced with 'distillmesh ls --remote', fetch it with "+
+			"'distillmesh gather --task "+task.Name+"'", "no set of task %s is here", task.Name)
 	}
-	if len(asked) == 0 {
-		if len(held) == 0 {
-			return nil, api.Fail(api.CodeNotFound,
-				"see what is announced with 'distillmesh ls --remote', fetch it with 'distillmesh gather --task "+
-					""+task.Name+"'", "no set of task %s is here", task.Name)
-		}
-		return held, nil
-	}
-	out := slices.Clone(asked)
-	for i, name := range out {
-		content, _, err := operations.Read.Do(ctx, c, operations.RootRequest{CID: name}, nil)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = content.CID
-	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
+	return held, err
 }
 
 func storeModel(ctx context.Context, c api.Conn, task string, draft artifact.ModelDraft,

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/state"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
@@ -28,6 +29,29 @@ func TestOperationsHaveTheirNames(t *testing.T) {
 			t.Errorf("%q is called %q", name, got)
 		}
 		seen[got] = true
+	}
+}
+
+func TestWhatMayLeaveWithoutBeingTold(t *testing.T) {
+	for what, c := range map[string]struct {
+		m       artifact.Manifest
+		refused string
+	}{
+		"images learned from many samples": {artifact.Manifest{NearestReal: 1}, ""},
+		"means of ten":                     {artifact.Manifest{NearestReal: 1, SmallestGroup: 10}, ""},
+		"means of three":                   {artifact.Manifest{NearestReal: 1, SmallestGroup: 3}, "averages 3 real samples"},
+		"real samples":                     {artifact.Manifest{ContainsReal: true, NearestReal: 0.25}, "nearest_real 0.25"},
+	} {
+		err := MayLeave(c.m)
+		if err == nil || c.refused == "" {
+			if err != nil || c.refused != "" {
+				t.Errorf("%s: %v", what, err)
+			}
+			continue
+		}
+		if d := api.Describe(err); d.Code != api.CodeRefused || d.Hint == "" || !strings.Contains(d.Message, c.refused) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package operations
 
-import "github.com/distillmesh/distillmesh/distill/artifact"
+import (
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/node/api"
+)
 
 // SetInfo is a set as lists show it: what is known here, announced, or both.
 type SetInfo struct {
@@ -38,6 +42,20 @@ type PublishRequest struct {
 	CID       string `json:"cid"`
 	AllowReal bool   `json:"allow_real,omitempty"`
 	DryRun    bool   `json:"dry_run,omitempty"` // check alone
+}
+
+// MayLeave is why a set is not published unless AllowReal is set; nil when it is.
+func MayLeave(m artifact.Manifest) error {
+	const hint = "look at it with 'publish --dry-run'; publish it all the same with --allow-real"
+	switch {
+	case m.ContainsReal:
+		return api.Fail(api.CodeRefused, hint, "the set holds real samples (nearest_real %.4g is below 0.5)",
+			m.NearestReal)
+	case m.SmallestGroup > 0 && m.SmallestGroup < distill.LeastGroup:
+		return api.Fail(api.CodeRefused, hint, "an image of the set averages %d real samples, fewer than %d",
+			m.SmallestGroup, distill.LeastGroup)
+	}
+	return nil
 }
 
 // Published says what was announced, or would be.

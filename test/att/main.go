@@ -201,7 +201,7 @@ func (b *bench) distil(ctx context.Context, r *Run) (*data.Samples, data.Formati
 	for _, w := range result.Warnings {
 		fmt.Printf("%s cap %d seed %d: %s\n", r.Method, r.Cap, r.Seed, w)
 	}
-	f := result.Formation.Set()
+	f := result.Formation.OrDefault()
 	return f.Decode(result.Images), f, nil
 }
 

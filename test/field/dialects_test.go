@@ -100,21 +100,32 @@ func TestDialectsOfTablesAreRead(t *testing.T) {
 	plain := "a,b,label\n1.5,2,x\n3,-4.25,y\n5,6,x\n"
 	replaced := func(old ...string) string { return strings.NewReplacer(old...).Replace(plain) }
 	texts := map[string]string{
-		"plain": plain, "no end of the last line": strings.TrimSuffix(plain, "\n"), "CRLF": replaced("\n",
-			"\r\n"), "CR": replaced("\n", "\r"), "mixed": "a,b,label\r\n1.5,2,x\n3,-4.25,y\r5,6,x\n",
-		"a mark": "\ufeff" + plain, "semicolons": replaced(",", ";"), "tabs": replaced(",",
-			"\t"), "pipes": replaced(",", "|"), "blanks": replaced(",", " "), "runs of blanks": "a     b label\n 1.5   2  " +
-			"x\n   3 -4.25 y\n5 6 x  \n",
-		"blanks behind commas": replaced(",", ", "), "trailing commas": replaced("\n",
-			",\n"), "trailing commas but not over them": "a,b,label\n1.5,2,x,\n3,-4.25,y,\n5,6,x,\n",
-		"trailing commas over them alone": "a,b,label,,\n1.5,2,x\n3,-4.25,y\n5,6,x\n",
-		"quotes":                          "\"a\",\"b\",\"label\"\n\"1.5\",\"2\",\"x\"\n\"3\",\"-4.25\",\"y\"\n\"5\",\"6\",\"x\"\n",
-		"blank rows":                      "a,b,label\n\n1.5,2,x\n\n3,-4.25,y\n5,6,x\n\n\n", "rows of separators": plain +
-			",,\n,,\n,,\n", "rows of blanks": plain + "   \n", "a blank row first": "\n\n" + plain,
-		"an end of file of DOS": plain +
-			"\x1a", "exponents": "a,b,label\n1.5e0,2E+00,x\n3,-425e-2,y\n.5e1,+6.,x\n", "a footer": plain + "3 rows\n",
-		"no header": "1.5,2,x\n3,-4.25,y\n5,6,x\n", "label first": "label,a,b\nx,1.5,2\ny,3,-4.25\nx,5,6\n",
-		"a quoted name with a separator": "\"a, in cm\",b,label\n1.5,2,x\n3,-4.25,y\n5,6,x\n",
+		"plain":                             plain,
+		"no end of the last line":           strings.TrimSuffix(plain, "\n"),
+		"CRLF":                              replaced("\n", "\r\n"),
+		"CR":                                replaced("\n", "\r"),
+		"mixed":                             "a,b,label\r\n1.5,2,x\n3,-4.25,y\r5,6,x\n",
+		"a mark":                            "\ufeff" + plain,
+		"semicolons":                        replaced(",", ";"),
+		"tabs":                              replaced(",", "\t"),
+		"pipes":                             replaced(",", "|"),
+		"blanks":                            replaced(",", " "),
+		"runs of blanks":                    "a     b label\n 1.5   2  x\n   3 -4.25 y\n5 6 x  \n",
+		"blanks behind commas":              replaced(",", ", "),
+		"trailing commas":                   replaced("\n", ",\n"),
+		"trailing commas but not over them": "a,b,label\n1.5,2,x,\n3,-4.25,y,\n5,6,x,\n",
+		"trailing commas over them alone":   "a,b,label,,\n1.5,2,x\n3,-4.25,y\n5,6,x\n",
+		"quotes":                            strings.ReplaceAll("'a','b','label'\n'1.5','2','x'\n'3','-4.25','y'\n'5','6','x'\n", `'`, `"`),
+		"blank rows":                        "a,b,label\n\n1.5,2,x\n\n3,-4.25,y\n5,6,x\n\n\n",
+		"rows of separators":                plain + ",,\n,,\n,,\n",
+		"rows of blanks":                    plain + "   \n",
+		"a blank row first":                 "\n\n" + plain,
+		"an end of file of DOS":             plain + "\x1a",
+		"exponents":                         "a,b,label\n1.5e0,2E+00,x\n3,-425e-2,y\n.5e1,+6.,x\n",
+		"a footer":                          plain + "3 rows\n",
+		"no header":                         "1.5,2,x\n3,-4.25,y\n5,6,x\n",
+		"label first":                       "label,a,b\nx,1.5,2\ny,3,-4.25\nx,5,6\n",
+		"a quoted name with a separator":    "\"a, in cm\",b,label\n1.5,2,x\n3,-4.25,y\n5,6,x\n",
 	}
 	var cases []fieldCase
 	for name, text := range texts {

@@ -66,13 +66,12 @@ type entry struct {
 // which is a state of some kind, also carries its own digest. It fails on
 // duplicate or reserved names and on data that does not fill its shape.
 func Encode(tensors []Tensor, meta map[string]string) ([]byte, error) {
-	ordered := slices.Clone(tensors)
-	slices.SortFunc(ordered, func(a, b Tensor) int {
-		if d := widths[b.DType] - widths[a.DType]; d != 0 {
-			return d
+	ordered := inOrder(tensors)
+	for _, t := range ordered {
+		if n, err := t.bytes(); err != nil || n != len(t.Data) {
+			return nil, fmt.Errorf("encode tensor %q: %d bytes for %s of shape %v", t.Name, len(t.Data), t.DType, t.Shape)
 		}
-		return strings.Compare(a.Name, b.Name)
-	})
+	}
 	header, size, err := encodeHeader(ordered, meta)
 	if err != nil {
 		return nil, err
@@ -89,6 +88,25 @@ func Encode(tensors []Tensor, meta map[string]string) ([]byte, error) {
 		copy(out[bytes.Index(out, slices.Concat(mark, noDigest))+len(mark):], sum)
 	}
 	return out, nil
+}
+
+// Size is the length of what Encode writes of tensors that have these names, types
+// and shapes; their Data are not looked at. It fails where Encode would.
+func Size(tensors []Tensor, meta map[string]string) (int64, error) {
+	header, size, err := encodeHeader(inOrder(tensors), meta)
+	return int64(lengthBytes + len(header) + size), err
+}
+
+// inOrder are tensors in the order in which they are written.
+func inOrder(tensors []Tensor) []Tensor {
+	ordered := slices.Clone(tensors)
+	slices.SortFunc(ordered, func(a, b Tensor) int {
+		if d := widths[b.DType] - widths[a.DType]; d != 0 {
+			return d
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return ordered
 }
 
 // noDigest stands where the digest will: the digest is that of the header and
@@ -113,7 +131,7 @@ func verify(header, data []byte, meta map[string]string) error {
 	delete(meta, digestKey)
 	before, after, _ := bytes.Cut(header, []byte(said))
 	if len(said) != len(noDigest) || !bytes.Equal(digest(before, noDigest, after, data), []byte(said)) {
-		return fmt.Errorf("%w: its digest is another", ErrDamaged)
+		return fmt.Errorf("%w: digest mismatch", ErrDamaged)
 	}
 	return nil
 }
@@ -134,16 +152,14 @@ func encodeHeader(ordered []Tensor, meta map[string]string) (header []byte, size
 			return nil, 0, fmt.Errorf("encode tensor %q: name is taken, reserved or not UTF-8", t.Name)
 		}
 		seen[t.Name] = true
-		w, known := widths[t.DType]
-		n, err := checkedLen(t.Shape, len(t.Data))
-		if err != nil || !known || n*w != len(t.Data) {
-			return nil, 0, fmt.Errorf("encode tensor %q: %d bytes for %s of shape %v", t.Name, len(t.Data), t.DType, t.Shape)
+		n, err := t.bytes()
+		if err != nil {
+			return nil, 0, fmt.Errorf("encode tensor %q: %w", t.Name, err)
 		}
-		e := entry{t.DType, append([]int{}, t.Shape...), []int{size, size + len(t.Data)}}
-		if err := writeField(&buf, t.Name, e); err != nil {
+		if err := writeField(&buf, t.Name, entry{t.DType, append([]int{}, t.Shape...), []int{size, size + n}}); err != nil {
 			return nil, 0, err
 		}
-		size += len(t.Data)
+		size += n
 	}
 	buf.WriteByte('}')
 	for (lengthBytes+buf.Len())%dataAlignment != 0 {

@@ -87,6 +87,32 @@ func TestDamageIsNoticed(t *testing.T) {
 	}
 }
 
+func TestTheSizeOfAFileIsKnownWithoutItsValues(t *testing.T) {
+	bare := sample()
+	for i := range bare {
+		bare[i].Data = nil
+	}
+	for _, meta := range []map[string]string{nil, {"b": "2", "a": "1 < 2"}} {
+		file, err := Encode(sample(), meta)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := Size(bare, meta); err != nil || n != int64(len(file)) {
+			t.Errorf("%d bytes (%v), the file has %d", n, err, len(file))
+		}
+	}
+	for what, bad := range map[string][]Tensor{
+		"a type of its own":  {{Name: "a", DType: "U3", Shape: []int{1}}},
+		"a name taken twice": {{Name: "a", DType: DTypeU8}, {Name: "a", DType: DTypeU8}},
+		"a shape below zero": {{Name: "a", DType: DTypeU8, Shape: []int{-1}}},
+		"more than there is": {{Name: "a", DType: DTypeF64, Shape: []int{math.MaxInt, 2}}},
+	} {
+		if n, err := Size(bad, nil); err == nil {
+			t.Errorf("%s: %d bytes", what, n)
+		}
+	}
+}
+
 func TestEncodeWritesTheSpecifiedBytes(t *testing.T) {
 	file, err := Encode([]Tensor{U8("a", []int{2}, []uint8{7, 9})}, nil)
 	if err != nil {

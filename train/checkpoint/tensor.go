@@ -39,6 +39,16 @@ func (t Tensor) Len() int {
 	return n
 }
 
+// bytes is how many bytes the values take.
+func (t Tensor) bytes() (int, error) {
+	width, known := widths[t.DType]
+	if !known {
+		return 0, fmt.Errorf("%w: element type %q", ErrFormat, t.DType)
+	}
+	n, err := checkedLen(t.Shape, math.MaxInt/width)
+	return n * width, err
+}
+
 // checkedLen is Len for a shape from outside: no negative dimension and no more
 // than limit values.
 func checkedLen(shape []int, limit int) (int, error) {

@@ -12,9 +12,9 @@ var ErrFormation = errors.New("formation does not suit")
 // MaxFormation is the largest factor of a formation.
 const MaxFormation = 8
 
-// Formation says how many training images one stored image holds: Factor x
-// Factor tiles in row-major order, each a training image down-sampled by
-// Factor (multi-formation, Kim et al. 2022). It becomes one by bilinear up-sampling
+// Formation is the multi-formation of IDC (Kim et al. 2022): one stored image holds
+// Factor x Factor sub-images, here called tiles, in row-major order, each a training
+// image down-sampled by Factor. A tile becomes a training image by bilinear up-sampling
 // with half-pixel centres: pixel i of a side Factor times as long shows the tile at
 // (i + 1/2)/Factor - 1/2, kept inside. Factor 1 is a plain image. Where
 // few bytes must do, a stored image is a Single tile.
@@ -31,14 +31,14 @@ func NewFormation(factor int) Formation {
 	return Formation{Factor: factor}
 }
 
-// Alone is the formation with one tile a stored image.
-func (f Formation) Alone() Formation {
+// SingleTile is the formation with one tile per stored image.
+func (f Formation) SingleTile() Formation {
 	f.Single = f.Factor > 1
 	return f
 }
 
-// Set is the formation, or that of plain images for the zero value.
-func (f Formation) Set() Formation {
+// OrDefault is the formation, or that of plain images for the zero value.
+func (f Formation) OrDefault() Formation {
 	if f.Factor == 0 {
 		return NewFormation(1)
 	}
@@ -96,7 +96,7 @@ func (f Formation) FullShape(stored Shape) Shape {
 }
 
 // Cut takes the tiles out of stored images, at their own resolution, image
-// after image. Labels are repeated a tile.
+// after image. Labels are repeated for each tile.
 func (f Formation) Cut(s *Samples) *Samples {
 	if f.Factor == 1 || f.Single {
 		return s
@@ -144,7 +144,7 @@ func (f Formation) Pack(tiles *Samples) (*Samples, error) {
 	}
 	n := f.Tiles()
 	if tiles.Len()%n != 0 {
-		return nil, fmt.Errorf("%w: %d tiles, %d an image", ErrFormation, tiles.Len(), n)
+		return nil, fmt.Errorf("%w: %d tiles, %d per image", ErrFormation, tiles.Len(), n)
 	}
 	s := tiles.Shape
 	out := &Samples{Shape: Shape{s.C, s.H * f.Factor, s.W * f.Factor}, Classes: tiles.Classes}

@@ -53,7 +53,7 @@ func TestAViewIsTheTileDecoded(t *testing.T) {
 	}
 	seen := make([]float32, s.Shape.Size())
 	for _, factor := range []int{0, 1, 2, 4} {
-		f, view := NewFormation(factor).Alone(), NewView(factor, s.Shape)
+		f, view := NewFormation(factor).SingleTile(), NewView(factor, s.Shape)
 		want := f.Decode(f.Down(s))
 		for i := range s.Len() {
 			if view.Show(s.Row(i), seen); !slices.Equal(seen, want.Row(i)) {
@@ -66,9 +66,9 @@ func TestAViewIsTheTileDecoded(t *testing.T) {
 // A tile stored alone is trained on as the same tile of a whole image.
 func TestSingleTilesAreStoredAsTheyAre(t *testing.T) {
 	whole, f := ramp(Shape{2, 4, 6}, 3), NewFormation(2)
-	alone, tiles := f.Alone(), f.Cut(whole)
+	alone, tiles := f.SingleTile(), f.Cut(whole)
 	if alone.Tiles() != 1 || alone.StoredShape(whole.Shape) != tiles.Shape ||
-		alone.FullShape(tiles.Shape) != whole.Shape || NewFormation(1).Alone() != NewFormation(1) {
+		alone.FullShape(tiles.Shape) != whole.Shape || NewFormation(1).SingleTile() != NewFormation(1) {
 		t.Errorf("%d tiles of %v in %v", alone.Tiles(), alone.StoredShape(whole.Shape), alone.FullShape(tiles.Shape))
 	}
 	if err := alone.Validate(whole.Shape); err != nil {

@@ -68,8 +68,9 @@ func (b *builder) prepare() {
 	for j, i := range b.choice.columns {
 		col := &b.survey.columns[i]
 		b.truths = append(b.truths, col.kind() == boolKind || col.isBinary())
-		if kind := b.choice.features[j].Kind; kind == files.DateKind || kind == files.NumberKind && !(col.kind() == boolKind ||
-			col.whole && col.min >= 0 && col.max <= 255) {
+		if kind := b.choice.features[j].Kind; kind == files.DateKind || kind == files.NumberKind &&
+			!(col.kind() == boolKind ||
+				col.whole && col.min >= 0 && col.max <= 255) {
 			b.narrow = false
 		}
 	}

@@ -1,0 +1,188 @@
+package artifact
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
+)
+
+// Request is a set to be made: what to distil, and how to write it.
+type Request struct {
+	distill.Request
+	Task     *data.Task
+	Method   distill.Method
+	Settings map[string]string // of the method, as the manifest names them: those that differ from its defaults
+	Pixels   PixelType         // empty for what suits the images (SuitablePixels)
+	Licence  string
+	Bare     bool // without what is for eyes: the preview and the card
+	// Distilled, when not nil, is called with the method's result before it is compared
+	// with the samples and written.
+	Distilled func(*distill.Result)
+}
+
+// Made is a set as it was written: its files, and what a reader finds in them.
+type Made struct {
+	Set
+	Files Files
+}
+
+// Make distils a set and writes it. Pixels are encoded once: the samples that come
+// back, what they disclose and the preview are decoded from the tensors that are
+// written. ReadSet accepts the files and reads the same set; what it would refuse is
+// an error here. It fails with ErrPixels where the pixel type does not exist or suit
+// the images, and as the method does, with checkpoint.ErrState for one.
+func Make(ctx context.Context, r Request) (*Made, error) {
+	outline, err := r.Method.Outline(r.Request)
+	if err != nil {
+		return nil, err
+	}
+	r.Pixels = SuitablePixels(r.Pixels, outline)
+	result, err := r.Method.Distill(ctx, r.Request)
+	if err != nil {
+		return nil, err
+	}
+	if r.Distilled != nil {
+		r.Distilled(result)
+	}
+	tensors, stored, err := r.encode(result)
+	if err != nil {
+		return nil, fmt.Errorf("write set: %w", err)
+	}
+	// Each image is compared with the class that it was made of, whatever its label is now.
+	published := *stored
+	published.Y = result.Images.Y
+	d, err := distill.Disclose(ctx, &published, r.Samples, result.Formation.OrDefault())
+	if err != nil {
+		return nil, err
+	}
+	return r.write(result, tensors, stored, d)
+}
+
+// encode gives the tensors of a result, and the samples that a reader will decode from
+// them.
+func (r Request) encode(result *distill.Result) ([]checkpoint.Tensor, *data.Samples, error) {
+	tensors, err := encodeSamples(result.Images, r.Pixels)
+	if err != nil {
+		return nil, nil, err
+	}
+	stored, _, err := decodeSamples(tensors, r.Task, result.Formation.OrDefault())
+	return tensors, stored, err
+}
+
+// write lays a set out as files.
+func (r Request) write(result *distill.Result, tensors []checkpoint.Tensor, stored *data.Samples,
+	d distill.Disclosure) (*Made, error) {
+	fail := func(err error) (*Made, error) { return nil, fmt.Errorf("write set: %w", err) }
+	content, err := checkpoint.Encode(tensors, nil)
+	if err != nil {
+		return fail(err)
+	}
+	m, err := r.manifest(contents{
+		formation: result.Formation, consumer: result.Consumer, recipe: result.Recipe,
+		shape: stored.Shape, counts: countLabels(stored), soft: stored.Soft != nil,
+		nearestReal: d.NearestReal(), smallestGroup: fewest(result.SmallestGroup, r.Samples)})
+	if err != nil {
+		return fail(err)
+	}
+	files := Files{DataFile: content}
+	if !r.Bare {
+		picture, err := preview(r.Task, stored, PreviewBytes(len(content)))
+		if err != nil {
+			return fail(err)
+		}
+		if picture != nil {
+			files[PreviewFile] = picture
+		}
+		files[CardFile] = Card(r.Task, m)
+	}
+	m.Files = fileTable(files)
+	if files[ManifestFile], err = canonicalJSON(m); err != nil {
+		return fail(err)
+	}
+	return &Made{Set: Set{Manifest: m, Samples: stored}, Files: files}, nil
+}
+
+// contents is what a manifest says of images. Every field but the first three is
+// taken from images as stored, as a reader will see them, since rounding may change
+// what was true before.
+type contents struct {
+	formation     data.Formation
+	consumer      string
+	recipe        *recipe.Recipe
+	shape         data.Shape
+	counts        []int // per class
+	soft          bool
+	nearestReal   float64
+	smallestGroup int
+}
+
+// manifest is that of a set of the request that holds contents, without its files.
+func (r Request) manifest(c contents) (Manifest, error) {
+	task, err := TaskCID(r.Task)
+	if err != nil {
+		return Manifest{}, err
+	}
+	labels, total := "hard", 0
+	if c.soft {
+		labels = "soft"
+	}
+	for _, n := range c.counts {
+		total += n
+	}
+	m := Manifest{
+		SchemaVersion: SchemaVersion,
+		Kind:          "set",
+		Task:          task.String(),
+		TaskName:      r.Task.Name,
+		Method: MethodInfo{Name: r.Method.Name(), Version: r.Method.Version(), IPC: r.IPC, Seed: r.Seed,
+			Settings: r.Settings},
+		Images: ImagesInfo{Count: total, Shape: [3]int{c.shape.C, c.shape.H, c.shape.W}, DType: r.Pixels,
+			Labels: labels},
+		Counts:        c.counts,
+		Consumer:      c.consumer,
+		Recipe:        Recommended(c.recipe, c.formation, c.soft),
+		Formation:     c.formation.OrDefault(),
+		ContainsReal:  c.nearestReal < distill.RealThreshold,
+		NearestReal:   c.nearestReal,
+		SmallestGroup: c.smallestGroup,
+		Licence:       r.Licence,
+	}
+	return m, m.check()
+}
+
+// Recommended is the recipe that a set recommends: its method's own, else the
+// default, with the view that samples made into tiles want (labels that were solved
+// were solved for whole images).
+func Recommended(own *recipe.Recipe, f data.Formation, soft bool) *recipe.Recipe {
+	if own != nil {
+		return own
+	}
+	r := recipe.Default()
+	if !soft {
+		r.Coarse = f.Coarse()
+	}
+	return &r
+}
+
+// fewest is a smallest group no larger than the samples of any class, where those are
+// too few to hide in: whatever a method makes of three samples shows the three.
+func fewest(group int, local *data.Samples) int {
+	for _, members := range local.ByClass() {
+		if n := len(members); n > 0 && n < distill.LeastGroup && (group == 0 || n < group) {
+			group = n
+		}
+	}
+	return group
+}
+
+func countLabels(s *data.Samples) []int {
+	out := make([]int, s.Classes)
+	for _, y := range s.Y {
+		out[y]++
+	}
+	return out
+}

@@ -1,0 +1,94 @@
+package artifact
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/unixfs"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+)
+
+// Bytes is what files weigh as they travel: the whole DAG of their directory.
+func (f Files) Bytes() int64 {
+	sizes := make(map[string]int64, len(f))
+	for name, content := range f {
+		sizes[name] = int64(len(content))
+	}
+	return unixfs.Bytes(sizes)
+}
+
+// unknown is how many bytes are left for what the images decide. Without a card: four
+// decimals that nearest_real may have beyond 1000000, and twelve digits of
+// smallest_group beyond two. With one: 13 bytes by which it is longer to say that a
+// set holds real samples, and the digits beyond two of the smallest group, which card
+// and manifest name: it is no larger than a class.
+func (r Request) unknown() int64 {
+	if r.Bare {
+		return 16
+	}
+	largest := 0
+	for _, members := range r.Samples.ByClass() {
+		largest = max(largest, len(members))
+	}
+	return 13 + 2*int64(max(3, len(strconv.Itoa(largest)))-2)
+}
+
+// Size is how many bytes a set of the request, which need not be made, weighs at most
+// as it travels: the whole DAG. It is exact but for the preview, which is taken at its
+// largest, and for numbers that the images decide, for which 16 bytes or a few more
+// are left. It fails where no such set can be written.
+func (r Request) Size(o distill.Outline) (int64, error) {
+	group := 0
+	if o.Grouped || fewest(0, r.Samples) > 0 {
+		group = distill.LeastGroup
+	}
+	held := make([]int, r.Samples.Classes)
+	for _, class := range r.Samples.Held() {
+		held[class] = r.IPC
+	}
+	c := contents{
+		formation: o.Formation, consumer: o.Consumer, recipe: o.Recipe,
+		shape: o.Formation.StoredShape(r.Samples.Shape), counts: held, soft: o.Soft,
+		nearestReal: distill.MaxRatio, smallestGroup: group}
+	r.Pixels = SuitablePixels(r.Pixels, o)
+	if err := r.Pixels.Check(c.shape); err != nil {
+		return 0, err
+	}
+	size, err := r.weigh(c, PreviewBytes)
+	return size + r.unknown(), err
+}
+
+// weigh is the size of a set of these contents, whose preview takes as many bytes as
+// previewBytes says of the size of its data; 0 for none.
+func (r Request) weigh(c contents, previewBytes func(data int) int) (int64, error) {
+	m, err := r.manifest(c)
+	if err != nil {
+		return 0, err
+	}
+	tensors := r.Pixels.layout(m.Images.Count, c.shape, len(c.counts), c.soft)
+	size, err := checkpoint.Size(tensors, nil)
+	if err != nil {
+		return 0, err
+	}
+	sizes := map[string]int64{DataFile: size}
+	if !r.Bare {
+		if n := previewBytes(int(size)); n > 0 {
+			sizes[PreviewFile] = int64(n)
+		}
+		sizes[CardFile] = int64(len(Card(r.Task, m)))
+	}
+	m.Files = map[string]FileInfo{}
+	for name, n := range sizes {
+		m.Files[name] = FileInfo{Bytes: n, SHA256: anyDigest}
+	}
+	doc, err := canonicalJSON(m)
+	if err != nil {
+		return 0, err
+	}
+	sizes[ManifestFile] = int64(len(doc))
+	return unixfs.Bytes(sizes), nil
+}
+
+// anyDigest is as long as a SHA-256.
+var anyDigest = strings.Repeat("0", 64)
