@@ -27,7 +27,7 @@ type distilling struct {
 
 func (a *app) distillCommand() *cobra.Command {
 	d := distilling{DistillOptions: jobs.DistillOptions{Method: auto.Name, IPC: 1}}
-	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published",
+	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set from local data; nothing is published",
 		Args: args(1, 1), Long: methodList(),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			d.Data = argv[0]
@@ -48,11 +48,11 @@ func (d *distilling) bind(c *cobra.Command) {
 	f.StringArrayVar(&d.options, "option", nil,
 		"NAME=VALUE, a setting of the method; may be repeated ('distill --help METHOD' lists them)")
 	f.DurationVar(&d.Time, "time", 0,
-		"how long images may be optimised, such as 5m, for --method auto; reading them and "+
-			"comparing with real samples come on top (default: what the method chosen does)")
+		"with --method auto: how long images may be optimised, such as 5m; reading them and "+
+			"comparing with real samples come on top (default: that of the chosen method)")
 	f.IntVar(&d.IPC, "ipc", d.IPC, "stored images per class held")
 	f.StringVar(&d.budget, "budget", "",
-		"how many bytes the set may weigh, such as 20KB: decides the images, and what they hold")
+		"largest size of the set, such as 20KB: decides how many images there are and what they hold")
 	f.IntVar(&d.Formation, "formation", 0,
 		"sub-images along a side of a stored image, each one training image (default: the method's own)")
 	f.StringVar(&d.pixels, "pixels", "",
@@ -72,7 +72,7 @@ func (d *distilling) bind(c *cobra.Command) {
 // settleDistilling completes the options from the flags.
 func (a *app) settleDistilling(cmd *cobra.Command, d *distilling) error {
 	if cmd.Flags().Changed("time") && d.Time <= 0 {
-		return api.Fail(api.CodeUsage, "write --time 5m, or leave it out", "--time %s leaves no time", d.Time)
+		return api.Fail(api.CodeUsage, "write --time 5m, or leave it out", "--time %s is not above zero", d.Time)
 	}
 	if err := checkNew(d.out); err != nil {
 		return err
@@ -156,7 +156,7 @@ func parseOptions(words []string) (map[string]string, error) {
 // short8 is a prefix that the verbs accept in place of a CID.
 func short8(cid string) string { return cid[:min(len(cid), 24)] }
 
-// tellLeaving says what was made, and whether it may leave.
+// tellLeaving says what was made, and whether it may be published.
 func (a *app) tellLeaving(set jobs.Distilled) {
 	what := count(set.Images, "image") + ", " + size(set.Bytes)
 	if set.Refused != nil {

@@ -70,7 +70,7 @@ func (f *federation) train(ctx context.Context, net *nn.Network, label string) e
 	f.began = time.Now()
 	opt := federated.Options{Device: f.on(f.workers), Checkpoint: f.keep}
 	if part, underWay := trial.ReadRecord[federatedRun](f.store.part(f.file)); underWay {
-		// A state that is damaged or gone means to begin again.
+		// Without a readable state the run begins again.
 		if state, err := f.store.readState(f.file, part.Round); err == nil {
 			f.run, opt.Resume = part, state
 			f.began = f.began.Add(-time.Duration(part.TrainSeconds * float64(time.Second)))

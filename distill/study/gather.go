@@ -183,7 +183,7 @@ func (c *client) make(ctx context.Context) error {
 	if err := trial.WriteRecord(filepath.Join(c.dir, clientFile), c.note); err != nil {
 		return err
 	}
-	os.Remove(statePath) // what stays is found again and does no harm
+	os.Remove(statePath) // leftover files are found again and do no harm
 	c.set, c.bytes = &made.Set, sizeOf(made.Files)
 	return nil
 }
@@ -214,7 +214,7 @@ func sizeOf(files artifact.Files) (n int64) {
 	return n
 }
 
-// filesOf are the files of a set in a folder, our note left out.
+// filesOf are the files of a set in a folder, without clientFile.
 func filesOf(dir string) (artifact.Files, error) {
 	files, err := artifact.ReadFiles(os.DirFS(dir))
 	delete(files, clientFile)

@@ -90,7 +90,7 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// writeFolder leaves the whole folder or none.
+// writeFolder writes the whole folder or nothing.
 func writeFolder(path string, files artifact.Files) error {
 	partial := path + ".partial"
 	if err := errors.Join(os.RemoveAll(partial), os.RemoveAll(path), os.MkdirAll(partial, 0o755)); err != nil {
