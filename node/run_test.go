@@ -13,8 +13,8 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 )
 
-// patience is how long a test waits for other goroutines before it gives up.
-const patience = time.Minute
+// waitLimit is how long a test waits for other goroutines before it gives up.
+const waitLimit = time.Minute
 
 // running is a node that runs in this process on loopback alone, and a connection
 // to it.
@@ -59,9 +59,9 @@ func until(t *testing.T, what string, met func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(patience); !met(); <-tick.C {
+	for end := time.Now().Add(waitLimit); !met(); <-tick.C {
 		if time.Now().After(end) {
-			t.Fatalf("still not %s after %s", what, patience)
+			t.Fatalf("still not %s after %s", what, waitLimit)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package test holds what needs more than one room: real node processes on
+// Package test holds what needs more than one top-level package: real node processes on
 // loopback or in network namespaces, driven through the command line.
 package test
 
@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// patience bounds every wait; none is a verdict about speed.
-const patience = 90 * time.Second
+// waitLimit bounds every wait; none is a verdict about speed.
+const waitLimit = 90 * time.Second
 
 // binary builds the program once a test run.
 var binary = sync.OnceValues(func() (string, error) {
@@ -155,7 +155,7 @@ func (m *machine) kill() {
 // eventually polls until ok.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !ok(); {
+	for end := time.Now().Add(waitLimit); !ok(); {
 		if time.Now().After(end) {
 			t.Fatalf("gave up waiting until %s", what)
 		}

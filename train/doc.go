@@ -1,4 +1,4 @@
 // Package train is the training loop: it fits a network to labelled samples by
-// a recipe, can stop and resume to the same bits, and measures the result. The
-// numbers live in the folders below: data, graph, kernel, nn, checkpoint.
+// a recipe, resumes an interrupted run to the same bits, and evaluates the
+// result. Data, networks, expressions and kernels are in the packages below it.
 package train

@@ -7,14 +7,15 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// elasticPoints is how many points along a side move on their own.
+// elasticPoints is the number of control points along a side.
 const elasticPoints = 4
 
 // elastic moves the pixels of images smoothly (Simard et al. 2003): each of
 // elasticPoints x elasticPoints points spread over the image, corner to corner,
-// moves by up to so many pixels along either side, uniformly, and what lies
-// between them as cubic convolution (a = -1/2) of their moves says. A pixel then
-// takes the bilinear value of the place it has moved to, the border repeated.
+// moves uniformly by up to a number of pixels along each axis, and the
+// displacement between them is interpolated by cubic convolution (a = -1/2). A
+// pixel then takes the bilinearly interpolated value at its displaced position,
+// the border repeated.
 type elastic struct {
 	shape      data.Shape
 	pixels     float64
@@ -31,7 +32,7 @@ func newElastic(pixels float64, s data.Shape) *elastic {
 }
 
 // pointWeights are the weights of the points for each place along a side; points
-// beyond the ends are as the last ones.
+// beyond the ends repeat the last ones.
 func pointWeights(side int) [][elasticPoints]float32 {
 	out := make([][elasticPoints]float32, side)
 	for i := range out {
@@ -54,7 +55,7 @@ func cubic(x float64) float64 {
 	return 0
 }
 
-// apply changes n images in place, each by a draw of its own.
+// apply deforms n images in place, each by its own draw.
 func (e *elastic) apply(rng *rand.Rand, x []float32, n int) {
 	for i := range n {
 		e.draw(rng)
@@ -92,7 +93,7 @@ func along(w *[elasticPoints]float32, moves *[elasticPoints][elasticPoints]float
 	return out
 }
 
-// resample takes each pixel of an image from where the field says.
+// resample takes each pixel of an image from its displaced position.
 func (e *elastic) resample(image []float32) {
 	h, w := e.shape.H, e.shape.W
 	e.keep(image)
@@ -112,8 +113,8 @@ func (e *elastic) resample(image []float32) {
 	}
 }
 
-// keep copies an image with its last row and column repeated, so that there is
-// something behind each place.
+// keep copies an image with its last row and column repeated, so that every
+// position has a right and a lower neighbour.
 func (e *elastic) keep(image []float32) {
 	h, w := e.shape.H, e.shape.W
 	for c := range e.shape.C {
@@ -127,8 +128,8 @@ func (e *elastic) keep(image []float32) {
 	}
 }
 
-// place is where a position along a side lies, kept inside: behind which pixel, and
-// how far.
+// place clips a position to a side, and gives the pixel before it and the distance
+// from that pixel.
 func place(at float32, side int) (int, float32) {
 	if at <= 0 {
 		return 0, 0

@@ -16,7 +16,7 @@ import (
 )
 
 // Options are what a run of Fit needs beside the recipe. The zero value trains
-// with seed 0 on all cores, silently.
+// with seed 0 on all cores and reports nothing.
 type Options struct {
 	// Seed decides the starting values and the order of the samples.
 	Seed uint64
@@ -37,7 +37,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Progress is where a run stands.
+// Progress is the progress of a run.
 type Progress struct {
 	Step, Steps int           // done, and in all
 	Loss        float64       // mean cross-entropy of the step's batch, before its update
@@ -45,10 +45,10 @@ type Progress struct {
 	fetch       func() (*Model, error)
 }
 
-// Model is the network as it stands, in memory that the next call uses again.
+// Model is the current network, in memory that the next call reuses.
 func (p Progress) Model() (*Model, error) { return p.fetch() }
 
-// Interrupted is the error of a run that its context ended. The state resumes it.
+// Interrupted is the error of a run whose context ended. The state resumes it.
 type Interrupted struct {
 	State []byte
 	Step  int // done
@@ -64,10 +64,10 @@ func (e *Interrupted) Error() string {
 func (e *Interrupted) Unwrap() error { return e.Cause }
 
 // Fit trains a fresh network on samples by a recipe and returns the last
-// iterate. Each epoch walks the samples in an order of its own, cut into
+// iterate. Each epoch goes through the samples in a new random order, cut into
 // batches; the last batch of an epoch may be smaller. The loss is the mean
 // cross-entropy with the soft labels where there are any (learned rows that are
-// no distribution count as their class). The same network,
+// not distributions count as their class). The same network,
 // samples, recipe and seed give the same bits, whatever the workers, and
 // whether or not the run was interrupted. It fails with *Interrupted when ctx
 // ends, and with ErrSamples or checkpoint.ErrState on input that does not fit.
@@ -108,7 +108,7 @@ func (l *loop) interrupted(cause error) error {
 	return &Interrupted{file, l.state.step, cause}
 }
 
-// snapshot is the state as it stands.
+// snapshot is the current state.
 func (l *loop) snapshot() ([]byte, error) {
 	if err := l.fetch(); err != nil {
 		return nil, err
@@ -129,8 +129,8 @@ type loop struct {
 	order   *Order
 	pcg     rand.PCG // of a step's augmentation
 	rng     *rand.Rand
-	elastic *elastic // nil: samples keep their form
-	state   state    // but for its values, which are on the engine until fetched
+	elastic *elastic // nil: no elastic deformation
+	state   state    // its values are on the engine until fetched
 	model   func() (*Model, error)
 }
 
@@ -214,7 +214,7 @@ func (l *loop) step() error {
 	if err != nil {
 		return err
 	}
-	// Streams of the step's own, so that a resumed run draws the same.
+	// Streams of this step, so that a resumed run draws the same.
 	if l.elastic != nil {
 		data.Restart(&l.pcg, l.opt.Seed, "elastic", uint64(l.state.step))
 		l.elastic.apply(l.rng, p.x, len(batch))

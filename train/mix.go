@@ -11,8 +11,8 @@ import (
 // cutMix pastes into every image x of a batch of n the same rectangle of another
 // image of the batch, and mixes their label rows t by its area (Yun et al.
 // 2019). With lambda uniform between 0 and 1 the sides of the rectangle are
-// those of the image times sqrt(1 - lambda); its centre lies anywhere and what
-// lies outside is cut off.
+// those of the image times sqrt(1 - lambda); its centre is uniform in the image
+// and it is clipped at the border.
 func cutMix(rng *rand.Rand, x, t []float32, s data.Shape, n int) {
 	share := math.Sqrt(1 - rng.Float64())
 	top, bottom := cut(rng, s.H, share)
@@ -39,7 +39,7 @@ func cut(rng *rand.Rand, side int, share float64) (from, to int) {
 	return int(math.Round(max(0, center-half))), int(math.Round(min(float64(side), center+half)))
 }
 
-// smooth moves so much of every label row's weight to all classes alike (Szegedy et al. 2016):
+// smooth is label smoothing of every label row by a share (Szegedy et al. 2016):
 // t becomes (1-share) t + share/K.
 func smooth(t []float32, classes int, share float64) {
 	keep, rest := float32(1-share), float32(share/float64(classes))

@@ -27,7 +27,7 @@ var (
 
 // Classifier gives every sample a score per class.
 type Classifier interface {
-	// Logits is one row of scores a sample, Len x Classes; the largest wins.
+	// Logits is one row of scores per sample, Len x Classes; the largest score is the prediction.
 	Logits(ctx context.Context, s *data.Samples) ([]float32, error)
 }
 
@@ -35,7 +35,7 @@ type Classifier interface {
 type Model struct {
 	Network *nn.Network
 	Params  [][]float32 // one slice per parameter of the network, in order
-	Coarse  int         // the factor of the tiles as which it reads samples; 0 and 1 for as they are
+	Coarse  int         // it reads samples at 1/Coarse resolution; 0 and 1 mean full resolution
 	// Device is where Logits computes.
 	Device device.Choice
 }
@@ -111,7 +111,7 @@ func suits(n *nn.Network, s *data.Samples) error {
 }
 
 // CheckSamples fails with ErrSamples unless the network can be trained on the
-// samples: their shape and classes are its own, and every label is a class.
+// samples: their shape and classes are those of the network, and every label is a class.
 func CheckSamples(n *nn.Network, s *data.Samples) error {
 	if err := suits(n, s); err != nil {
 		return err
@@ -186,10 +186,10 @@ func (m *Model) Finite() bool {
 	return true
 }
 
-// Accuracy counts right answers.
+// Accuracy counts correct predictions.
 type Accuracy struct{ Correct, Total int }
 
-// Fraction is Correct / Total, or 0 of nothing.
+// Fraction is Correct / Total, or 0 when Total is 0.
 func (a Accuracy) Fraction() float64 {
 	if a.Total == 0 {
 		return 0
@@ -197,8 +197,8 @@ func (a Accuracy) Fraction() float64 {
 	return float64(a.Correct) / float64(a.Total)
 }
 
-// Evaluate counts the samples whose largest score is that of their class; of
-// equal scores the first class counts, and a row that holds NaN is wrong.
+// Evaluate counts the samples whose largest score is that of their class; among
+// equal scores the first class counts, and a row with NaN is wrong.
 func Evaluate(ctx context.Context, c Classifier, s *data.Samples) (Accuracy, error) {
 	scores, err := c.Logits(ctx, s)
 	if err != nil {
@@ -216,7 +216,7 @@ func Evaluate(ctx context.Context, c Classifier, s *data.Samples) (Accuracy, err
 	return a, nil
 }
 
-// best is the place of the largest value, or -1 when one is NaN.
+// best is the index of the largest value, or -1 when one is NaN.
 func best(row []float32) int {
 	at := 0
 	for i, v := range row {

@@ -6,20 +6,20 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// Order walks n samples in mini-batches, in a random order of its own each
+// Order goes through n samples in mini-batches, in a new random order each
 // epoch. The last batch of an epoch may be smaller. A batch depends on the seed
-// and its step alone, so a walk can go on anywhere.
+// and its step alone, so it can start at any step.
 type Order struct {
 	seed     uint64
 	batch    int
 	perEpoch int
-	epoch    int // whose order is in force
+	epoch    int // of the current order
 	index    []int
 	pcg      rand.PCG
 	rng      *rand.Rand
 }
 
-// NewOrder is a walk over n samples, at least one, in batches of the given
+// NewOrder is an order of n samples, at least one, in batches of the given
 // size, at least one.
 func NewOrder(seed uint64, n, batch int) *Order {
 	o := &Order{seed: seed, batch: batch, perEpoch: (n + batch - 1) / batch, epoch: -1, index: make([]int, n)}

@@ -11,8 +11,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// state is a run of Fit after some step: values of the parameters, and what the
-// optimizer keeps of each.
+// state is a run of Fit after some step: the parameters and the optimizer's
+// state of each.
 type state struct {
 	run    string // identity
 	step   int
@@ -35,7 +35,7 @@ func newState(net *nn.Network, s *data.Samples, r recipe.Recipe, seed uint64) st
 	return st
 }
 
-// RunID identifies all that the result of a run depends on: the network, the run's
+// RunID identifies everything that the result of a run depends on: the network, the run's
 // settings (which must be plain values that JSON can hold), its seed and its sets of
 // samples, in order.
 func RunID(net *nn.Network, settings any, seed uint64, sets ...*data.Samples) string {
@@ -57,7 +57,7 @@ func (s *state) file() checkpoint.State {
 	return f
 }
 
-// encode writes the state. What is not finite leads nowhere and is not kept.
+// encode writes the state. It refuses values that are not finite, from which a run cannot continue.
 func (s *state) encode() ([]byte, error) {
 	f := s.file()
 	for name, values := range f.Arrays {
@@ -68,7 +68,7 @@ func (s *state) encode() ([]byte, error) {
 	return f.Encode()
 }
 
-// restore takes over a state of the same run, after at most so many steps.
+// restore reads a state of the same run, after at most a number of steps.
 func (s *state) restore(file []byte, steps int) error {
 	f := s.file()
 	if err := f.Restore(file, steps); err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// Rule says how a step moves a network's parameters along their gradients.
+// Rule is how a step updates a network's parameters from their gradients.
 type Rule interface {
-	// States is how many resident arrays each parameter has beside its values.
+	// States is the number of resident arrays that each parameter has besides its values.
 	States() int
 	// Rates is how many numbers every step reads, such as the learning rate.
 	Rates() int
@@ -18,15 +18,15 @@ type Rule interface {
 	Updates(values, gradient *graph.Node, states []*graph.Node, rates *graph.Node) []graph.Update
 }
 
-// Stepper trains a network on mini-batches. Parameters, and what the rule keeps of
-// each, are resident on the engine; a step uploads its batch and nothing comes back
-// but what is asked for. One program per batch size is compiled when the size is
+// Stepper trains a network on mini-batches. Parameters and the states of the rule
+// are resident on the engine; a step uploads its batch and downloads nothing unless
+// asked. One program per batch size is compiled when the size is
 // first met; after that a step allocates nothing. It belongs to one goroutine.
 type Stepper struct {
 	engine   graph.Engine
 	net      *nn.Network
 	rule     Rule
-	augment  recipe.Strategy // no family: samples stay as they are
+	augment  recipe.Strategy // no family: no augmentation
 	params   []graph.Variable
 	states   [][]graph.Variable   // each one array per parameter
 	programs map[int]*stepProgram // by batch size
@@ -43,7 +43,7 @@ type stepProgram struct {
 	loss      [1]float32
 }
 
-// The places of a step's inputs; draws, parameters and states follow.
+// The indices of a step's inputs; draws, parameters and states follow.
 const (
 	inputX = iota
 	inputTarget
@@ -79,7 +79,7 @@ func (s *Stepper) Params() []graph.Variable { return s.params }
 // State is array k of every parameter.
 func (s *Stepper) State(k int) []graph.Variable { return s.states[k] }
 
-// Step moves the parameters along the gradient of the mean cross-entropy of the
+// Step updates the parameters by the gradient of the mean cross-entropy of the
 // samples at the given indices, with their soft labels where there are any. The
 // samples must have passed CheckSamples.
 func (s *Stepper) Step(samples *data.Samples, batch []int, rates []float32) error {
@@ -132,7 +132,7 @@ func (s *Stepper) run(p *stepProgram, rates []float32) error {
 
 // Programs are dropped when they hold more memory than this, but not while
 // there are so few that one client's steps could need them all: many clients
-// bring many sizes of last batches.
+// have many sizes of last batches.
 const (
 	programBytes = 512 << 20
 	fewPrograms  = 4

@@ -152,8 +152,8 @@ func keep(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], value)
 }
 
-// patience is how long a script waits for a condition before it gives up.
-const patience = 30 * time.Second
+// waitLimit is how long a script waits for a condition before it gives up.
+const waitLimit = 30 * time.Second
 
 func awaitNode(ts *testscript.TestScript, _ bool, _ []string) {
 	socket := filepath.Join(ts.Getenv("DISTILLMESH_PATH"), "api.sock")
@@ -186,9 +186,9 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 func wait(ts *testscript.TestScript, what string, met func() bool) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !met(); <-tick.C {
+	for deadline := time.Now().Add(waitLimit); !met(); <-tick.C {
 		if time.Now().After(deadline) {
-			ts.Fatalf("still no %s after %s", what, patience)
+			ts.Fatalf("still no %s after %s", what, waitLimit)
 		}
 	}
 }

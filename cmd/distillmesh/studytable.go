@@ -59,11 +59,11 @@ func (a *app) studyTable(doc *study.Document) {
 			}
 		}
 	}
-	room := studyWidth
+	space := studyWidth
 	for _, w := range widths[1:] {
-		room -= w + 2
+		space -= w + 2
 	}
-	widths[0] = min(widths[0], max(room, 16))
+	widths[0] = min(widths[0], max(space, 16))
 	for _, block := range blocks {
 		for _, line := range block {
 			out := fmt.Sprintf("%-*s", widths[0], middle(line[0], widths[0]))

@@ -43,8 +43,8 @@ type Label struct {
 }
 
 // NewLabel is the name of a point, shortened to a width.
-func NewLabel(name string, x, y, room float64) Label {
-	text := Ellipsis(name, room, Small)
+func NewLabel(name string, x, y, space float64) Label {
+	text := Ellipsis(name, space, Small)
 	return Label{Text: text, X: x, Y: y, w: Width(text, Small) + 2, h: Small.Size + 2}
 }
 

@@ -31,8 +31,8 @@ func LogScale(values []float64) Scale {
 	if len(values) == 0 {
 		lo, hi = 1, 10
 	}
-	room := math.Max(0.09*math.Log(hi/lo), 0.5*(math.Log(10)-math.Log(hi/lo)))
-	return Scale{Low: lo * math.Exp(-room), High: hi * math.Exp(room), Log: true}
+	margin := math.Max(0.09*math.Log(hi/lo), 0.5*(math.Log(10)-math.Log(hi/lo)))
+	return Scale{Low: lo * math.Exp(-margin), High: hi * math.Exp(margin), Log: true}
 }
 
 // ShareScale is an axis of fractions, from and to round percentages.

@@ -48,9 +48,9 @@ func Width(s string, st Style) float64 {
 }
 
 // Ellipsis shortens a text in the middle, where long names differ least.
-func Ellipsis(s string, room float64, st Style) string {
+func Ellipsis(s string, space float64, st Style) string {
 	runes := []rune(s)
-	for keep := len(runes); keep > 3 && Width(s, st) > room; keep-- {
+	for keep := len(runes); keep > 3 && Width(s, st) > space; keep-- {
 		s = string(runes[:(keep+1)/2]) + "…" + string(runes[len(runes)-keep/2:])
 	}
 	return s

@@ -149,7 +149,7 @@ func (d *Dialer) round() (due []peer.AddrInfo, wait time.Duration) {
 	defer d.mu.Unlock()
 	d.prune(targets)
 	now, wait := d.opt.Now(), d.opt.RedialMax
-	room := d.opt.Peers - d.network.Size()
+	free := d.opt.Peers - d.network.Size()
 	for _, p := range targets {
 		a := d.of(p.ID)
 		if a.running || d.network.Connected(p.ID) || d.table.isMember(p.ID) != nil {
@@ -157,8 +157,8 @@ func (d *Dialer) round() (due []peer.AddrInfo, wait time.Duration) {
 		}
 		if !a.next.After(now) {
 			a.next = now.Add(a.pause.NextBackOff())
-			if a.bootstrap || room > 0 {
-				room--
+			if a.bootstrap || free > 0 {
+				free--
 				a.running = true
 				due = append(due, p)
 			}

@@ -1,8 +1,9 @@
 // Package augment builds random change of training images as differentiable
 // expressions: the affine of our recipes and the six families of
 // differentiable siamese augmentation (Zhao and Bilen 2021; att.md 1.7). An
-// expression never draws. What a draw decides (a matrix, three color factors
-// and a mask per image) are inputs, so one program serves every family and the
+// expression contains no random numbers. The random values (a matrix, three
+// color factors and a mask per image) are inputs, so one program serves every
+// family and the
 // same draw can be given to real and synthetic images. Package recipe says what
 // is drawn.
 package augment
@@ -13,7 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// Inputs adds the draws of n images to a graph, as inputs named after prefix.
+// Inputs adds the random draws of n images to a graph, as inputs with names that begin with prefix.
 func Inputs(s recipe.Strategy, g *graph.Graph, prefix string, n int, shape data.Shape) (in []*graph.Node) {
 	parts := s.Parts()
 	for i, dims := range s.Shapes(n, shape.H, shape.W) {
@@ -44,8 +45,8 @@ func Apply(s recipe.Strategy, x *graph.Node, draws []*graph.Node) *graph.Node {
 	return x
 }
 
-// stretch multiplies the distance from a mean, over all but the given shape,
-// by a factor.
+// stretch multiplies the distance from a mean, taken over the dimensions of
+// size one in the given shape, by a factor.
 func stretch(x, factor *graph.Node, to []int) *graph.Node {
 	share := 1.0
 	for i, d := range x.Shape() {

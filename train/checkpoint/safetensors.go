@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 )
 
-// Causes of refusal, to be tested with errors.Is.
+// Causes of errors, to be tested with errors.Is.
 var (
 	// ErrFormat means that the bytes are not a well-formed file.
 	ErrFormat = errors.New("malformed safetensors")
@@ -32,7 +32,7 @@ const (
 	dataAlignment = 8 // the header is padded with spaces so that data starts aligned
 )
 
-// Limits bound what Decode accepts. A zero field stands for its default.
+// Limits bound what Decode accepts. A zero field means its default.
 type Limits struct {
 	HeaderBytes int // bytes of the JSON header; default 1 MiB
 	Tensors     int // number of tensors; default 10,000
@@ -109,8 +109,8 @@ func inOrder(tensors []Tensor) []Tensor {
 	return ordered
 }
 
-// noDigest stands where the digest will: the digest is that of the header and
-// data with noDigest in its place.
+// noDigest is the placeholder of the digest, which is computed over the header
+// and data with noDigest in its place.
 var noDigest = bytes.Repeat([]byte("0"), hex.EncodedLen(sha256.Size))
 
 func digest(parts ...[]byte) []byte {
@@ -186,11 +186,11 @@ func writeField(buf *bytes.Buffer, key string, value any) error {
 	return nil
 }
 
-// Decode reads a safetensors file. Tensors come in the order of their bytes,
-// and their Data alias file. It fails with ErrFormat unless the tensors cover
+// Decode reads a safetensors file. Tensors are in the order of their bytes, and
+// their Data aliases file. It fails with ErrFormat unless the tensors cover
 // the data exactly, without gap or overlap, under distinct names and with
-// known element types; with ErrDamaged when the file carries a digest that is
-// not its own; with ErrTooLarge beyond the limits, before anything is allocated for
+// known element types; with ErrDamaged when the file carries a digest that does
+// not match; with ErrTooLarge beyond the limits, before anything is allocated for
 // it.
 func Decode(file []byte, limits Limits) ([]Tensor, map[string]string, error) {
 	limits = limits.orDefault()
@@ -230,7 +230,7 @@ type namedEntry struct {
 	entry
 }
 
-// decodeHeader walks the JSON by tokens, because a map would hide duplicates.
+// decodeHeader reads the JSON token by token, because a map would hide duplicates.
 func decodeHeader(header []byte, limits Limits) (entries []namedEntry, meta map[string]string, err error) {
 	d := json.NewDecoder(bytes.NewReader(header))
 	d.DisallowUnknownFields()

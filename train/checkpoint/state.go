@@ -15,11 +15,12 @@ import (
 // ErrState means that a state is damaged, or belongs to another run.
 var ErrState = errors.New("state of another run")
 
-// Digester adds what it is to a hash.
+// Digester writes its content to a hash.
 type Digester interface{ Digest(to io.Writer) }
 
-// Identity is a hash of all that the result of a run depends on: its settings as
-// text, and its data. A state that carries it resumes no other run.
+// Identity is a hash of everything that the result of a run depends on: its
+// settings as text, and its data. A state with this identity resumes no other
+// run.
 func Identity[D Digester](settings string, data ...D) string {
 	h := sha256.New()
 	io.WriteString(h, settings)
@@ -29,8 +30,8 @@ func Identity[D Digester](settings string, data ...D) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// State is a run after some step: everything that the rest depends on, beside what
-// identifies the run. Whatever can be resumed in this program is resumed from one.
+// State is a run after some step: everything that the rest depends on, besides the
+// identity of the run. Every resumable run in this program resumes from one.
 type State struct {
 	Identity string
 	Step     int // done
@@ -66,8 +67,8 @@ func (s State) Encode() ([]byte, error) {
 	return file, nil
 }
 
-// ReadState reads the arrays of a file that Encode wrote, whatever they are named,
-// but for the numbers, whose names a file does not hold; they need not be finite. It
+// ReadState reads the arrays of a file that Encode wrote, under any names, without
+// the numbers, whose names the file does not hold; values need not be finite. It
 // fails with ErrState.
 func ReadState(file []byte) (State, error) {
 	s, _, err := readState(file, Limits{})
@@ -100,9 +101,9 @@ func readState(file []byte, limits Limits) (s State, numbers []float64, err erro
 	return s, numbers, nil
 }
 
-// Restore replaces step and values of a state, whose identity, names and sizes it
-// keeps, by those of a file of the same run after at most a number of steps. It
-// fails with ErrState, and then changes nothing.
+// Restore replaces the step and values of a state by those of a file of the same
+// run (same identity, names and sizes) after at most a number of steps. It fails
+// with ErrState, and then changes nothing.
 func (s *State) Restore(file []byte, most int) error {
 	read, numbers, err := readState(file, Limits{Tensors: len(s.Arrays) + 1})
 	switch {

@@ -49,7 +49,7 @@ func (t Tensor) bytes() (int, error) {
 	return n * width, err
 }
 
-// checkedLen is Len for a shape from outside: no negative dimension and no more
+// checkedLen is Len for an untrusted shape: no negative dimension and no more
 // than limit values.
 func checkedLen(shape []int, limit int) (int, error) {
 	if slices.ContainsFunc(shape, func(d int) bool { return d < 0 }) {
@@ -128,7 +128,7 @@ func (t Tensor) Float32s() ([]float32, error) {
 		return values(t, DTypeF64,
 			func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) })
 	}
-	return nil, fmt.Errorf("tensor %q: %w: %s where floats are wanted", t.Name, ErrFormat, t.DType)
+	return nil, fmt.Errorf("tensor %q: %w: %s, want floats", t.Name, ErrFormat, t.DType)
 }
 
 // Float64s decodes an F64 tensor.

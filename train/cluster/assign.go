@@ -9,9 +9,9 @@ import (
 // assignBlock is how many rows are compared with all centres in one product.
 const assignBlock = 256
 
-// assigner finds each row's nearest centre. Products in float32 leave the few
-// centres that could be it, whatever their rounding; these alone are compared
-// in float64. So the answer is Distance2's, at the price of a matrix product.
+// assigner finds each row's nearest centre. Products in float32 select the few
+// centres that could be nearest within rounding; only these are compared in
+// float64. So the result is that of Distance2 at the cost of a matrix product.
 type assigner struct {
 	x       [][]float32
 	norm    []float64 // |x| of every row
@@ -72,7 +72,7 @@ func (a *assigner) nearest(center [][]float64, assign []int) (moved int) {
 	return moved
 }
 
-// among compares in float64 the centres that the products leave.
+// among compares the selected centres in float64.
 func (a *assigner) among(i int, center [][]float64, product []float32, slack float64) int {
 	least := math.Inf(1)
 	for c, p := range product {

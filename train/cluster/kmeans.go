@@ -1,5 +1,5 @@
-// Package cluster groups rows by k-means, in float64 sums, so that the result does not
-// depend on the processor's kernels.
+// Package cluster groups rows by k-means with sums in float64, so that the result does
+// not depend on the processor's kernels.
 package cluster
 
 import (
@@ -7,10 +7,10 @@ import (
 	"math/rand/v2"
 )
 
-// KMeans assigns each row to one of k clusters: k-means++ seeding, then Lloyd
-// rounds until nothing moves. An emptied cluster takes the row farthest from
-// its centre. There must be at least k rows; no cluster stays empty. It works on
-// one core and fails with ctx's error alone.
+// KMeans assigns each row to one of k clusters: k-means++ seeding, then rounds
+// of Lloyd's algorithm until no assignment changes. An empty cluster takes the
+// row farthest from its centre. There must be at least k rows; no cluster stays empty. It works on
+// one core and fails only with ctx's error.
 func KMeans(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand) ([]int, error) {
 	center, err := plusPlus(ctx, x, k, rng)
 	if err != nil {

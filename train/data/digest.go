@@ -7,7 +7,7 @@ import (
 	"math"
 )
 
-// Digest writes all that training on samples depends on to a hash: shape,
+// Digest writes everything that training on samples depends on to a hash: shape,
 // classes, labels, values and soft labels.
 func (s *Samples) Digest(h io.Writer) {
 	fmt.Fprintf(h, "%v %d %v\n", s.Shape, s.Classes, s.Y) // a hash never fails

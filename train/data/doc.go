@@ -1,5 +1,6 @@
-// Package data holds labelled samples in task space: the tasks that say how raw
-// values become them, formations and views of images, the splits that hand one data
-// set to many clients, and the built-in digits. Package open finds and reads the
+// Package data holds labelled samples in task space: tasks, which define how raw
+// values become samples; formations (several tiles, or sub-images, in one stored
+// image) and views of images; splits of one data set over many clients; and the
+// built-in digits. Package open finds and reads the
 // user's own files.
 package data

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// ErrFormation means that images cannot be stored as a formation says.
+// ErrFormation means that images cannot be stored in a formation.
 var ErrFormation = errors.New("formation does not suit")
 
 // MaxFormation is the largest factor of a formation.
@@ -16,8 +16,8 @@ const MaxFormation = 8
 // Factor x Factor sub-images, here called tiles, in row-major order, each a training
 // image down-sampled by Factor. A tile becomes a training image by bilinear up-sampling
 // with half-pixel centres: pixel i of a side Factor times as long shows the tile at
-// (i + 1/2)/Factor - 1/2, kept inside. Factor 1 is a plain image. Where
-// few bytes must do, a stored image is a Single tile.
+// (i + 1/2)/Factor - 1/2, kept inside. Factor 1 is a plain image. For very
+// small budgets, a stored image is a Single tile.
 type Formation struct {
 	Factor int  `json:"factor"`
 	Single bool `json:"single,omitempty"` // a stored image is one tile; for factors above 1
@@ -109,7 +109,7 @@ func (f Formation) Cut(s *Samples) *Samples {
 	return out
 }
 
-// spread is room for the tiles of stored images, with their labels.
+// spread allocates the tiles of stored images, with their labels.
 func (f Formation) spread(s *Samples, shape Shape) *Samples {
 	out := &Samples{Shape: shape, Classes: s.Classes, X: make([]float32, s.Len()*f.Tiles()*shape.Size())}
 	for i, y := range s.Y {
@@ -188,8 +188,7 @@ func (f Formation) down(image, tile []float32, shape Shape) {
 }
 
 // Decode gives the training images of stored ones: each tile up-sampled by
-// Factor, with its label. Samples come back as they are when
-// they are plain.
+// Factor, with its label. Plain samples are returned unchanged.
 func (f Formation) Decode(s *Samples) *Samples {
 	if f.Factor == 1 {
 		return s
@@ -203,7 +202,7 @@ func (f Formation) Decode(s *Samples) *Samples {
 	return out
 }
 
-// View shows an image as a tile of a formation does: averaged, then up-sampled.
+// View reduces an image to the resolution of a tile: averaged, then up-sampled.
 // The view of factor 0 or 1 changes nothing. It belongs to one goroutine.
 type View struct {
 	form  Formation
@@ -212,12 +211,12 @@ type View struct {
 	up    enlarger
 }
 
-// IsView tells whether images of some shape have a view of a factor; 0 is the whole
-// image.
+// IsView reports whether images of some shape have a view of a factor; 0 is full
+// resolution.
 func IsView(factor int) bool { return factor == 0 || factor >= 2 && factor <= MaxFormation }
 
 // CheckView fails with ErrFormation unless images of a shape have a view of a
-// factor; 0 is the whole image.
+// factor; 0 is full resolution.
 func CheckView(factor int, shape Shape) error {
 	if factor == 0 {
 		return nil
@@ -237,7 +236,7 @@ func NewView(factor int, shape Shape) *View {
 	return v
 }
 
-// Show writes what is seen of an image.
+// Show writes the view of an image.
 func (v *View) Show(image, seen []float32) {
 	if v.form.Factor == 1 {
 		copy(seen, image)
@@ -248,7 +247,7 @@ func (v *View) Show(image, seen []float32) {
 	v.up.enlarge(v.tile, seen)
 }
 
-// ShowRows writes what is seen of the samples from one number up to another.
+// ShowRows writes the views of the samples with indices from one number up to another.
 func (v *View) ShowRows(s *Samples, from, to int, seen []float32) {
 	size := s.Shape.Size()
 	for i := from; i < to; i++ {
@@ -281,14 +280,14 @@ func (e enlarger) enlarge(tile, image []float32) {
 	}
 }
 
-// between is a place between two pixels.
+// between is a position between two pixels.
 type between struct {
 	first, second int
 	weight        float32 // of the second
 }
 
-// enlarge gives, for each pixel of a side of n made factor times as long, where
-// it lies.
+// enlarge gives the source position of each pixel of a side of n that is
+// enlarged by a factor.
 func enlarge(n, factor int) []between {
 	out := make([]between, n*factor)
 	for i := range out {

@@ -41,14 +41,14 @@ const (
 	glyphStd  = .318
 )
 
-// glyphSeed fixes the built-in digits for ever: the same pixels in every
-// process of the mesh.
+// glyphSeed fixes the built-in digits: the same pixels in every process of the
+// mesh.
 const glyphSeed = 0x64696769
 
 // Glyphs is the built-in data set as a Source: digits of the Go fonts under
 // random affine and elastic distortion, stroke and noise, rendered when read.
 // Every sample has a random stream of its own, so a client that holds a part
-// renders that part alone.
+// renders only that part.
 type Glyphs struct {
 	part   string
 	labels []int

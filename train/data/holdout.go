@@ -10,10 +10,10 @@ import (
 // testing, with seed 0.
 const DefaultHoldout = 0.2
 
-// Holdout parts samples into those to train on and those to test with, both
-// ascending: of each class the fraction of its samples, rounded, but at least
-// one to either side when it has two or more; a class of one is for training.
-// The same labels give the same parts on every device. It panics unless labels
+// Holdout splits samples into training and test indices, both ascending. Of
+// each class a fraction of the samples, rounded, is for testing, but at least
+// one sample goes to each side when the class has two or more; a single sample
+// is for training. The same labels give the same split on every device. It panics unless labels
 // are in [0, classes).
 func Holdout(labels []int, classes int, fraction float64, seed uint64) (train, test []int) {
 	for class, index := range (&Samples{Classes: classes, Y: labels}).ByClass() {
@@ -54,8 +54,7 @@ func (d *Dataset) Holdout(fraction float64, seed uint64) (*Dataset, error) {
 }
 
 // Validation is the data set with some of its training part held out in place
-// of the test part, which is left alone: settings chosen by it have not seen
-// the test part.
+// of the test part, so that settings can be chosen without using the test part.
 func (d *Dataset) Validation(fraction float64) (*Dataset, error) {
 	out := *d
 	out.Test, out.Remarks = nil, nil

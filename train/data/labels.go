@@ -2,17 +2,17 @@ package data
 
 import "math"
 
-// A soft label row is one of two things, and its values say which.
+// A soft label row is one of two kinds, which its values show.
 //
 // A distribution is non-negative and sums to 1: soft labels of a teacher, and
 // every hard label, as one-hot. Any other row is a regression target learned for
 // a kernel: it varies around centred one-hot, 1 - 1/C for the class and -1/C
 // elsewhere, and is no distribution.
 //
-// Networks, trained by cross-entropy, take distributions as they are and the
-// class alone of a learned row; kernel regression takes learned rows as they are
-// and centres distributions by subtracting 1/C. So sets of both kinds merge, and
-// a hard label means the same beside either.
+// Networks, trained by cross-entropy, use distributions unchanged and only the
+// class of a learned row; kernel regression uses learned rows unchanged and
+// centres distributions by subtracting 1/C. So sets of both kinds can be merged,
+// and a hard label means the same beside either.
 
 // distributionSlack is how far from 1 the sum of a distribution may be.
 const distributionSlack = 1e-3

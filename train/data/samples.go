@@ -27,8 +27,8 @@ type Samples struct {
 	X       []float32 // Len() x Shape.Size(), row-major
 	Y       []int     // class index of each sample, in [0, Classes)
 	// Soft holds learned or soft labels, Len() x Classes, or is nil when the
-	// labels are hard. Y is then the arg-max of each row. What a row means to
-	// whom is said in labels.go: use Probabilities and RegressionTarget.
+	// labels are hard. Y is then the arg-max of each row. labels.go says how
+	// rows are used: see Probabilities and RegressionTarget.
 	Soft []float32
 }
 

@@ -17,8 +17,8 @@ func Stream(seed uint64, purpose string, keys ...uint64) *rand.Rand {
 	return rand.New(pcg)
 }
 
-// Restart begins the stream of Stream on a generator that the caller keeps: it
-// allocates nothing, for streams that begin anew at every step.
+// Restart begins the same stream as Stream on a generator of the caller without
+// allocating, for streams that restart at every step.
 func Restart(pcg *rand.PCG, seed uint64, purpose string, keys ...uint64) {
 	var buffer [128]byte
 	b := append(strconv.AppendUint(buffer[:0], seed, 10), 0)

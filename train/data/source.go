@@ -20,18 +20,18 @@ type Dataset struct {
 	Task  *Task
 	Train Source
 	Test  Source
-	// Report says how the data were read, as package open has it; nil of data that
-	// no file holds.
+	// Report says how the data were read (package open); nil for data that are not
+	// from a file.
 	Report Report
-	// Remarks say to people what was done to the data since: what was held out.
+	// Remarks say what was done to the data after reading, such as holding out a part.
 	Remarks []string
 }
 
 // Report says how data were read, in lines for people.
 type Report interface{ Lines() []string }
 
-// ErrNoSamples means that there is nothing to load: an empty list of samples
-// never stands for all of them.
+// ErrNoSamples means that there is nothing to load: an empty list never means
+// all samples.
 var ErrNoSamples = errors.New("no samples")
 
 // Load reads the listed samples of a source into task space, in that order. It
@@ -46,7 +46,7 @@ func Load(t *Task, src Source, index []int) (*Samples, error) {
 	labels := src.Labels()
 	out := &Samples{Shape: t.Shape, Classes: len(t.Classes), X: make([]float32, len(index)*t.Shape.Size()),
 		Y: make([]int, len(index))}
-	var exact []float64 // a row of a table, which float32 may not tell from another
+	var exact []float64 // a row of a table, which float32 might not distinguish from another
 	if t.IsTable() {
 		exact = make([]float64, t.Shape.Size())
 	}
@@ -106,7 +106,7 @@ func (b *Bytes) Read(i int, dst []float32) {
 	}
 }
 
-// Floats is a Source of one float32 a value: features as they are, or pixels
+// Floats is a Source of one float32 per value: features as they are, or pixels
 // in [0, 1].
 type Floats struct {
 	shape  Shape
@@ -134,7 +134,7 @@ func (f *Floats) Read(i int, dst []float32) {
 	copy(dst, f.values[i*d:(i+1)*d])
 }
 
-// exactSource is a Source whose values float32 does not hold.
+// exactSource is a Source whose values float32 cannot represent.
 type exactSource interface {
 	readExact(i int, dst []float64)
 }
@@ -152,15 +152,15 @@ func ReadExact(src Source, i int, dst []float64) {
 	}
 }
 
-// Doubles is a Source of one float64 a value: features of a table.
+// Doubles is a Source of one float64 per value: features of a table.
 type Doubles struct {
 	shape  Shape
 	values []float64
 	labels []int
 }
 
-// NewDoubles wraps values (len(labels) x shape.Size()) as a Source; of doubles and
-// singles one is nil.
+// NewDoubles wraps values (len(labels) x shape.Size()) as a Source; one of doubles
+// and singles is nil.
 func NewDoubles(shape Shape, doubles []float64, singles []float32, labels []int) (*Doubles, error) {
 	for _, v := range singles {
 		doubles = append(doubles, float64(v))
@@ -190,7 +190,7 @@ func (d *Doubles) readExact(i int, dst []float64) {
 	copy(dst, d.values[i*n:(i+1)*n])
 }
 
-// Counts is a Source of features that are whole numbers of a byte.
+// Counts is a Source of features that are whole numbers from 0 to 255.
 type Counts struct{ Bytes }
 
 // NewCounts is a source over values that are not copied.

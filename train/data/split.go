@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// SplitKind names a rule that hands one data set to several clients.
+// SplitKind names a rule that splits one data set over several clients.
 type SplitKind string
 
 // The split rules.
@@ -20,12 +20,12 @@ const (
 	Ring SplitKind = "ring"
 	// IID gives every client an equal random share.
 	IID SplitKind = "iid"
-	// Dirichlet shares each class in proportions drawn from Dir(Alpha).
+	// Dirichlet splits each class in proportions drawn from Dir(Alpha).
 	Dirichlet SplitKind = "dirichlet"
 )
 
-// Limits of Alpha: below, each class goes to one client; above, all have equal
-// shares.
+// Limits of Alpha: for smaller values each class goes to one client; for larger
+// ones all shares are equal.
 const (
 	MinAlpha = 1e-9
 	maxAlpha = 1e9
@@ -78,10 +78,10 @@ func (s Split) Validate(classes int) error {
 	return nil
 }
 
-// Parts lists the sample indices of each client, ascending; of a client without
-// samples an empty list, never nil. Every sample is
+// Parts lists the sample indices of each client, ascending; an empty list,
+// never nil, for a client without samples. Every sample is
 // used once; under Ring with fewer than K-PerClient+1 clients some classes
-// have no holder and stay out.
+// belong to no client and are left out.
 func (s Split) Parts(labels []int, classes int) ([][]int, error) {
 	if err := s.Validate(classes); err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (s Split) byClass(labels []int, classes int, parts [][]int, shares func(cla
 	}
 }
 
-// ringShares cuts n samples into equal parts, one a holder of the class in
+// ringShares cuts n samples into equal parts, one per holder of the class in
 // client order; the last holder takes the remainder (fedd3.md 1.6).
 func (s Split) ringShares(class, n, classes int) []int {
 	holds := func(client int) bool { return (class-client%classes+classes)%classes < s.PerClient }

@@ -26,7 +26,7 @@ const (
 // ErrInvalidTask is wrapped by every error of Task.Validate.
 var ErrInvalidTask = errors.New("invalid task")
 
-// Task is what sets must share to be trained together: the classes in order,
+// Task is what sets must have in common to be trained together: the classes in order,
 // the shape of a sample, and the fixed public constants that standardise it.
 // Mean and Std are never computed from one device's data, so that all devices
 // agree on task space:
@@ -39,21 +39,21 @@ type Task struct {
 	Name    string
 	Classes []string
 	Shape   Shape
-	Mean    []float64 // a channel, or a feature for tables (1x1xF)
+	Mean    []float64 // per channel, or per feature for tables (1x1xF)
 	Std     []float64
-	// Features describe the columns of a table, so that other devices find theirs by
-	// name; nil where they have no names.
+	// Features describe the columns of a table, so that other devices match theirs
+	// by name; nil when they have no names.
 	Features []files.Feature
-	// Augment names the changes under which images stay what they are, in the
-	// terms of package augment; empty: not said.
+	// Augment names the augmentation that keeps the class of images, in the
+	// terms of package augment; empty when unknown.
 	Augment string
 }
 
 // IsTable reports whether samples are rows of features rather than images.
 func (t *Task) IsTable() bool { return t.Shape.IsTable() }
 
-// Augmentation is Augment where the task says it, or what is known of a
-// well-known task, whose document is older than the question.
+// Augmentation is Augment, or the built-in value for a well-known task, whose
+// document has no such field.
 func (t *Task) Augmentation() string { return cmp.Or(t.Augment, suited[t.Name]) }
 
 // constants is how many values Mean and Std hold.
@@ -64,8 +64,8 @@ func (t *Task) Constants() int {
 	return t.Shape.C
 }
 
-// Filled is the task as this version writes it; a single mean or deviation
-// stands for all channels or features.
+// Filled is the complete task as this version writes it; a single mean or
+// deviation is used for all channels or features.
 func (t Task) Filled() *Task {
 	t.Version = TaskVersion
 	if n := t.Constants(); t.Shape.check() == nil {
@@ -79,7 +79,7 @@ func (t Task) Filled() *Task {
 	return &t
 }
 
-// Validate checks a task from outside: bounded sizes, names that print, finite
+// Validate checks an untrusted task: bounded sizes, printable names, finite
 // constants with positive deviations.
 func (t *Task) Validate() error {
 	fail := func(format string, args ...any) error {

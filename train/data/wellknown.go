@@ -2,8 +2,8 @@ package data
 
 import "strings"
 
-// The well-known tasks come with the program, so that two devices that
-// register MNIST meet in the same task without a word. Their documents, and so
+// The well-known tasks come with the program, so that two devices that register
+// MNIST join the same task without coordination. Their documents, and so
 // their CIDs, must never change.
 
 func digitNames() []string { return strings.Fields("0 1 2 3 4 5 6 7 8 9") }
@@ -24,8 +24,8 @@ var wellKnownTasks = []*Task{
 		Shape{3, 32, 32}, []float64{.5071, .4865, .4409}, []float64{.2673, .2564, .2762}),
 }
 
-// suited are their augmentations. A mirrored digit is none, and a cat is; shoes of
-// Fashion-MNIST all point to the left.
+// suited are their augmentations. A mirrored digit is no digit, but a mirrored cat
+// is a cat; shoes of Fashion-MNIST all point to the left.
 var suited = map[string]string{"glyph-digits": "affine", "mnist": "affine", "fashion-mnist": "mild",
 	"cifar-10": "mild-flip", "cifar-100": "mild-flip"}
 

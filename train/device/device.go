@@ -1,5 +1,5 @@
-// Package device names where work is computed: a choice that flags, plans and
-// requests carry. Package engine opens it.
+// Package device names the devices that can compute, for flags, plans and
+// requests. Package engine opens them.
 package device
 
 import (
@@ -10,7 +10,7 @@ import (
 
 // The devices.
 const (
-	Auto     = "auto"     // the fastest there is; empty means it too
+	Auto     = "auto"     // the fastest available one; the empty name means it too
 	CPU      = "cpu"      // this computer's processor
 	Gorgonia = "gorgonia" // float64 references on Gorgonia's tape machine, to check results by; very slow
 )
@@ -18,17 +18,17 @@ const (
 // Names lists the devices, for flags and messages.
 var Names = []string{Auto, CPU, Gorgonia}
 
-// ErrUnavailable means that the device asked for cannot be had here.
+// ErrUnavailable means that the requested device is not available.
 var ErrUnavailable = errors.New("no such device")
 
-// Choice is where work is to run. The zero value is the fastest device there is, on
-// all cores.
+// Choice is where work runs. The zero value is the fastest available device, on all
+// cores.
 type Choice struct {
 	Name    string `json:"device,omitempty"`  // one of Names
 	Workers int    `json:"workers,omitempty"` // cores of the processor; 0 for all
 }
 
-// Check fails with ErrUnavailable unless there is such a device.
+// Check fails with ErrUnavailable unless the device is available.
 func (c Choice) Check() error {
 	switch c.Name {
 	case "", Auto, CPU, Gorgonia:

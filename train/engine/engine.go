@@ -1,4 +1,4 @@
-// Package engine opens the engine of the device that was asked for.
+// Package engine opens the engine of a device.
 package engine
 
 import (

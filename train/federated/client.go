@@ -13,7 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/nn"
 )
 
-// vector is one value per parameter of a network, in one piece and cut by arrays.
+// vector is one value per parameter of a network, as a whole and as a slice per array.
 type vector struct {
 	flat  []float32
 	parts [][]float32
@@ -21,7 +21,7 @@ type vector struct {
 
 func newVector(net *nn.Network) vector { return cut(net, make([]float32, net.NumParams())) }
 
-// cut is a vector on memory of the network's size.
+// cut makes a vector on memory of the network's size.
 func cut(net *nn.Network, flat []float32) vector {
 	v := vector{flat: flat}
 	for _, p := range net.Params {
@@ -41,7 +41,7 @@ func initial(net *nn.Network, seed uint64) []float32 {
 	return v.flat
 }
 
-// task is what a client is sent, and what it knows itself.
+// task is what a client is sent, and its own state.
 type task struct {
 	config  Config
 	round   int // counted from 0
@@ -87,16 +87,15 @@ func newWorker(net *nn.Network, c Config, scaffold bool, on device.Choice) (*wor
 	return w, nil
 }
 
-// local is how a step of a client moves its model y, the round's being x:
+// local is the update rule of a client's model y in a round that began with the model x:
 //
 //	all:      u <- m u + (g + decay y); y <- y - eta u
 //	FedProx:  g <- g + mu (y - x) before    (Li et al. 2020, equation 2)
 //	SCAFFOLD: y <- y - eta (c - c_i) after  (Karimireddy et al. 2020, equation 3)
 //
-// SCAFFOLD is derived for SGD without momentum, and is that when Momentum is 0.
-// With momentum the correction stays outside the velocity, as in the official
-// code: c_i is then the client's mean velocity, about 1/(1-m) mean gradients,
-// so that correction and velocity have the same size.
+// SCAFFOLD is derived for SGD without momentum. With momentum the correction is
+// not added to the velocity, as in the official code: c_i is then the client's mean velocity, about 1/(1-m)
+// mean gradients, so that correction and velocity have the same size.
 type local struct {
 	config   Config
 	scaffold bool
@@ -106,7 +105,7 @@ type local struct {
 const (
 	stateVelocity = iota
 	stateModel    // FedProx: x
-	statePulled   // FedProx: the gradient with its pull
+	statePulled   // FedProx: the gradient with the proximal term
 )
 
 // states are how many FedProx has, or the others.
@@ -117,7 +116,7 @@ func (l *local) states() int {
 	return stateVelocity + 1
 }
 
-// stateCorrection is the place of SCAFFOLD's correction.
+// stateCorrection is the index of SCAFFOLD's correction.
 func (l *local) stateCorrection() int { return l.states() }
 
 // States implements train.Rule.
@@ -147,7 +146,7 @@ func (l *local) Updates(y, g *graph.Node, states []*graph.Node, rates *graph.Nod
 }
 
 // run is a client's round: K steps of SGD from the model that it was sent. The
-// walk over its samples goes on where the client's last round ended.
+// order of its samples continues where the client's last round ended.
 func (w *worker) run(ctx context.Context, t *task, u *update) error {
 	if err := w.begin(t); err != nil {
 		return err
@@ -181,7 +180,7 @@ func (w *worker) run(ctx context.Context, t *task, u *update) error {
 	return nil
 }
 
-// begin uploads what a round starts from.
+// begin uploads the start of a round.
 func (w *worker) begin(t *task) error {
 	err := errors.Join(graph.SetAll(w.stepper.Params(), t.model.parts),
 		graph.SetAll(w.stepper.State(stateVelocity), w.zero.parts))

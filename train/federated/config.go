@@ -16,7 +16,7 @@ type Config struct {
 	// Rounds of communication; 1 is one-shot. Official: 18.
 	Rounds int `json:"rounds"`
 	// Epochs is a client's passes over its own samples in each round. Official:
-	// 50. More let clients drift further apart.
+	// 50. More epochs let clients drift further apart.
 	Epochs int `json:"epochs,omitempty"`
 	// Steps is a client's steps in each round, instead of Epochs: the same for
 	// all, however many samples they have. One of the two is zero.
@@ -30,7 +30,7 @@ type Config struct {
 	LR          float64 `json:"lr"`
 	Momentum    float64 `json:"momentum,omitempty"`
 	WeightDecay float64 `json:"weight_decay,omitempty"`
-	// Mu is FedProx's: the pull back to the model that was sent. Official: 0.1.
+	// Mu is the weight of FedProx's proximal term, which pulls towards the model that was sent. Official: 0.1.
 	// Zero is FedAvg.
 	Mu float64 `json:"mu,omitempty"`
 	// RandomControls starts SCAFFOLD's control variates, the server's and every
@@ -38,11 +38,11 @@ type Config struct {
 	// as zeros. On MNIST with two classes per client (500 clients, LeNet, official
 	// rates, seed 0) it moves the first three rounds by at most 2.5 points.
 	RandomControls bool `json:"random_controls,omitempty"`
-	// Fraction of the clients with samples that each round takes, at least one.
+	// Fraction of the clients with samples that take part in each round, at least one client.
 	// Official: 1, all.
 	Fraction float64 `json:"fraction"`
 	// SharedStart says that clients derive the first model from Seed themselves,
-	// so that the first round sends nothing down. It changes the count alone.
+	// so that the first round sends nothing down. It changes only the count of bytes.
 	// Without it the first model is sent like any other: only devices with the
 	// same program on the same kind of processor could derive it.
 	SharedStart bool `json:"shared_start,omitempty"`
@@ -52,7 +52,7 @@ type Config struct {
 }
 
 // DefaultConfig is the official setting of a strategy. SCAFFOLD's control
-// variates start as zeros, which is not official but right; RandomControls is.
+// variates start as zeros, as in the paper; RandomControls starts them as the official code does.
 func DefaultConfig(strategy string) Config {
 	c := Config{Strategy: strategy, Rounds: 18, Epochs: 50, Batch: 50, LR: 0.001, Momentum: 0.9, Fraction: 1}
 	if strategy == FedProx {
@@ -61,7 +61,7 @@ func DefaultConfig(strategy string) Config {
 	return c
 }
 
-// Limits of what is not plainly a mistake.
+// Limits of plausible values.
 const (
 	maxRounds = 1 << 20
 	maxLocal  = 1 << 24
@@ -101,7 +101,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// LocalSteps is the steps that a client of n samples takes in one round.
+// LocalSteps is the number of steps that a client of n samples takes in one round.
 func (c Config) LocalSteps(n int) int {
 	if c.Steps > 0 {
 		return c.Steps
@@ -115,7 +115,7 @@ func (c Config) Takes(active int) int {
 }
 
 // choose is the clients of a round, ascending, out of those that have samples.
-// It depends on the seed and the round alone.
+// It depends only on the seed and the round.
 func (c Config) choose(active []int, round int) []int {
 	n := c.Takes(len(active))
 	if n == len(active) {

@@ -15,8 +15,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
-// Options are what a run needs beside its configuration. None changes the
-// result. The zero value works on all cores, silently.
+// Options are what a run needs besides its configuration. None changes the
+// result. The zero value uses all cores and reports nothing.
 type Options struct {
 	// Device is where clients train, as many at once as it has workers, one core
 	// each.
@@ -27,17 +27,17 @@ type Options struct {
 	// Round is called after each round. An error ends the run with that error.
 	Round func(Round) error
 	// Checkpoint is called after each round, with a state that Resume continues
-	// from. With SCAFFOLD it holds a vector of the model's size a client.
+	// from. With SCAFFOLD it holds a vector of the model's size per client.
 	Checkpoint func(State) error
-	// Resume continues a run of the same network, clients and configuration, but
-	// for Rounds, which may differ.
+	// Resume continues a run of the same network, clients and configuration;
+	// only Rounds may differ.
 	Resume *State
 	// Now is the clock behind Round.Elapsed; nil is time.Now.
 	Now func() time.Time
 }
 
-// Round is a run after one of its rounds. This and Total count alike, the round
-// itself and all since the start.
+// Round is a run after one of its rounds. This counts the round itself, Total
+// all rounds since the start.
 type Round struct {
 	Round, Rounds int // done, and in all
 	Clients       int // that trained
@@ -57,8 +57,9 @@ type Result struct {
 	Steps int64 // local steps of all clients together
 }
 
-// Interrupted is the error of a run that its context ended. The state, of the
-// end of the last whole round, resumes it; work of the round is lost.
+// Interrupted is the error of a run whose context ended. The state, that after
+// the last complete round, resumes it; the work of the unfinished round is
+// lost.
 type Interrupted struct {
 	State State
 	Cause error
@@ -73,8 +74,8 @@ func (e *Interrupted) Error() string {
 func (e *Interrupted) Unwrap() error { return e.Cause }
 
 // Run trains the network on the clients' samples and returns the model after
-// the last round. A client counts by its samples; one without any (nil or
-// empty) takes no part. The same network, clients and configuration give the
+// the last round. A client is weighted by its number of samples; one without
+// samples (nil or empty) takes no part. The same network, clients and configuration give the
 // same bits, whatever the workers and whether or not the run was interrupted.
 // It fails with *Interrupted when ctx ends, and with train.ErrSamples,
 // checkpoint.ErrState or ErrUnknown on input that does not fit. Memory: beside the
@@ -96,8 +97,8 @@ func Run(ctx context.Context, net *nn.Network, clients []*data.Samples, c Config
 	return &Result{r.model(), r.bytes, r.steps}, nil
 }
 
-// run is one call of Run. Vectors of its state are never written to once they
-// are there, so that states can share them.
+// run is one call of Run. Vectors of its state are never changed after they are
+// set, so that states can share them.
 type run struct {
 	net      *nn.Network
 	clients  []*data.Samples
@@ -139,7 +140,7 @@ func newRun(net *nn.Network, clients []*data.Samples, c Config, opt Options) (*r
 	if len(r.active) == 0 {
 		return nil, fmt.Errorf("%w: no client has any", train.ErrSamples)
 	}
-	c.Rounds, c.SharedStart = 0, false // these may change when a run goes on
+	c.Rounds, c.SharedStart = 0, false // these may change when a run is resumed
 	if err := r.begin(train.RunID(net, c, c.Seed, sets...)); err != nil {
 		return nil, err
 	}
@@ -154,7 +155,7 @@ func newRun(net *nn.Network, clients []*data.Samples, c Config, opt Options) (*r
 	return r, nil
 }
 
-// begin makes the state before the first round, or takes over the one to resume.
+// begin makes the state before the first round, or restores the one to resume.
 func (r *run) begin(id string) error {
 	if from := r.opt.Resume; from != nil {
 		if err := from.suits(id, r.config.Rounds, r.net.NumParams(), r.active); err != nil {
@@ -226,8 +227,8 @@ func (r *run) round(ctx context.Context) error {
 	return nil
 }
 
-// together lets the workers train the chosen clients, and sums up in the
-// clients' order.
+// together trains the chosen clients on the workers, and sums the updates in
+// the clients' order.
 func (r *run) together(ctx context.Context, chosen []int) (next State, loss float64, err error) {
 	total := 0
 	for _, i := range chosen {
@@ -235,7 +236,7 @@ func (r *run) together(ctx context.Context, chosen []int) (next State, loss floa
 	}
 	next = State{Round: r.state.Round + 1, Run: r.state.Run, controls: maps.Clone(r.state.controls)}
 	sum := newAverage(r.config, r.state.model)
-	l := newLine(len(chosen), 4*len(r.workers), func(i int, u *update) {
+	l := newSequencer(len(chosen), 4*len(r.workers), func(i int, u *update) {
 		sum.add(u, float64(r.clients[u.client].Len())/float64(total))
 		if u.control != nil {
 			next.controls[u.client], u.control = u.control, nil
@@ -262,9 +263,9 @@ func (r *run) together(ctx context.Context, chosen []int) (next State, loss floa
 }
 
 // control is SCAFFOLD's c, the mean of all clients' c_i weighted by samples, or
-// nil for the others. Made anew each round it is what c <- c + sum p_i (c_i+ -
-// c_i) over the round's clients gives (Karimireddy et al. 2020, equation 5 with
-// weights), without the rounding of many sums.
+// nil for the others. It is computed anew each round and equals c <- c + sum
+// p_i (c_i+ - c_i) over the round's clients (Karimireddy et al. 2020, equation
+// 5 with weights), without the accumulated rounding.
 func (r *run) control() []float32 {
 	if r.config.Strategy != SCAFFOLD {
 		return nil

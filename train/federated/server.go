@@ -18,7 +18,7 @@ func newAverage(c Config, model []float32) *average {
 	return &average{config: c, model: model, sum: make([]float64, len(model))}
 }
 
-// add takes a client's update with its share p_i of the round's samples.
+// add adds a client's update with its share p_i of the round's samples.
 func (a *average) add(u *update, share float64) {
 	a.loss += share * u.loss
 	if a.config.Strategy != FedNova {
@@ -39,8 +39,8 @@ func (a *average) add(u *update, share float64) {
 //	x <- sum p_i y_i                              all but FedNova
 //	x <- x + tau_eff sum p_i (y_i - x) / |a_i|_1  FedNova, tau_eff = sum p_i |a_i|_1
 //
-// (McMahan et al. 2017, algorithm 1; Wang et al. 2020, section 4). SCAFFOLD's
-// is the first with its global rate at 1.
+// (McMahan et al. 2017, algorithm 1; Wang et al. 2020, section 4). SCAFFOLD
+// uses the first with a global rate of 1.
 func (a *average) result() []float32 {
 	out := make([]float32, len(a.sum))
 	for i, v := range a.sum {
@@ -52,11 +52,11 @@ func (a *average) result() []float32 {
 	return out
 }
 
-// line gives out the numbers 0..n-1 to workers and takes their results in that
-// order, whatever order they are ready in. At most window results wait.
-type line struct {
+// sequencer gives the numbers 0..n-1 to workers and takes their results in that
+// order, whichever is ready first. At most window results wait.
+type sequencer struct {
 	mu      sync.Mutex
-	room    sync.Cond
+	space   sync.Cond
 	n       int
 	window  int
 	given   int // numbers given out
@@ -67,19 +67,19 @@ type line struct {
 	err     error
 }
 
-func newLine(n, window int, take func(i int, u *update)) *line {
-	l := &line{n: n, window: window, waiting: make(map[int]*update), take: take}
-	l.room.L = &l.mu
+func newSequencer(n, window int, take func(i int, u *update)) *sequencer {
+	l := &sequencer{n: n, window: window, waiting: make(map[int]*update), take: take}
+	l.space.L = &l.mu
 	return l
 }
 
 // next is a number to work on and memory for its result, or false when there
 // is no more work or a worker has failed.
-func (l *line) next() (i int, u *update, ok bool) {
+func (l *sequencer) next() (i int, u *update, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.err == nil && l.given < l.n && l.given >= l.taken+l.window {
-		l.room.Wait()
+		l.space.Wait()
 	}
 	if l.err != nil || l.given == l.n {
 		return 0, nil, false
@@ -93,10 +93,10 @@ func (l *line) next() (i int, u *update, ok bool) {
 }
 
 // done hands in the result of a number, or the error that ends the work.
-func (l *line) done(i int, u *update, err error) {
+func (l *sequencer) done(i int, u *update, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer l.room.Broadcast()
+	defer l.space.Broadcast()
 	if err != nil {
 		if l.err == nil {
 			l.err = err

@@ -11,7 +11,7 @@ import (
 )
 
 // State is a run after some round: everything that the rest of the run depends
-// on, beside what identifies the run.
+// on, besides the identity of the run.
 type State struct {
 	Round int // rounds done
 	// Run identifies network, clients and configuration; a state resumes no
@@ -21,13 +21,13 @@ type State struct {
 	controls map[int][]float32 // SCAFFOLD: c_i by client; none is zeros
 }
 
-// clone shares the vectors, which nobody writes to.
+// clone shares the vectors, which are never changed.
 func (s State) clone() State {
 	s.controls = maps.Clone(s.controls)
 	return s
 }
 
-// suits fails with checkpoint.ErrState unless the state belongs to a run.
+// check fails with checkpoint.ErrState unless the state belongs to a run.
 func (s *State) suits(id string, rounds, parameters int, active []int) error {
 	if s.Run != id || s.Round < 0 || s.Round > rounds || len(s.model) != parameters {
 		return checkpoint.ErrState
@@ -40,8 +40,8 @@ func (s *State) suits(id string, rounds, parameters int, active []int) error {
 	return nil
 }
 
-// The arrays of a written state: all parameters, in the network's order, and as many
-// for each client that has a control variate.
+// The arrays of a written state: all parameters, in the network's order, and the
+// same number for each client that has a control variate.
 const (
 	modelArray    = "model"
 	controlPrefix = "control "

@@ -7,13 +7,13 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// PadOp puts a margin of a constant around maps.
+// PadOp adds a margin of a constant around maps.
 type PadOp struct {
 	Width int
 	Value float64
 }
 
-// CropOp takes a margin away.
+// CropOp removes a margin.
 type CropOp struct{ Width int }
 
 // Pad is maps (N, C, H, W) with a margin of width values on all four sides,
@@ -70,8 +70,8 @@ func (o PadOp) Reference(in []Array, out Array) {
 	eachInner(in[0].Shape, o.Width, func(inner, outer int) { out.Data[outer] = in[0].Data[inner] })
 }
 
-// eachInner calls f with every place of maps and its place once a margin is
-// around them.
+// eachInner calls f with the index of every value of maps and its index after a
+// margin is added.
 func eachInner(maps tensor.Shape, width int, f func(inner, outer int)) {
 	h, w := maps[2]+2*width, maps[3]+2*width
 	eachIndex(maps, func(inner int, i []int) { f(inner, ((i[0]*maps[1]+i[1])*h+i[2]+width)*w+i[3]+width) })

@@ -9,15 +9,14 @@ import (
 var (
 	// ErrUnfed means that an output needs an input that the program does not have.
 	ErrUnfed = errors.New("input is not among the program's")
-	// ErrSize means that values do not have the size of what they are for.
-	ErrSize = errors.New("values of another size")
+	// ErrSize means that the number of values does not match.
+	ErrSize = errors.New("wrong number of values")
 	// ErrForeign means that a variable belongs to another engine.
 	ErrForeign = errors.New("variable of another engine")
 )
 
-// Engine computes expressions on a device. One goroutine may use an engine, its
-// programs and its variables at a time; work that runs at once has an engine
-// each.
+// Engine computes expressions on a device. One goroutine at a time may use an
+// engine, its programs and its variables; parallel work uses one engine each.
 type Engine interface {
 	// Name is the engine's kind with what its results depend on: cpu avx2.
 	Name() string
@@ -30,7 +29,7 @@ type Engine interface {
 	Close()
 }
 
-// Spec is what a program is to do.
+// Spec specifies a program.
 type Spec struct {
 	Inputs  []*Node // in the order of Set and Bind
 	Outputs []*Node // in the order of Get
@@ -52,9 +51,9 @@ type Program interface {
 	Run() error
 	// Get copies output i of the last run.
 	Get(i int, into []float32) error
-	// Bytes is the memory that the program holds, variables aside.
+	// Bytes is the memory of the program, without variables.
 	Bytes() int
-	// String lists what the program computes, for people.
+	// String lists what the program computes, for debugging.
 	fmt.Stringer
 	// Close frees the program's memory.
 	Close()
@@ -67,7 +66,7 @@ type Variable interface {
 	// Set and Get copy all values from and to the host.
 	Set(values []float32) error
 	Get(into []float32) error
-	// Part is the n values from one on: the same memory.
+	// Part is n values from an offset on, sharing the memory.
 	Part(from, n int) Variable
 	// Close frees the memory. A part frees nothing.
 	Close()

@@ -6,16 +6,16 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Gathering is linear: its derivative puts rows back to where they were taken
-// from, adding up those that meet, and the derivative of that gathers again.
+// Gathering is linear: its derivative adds rows back to where they were taken
+// from, and the derivative of that gathers again.
 
 // GatherOp takes rows by index.
 type GatherOp struct{}
 
-// SpreadOp puts rows back by index; To is the shape of all rows.
+// SpreadOp adds rows back by index; To is the shape of all rows.
 type SpreadOp struct{ To tensor.Shape }
 
-// Gather is the rows of x at the given places: x is (N, ...), index (M) holds whole
+// Gather is the rows of x at the given indices: x is (N, ...), index (M) holds whole
 // numbers from 0 to N-1, and the result is (M, ...). The index has no derivative.
 func Gather(x, index *Node) *Node { return apply(GatherOp{}, x, index) }
 

@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// ErrNotScalar means that a derivative was asked of more than one value.
+// ErrNotScalar means that the expression to differentiate has more than one value.
 var ErrNotScalar = errors.New("more than one value")
 
 // Grad is the derivative of y, a single value, with respect to each x, as new
 // expressions of the xs' shapes. Grad of an expression of gradients gives
-// second derivatives, and so on; nothing is remembered between calls. An x that
+// second derivatives, and so on; calls keep no state. An x that
 // y does not depend on has a derivative of zeros.
 func Grad(y *Node, xs ...*Node) ([]*Node, error) {
 	if y.Shape().TotalSize() != 1 {
@@ -52,7 +52,7 @@ func Pullback(y, seed *Node, xs ...*Node) (derivatives []*Node, err error) {
 	return derivatives, nil
 }
 
-// OperationOf is the operation that makes n, and what it reads; nil for an input.
+// OperationOf is the operation of n, and its inputs; nil for an input.
 func OperationOf(n *Node) (Operation, []*Node) {
 	if op := operationOf(n); op != nil {
 		return op.Operation, op.in
@@ -60,13 +60,13 @@ func OperationOf(n *Node) (Operation, []*Node) {
 	return nil, nil
 }
 
-// operationOf is the operation that makes n, or nil for an input.
+// operationOf is the operation of n, or nil for an input.
 func operationOf(n *Node) *applied {
 	op, _ := n.Op().(*applied)
 	return op
 }
 
-// between lists, inputs before users, the nodes on a way from any x to y.
+// between lists, inputs before users, the nodes on a path from any x to y.
 func between(y *Node, xs []*Node) []*Node {
 	leads := make(map[*Node]bool, len(xs)) // whether a node depends on an x
 	for _, x := range xs {
@@ -87,8 +87,8 @@ func between(y *Node, xs []*Node) []*Node {
 	return order
 }
 
-// Walk visits n and all it is made of, inputs before users, each once; those in
-// seen are left out, and those visited added.
+// Walk visits n and everything it depends on, inputs before users, each once;
+// nodes in seen are skipped, and visited ones added.
 func Walk(n *Node, seen map[*Node]bool, visit func(*Node)) { walk(n, seen, visit) }
 
 // walk keeps its own stack: unrolled expressions are deep.

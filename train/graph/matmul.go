@@ -6,13 +6,13 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// ProductOp is a matrix product, either side transposed where said.
+// ProductOp is a matrix product, with either side optionally transposed.
 type ProductOp struct{ TransA, TransB bool }
 
 // MatMul is the matrix product a b.
 func MatMul(a, b *Node) *Node { return Product(false, false, a, b) }
 
-// Product is op(a) op(b), op being the transpose where asked.
+// Product is op(a) op(b), op being the transpose if requested.
 func Product(transA, transB bool, a, b *Node) *Node { return apply(ProductOp{transA, transB}, a, b) }
 
 func (o ProductOp) String() string { return attributes("product", o.TransA, o.TransB) }

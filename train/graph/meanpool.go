@@ -9,10 +9,10 @@ import (
 // Mean-pooling is linear: its derivative spreads each value over its window,
 // and the derivative of that averages again.
 
-// MeanPoolOp averages windows that lie side by side.
+// MeanPoolOp averages adjacent windows that do not overlap.
 type MeanPoolOp struct{ Size int }
 
-// MeanSpreadOp gives each place of a window its share of the window's value; To
+// MeanSpreadOp gives each value of a window its share of the window's value; To
 // is the shape of the maps.
 type MeanSpreadOp struct {
 	Size int
@@ -20,7 +20,7 @@ type MeanSpreadOp struct {
 }
 
 // MeanPool is the mean of each size x size window of maps (N, C, H, W), windows
-// side by side; what does not fill a window is left out.
+// side by side; incomplete windows at the end are left out.
 func MeanPool(x *Node, size int) *Node { return apply(MeanPoolOp{size}, x) }
 
 // GlobalMean is the mean of each map of (N, C, H, W), as (N, C, 1, 1).

@@ -6,7 +6,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// normEpsilon is added to a variance before its root is taken, as in PyTorch.
+// normEpsilon is added to a variance before the square root, as in PyTorch.
 const normEpsilon = 1e-5
 
 // Rsqrt is 1 / sqrt(x).
@@ -33,7 +33,7 @@ func InstanceNorm(x, gain, bias *Node) *Node {
 }
 
 // ChannelSumOp adds up neighbouring channels of (N, C, H, W). Its derivative
-// looks the other way.
+// sums in the other direction.
 type ChannelSumOp struct{ Before, After int }
 
 // LocalResponseNorm divides x, (N, C, H, W), by a function of its neighbours in

@@ -12,10 +12,10 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Node is an expression: a value known only when a program runs.
+// Node is an expression, whose value is computed when a program runs.
 type Node = gorgonia.Node
 
-// Graph holds the expressions that may be used together.
+// Graph holds expressions; only those of one graph can be combined.
 type Graph = gorgonia.ExprGraph
 
 // New is an empty graph.
@@ -32,7 +32,7 @@ type Operation interface {
 	// Derive is the product of grad, the derivative of some sum with respect
 	// to out, with the Jacobian of each input. nil means zero.
 	Derive(in []*Node, out, grad *Node) []*Node
-	// Reference computes the result in float64, as plainly as possible, into
+	// Reference computes the result in float64, as simply as possible, into
 	// zeroed memory.
 	Reference(in []Array, out Array)
 }
@@ -43,7 +43,7 @@ type Array struct {
 	Data  []float64
 }
 
-// ShapeError is what the functions that build expressions panic with.
+// ShapeError is the panic value of the functions that build expressions.
 type ShapeError struct {
 	Op    string
 	Cause error
@@ -55,7 +55,7 @@ func (e *ShapeError) Error() string { return fmt.Sprintf("graph %s: %v", e.Op, e
 // Unwrap is the cause.
 func (e *ShapeError) Unwrap() error { return e.Cause }
 
-// Catch, deferred, turns the panic of a shape mistake into an error.
+// Catch, deferred, turns a panic with a ShapeError into an error.
 func Catch(err *error) {
 	switch e := recover().(type) {
 	case nil:
@@ -66,7 +66,7 @@ func Catch(err *error) {
 	}
 }
 
-// Input is a value fed to the program. Its name must be its own in the graph.
+// Input is a value fed to the program. Its name must be unique in the graph.
 func Input(g *Graph, name string, shape ...int) *Node {
 	if len(g.ByName(name)) > 0 || len(shape) == 0 {
 		panic(&ShapeError{"input " + name, fmt.Errorf("name taken, or no dimension in %v", shape)})
@@ -96,7 +96,7 @@ func shapesOf(nodes []*Node) []tensor.Shape {
 	return shapes
 }
 
-// applied is an operation on given inputs, as Gorgonia wants to see it.
+// applied is an operation on given inputs as a gorgonia.Op.
 type applied struct {
 	Operation
 	in  []*Node
@@ -122,7 +122,7 @@ func (a *applied) Type() hm.Type {
 func (a *applied) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return a.out.Clone(), nil }
 
 // Do implements gorgonia.Op by the reference, so that Gorgonia's own machines can
-// run the graph: slowly, and with nothing in common with the engine's kernels.
+// run the graph: slowly, and sharing nothing with the engine's kernels.
 func (a *applied) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 	in := make([]Array, len(values))
 	for i, v := range values {
@@ -163,8 +163,8 @@ func (a *applied) CallsExtern() bool { return false }
 // overwrite; Gorgonia's machines must not.
 func (a *applied) OverwritesInput() int { return -1 }
 
-// WriteHash implements gorgonia.Op. Gorgonia takes two nodes for one when
-// 32-bit hashes meet and the operations' hashes agree, without a look at the
+// WriteHash implements gorgonia.Op. Gorgonia identifies two nodes when 32-bit
+// hashes collide and the operations' hashes agree, without comparing the
 // inputs; the inputs' identities make the two hashes independent.
 func (a *applied) WriteHash(h hash.Hash) {
 	fmt.Fprint(h, a.String())
@@ -195,7 +195,7 @@ func (a *applied) SymDiff(in gorgonia.Nodes, out, grad *Node) (derivatives gorgo
 	return derivatives, nil
 }
 
-// attributes writes an operation's name and attributes in one way.
+// attributes formats an operation's name and attributes.
 func attributes(name string, values ...any) string {
 	return name + strings.TrimSuffix(fmt.Sprintln(append([]any{""}, values...)...), "\n")
 }
@@ -208,6 +208,6 @@ func expect(in []tensor.Shape, n int) error {
 	return nil
 }
 
-// sameShape compares dimension by dimension. Gorgonia's own comparison takes a
-// row, a column and a vector for the same.
+// sameShape compares dimension by dimension. Gorgonia's own comparison treats a
+// row, a column and a vector as equal.
 func sameShape(a, b tensor.Shape) bool { return slices.Equal(a, b) }

@@ -6,21 +6,20 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Max-pooling picks one value a window. Its derivative puts values back where
+// Max-pooling picks one value per window. Its derivative adds values back where
 // they were picked, and the derivative of that picks again, so two operations
-// are closed under differentiation. Both look for the largest value of the same
-// array x; of equal values the first in row-major order counts.
+// are closed under differentiation. Both find the largest value of the same
+// array x; among equal values the first in row-major order counts.
 
 // PickOp takes from the second array the value at each window's maximum in the
 // first.
 type PickOp struct{ Size, Stride int }
 
-// ScatterOp puts values back to each window's maximum, and adds where windows
-// overlap.
+// ScatterOp adds values back at each window's maximum.
 type ScatterOp struct{ Size, Stride int }
 
 // MaxPool is the largest value of each size x size window of maps
-// (N, C, H, W), windows a stride apart; what does not fill a window is left out.
+// (N, C, H, W), windows a stride apart; incomplete windows at the end are left out.
 func MaxPool(x *Node, size, stride int) *Node { return apply(PickOp{size, stride}, x, x) }
 
 // Windows are the windows of pooling on one map of H x W.
@@ -65,7 +64,7 @@ func (o PickOp) Reference(in []Array, out Array) {
 	eachMaximum(in[0], out.Shape, o.Size, o.Stride, func(window, at int) { out.Data[window] = in[1].Data[at] })
 }
 
-// eachMaximum calls f with each window and the place of its maximum.
+// eachMaximum calls f with each window and the index of its maximum.
 func eachMaximum(x Array, windows tensor.Shape, size, stride int, f func(window, at int)) {
 	h, w := x.Shape[2], x.Shape[3]
 	eachIndex(windows, func(window int, i []int) {

@@ -6,8 +6,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Reference evaluates expressions in float64 with the operations' plain
-// definitions: slow, and what every kernel and derivative is checked against.
+// Reference evaluates expressions in float64 with the operations' reference
+// definitions: slow, and used to check every kernel and derivative.
 // feeds holds the values of the inputs.
 func Reference(feeds map[*Node][]float64, outputs ...*Node) ([][]float64, error) {
 	values := make(map[*Node]Array)

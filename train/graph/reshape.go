@@ -42,8 +42,8 @@ func (o ReshapeOp) Reference(in []Array, out Array) { copy(out.Data, in[0].Data)
 // TransposeOp swaps the dimensions of a matrix.
 type TransposeOp struct{}
 
-// Transpose is the transposed matrix. Products take transposes as flags and
-// need it not.
+// Transpose is the transposed matrix. Products have flags for transposes and do
+// not need it.
 func Transpose(x *Node) *Node { return apply(TransposeOp{}, x) }
 
 func (TransposeOp) String() string { return "transpose" }

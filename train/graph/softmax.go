@@ -17,7 +17,7 @@ func LogSoftmax(x *Node) *Node { return apply(LogSoftmaxOp{}, x) }
 func Softmax(x *Node) *Node { return Exp(LogSoftmax(x)) }
 
 // CrossEntropy is the mean over rows of -sum(target log softmax(logits)).
-// target holds a distribution a row: one-hot for hard labels. The result is
+// target holds one distribution per row: one-hot for hard labels. The result is
 // one value, 1 x 1.
 func CrossEntropy(logits, target *Node) *Node {
 	return Scale(Sum(Mul(target, LogSoftmax(logits))), -1/float64(logits.Shape()[0]))

@@ -6,8 +6,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// MapOp is a function of one value applied to all. Constant is the function's
-// attribute, where it has one.
+// MapOp applies a function to every value. Constant is the constant of the
+// function, if it has one.
 type MapOp struct {
 	Function Function
 	Constant float64
@@ -20,7 +20,7 @@ type Function int
 const (
 	ScaleBy        Function = iota // c x
 	OffsetBy                       // x + c
-	FillWith                       // c, whatever x
+	FillWith                       // c for every x
 	Exponential                    // e^x
 	Logarithm                      // ln x
 	SquareRoot                     // sqrt(x)
@@ -40,7 +40,7 @@ type definition struct {
 // definitions are in the order of the functions.
 var definitions [PowerOf + 1]definition
 
-// Scale is c x. What a broadcast repeats is scaled before it is repeated.
+// Scale is c x. The argument of a broadcast is scaled before it is repeated.
 func Scale(x *Node, c float64) *Node {
 	if op := operationOf(x); op != nil {
 		if b, ok := op.Operation.(BroadcastOp); ok {
@@ -127,7 +127,7 @@ func (o MapOp) Reference(in []Array, out Array) {
 	}
 }
 
-// GateOp lets a value through where another is positive.
+// GateOp passes a value where another one is positive, and is 0 elsewhere.
 type GateOp struct{}
 
 // Gate is grad where x > 0, else 0: the derivative of Relu.

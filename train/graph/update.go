@@ -8,14 +8,14 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Rule is what an update does to its arrays. Like an operation it states its
-// shapes and a float64 reference; it has no derivative.
+// Rule is the kind of an update. Like an operation it defines its shapes and a
+// float64 reference; it has no derivative.
 type Rule interface {
 	// String is the name with every attribute.
 	fmt.Stringer
 	// Check is an error unless the rule fits arrays of these shapes.
 	Check(in []tensor.Shape) error
-	// Writes are the places of the arrays that the rule changes.
+	// Writes are the indices of the arrays that the rule changes.
 	Writes() []int
 	// Reference changes the arrays in float64.
 	Reference(in []Array)
@@ -86,7 +86,7 @@ func Adam(values, gradient, first, second, rates *Node) Update {
 func Clamp(values, low, high *Node) Update { return Update{ClampRule{}, []*Node{values, low, high}} }
 
 // Distance sets sum to the sum over all values of |a - b|, or of (a - b)^2, as three
-// numbers whose sum it is: one alone holds too few digits.
+// numbers that add up to it: a single float32 has too few digits.
 func Distance(sum, a, b *Node, squared bool) Update {
 	return Update{DistanceRule{squared}, []*Node{sum, a, b}}
 }
@@ -243,7 +243,7 @@ func Split(x float64) (parts [3]float32) {
 	return parts
 }
 
-// Joined is what Split took apart.
+// Joined is the inverse of Split.
 func Joined(parts [3]float32) float64 {
 	return float64(parts[0]) + (float64(parts[1]) + float64(parts[2]))
 }

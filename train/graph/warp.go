@@ -18,16 +18,16 @@ type Sampling struct {
 	Border bool
 }
 
-// WarpOp reads images at affinely moved places; with Back it adds values to where
-// they would have been read from. Images is the shape of what is read.
+// WarpOp reads images at affinely transformed positions; with Back, its adjoint,
+// it adds values to the positions that would be read. Images is the shape of what is read.
 type WarpOp struct {
 	Sampling
 	Back   bool
 	Images tensor.Shape
 }
 
-// Warp reads x, (N, C, H, W), bilinearly at the places of a grid that each
-// image's matrix moves. taps, (N, 6), holds the matrices' rows one after the
+// Warp reads x, (N, C, H, W), bilinearly at the points of a grid transformed by
+// each image's matrix. taps, (N, 6), holds the matrices' rows one after the
 // other: a pixel of the result at (u, v) in [-1, 1] shows the image at
 //
 //	(t0 u + t1 v + t2, t3 u + t4 v + t5)

@@ -1,30 +1,29 @@
 package kernel
 
-// Convolutions to many channels that Winograd's points do not serve work on
-// bands of pixels with their channels side by side. For one row of a filter,
+// Convolutions to many channels for which Winograd's algorithm does not apply
+// work on bands of pixels with channels innermost. For one row of a filter,
 // what a pixel of the result reads is then one contiguous run, so that the
-// convolution is a sum of matrix products, one a filter row, on the band as it
-// lies:
+// convolution is a sum of matrix products, one per filter row, on the band in
+// place:
 //
 //	maps:    Y[pixel, k] += X[pixel shifted by row r, (s, c)] W[(r, s, c), k]
 //	weights: W[(r, s, c), k] += X[pixel shifted, (s, c)]' Y[pixel, k]
 //
-// Runs that are short are first gathered into whole patches, a few pixels at a
-// time.
+// Short runs are first gathered into whole patches, a few pixels at a time.
 
-// bandChannels is the fewest result channels from which bands are used: tiles
-// are as wide.
+// bandChannels is the fewest result channels for which bands are used, the
+// width of a tile.
 const bandChannels = 24
 
 // shortRun is the length of a filter row's run below which patches are
 // gathered.
 const shortRun = 64
 
-// byBands tells whether the forward map is computed on bands.
+// byBands reports whether the forward map is computed on bands.
 func (g Conv) byBands() bool { return active.transpose != nil && g.K >= bandChannels }
 
 // turned is the geometry of the image gradient as a forward map, from maps to
-// images, with filters turned. Only a stride of one has one.
+// images, with filters turned. It exists only for a stride of one.
 func (g Conv) turned() (Conv, bool) {
 	t := Conv{N: g.N, C: g.K, H: g.P(), W: g.Q(), K: g.C, R: g.R, S: g.S, Stride: 1, Pad: g.R - 1 - g.Pad}
 	return t, g.Stride == 1 && g.R == g.S && t.Pad >= 0
@@ -125,8 +124,8 @@ func (k *bandMaps) prepare(tap int) {
 	}
 }
 
-// byRuns adds one product a filter row, for the pixels of a row of results at a
-// time. The filters' row stays in the first-level cache.
+// byRuns adds one product per filter row, for the pixels of a row of results at
+// a time. The filter row stays in the first-level cache.
 func (k *bandMaps) byRuns(band, out []float32, rows int) {
 	g := k.g
 	for j := 0; j < g.K; j += active.width {

@@ -14,7 +14,7 @@ type bandWeights struct {
 	stage         int
 }
 
-// The stages of a weight gradient on bands: what a part is.
+// The stages of a weight gradient on bands, which decide what a part is.
 const (
 	oneImage   = iota // an image to prepare
 	someRows          // some rows of the sum

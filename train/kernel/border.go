@@ -1,6 +1,6 @@
 package kernel
 
-// Border puts a margin of one value around maps, or takes it away.
+// Border adds a margin of one value around maps, or removes it.
 type Border struct {
 	h, w, pad int
 	value     float32

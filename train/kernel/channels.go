@@ -1,7 +1,7 @@
 package kernel
 
 // ChannelSum adds up neighbouring channels: out[c] = x[c-Before] + ... +
-// x[c+After], as far as these exist.
+// x[c+After], where these exist.
 type ChannelSum struct {
 	images, channels, area int
 	before, after          int

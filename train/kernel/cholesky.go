@@ -7,10 +7,10 @@ import (
 )
 
 // choleskyColumns is how many columns are factored before the rows below them
-// are shared among the workers.
+// are divided among the workers.
 const choleskyColumns = 32
 
-// choleskyRows is how many rows make one part.
+// choleskyRows is the number of rows of one part.
 const choleskyRows = 16
 
 // Cholesky factors symmetric positive definite matrices of one size, K = L L',
@@ -18,7 +18,7 @@ const choleskyRows = 16
 // order, whatever the workers.
 type Cholesky struct {
 	// L is n x n, row-major: K before Factor, its factor after. Only the lower
-	// triangle counts.
+	// triangle is used.
 	L []float64
 	// X are right sides, one run of n values each: those of K x = y before
 	// Solve, the solutions after.
@@ -79,7 +79,7 @@ func (c *Cholesky) Solve() {
 	c.pool.Run(sides, c)
 }
 
-// solveSerial is how many multiply-adds are done sooner than a worker is woken.
+// solveSerial is the number of multiply-adds below which waking a worker takes longer than the work.
 const solveSerial = 1 << 18
 
 // Part implements Task.

@@ -14,15 +14,15 @@ func (g Conv) P() int { return (g.H+2*g.Pad-g.R)/g.Stride + 1 }
 // Q is the width of the result.
 func (g Conv) Q() int { return (g.W+2*g.Pad-g.S)/g.Stride + 1 }
 
-// Convolutions here never write patches out. In a padded image of width V, the
+// These convolutions never write out patches (no im2col). In a padded image of width V, the
 // value that filter tap (r, s) of channel c needs for result (i, j) lies at
 //
 //	c area + r V + s   +   i V + j
 //
 // so for one tap all results read one contiguous run, and a product whose row l
-// of B starts at a table's offset for tap l computes them all. Results are made
-// for the padded width; the S-1 columns too many a row are dropped on the way
-// out. A stride keeps every stride-th of them.
+// of B starts at a table's offset for tap l computes them all. Results are
+// computed for the padded width; the S-1 superfluous columns of each row are
+// dropped on output. A stride keeps every stride-th of them.
 
 // correlation is a stride-1 cross-correlation of one padded image with filters:
 // what the forward map and, with turned filters, the image gradient are.
@@ -85,7 +85,7 @@ func (c *correlation) image(s *Scratch, src, filters, dst []float32) {
 }
 
 // place writes channels of h x w values into padded ones of ph x pw, the first
-// value at (top, left), values dilate apart, and leaves the rest as it is.
+// value at (top, left), values dilate apart, and leaves the rest unchanged.
 // Values that fall outside are left out.
 func place(dst, src []float32, channels, h, w, ph, pw, top, left, dilate int) {
 	for ch := range channels {

@@ -2,8 +2,8 @@ package kernel
 
 import "slices"
 
-// grain is the number of values that make one part of an element-wise task:
-// enough to outweigh handing it to a worker, little enough to stay in cache.
+// grain is the number of values in one part of an element-wise task: enough to
+// outweigh the cost of a worker, and few enough to stay in cache.
 const grain = 1 << 13
 
 // Arithmetic is one operation on two arrays: value by value, or with one side
@@ -11,8 +11,8 @@ const grain = 1 << 13
 type Arithmetic struct {
 	vectors func(v *vectorSet) (both, right, left rowFunc2) // nil: portable loops alone
 	plain   func(a, b float32) float32
-	swaps   bool                      // a and b may change places
-	loop    func(dst, a, b []float32) // plain on runs, for the commonest operations
+	swaps   bool                      // commutative
+	loop    func(dst, a, b []float32) // portable loops on runs, for the most frequent operations
 }
 
 // The operations for NewBinary. Gate is a where b > 0, else 0; First is a.
@@ -72,7 +72,7 @@ func (o Arithmetic) Both(n int, dst, a, b []float32) {
 	}
 }
 
-// Right computes rows of n values from a and one value of b a row.
+// Right computes rows of n values from a and one value of b per row.
 func (o Arithmetic) Right(rows, n int, dst, a, b []float32) {
 	if rows*n == 0 {
 		return
@@ -88,7 +88,7 @@ func (o Arithmetic) Right(rows, n int, dst, a, b []float32) {
 	}
 }
 
-// Left computes rows of n values from one value of a a row and b.
+// Left computes rows of n values from one value of a per row and b.
 func (o Arithmetic) Left(rows, n int, dst, a, b []float32) {
 	if o.swaps {
 		o.Right(rows, n, dst, b, a)
@@ -114,12 +114,12 @@ func fill(dst []float32, v float32) {
 	}
 }
 
-// axis is a run of neighbouring dimensions in which each side either moves or
-// stands still.
+// axis is a run of adjacent dimensions along which each operand either varies
+// or is constant.
 type axis struct {
 	size       int
-	a, b       bool // whether the side moves along the axis
-	skipA      int  // values from one index to the next, zero where it stands
+	a, b       bool // whether the operand varies along the axis
+	skipA      int  // values from one index to the next, zero if constant
 	skipB      int
 	skipResult int
 }
@@ -143,7 +143,7 @@ func NewBinary(op Arithmetic, a, b []int) *Binary {
 		k.runs *= x.size
 	}
 	if len(k.outer) == 0 && k.inner.size > 2*grain {
-		// One long run: cut it, so that there is something to share.
+		// One long run: cut it, so that workers can share it.
 		k.per = 0
 		return k
 	}

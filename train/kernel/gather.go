@@ -1,8 +1,8 @@
 package kernel
 
 // Gather copies rows of d values: row i of dst is row index[i] of x. While one
-// row is copied the next is asked for, since rows picked at random come from
-// pages that no cache of addresses remembers.
+// row is copied the next is prefetched, since random rows come from pages that
+// are not in the TLB.
 func Gather(dst, x []float32, index []int, d int) {
 	width := active.width
 	for i, from := range index {

@@ -12,18 +12,18 @@ const (
 )
 
 // Gemm computes C = alpha op(A) op(B) + beta C for row-major matrices, where
-// op(A) is m x k and op(B) is k x n, op being the transpose where asked. lda,
-// ldb and ldc are row strides in values. With beta = 0, C is overwritten
-// whatever it holds, NaN included; NaN and infinity in A and B propagate. It
+// op(A) is m x k and op(B) is k x n, op being the transpose if requested. lda,
+// ldb and ldc are row strides in values. With beta = 0, C is overwritten even
+// if it holds NaN; NaN and infinity in A and B propagate. It
 // panics with a *ShapeError when a slice is too short. All cores take part,
-// and the bits do not depend on how many.
+// and the bits do not depend on their number.
 func Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32,
 	c []float32, ldc int) {
 	withPool(func(p *Pool) { p.Gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) })
 }
 
-// ShapeError is what a kernel panics with when sizes do not fit each other. It
-// is a programming mistake, never a matter of data.
+// ShapeError is the panic value of a kernel when sizes do not match. It is a
+// programming mistake and never depends on data.
 type ShapeError struct{ Kernel, Cause string }
 
 // Error implements error.
@@ -69,12 +69,12 @@ func (p *Pool) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32
 		return
 	}
 	p.Run(t.split(p.Workers()), t)
-	*t = gemmTask{} // the pool must not keep the operands alive
+	*t = gemmTask{} // so that the pool does not keep the operands alive
 }
 
 // split cuts C into about as many blocks as there are workers, across first.
 // Every value of C is summed within one block in one order, so the cut does not
-// show in the bits.
+// change the bits.
 func (t *gemmTask) split(workers int) (parts int) {
 	tilesDown, tilesAcross := ceilDiv(t.m, t.set.height), ceilDiv(t.n, t.set.width)
 	across, down := 1, 1
@@ -125,8 +125,8 @@ func (t *gemmTask) scale(i0, i1, j0, j1 int) {
 	}
 }
 
-// block adds the steps l0 to l1 of k to C[i0:i1, j0:j1]. Packed panels of B
-// and rows of A stay in the second-level cache; each panel meets all the tiles
+// block adds the steps l0 to l1 of k to C[i0:i1, j0:j1]. Packed panels of B and
+// rows of A stay in the second-level cache; each panel is used with all tiles
 // of A before the next.
 func (t *gemmTask) block(s *Scratch, i0, i1, j0, j1, l0, l1 int, add bool) {
 	width, depth := t.set.width, l1-l0
@@ -135,7 +135,7 @@ func (t *gemmTask) block(s *Scratch, i0, i1, j0, j1, l0, l1 int, add bool) {
 	direct := t.b.cs == 1 && i1-i0 <= 2*t.set.height
 	packed := j0
 	if direct {
-		packed += (j1 - j0) / width * width // but for what fills no panel
+		packed += (j1 - j0) / width * width // except for an incomplete panel
 	}
 	packB(panels[(packed-j0)*depth:], t.b, l0, l1, packed, j1, width)
 	for i := i0; i < i1; i += gemmRows * t.set.height {
@@ -186,15 +186,15 @@ func (a rowsOfA) at(i, h int) (first *float32, rs, cs int) {
 	return &a.data[i*a.rs], a.rs, a.cs
 }
 
-// packA gathers rows i0 to i1, steps l0 to l1, unless their tiles are too few
-// to earn the copy back.
+// packA gathers rows i0 to i1, steps l0 to l1, unless there are too few tiles
+// to pay for the copy.
 func (t *gemmTask) packA(s *Scratch, i0, i1, l0, l1 int, pays bool) rowsOfA {
 	depth := l1 - l0
 	if !pays {
 		return rowsOfA{data: t.a.data[i0*t.a.rs+l0*t.a.cs:], rs: t.a.rs, cs: t.a.cs}
 	}
 	if t.a.cs == 1 {
-		stride := depth + cacheLine // rows a power of two apart would share few lines of cache
+		stride := depth + cacheLine // rows a power of two apart would compete for few cache lines
 		a := rowsOfA{data: s.floats(1, (i1-i0)*stride), rs: stride, cs: 1}
 		load(a.data, stride, t.a.data[i0*t.a.rs+l0:], t.a.rs, i1-i0, depth)
 		return a
@@ -215,7 +215,7 @@ func load(dst []float32, dstStride int, src []float32, srcStride, h, w int) {
 }
 
 // packB stores columns j0 to j1 in panels as wide as a tile, row by row within
-// a panel, the last one filled up with zeros.
+// a panel, the last one padded with zeros.
 func packB(dst []float32, b matrix, l0, l1, j0, j1, width int) {
 	if j0 == j1 {
 		return

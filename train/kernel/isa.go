@@ -36,7 +36,7 @@ type instructionSet struct {
 	transpose  transposeFunc
 	packRow    func(panels int, src, dst *float32, stride int) // nil: portable copies
 	copyAhead  func(pairs int, src, dst, ahead *float32)       // nil: portable copies
-	winograd   *winogradSet                                    // nil: convolutions are never filtered by points
+	winograd   *winogradSet                                    // nil: Winograd's algorithm is not used
 	// n rounds of peakChains independent multiply-adds; nil: unknown
 	peak func(n int)
 }
@@ -99,8 +99,8 @@ var active = choose(os.Getenv(Variable))
 func Name() string { return active.name }
 
 // choose is the best instruction set that the processor has, or the named one.
-// A forced set that is unknown or that the processor lacks panics: a test that
-// believes it covers a kernel must not silently run another.
+// A forced set that is unknown or that the processor lacks panics: a test of
+// one kernel must not silently run another.
 func choose(forced string) *instructionSet {
 	have := available()
 	if forced == "" {

@@ -1,7 +1,7 @@
 package kernel
 
-// Mean averages windows that lie side by side: out, maps x P x Q, from x, maps x
-// H x W. What does not fill a window is left out.
+// Mean averages adjacent windows: out, maps x P x Q, from x, maps x
+// H x W. Incomplete windows at the end are left out.
 func (w Windows) Mean(maps int, x, out []float32) {
 	area, rows, cols := w.H*w.W, w.P(), w.Q()
 	share := 1 / float32(w.Size*w.Size)
@@ -22,8 +22,8 @@ func (w Windows) Mean(maps int, x, out []float32) {
 }
 
 // inVectors calls wide with the first window of each vector of a row, or masked
-// with the masks of a row that fills no vector. The last vector of a row starts
-// early enough to be whole.
+// with the masks of a row shorter than a vector. The last vector of a row
+// overlaps the one before it so that it is full.
 func (w Windows) inVectors(wide func(at int), masked func(masks *int32)) {
 	q := w.Q()
 	if q < vectorValues {
@@ -48,9 +48,9 @@ func (w Windows) meanRow(dst, x []float32, share float32) {
 	}
 }
 
-// Spread is the adjoint of Mean: each value of g, maps x P x Q, goes to all
-// places of its window, divided by their number; places outside all windows get
-// zero.
+// Spread is the adjoint of Mean: each value of g, maps x P x Q, divided by the
+// size of the window, goes to all values of its window; values outside all
+// windows get zero.
 func (w Windows) Spread(maps int, g, out []float32) {
 	area, rows, cols := w.H*w.W, w.P(), w.Q()
 	fast := w.pairs() && active.vectors != nil

@@ -60,8 +60,8 @@ func Momentum(w, g, u []float32, rate, momentum, decay float32) {
 	}
 }
 
-// wholeVectors is the number of vectors that n values fill, and where the rest
-// begins.
+// wholeVectors is the number of full vectors in n values, and the index of the
+// rest.
 func wholeVectors(n int) (vectors, rest int) {
 	if active.vectors == nil {
 		return 0, 0

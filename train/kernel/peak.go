@@ -10,9 +10,9 @@ import (
 // does on vectors.
 const peakChains = 12
 
-// PeakFlops measures the floating-point operations a second that the workers
-// reach together on registers alone, two for each multiply-add: what no product
-// can exceed. 0 workers are all processors. It takes a tenth of a second, and
+// PeakFlops measures the floating-point operations per second that the workers
+// reach together on registers only, two per multiply-add: an upper bound of the
+// speed of any product. 0 workers means all processors. It takes a tenth of a second, and
 // is 0 where the instruction set has no such loop.
 func PeakFlops(workers int) float64 {
 	const rounds, length = 10_000, 100 * time.Millisecond

@@ -6,17 +6,17 @@ import (
 	"sync/atomic"
 )
 
-// Task is work cut into parts that may run in any order and at once. How many
-// parts there are must follow from the problem alone, never from the number of
-// workers, wherever the cut decides the order of a sum.
+// Task is work cut into parts that may run in any order and in parallel. If the
+// cut decides the order of a sum, the number of parts must depend only on the
+// problem and not on the number of workers.
 type Task interface {
 	// Part does part i with the scratch memory of the worker that runs it.
 	Part(s *Scratch, i int)
 }
 
 // Pool is a fixed set of workers that share the parts of one task at a time. A
-// pool of one runs wholly on the caller's goroutine. One goroutine may use a
-// pool at a time; programs that run at once each have a pool of their own.
+// pool of one runs entirely on the caller's goroutine. One goroutine at a time
+// may use a pool; parallel programs each have a pool of their own.
 type Pool struct {
 	scratch []Scratch // one per worker; the caller is worker 0
 	start   []*token  // one per helper
@@ -37,7 +37,7 @@ func NewPool(workers int) *Pool {
 	if workers < 1 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	spins := patience
+	spins := maxSpins
 	if workers > runtime.GOMAXPROCS(0) {
 		spins = 0
 	}
@@ -98,13 +98,13 @@ func (p *Pool) work(start *token, worker int) {
 	}
 }
 
-// share is the run of parts that one worker begins with. Neighbouring parts of
-// one task read what the same parts of the last one wrote, so each worker finds
-// its share in its own cache.
+// share is the run of parts that one worker begins with. A part usually reads
+// what the same part of the last task wrote, so each worker finds its share in
+// its own cache.
 type share struct {
 	next atomic.Int64
 	end  int64
-	_    [48]byte // a cache line each
+	_    [48]byte // one cache line each
 }
 
 // drain does the worker's own share, then helps with the others'.
@@ -121,14 +121,14 @@ func (p *Pool) drain(worker int) {
 	}
 }
 
-// patience is how many times a waiting goroutine looks for its token before it
-// sleeps: some ten microseconds, the length of the pause between two kernels. To
-// wake a sleeping goroutine costs as much.
-const patience = 20_000
+// maxSpins is how many times a waiting goroutine polls for its token before it
+// sleeps: about ten microseconds, the pause between two kernels. Waking a
+// sleeping goroutine costs as much.
+const maxSpins = 20_000
 
-// token wakes one goroutine from one other. The waiting side goes by the count
-// alone: a signaling side that is held up between its two steps wakes it late, when
-// the token has been taken and the work done, and that must not count as another.
+// token lets one goroutine wake another. The waiting side uses only the count: if
+// the signaling side is delayed between its two steps, the wake-up comes after the
+// token was taken and the work done, and must not count as another token.
 type token struct {
 	count atomic.Uint64
 	mu    sync.Mutex
@@ -187,25 +187,25 @@ func (s *Scratch) floats(slot, n int) []float32 {
 // this package.
 func (s *Scratch) Floats(n int) []float32 { return s.floats(0, n) }
 
-// common is memory that all parts of a task share, n values, not cleared. It
-// lasts until the next task asks for the same slot.
+// common is memory of n values that all parts of a task share, not cleared. It
+// is valid until the next task uses the same slot.
 func (p *Pool) common(slot, n int) []float32 { return p.shared.floats(slot, n) }
 
-// shared is the pool behind the package's own functions.
+// shared is the pool of the package's functions.
 var shared struct {
 	sync.Mutex
 	pool *Pool
 }
 
-// lone are the one-worker pools of callers that find the shared one in use.
-var lone = sync.Pool{New: func() any { return NewPool(1) }}
+// singlePools are the one-worker pools of callers that find the shared pool in use.
+var singlePools = sync.Pool{New: func() any { return NewPool(1) }}
 
-// withPool runs f on the shared pool or, when another goroutine has it, on the
-// caller alone: nobody waits for somebody else's work.
+// withPool runs f on the shared pool or, when another goroutine uses it, on the
+// caller only, so that no caller waits for another.
 func withPool(f func(*Pool)) {
 	if !shared.TryLock() {
-		p := lone.Get().(*Pool)
-		defer lone.Put(p)
+		p := singlePools.Get().(*Pool)
+		defer singlePools.Put(p)
 		f(p)
 		return
 	}

@@ -17,7 +17,7 @@ func (c counted) Part(_ *Scratch, i int) { c[i].Add(1) }
 // sleeps. By then a spinning goroutine may have taken the token and sleep for the next
 // one.
 func TestALateWakeUpIsNoToken(t *testing.T) {
-	for _, spins := range []int{0, patience} {
+	for _, spins := range []int{0, maxSpins} {
 		b := newToken(spins)
 		var taken atomic.Uint64
 		done := make(chan struct{})

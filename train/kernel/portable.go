@@ -3,7 +3,7 @@ package kernel
 import "unsafe"
 
 // The portable tile is 4 x 8. Its accumulators live in a small array that the
-// compiler keeps in cache; clarity counts more here than the last factor.
+// compiler keeps in cache; clarity is more important here than speed.
 const portableHeight, portableWidth = 4, 8
 
 var portable = instructionSet{

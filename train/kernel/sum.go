@@ -1,7 +1,7 @@
 package kernel
 
 // Sum adds up an array of fixed shape over some dimensions. Each result is
-// added up in row-major order whatever the workers.
+// summed in row-major order for any number of workers.
 type Sum struct {
 	kept, reduced []axis // outer axes; skipB is the step in x
 	inner         axis   // a: whether it is kept
@@ -13,7 +13,7 @@ type Sum struct {
 // NewSum prepares the sum of an array of shape in over every dimension in which
 // out has size one.
 func NewSum(in, out []int) *Sum {
-	axes := mergeAxes(out, in) // side a moves where a dimension is kept
+	axes := mergeAxes(out, in) // operand a varies along kept dimensions
 	k := &Sum{outer: 1, terms: 1}
 	for i, x := range axes {
 		switch {
@@ -56,7 +56,7 @@ func (k *Sum) Part(s *Scratch, part int) {
 	}
 }
 
-// offset is the place in x of the i-th index along the axes.
+// offset is the offset in x of the i-th index along the axes.
 func offset(axes []axis, i int) (at int) {
 	for j := len(axes) - 1; j >= 0; j-- {
 		at += i % axes[j].size * axes[j].skipB

@@ -3,8 +3,8 @@ package kernel
 import "math"
 
 // The loops below run in assembly where the instruction set has any, else in
-// Go. A value is computed the same way wherever it stands in a row, so the bits
-// do not depend on how arrays are cut.
+// Go. A value is computed in the same way at every position in a row, so the
+// bits do not depend on how arrays are cut.
 
 // checked panics unless x holds rows of n values: assembly checks no bounds.
 func checked(rows, n int, x []float32) *float32 { return &x[:rows*n][0] }
@@ -56,8 +56,8 @@ func Dot(a, b []float32) float32 {
 	return float32(total)
 }
 
-// inLanes adds up a, or the products of a and b, in sixteen sums that are then
-// added: rounding errors grow with a sixteenth of the length.
+// inLanes adds up a, or the products of a and b, in sixteen partial sums:
+// rounding errors grow with a sixteenth of the length.
 func inLanes(a, b []float32) float32 {
 	const lanes = 16
 	var partial [lanes]float32
@@ -88,7 +88,7 @@ func MulAdd(rows, n int, dst, a, b, c []float32) {
 	}
 }
 
-// MulValueAdd is a b + c on rows of n values, with one value of b a row.
+// MulValueAdd is a b + c on rows of n values, with one value of b per row.
 func MulValueAdd(rows, n int, dst, a, b, c []float32) {
 	if rows*n == 0 {
 		return
@@ -103,7 +103,7 @@ func MulValueAdd(rows, n int, dst, a, b, c []float32) {
 }
 
 // MulValueAddValue is a b + c on rows of n values, with one value of b and one
-// of c a row.
+// of c per row.
 func MulValueAddValue(rows, n int, dst, a, b, c []float32) {
 	if rows*n == 0 {
 		return
@@ -156,7 +156,7 @@ func Offset(dst, x []float32, c float32) {
 	}
 }
 
-// Fill is c everywhere.
+// Fill sets every value to c.
 func Fill(dst, _ []float32, c float32) { fill(dst, c) }
 
 // Relu is max(0, x); NaN stays NaN.
@@ -211,7 +211,7 @@ func Supplement(dst, x []float32) {
 		func(x float32) float32 { return float32(math.Pi - math.Acos(float64(x))) })
 }
 
-// SineOf is sqrt((1 - x)(1 + x)): the sine whose cosine is x.
+// SineOf is sqrt((1 - x)(1 + x)): the sine of the angle whose cosine is x.
 func SineOf(dst, x []float32) {
 	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.cosine2sine },
 		func(x float32) float32 { return float32(math.Sqrt(float64((1 - x) * (1 + x)))) })
@@ -229,7 +229,7 @@ func Affine(dst, x []float32, c, d float32) {
 	}
 }
 
-// Clamp is x moved into low to high; NaN stays NaN.
+// Clamp limits x to the range low to high; NaN stays NaN.
 func Clamp(dst, x []float32, low, high float32) {
 	x = x[:len(dst)]
 	if v := active.vectors; v != nil && len(dst) > 0 {

@@ -3,7 +3,7 @@ package kernel
 import "math"
 
 // Sampling is the geometry of Warp: N images of C x H x W values are read at
-// the places of a P x Q grid.
+// the points of a P x Q grid.
 type Sampling struct {
 	N, C, H, W, P, Q int
 	// Corners puts the coordinates -1 and 1 at the middle of the outermost
@@ -18,8 +18,8 @@ type Sampling struct {
 //
 //	(m0 x + m1 y + m2, m3 x + m4 y + m5)
 //
-// which is PyTorch's affine_grid and grid_sample. The reverse adds each value
-// to where it would have been read from, with the same weights.
+// which is PyTorch's affine_grid and grid_sample. The adjoint adds each value
+// to the pixels that it would be read from, with the same weights.
 type Warp struct {
 	s           Sampling
 	reverse     bool
@@ -95,15 +95,15 @@ func (k *Warp) Part(_ *Scratch, n int) {
 	}
 }
 
-// four are the neighbours of a place and their weights; a weight is zero where
-// there is none.
+// four are the neighbours of a point and their weights; the weight of a missing
+// neighbour is zero.
 type four struct {
 	a, b, c, d     int
 	wa, wb, wc, wd float32
 }
 
-// inside finds the neighbours of a place in the source, quickly where all four
-// are there.
+// inside finds the neighbours of a point in the source, quickly when all four
+// exist.
 func (s *Sampling) inside(row, col float64) four {
 	if !(row >= 0 && col >= 0 && row < float64(s.H-1) && col < float64(s.W-1)) { // NaN too
 		return s.taps(row, col)
@@ -115,7 +115,7 @@ func (s *Sampling) inside(row, col float64) four {
 		wa: (1 - down) * (1 - right), wb: (1 - down) * right, wc: down * (1 - right), wd: down * right}
 }
 
-// taps finds the neighbours of any place.
+// taps finds the neighbours of any point.
 func (s *Sampling) taps(row, col float64) four {
 	if s.Border {
 		row, col = min(max(row, 0), float64(s.H-1)), min(max(col, 0), float64(s.W-1))

@@ -13,8 +13,8 @@ func (w Windows) Q() int { return (w.W-w.Size)/w.Stride + 1 }
 
 // Pick takes from v the value at the place of each window's maximum in x: out,
 // maps x P x Q, from x and v, each maps x H x W. With v = x it is max-pooling. Of
-// equal values the first in row-major order counts; NaN never wins over what
-// precedes it, and loses to nothing that follows.
+// equal values the first in row-major order counts; a NaN is chosen only if it
+// comes first, and is then never replaced.
 func (w Windows) Pick(maps int, x, v, out []float32) {
 	area, small := w.H*w.W, w.P()*w.Q()
 	fast := w.pairs() && active.vectors != nil && maps > 0 && &x[0] == &v[0]
@@ -38,7 +38,7 @@ func (w Windows) Pick(maps int, x, v, out []float32) {
 	}
 }
 
-// pairs tells whether windows are 2 x 2 and do not overlap.
+// pairs reports whether windows are 2 x 2 and do not overlap.
 func (w Windows) pairs() bool { return w.Size == 2 && w.Stride == 2 }
 
 // overlapping is how many windows of a row, a multiple of a vector's width, lie
@@ -70,7 +70,8 @@ var partialMasks = func() (masks [vectorValues][3 * vectorValues]int32) {
 }()
 
 // pickPairs is max-pooling of one map in vectors. The last vector of a row
-// starts early enough to be whole; windows seen twice give the same twice.
+// overlaps the one before it so that it is full; windows computed twice give
+// the same result.
 func (w Windows) pickPairs(x, out []float32) {
 	p, q, width, outWidth := w.P(), w.Q(), w.W*sizeOfFloat, w.Q()*sizeOfFloat
 	if q < vectorValues {
@@ -83,7 +84,7 @@ func (w Windows) pickPairs(x, out []float32) {
 	}
 }
 
-// scatterPairs undoes pickPairs.
+// scatterPairs is the adjoint of pickPairs.
 func (w Windows) scatterPairs(x, g, out []float32) {
 	p, q, width, gWidth := w.P(), w.Q(), w.W*sizeOfFloat, w.Q()*sizeOfFloat
 	if q < vectorValues {
@@ -96,7 +97,7 @@ func (w Windows) scatterPairs(x, g, out []float32) {
 	}
 }
 
-// maximum is the place of the largest value of the window at corner.
+// maximum is the index of the largest value of the window at corner.
 func (w Windows) maximum(x []float32, corner int) int {
 	if w.Size == 2 {
 		at, below := corner, corner+w.W
@@ -122,9 +123,8 @@ func (w Windows) maximum(x []float32, corner int) int {
 	return at
 }
 
-// Scatter puts values back to the places that Pick takes them from, and adds
-// where windows overlap: out, maps x H x W, from x of that shape and g, maps x
-// P x Q.
+// Scatter adds values back at the positions that Pick takes them from: out, maps x H x W, from x of that shape
+// and g, maps x P x Q.
 func (w Windows) Scatter(maps int, x, g, out []float32) {
 	area, small := w.H*w.W, w.P()*w.Q()
 	fast := w.pairs() && active.vectors != nil

@@ -1,7 +1,7 @@
 package kernel
 
 // Convolutions with 3 x 3 filters, stride 1, of many channels are computed by
-// Winograd's F(4x4, 3x3): a tile of 4 x 4 results costs 36 products a pair of
+// Winograd's F(4x4, 3x3): a tile of 4 x 4 results costs 36 products per pair of
 // channels instead of 144. Values become tiles, tiles become points, and each
 // of the 36 points is a matrix product over channels:
 //
@@ -9,11 +9,11 @@ package kernel
 //	weights: g = G' (V_p' M_p) G   M = A y A'
 //
 // The image gradient is the forward map with the filters turned by half a turn
-// and their channels exchanged. Within a tile an infinite value makes all
-// results NaN; it never disappears.
+// and their channels exchanged. An infinite value makes all results of its tile
+// NaN.
 //
-// The transforms work on channels side by side, so rows of images are
-// transposed on the way in and out. Relative to the largest result the error
+// The transforms need channels innermost, so rows of images are transposed on
+// input and output. Relative to the largest result the error
 // is below 1e-5 (winograd_test.go), about four times that of direct sums.
 
 // Sizes of a tile.
@@ -35,11 +35,11 @@ type winogradSet struct {
 // channels. Strides are in bytes; temp holds 36 vectors.
 type twoSidedFunc func(vectors int, x *float32, row, col int, y *float32, yRow, yCol int, temp *float32)
 
-// winogradChannels is the fewest channels, on either side, from which the
-// transforms earn back what they cost.
+// winogradChannels is the fewest channels, on either side, for which the
+// transforms pay off.
 const winogradChannels = 24
 
-// byPoints tells whether a convolution is computed by Winograd's points.
+// byPoints reports whether a convolution is computed by Winograd's algorithm.
 func (g Conv) byPoints() bool {
 	return active.winograd != nil && g.R == filterSide && g.S == filterSide && g.Stride == 1 && g.Pad <= filterSide-1 &&
 		min(g.C, g.K) >= winogradChannels && g.P() >= tileResults && g.Q() >= tileResults
@@ -67,15 +67,15 @@ func newTiling(images, channels, srcH, srcW, pad, outH, outW int) tiling {
 // rows is the number of rows of tiles.
 func (t tiling) rows() int { return t.images * t.down }
 
-// channelVectors is the number of vectors that hold a pixel's channels, filled
-// up to the width of a product's tile.
+// channelVectors is the number of vectors that hold a pixel's channels, padded
+// to the width of a product's tile.
 func channelVectors(channels int) int {
 	return ceilDiv(channels, active.width) * active.width / active.lanes
 }
 
 // channelStride is the number of values from one pixel's channels to the
-// next's: one vector more than needed, so that pixels do not share few lines of
-// the cache.
+// next's: one vector more than needed, so that pixels do not compete for few
+// cache lines.
 func channelStride(channels int) int { return (channelVectors(channels) + 1) * active.lanes }
 
 // gather writes the rows of pixels that tile row r reads (tileSide of them) or,
@@ -116,8 +116,8 @@ func (t tiling) toPoints(f twoSidedFunc, band []float32, width int, points []flo
 	}
 }
 
-// winogradTiles is about how many tiles make one part of a map: enough for tall
-// products, few enough for their points to stay in the second-level cache.
+// winogradTiles is about how many tiles form one part of a map: enough for tall
+// products, few enough that their points stay in the second-level cache.
 const winogradTiles = 24
 
 // winogradMaps is the forward map, or the image gradient where turned.
@@ -185,8 +185,8 @@ func (k *winogradMaps) bandSize() int {
 	return max(tileSide*(k.t.across*tileResults+tileSide)*k.t.stride, tileResults*k.t.across*tileResults*k.stride)
 }
 
-// filterGroup is how many source channels' filters are transformed at once: as
-// many as make whole blocks of a transpose.
+// filterGroup is how many source channels' filters are transformed at once: the
+// size of a block of the transpose.
 const filterGroup = 16
 
 // prepare transforms the filters that read a group of source channels: for
@@ -214,7 +214,7 @@ func (k *winogradMaps) prepare(s *Scratch, group int) {
 	}
 }
 
-// scatter makes the results of one row of tiles and writes them out.
+// scatter computes and writes the results of one row of tiles.
 func (k *winogradMaps) scatter(m, band []float32, r, first, tiles int, temp []float32) {
 	width, bytes := k.t.across*tileResults, k.stride*sizeOfFloat
 	for x := range k.t.across {

@@ -17,7 +17,7 @@ type winogradWeights struct {
 	stage       int
 }
 
-// The stages of a weight gradient: what a part is.
+// The stages of a weight gradient, which decide what a part is.
 const (
 	someTiles   = iota // rows of tiles to transform
 	onePoint           // a point's product

@@ -17,7 +17,7 @@ import (
 // MaxLambda is the largest ridge that Fit accepts.
 const MaxLambda = 1e12
 
-// ErrLambda means that a ridge is negative, too large or no number.
+// ErrLambda means that a ridge is negative, too large or NaN.
 var ErrLambda = errors.New("lambda out of range")
 
 // Predictor is the ridge classifier: scores W x.
@@ -29,8 +29,8 @@ type Predictor struct {
 
 // Fit solves W = Y f' (f f' + lambda I)^-1 = Y (f' f + lambda I)^-1 f', whichever
 // is smaller, for samples f and labels Y as Statistics has them. With lambda = 0
-// it is Y f^+, the least squares of least norm; samples that depend on each
-// other to 1e-5 then get a ridge of 1e-10 of the mean square. Cost, m being the
+// it is Y f^+, the least squares of least norm; samples that are linearly
+// dependent to 1e-5 then get a ridge of 1e-10 of the mean square. Cost, m being the
 // smaller of n and d: n d m/2 + m^3/6 multiply-adds in float64, 8 (n + m) m bytes.
 func Fit(ctx context.Context, lambda float64, s *data.Samples) (*Predictor, error) {
 	if !(lambda >= 0 && lambda <= MaxLambda) {
@@ -52,7 +52,7 @@ func Fit(ctx context.Context, lambda float64, s *data.Samples) (*Predictor, erro
 	return p, nil
 }
 
-// Of is the classifier of weights, C x d, rounded to float32.
+// Of is the classifier with weights, C x d, rounded to float32.
 func Of(shape data.Shape, classes int, w []float64) *Predictor {
 	p := &Predictor{Shape: shape, Classes: classes, Weights: make([]float32, len(w))}
 	for i, v := range w {
@@ -107,8 +107,8 @@ func FitFew(ctx context.Context, pool *kernel.Pool, lambda float64, x, y []float
 	return w, nil
 }
 
-// With lambda = 0: the ratio of pivots below which a matrix is taken for one that
-// has no inverse, and the ridge it then gets, of its mean diagonal.
+// With lambda = 0: the ratio of pivots below which a matrix counts as singular,
+// and the ridge that it then gets, relative to its mean diagonal.
 const (
 	leastPivot = 1e-5
 	leastRidge = 1e-10
@@ -143,7 +143,7 @@ func solve(ctx context.Context, pool *kernel.Pool, lambda float64, k, right []fl
 	return chol.X, ctx.Err()
 }
 
-// spread is the least pivot over the greatest.
+// spread is the smallest pivot divided by the largest.
 func spread(l []float64, m int) float64 {
 	low, high := math.Inf(1), 0.
 	for i := range m {
@@ -176,7 +176,7 @@ func (p *Predictor) Logits(ctx context.Context, s *data.Samples) ([]float32, err
 // weightsTensor is the name of the one tensor of a classifier.
 const weightsTensor = "weights"
 
-// Tensors writes the classifier down: weights [Classes,C,H,W], an image per class.
+// Tensors is the classifier as tensors: weights [Classes,C,H,W], an image per class.
 func (p *Predictor) Tensors() []checkpoint.Tensor {
 	return []checkpoint.Tensor{checkpoint.F32(weightsTensor, []int{p.Classes, p.Shape.C, p.Shape.H, p.Shape.W}, p.Weights)}
 }

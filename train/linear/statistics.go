@@ -1,6 +1,6 @@
 // Package linear is the ridge classifier, scores W x, in closed form: from
-// samples, or from sums over samples, which add up exactly however the samples
-// are shared out.
+// samples, or from sums over samples, which add up exactly for any split of the
+// samples.
 package linear
 
 import (
@@ -20,15 +20,15 @@ var (
 	ErrSingular = errors.New("matrix is not positive definite; a larger lambda helps")
 )
 
-// Statistics are all that ridge regression needs of n samples, f being d x n:
+// Statistics are everything that ridge regression needs of n samples, f being d x n:
 // f f', Y f' and |Y|^2, summed in float64. Statistics of parts add up to those
-// of the whole, to the rounding of float64. Y holds one-hot columns; distributions are taken as
-// they are, and labels learned for a kernel, which lie around centred one-hot,
-// are raised by 1/C, so that all kinds of sets merge.
+// of the whole, to the rounding of float64. Y holds one-hot columns; distributions are used
+// unchanged, and labels learned for a kernel, which vary around centred one-hot, are raised by
+// 1/C, so that all kinds of sets can be merged.
 type Statistics struct {
 	Shape    data.Shape
 	Classes  int
-	Squares  []float64 // f f', d x d; only the lower triangle counts
+	Squares  []float64 // f f', d x d; only the lower triangle is used
 	Products []float64 // Y f', C x d
 	Norm     float64   // |Y|^2
 	Counts   []int     // samples per class
@@ -55,9 +55,9 @@ const (
 	addRows  = 8   // rows of Squares that one part adds to
 )
 
-// Add adds samples; it fails with ErrShape, or ctx's error, which leaves some of
-// them added. The same samples in the same order give the same bits, whatever
-// the workers. Cost: n d (d/2 + C) multiply-adds in float64.
+// Add adds samples; it fails with ErrShape, or with ctx's error after some of
+// them were added. The same samples in the same order give the same bits for any
+// number of workers. Cost: n d (d/2 + C) multiply-adds in float64.
 func (s *Statistics) Add(ctx context.Context, pool *kernel.Pool, samples *data.Samples) error {
 	if samples.Shape != s.Shape || samples.Classes != s.Classes {
 		return fmt.Errorf("ridge statistics of %v with %d classes: %w: samples of %v with %d", s.Shape, s.Classes, ErrShape,

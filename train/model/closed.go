@@ -76,8 +76,8 @@ func (ridgeForm) load(shape data.Shape, classes int, tensors []checkpoint.Tensor
 
 func (ridgeForm) params(shape data.Shape, classes int) int { return classes * shape.Size() }
 
-// viewer is a model in closed form that reads samples as tiles of a factor show
-// them; networks see to that themselves.
+// viewer is a model in closed form that reads samples at reduced resolution;
+// networks reduce it themselves.
 type viewer struct {
 	Trained
 	coarse int

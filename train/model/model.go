@@ -1,5 +1,5 @@
-// Package model is every model that the program can train, by the name under
-// which it is asked for everywhere: networks trained by gradient steps (mlp,
+// Package model lists every model that the program can train, by the name that
+// is used everywhere: networks trained by gradient steps (mlp,
 // lenet, alexnet, convnet3:WIDTH, resnet18), and two in closed form: the NTK
 // predictor (ntk:DEPTH) and the ridge classifier (ridge, ridge:LAMBDA).
 package model
@@ -16,13 +16,13 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// ErrUnknown is wrapped when a name or its tensors make no model.
+// ErrUnknown is wrapped when a name or its tensors give no model.
 var ErrUnknown = errors.New("unknown model")
 
 // Names are the models as help texts list them.
 const Names = "mlp, lenet, alexnet, convnet3:WIDTH, resnet18, ntk:DEPTH, ridge or ridge:LAMBDA"
 
-// TableNames are those for rows of a table.
+// TableNames are the models for rows of a table.
 const TableNames = "mlp, ntk:DEPTH, ridge or ridge:LAMBDA"
 
 // Spec is a model bound to a shape and a number of classes, untrained.
@@ -34,14 +34,14 @@ type Spec struct {
 	closed  closedForm
 }
 
-// closedForm is a model that is solved for.
+// closedForm is a model in closed form.
 type closedForm interface {
 	fit(ctx context.Context, s *data.Samples) (Trained, error)
 	load(shape data.Shape, classes int, tensors []checkpoint.Tensor) (Trained, error)
 	params(shape data.Shape, classes int) int
 }
 
-// Trained is a model that predicts and can be written down.
+// Trained is a model that predicts and can be stored.
 type Trained interface {
 	train.Classifier
 	// Tensors are the model's parameters.
@@ -66,8 +66,8 @@ func Parse(name string, shape data.Shape, classes int) (*Spec, error) {
 	return s, nil
 }
 
-// Iterative reports whether the model is trained by gradient steps, so that a
-// recipe and a seed matter.
+// Iterative reports whether the model is trained by gradient steps, by a recipe
+// and a seed.
 func (s *Spec) Iterative() bool { return s.network != nil }
 
 // NumParams is the number of trained values; for the NTK predictor it depends
@@ -79,8 +79,8 @@ func (s *Spec) NumParams() int {
 	return s.network.NumParams()
 }
 
-// Fit trains the model: a network by the recipe, others in closed form (of the
-// recipe only the view counts, and no seed).
+// Fit trains the model: a network by the recipe, others in closed form (which
+// use only the resolution of the recipe, and no seed).
 func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r recipe.Recipe, opt train.Options) (Trained, error) {
 	if s.network == nil {
 		return s.solved(r.Coarse, func() (Trained, error) { return s.closed.fit(ctx, samples) })
@@ -118,7 +118,7 @@ func (s *Spec) Load(tensors []checkpoint.Tensor, coarse int) (Trained, error) {
 	return m, nil
 }
 
-// solved is a model in closed form, as made, under a view.
+// solved is a fitted model in closed form with its view.
 func (s *Spec) solved(coarse int, make func() (Trained, error)) (Trained, error) {
 	if err := data.CheckView(coarse, s.Shape); err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
 // Package nn holds the networks that the engine trains, by name: their
-// parameters, how these start, and the expression of their logits.
+// parameters, initialization, and the expression of their logits.
 package nn
 
 import (
@@ -22,10 +22,10 @@ var (
 	ErrShape = errors.New("shape does not suit the network")
 )
 
-// Start says what values a parameter begins with.
+// Start is the initialization of a parameter.
 type Start int
 
-// The kinds of start.
+// The kinds of initialization.
 const (
 	// Uniform is between plus and minus 1/sqrt(FanIn), biases included:
 	// PyTorch's default for linear and convolutional layers.
@@ -122,8 +122,8 @@ func (n *Network) Init(seed uint64) [][]float32 {
 }
 
 // InitParam draws the starting values of parameter i into memory of its size.
-// Each parameter has a stream of its own, so that one layer's size does not
-// move another's values.
+// Each parameter has its own stream, so that the size of one layer does not
+// change the values of another.
 func (n *Network) InitParam(i int, seed uint64, values []float32) {
 	p := n.Params[i]
 	switch p.Start {
@@ -195,7 +195,7 @@ func applyLinear(x, w, b *graph.Node) *graph.Node {
 	return graph.Add(graph.Product(false, true, x, w), graph.Reshape(b, 1, b.Shape()[0]))
 }
 
-// applyConv is the convolution of x with w, padded, plus a bias a channel.
+// applyConv is the convolution of x with w, padded, plus a bias per channel.
 func applyConv(x, w, b *graph.Node, pad int) *graph.Node {
 	return graph.Add(graph.Conv2D(x, w, 1, pad), graph.Reshape(b, 1, b.Shape()[0], 1, 1))
 }

@@ -18,7 +18,7 @@ func resnet18(n *Network, option string) error {
 	return n.resnet(64, 4, 2)
 }
 
-// resnet has stages of blocks, the first as wide as said and each later one
+// resnet has stages of blocks, the first of the given width and each later one
 // twice as wide at half the resolution.
 func (n *Network) resnet(width, stages, blocks int) error {
 	if n.Shape.H < 8 || n.Shape.W < 8 {
@@ -50,13 +50,13 @@ func (n *Network) resnet(width, stages, blocks int) error {
 	return nil
 }
 
-// residual is one block: two normed convolutions beside a way around them,
+// residual is one block: two normed convolutions and a shortcut around them,
 // which is a normed 1x1 convolution where the shape changes.
 type residual struct{ in, out, stride int }
 
 func (r residual) straight() bool { return r.in == r.out && r.stride == 1 }
 
-// count is the number of parameter arrays: three a normed convolution.
+// count is the number of parameter arrays: three per normed convolution.
 func (r residual) count() int {
 	if r.straight() {
 		return 6

@@ -30,8 +30,8 @@ func (r *Regression) imageGradient() {
 	r.eachImage((*Regression).shiftPart)
 }
 
-// weighPart multiplies the derivatives of a block of kernel values by what comes
-// from above: dL/dc into weight, dL/db summed into shifts.
+// weighPart multiplies the derivatives of a block of kernel values by the
+// upstream gradient: dL/dc into weight, dL/db summed into shifts.
 func (r *Regression) weighPart(_ *kernel.Scratch, at int) {
 	n, m, stride := r.Supports, r.Problem.Targets, r.pairs.m
 	lo, hi := r.pairs.span(at)

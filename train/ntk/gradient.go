@@ -10,7 +10,7 @@ const qFloor = 1e-6
 // a = n(x,x), where n(x,s) = 2 <x,s>/d + 0.01. It follows Pair layer by layer:
 //
 //	q = sqrt(max(ab - c^2, 1e-6 ab)), dk1/dc = k0, dk0/dc = 1/(2 pi q)
-//	dk1/db = q/(4 pi b), dk0/db = -c/(4 pi b q); a and b grow by 0.01 a layer
+//	dk1/db = q/(4 pi b), dk0/db = -c/(4 pi b q); a and b grow by 0.01 per layer
 //
 // so that at depth 1 (edge-distillers 1.5)
 //

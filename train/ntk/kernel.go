@@ -70,8 +70,8 @@ func pairRow(depth, values int, row []float32, xx float64, yy []float64) {
 	}
 }
 
-// Gram is the symmetric kernel of x with itself. Its diagonal is taken from
-// the norms, where rounding would otherwise move cos th off 1.
+// Gram is the symmetric kernel of x with itself. Its diagonal is computed from
+// the norms, since rounding would otherwise move cos th off 1.
 func Gram(depth int, x Rows) []float32 {
 	out := Matrix(depth, x, x)
 	for i, xx := range squares(x) {

@@ -10,7 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// Labeling asks for the labels under which given images predict best.
+// Labeling is the problem of finding the labels with which given images predict best.
 type Labeling struct {
 	Depth   int
 	Support Rows // n images, as the predictor will be trained on them
@@ -18,7 +18,7 @@ type Labeling struct {
 	// formation. It divides n.
 	Repeat  int
 	Targets *data.Samples // m samples to predict
-	// Start is n/Repeat x C: the labels that stay where targets do not tell.
+	// Start is n/Repeat x C: the values of labels that the targets do not determine.
 	Start []float32
 }
 
@@ -26,7 +26,7 @@ type Labeling struct {
 const labelBlock = 256
 
 // labelRidge, relative to the mean of the normal equations' diagonal, keeps
-// labels that no target tells apart at their start.
+// labels that the targets do not determine at their start.
 const labelRidge = 1e-9
 
 // SolveLabels gives the labels of the least squares

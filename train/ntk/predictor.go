@@ -32,8 +32,8 @@ var (
 //	P = K_ts A,  A = (K_ss + lambda tr(K_ss)/n I)^-1 Y_s
 //
 // with centred one-hot labels Y_s (1 - 1/C for the class, -1/C elsewhere), or
-// the set's own learned labels. It is a model like any other: support set and
-// solved coefficients.
+// the set's own learned labels. As a model it consists of the support set and
+// the solved coefficients.
 type Predictor struct {
 	Depth   int
 	Shape   data.Shape
@@ -120,8 +120,8 @@ func solve(gram []float32, labels []float64, n, classes int) ([]float32, error) 
 	return coef, nil
 }
 
-// isCondition reports gonum's warning about a large condition number, which a
-// ridge of 1e-6 always earns and which leaves the solution usable.
+// isCondition recognizes gonum's warning about a large condition number, which
+// a ridge of 1e-6 always causes and which leaves the solution usable.
 func isCondition(err error) bool {
 	var c mat.Condition
 	return errors.As(err, &c)
@@ -166,7 +166,7 @@ func (p *Predictor) combine(k, out []float32) {
 	}
 }
 
-// Tensors writes the predictor down: support [n,C,H,W] and coefficients
+// Tensors is the predictor as tensors: support [n,C,H,W] and coefficients
 // [n,Classes].
 func (p *Predictor) Tensors() []checkpoint.Tensor {
 	n := len(p.Coef) / p.Classes

@@ -28,7 +28,7 @@ func newPairs(depth, n, m int) pairs {
 		db: make([]float32, size), root: make([]float32, depth*m), inverse: make([]float32, depth*m)}
 }
 
-// across is the number of blocks in a row; all are of one size, give or take one.
+// across is the number of blocks in a row; their sizes differ by at most one.
 func (p *pairs) across() int { return (p.m + pairBlock - 1) / pairBlock }
 
 // span is the columns of block at in every row.
@@ -47,8 +47,8 @@ func (p *pairs) columns(at int, squares []float32) {
 }
 
 // block runs the recursion of Gradient, in float32, for one support with
-// <s,s>/d = square and a run of columns. Everything is taken from cos, so that
-// the values stay right to rounding where ab - c^2 cancels; the derivatives
+// <s,s>/d = square and a run of columns. Everything is computed from cos, so
+// that the values are accurate to rounding where ab - c^2 cancels; the derivatives
 // have no limit there and are bounded by qFloor.
 func (p *pairs) block(s *kernel.Scratch, j, at int, square float32) {
 	lo, hi := p.span(at)

@@ -22,8 +22,8 @@ type Problem struct {
 //	L = 1/2 mean (K_ts (K_ss + lambda tr(K_ss)/n I)^-1 Y_s - Y_t)^2
 //
 // over targets and classes, Y_t being centred one-hot, with its gradients in
-// closed form. The caller writes the targets and the supports into the slices
-// here, calls Step, and finds the gradients here too. All memory is allocated
+// closed form. The caller writes the targets and the supports into its slices,
+// calls Step, and reads the gradients from it. All memory is allocated
 // once, 5 n (m + n) + (m + n) d values or so, and a Step allocates nothing. The
 // same input gives the same bits for any number of workers. One goroutine at a
 // time.
@@ -56,7 +56,7 @@ type Regression struct {
 	now      job
 }
 
-// tally is what a block of columns knows of the prediction.
+// tally is a block of columns' part of the loss and of the correct predictions.
 type tally struct {
 	squares float64 // sum of (P - Y_t)^2
 	correct int

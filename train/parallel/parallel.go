@@ -6,8 +6,9 @@ import (
 	"sync"
 )
 
-// Workers is how many workers a setting asks for: n, or for 0 as many as this
-// process may use cores. Every setting named workers in this program means that.
+// Workers is the number of workers of a setting: n, or for 0 the number of
+// cores that this process may use. Every setting named workers in this program
+// has this meaning.
 func Workers(n int) int {
 	if n > 0 {
 		return n
@@ -15,9 +16,9 @@ func Workers(n int) int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// Each calls f for 0..n-1 on so many workers (0: one per core) and waits for
-// all. Calls run in any order and at once: f(i) must write only what belongs
-// to i.
+// Each calls f for 0..n-1 on a number of workers (0: one per core) and waits
+// for all. Calls run in any order and in parallel: f(i) must write only what
+// belongs to i.
 func Each(workers, n int, f func(i int)) {
 	workers = min(Workers(workers), n)
 	if workers <= 1 {

@@ -1,5 +1,5 @@
-// Package plan says as data what is to be computed, so that a command line can build
-// it, a node hand it to a process of its own, and a queue keep it.
+// Package plan describes a computation as data, so that a command line can build it,
+// a node pass it to another process, and a queue store it.
 package plan
 
 import (
@@ -16,7 +16,7 @@ import (
 // SchemaVersion is the version of plans that this program writes and reads.
 const SchemaVersion = 1
 
-// ErrInvalid means that a plan is none, or asks for what cannot be.
+// ErrInvalid means that a plan is malformed or cannot be carried out.
 var ErrInvalid = errors.New("invalid plan")
 
 // Train is the plan of a training.
@@ -24,8 +24,8 @@ type Train struct {
 	Version int      `json:"schema_version"`
 	Task    string   `json:"task"`           // by name or CID
 	Model   string   `json:"model"`          // a name of package model, or auto
-	Sets    []string `json:"sets,omitempty"` // by CID; empty for all of the task that are here
-	// Held trains on what is here and fetches nothing first.
+	Sets    []string `json:"sets,omitempty"` // by CID; empty for all local ones of the task
+	// Held trains on local sets and fetches nothing first.
 	Held bool   `json:"held,omitempty"`
 	Seed uint64 `json:"seed"`
 	// Recipe changes the recipe that the sets recommend, or else the default.
@@ -35,8 +35,8 @@ type Train struct {
 	Licence string        `json:"licence,omitempty"`
 }
 
-// Validate fails with ErrInvalid on a plan that no training can follow, whatever the
-// sets, and with device.ErrUnavailable.
+// Validate fails with ErrInvalid on a plan that is invalid for any sets, and with
+// device.ErrUnavailable.
 func (p Train) Validate() error {
 	switch {
 	case p.Version != SchemaVersion:
@@ -54,7 +54,7 @@ func (p Train) Validate() error {
 	return p.Device.Check()
 }
 
-// maxBytes bounds a plan that is read: a thousand sets and more.
+// maxBytes bounds a plan that is read: enough for more than a thousand sets.
 const maxBytes = 1 << 20
 
 // Write writes the plan as one JSON document.
@@ -69,7 +69,7 @@ func (p Train) Write(to io.Writer) error {
 }
 
 // ReadTrain reads and validates the plan of a training. It fails with ErrInvalid on
-// anything else, fields that it does not know included.
+// anything else, including unknown fields.
 func ReadTrain(from io.Reader) (p Train, err error) {
 	text, err := io.ReadAll(io.LimitReader(from, maxBytes+1))
 	if err != nil {

@@ -19,8 +19,8 @@ const (
 )
 
 // Draw fills the draws of n images of h x w pixels, memory of the strategy's Shapes:
-// one family, and for each image a draw of its own, or one for all when shared.
-// What the family does not touch stays as it is. It allocates nothing.
+// one family, and for each image its own draw, or one for all when shared. The
+// parts that the family does not use get neutral values. It allocates nothing.
 func (s Strategy) Draw(rng *rand.Rand, n, h, w int, shared bool, draws [][]float32) {
 	if len(s.families) == 0 {
 		return
@@ -94,7 +94,7 @@ func drawMatrix(rng *rand.Rand, family string, h, w int, m []float32) {
 	}
 }
 
-// within is a number between two.
+// within is a uniform number between two.
 func within(rng *rand.Rand, low, high float64) float64 { return low + (high-low)*rng.Float64() }
 
 // draw draws a matrix. Coordinates run from -1 to 1 along both sides: the ratio

@@ -35,7 +35,7 @@ func NewPatch(r Recipe, fields ...string) (Patch, error) {
 	return json.Marshal(set)
 }
 
-// withZeros is the recipe as a value that JSON writes whole, fields at zero included.
+// withZeros is the recipe as a value whose zero fields JSON writes too.
 func withZeros(r Recipe) any {
 	return struct {
 		Optimizer   string  `json:"optimizer"`
@@ -55,9 +55,9 @@ func withZeros(r Recipe) any {
 	}(r)
 }
 
-// Apply is a recipe so changed. A limit of steps that the patch leaves alone makes
-// room for one that it sets. It fails on a patch that is no object of a recipe's
-// fields; whether the outcome is valid is for Validate to say.
+// Apply is the recipe with the patch applied. If the patch sets only one of
+// MinSteps and MaxSteps, the other is adjusted to it. It fails on a patch that is
+// no object of a recipe's fields; Validate checks the result.
 func (p Patch) Apply(r Recipe) (Recipe, error) {
 	if len(p) == 0 {
 		return r, nil

@@ -1,6 +1,6 @@
-// Package recipe says how a network is trained: optimizer, learning rate, steps,
-// and how samples are changed at random. A recipe is data: it travels with a
-// distilled set as a recommendation, and nothing here trains.
+// Package recipe describes how a network is trained: optimizer, learning rate,
+// steps and augmentation. A recipe is data: a distilled set carries one as a
+// recommendation, and this package does not train.
 package recipe
 
 import (
@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// ErrUnsuited means that samples cannot be trained on by the recipe.
+// ErrUnsuited means that the recipe cannot be used with the samples.
 var ErrUnsuited = errors.New("samples do not suit the recipe")
 
 // The optimizers a recipe may name, and the schedule that lets the learning rate
@@ -22,19 +22,19 @@ const (
 	Cosine = "cosine"
 )
 
-// Recipe says how a network is trained. It counts steps: one step is one
-// mini-batch. A recipe travels with a distilled set as a recommendation.
+// Recipe describes how a network is trained. One step is one mini-batch. A
+// distilled set carries a recipe as a recommendation.
 type Recipe struct {
 	Optimizer   string  `json:"optimizer"`          // Adam or SGD
 	LR          float64 `json:"lr"`                 // learning rate
 	Schedule    string  `json:"schedule,omitempty"` // of the learning rate: Cosine, or none
 	Momentum    float64 `json:"momentum,omitempty"` // SGD only
 	WeightDecay float64 `json:"weight_decay"`       // added to the gradient, times the values
-	Batch       int     `json:"batch"`              // samples per step; smaller sets give their size
+	Batch       int     `json:"batch"`              // samples per step; at most the number of samples
 	Epochs      int     `json:"epochs"`             // passes over the data
 	MinSteps    int     `json:"min_steps,omitempty"`
 	MaxSteps    int     `json:"max_steps,omitempty"` // zero: no limit
-	// how samples are changed at random: a name of package augment, or none
+	// random augmentation: one of Augmentations or DSA families, or none
 	Augment string `json:"augment,omitempty"`
 	// pixels of the largest displacement of an elastic deformation, before Augment
 	Elastic float64 `json:"elastic,omitempty"`
@@ -42,7 +42,8 @@ type Recipe struct {
 	CutMix float64 `json:"cutmix,omitempty"`
 	// label smoothing: this share of a label is spread evenly over all classes
 	Smooth float64 `json:"smooth,omitempty"`
-	// evaluate at 1/Coarse resolution (average-pool, then up-sample), as sub-images are seen; 0 for as it is
+	// evaluate at 1/Coarse resolution (average-pool, then up-sample), as tiles are decoded; 0 for full
+	// resolution
 	Coarse int `json:"coarse,omitempty"`
 }
 
@@ -54,7 +55,7 @@ func Default() Recipe {
 }
 
 // Changed are the fields, by their names in JSON, that differ from the default
-// recipe: read over that, they give r again.
+// recipe; applied to the default they give r.
 func (r Recipe) Changed() map[string]any {
 	out := map[string]any{}
 	mine, usual := reflect.ValueOf(r), reflect.ValueOf(Default())
@@ -75,14 +76,14 @@ func FullData() Recipe {
 	return r
 }
 
-// Limits of what a recipe may ask for. A recipe may come from any peer, and
-// the device that follows it spends its own time.
+// Limits of a recipe, which may come from any peer and costs the time of the
+// device that follows it.
 const (
 	maxBatch = 1 << 16
 	maxSteps = 1 << 30
-	// MaxCoarse is the largest factor of a coarse view.
+	// MaxCoarse is the largest factor by which resolution is reduced.
 	MaxCoarse = 8
-	// maxElastic moves the parts of larger images anywhere.
+	// maxElastic exceeds the size of most images.
 	maxElastic = 64
 )
 
@@ -132,8 +133,8 @@ func (r Recipe) Validate() error {
 	return nil
 }
 
-// Strategy is the recipe's augmentation; without one, a strategy of no family,
-// which changes nothing.
+// Strategy is the recipe's augmentation, or the zero Strategy, which changes
+// nothing.
 func (r Recipe) Strategy() (Strategy, error) {
 	if r.Augment == "" {
 		return Strategy{}, nil
@@ -145,9 +146,9 @@ func (r Recipe) Strategy() (Strategy, error) {
 // rows of a table cannot.
 func Augments(h, w int) bool { return h > 1 && w > 1 }
 
-// CheckSides fails with ErrUnsuited unless samples of h x w values can be trained on
-// by the recipe: what changes or mixes images does not suit rows of a table, and a
-// coarse view takes sides that its factor divides.
+// CheckSides fails with ErrUnsuited unless the recipe can be used with samples of h
+// x w values: augmentation and mixing need images, and a reduced resolution needs
+// sides that the factor divides.
 func (r Recipe) CheckSides(h, w int) error {
 	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0) && !Augments(h, w) {
 		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix), and samples of %d x %d are none",

@@ -15,18 +15,18 @@ const (
 	Color  = "color"  // brightness, saturation and contrast
 	Crop   = "crop"   // whole shifts, zero outside
 	Cutout = "cutout" // a zero square
-	Flip   = "flip"   // left and right changed, every second time; not for digits
+	Flip   = "flip"   // horizontal flip with probability 1/2; not for digits
 	Scale  = "scale"  // each side by 1/1.2 to 1.2
 	Rotate = "rotate" // by up to 15 degrees
 )
 
-// The affine families: shift, rotation and scale at once, border repeated. Each
-// is a strategy by itself.
+// The affine families: shift, rotation and scale together, border repeated.
+// Each is a strategy by itself.
 const (
 	Affine     = "affine"      // federated-recipes.md 2, for digits
-	AffineFlip = "affine-flip" // and left and right changed, every second time
+	AffineFlip = "affine-flip" // with a horizontal flip with probability 1/2
 	Mild       = "mild"        // two thirds of the shift and of the scale, a third of the rotation
-	MildFlip   = "mild-flip"   // and left and right changed, every second time
+	MildFlip   = "mild-flip"   // with a horizontal flip with probability 1/2
 )
 
 // affine is the ranges of an affine family.
@@ -57,7 +57,7 @@ const (
 	DSANoFlip = "dsa-noflip" // for digits
 )
 
-// Strategy is a choice of families. Each draw takes one of them for the whole
+// Strategy is a set of families. Each draw chooses one of them for the whole
 // mini-batch. The zero Strategy changes nothing.
 type Strategy struct{ families []string }
 
@@ -86,13 +86,13 @@ func ParseStrategy(name string) (Strategy, error) {
 
 func (s Strategy) has(family string) bool { return slices.Contains(s.families, family) }
 
-// Affine tells whether the strategy is an affine family.
+// Affine reports whether the strategy is an affine family.
 func (s Strategy) Affine() bool {
 	_, ok := affines[s.families[0]]
 	return ok
 }
 
-// moves tells whether a family resamples the image.
+// moves reports whether a family resamples the image.
 func (s Strategy) moves() bool {
 	return slices.ContainsFunc(s.families, func(f string) bool { return f != Color && f != Cutout })
 }

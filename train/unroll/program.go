@@ -7,10 +7,10 @@ import (
 	"github.com/distillmesh/distillmesh/train/graph"
 )
 
-// program is that of a step, forward or back, with the places of its inputs.
+// program is the program of a step, forward or backward, with the indices of its inputs.
 type program struct {
 	graph.Program
-	index, draws int // first places of what is drawn
+	index, draws int // first indices of what is drawn
 	rate, next   int // next: the vector that is written, by arrays
 	after        int // forward: the same in one piece
 	result       int // a step's own place in sums or dots

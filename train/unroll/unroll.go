@@ -1,10 +1,11 @@
-// Package unroll is the gradient through many steps of inner training, without
-// an expression of all of them: trajectory matching needs how the last
-// parameters depend on the images of every step. The parameters after each
-// step are kept, and one program of one step is walked backwards over them
-// (att.md 1.6), so memory is one vector per step and the activations of one step.
+// Package unroll is the gradient through many steps of inner training without
+// one expression of all steps: trajectory matching needs the derivative of the
+// last parameters with respect to the images of every step. The parameters
+// after each step are kept, and the program of one step is run backwards over
+// them (att.md 1.6), so memory is one vector per step and the activations of
+// one step.
 // Parameters, images and gradients are resident on the engine: a step uploads its
-// draws, and nothing comes back before the last.
+// draws, and nothing is downloaded before the last.
 package unroll
 
 import (
@@ -14,8 +15,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/graph"
 )
 
-// ErrSize means that values do not have the sizes that a Walk was made for.
-var ErrSize = errors.New("values of another size")
+// ErrSize means that the number of values does not match the Walk.
+var ErrSize = errors.New("wrong number of values")
 
 // Problem is inner training: the shapes of what is learned and drawn, and the loss
 // of a step.
@@ -28,18 +29,18 @@ type Problem struct {
 	Draws [][]int // of further inputs of a step without derivatives, such as augmentation draws
 	// LearnLabels asks for the derivatives with respect to labels too.
 	LearnLabels bool
-	// Squared says which distance to a target is measured after each step: the sum
-	// of squares, or of absolute differences.
+	// Squared selects the distance to the target that is measured after each step:
+	// the sum of squares, or of absolute differences.
 	Squared bool
 	// Loss builds the loss of a step, one value, on a batch of images and labels.
 	Loss func(params []*graph.Node, x, labels *graph.Node, draws []*graph.Node) *graph.Node
 	// Draw fills what step t draws, on the host: the index of its batch, and Draws.
-	// It is called before each use of the step, forward and back, and must fill the
-	// same each time. Nil where there is nothing to draw.
+	// It is called before each use of the step, forward and backward, and must give
+	// the same values each time. Nil when there is nothing to draw.
 	Draw func(t int, index []float32, draws [][]float32)
 }
 
-// batched tells whether a step takes some of the images.
+// batched reports whether a step uses only some of the images.
 func (p *Problem) batched() bool { return p.Batch > 0 && p.Batch < p.X[0] }
 
 // Walk computes theta_t = theta_(t-1) - alpha dl(theta_(t-1), step t) and the
@@ -54,15 +55,15 @@ type Walk struct {
 	forward  *program
 	backward *program
 
-	// X and Labels are what is learned; Grad and LabelGrad get the derivatives with
-	// respect to them added. LabelGrad is nil unless labels are learned.
+	// X and Labels are learned; the derivatives with respect to them are added to
+	// Grad and LabelGrad. LabelGrad is nil unless labels are learned.
 	X, Labels, Grad, LabelGrad graph.Variable
 
 	thetas  []vector // theta_0 .. theta_n, as many as are kept
 	kept    int      // of the last forward run
 	n       int      // its steps
 	theta0  []float32
-	u, rest vector // the direction, and where H u goes when it is not wanted
+	u, rest vector // the direction, and memory for an H u that is not needed
 	target  graph.Variable
 	sums    graph.Variable // three numbers per step
 	dots    graph.Variable // <u, g> of each step
@@ -127,7 +128,7 @@ func size(shape []int) int {
 // Size is the number of parameters.
 func (w *Walk) Size() int { return w.total }
 
-// SetTarget sets what Distances are measured to.
+// SetTarget sets the target of Distances.
 func (w *Walk) SetTarget(target []float32) error { return w.target.Set(target) }
 
 // Forward trains from theta0, all parameters as one vector, by n steps of rate
@@ -161,7 +162,7 @@ func (w *Walk) forwards(theta0 []float32, n int, alpha float32, keep int) error 
 	return nil
 }
 
-// advance does step t from one vector into another.
+// advance takes step t from one vector into another.
 func (w *Walk) advance(t int, before, after vector) error {
 	p := w.forward
 	if err := p.feed(w, t, before); err != nil {
@@ -179,8 +180,8 @@ func (w *Walk) advance(t int, before, after vector) error {
 	return p.Run()
 }
 
-// Theta copies the parameters after n steps of the last Forward; of Reach, the last
-// two alone are there.
+// Theta copies the parameters after n steps of the last Forward; after Reach only
+// the last two are available.
 func (w *Walk) Theta(n int, into []float32) error {
 	if n > w.n || n <= w.n-w.kept {
 		return fmt.Errorf("unroll: %w: parameters after %d of %d steps, of which %d are kept", ErrSize, n, w.n, w.kept)
@@ -226,7 +227,7 @@ func (w *Walk) Backward(u []float32, n int) (dAlpha float64, err error) {
 	return dAlpha, nil
 }
 
-// Direction copies u as the last Backward left it.
+// Direction copies u after the last Backward.
 func (w *Walk) Direction(into []float32) error { return w.u.flat.Get(into) }
 
 // differentiate runs the backward program at step t: it adds to the gradients,
@@ -245,7 +246,7 @@ func (w *Walk) differentiate(t int, theta, next vector) error {
 	return p.Run()
 }
 
-// Bytes is the memory that the walk holds, what is learned aside.
+// Bytes is the memory of the walk, without what is learned.
 func (w *Walk) Bytes() int {
 	vectors := 2 + len(w.thetas)
 	if w.rest.flat != nil {

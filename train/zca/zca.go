@@ -1,5 +1,5 @@
-// Package zca whitens images as the literature on pooled data does before it
-// distils (Cazenavette et al. 2022): values become uncorrelated, with variances of
+// Package zca whitens images as is usual in the literature before distilling
+// pooled data (Cazenavette et al. 2022): values become uncorrelated, with variances of
 // about one, and images stay as near to themselves as that allows.
 package zca
 
@@ -22,7 +22,7 @@ var (
 	ErrDiverged = errors.New("the whitening did not converge")
 )
 
-// Transform takes an image x to W (x - mean) with
+// Transform maps an image x to W (x - mean) with
 //
 //	W = (C + epsilon I)^(-1/2),   C = sum (x - mean)(x - mean)' / (n - 1)
 //
@@ -161,7 +161,7 @@ func inverseRoot(ctx context.Context, pool *kernel.Pool, a []float32, d int) ([]
 
 // Whiten is a data set with both parts whitened by the statistics of its training
 // part, as a task of its own whose constants change nothing. No device of a mesh
-// has these statistics: it is for comparison with what was published.
+// has these statistics: it is for comparison with published results.
 func Whiten(ctx context.Context, ds *data.Dataset, workers int) (*data.Dataset, error) {
 	pool := kernel.NewPool(workers)
 	defer pool.Close()

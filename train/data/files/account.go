@@ -9,16 +9,16 @@ import (
 // Levels of a Note.
 const (
 	Seen    = "seen"    // a fact
-	Assumed = "assumed" // a guess; Flag decides otherwise
-	Warning = "warning" // something that is probably not meant
+	Assumed = "assumed" // a guess; Flag overrides it
+	Warning = "warning" // something that is probably a mistake
 )
 
-// Note is one thing to know about how data were read.
+// Note is one fact about how data were read.
 type Note struct {
 	Level string `json:"level"`
 	Code  string `json:"code"` // stable
 	Text  string `json:"text"`
-	Flag  string `json:"flag,omitempty"` // what decides otherwise
+	Flag  string `json:"flag,omitempty"` // the flag that overrides it
 }
 
 // Skipped is files of one kind that were not read.
@@ -31,19 +31,19 @@ type Skipped struct {
 // firstNames is how many names of skipped files an account keeps.
 const firstNames = 3
 
-// Account is what readers did: which files they read and which they left out,
-// what they assumed, and what looks wrong. A nil Account takes no notes.
+// Account records what readers did: which files they read and left out, what
+// they assumed, and what looks wrong. A nil Account records nothing.
 type Account struct {
 	Read    map[string]int // files by kind
 	Skipped []Skipped
 	Notes   []Note
 	Unused  []string // parts that are not used
-	// Accept holds the codes of refusals that the owner overrules.
+	// Accept holds the codes of refusals that the user overrides.
 	Accept []string
 
-	// Parted says that parts were looked for.
+	// Parted reports that parts were looked for.
 	Parted bool
-	// Based says that labels were counted from the first one that was asked for.
+	// Based reports that labels were counted from the requested first label.
 	Based bool
 
 	seen map[string]bool // what was counted as skipped already
@@ -60,7 +60,7 @@ func (a *Account) Count(kind string) {
 	a.Read[kind]++
 }
 
-// Uncount takes back one file that was counted as read.
+// Uncount removes one file from those counted as read.
 func (a *Account) Uncount(kind string) {
 	if a == nil {
 		return
@@ -103,12 +103,12 @@ func (a *Account) Leave(part string) {
 // See notes a fact.
 func (a *Account) See(code, format string, args ...any) { a.note(Seen, code, "", format, args...) }
 
-// Assume notes a guess and the flag that decides otherwise.
+// Assume notes a guess and the flag that overrides it.
 func (a *Account) Assume(code, flag, format string, args ...any) {
 	a.note(Assumed, code, flag, format, args...)
 }
 
-// Warn notes something that is probably not meant, and the flag that mends it.
+// Warn notes something that is probably a mistake, and the flag that mends it.
 func (a *Account) Warn(code, flag, format string, args ...any) {
 	a.note(Warning, code, flag, format, args...)
 }
@@ -117,7 +117,7 @@ func (a *Account) note(level, code, flag, format string, args ...any) {
 	a.Add(Note{Level: level, Code: code, Flag: flag, Text: fmt.Sprintf(format, args...)})
 }
 
-// Add takes a note, once.
+// Add adds a note, unless it is there already.
 func (a *Account) Add(n Note) {
 	if a == nil {
 		return
@@ -127,7 +127,7 @@ func (a *Account) Add(n Note) {
 	}
 }
 
-// Refuse is an error with a code; nil, and a warning, when the owner accepts it.
+// Refuse is an error with a code; nil, and a warning, when the user accepts it.
 func (a *Account) Refuse(code string, e Error) error {
 	if a.Accepts(code) {
 		a.Warn(code, "", "accepted: %v", e.Err)
@@ -141,11 +141,11 @@ func (a *Account) Refuse(code string, e Error) error {
 	return &e
 }
 
-// Accepts reports whether the owner overrules refusals of a code.
+// Accepts reports whether the user overrides refusals of a code.
 func (a *Account) Accepts(code string) bool { return a != nil && slices.Contains(a.Accept, code) }
 
 // RefuseFile is the error of a file, with a code; nil, and the file counted as
-// skipped, when the owner accepts it.
+// skipped, when the user accepts it.
 func (a *Account) RefuseFile(code, why, name string, err error) error {
 	if a.Accepts(code) {
 		a.Skip(why, name)

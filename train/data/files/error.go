@@ -16,7 +16,7 @@ var (
 	ErrLabel     = errors.New("is no label")
 )
 
-// usualHint is for files that do not decode at all.
+// defaultHint is for files that do not decode at all.
 const usualHint = "the file may be damaged or another kind of file: compare its sha-256 with the source, or fetch " +
 	"it again"
 
@@ -30,8 +30,8 @@ type Error struct {
 	Place  string // any other place: "sample 7 of x_train"; Whole for all of it
 	Err    error
 	Hint   string
-	// Code is the stable name of a refusal that --accept overrules; empty for one
-	// that nothing does.
+	// Code is the stable name of a refusal that --accept overrides; empty for
+	// other errors.
 	Code string
 }
 
@@ -52,10 +52,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Whole is the Place of what concerns the whole file.
+// Whole is the Place of an error about the whole file.
 const Whole = "-"
 
-// Because fills in what is wrong at a place, and what to do about it.
+// Because fills in the place, the cause and what to do about it.
 func (e Error) Because(cause error, hint string) *Error {
 	e.Err, e.Hint = cause, hint
 	return &e
@@ -64,7 +64,7 @@ func (e Error) Because(cause error, hint string) *Error {
 // At is an error at a byte.
 func At(offset int64, err error) error { return &Error{Offset: offset, Err: err} }
 
-// Named puts the path, and a hint where there is none, into an error.
+// Named adds the path, and a hint if it has none, to an error.
 func Named(path string, err error) error {
 	if err == nil {
 		return nil
@@ -84,7 +84,7 @@ func Named(path string, err error) error {
 	return &out
 }
 
-// Quoted is a piece of a file that an error may show.
+// Quoted is a piece of a file, quoted for an error message.
 func Quoted(s string) string {
 	const most = 40
 	if len(s) > most {

@@ -8,15 +8,15 @@ const (
 	OneHotKind  = "onehot"  // a value of 0 or 1 for each of its levels
 )
 
-// Feature is one column of a table: as a task stores it, and other devices find
-// it again.
+// Feature is one column of a table, as a task describes it so that other
+// devices find it.
 type Feature struct {
 	Name   string   `json:"name"`
 	Kind   string   `json:"kind,omitempty"`
 	Levels []string `json:"levels,omitempty"` // of OneHotKind, in order
 }
 
-// Width is how many values of a sample a feature takes.
+// Width is the number of values of a feature in a sample.
 func (f Feature) Width() int {
 	if f.Kind == OneHotKind {
 		return len(f.Levels)
@@ -24,7 +24,7 @@ func (f Feature) Width() int {
 	return 1
 }
 
-// FeatureWidth is how many values of a sample some features take.
+// FeatureWidth is the number of values of some features in a sample.
 func FeatureWidth(features []Feature) int {
 	n := 0
 	for _, f := range features {

@@ -1,11 +1,11 @@
-// Package files is what the readers of local data share: limits, errors with a
-// place and a hint, folders and archives, labelled samples as they lie in files,
-// and the account of what was read, left out and assumed. The readers are its
-// inner packages; what values mean to a task is package data's.
+// Package files holds what the readers of local data share: limits, errors with
+// a place and a hint, folders and archives, labelled samples before a task is
+// applied, and the account of what was read, left out and assumed. The readers
+// are its inner packages; package data applies tasks.
 //
-// Every reader is for files of any origin: sizes are checked before memory is
-// taken for them, memory grows with what really arrives, what decompresses is
-// bounded, and every error is an Error that says where and what to do.
+// Every reader is for untrusted files: sizes are checked before memory is
+// allocated, memory grows with the bytes that are read, decompression is bounded,
+// and every error is an Error that says where and what to do.
 package files
 
 import (
@@ -25,8 +25,8 @@ const (
 
 // Part is labelled samples as a file, an archive or a folder holds them.
 type Part struct {
-	// Name is what the part is called where it lies: train, Test, val; empty when
-	// there is one part.
+	// Name is the name of the part in its file or folder: train, Test, val; empty
+	// when there is one part.
 	Name string
 	// Dims are the dimensions of one sample: [F] features, [H W] grey pixels, or
 	// [C H W] planes of pixels.
@@ -36,11 +36,10 @@ type Part struct {
 	Bytes   []byte
 	Floats  []float32
 	Doubles []float64
-	// White is the value of white where the format says it, 0 where only the
-	// values tell.
+	// White is the value of white if the format defines it, else 0.
 	White float64
-	// Labels are indices into Names. Numbered says that the names are numbers
-	// which the format counts from 0 or 1, and no words.
+	// Labels are indices into Names. Numbered reports that the names are
+	// numbers, which the format counts from 0 or 1.
 	Labels   []int
 	Names    []string
 	Numbered bool
@@ -48,7 +47,7 @@ type Part struct {
 	Classes []string
 	// Features describe the columns of a table that names them.
 	Features []Feature
-	// Columns is how a table was read, for its other parts.
+	// Columns is how a table was read, so that its other parts are read alike.
 	Columns any
 	// Where is the place of a sample, as an Error without its cause.
 	Where func(sample int) Error

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Kind is what a file holds, as its first bytes tell.
+// Kind is the type of a file's content, recognized from its first bytes.
 type Kind string
 
 // The kinds of files. Pictures have a kind for each format.
@@ -49,10 +49,10 @@ var magics = []struct {
 	{"\x00\x00\x08\x01", IDX}, {"\x00\x00\x08\x03", IDX}, {"\x00\x00\x08\x04", IDX},
 }
 
-// sniffed is how many bytes of a file tell its kind.
+// sniffed is the number of bytes from which the kind of a file is recognized.
 const sniffed = 512
 
-// KindOf tells the kind of decompressed content from its first bytes.
+// KindOf recognizes the kind of decompressed content from its first bytes.
 func KindOf(head []byte) Kind {
 	if len(head) == 0 {
 		return Empty
@@ -81,8 +81,8 @@ func KindOf(head []byte) Kind {
 	return Unknown
 }
 
-// isText tells text in UTF-8, UTF-16 or a single-byte encoding: it has no zero
-// bytes, or every second one is.
+// isText recognizes text in UTF-8, UTF-16 or a single-byte encoding: it has no
+// zero bytes, or every second one is zero.
 func isText(head []byte) bool {
 	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) || WideText(head) != 0 {
 		return true
@@ -99,7 +99,7 @@ func isText(head []byte) bool {
 	return utf8.Valid(head[:len(head)-min(len(head), utf8.UTFMax)]) || odd < len(head)/4
 }
 
-// WideText tells text in UTF-16 without a mark: 1 when the second byte of most
+// WideText recognizes UTF-16 without a byte-order mark: 1 when the second byte of most
 // characters is zero (little-endian), 2 when the first is, else 0.
 func WideText(head []byte) int {
 	var zeros [2]int
@@ -120,7 +120,7 @@ func WideText(head []byte) int {
 	return 0
 }
 
-// Sniff tells what a file holds, gzip aside.
+// Sniff recognizes the content of a file, inside gzip too.
 func (t *Tree) Sniff(name string) (Kind, error) {
 	r, err := t.Content(name)
 	if err != nil {

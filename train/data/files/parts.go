@@ -17,23 +17,23 @@ const (
 	Ignore Use = "ignore"
 )
 
-// validation is what a validation part is for, until it is known whether there
-// is a test part.
+// validation is the use of a validation part until it is known whether there is
+// a test part.
 const validation Use = "validation"
 
-// partWords are what parts are called.
+// partWords are the usual names of parts.
 var partWords = map[string]Use{
 	"train": Train, "training": Train, "tr": Train,
 	"test": Test, "testing": Test, "t10k": Test,
 	"val": validation, "valid": validation, "validation": validation, "dev": validation,
 }
 
-// afterPart are words that stand behind the name of a part.
+// afterPart are words that may follow the name of a part.
 var afterPart = []string{"set", "data", "dataset", "images", "image", "imgs", "img", "pictures", "samples", "split",
 	"folder", "part"}
 
-// PartOf tells which part a name is of, in any case, with or without set, data or
-// the like behind it; empty when it is of none.
+// PartOf is the part that a name stands for, in any case, with or without a
+// suffix such as set or data; empty when there is none.
 func PartOf(name string) Use {
 	name = strings.TrimRight(strings.ToLower(strings.TrimSpace(name)), "0123456789") // train2017, test1
 	if use, ok := partWords[name]; ok {
@@ -49,7 +49,7 @@ func PartOf(name string) Use {
 	return ""
 }
 
-// IsPartName reports whether a name is of a part.
+// IsPartName reports whether a name is that of a part.
 func IsPartName(name string) bool { return PartOf(name) != "" }
 
 // PartWord is the part that a longer name begins or ends with, as it is spelt:
@@ -69,8 +69,8 @@ func PartWord(name string) string {
 }
 
 // Uses says what the named parts of data are used for. asked maps names to uses
-// and wins; it may name other parts than those of usual names. A validation part
-// is for testing when there is no test part, and ignored otherwise; it is said.
+// and takes precedence; it may contain unusual names. A validation part is for
+// testing when there is no test part, and ignored otherwise; this is reported.
 func Uses(names []string, asked map[string]string, a *Account) (map[string]Use, error) {
 	if a != nil {
 		a.Parted = a.Parted || len(names) > 0

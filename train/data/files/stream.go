@@ -26,7 +26,7 @@ func Ungzip(r io.Reader) (io.Reader, error) {
 }
 
 // members is the content of gzip streams that follow each other. Other bytes
-// after a stream are ErrTrailing; the library would take them for a cut header.
+// after a stream are ErrTrailing; the library would report a truncated header.
 type members struct {
 	z *gzip.Reader
 	b *bufio.Reader
@@ -39,7 +39,7 @@ func (m *members) Read(p []byte) (int, error) {
 		case err != io.EOF:
 			return n, err
 		case n > 0:
-			return n, nil // the end comes again
+			return n, nil // the next read returns the end too
 		}
 		switch head, _ := m.b.Peek(2); {
 		case len(head) == 0:
@@ -82,7 +82,7 @@ func ReadAll(r io.Reader, most int64) ([]byte, error) {
 	return content, nil
 }
 
-// OrTruncated is ErrTruncated for an end of file where more belongs.
+// OrTruncated is ErrTruncated for an early end of file.
 func OrTruncated(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return ErrTruncated

@@ -14,11 +14,11 @@ import (
 
 const (
 	tarBlock = 512
-	// A sparse file may unfold to so much more than it takes in the archive.
+	// Limits of the size of sparse files.
 	sparseFloor, sparseFactor = 64 << 20, 1000
 )
 
-// tarEntry is what a name in a tar archive stands for.
+// tarEntry is an entry of a tar archive.
 type tarEntry struct {
 	kind  fs.FileMode // of a folder or a link; 0 for a file
 	open  io.ReaderAt // the content of a file
@@ -26,8 +26,8 @@ type tarEntry struct {
 	size  int64
 }
 
-// tarTree shows a tar archive, without compression, as a tree. The contents stay
-// where they lie in the archive; hard links share them.
+// tarTree shows a tar archive, without compression, as a tree. Contents are read
+// from the archive in place; hard links share them.
 type tarTree struct {
 	fs.FS   // the names, as those of a zip archive of empty files
 	at      io.ReaderAt
@@ -38,9 +38,9 @@ type tarTree struct {
 	end     int64 // of what was looked at
 }
 
-// openTar looks through a tar archive. Of entries of one name the last counts, as
-// for tar itself. Links that are no hard links stay links, which are counted as
-// neither files nor folders.
+// openTar reads the entries of a tar archive. Among entries of one name the last
+// counts, as for tar itself. Links other than hard links count as neither files
+// nor folders.
 func openTar(at io.ReaderAt, size int64) (*tarTree, error) {
 	t := &tarTree{at: at, size: size, entries: map[string]tarEntry{}, sparse: sparseFloor + sparseFactor*size}
 	section := io.NewSectionReader(at, 0, size)
@@ -118,7 +118,7 @@ func (t *tarTree) unfold(name string, size int64, content io.Reader) error {
 	return nil
 }
 
-// put takes an entry in place of an earlier one of its name.
+// put replaces an earlier entry of the same name.
 func (t *tarTree) put(name string, e tarEntry) {
 	if name == "" {
 		return

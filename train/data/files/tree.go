@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 )
 
-// Tree is where data lie: a folder, or the inside of a zip or tar archive. Names
+// Tree is a source of files: a folder, or the inside of a zip or tar archive. Names
 // in it are slash-separated and relative.
 type Tree struct {
 	fs.FS
@@ -32,7 +32,7 @@ func Dir(path string) *Tree {
 // IsArchive reports whether the tree is the inside of an archive.
 func (t *Tree) IsArchive() bool { return !t.real }
 
-// Real is the name of a folder that is the same for every way to it through links.
+// Real is the name of a folder with all links resolved.
 func (t *Tree) Real(name string) string {
 	if !t.real {
 		return name
@@ -44,7 +44,7 @@ func (t *Tree) Real(name string) string {
 	return real
 }
 
-// loops reports whether a link in a folder leads to a folder that holds it.
+// loops reports whether a link in a folder leads to a folder that contains it.
 func (t *Tree) loops(dir, name string) bool {
 	target, sep := t.Real(name), string(filepath.Separator)
 	for {
@@ -58,7 +58,7 @@ func (t *Tree) loops(dir, name string) bool {
 	}
 }
 
-// Close lets go of the archive.
+// Close closes the archive.
 func (t *Tree) Close() error { return t.close() }
 
 // Sub is the tree of a folder in it.
@@ -73,7 +73,7 @@ func (t *Tree) Sub(name string) (*Tree, error) {
 // At is a name in the tree, for messages.
 func (t *Tree) At(name string) string { return filepath.Join(t.Path, filepath.FromSlash(name)) }
 
-// Content opens a file and looks through gzip.
+// Content opens a file and decompresses gzip.
 func (t *Tree) Content(name string) (io.ReadCloser, error) {
 	f, err := t.Open(name)
 	if err != nil {
@@ -89,7 +89,7 @@ func (t *Tree) Content(name string) (io.ReadCloser, error) {
 	}{r, f}, nil
 }
 
-// Read decodes the content of a file, and names the file in every error.
+// Read decodes the content of a file, and adds the name of the file to every error.
 func (t *Tree) Read(name string, decode func(io.Reader) error) error {
 	r, err := t.Content(name)
 	if err != nil {
@@ -133,7 +133,7 @@ func (t *Tree) Random(name string) (r io.ReaderAt, size int64, done func() error
 	return bytes.NewReader(content), int64(len(content)), func() error { return nil }, err
 }
 
-// junk are names that other programs leave behind, in lower case.
+// junk are names of files that other programs create, in lower case.
 var junk = []string{"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "thumbs.db",
 	"desktop.ini",
 	"@recycle", "recycler", "network trash folder", "temporary items", "picasa.ini", "#recycle", "@recently-snapshot",
@@ -145,7 +145,7 @@ func IsJunk(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~$") || slices.Contains(junk, strings.ToLower(name))
 }
 
-// WhyJunk is how an account calls what other programs left behind.
+// WhyJunk is the reason in an account for files of other programs.
 const WhyJunk = "left by other programs, or hidden"
 
 // List lists the folders and the files in a folder of the tree, sorted; what

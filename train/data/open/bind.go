@@ -9,7 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// bind gives contents the meaning of a task.
+// bind applies a task to contents.
 func (c *contents) bind(task *data.Task, r Reading) (*data.Dataset, error) {
 	ds := &data.Dataset{Name: task.Name, Task: task}
 	if err := c.checkKnown(task); err != nil {
@@ -131,8 +131,7 @@ func shapeOf(p *files.Part, want data.Shape) data.Shape {
 }
 
 // images are the values of a part as pixels in [0, 1], plane after plane. Values
-// beyond white by no more than rounding are taken for white, below black for
-// black.
+// out of range by no more than rounding are clipped.
 func (c *contents) images(p *files.Part, shape data.Shape, labels []int, white float64) (data.Source, error) {
 	if p.Bytes != nil && white == 255 {
 		return data.NewBytes(shape, p.Bytes, labels)
@@ -167,10 +166,10 @@ func (c *contents) images(p *files.Part, shape data.Shape, labels []int, white f
 	return data.NewFloats(shape, x, labels)
 }
 
-// whiteSlack is how far beyond white, as a share of it, rounding may bring values.
+// whiteSlack is the share of white by which rounding may exceed it.
 const whiteSlack = 1e-3
 
-// leastSide is the side of the smallest images that features may be taken for.
+// leastSide is the smallest side of an image that features may be taken for.
 const leastSide = 8
 
 // imageSide is the side of a square image of so many pixels; 0 when there is none.
@@ -182,7 +181,7 @@ func imageSide(pixels int) int {
 	return side
 }
 
-// inspect warns of data that hold little: constant features, and images of one
+// inspect warns of suspicious data: constant features, and images of one
 // color.
 func (c *contents) inspect(ds *data.Dataset, seen ranges) {
 	if ds.Task.IsTable() {

@@ -13,12 +13,12 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// className is the name of a class in its one form: Unicode NFC, without blanks
-// around it.
+// className is the normal form of a class name: Unicode NFC, without
+// surrounding blanks.
 func className(s string) string { return strings.TrimSpace(norm.NFC.String(s)) }
 
-// normalize brings the names of classes to one form, so that the same name is the
-// same class, and warns of names that are nearly the same.
+// normalize brings the names of classes to the normal form, so that equal names
+// are one class, and warns of names that are nearly equal.
 func (c *contents) normalize() {
 	var names []string
 	for _, p := range []*files.Part{c.train, c.test} {
@@ -53,8 +53,8 @@ func (c *contents) normalize() {
 	c.nearEqual(names)
 }
 
-// nearEqual warns of classes whose names differ by case, blanks, or the form of a
-// number alone.
+// nearEqual warns of classes whose names differ only by case, blanks, or the form
+// of a number.
 func (c *contents) nearEqual(names []string) {
 	alike := map[string][]string{}
 	for _, name := range names {
@@ -74,7 +74,7 @@ func (c *contents) nearEqual(names []string) {
 	}
 }
 
-// plain is what near-equal names have in common.
+// plain is the form in which near-equal names are equal.
 func plain(name string) string {
 	name = norm.NFKC.String(strings.ToLower(name))
 	if v, err := strconv.ParseFloat(name, 64); err == nil {
@@ -128,9 +128,9 @@ func (c *contents) classLabels(p *files.Part, task *data.Task, first string) ([]
 	return out, nil
 }
 
-// byNumber fills in the indices of labels that are all numbers, and reports
-// whether they are. Where the numbers do not tell whether they count from 0 or 1,
-// that has to be said: a shift is never guessed.
+// byNumber fills in the indices of labels if all are numbers, and reports whether
+// they are. If the numbers do not show whether they count from 0 or 1, the user
+// must say so: a shift is never guessed.
 func (c *contents) byNumber(p *files.Part, task *data.Task, to []int, first string) (bool, error) {
 	classes, lowest, highest := len(task.Classes), 0, 0
 	if slices.ContainsFunc(task.Classes, isWhole) {
@@ -223,7 +223,7 @@ func present(p *files.Part) (names []string) {
 	return names
 }
 
-// gap names whole numbers that are missing among labels that are all whole
+// gap lists the whole numbers that are missing among labels that are whole
 // numbers; empty when none is.
 func gap(names []string) string {
 	var numbers []int

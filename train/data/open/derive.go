@@ -11,16 +11,17 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// Derive makes a task of the user's own data at path, and opens them by it.
-// What draft leaves open is filled in: the classes are those that the file
-// lists, else the labels there are, numbers by size and names by letter; the shape is that of a sample; Mean and
+// Derive makes a task from the user's own data at path, and opens the data with
+// it. Missing fields of draft are filled in: the classes are those that the
+// file lists, else the labels found, numbers in numeric and names in
+// alphabetical order; the shape is that of a sample; Mean and
 // Std are measured on the samples to train on (without a test part: on what
 // DefaultHoldout leaves), so that the task then holds statistics of these data.
-// measured tells whether they were.
+// measured reports whether they were.
 //
 // A table has a mean and deviation per feature, images one per channel. A deviation
 // of 0 becomes 1. Both are rounded to four digits of the deviation, which is
-// enough to standardise by and discloses less.
+// enough for standardisation and discloses less.
 func (r Reading) Derive(path string, draft data.Task) (ds *data.Dataset, measured bool, err error) {
 	if path == data.GlyphPath {
 		return nil, false, fmt.Errorf("make a task of %s: %w: it has one", path, data.ErrInvalidTask)
@@ -98,7 +99,7 @@ func classesOf(parts ...*files.Part) []string {
 	return slices.Compact(names)
 }
 
-// compareNames puts numbers first, by size, then names by letter.
+// compareNames orders numbers first, by value, then names alphabetically.
 func compareNames(a, b string) int {
 	x, errX := strconv.Atoi(a)
 	y, errY := strconv.Atoi(b)

@@ -8,8 +8,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files/array"
 )
 
-// upright turns rows of pixels of published EMNIST files, tables and MATLAB files,
-// which lie on their side, as the IDX files do.
+// upright turns the rows of pixels of published EMNIST tables and MATLAB files
+// upright, which are transposed like the IDX files.
 func (f *finder) upright(name string, parts ...*files.Part) {
 	const side = 28
 	if !strings.HasPrefix(strings.ToLower(path.Base(name)), "emnist") {

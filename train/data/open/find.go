@@ -18,10 +18,10 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files/table"
 )
 
-// contents is what a path holds, before a task gives it meaning.
+// contents is the data at a path, before a task is applied.
 type contents struct {
 	path        string
-	kind        string // of the data, for people
+	kind        string // of the data, for messages
 	train, test *files.Part
 	account     *files.Account
 	known       *data.Task // when recognised
@@ -33,7 +33,7 @@ type contents struct {
 type finder struct {
 	Reading
 	task    *data.Task // may be nil
-	want    data.Shape // that pictures are brought to; its zero value leaves them as they are
+	want    data.Shape // that pictures are resized to; its zero value leaves them unchanged
 	account *files.Account
 	like    *files.Part // the training table, whose columns a table of another part has; nil for none
 }
@@ -98,7 +98,7 @@ func (f *finder) path(p string) (*contents, error) {
 	return f.oneOfMany(tree, name, kind)
 }
 
-// file reads a file that holds a whole data set; nil when it holds none by itself.
+// file reads a file that holds a whole data set; nil when it does not.
 func (f *finder) file(tree *files.Tree, name string, kind files.Kind) (*contents, error) {
 	_, ext := files.Stem(name)
 	switch kind {
@@ -136,21 +136,21 @@ func (f *finder) file(tree *files.Tree, name string, kind files.Kind) (*contents
 	return nil, nil
 }
 
-// tables are how tables are read: as asked, with the features of the task and the
-// columns of the training table.
+// tables are the options of tables: those of the user, with the features of the
+// task and the columns of the training table.
 func (f *finder) tables() table.Options {
 	opt := f.tableOptions(f.task)
 	opt.Like = f.like
 	return opt
 }
 
-// notNamed refuses an array whose name does not say what it is.
+// notNamed refuses an array whose name does not show what it is.
 func notNamed(tree *files.Tree, name string) error {
 	return fmt.Errorf("open %s: %w: it is not called like one of samples or labels, such as x_train.npy and y_train.npy",
 		tree.At(name), ErrNoData)
 }
 
-// tableEndings are what files of tables are called.
+// tableEndings are the file name endings of tables.
 var tableEndings = []string{".csv", ".tsv", ".data", ".txt", ".dat", ".tab", ".asc"}
 
 func (f *finder) arrays(train, test *files.Part, err error) (*contents, error) {
@@ -168,7 +168,7 @@ func (f *finder) records(tree *files.Tree, name string) (*contents, error) {
 	return &contents{kind: "table", train: p}, files.Named(tree.At(name), err)
 }
 
-// archive reads what lies in a zip or tar archive.
+// archive reads the data in a zip or tar archive.
 func (f *finder) archive(tree *files.Tree, name string, kind files.Kind) (*contents, error) {
 	if tree.IsArchive() {
 		return nil, &files.Error{Path: tree.At(name), Place: files.Whole, Err: fmt.Errorf("%w: a %s inside an archive",
@@ -249,8 +249,8 @@ func (f *finder) cifar(tree *files.Tree, names []string) (*contents, error) {
 // maxWrapping bounds folders that hold nothing but one folder.
 const maxWrapping = 8
 
-// folder reads a folder of a tree. A folder that holds nothing but another one is
-// seen through.
+// folder reads a folder of a tree. A folder that holds only another folder is
+// skipped.
 func (f *finder) folder(tree *files.Tree, dir string, depth int) (*contents, error) {
 	folders, loose, err := tree.List(dir, f.account)
 	if err != nil {
@@ -300,8 +300,8 @@ func (f *finder) skipBeside(folders, loose []string, mine func(string) bool) {
 	}
 }
 
-// wraps reports whether a folder that is alone holds the data: it has folders, or
-// there is no picture in it.
+// wraps reports whether a single folder holds the data: it has folders, or no
+// pictures.
 func wraps(tree *files.Tree, inner string) bool {
 	if files.IsPartName(path.Base(inner)) {
 		return false

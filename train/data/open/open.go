@@ -1,5 +1,5 @@
-// Package open finds a data set at a path, reads it in any of the formats, gives it the
-// meaning of a task, known, given or derived, and reports how (docs/data.md).
+// Package open finds a data set at a path, reads it in any of the formats, applies a
+// task (known, given or derived), and reports how (docs/data.md).
 package open
 
 import (
@@ -38,7 +38,7 @@ var known = map[string]string{
 // other data needs a task, since a shape alone decides nothing. task may be nil.
 func Path(path string, task *data.Task) (*data.Dataset, error) { return Reading{}.Open(path, task) }
 
-// Open reads the data set at path like the function Open, as r says.
+// Open reads the data set at path like the function Open, with the settings r.
 func (r Reading) Open(path string, task *data.Task) (*data.Dataset, error) {
 	if path == data.GlyphPath {
 		return data.GlyphDigits(), nil
@@ -60,7 +60,7 @@ func (r Reading) Open(path string, task *data.Task) (*data.Dataset, error) {
 }
 
 // OpenOrDerive reads the data set at path: as its task when it is well known, and
-// else as a task made of it, of which draft says what is known.
+// else as a task derived from it, with the fields given in draft.
 func (r Reading) OpenOrDerive(path string, draft data.Task) (ds *data.Dataset, made bool, err error) {
 	if path == data.GlyphPath {
 		return data.GlyphDigits(), false, nil

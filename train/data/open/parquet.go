@@ -52,7 +52,7 @@ type parquetColumn struct {
 	pictures bool
 }
 
-// columns reads all columns that can be read.
+// columns reads all supported columns.
 func (f *finder) columns(t *parquet.Table) (out []*parquetColumn, err error) {
 	for _, c := range t.Columns {
 		if c.Kind == parquet.Unsupported {

@@ -11,7 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// partOfFile is the part that a file is called after, as it is spelt: train of
+// partOfFile is the part in the name of a file, as it is spelt: train of
 // train.csv, mnist_train.csv and train-00000-of-00001.parquet; empty when none.
 func partOfFile(name string) string {
 	stem, _ := files.Stem(name)
@@ -59,8 +59,8 @@ func (f *finder) partFiles(tree *files.Tree, found []string, partOf func(string)
 	return f.readParts(tree, parts, of, uses)
 }
 
-// joined notes files that become one part, and refuses those whose names differ by
-// more than numbers, unless they were named for it.
+// joined notes files that become one part, and refuses files whose names differ by
+// more than numbers, unless the user chose them.
 func (f *finder) joined(tree *files.Tree, parts []string, of map[string][]string, uses map[string]files.Use) error {
 	names, alike := map[files.Use][]string{}, map[string][]string{}
 	for _, part := range parts {
@@ -91,8 +91,8 @@ func (f *finder) joined(tree *files.Tree, parts []string, of map[string][]string
 	return nil
 }
 
-// numbered reports whether the names of files differ, and by numbers alone; (1) is
-// how programs call a second copy.
+// numbered reports whether the names of files differ only by numbers; (1) is how
+// programs name a second copy.
 func numbered(names []string) bool {
 	form := func(name string) (stem, plain string) {
 		stem, ext := files.Stem(name)
@@ -147,7 +147,7 @@ func (f *finder) partFolders(tree *files.Tree, folders []string) (*contents, err
 	return c, nil
 }
 
-// readParts reads the files of parts, those to train on first.
+// readParts reads the files of parts, the training part first.
 func (f *finder) readParts(tree *files.Tree, parts []string, of map[string][]string,
 	uses map[string]files.Use) (*contents, error) {
 	c := &contents{kind: "files of parts"}
@@ -176,7 +176,7 @@ func (f *finder) readParts(tree *files.Tree, parts []string, of map[string][]str
 	return c, nil
 }
 
-// useOrder puts what is trained on first: other parts follow its columns.
+// useOrder puts the training part first: other parts follow its columns.
 func useOrder(u files.Use) int {
 	return slices.Index([]files.Use{files.Train, files.Test, files.Ignore}, u)
 }

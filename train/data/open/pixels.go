@@ -10,8 +10,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// planes brings rows of a table to the planes of colored images, which the task
-// wants: the order within all rows is one. Columns whose names count pixels must be
+// planes converts rows of a table to the planes of colored images, as the task
+// requires: all rows have the same order. Columns whose names number pixels must be
 // in that order.
 func (c *contents) planes(task *data.Task, r Reading) error {
 	opt := r.arrayOptions(task.Shape)
@@ -37,8 +37,8 @@ func (c *contents) planes(task *data.Task, r Reading) error {
 	return nil
 }
 
-// outOfOrder finds two columns, one behind the other, whose names are alike but for
-// numbers that fall: pixel10 before pixel2, or 2x1 before 1x2; empty when there are
+// outOfOrder finds two adjacent columns whose names differ only in numbers that
+// decrease: pixel10 before pixel2, or 2x1 before 1x2; empty when there are
 // none, or names say nothing.
 func outOfOrder(features []files.Feature) (a, b string) {
 	var first string

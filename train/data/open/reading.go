@@ -14,8 +14,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files/table"
 )
 
-// Reading says how a user's own data are read, where they leave it open; its
-// zero value reads what needs no saying.
+// Reading says how a user's own data are read where they are ambiguous; its
+// zero value leaves everything to be inferred.
 type Reading struct {
 	// of a table: the column of labels, by name or number from 1; empty to guess
 	Label string   `json:"label,omitempty"`
@@ -27,20 +27,21 @@ type Reading struct {
 	Decimal   string   `json:"decimal,omitempty"`   // of a table: "." or ","; empty to guess
 	Encode    bool     `json:"encode,omitempty"`    // of a table: words become values of 0 and 1
 	Dates     bool     `json:"dates,omitempty"`     // of a table: dates become seconds since 1970
-	// of arrays: the order of their axes, such as NHWC; empty to decide by evidence
+	// of arrays: the order of their axes, such as NHWC; empty to infer it
 	Layout string `json:"layout,omitempty"`
-	// White is the value of white in images, at least every value; 0 to decide by
-	// the format, or else by the values.
+	// White is the value of white in images, no smaller than any value; 0 to
+	// infer it from the format, or else from the values.
 	White float64 `json:"scale,omitempty"`
-	// of pictures: under transparent pixels: white, black or #rrggbb; empty to decide
+	// of pictures: behind transparent pixels: white, black or #rrggbb; empty to infer it
 	Background string `json:"background,omitempty"`
-	Resize     bool   `json:"resize,omitempty"` // resample pictures of another size; without a task, to that of most
+	Resize     bool   `json:"resize,omitempty"` // resize pictures of another size; without a task, to the most frequent size
 	// Parts says what named parts are used for: train, test or ignore.
 	Parts map[string]string `json:"parts,omitempty"`
-	// FirstLabel is the number of the first class where labels are numbers and the
-	// task, or the file, names its classes: "0" or "1"; empty where labels tell.
+	// FirstLabel is the number of the first class if labels are numbers and the
+	// task, or the file, names its classes: "0" or "1"; empty to infer it from the
+	// labels.
 	FirstLabel string `json:"first_label,omitempty"`
-	// Accept holds codes of refusals that the owner overrules.
+	// Accept holds codes of refusals that the user overrides.
 	Accept []string `json:"accept,omitempty"`
 }
 
@@ -52,11 +53,11 @@ func CheckWhite(white float64) error {
 	return nil
 }
 
-// refusals are the codes of refusals that the owner may overrule.
+// refusals are the codes of refusals that the user may override.
 var refusals = []string{"class-untrained", "empty-class", "label-na", "missing-values", "mixed-depth", "one-hot-label",
 	"other-task", "pixel-order", "unreadable-pictures"}
 
-// check refuses values that no data can be read by.
+// check refuses invalid values.
 func (r Reading) check() error {
 	fail := func(err error, hint string) error {
 		return &files.Error{Path: "data", Place: files.Whole, Err: err, Hint: hint}
@@ -86,7 +87,7 @@ func (r Reading) check() error {
 	return nil
 }
 
-// tableOptions are how a table is read; the task says which features it wants.
+// tableOptions are the options of a table; the task lists the wanted features.
 func (r Reading) tableOptions(task *data.Task) table.Options {
 	opt := table.Options{Label: r.Label, Drop: r.Drop, Keep: r.Keep, Header: r.Header, Separator: r.Separator,
 		Decimal: r.Decimal, Encode: r.Encode, Dates: r.Dates}
@@ -101,8 +102,8 @@ func (r Reading) arrayOptions(want data.Shape) array.Options {
 		FirstLabel: r.FirstLabel}
 }
 
-// pictureOptions bring pictures to the shape of a task where that is asked for; a
-// task checks the size of others later.
+// pictureOptions resize pictures to the shape of a task if requested; otherwise
+// the task checks their size later.
 func (r Reading) pictureOptions(want data.Shape) picture.Options {
 	opt := picture.Options{Resize: r.Resize, Background: r.Background, Parts: r.Parts}
 	if want.C == 1 || want.C == 3 {

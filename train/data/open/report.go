@@ -30,7 +30,7 @@ type Report struct {
 
 // PartReport is one part of the data.
 type PartReport struct {
-	Name    string `json:"name,omitempty"` // as it is called where it lies
+	Name    string `json:"name,omitempty"` // name in the file or folder
 	Use     string `json:"use"`            // train, test or ignore
 	Samples int    `json:"samples"`        // 0 of a part that is ignored: it was not read
 }
@@ -51,13 +51,13 @@ type FeatureReport struct {
 	Constant bool    `json:"constant,omitempty"` // nearly every sample has the same value
 }
 
-// ReportOf is how a data set was read; nil where no file holds it.
+// ReportOf is the report on a data set; nil when it is not from a file.
 func ReportOf(ds *data.Dataset) *Report {
 	r, _ := ds.Report.(*Report)
 	return r
 }
 
-// report says how the data were read.
+// report makes the report on the data.
 func (c *contents) report(ds *data.Dataset, white float64, seen ranges) *Report {
 	r := &Report{Low: seen.low, High: seen.high, Features: seen.features, Path: c.path, Kind: c.kind,
 		Read: c.account.Read, Skipped: c.account.Skipped, Shape: [3]int{ds.Task.Shape.C, ds.Task.Shape.H, ds.Task.Shape.W}}
@@ -97,14 +97,14 @@ func countOf(s data.Source, class int) (n int) {
 // counts as constant.
 const nearlyAll = 0.995
 
-// ranges are where the values of the training part lie.
+// ranges are the ranges of the values of the training part.
 type ranges struct {
 	low, high float64
 	features  []FeatureReport // of a table
 }
 
-// ranges finds where values lie, of every feature of a table too, and warns of
-// constant ones.
+// ranges finds the ranges of values, for a table those of every feature, and
+// warns of constant ones.
 func (c *contents) ranges(task *data.Task) ranges {
 	if !task.IsTable() {
 		return extremes(c.train)
@@ -173,7 +173,7 @@ func columnNames(task *data.Task, found []files.Feature, width int) (out []files
 	return out[:width]
 }
 
-// Lines writes the report for people, a line for each fact.
+// Lines writes the report as text, one line per fact.
 func (r *Report) Lines() (out []string) {
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	add("%s: %s%s", r.Path, r.Kind, r.readWords())
@@ -203,7 +203,7 @@ func (r *Report) Lines() (out []string) {
 	return out
 }
 
-// NoteLine is a note for people, with the flag that decides otherwise.
+// NoteLine is a note as text, with the flag that overrides it.
 func NoteLine(n files.Note) string {
 	text := n.Text
 	if n.Level == files.Warning {
@@ -269,7 +269,7 @@ func (r *Report) classWords() string {
 	return strings.Join(words, ", ")
 }
 
-// NoteLines writes what was assumed and what looks wrong, for people.
+// NoteLines writes assumptions and warnings as text.
 func (r *Report) NoteLines() (out []string) {
 	for _, n := range r.Notes {
 		if n.Level != files.Seen {

@@ -7,8 +7,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// unused warns of what was said of the reading that does not concern the data, and
-// refuses uses of parts that there are not.
+// unused warns of settings that do not concern the data, and refuses uses for
+// parts that do not exist.
 func (c *contents) unused(r Reading) error {
 	if len(r.Parts) > 0 && !c.account.Parted {
 		return c.whole(fmt.Errorf("%w: there are no parts whose use could be chosen", files.ErrFormat), "leave out --part")

@@ -12,12 +12,13 @@ import (
 // scikit-learn's digits, of 8, 10, 12 and 16 bits.
 var whites = []float64{15, 16, 255, 1023, 4095, 65535}
 
-// overshoot is the share of values above 1 that rounding or a resampling leaves in
-// floats whose white is 1.
+// overshoot is the share of values that rounding or resampling may leave above 1
+// in floats whose white is 1.
 const overshoot = 0.001
 
-// white is the value of white in a training part, and so in the test part: the one
-// asked for, else what the format says, else what the bulk of the values says.
+// white is the value of white in a training part, and so in the test part: the
+// requested one, else that of the format, else one inferred from most of the
+// values.
 func (c *contents) white(asked float64) (float64, error) {
 	p := c.train
 	if w := cmp.Or(asked, p.White); w != 0 {

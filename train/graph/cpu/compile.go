@@ -16,11 +16,11 @@ type value struct {
 	op      graph.Operation // nil for an input
 	kernel  binder          // of the operation
 	shape   tensor.Shape
-	in      []int // the values it is made of
-	storage int   // which piece of memory holds it
+	in      []int // the values it is computed from
+	storage int   // index of its memory
 	data    []float32
-	step    int    // where it is computed
-	row     rowRun // its kernel in a row program; nil: it stands alone
+	step    int    // index of the step that computes it
+	row     rowRun // its kernel in a row program; nil: not part of a row program
 	kept    bool   // whether it has memory of its own
 }
 
@@ -100,7 +100,7 @@ func (c *compiler) visit(n *graph.Node) {
 	c.place[n] = c.distinct(c.splitReduction(v))
 }
 
-// distinct is the place of a value, which it adds unless it is there.
+// distinct is the index of a value, which is added unless it exists.
 func (c *compiler) distinct(v value) int {
 	key := fmt.Sprint(v.op.String(), v.shape, v.in)
 	at, ok := c.known[key]
@@ -111,8 +111,8 @@ func (c *compiler) distinct(v value) int {
 	return at
 }
 
-// splitReduction makes a sum within rows and over rows two: the first then belongs
-// to the rows' program.
+// splitReduction splits a sum within rows and over rows into two: the first can
+// then join a row program.
 func (c *compiler) splitReduction(v value) value {
 	if _, ok := v.op.(graph.SumOp); !ok {
 		return v
@@ -133,7 +133,7 @@ func (c *compiler) splitReduction(v value) value {
 }
 
 // children are the nodes whose values an operation reads. A constant reads
-// none, and arithmetic stretches by itself what a broadcast would write out.
+// none, and arithmetic broadcasts its operands itself.
 func children(op graph.Operation, in []*graph.Node) []*graph.Node {
 	switch o := op.(type) {
 	case graph.MapOp:
@@ -153,8 +153,8 @@ func children(op graph.Operation, in []*graph.Node) []*graph.Node {
 	return in
 }
 
-// stretchesAlone tells whether op is a broadcast to no more than the shape of
-// the other side of an arithmetic operation.
+// stretchesAlone reports whether op is a broadcast that an arithmetic operation
+// with that other operand does itself.
 func stretchesAlone(op graph.Operation, other *graph.Node) bool {
 	b, ok := op.(graph.BroadcastOp)
 	if !ok || !sameShape(b.To, other.Shape()) {

@@ -25,7 +25,7 @@ func (f *fusion) contract() {
 		}
 		s.values = slices.DeleteFunc(s.values, func(at int) bool { return gone[at] })
 		for at := range gone {
-			p.values[at].in = nil // it reads nothing any more
+			p.values[at].in = nil // it no longer reads anything
 		}
 	}
 }
@@ -73,7 +73,7 @@ func (f *fusion) absorb(at int, gone map[int]bool) int {
 	return -1
 }
 
-// factors are what a product is made of, if nothing but the value at reads it.
+// factors are the factors of a product, if only the value at reads it.
 func (f *fusion) factors(at, product int) ([]int, bool) {
 	m := f.p.values[product]
 	if m.op == nil || m.kept || m.row == nil || m.step != f.p.values[at].step || len(f.users[product]) != 1 ||
@@ -84,8 +84,8 @@ func (f *fusion) factors(at, product int) ([]int, bool) {
 	return m.in, ok && o.Sign == '*'
 }
 
-// multiplyAdd is the kernel of in[0] in[1] + in[2], or nil where there is none
-// for such operands.
+// multiplyAdd is the kernel of in[0] in[1] + in[2], or nil if there is none for
+// such operands.
 func (f *fusion) multiplyAdd(at int, in []int) rowRun {
 	out := f.p.values[at].shape
 	n := rowSize(out)

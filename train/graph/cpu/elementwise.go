@@ -29,8 +29,8 @@ func (o arithmetic) onRows(in []rowOperand, _ []tensor.Shape, out tensor.Shape) 
 	return arithmeticOnRows(o.kernel(), in, rowSize(out))
 }
 
-// arithmeticOnRows binds the loops for rows of n values, or returns nil where
-// neither side moves along the row.
+// arithmeticOnRows binds the loops for rows of n values, or returns nil if
+// neither operand varies along the row.
 func arithmeticOnRows(loop kernel.Arithmetic, in []rowOperand, n int) rowRun {
 	a, b := in[0], in[1]
 	switch {

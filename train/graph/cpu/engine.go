@@ -15,7 +15,7 @@ type Engine struct{ pool *kernel.Pool }
 
 var _ graph.Engine = (*Engine)(nil)
 
-// New starts an engine of so many workers, the caller included; 0 for one per
+// New starts an engine with a number of workers, the caller included; 0 for one per
 // core. Close ends them.
 func New(workers int) *Engine { return &Engine{kernel.NewPool(workers)} }
 

@@ -10,25 +10,25 @@ import (
 // Fusion. Most operations between products work row by row: row r of the result
 // depends on row r of the inputs alone. A row is what the leading dimensions
 // count (samples of a matrix, planes of maps), so instance norm, with its sums
-// over a plane, is row by row as well. Such values are gathered into row
-// programs, which run a few rows at a time through all their operations while
-// these rows stay in the first-level cache.
+// over a plane, is row by row as well. Such values are fused into row programs,
+// which run a few rows at a time through all their operations while these rows
+// stay in the first-level cache.
 
 // rowwise is an operation that can work row by row.
 type rowwise interface {
 	// onRows binds the kernel for operands of the given kinds and lengths of a
-	// row. It returns nil where the operation needs more than its rows.
+	// row. It returns nil if the operation needs more than its rows.
 	onRows(in []rowOperand, shapes []tensor.Shape, out tensor.Shape) rowRun
 }
 
 // rowRun computes rows of out from the same rows of its operands.
 type rowRun func(rows int, out []float32, in [3][]float32)
 
-// rowOperand says how a value is seen from a row.
+// rowOperand says which values of an operand a row reads.
 type rowOperand struct {
 	kind rowKind
 	size int // values per row
-	// div and mod find the value of a row among few: (row / div) % mod.
+	// div and mod select the value of a row: (row / div) % mod.
 	div, mod int
 }
 
@@ -123,15 +123,15 @@ func (p *program) rowRunOf(v value) rowRun {
 	return o.onRows(operands, shapes, v.shape)
 }
 
-// joins tells whether two values may run in one row program.
+// joins reports whether two values may run in one row program.
 func (f *fusion) joins(a, b int) bool {
 	return f.run[a] != nil && f.run[b] != nil && rowsOf(f.p.values[a].shape) == rowsOf(f.p.values[b].shape)
 }
 
 // findLevels puts every value as late as its users allow, so that what only
-// the backward pass needs is not computed in the forward pass. Between two values that
-// cannot join lies at least one level, so that values of one level and one
-// number of rows never wait for each other through a third.
+// the backward pass needs is not computed in the forward pass. Two values that cannot
+// join are at least one level apart, so that values of one level with the same number
+// of rows never depend on each other through a third.
 func (f *fusion) findLevels() {
 	for at := len(f.p.values) - 1; at >= 0; at-- {
 		for _, user := range f.users[at] {
@@ -144,8 +144,8 @@ func (f *fusion) findLevels() {
 	}
 }
 
-// scheduleEarly moves values that stand alone and are smaller than what they are made
-// of right behind their inputs: what they hold on to is then free earlier.
+// scheduleEarly moves unfused values that are smaller than their inputs right after
+// these inputs, whose memory is then free earlier.
 func (f *fusion) scheduleEarly() {
 	for at, v := range f.p.values {
 		if v.op == nil || f.run[at] != nil || len(v.in) == 0 {
@@ -164,8 +164,7 @@ func (f *fusion) scheduleEarly() {
 	}
 }
 
-// steps gathers the values of a level that are connected within it into steps,
-// in order.
+// steps groups the connected values of each level into steps, in order.
 func (f *fusion) steps() []step {
 	group := f.groups()
 	places := make(map[int]int) // of each group among the steps
@@ -200,7 +199,7 @@ func (f *fusion) steps() []step {
 }
 
 // groups gives the values that run together the same number: those that join,
-// on one level, and read each other or the same thing of their own size.
+// on one level, and read each other or the same value of their own size.
 func (f *fusion) groups() []int {
 	parent := make([]int, len(f.p.values))
 	for i := range parent {
@@ -233,8 +232,8 @@ func (f *fusion) groups() []int {
 	return parent
 }
 
-// isKept tells whether a value needs memory of its own: whether a step other
-// than its own reads it, or nobody does within the program.
+// isKept reports whether a value needs memory of its own: it is read by another
+// step, or by none.
 func (f *fusion) isKept(at int) bool {
 	v := f.p.values[at]
 	if f.run[at] == nil || slices.Contains(f.p.outputs, at) {

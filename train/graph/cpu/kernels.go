@@ -23,8 +23,7 @@ type run func(p *kernel.Pool, in [][]float32, out []float32)
 // the result's size. It returns the inputs that allow it.
 type overwriter interface{ overwrites() []int }
 
-// kernelOf is the kernel of an operation; an error for one that this engine does
-// not know.
+// kernelOf is the kernel of an operation; an error for an unknown one.
 func kernelOf(op graph.Operation) (binder, error) {
 	switch o := op.(type) {
 	case graph.ArithmeticOp:
@@ -71,6 +70,6 @@ func kernelOf(op graph.Operation) (binder, error) {
 	return nil, fmt.Errorf("engine cpu: no kernel for operation %s", op)
 }
 
-// sameShape compares dimension by dimension. Gorgonia's own comparison takes a
-// row, a column and a vector for the same.
+// sameShape compares dimension by dimension. Gorgonia's own comparison treats a
+// row, a column and a vector as equal.
 func sameShape(a, b tensor.Shape) bool { return slices.Equal(a, b) }

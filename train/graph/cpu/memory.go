@@ -10,8 +10,8 @@ import (
 // alignment, in values, keeps each piece of memory at the start of a cache line.
 const alignment = 16
 
-// storage is one piece of memory and the steps between which it holds something
-// that is still needed.
+// storage is one piece of memory and the steps between which its content is
+// needed.
 type storage struct {
 	size        int
 	first, last int  // steps
@@ -20,9 +20,10 @@ type storage struct {
 	offset      int
 }
 
-// layOut gives every value that needs it memory: a reshape shares its input's,
-// an operation that may overwrite a dying input does, and the rest is packed so
-// that only lives that overlap lie apart.
+// layOut assigns memory to the values that need it: a reshape shares that of
+// its input, an operation overwrites an input that is no longer needed if it
+// may, and the rest is packed so that only values with overlapping lifetimes
+// have separate memory.
 func (p *program) layOut() {
 	pieces := p.lives()
 	p.overwrite(pieces)
@@ -33,14 +34,14 @@ func (p *program) layOut() {
 			continue
 		}
 		if pieces[v.storage].input {
-			continue // it has memory once it is set or bound
+			continue // it gets memory when it is set or bound
 		}
 		offset, size := pieces[v.storage].offset, v.shape.TotalSize()
 		v.data = p.arena[offset : offset+size : offset+size]
 	}
 }
 
-// lives makes one piece a value, reshapes aside, and finds its last reader.
+// lives makes one piece of memory per value, except for reshapes, and finds its last reader.
 func (p *program) lives() []storage {
 	var pieces []storage
 	for at := range p.values {
@@ -77,7 +78,7 @@ func (p *program) lives() []storage {
 	return pieces
 }
 
-// overwrite lets results take over the memory of inputs that die with them. A
+// overwrite lets results reuse the memory of inputs that are last read there. A
 // result that must stay (an output) keeps memory of its own.
 func (p *program) overwrite(pieces []storage) {
 	merged := make([]int, len(pieces))
@@ -112,7 +113,7 @@ func (p *program) overwrite(pieces []storage) {
 	}
 }
 
-// rename follows a value's piece to the one that it was merged into.
+// rename finds the piece into which a value's memory was merged.
 func (p *program) rename(at int, merged []int) {
 	if v := &p.values[at]; v.kept {
 		v.storage = merged[v.storage]
@@ -141,7 +142,7 @@ func (p *program) dying(pieces []storage, s step, i, position int) int {
 	return -1
 }
 
-// safe tells whether the value at a position of a step may overwrite a piece.
+// safe reports whether the value at a position of a step may overwrite a piece.
 func (p *program) safe(s step, position, piece int) bool {
 	own := p.values[s.values[position]]
 	for at, reader := range s.values {
@@ -171,7 +172,7 @@ func (p *program) safe(s step, position, piece int) bool {
 }
 
 // arrange sets the offsets, largest piece first, each at the lowest address where
-// it meets no piece that lives at the same time. It returns the memory needed.
+// it overlaps no piece with an overlapping lifetime. It returns the memory needed.
 func arrange(pieces []storage) (total int) {
 	order := make([]*storage, 0, len(pieces))
 	for i := range pieces {

@@ -18,7 +18,7 @@ type program struct {
 	results int   // of the outputs, those that Get returns
 	updates []update
 	arena   []float32
-	moved   bool // the memory of an input, since steps were pointed to it
+	moved   bool // the memory of an input has changed since the steps were resolved
 }
 
 var _ graph.Program = (*program)(nil)
@@ -73,7 +73,7 @@ func (p *program) point(at int, data []float32) {
 	p.moved = true
 }
 
-// resolve points every step and update at the present memory of its inputs.
+// resolve gives every step and update the current memory of its inputs.
 func (p *program) resolve() {
 	for _, at := range p.inputs {
 		if p.values[at].data == nil {
@@ -119,8 +119,8 @@ func (p *program) Bytes() int { return 4 * len(p.arena) }
 func (p *program) Close() { p.arena = nil }
 
 // String lists the program's values in the order of their steps, one per line;
-// those of one row program stand together, and those that only it sees have no
-// memory. Updates follow.
+// those of one row program are grouped, and those local to it have no memory.
+// Updates follow.
 func (p *program) String() string {
 	var b strings.Builder
 	for _, at := range p.inputs {
@@ -141,7 +141,7 @@ func (p *program) String() string {
 	return b.String()
 }
 
-// variable is resident memory: on this device, the host's.
+// variable is resident memory: for this engine, host memory.
 type variable []float32
 
 var _ graph.Variable = variable(nil)

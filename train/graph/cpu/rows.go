@@ -8,12 +8,12 @@ import (
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// rowValues is about how many values of one operand a row program works on at
-// a time: a dozen of them fit the second-level cache, and the calls between
-// them cost little.
+// rowValues is about how many values of one operand a row program processes at
+// a time: a dozen such operands fit into the second-level cache, and the cost
+// of calls is small.
 const rowValues = 1 << 12
 
-// place says where a row program finds or leaves a value.
+// place says where a row program reads or writes a value.
 type place struct {
 	value int // whose memory, or -1
 	at    int // first value of a register, or values to the place of a row's first
@@ -54,7 +54,7 @@ func (g *gathering) fill(to, from []float32, first int) {
 }
 
 // rowProgram runs the values of one step a few rows at a time. Values that only
-// the step itself reads live in registers: pieces of a worker's scratch.
+// the step itself reads are in registers: pieces of a worker's scratch.
 type rowProgram struct {
 	p           *program
 	rows, block int
@@ -94,7 +94,7 @@ func lastUses(p *program, s step) map[int]int {
 	return last
 }
 
-// allocator gives values registers for as long as they are needed.
+// allocator assigns registers to values while they are needed.
 type allocator struct {
 	k        *rowProgram
 	last     map[int]int
@@ -201,8 +201,7 @@ func (k *rowProgram) view(registers []float32, at place, first, rows int) []floa
 	return data[first*at.size : (first+rows)*at.size]
 }
 
-// onAllRows runs a row's kernel on whole arrays, for machines that know no row
-// programs.
+// onAllRows runs a row kernel on whole arrays, for values outside row programs.
 func onAllRows(o rowwise, in []tensor.Shape, out tensor.Shape) run {
 	operands := make([]rowOperand, len(in))
 	for i, s := range in {

@@ -7,7 +7,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// functions are the loops of the functions of one value.
+// functions are the kernels of the functions of one value.
 var functions = [...]func(dst, x []float32, c float32){
 	graph.ScaleBy: kernel.Scale, graph.OffsetBy: kernel.Offset, graph.FillWith: kernel.Fill, graph.Exponential: kernel.Exp,
 	graph.Logarithm: kernel.Log, graph.SquareRoot: kernel.Sqrt, graph.Rectifier: kernel.Relu, graph.UnitStep: kernel.Step,

@@ -18,7 +18,7 @@ type update struct {
 	run    func(in [][]float32)
 }
 
-// addUpdates binds the updates. What they read has been kept as outputs.
+// addUpdates binds the updates. What they read is kept as outputs.
 func (p *program) addUpdates(updates []graph.Update) error {
 	at := p.outputs[p.results:]
 	for _, u := range updates {

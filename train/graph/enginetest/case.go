@@ -1,7 +1,7 @@
-// Package enginetest is what every engine of package graph must do, as one suite:
+// Package enginetest is the conformance suite of the engines of package graph:
 // each operation with its first and second derivatives, and each rule of updates,
-// against the float64 references; variables, errors and repeated runs. It knows no
-// engine.
+// against the float64 references; variables, errors and repeated runs. It imports
+// no engine.
 package enginetest
 
 import (
@@ -19,7 +19,7 @@ type Case struct {
 	Name     string
 	Shapes   []tensor.Shape
 	Positive bool // inputs are kept above zero
-	// Fixed are values of further inputs, which nothing is derived by.
+	// Fixed are values of further inputs without derivatives.
 	Fixed       [][]float64
 	FixedShapes []tensor.Shape
 	Build       func(in []*graph.Node) *graph.Node
@@ -31,7 +31,7 @@ func Cases() []Case { return slices.Concat(cases(), imageCases(), resamplings(),
 // Expression is an operation with its inputs and values for them.
 type Expression struct {
 	Graph *graph.Graph
-	In    []*graph.Node // those that are derived by
+	In    []*graph.Node // those to differentiate with respect to
 	Out   *graph.Node
 	Feeds map[*graph.Node][]float64
 }
@@ -55,8 +55,8 @@ func (c Case) Make(seed uint64) Expression {
 	return e
 }
 
-// apart are values at least 0.05 from zero and from each other, so that no kink
-// lies within a finite difference.
+// apart are values at least 0.05 from zero and from each other, so that no
+// finite difference crosses a kink.
 func apart(rng *rand.Rand, n int, positive bool) []float64 {
 	out := make([]float64, n)
 	for i, place := range rng.Perm(n) {

@@ -40,7 +40,7 @@ func imageCases() []Case {
 }
 
 // resamplings read images by fixed matrices. The matrices have no derivative, so
-// they are fed but not derived by.
+// they are inputs without derivatives.
 func resamplings() (out []Case) {
 	taps := []float64{1, 0, 0, 0, 1, 0, 0.8, -0.3, 0.2, 0.25, 1.1, -0.4, -1, 0.1, 0, 0, 3, 2.5}
 	for _, c := range []struct {
@@ -62,7 +62,7 @@ func resamplings() (out []Case) {
 	return out
 }
 
-// gatherings take rows by index and put them back; an index that stands twice adds
+// gatherings take rows by index and put them back; rows of a repeated index add
 // up.
 func gatherings() []Case {
 	index := [][]float64{{2, 0, 2, 3, 1}}

@@ -11,7 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/graph"
 )
 
-// Test is one thing that an engine must do.
+// Test is one requirement of an engine.
 type Test struct {
 	Name string
 	Run  func(e graph.Engine) error
@@ -41,7 +41,7 @@ func Tests() []Test {
 		{"parts of a variable are its memory", parts},
 		{"updates run in order after the outputs", updatesInOrder},
 		{"an input that is missing, given twice or written to by mistake is refused", badSpecs},
-		{"values of another size are refused", badSizes},
+		{"wrong number of values are refused", badSizes},
 	}
 	for _, c := range Cases() {
 		tests = append(tests, Test{c.Name, func(e graph.Engine) error { return operation(e, c) }})
@@ -53,7 +53,7 @@ func Tests() []Test {
 }
 
 // operation compares a value and its derivatives to second order with the
-// reference, twice, so that nothing lingers from the first run.
+// reference, twice, so that no state of the first run remains.
 func operation(e graph.Engine, c Case) error {
 	x := c.Make(1)
 	outputs, err := x.Outputs()

@@ -1,7 +1,7 @@
 // Package tape is the engine of expressions that checks the others: Gorgonia's own
 // tape machine orders and runs the operations, each by its float64 reference. It
-// shares neither compiler, memory plan nor kernels with the engine on the
-// processor, and is slower by orders of magnitude.
+// shares no compiler, memory plan or kernels with package cpu, and is slower by
+// orders of magnitude.
 package tape
 
 import (
@@ -129,7 +129,7 @@ func (p *program) update(u graph.Update) error {
 			arrays[i].Data[j] = float64(v)
 		}
 		places[i] = slices.Index(p.spec.Inputs, n)
-		// An array that stands twice, as in w = w - rate g, is one.
+		// An array that occurs twice, as in w = w - rate g, is copied once.
 		if first := slices.Index(u.In, n); first < i {
 			arrays[i] = arrays[first]
 		}

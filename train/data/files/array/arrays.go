@@ -20,7 +20,7 @@ func Archive(tree *files.Tree, name string, opt Options, a *files.Account) (trai
 	return s.parts(opt, a)
 }
 
-// Folder reads the parts that lie as .npy files in a folder.
+// Folder reads the parts in the .npy files of a folder.
 func Folder(tree *files.Tree, dir string, opt Options, a *files.Account) (train, test *files.Part, err error) {
 	s, err := openFolder(tree, dir, a)
 	if err != nil {
@@ -42,7 +42,7 @@ func HasArrays(tree *files.Tree, dir string) bool {
 	return slices.ContainsFunc(groups, func(g *group) bool { return g.samples != nil && g.labels != nil })
 }
 
-// IsArrayName reports whether a .npy file is called like samples or labels.
+// IsArrayName reports whether a .npy file has a usual name of samples or labels.
 func IsArrayName(name string) bool {
 	stem, _ := files.Stem(name)
 	role, _ := roleOf(stem)
@@ -52,7 +52,7 @@ func IsArrayName(name string) bool {
 const namesHint = "call samples and labels x_train and y_train (x_test, y_test), train_images and train_labels, " +
 	"images and labels, X and y, or data and target"
 
-// parts reads what the arrays are for, and closes the store.
+// parts finds the purpose of each array, and closes the store.
 func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	groups, names, rest := grouped(s.names)
@@ -104,8 +104,8 @@ func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, e
 	return train, test, nil
 }
 
-// unnamedTrains calls the arrays of no part those to train on where all named parts
-// are for other uses: X and y beside X_test and y_test.
+// unnamedTrains makes the arrays of no named part the training part when all named
+// parts have other uses: X and y beside X_test and y_test.
 func unnamedTrains(groups []*group, opt Options) {
 	var unnamed *group
 	for _, g := range groups {
@@ -140,8 +140,9 @@ func (s *store) nameClasses(parts []*files.Part, names, first string, a *files.A
 	return files.Named(s.path, naming(parts, listed.text, first, a))
 }
 
-// prefer keeps the name that says most where several stand for one thing: fine
-// labels beside coarse ones, images beside other data. The others are counted.
+// prefer keeps the most specific of several arrays with the same role: fine
+// labels and not coarse ones, images and not other data. The others are
+// counted.
 func (s *store) prefer(names []string, a *files.Account, words ...string) []string {
 	for _, w := range words {
 		for i, n := range names {
@@ -159,7 +160,7 @@ func (s *store) prefer(names []string, a *files.Account, words ...string) []stri
 	return names
 }
 
-// whole checks that every part has samples and labels, one array of each.
+// checkComplete checks that every part has samples and labels, one array of each.
 func (s *store) whole(groups []*group, opt Options, a *files.Account) ([]*group, error) {
 	var out []*group
 	named := slices.ContainsFunc(groups, func(g *group) bool {

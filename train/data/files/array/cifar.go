@@ -53,12 +53,12 @@ func (l cifarLayout) find(all, names []string, ending string) []string {
 type CIFARFiles struct {
 	layout      cifarLayout
 	binary      bool
-	Name        string // of the well-known data set that the files are called like
+	Name        string // of the well-known data set that the names of the files belong to
 	train, test []string
 	meta        string
 }
 
-// Kind is which version it is, for people.
+// Kind names the version, for messages.
 func (f *CIFARFiles) Kind() string {
 	if f.binary {
 		return "CIFAR files, binary version"
@@ -86,7 +86,7 @@ func FindCIFAR(tree *files.Tree, all []string) *CIFARFiles {
 	return nil
 }
 
-// IsCIFARName reports whether a file is called like one of CIFAR.
+// IsCIFARName reports whether a file has the name of a CIFAR file.
 func IsCIFARName(name string) bool {
 	stem := strings.TrimSuffix(strings.TrimSuffix(path.Base(name), ".gz"), ".bin")
 	return slices.ContainsFunc(cifarLayouts, func(l cifarLayout) bool {
@@ -137,8 +137,8 @@ func (f *CIFARFiles) readBinary(tree *files.Tree, paths []string, a *files.Accou
 	return p, nil
 }
 
-// decodeCIFAR appends the records of one file. Memory grows with what really
-// arrives.
+// decodeCIFAR appends the records of one file. Memory grows with the bytes that
+// are read.
 func decodeCIFAR(r io.Reader, values []int, p *files.Part, numbers []byte) ([]byte, error) {
 	record := make([]byte, len(values)+cifarPixels)
 	for n := range int64(maxCIFARRecords) {

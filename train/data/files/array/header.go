@@ -15,7 +15,7 @@ import (
 // maxNumPyHeader bounds the header of an array; NumPy writes about 128 bytes.
 const maxNumPyHeader = 1 << 16
 
-// header is what an array says of itself.
+// header is the header of an array.
 type header struct {
 	dtype   string
 	fortran bool
@@ -99,7 +99,7 @@ type literal struct {
 
 func (p *literal) fail(what string) {
 	if p.err == nil {
-		p.err = fmt.Errorf("%w: the header makes no sense at %s: %s", files.ErrFormat, files.Quoted(p.rest), what)
+		p.err = fmt.Errorf("%w: the header is malformed at %s: %s", files.ErrFormat, files.Quoted(p.rest), what)
 	}
 }
 
@@ -138,7 +138,7 @@ func (p *literal) text() string {
 	return ""
 }
 
-// dtype is the type of a plain array; of one with fields, their list.
+// dtype is the type of a plain array, or the list of fields of a structured one.
 func (p *literal) dtype() string {
 	if !strings.HasPrefix(p.rest, "[") {
 		return p.text()

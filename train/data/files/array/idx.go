@@ -22,7 +22,7 @@ const (
 	idxLabels = 2049
 )
 
-// idxFile is a file that is called like one of IDX: emnist-letters-train-images-idx3-ubyte.gz.
+// idxFile is a file whose name is one of IDX: emnist-letters-train-images-idx3-ubyte.gz.
 type idxFile struct {
 	path   string
 	set    string // emnist-letters
@@ -30,7 +30,7 @@ type idxFile struct {
 	labels bool
 }
 
-// idxName takes the name of a file apart; false when it is not of IDX.
+// idxName splits the name of a file; false when it is not one of IDX.
 func idxName(name string) (f idxFile, ok bool) {
 	base := strings.TrimSuffix(path.Base(name), ".gz")
 	words := strings.FieldsFunc(base, func(r rune) bool { return strings.ContainsRune("-._", r) })
@@ -51,7 +51,7 @@ func idxName(name string) (f idxFile, ok bool) {
 	return f, ok && images != f.labels && f.part != ""
 }
 
-// IsIDXName reports whether a file is called like one of IDX.
+// IsIDXName reports whether a file has the name of an IDX file.
 func IsIDXName(name string) bool {
 	_, ok := idxName(name)
 	return ok
@@ -99,7 +99,7 @@ func HasIDX(names []string) bool { return len(idxSets(names)) > 0 }
 // one of them whose set is meant where there are several; it may be empty.
 // Images are big-endian: 2051, count, rows, columns, then a byte for each pixel;
 // labels 2049, count, then a byte for each label. The images of published EMNIST
-// files, which lie on their side, are turned upright.
+// files, which are transposed, are turned upright.
 func IDX(tree *files.Tree, names []string, only string, opt Options, a *files.Account) (train, test *files.Part,
 	err error) {
 	sets := idxSets(names)
@@ -279,7 +279,7 @@ func readWord(r io.Reader, offset int) (uint32, error) {
 }
 
 // readBody reads exactly want bytes and the end of the file. The buffer grows
-// with what really arrives, so a lying header allocates nothing.
+// with the bytes that are read, so a false header allocates nothing.
 func readBody(r io.Reader, offset, want int64) ([]byte, error) {
 	if want > files.MaxBytes {
 		return nil, files.At(offset, fmt.Errorf("%w: header announces %d bytes", files.ErrTooLarge, want))

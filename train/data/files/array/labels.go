@@ -9,7 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// samplesOf is how many samples an array of labels is for.
+// samplesOf is the number of samples that an array labels.
 func samplesOf(v *values) int {
 	if len(v.dims) == 2 && v.dims[0] == 1 {
 		return v.dims[1] // a row, as MATLAB has them
@@ -85,8 +85,8 @@ func oneHot(p *files.Part, v *values, n int, a *files.Account) error {
 }
 
 // naming gives the numbered labels of all parts the names that the file lists for
-// them. Where no label is 0, whether they count from 0 or from 1 has to be said by
-// first: a shift is never guessed.
+// them. Where no label is 0, first must say whether they count from 0 or from 1: a
+// shift is never guessed.
 func naming(parts []*files.Part, names []string, first string, a *files.Account) error {
 	parts = slices.DeleteFunc(slices.Clone(parts), func(p *files.Part) bool { return !p.Numbered })
 	if len(parts) == 0 {

@@ -10,18 +10,18 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// Options say how arrays are to be read, where they leave that open.
+// Options say how arrays are read where the files are ambiguous.
 type Options struct {
 	// Layout is the order of the axes of samples, as letters: N counts samples, H
-	// and W are height and width, C channels, F features. Of rows of pixels it is
-	// the order within a row, NCHW or NHWC.
+	// and W are height and width, C channels, F features. For rows of pixels it
+	// is the order within a row, NCHW or NHWC.
 	Layout string
 	// Want is the shape {C, H, W} that samples should have; zeros for any.
 	Want [3]int
-	// Parts says what named parts are used for, train, test or ignore.
+	// Parts maps the names of parts to their use: train, test or ignore.
 	Parts map[string]string
 	// FirstLabel is the number of the first class where the file lists class names:
-	// "0" or "1"; empty where labels tell.
+	// "0" or "1"; empty to infer it from the labels.
 	FirstLabel string
 
 	rowOrder string // of rows of pixels, decided by the first part
@@ -65,7 +65,7 @@ func (o *Options) arrange(v *values, count int, a *files.Account) (*values, erro
 		Hint: shapesHint}
 }
 
-// samplesFirst moves the axis that counts samples to the front.
+// samplesFirst moves the axis of samples to the front.
 func (o *Options) samplesFirst(v *values, count int, a *files.Account) (*values, error) {
 	last := len(v.dims) - 1
 	byFlag := len(o.Layout) == len(v.dims)
@@ -93,7 +93,7 @@ func (o *Options) samplesFirst(v *values, count int, a *files.Account) (*values,
 	return v.transposed(axes), nil
 }
 
-// fits reports whether samples of some dimensions can have the shape that is wanted.
+// fits reports whether samples of some dimensions can have the wanted shape.
 func (o *Options) fits(d []int) bool {
 	want := o.Want
 	switch len(d) {
@@ -107,9 +107,9 @@ func (o *Options) fits(d []int) bool {
 	return false
 }
 
-// rows are samples of one axis each: features, or pixels of an image whose shape
-// is wanted. Whether the channels of such rows lie one after the other or side by
-// side is decided by which neighbours are alike.
+// rows are samples of one axis: features, or pixels of an image of the wanted
+// shape. Whether such rows are planar (NCHW) or interleaved (NHWC) is decided by
+// which neighbours are more alike.
 func (o *Options) rows(v *values, a *files.Account) (*values, error) {
 	c, h, w := o.Want[0], o.Want[1], o.Want[2]
 	if c < 2 || h*w == 1 || c*h*w != v.dims[1] {
@@ -146,7 +146,7 @@ func (o *Options) rows(v *values, a *files.Account) (*values, error) {
 	return v.transposed([]int{0, 3, 1, 2}), nil
 }
 
-// words names an array for people.
+// words names an array in messages.
 func (v *values) words() string {
 	if v.name == "" {
 		return fmt.Sprintf("%v", v.dims)
@@ -155,7 +155,7 @@ func (v *values) words() string {
 }
 
 // Planes brings the rows of a part to planes of pixels {C, H, W}, as the rows of an
-// array are: by Layout, by what was decided of another part, or by evidence.
+// array are: by Layout, as decided for another part, or inferred from the values.
 func (o *Options) Planes(p *files.Part, a *files.Account) error {
 	v := &values{name: p.Name, dims: []int{p.Len(), p.Size()}, bytes: p.Bytes, floats: p.Floats, doubles: p.Doubles}
 	v, err := o.rows(v, a)
@@ -166,8 +166,8 @@ func (o *Options) Planes(p *files.Part, a *files.Account) error {
 	return nil
 }
 
-// rowsApart is the mean absolute difference of values so far apart in a row, over
-// at most a million of them.
+// rowsApart is the mean absolute difference of values a distance apart in a row,
+// over at most a million of them.
 func rowsApart(v *values, apart int) float64 {
 	sum, n, row := 0.0, 0, v.dims[1]
 	for s := 0; s < v.dims[0] && n < 1<<20; s++ {
@@ -212,8 +212,8 @@ func (o *Options) channels(v *values, a *files.Account) (*values, error) {
 	return v.transposed([]int{0, 3, 1, 2}), nil
 }
 
-// isChannels reports whether an axis beside two others is one of channels: there
-// are far fewer of them, or the others are equal and larger.
+// isChannels reports whether one of three axes is that of channels: it is far
+// shorter, or the other two are equal and longer.
 func isChannels(c, h, w int) bool {
 	return c*2 < min(h, w) || h == w && c < h || c == 1
 }

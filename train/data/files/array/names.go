@@ -16,8 +16,8 @@ const (
 	other      = ""
 )
 
-// roleWords are what arrays of samples and labels are called, as NumPy, Keras,
-// scikit-learn, MedMNIST, MATLAB users and others call them.
+// roleWords are the usual names of arrays of samples and labels in NumPy,
+// Keras, scikit-learn, MedMNIST, MATLAB and elsewhere.
 var roleWords = map[string]string{
 	"x": samples, "xs": samples, "image": samples, "images": samples, "img": samples, "imgs": samples, "data": samples,
 	"features": samples,
@@ -32,8 +32,8 @@ var roleWords = map[string]string{
 	"classes":          labels,
 }
 
-// roleOf tells what an array is by its name: its role, and the part that it is
-// of as it is spelt there, empty where it names none.
+// roleOf finds the role and the part of an array from its name; the part is
+// spelt as there, empty when the name has none.
 func roleOf(name string) (role, part string) {
 	words := splitWords(name)
 	if i := strings.LastIndexByte(name, '.'); i >= 0 { // a field of a struct of MATLAB
@@ -72,7 +72,7 @@ func roleOf(name string) (role, part string) {
 	return other, ""
 }
 
-// splitWords takes a name apart: x_train, trainX, x-train, Train Images.
+// splitWords splits a name into words: x_train, trainX, x-train, Train Images.
 func splitWords(name string) []string {
 	if i := strings.LastIndexByte(name, '/'); i >= 0 {
 		name = name[i+1:]

@@ -27,7 +27,7 @@ func decodeNumPy(r io.Reader) (*values, error) {
 	switch _, err := b.Peek(1); {
 	case err == nil:
 		return nil, files.At(int64(n)*int64(width), fmt.Errorf("%w of the array", files.ErrTrailing))
-	case !errors.Is(err, errEnd): // a wrong checksum shows itself here
+	case !errors.Is(err, errEnd): // a wrong checksum is detected here
 		return nil, files.At(int64(n)*int64(width), err)
 	}
 	if h.fortran {
@@ -36,7 +36,7 @@ func decodeNumPy(r io.Reader) (*values, error) {
 	return v, nil
 }
 
-// valuesOf is an array of raw bytes, as pickles and MATLAB files hold them.
+// valuesOf is the array stored in raw bytes, as in pickles and MATLAB files.
 func valuesOf(name, dtype string, dims []int, fortran bool, content []byte) (*values, error) {
 	v, n, width, err := newValues(&header{dtype: dtype, dims: dims})
 	if err != nil {
@@ -55,7 +55,7 @@ func valuesOf(name, dtype string, dims []int, fortran bool, content []byte) (*va
 	return v, nil
 }
 
-// cut makes the end of a file an error of its own, apart from io.EOF.
+// cut turns an early end of a file into an error of its own.
 type cut struct{ io.Reader }
 
 var errEnd = fmt.Errorf("%w", files.ErrTruncated)

@@ -15,7 +15,7 @@ import (
 
 // Pickled reads the parts of a pickle: a dict of arrays by name, or pairs of
 // samples and labels for training, (validation) and testing, in this order.
-// Nothing of it is executed.
+// Nothing in it is executed.
 func Pickled(tree *files.Tree, name string, opt Options, a *files.Account) (train, test *files.Part, err error) {
 	v, err := unpickle(tree, name)
 	if err != nil {
@@ -42,7 +42,7 @@ func unpickle(tree *files.Tree, name string) (v any, err error) {
 
 const pickleHint = "want a dict of arrays by name, or pairs of samples and labels"
 
-// named lists the arrays of an unpickled value, and the names of what is none.
+// named lists the arrays of an unpickled value, and the names of all else.
 func named(v any) (out []*values, passed []string, err error) {
 	if d, ok := v.(*pickle.Dict); ok {
 		for i, key := range d.Keys {
@@ -93,7 +93,7 @@ func named(v any) (out []*values, passed []string, err error) {
 	return out, passed, nil
 }
 
-// items are those of a list or tuple; nil of anything else.
+// items are the items of a list or tuple; nil for anything else.
 func items(v any) []any {
 	switch v := v.(type) {
 	case []any:
@@ -114,8 +114,8 @@ func textKey(v any) (string, bool) {
 	return "", false
 }
 
-// valuesIn is an unpickled array, or list of numbers or texts, nested or not; nil
-// of anything else.
+// valuesIn is the array in an unpickled array or list, nested or not, of numbers
+// or texts; nil for anything else.
 func valuesIn(name string, v any) (*values, error) {
 	if a, ok := v.(*pickle.Array); ok {
 		if len(a.Dims) == 0 {
@@ -243,8 +243,8 @@ func (f *CIFARFiles) addPickle(p *files.Part, v any, numbers []byte) ([]byte, er
 	return numbers, nil
 }
 
-// ClassNames lists the names of the classes that lie beside the files; nil when
-// there are none.
+// ClassNames lists the class names stored beside the files; nil when there are
+// none.
 func (f *CIFARFiles) ClassNames(tree *files.Tree, all []string) []string {
 	if f.meta != "" && !f.binary {
 		v, err := unpickle(tree, f.meta)

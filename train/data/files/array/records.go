@@ -95,7 +95,7 @@ func decodeRecords(r io.Reader) (*Records, error) {
 	return out, nil
 }
 
-// padding reports whether a field only fills up a record.
+// padding reports whether a field is padding.
 func (f field) padding() bool { return f.name == "" }
 
 // add appends one record.
@@ -144,7 +144,7 @@ func dateUnit(dtype string) (unit string, ok bool) {
 	return strings.TrimSuffix(rest, "]"), ok && strings.HasSuffix(rest, "]")
 }
 
-// noDate stands for a missing date.
+// noDate is the value of a missing date.
 const noDate = -1 << 63
 
 // dateText writes a date that counts units since 1970.

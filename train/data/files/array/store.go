@@ -11,7 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// store is where named arrays lie.
+// store is a collection of named arrays.
 type store struct {
 	path  string
 	names []string // of the arrays, in order
@@ -20,13 +20,13 @@ type store struct {
 	kind  string // of the files, for the account
 }
 
-// IsNumPy reports whether a file is called like an array of NumPy.
+// IsNumPy reports whether a file has the name of a NumPy array.
 func IsNumPy(name string) bool {
 	_, ext := files.Stem(name)
 	return ext == ".npy"
 }
 
-// openArchive looks into an .npz archive, which is a zip of .npy files.
+// openArchive opens an .npz archive, which is a zip of .npy files.
 func openArchive(tree *files.Tree, name string) (*store, error) {
 	r, size, done, err := tree.Random(name)
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *store) get(name string) (*values, error) {
 	return v, nil
 }
 
-// inside names the array in an error.
+// inside adds the name of the array to an error.
 func (s *store) inside(name string, err error) error {
 	if err == nil {
 		return nil

@@ -48,7 +48,7 @@ const shapesHint = "the first dimension counts samples: want N,F or N,H,W or N,H
 // maxDims bounds the dimensions of an array.
 const maxDims = 8
 
-// newValues checks what an array announces: how many elements of how many bytes.
+// newValues checks the announced number and size of the elements of an array.
 func newValues(h *header) (v *values, n, width int, err error) {
 	fail := func(hint, format string, args ...any) (*values, int, int, error) {
 		return nil, 0, 0, &files.Error{Err: fmt.Errorf(format, args...), Hint: hint}
@@ -88,8 +88,8 @@ func newValues(h *header) (v *values, n, width int, err error) {
 // maxText bounds the characters of one element of text.
 const maxText = 1 << 12
 
-// widthOf is how many bytes an element of a type has; 0 of a type that is not
-// read.
+// widthOf is the number of bytes of an element of a type; 0 for a type that is
+// not read.
 func widthOf(dtype string) int {
 	kind, size := kindOf(dtype)
 	switch {
@@ -120,7 +120,7 @@ func kindOf(dtype string) (kind byte, size int) {
 	return dtype[0], size
 }
 
-// fill reads n elements of width bytes. Memory grows with what really arrives.
+// fill reads n elements of width bytes. Memory grows with the bytes that are read.
 func (v *values) fill(r io.Reader, n, width int) error {
 	kind, _ := kindOf(v.dtype)
 	big := strings.HasPrefix(v.dtype, ">")
@@ -229,9 +229,9 @@ func littleEndian(one []byte, big bool) []byte {
 	return one
 }
 
-// isX87 tells x87's 80 bits, filled up to 16 bytes with anything, from quadruple
-// precision: its mantissa begins with a 1 that quadruple precision leaves out, and
-// its exponent is one that double precision has.
+// isX87 distinguishes x87's 80 bits, padded to 16 bytes, from quadruple precision:
+// x87 stores the leading 1 of the mantissa, which quadruple precision leaves out,
+// and its exponent is within the range of double precision.
 func isX87(all []byte, big bool) bool {
 	seen, blank := false, true
 	for ; len(all) > 0; all = all[16:] {
@@ -269,7 +269,7 @@ func longDouble(b []byte, quad bool) float64 {
 	return f
 }
 
-// textOf decodes one element of text without the zeros that fill it up.
+// textOf decodes one element of text without its padding of zeros.
 func textOf(one []byte, kind byte, order binary.ByteOrder) (string, error) {
 	if kind == 'S' {
 		return textOfBytes([]byte(strings.TrimRight(string(one), "\x00")))

@@ -5,9 +5,9 @@ import (
 	"image/draw"
 )
 
-// Apply turns a picture that is stored in an orientation so that it stands
-// upright. The result keeps the pixels' type and depth, but those of YCbCr come
-// as RGBA and those of other types as 16 bits per channel, and begins at (0, 0).
+// Apply turns a picture upright that is stored in an orientation. The result
+// keeps the type and depth of the pixels, except that YCbCr becomes RGBA and
+// other types 16 bits per channel, and begins at (0, 0).
 // An orientation of 1, or of none of 1 to 8, gives the picture itself.
 func Apply(img image.Image, orientation int) image.Image {
 	if orientation <= upright || orientation > 8 {
@@ -66,10 +66,10 @@ func drawn(dst draw.Image, src image.Image) image.Image {
 	return dst
 }
 
-// turn is the way of pixels from a picture of width w and height h.
+// turn maps pixels from a picture of width w and height h.
 type turn struct{ orientation, w, h int }
 
-// from is the place from which the pixel at a place comes.
+// from is the source of the pixel at a position.
 func (t turn) from(x, y int) (int, int) {
 	switch t.orientation {
 	case 2: // mirrored from left to right

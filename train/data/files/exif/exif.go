@@ -1,5 +1,5 @@
-// Package exif tells how a picture must be turned to stand upright, as cameras
-// write it into JPEG, PNG, WebP and TIFF files, and turns it.
+// Package exif reads the orientation that cameras write into JPEG, PNG, WebP
+// and TIFF files, and turns pictures upright.
 package exif
 
 import (
@@ -7,7 +7,7 @@ import (
 	"encoding/binary"
 )
 
-// upright is the orientation of pictures that are stored as they are seen.
+// upright is the orientation of pictures that need not be turned.
 const upright = 1
 
 // Orientation is the EXIF orientation of a picture in a JPEG, PNG, WebP or TIFF

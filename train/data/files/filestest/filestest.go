@@ -1,5 +1,5 @@
-// Package filestest makes files of every kind that the readers of local data know,
-// for tests.
+// Package filestest makes test files of every kind that the readers of local data
+// know.
 package filestest
 
 import (

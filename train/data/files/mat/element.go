@@ -9,7 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// element is the rest of an element that holds others.
+// element is the rest of an element that contains others.
 type element struct {
 	d    *decoder
 	r    io.Reader
@@ -25,7 +25,7 @@ func (e *element) read(p []byte) error {
 	return orTruncated(err)
 }
 
-// drain reads what is left, and drops it.
+// drain reads and discards the rest.
 func (e *element) drain() error { return e.skip(e.left) }
 
 func (e *element) skip(n int64) error {
@@ -35,7 +35,7 @@ func (e *element) skip(n int64) error {
 }
 
 // readTag reads the type and size of the next part. A part of at most four
-// bytes may lie in the tag itself, at the end of small.
+// bytes may be in the tag itself, at the end of small.
 func (e *element) readTag() (kind uint32, size int64, small []byte, err error) {
 	var tag [8]byte
 	if err = e.read(tag[:]); err != nil {
@@ -51,8 +51,8 @@ func (e *element) readTag() (kind uint32, size int64, small []byte, err error) {
 	return kind, int64(n), nil, nil
 }
 
-// readPart reads the next part, of at most limit bytes, and the bytes that fill
-// it up to a multiple of eight. Memory grows with what arrives.
+// readPart reads the next part, of at most limit bytes, and its padding to a
+// multiple of eight. Memory grows with the bytes that are read.
 func (e *element) readPart(limit int64) (kind uint32, data []byte, err error) {
 	kind, size, small, err := e.readTag()
 	switch {
@@ -133,7 +133,7 @@ func (e *element) readName() (string, error) {
 	return printable(data), err
 }
 
-// printable is a name up to the zeros that fill it up.
+// printable is a name without its padding of zeros.
 func printable(b []byte) string {
 	s, _, _ := strings.Cut(string(b), "\x00")
 	return strings.ToValidUTF8(s, "?")

@@ -2,7 +2,7 @@
 // saves as versions 5, 6 and 7 and SciPy's savemat by default, of both byte
 // orders, compressed or not. Versions 4 and 7.3 are recognized and refused.
 //
-// Files may come from anywhere: memory grows with what really arrives, and the
+// Files are untrusted: memory grows with the bytes that are read, and the
 // size, number and nesting of values is bounded, what decompresses included.
 package mat
 
@@ -19,14 +19,14 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// Limits bound what a file may cost. A field of zero has its default.
+// Limits bound the cost of a file. A zero field means its default.
 type Limits struct {
 	// Bytes bounds the memory of all values together; default 2 GiB.
 	Bytes int64
 	// Variables bounds how many there are, cells and fields included; default
 	// 2^20.
 	Variables int
-	// Depth bounds how deep cells and structs lie inside each other; default 16.
+	// Depth bounds how deep cells and structs are nested; default 16.
 	Depth int
 }
 
@@ -116,7 +116,7 @@ type decoder struct {
 	count int   // of limit.Variables
 }
 
-// charge counts memory before it is taken.
+// charge counts memory before it is allocated.
 func (d *decoder) charge(n int64) error {
 	if n < 0 || n > d.limit.Bytes-d.used {
 		return fmt.Errorf("%w: want values of at most %d bytes together", files.ErrTooLarge, d.limit.Bytes)
@@ -152,7 +152,7 @@ func (d *decoder) decode() ([]Variable, error) {
 	}
 }
 
-// readHeader tells the versions apart.
+// readHeader recognizes the version.
 func (d *decoder) readHeader() error {
 	var head [headerSize]byte
 	n, err := io.ReadFull(d.raw, head[:])
@@ -208,7 +208,7 @@ const (
 	typeUTF32      = 18
 )
 
-// readTop reads an element that lies in no other.
+// readTop reads an element at the top level.
 func (d *decoder) readTop(kind uint32, size int64) ([]Variable, error) {
 	e := &element{d: d, r: d.raw, left: size}
 	switch kind {
@@ -237,7 +237,7 @@ func (d *decoder) readTop(kind uint32, size int64) ([]Variable, error) {
 	}
 	inner.left = n
 	vars, err := inner.readMatrix("", 0)
-	if err == nil && inner.left == 0 { // a wrong checksum shows itself here
+	if err == nil && inner.left == 0 { // a wrong checksum is detected here
 		switch got, end := z.Read(make([]byte, 1)); {
 		case got > 0:
 			err = fmt.Errorf("%w of a compressed array", files.ErrTrailing)
@@ -255,7 +255,7 @@ func (d *decoder) readTop(kind uint32, size int64) ([]Variable, error) {
 	return vars, err
 }
 
-// packedError says of an error of the library what kind it is.
+// packedError gives an error of the library its kind.
 func packedError(err error) error {
 	var corrupt flate.CorruptInputError
 	known := []error{zlib.ErrHeader, zlib.ErrChecksum, zlib.ErrDictionary}

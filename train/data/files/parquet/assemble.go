@@ -11,7 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// assembler puts the values of pages at the places of their rows.
+// assembler assigns the values of pages to their rows.
 type assembler struct {
 	t    *Table
 	leaf leaf

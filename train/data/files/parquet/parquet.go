@@ -1,9 +1,9 @@
 // Package parquet reads columns of Parquet files: numbers, truth values, text,
 // bytes, times, fields of structs, and lists that have one length.
 //
-// Files may come from anywhere: every size that a file announces is compared
-// with the file or with a limit before memory is taken for it, and what
-// decompresses is read as it arrives. General libraries trust these sizes,
+// Files are untrusted: every announced size is compared with the file or with a
+// limit before memory is allocated, and decompression is incremental. General
+// libraries trust these sizes,
 // which is why the pages are decoded here and only Snappy and Zstandard are
 // those of a library.
 package parquet
@@ -18,7 +18,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// Limits bound what a file may cost. A field of zero has its default.
+// Limits bound the cost of a file. A zero field means its default.
 type Limits struct {
 	// Bytes bounds the memory of the metadata and of all columns that are read
 	// together; default 2 GiB.
@@ -120,7 +120,7 @@ func explained(err error, place string) error {
 	return files.Error{Place: place}.Because(err, hint)
 }
 
-// charge counts memory before it is taken.
+// charge counts memory before it is allocated.
 func (t *Table) charge(n int64) error {
 	if n < 0 || n > t.limit.Bytes-t.used {
 		return fmt.Errorf("%w: want values of at most %d bytes together", files.ErrTooLarge, t.limit.Bytes)

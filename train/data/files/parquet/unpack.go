@@ -13,7 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// unpacker decompresses pages. Memory grows with what really arrives.
+// unpacker decompresses pages. Memory grows with the bytes that are read.
 type unpacker struct{ zstd *zstd.Decoder }
 
 // maxWindow bounds how far back Zstandard refers, and so its memory besides the

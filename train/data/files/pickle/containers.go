@@ -6,7 +6,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// stepContainer obeys instructions that make or fill containers.
+// stepContainer executes instructions that make or fill containers.
 func (m *machine) stepContainer(op byte) (bool, error) {
 	switch op {
 	case ')':
@@ -77,7 +77,7 @@ func (m *machine) makeFilled(op byte) error {
 	return m.make(d)
 }
 
-// fillOne obeys the instructions that add one value, or one key and value.
+// fillOne executes the instructions that add one value, or one key and value.
 func (m *machine) fillOne(op byte) error {
 	n := 1
 	if op == 's' {

@@ -20,7 +20,7 @@ const (
 	costMemo      = 64
 )
 
-// machine runs the instructions of one pickle over a stack and a memo.
+// machine executes the instructions of one pickle on a stack and a memo.
 type machine struct {
 	r      *bufio.Reader
 	offset int64
@@ -33,7 +33,7 @@ type machine struct {
 	memo  map[uint64]any
 }
 
-// charge counts memory before it is taken.
+// charge counts memory before it is allocated.
 func (m *machine) charge(n int64) error {
 	if n < 0 || n > m.limit.Bytes-m.used {
 		return fmt.Errorf("%w: want values of at most %d bytes together", files.ErrTooLarge, m.limit.Bytes)
@@ -42,7 +42,7 @@ func (m *machine) charge(n int64) error {
 	return nil
 }
 
-// run obeys instructions until the one that stops, and reads the end of r.
+// run executes instructions until STOP, and reads the end of r.
 func (m *machine) run() (any, error) {
 	for {
 		op, err := m.readByte()
@@ -74,7 +74,7 @@ func (m *machine) run() (any, error) {
 	}
 }
 
-// step obeys one instruction.
+// step executes one instruction.
 func (m *machine) step(op byte) error {
 	known, err := m.stepStack(op)
 	if !known {
@@ -95,7 +95,7 @@ func (m *machine) step(op byte) error {
 	return fmt.Errorf("%w: no instruction 0x%02x in pickles", files.ErrFormat, op)
 }
 
-// stepStack obeys instructions about the stack, the memo and the stream.
+// stepStack executes instructions about the stack, the memo and the stream.
 func (m *machine) stepStack(op byte) (bool, error) {
 	switch op {
 	case '(':
@@ -257,7 +257,7 @@ func (m *machine) readBytes(size int) ([]byte, error) {
 	return m.take(int64(n))
 }
 
-// take reads n bytes. Memory grows with what arrives.
+// take reads n bytes. Memory grows with the bytes that are read.
 func (m *machine) take(n int64) ([]byte, error) {
 	if err := m.charge(n); err != nil {
 		return nil, err

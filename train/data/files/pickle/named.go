@@ -34,7 +34,7 @@ func init() {
 	add(callBytes, "__builtin__.bytes", "builtins.bytes", "__builtin__.bytearray", "builtins.bytearray")
 }
 
-// stepNamed obeys instructions about names: of functions, classes and objects.
+// stepNamed executes instructions about names: of functions, classes and objects.
 func (m *machine) stepNamed(op byte) (bool, error) {
 	switch op {
 	case 'c':
@@ -131,7 +131,7 @@ func (m *machine) refuseObject(op byte) error {
 	return objectError("a value that is no class")
 }
 
-// reduce replaces a function and its arguments by what it answers.
+// reduce replaces a function and its arguments by its result.
 func (m *machine) reduce() error {
 	args, err := m.pop()
 	if err != nil {

@@ -1,12 +1,12 @@
 // Package pickle reads plain values out of Python pickles, protocols 0 to 5,
-// and executes nothing: names in a pickle are compared with a closed table of
-// containers and NumPy types, and every other name is an error that tells it.
+// and executes nothing: names in a pickle are looked up in a closed table of
+// containers and NumPy types, and every other name is an error.
 //
 // Values arrive as nil, bool, int64, float64, string, []byte (bytes, bytearray
 // and the str of Python 2), []any (list), Tuple, Set, *Dict and *Array.
 //
-// Pickles may come from anywhere. What they take in memory, how deep they nest,
-// how many steps they need and what a shared value would expand to is bounded.
+// Pickles are untrusted. Their memory, depth of nesting, number of instructions
+// and the size of expanded shared values are bounded.
 package pickle
 
 import (
@@ -19,10 +19,10 @@ import (
 )
 
 // ErrObject is the cause of an Error about a pickle that holds code or objects
-// of classes that this reader does not know.
+// of unknown classes.
 var ErrObject = errors.New("holds code or an object; this reader executes nothing")
 
-// Limits bound what a pickle may cost. A field of zero has its default.
+// Limits bound the cost of a pickle. A zero field means its default.
 type Limits struct {
 	// Bytes bounds the memory of all values together, and their size if every
 	// shared value were written out; default 2 GiB.
@@ -30,7 +30,7 @@ type Limits struct {
 	// Steps bounds the instructions of the pickle, about one per value and one
 	// per shared value; default 2^25.
 	Steps int
-	// Depth bounds how many containers lie inside each other; default 64.
+	// Depth bounds how deep containers are nested; default 64.
 	Depth int
 }
 
@@ -56,8 +56,8 @@ type Set []any
 // Dict is a Python dict or OrderedDict: Values[i] belongs to Keys[i].
 type Dict struct{ Keys, Values []any }
 
-// Get returns the value of a key that is the string or the bytes of name. Of a
-// key that is there twice the last value counts, as in Python.
+// Get returns the value of a key that is the string or the bytes of name. For a
+// duplicate key the last value counts, as in Python.
 func (d *Dict) Get(name string) (any, bool) {
 	for i := len(d.Keys) - 1; i >= 0; i-- {
 		switch k := d.Keys[i].(type) {
@@ -81,7 +81,7 @@ type Array struct {
 	// DType is the type of a value as NumPy writes it: byte order, kind and size,
 	// such as "|u1", "<i8", ">f4", "|S5" (bytes) or "<U3" (characters).
 	DType string
-	// Data are the values, in row-major order or, of Fortran, in column-major.
+	// Data are the values, in row-major order or, with Fortran, in column-major order.
 	Data    []byte
 	Fortran bool
 }
@@ -97,7 +97,7 @@ const usual = "the file may be damaged or no pickle: compare its sha-256 with th
 
 // Decode reads one pickle and the end of r. Errors are of type *files.Error:
 // they wrap ErrObject, files.ErrFormat, files.ErrTruncated, files.ErrTrailing,
-// files.ErrTooLarge or what r answers. Memory grows with what really arrives.
+// files.ErrTooLarge or what r answers. Memory grows with the bytes that are read.
 func Decode(r io.Reader, limit Limits) (any, error) {
 	m := &machine{r: bufio.NewReaderSize(r, 1<<16), limit: limit.orDefault(), memo: map[uint64]any{}}
 	v, err := m.run()
@@ -118,8 +118,8 @@ func Decode(r io.Reader, limit Limits) (any, error) {
 	return nil, out.Because(err, out.Hint)
 }
 
-// tuple, list, dict and set are containers while a pickle is read: what points
-// to one twice has the same one.
+// tuple, list, dict and set are containers while a pickle is read; a container
+// that is referenced twice is shared.
 type (
 	tuple struct{ items []any }
 	list  struct{ items []any }

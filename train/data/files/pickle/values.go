@@ -12,7 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// stepNumber obeys instructions that push None, a truth value or a number.
+// stepNumber executes instructions that push None, a truth value or a number.
 func (m *machine) stepNumber(op byte) (bool, error) {
 	var v any
 	var err error
@@ -130,7 +130,7 @@ func (m *machine) readFloat() (any, error) {
 // lengths are the sizes of the numbers that say how long a text is.
 var lengths = [256]uint8{'T': 4, 'U': 1, 'B': 4, 'C': 1, 0x8e: 8, 0x96: 8, 'X': 4, 0x8c: 1, 0x8d: 8}
 
-// stepText obeys instructions that push bytes or text.
+// stepText executes instructions that push bytes or text.
 func (m *machine) stepText(op byte) (bool, error) {
 	if size := lengths[op]; size > 0 {
 		b, err := m.readBytes(int(size))
@@ -242,7 +242,7 @@ func unescape(line []byte) (string, error) {
 	return out.String(), nil
 }
 
-// quoted is a piece of a file that an error may show.
+// quoted is a piece of a file, quoted for an error message.
 func quoted(s string) string {
 	const most = 80
 	if len(s) > most {

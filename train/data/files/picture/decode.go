@@ -28,7 +28,7 @@ const (
 	headBytes       = 256 << 10 // that the header and the orientation are looked for in
 )
 
-// codec is how one kind of picture is decoded.
+// codec is the decoder of one kind of picture.
 type codec struct {
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
@@ -43,14 +43,14 @@ var codecs = map[files.Kind]codec{
 	files.WebP: {webp.DecodeConfig, webp.Decode},
 }
 
-// facts are what the header of a picture says.
+// facts are the content of a picture's header.
 type facts struct {
 	kind          files.Kind
 	height, width int // upright
 	gray          bool
 	deep          bool // more than 8 bits for each channel
 	alpha         bool // may be transparent
-	orientation   int  // as EXIF counts it; 1 for upright
+	orientation   int  // as in EXIF; 1 for upright
 }
 
 // readFacts reads the header of an encoded picture, and refuses pictures that are
@@ -81,7 +81,7 @@ func readFacts(head []byte) (facts, error) {
 		f.height, f.width = f.width, f.height
 	}
 	f.gray, f.deep, f.alpha = modelFacts(c.ColorModel)
-	switch f.kind { // what only the pixels, or a later part of the file, tell
+	switch f.kind { // facts that only the pixels, or a later part of the file, show
 	case files.PNG:
 		const grayAlpha, colorType = 4, 25
 		f.gray = f.gray || len(head) > colorType && head[colorType] == grayAlpha
@@ -94,7 +94,7 @@ func readFacts(head []byte) (facts, error) {
 	return f, nil
 }
 
-// configOf decodes a header; a decoder that panics has met a damaged one.
+// configOf decodes a header; a panic of the decoder means a damaged picture.
 func configOf(kind files.Kind, content []byte) (c image.Config, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -104,7 +104,7 @@ func configOf(kind files.Kind, content []byte) (c image.Config, err error) {
 	return codecs[kind].config(bytes.NewReader(content))
 }
 
-// decodeImage decodes pixels; a decoder that panics has met a damaged picture.
+// decodeImage decodes pixels; a panic of the decoder means a damaged picture.
 func decodeImage(kind files.Kind, content []byte) (img image.Image, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -114,7 +114,7 @@ func decodeImage(kind files.Kind, content []byte) (img image.Image, err error) {
 	return codecs[kind].decode(bytes.NewReader(content))
 }
 
-// modelFacts tells what pictures of a color model can hold.
+// modelFacts are the facts that follow from a color model.
 func modelFacts(m color.Model) (gray, deep, alpha bool) {
 	switch m {
 	case color.GrayModel:
@@ -141,7 +141,7 @@ func modelFacts(m color.Model) (gray, deep, alpha bool) {
 }
 
 // upright decodes an encoded picture and turns it upright. A first frame smaller
-// than its canvas is put into its place.
+// than its canvas is drawn at its offset.
 func upright(content []byte, f facts) (image.Image, error) {
 	img, err := decodeImage(f.kind, content)
 	if err != nil {
@@ -212,8 +212,8 @@ func (s *settings) appendTo(p *files.Part, content []byte) error {
 	return nil
 }
 
-// limit takes back what resampling put beyond the brightest pixel: where less than
-// all bits are used, the range tells what white is.
+// limit clips values that resampling raised above the brightest pixel: when not
+// all bits are used, the range decides what white is.
 func limit(values []float32, img, background image.Image) {
 	most, b := uint32(0), img.Bounds()
 	brighter := func(c color.Color) {
@@ -237,7 +237,7 @@ func limit(values []float32, img, background image.Image) {
 	}
 }
 
-// paint fills a canvas with the background and the picture over it.
+// paint draws the picture over the background.
 func (s *settings) paint(canvas draw.Image, background, img image.Image) {
 	draw.Draw(canvas, canvas.Bounds(), background, image.Point{}, draw.Src)
 	if size := img.Bounds().Size(); size.X == s.width && size.Y == s.height {

@@ -42,17 +42,16 @@ func (p *picture) content() ([]byte, error) {
 	return p.tree.Bytes(p.name, maxPictureBytes)
 }
 
-// pictureEndings are what files of pictures are called, those that are read and
-// those that are not.
+// pictureEndings are the file name endings of pictures, readable or not.
 var pictureEndings = strings.Fields(".png .jpg .jpeg .jpe .jfif .gif .bmp .dib .tif .tiff .webp")
 
 // otherPictures are pictures in formats that are not read.
 var otherPictures = strings.Fields(".heic .heif .avif .jp2 .jxl .svg .psd .raw .cr2 .nef .dng .ico .tga .ppm .pgm .exr")
 
-// late are pictures that may say at their end how they are turned, or all else.
+// late are formats that may have their orientation, or their whole metadata, at the end.
 var late = []files.Kind{files.TIFF, files.PNG, files.WebP}
 
-// scan is a folder of pictures that is being looked through.
+// scan is the state of reading a folder of pictures.
 type scan struct {
 	tree    *files.Tree
 	account *files.Account
@@ -146,8 +145,8 @@ func (s *scan) parts(dir string, asked map[string]string) ([]partDir, map[string
 	return parts, uses, err
 }
 
-// asClasses takes folders that are called like parts, and hold no classes, for
-// classes; but those that are to be ignored.
+// asClasses treats folders that are named like parts but hold no classes as
+// classes, except those to be ignored.
 func (s *scan) asClasses(parts []partDir, others []string, asked map[string]string) error {
 	if err := s.leftOver(parts, others, asked); err != nil {
 		return err
@@ -176,8 +175,8 @@ func (s *scan) asClasses(parts []partDir, others []string, asked map[string]stri
 	return nil
 }
 
-// leftOver refuses folders that are called like parts and hold folders, where none of
-// them is to train on: taken for classes they would mix the classes in them.
+// leftOver refuses folders that are named like parts and hold folders when none of
+// them is for training: as classes they would mix the classes inside them.
 func (s *scan) leftOver(parts []partDir, others []string, asked map[string]string) error {
 	var names, longer []string
 	for _, p := range parts {
@@ -207,7 +206,7 @@ func (s *scan) holdsFolders(dir string) bool {
 	return err == nil && len(inside) > 0
 }
 
-// isAsked reports whether a part was said to be for a use.
+// isAsked reports whether the user chose a use for a part.
 func isAsked(asked map[string]string, part string, use files.Use) bool {
 	for name, u := range asked {
 		if strings.EqualFold(name, part) && u == string(use) {
@@ -249,7 +248,7 @@ func (s *scan) partFolders(folders []string, asked map[string]string) (parts []p
 	return append(parts, longer...), others
 }
 
-// holdsClasses reports whether a part that may be to train on has folders.
+// holdsClasses reports whether a part that may be for training has folders.
 func (s *scan) holdsClasses(parts []partDir, asked map[string]string) bool {
 	return slices.ContainsFunc(parts, func(p partDir) bool {
 		use := files.PartOf(files.PartWord(p.name))
@@ -271,8 +270,8 @@ func hasFold(m map[string]string, name string) bool {
 	return false
 }
 
-// classes lists the pictures of one part, whose folders are its classes. A part
-// to test with that has pictures but no classes is left out, and said.
+// classes lists the pictures of one part, whose folders are its classes. A test
+// part that has pictures but no classes is left out, and reported.
 func (s *scan) classes(dir, part string, test bool) error {
 	folders, loose, err := s.tree.List(dir, s.account)
 	if err != nil {
@@ -357,7 +356,7 @@ func (s *scan) class(dir, class, part string, depth int) error {
 	return nil
 }
 
-// file looks at one file of a class.
+// file reads one file of a class.
 func (s *scan) file(name, class, part string, depth int) error {
 	p := picture{tree: s.tree, name: name, class: class, part: part}
 	_, ext := files.Stem(name)

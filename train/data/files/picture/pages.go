@@ -50,8 +50,8 @@ func eachTIFF(b []byte, do func(directory []byte, order binary.ByteOrder) bool) 
 	}
 }
 
-// checkTIFF refuses bits in reverse, which the decoder heeds in two compressions
-// alone.
+// checkTIFF refuses reversed bit order, which the decoder supports in only two
+// compressions.
 func checkTIFF(b []byte) (err error) {
 	const (
 		tagCompression = 259

@@ -10,7 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// errOther says that a file is no picture.
+// errOther means that a file is not a picture.
 var errOther = errors.New("no picture")
 
 func isOther(err error) bool { return errors.Is(err, errOther) }
@@ -32,7 +32,7 @@ func (s *scan) skip(name string) {
 	s.account.Skip(why, name)
 }
 
-// say notes what was found.
+// report notes what was found.
 func (s *scan) say() {
 	if s.below > 0 {
 		s.account.See("nested", "%d pictures lie in folders below that of their class, and belong to it", s.below)
@@ -43,7 +43,7 @@ func (s *scan) say() {
 	}
 }
 
-// inside takes folders of parts inside every class, cat/train and cat/test, for
+// inside treats folders of parts inside every class, cat/train and cat/test, as
 // the parts.
 func (s *scan) inside(uses *map[string]files.Use, asked map[string]string) error {
 	var names, strays []string
@@ -109,7 +109,7 @@ func (s *scan) partInside(p *picture) string {
 func (s *settings) readAll(all []picture, mine func(*picture) bool, a *files.Account) (*files.Part, error) {
 	p := &files.Part{Dims: []int{s.channels, s.height, s.width}, White: 255}
 	if s.deep {
-		p.White = 0 // only the values tell how many bits are used
+		p.White = 0 // the number of bits in use is known only from the values
 	}
 	var read []picture
 	var brightest float32 // of the pictures of more than 8 bits
@@ -203,7 +203,7 @@ func (l *look) at(dir string, depth int) bool {
 	return slices.ContainsFunc(folders, func(f string) bool { return l.at(f, depth+1) })
 }
 
-// Encoded reads pictures that lie encoded in memory, as tables of them do: their
+// Encoded reads encoded pictures from memory, such as those of a table: their
 // class, name for messages, and content.
 func Encoded(names, classes []string, contents [][]byte, opt Options, a *files.Account) (*files.Part, error) {
 	all := make([]picture, len(contents))

@@ -14,21 +14,21 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// Options say what pictures are brought to.
+// Options say what pictures are converted to.
 type Options struct {
 	Channels      int // 1 for grey, 3 for red, green and blue; 0 for grey when every picture is
-	Height, Width int // 0 for the size they have; of several sizes, with Resize, the one of most pictures
+	Height, Width int // 0 for their own size; with Resize, the most frequent one
 	// Resize resamples pictures of another size (Catmull-Rom, the whole picture,
 	// so that its proportions may change); without it they are refused.
 	Resize bool
-	// Background is what lies under transparent pixels: white, black or #rrggbb;
-	// empty to choose by what is drawn.
+	// Background is the color behind transparent pixels: white, black or
+	// #rrggbb; empty to choose by the picture.
 	Background string
-	// Parts says what named parts are used for, train, test or ignore.
+	// Parts maps the names of parts to their use: train, test or ignore.
 	Parts map[string]string
 }
 
-// settings are options without gaps.
+// settings are complete options.
 type settings struct {
 	channels, height, width int
 	resize, deep            bool
@@ -36,8 +36,8 @@ type settings struct {
 	paged                   int // pictures of several pages or frames
 }
 
-// settle fills in what the options leave open, from the headers of all pictures,
-// and checks the size of each.
+// complete fills in missing options from the headers of all pictures, and checks
+// the size of each.
 func (o *Options) settle(all []picture, a *files.Account) (*settings, error) {
 	s := &settings{channels: o.Channels, height: o.Height, width: o.Width, resize: o.Resize, background: color.Black}
 	gray, deep, turned := true, 0, 0
@@ -84,7 +84,7 @@ func (o *Options) settle(all []picture, a *files.Account) (*settings, error) {
 	return s, o.chooseBackground(s, all, a)
 }
 
-// say notes what was decided.
+// report notes what was decided.
 func (s *settings) say(all []picture, sizes map[[2]int]int, deep, turned int, gray bool, a *files.Account) {
 	if s.resize && (len(sizes) > 1 || sizes[[2]int{s.height, s.width}] == 0) {
 		a.See("resized",
@@ -102,7 +102,7 @@ func (s *settings) say(all []picture, sizes map[[2]int]int, deep, turned int, gr
 	}
 }
 
-// commonest is the size of most pictures, among equals the smallest.
+// commonest is the most frequent size, among equally frequent ones the smallest.
 func commonest(sizes map[[2]int]int) (h, w int) {
 	best := slices.MinFunc(slices.Collect(maps.Keys(sizes)), func(a, b [2]int) int {
 		return cmp.Or(cmp.Compare(sizes[b], sizes[a]), cmp.Compare(int64(a[0])*int64(a[1]), int64(b[0])*int64(b[1])),
@@ -111,8 +111,8 @@ func commonest(sizes map[[2]int]int) (h, w int) {
 	return best[0], best[1]
 }
 
-// chooseBackground decides what lies under transparent pixels: what was asked
-// for; else white when what is drawn is dark, and black when it is bright.
+// chooseBackground chooses the color behind transparent pixels: the requested
+// one; else white for dark drawings and black for bright ones.
 func (o *Options) chooseBackground(s *settings, all []picture, a *files.Account) error {
 	asked, err := ParseBackground(o.Background)
 	if err != nil {

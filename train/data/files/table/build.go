@@ -11,7 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// builder makes a part of the rows.
+// builder makes a part from the rows.
 type builder struct {
 	*table
 	part   *files.Part
@@ -24,7 +24,7 @@ type builder struct {
 	short  int    // rows left out as values are missing
 }
 
-// build reads the rows for their values.
+// build reads the values of the rows.
 func (t *table) build() (p *files.Part, err error) {
 	rows, done, err := t.open()
 	if err != nil {
@@ -86,8 +86,8 @@ func (b *builder) prepare() {
 }
 
 // labels decides how labels are named. Whole numbers in their shortest form are
-// numbers; those all written as floats too, when no two of them are one number;
-// everything else is text as it stands.
+// numbers, and so are whole numbers all written as floats, unless two texts are
+// the same number; everything else is text, unchanged.
 func (b *builder) labels() error {
 	if len(b.choice.labels) > 1 {
 		for _, i := range b.choice.labels {
@@ -152,7 +152,7 @@ func (b *builder) add(row []string, line int) error {
 	return nil
 }
 
-// badValue is the error of a field that has no value.
+// badValue is the error of a field without a valid value.
 func (b *builder) badValue(err error, text string, i, line int) error {
 	e := &files.Error{Line: line, Column: i + 1, Err: fmt.Errorf("%w (%s)", err, b.name(i)),
 		Hint: fmt.Sprintf("remove the row or write a number, or leave the column out with --drop %s", b.flagValue(i))}
@@ -219,7 +219,7 @@ func (b *builder) value(f files.Feature, text string, truth bool, to []float64) 
 	return whyNoNumber(text, err)
 }
 
-// whyNoNumber says why a field is no number.
+// notNumber says why a field is not a number.
 func whyNoNumber(text string, err error) error {
 	switch {
 	case missing(text):
@@ -233,7 +233,7 @@ func whyNoNumber(text string, err error) error {
 	return fmt.Errorf("%w: %s is no finite number", files.ErrValue, files.Quoted(text))
 }
 
-// errNoTruth is the cause of what is neither true nor false.
+// errNoTruth is the cause for a field that is neither true nor false.
 var errNoTruth = errors.New("neither true nor false")
 
 // silent is a cause that is not printed.
@@ -308,8 +308,8 @@ func (b *builder) finish() (*files.Part, error) {
 	return p, nil
 }
 
-// leaks refuses features that the label decides: within every class they have one
-// value, over all classes several. They are the label in other words.
+// leaks refuses features that are determined by the label: constant within every
+// class but not over all classes. They are the label in another form.
 func (b *builder) leaks() error {
 	p := b.part
 	width := p.Size()
@@ -338,7 +338,7 @@ func (b *builder) leaks() error {
 	return nil
 }
 
-// told reports whether the label decides feature k.
+// told reports whether the label determines feature k.
 func told(p *files.Part, k, width int) bool {
 	first := make([]float64, len(p.Names))
 	seen := make([]bool, len(p.Names))

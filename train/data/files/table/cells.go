@@ -12,15 +12,15 @@ import (
 // format is how numbers are written.
 type format struct {
 	decimal byte   // '.' or ','
-	group   string // between thousands; empty for none
+	group   string // thousands separator; empty for none
 }
 
 var usual = format{decimal: '.'}
 
-// mostValue is the largest number that is read, for people.
+// mostValue is the largest number that is read, for messages.
 const mostValue = "3.4e38"
 
-// missing reports whether a field stands for no value.
+// missing reports whether a field is a missing value.
 func missing(text string) bool {
 	return slices.Contains([]string{"", "?", "-", "na", "n/a", "null", "none", "#n/a", "<na>", "nat"},
 		strings.ToLower(text))
@@ -76,17 +76,17 @@ func shortInt(text string) (float64, bool) {
 	return float64(n), true
 }
 
-// isNumber tells what is meant as a number, even one that will be refused.
+// isNumber recognizes numbers, even those that will be refused.
 func isNumber(s string) bool {
 	s = strings.TrimSpace(s)
 	_, err := usual.parse(s)
 	return err == nil || errors.Is(err, strconv.ErrRange) || decimalComma(s) || grouped(s)
 }
 
-// groupMarks are what may stand between thousands.
+// groupMarks are the possible thousands separators.
 var groupMarks = []string{".", ",", " ", "\u00a0", "\u202f", "'", "\u2019"}
 
-// grouped tells a number with marks between thousands.
+// grouped recognizes a number with thousands separators.
 func grouped(s string) bool {
 	s = strings.TrimLeft(s, "+-")
 	for _, mark := range groupMarks {
@@ -103,7 +103,7 @@ func grouped(s string) bool {
 	return false
 }
 
-// decimalComma tells a number that has a comma in place of its point.
+// decimalComma recognizes a number with a decimal comma.
 func decimalComma(s string) bool {
 	_, err := format{decimal: ','}.parse(strings.TrimSpace(s))
 	return err == nil && strings.Contains(s, ",")
@@ -165,7 +165,7 @@ func isShortInt(text string) bool {
 	return true
 }
 
-// wholeFloat is the whole number that a text gives in the form of a float: 1.0 or
+// wholeFloat is the whole number that a text writes as a float: 1.0 or
 // 1.000e+00.
 func wholeFloat(text string) (int, bool) {
 	if !strings.ContainsAny(text, ".eE") || strings.HasPrefix(strings.TrimLeft(text, "+-"),
@@ -188,7 +188,7 @@ func digits(text string) bool {
 	return text != ""
 }
 
-// thousands reports whether a mark stands after one to three digits and between
+// thousands reports whether a mark follows one to three digits and separates
 // groups of three.
 func thousands(text, mark string) bool {
 	groups := strings.Split(text, mark)

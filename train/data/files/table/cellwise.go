@@ -2,7 +2,7 @@ package table
 
 import "github.com/distillmesh/distillmesh/train/data/files"
 
-// Cells reads a table whose fields lie in memory as text, under names.
+// Cells reads a table whose fields are in memory as text, with column names.
 func Cells(names []string, rows int, cell func(row, column int) string, opt Options, a *files.Account) (*files.Part,
 	error) {
 	t := &table{opt: opt, account: a, names: names}
@@ -12,7 +12,7 @@ func Cells(names []string, rows int, cell func(row, column int) string, opt Opti
 	return t.read()
 }
 
-// cells are rows whose fields lie in memory.
+// cells are rows whose fields are in memory.
 type cells struct {
 	rows, at int
 	cell     func(row, column int) string

@@ -11,7 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// choice is what the columns of a table are for.
+// choice is the purpose of each column of a table.
 type choice struct {
 	names    []string // of all columns; nil without
 	labels   []int    // the column of labels, or the one-hot columns of them
@@ -30,7 +30,7 @@ func LabelColumns(p *files.Part) (names []string) {
 	return names
 }
 
-// name is a column for people.
+// name names a column in messages.
 func (t *table) name(i int) string { return nameIn(t.head.names, i) }
 
 func nameIn(names []string, i int) string {
@@ -44,7 +44,7 @@ func (t *table) fail(format string, args ...any) *files.Error {
 	return &files.Error{Line: 1, Err: fmt.Errorf(format, args...)}
 }
 
-// choose decides which columns hold what.
+// choose decides the purpose of each column.
 func (t *table) choose() (*choice, error) {
 	c := &choice{names: t.head.names, format: t.survey.format}
 	if t.opt.Like != nil {
@@ -93,8 +93,8 @@ func (t *table) choose() (*choice, error) {
 	return c, t.sayKinds(c)
 }
 
-// sayKinds notes the columns of which fields become other numbers, and refuses
-// words for false and true of several pairs.
+// reportKinds notes the columns whose fields are converted to numbers, and
+// refuses columns that mix several pairs of words for false and true.
 func (t *table) sayKinds(c *choice) error {
 	for j, i := range c.columns {
 		kind, col := c.features[j].Kind, &t.survey.columns[i]
@@ -112,9 +112,9 @@ func (t *table) sayKinds(c *choice) error {
 	return nil
 }
 
-// dropUseless leaves out what was asked for, columns without values, the names of
-// rows that R writes, and the numbers of rows that pandas writes. It returns the
-// columns to keep in any case.
+// dropUseless leaves out the columns of --drop, columns without values, row names
+// as R writes them and row numbers as pandas writes them. It returns the columns
+// of --keep.
 func (t *table) dropUseless(c *choice) (kept []int, err error) {
 	for _, k := range t.opt.Keep {
 		i, err := t.find(k, "--keep")
@@ -156,12 +156,12 @@ func (t *table) dropUseless(c *choice) (kept []int, err error) {
 	return kept, nil
 }
 
-// idNames are what columns of identities are called.
+// idNames are the usual names of columns of identifiers.
 var idNames = strings.Fields("id ids index idx row rowid row_id rownames rowname rownumber row_number uuid guid " +
 	"key sampleid sample_id recordid record_id objectid no nr #")
 
-// dropIDs leaves out row numbers, and columns of numbers or words that are called
-// ids and never repeat, unless nothing would be left.
+// dropIDs leaves out row numbers, and columns that are named like identifiers and
+// never repeat, unless nothing would be left.
 func (t *table) dropIDs(c *choice, kept []int) {
 	var out []int
 	left := len(t.survey.columns) - len(c.dropped) - len(c.labels)
@@ -177,10 +177,10 @@ func (t *table) dropIDs(c *choice, kept []int) {
 	c.dropped = append(c.dropped, out...)
 }
 
-// leastRows is how few rows show nothing of a column.
+// leastRows is the fewest rows from which a column is judged.
 const leastRows = 10
 
-// isID tells why a column is one of identities; empty when it is none.
+// isID says why a column holds identifiers; empty when it does not.
 func (t *table) isID(i int) string {
 	col := &t.survey.columns[i]
 	if t.survey.rows < leastRows || col.missing+col.infinite > 0 {
@@ -202,8 +202,8 @@ func (t *table) isID(i int) string {
 	return ""
 }
 
-// flagValue is what stands for a column after a flag: its number; its name where
-// the number is the name of another one; else the number as "column 1".
+// flagValue is how a flag names a column: by its number; by its name when the
+// number is the name of another column; else as "column 1".
 func (t *table) flagValue(i int) string {
 	number, name := strconv.Itoa(i+1), t.name(i)
 	for _, s := range []string{number, name} {

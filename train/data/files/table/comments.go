@@ -9,7 +9,7 @@ import (
 )
 
 // comments finds the comments at the top of a text, skips them, and returns their
-// places among the lines.
+// line numbers.
 func (d *dialect) comments(lines []string) (top []int) {
 	for i := d.skip; i < len(lines); i++ {
 		text := strings.TrimSpace(lines[i])
@@ -58,13 +58,14 @@ func (d *dialect) commentHeader(lines []string, top []int) {
 	d.note("header", "--header", "the names of the columns are those of the comment before the rows")
 }
 
-// markAlone reports whether a line of as many fields as rows has the mark of
-// comments alone in its first. Between blanks that says nothing.
+// markAlone reports whether a line with as many fields as rows has only the
+// comment mark in its first field. With blanks as separators that proves
+// nothing.
 func (d *dialect) markAlone(row []string) bool {
 	return d.separator != ' ' && d.fields > 1 && len(row) == d.fields && row[0] == string(d.comment)
 }
 
-// fieldsOf is a line taken apart, without quotation marks.
+// fieldsOf are the fields of a line, without quotation marks.
 func (d *dialect) fieldsOf(line string) []string {
 	row := split(line, d.separator)
 	if d.separator == ' ' {
@@ -76,8 +77,9 @@ func (d *dialect) fieldsOf(line string) []string {
 	return row
 }
 
-// uncommented is the text of a table in which comments are empty lines: those that
-// begin with the mark of the comments at its top, and have other fields than rows.
+// uncommented is the text of a table with comments replaced by empty lines:
+// comments begin with the mark of the comments at the top, and have other fields
+// than rows.
 type uncommented struct {
 	b      *bufio.Reader
 	d      *dialect

@@ -20,14 +20,14 @@ type dialect struct {
 	notes     []files.Note
 }
 
-// separators are what may stand between fields, in order of preference.
+// separators are the possible field separators, in order of preference.
 const separators = ",;\t| "
 
-// separatorNames are what --separator takes beside single characters.
+// separatorNames are what --separator accepts besides single characters.
 var separatorNames = map[string]byte{"comma": ',', "semicolon": ';', "tab": '\t', `\t`: '\t', "space": ' ',
 	"blank": ' ', "pipe": '|'}
 
-// nameOfSeparator is a separator for people.
+// nameOfSeparator names a separator in messages.
 func nameOfSeparator(s byte) string {
 	switch s {
 	case '\t':
@@ -56,8 +56,8 @@ func parseSeparator(text string) (byte, error) {
 // sampleLines is how many lines decide the dialect.
 const sampleLines = 200
 
-// understand finds the dialect of a text from its beginning. whole says that it is
-// all of it.
+// understand finds the dialect of a text from its beginning; whole says that this
+// is the whole text.
 func understand(head string, whole bool, asked byte) *dialect {
 	lines := strings.Split(head, "\n")
 	if !whole && len(lines) > 1 {
@@ -79,7 +79,7 @@ func (d *dialect) note(code, flag, format string, args ...any) {
 	d.notes = append(d.notes, files.Note{Level: files.Assumed, Code: code, Flag: flag, Text: fmt.Sprintf(format, args...)})
 }
 
-// sample is the lines that show the fields.
+// sample is the lines from which fields are inferred.
 func (d *dialect) sample(lines []string) (out []string) {
 	for _, line := range lines[d.skip:] {
 		if strings.TrimSpace(line) == "" || d.isComment(line) {
@@ -117,8 +117,8 @@ func (d *dialect) choose(sample []string, asked byte) {
 	}
 }
 
-// commasInNumbers reports whether under a separator all rows have as many fields,
-// and commas stand in numbers alone: there they are decimal.
+// commasInNumbers reports whether with a separator all rows have the same number
+// of fields, and commas occur only in numbers: they are then decimal marks.
 func commasInNumbers(sample []string, s byte) bool {
 	commas, fields := 0, 0
 	for i, line := range sample {
@@ -178,8 +178,8 @@ func rate(sample []string, s byte) (fields int, score float64) {
 	return fields, share * (0.2 + float64(numbers)/float64(max(all, 1)))
 }
 
-// split takes a line apart; a separator between quotation marks is none. Blanks
-// separate in runs.
+// split splits a line at separators outside quotation marks; a run of blanks is
+// one separator.
 func split(line string, s byte) (fields []string) {
 	quoted, from := false, 0
 	for i := range len(line) {

@@ -1,3 +1,3 @@
 // Package table reads tables of numbers, dates and words with a column of labels:
-// text in many dialects, and columns from other formats.
+// delimited text in many dialects, and columns from other formats.
 package table

@@ -17,18 +17,18 @@ var labelNames = []string{"label", "labels", "class", "target", "species", "cate
 // tell a header, and not which column holds the labels.
 var lastNames = []string{"kind", "type", "variety", "diagnosis", "outcome", "result", "group"}
 
-// errRow says that a first line which was taken for names is a row.
+// errRow means that a first line that was taken for a header is a row.
 var errRow = errors.New("the first line is a row of values, its word is a label below")
 
-// head is what the first lines of a table say of it.
+// head is what the first lines of a table show.
 type head struct {
 	names   []string // of the columns; nil without
 	headed  bool     // the first line holds no values
-	doubt   int      // column whose word alone makes the first line names; -1 when more does
-	classes []string // names of the classes; nil when labels name themselves
+	doubt   int      // column whose word is the only evidence of a header; -1 when there is more
+	classes []string // names of the classes; nil when not given
 	rows    int      // rows announced; -1 when none are
 	rowName bool     // the first column has no name, as in tables of R: it names the rows
-	why     string   // why the first line is taken for names, where that is a guess
+	why     string   // why the first line is taken for a header, if that is a guess
 }
 
 // readHead decides what the first row is, second being nil when there is none.
@@ -52,7 +52,7 @@ func readHead(first, second []string, opt Options) (*head, error) {
 		return h, nil
 	default:
 		if h.headed, h.doubt = h.isHeader(first, second); h.doubt >= 0 && opt.Like != nil {
-			h.headed, h.doubt = false, -1 // the training table would have the names
+			h.headed, h.doubt = false, -1 // the training table would have the header
 		}
 	}
 	if !h.headed {
@@ -71,7 +71,7 @@ func readHead(first, second []string, opt Options) (*head, error) {
 	}
 	asked := append(append([]string{opt.Label}, opt.Drop...), opt.Keep...)
 	if slices.ContainsFunc(asked, func(name string) bool { return !isNumber(name) && slices.Contains(h.names, name) }) {
-		h.doubt = -1 // the user knows the names
+		h.doubt = -1 // the user said so
 	}
 	return h, nil
 }

@@ -97,8 +97,8 @@ func (t *table) labelCandidates(c *choice) (named, text []int, last int) {
 	return named, text, last
 }
 
-// onlyUnwanted is the only column that is none of the features of the task, when
-// both name theirs; else -1.
+// onlyUnwanted is the only column that is not a feature of the task, when both
+// have names; else -1.
 func (t *table) onlyUnwanted(c *choice) int {
 	if t.opt.Want == nil || t.head.names == nil || t.opt.Want[0].Name == "" {
 		return -1
@@ -117,8 +117,8 @@ func (t *table) onlyUnwanted(c *choice) int {
 	return only
 }
 
-// judgeLabel refuses labels that are none: a guess with nearly as many classes as
-// rows, or one of several one-hot columns; and columns that are missing values.
+// judgeLabel refuses implausible labels: a guess with nearly as many classes as
+// rows, one of several one-hot columns, or a column of missing values.
 func (t *table) judgeLabel(c *choice, guessed bool) error {
 	if len(c.labels) > 1 {
 		return t.checkOneHot(c)
@@ -159,8 +159,8 @@ func (t *table) judgeLabel(c *choice, guessed bool) error {
 	return nil
 }
 
-// nearlyAll is the share of one value with which a column that may be another
-// feature is no label.
+// nearlyAll is the share of one value above which a column that may be a
+// feature is not taken for the label.
 const nearlyAll = 0.9
 
 func atLeast(n int) string {
@@ -181,8 +181,8 @@ func (t *table) betterLabel(c *choice) string {
 	return ""
 }
 
-// exclusive finds, for a label of zeros and ones, columns beside it of which with
-// it exactly one is 1 in every row; nil when there are none.
+// exclusive finds, for a label of zeros and ones, other columns such that in
+// every row exactly one of them and the label is 1; nil when there are none.
 func (t *table) exclusive(c *choice, label int) []int {
 	if !t.survey.columns[label].isBinary() || t.survey.rows < leastRows {
 		return nil
@@ -224,7 +224,7 @@ func onesIn(words []uint64) (n int) {
 	return n
 }
 
-// checkOneHot checks that of the label columns exactly one is 1 in every row.
+// checkOneHot checks that in every row exactly one of the label columns is 1.
 func (t *table) checkOneHot(c *choice) error {
 	ones := 0
 	var union []uint64
@@ -265,7 +265,7 @@ func noLabel(text string) bool {
 	return slices.Contains([]string{"?", "na", "n/a", "nan", "null", "#n/a", "<na>", "nat"}, strings.ToLower(text))
 }
 
-// Causes that want a hint of their own.
+// Causes with a hint of their own.
 var (
 	errNA       = errors.New("a word such as NA")
 	errNoLabel  = fmt.Errorf("%w: it is missing", files.ErrLabel)

@@ -18,7 +18,7 @@ import (
 // maxRecord bounds the bytes of one row.
 const maxRecord = 1 << 24
 
-// headBytes is how much of a text decides its dialect.
+// headBytes is the size of the beginning of a text that decides its dialect.
 const headBytes = 1 << 18
 
 // decodeText gives text in UTF-8 with "\n" at the end of lines, whatever Unicode
@@ -28,7 +28,7 @@ func decodeText(r io.Reader) (text *bufio.Reader, encoding string, err error) {
 	head, err := b.Peek(512)
 	if err != nil && len(head) == 0 && !errors.Is(err, io.EOF) {
 		return nil, "", files.OrTruncated(err)
-	} // any other error comes again, after the rows before it
+	} // any other error is returned again after the rows before it
 	var wide *unicode.Endianness
 	little, big := unicode.LittleEndian, unicode.BigEndian
 	switch {
@@ -109,8 +109,8 @@ type source interface {
 	next() (row []string, line int, err error)
 }
 
-// guard bounds how much is read for one row: a quotation mark without its end
-// would otherwise gather the whole file in memory.
+// guard bounds how much is read for one row: an unclosed quotation mark would
+// otherwise read the whole file into memory.
 type guard struct {
 	r    io.Reader
 	left int

@@ -9,16 +9,16 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// grouping tells what a number with marks between its digits says of the format:
-// that commas are decimal, that they or other marks stand between thousands, or
-// that it could be both.
+// grouping is what numbers with marks between their digits show of the format:
+// that commas are decimal marks, that they or other marks are thousands
+// separators, or that both are possible.
 type grouping struct {
 	point, decimalComma, groupComma, groupDot, groupBlank int
 	unclear, unclearDot                                   int // 1,234 and 1.234
 	blank                                                 string
 }
 
-// note takes a field that may be such a number.
+// note adds a field that may be such a number.
 func (g *grouping) note(text string) {
 	text = strings.TrimLeft(text, "+-")
 	if text == "" || text[0] < '0' || text[0] > '9' || digits(text) {
@@ -71,7 +71,7 @@ func ungrouped(text string) (without, mark string) {
 	return text, ""
 }
 
-// add joins what another column says.
+// add merges what another column shows.
 func (g *grouping) add(h *grouping) {
 	g.point, g.decimalComma, g.groupComma = g.point+h.point, g.decimalComma+h.decimalComma, g.groupComma+h.groupComma
 	g.groupDot, g.groupBlank = g.groupDot+h.groupDot, g.groupBlank+h.groupBlank
@@ -79,12 +79,12 @@ func (g *grouping) add(h *grouping) {
 	g.blank = cmp.Or(g.blank, h.blank)
 }
 
-// doubtful reports whether nothing but numbers such as 1.234 tells the decimal mark.
+// doubtful reports whether only numbers such as 1.234 indicate the decimal mark.
 func (g *grouping) doubtful() bool {
 	return g.unclearDot > 0 && g.point+g.decimalComma+g.groupComma+g.groupDot+g.unclear == 0
 }
 
-// format decides how numbers are written; an error where that cannot be told.
+// format decides how numbers are written; an error if that is ambiguous.
 func (g *grouping) format(asked string) (format, error) {
 	f := usual
 	switch {
@@ -117,8 +117,8 @@ func (g *grouping) format(asked string) (format, error) {
 }
 
 // decideFormat is how numbers are written: as in the training table, else as the
-// columns that may become features tell; columns of labels and those left out tell
-// nothing.
+// columns that may become features show; columns of labels and dropped columns are
+// not considered.
 func (t *table) decideFormat() (format, error) {
 	if t.opt.Like != nil {
 		return t.opt.Like.Columns.(*choice).format, nil

@@ -10,8 +10,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// names reports whether a first row holds the names of all features that are
-// wanted, of the training table or of the task.
+// names reports whether a first row holds the names of all wanted features,
+// those of the training table or of the task.
 func (o *Options) names(row []string) bool {
 	var want []string
 	switch {
@@ -32,7 +32,7 @@ func (o *Options) names(row []string) bool {
 }
 
 // follow takes the columns of the training table: by name when both have names,
-// else by place.
+// else by position.
 func (t *table) follow(c *choice, train *choice) error {
 	lacks := func(i int) error {
 		e := t.fail("%w: there is no column %d (%s) of the training table", files.ErrFormat, i+1, nameIn(train.names, i))
@@ -87,8 +87,8 @@ func (t *table) follow(c *choice, train *choice) error {
 	return nil
 }
 
-// followPlaces says that columns are matched by their places, where only one of
-// the tables names them; it refuses a name that tells another column of labels.
+// followPlaces reports that columns are matched by position when only one of
+// the tables has names; it refuses a name that shows another column of labels.
 func (t *table) followPlaces(c *choice, train *choice) error {
 	if c.names == nil && train.names == nil {
 		return nil
@@ -113,8 +113,8 @@ func sameName(a, b string) bool {
 	return strings.EqualFold(strings.TrimSpace(norm.NFC.String(a)), strings.TrimSpace(norm.NFC.String(b)))
 }
 
-// match finds the features of the task among the columns: by name, where both name
-// them; else by place.
+// match finds the features of the task among the columns: by name, if both have
+// names; else by position.
 func (t *table) match(c *choice) error {
 	c.features = t.opt.Want
 	named := c.features[0].Name != ""

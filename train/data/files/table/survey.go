@@ -16,7 +16,7 @@ const maxDistinct = files.MaxClasses + 1
 // be counted; of a wider one only of those at its ends.
 const wideTable = 256
 
-// column is what a first reading tells of one column.
+// column is what the first pass shows of one column.
 type column struct {
 	name                        string
 	numbers, bools, dates, text int // fields of each kind
@@ -43,7 +43,7 @@ const (
 )
 
 // kind is what most fields of the column are; a column of numbers may have fields
-// that are none.
+// that are not.
 func (c *column) kind() string {
 	there := c.numbers + c.infinite + c.bools + c.dates + c.text
 	switch {
@@ -69,8 +69,8 @@ func (c *column) distinct() int {
 	return len(c.counts)
 }
 
-// commonest is how many fields have the text that most have; 0 when they were not
-// counted.
+// commonest is the number of fields with the most frequent text; 0 when they were
+// not counted.
 func (c *column) commonest() float64 {
 	most := 0
 	for _, n := range c.counts {
@@ -87,7 +87,7 @@ func (c *column) isBinary() bool {
 // onePair reports whether all words for false and true are of one pair.
 func (c *column) onePair() bool { return bits.OnesCount8(c.pairs) <= 1 }
 
-// survey is a first reading of the whole table.
+// survey is a first pass over the whole table.
 type survey struct {
 	columns []column
 	rows    int

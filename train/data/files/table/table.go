@@ -12,10 +12,10 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
-// Options say how a table is to be read, where it leaves that open.
+// Options say how a table is read where it is ambiguous.
 type Options struct {
 	// Label is the column of the labels: a name of the header, a number from 1, or
-	// "last"; several, with commas, for one-hot columns; empty to guess.
+	// "last"; several, separated by commas, for one-hot columns; empty to guess.
 	Label     string
 	Drop      []string // columns to leave out, by name or number
 	Keep      []string // columns to keep although they look like row numbers, or tell the label
@@ -26,8 +26,8 @@ type Options struct {
 	Dates     bool     // columns of dates and times become seconds since 1970
 	// Want are the features of the task, in its order; nil for any.
 	Want []files.Feature
-	// Like is the table of the training part, whose columns this one has: nothing
-	// is guessed then.
+	// Like is the table of the training part; its columns are used and nothing is
+	// guessed.
 	Like *files.Part
 }
 
@@ -68,7 +68,7 @@ func File(tree *files.Tree, name string, opt Options, a *files.Account) (*files.
 	return p, nil
 }
 
-// readDialect looks at the beginning of a text, and returns the whole text.
+// readDialect finds the dialect from the beginning of a text, and returns the whole text.
 func readDialect(text *bufio.Reader, separator byte) (*dialect, *bufio.Reader, error) {
 	text = bufio.NewReaderSize(text, headBytes)
 	head, err := text.Peek(headBytes)
@@ -121,7 +121,7 @@ func groupWords(group string) string {
 	return fmt.Sprintf(", and %q between thousands", group)
 }
 
-// say notes how the text was understood.
+// report notes how the text was understood.
 func (t *table) say() {
 	h := t.head
 	if d := t.dialect; d != nil {
@@ -272,8 +272,8 @@ func fieldsOf(h *head, first, second []string) int {
 	return len(first)
 }
 
-// noteAll surveys the rows from the second on. A last line of one field is no row
-// when rows have more.
+// noteAll surveys the rows from the second on. A last line of one field is not a
+// row when rows have more.
 func (t *table) noteAll(rows source, row []string, line int) (err error) {
 	for row != nil {
 		if len(row) == 1 && len(t.survey.columns) > 1 && !isBlank(row) {
