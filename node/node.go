@@ -28,8 +28,8 @@ const (
 	RoleTrainer = "trainer"
 )
 
-// ResolveRole is the role that a configured one stands for: auto is an edge, until
-// a GPU engine can make a trainer of it.
+// ResolveRole resolves a configured role: auto is an edge, until there is an
+// engine for GPUs.
 func ResolveRole(configured string) string {
 	if configured == RoleTrainer {
 		return RoleTrainer
@@ -37,8 +37,8 @@ func ResolveRole(configured string) string {
 	return RoleEdge
 }
 
-// Node is one home at work: with a mesh when made by Start, without one when a verb
-// opened it. It is an api.Conn to itself.
+// Node is a running node: online when made by Start, offline when a verb opened it.
+// It is an api.Conn to itself.
 type Node struct {
 	*api.Table
 	home   home.Home
@@ -71,7 +71,7 @@ func OpenOffline(h home.Home, log *slog.Logger) (*Node, error) {
 	return openHome(h, cfg, log)
 }
 
-// openHome takes the lock and opens what a home holds.
+// openHome takes the lock and opens the content of a home.
 func openHome(h home.Home, cfg configs.Config, log *slog.Logger) (_ *Node, err error) {
 	if err := h.Check(); err != nil {
 		return nil, err
@@ -92,8 +92,8 @@ func openHome(h home.Home, cfg configs.Config, log *slog.Logger) (_ *Node, err e
 	if n.id, err = peer.IDFromPrivateKey(n.key); err != nil {
 		return nil, err
 	}
-	// Announcements live through more than two of the longest intervals between
-	// repeats.
+	// Announcements are valid for more than two of the longest intervals
+	// between repeats.
 	opt := holdings.Options{QuotaBytes: int64(cfg.Storage.Quota), Lifetime: 5 * cfg.Mesh.Announce.Std()}
 	if n.held, err = holdings.Open(h.Path, opt); err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (n *Node) Online() bool { return n.mesh != nil }
 // ID is the node's peer id.
 func (n *Node) ID() peer.ID { return n.id }
 
-// Role is what the node acts as: edge or trainer.
+// Role is the role of the node: edge or trainer.
 func (n *Node) Role() string { return n.role }
 
 // Addrs are the dialable addresses of an online node.

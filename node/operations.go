@@ -8,7 +8,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 )
 
-// operations is everything that a node answers.
+// operations is the table of a node's operations.
 func (n *Node) operations() *api.Table {
 	return api.NewTable(
 		handle(operations.Status, n.status),
@@ -64,7 +64,7 @@ func download[Req, Res any](op api.Download[Req, Res], run func(context.Context,
 	})
 }
 
-// described is Describe for what may be no error.
+// described is Describe for an error that may be nil.
 func described(err error) error {
 	if err == nil {
 		return nil

@@ -8,11 +8,11 @@ import (
 	"github.com/distillmesh/distillmesh/p2p"
 )
 
-// fewFiles is how many open files a node should be allowed: connections, the store
-// and the files it reads count.
+// fewFiles is how many open files a node should be allowed: connections, the
+// store, and files being read.
 const fewFiles = 1024
 
-// problems lists what is wrong now.
+// problems lists the current problems.
 func (n *Node) problems() []operations.Problem {
 	out := []operations.Problem{}
 	if limit, known := fileLimit(); known && limit < fewFiles {
@@ -33,7 +33,7 @@ func (n *Node) problems() []operations.Problem {
 	return out
 }
 
-// filesProblem says that few files may be open.
+// filesProblem is the problem of a low limit of open files.
 func filesProblem(limit uint64) operations.Problem {
 	return operations.Problem{Code: operations.ProblemFiles,
 		Message: fmt.Sprintf("this process may open %d files, a node may need %d: connections will fail", limit,
@@ -42,8 +42,8 @@ func filesProblem(limit uint64) operations.Problem {
 			4*fewFiles)}
 }
 
-// clockProblem says whose clock differs, and by how much. Where the clocks of all
-// peers differ the same way, this device's is the wrong one, most likely.
+// clockProblem says whose clock differs, and by how much. If the clocks of all
+// peers differ in the same way, this device's is probably the wrong one.
 func clockProblem(c p2p.Clocks, now time.Time) operations.Problem {
 	first := c.Differ[0]
 	ahead := 0

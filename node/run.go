@@ -24,7 +24,7 @@ type StartOptions struct {
 }
 
 // Start opens a home, joins the mesh and answers on the home's socket, until Close.
-// ctx is for the start alone.
+// ctx is only for the start.
 func Start(ctx context.Context, h home.Home, opt StartOptions) (*Node, error) {
 	cfg, err := h.Config()
 	if err != nil {
@@ -70,8 +70,8 @@ func (n *Node) serve() error {
 	return nil
 }
 
-// join starts the mesh, the topics this node has a part in, and what its role
-// does in the background.
+// join starts the mesh, joins the topics of this node, and starts the
+// background work of its role.
 func (n *Node) join(ctx context.Context) error {
 	cfg, err := n.meshConfig()
 	if err != nil {
@@ -95,7 +95,7 @@ func (n *Node) join(ctx context.Context) error {
 	return n.retire(ctx)
 }
 
-// retire withdraws what an earlier run as a trainer announced.
+// retire withdraws the trainer announcements of an earlier run.
 func (n *Node) retire(ctx context.Context) error {
 	for _, r := range n.held.Book.Live(announce.Query{Subject: announce.SubjectTrainer, Signer: n.id}) {
 		if err := n.mesh.Withdraw(ctx, r); err != nil {

@@ -69,7 +69,7 @@ func (n *Node) addSet(ctx context.Context, req operations.AddSetRequest, files f
 	return n.known.DescribeSet(set, *m.set), nil
 }
 
-// add verifies the files of a set or model, takes part in its task and stores them.
+// add verifies the files of a set or model, joins its task and stores them.
 func (n *Node) add(ctx context.Context, subject announce.Subject, task string, files fs.FS) (holdings.Holding,
 	manifest, error) {
 	fail := func(err error) (holdings.Holding, manifest, error) { return holdings.Holding{}, manifest{}, err }

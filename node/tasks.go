@@ -51,7 +51,7 @@ func (n *Node) addTask(ctx context.Context, req operations.AddTaskRequest, _ api
 	return n.known.TaskInfo(task, t), nil
 }
 
-// takePart stores and pins a task's document, remembers the task, joins its
+// takePart stores and pins a task's document, remembers the task, and joins its
 // topic when online.
 func (n *Node) takePart(ctx context.Context, t *data.Task) error {
 	doc, err := artifact.EncodeTask(t)
@@ -65,7 +65,7 @@ func (n *Node) takePart(ctx context.Context, t *data.Task) error {
 	return n.mesh.Join(ctx, task)
 }
 
-// takePartIn takes part in a task whose document may have to be fetched.
+// takePartIn joins a task whose document may have to be fetched.
 func (n *Node) takePartIn(ctx context.Context, task cid.Cid) error {
 	t, err := n.known.Task(ctx, task)
 	if err != nil {

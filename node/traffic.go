@@ -14,14 +14,14 @@ import (
 // trafficEvery is the time between two records of the bytes that moved.
 const trafficEvery = 5 * time.Minute
 
-// traffic is what recordTraffic has written down already.
+// traffic is the part of the byte counts that recordTraffic has already recorded.
 type traffic struct {
 	sync.Mutex
 	byProtocol map[protocol.ID]ledger.Count
 	total      ledger.Count
 }
 
-// saveTraffic keeps the byte counts on disk from time to time, until the node closes.
+// saveTraffic writes the byte counts to disk from time to time, until the node closes.
 func (n *Node) saveTraffic() {
 	tick := time.NewTicker(trafficEvery)
 	defer tick.Stop()
@@ -54,7 +54,7 @@ func (n *Node) recordTraffic() {
 	n.moved.byProtocol, n.moved.total = maps.Clone(now), total
 }
 
-// since is what has moved beside what was written down; not ok when nothing has.
+// since is the traffic that is not yet recorded; ok is false when there is none.
 func (t *traffic) since(now map[protocol.ID]ledger.Count, total ledger.Count) (more state.Traffic, ok bool) {
 	if total == t.total {
 		return more, false

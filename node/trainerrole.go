@@ -17,7 +17,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/plan"
 )
 
-// runTrainer is what a trainer does by itself, until the node closes.
+// runTrainer runs the trainer until the node closes.
 func (n *Node) runTrainer() {
 	announced := make(chan struct{}, 1)
 	cancel := n.held.Book.Watch(func(announce.Record) {
@@ -32,7 +32,7 @@ func (n *Node) runTrainer() {
 	trainer.New(trainerNode{n}, opt).Run(n.ctx, announced)
 }
 
-// trainerNode is a node as its trainer sees it.
+// trainerNode adapts a node to trainer.Node.
 type trainerNode struct{ n *Node }
 
 // Look implements trainer.Node.
@@ -71,7 +71,7 @@ func (t trainerNode) Join(ctx context.Context, task cid.Cid) error {
 	return t.n.announceTrainer(ctx, task)
 }
 
-// Fetch implements trainer.Node. What was removed since the trainer looked stays so.
+// Fetch implements trainer.Node. A set that was removed since the trainer looked is not fetched.
 func (t trainerNode) Fetch(ctx context.Context, set cid.Cid) (trainer.Fetched, error) {
 	if _, err := t.n.held.Find(ctx, set); err == nil || t.n.held.State.Removed(set) {
 		return trainer.Fetched{Here: true}, nil
@@ -80,12 +80,12 @@ func (t trainerNode) Fetch(ctx context.Context, set cid.Cid) (trainer.Fetched, e
 	return trainer.Fetched{Bytes: got.Bytes}, err
 }
 
-// trainingLog is where automatic trainings write, each over the last.
+// trainingLog is the log of automatic trainings; each overwrites the last.
 const trainingLog = "training.log"
 
 // Train implements trainer.Node: it runs the train verb on this home in a process
-// of its own, so that the node's stays small. When ctx ends, that process is asked
-// to stop too, and keeps a checkpoint.
+// of its own, so that the node's process stays small. When ctx ends, that process
+// is asked to stop too, and keeps a checkpoint.
 func (t trainerNode) Train(ctx context.Context, task cid.Cid) error {
 	n := t.n
 	self, err := os.Executable()

@@ -14,7 +14,8 @@ import (
 func (a *app) dataCheckCommand() *cobra.Command {
 	var opt localdata.Options
 	sheet := ""
-	c := &cobra.Command{Use: "check PATH", Short: "Show how data would be read, without registering them", Args: args(1, 1),
+	c := &cobra.Command{Use: "check PATH", Short: "Show how data would be read; nothing is registered",
+		Args: args(1, 1),
 		Long: "Read " + open.Formats + ",\ngzip or not, and report how: files read and left out, parts and what each is " +
 			"used for, shape, values, classes, columns,\n" +
 			"what was assumed and which flag overrides it, and what looks wrong. Needs no task and no home; -q prints " +

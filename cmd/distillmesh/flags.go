@@ -20,7 +20,7 @@ func parseBudget(s string) (int64, error) {
 	}
 	n, err := configs.ParseSize(s)
 	if err != nil || n == 0 {
-		return 0, api.Fail(api.CodeUsage, "give a size such as --budget 100KB", "budget %q is not a positive number of bytes", s)
+		return 0, api.Fail(api.CodeUsage, "write --budget 100KB", "budget %q is not a positive number of bytes", s)
 	}
 	return int64(n), nil
 }

@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) taskCommand() *cobra.Command {
-	return group("task", "Tasks: classes and shape that sets share to be trained together", a.taskNewCommand(), a.taskListCommand(),
+	return group("task", "Tasks: what sets must share to be trained together", a.taskNewCommand(), a.taskListCommand(),
 		a.taskShowCommand())
 }
 
@@ -28,8 +28,8 @@ func (a *app) taskNewCommand() *cobra.Command {
 			"classes are their\n" +
 			"labels, mean and std are measured per channel, or per feature of a table. Such constants become public with the " +
 			"task: --mean\n" +
-			"and --std (one value for all, or one per channel) avoid that. Every device must use the same task: others find it by " +
-			"name or\nCID once it is announced, with --publish or with the first set.\n" + readingHelp,
+			"and --std (one value for all, or one per channel) avoid that. Every device must use the same task: others find it " +
+			"by name or\nCID once it is announced, with --publish or with the first set.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) (err error) {
 			opt.Draft.Name = argv[0]
 			if opt.Draft.Shape, err = parseShape(shape); err != nil {

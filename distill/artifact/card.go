@@ -9,7 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// Card writes the data-set card: short, since it must not outweigh the data.
+// Card writes the data-set card, which is short so that it stays smaller than the data.
 func Card(task *data.Task, m Manifest) []byte {
 	var held []string
 	for c, n := range m.Counts {
@@ -44,7 +44,7 @@ func Card(task *data.Task, m Manifest) []byte {
 }
 
 // realWords says whether images count as real. The ratio has two digits after the
-// point, or all that the manifest has where two would contradict the decision.
+// point, or all digits of the manifest when two would contradict the decision.
 func realWords(m Manifest) string {
 	ratio := fmt.Sprintf("%.2f", m.NearestReal)
 	if shown, err := strconv.ParseFloat(ratio, 64); err != nil || (shown < distill.RealThreshold) != m.ContainsReal {

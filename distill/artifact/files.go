@@ -14,7 +14,7 @@ import (
 // order of their names. Content that was put in must not be changed afterwards.
 type Files map[string][]byte
 
-// ReadFiles reads a flat directory whole. A directory in it is an error.
+// ReadFiles reads a whole flat directory. A directory in it is an error.
 func ReadFiles(fsys fs.FS) (Files, error) {
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {

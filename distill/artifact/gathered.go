@@ -7,7 +7,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// Merge concatenates what sets hold to train on, in the order given.
+// Merge concatenates the training samples of sets, in the order given.
 func Merge(sets []*Set) (*data.Samples, error) {
 	var batches []*data.Samples
 	for _, s := range sets {
@@ -16,28 +16,28 @@ func Merge(sets []*Set) (*data.Samples, error) {
 	return data.Merge(batches...)
 }
 
-// Limits of a recipe that is followed without being asked for: it may come from
-// strangers, and costs the time of this device.
+// Limits of a recommended recipe, which may come from any node and costs the
+// time of this device.
 const (
 	fewestSteps, recommendedSteps = 50, 5000
 	recommendedBatch              = 512
-	// A rate outside of these learns nothing or diverges, with either optimiser.
+	// A rate outside of this range learns nothing or diverges, with either optimizer.
 	slowest, fastest = 1e-5, 0.1
 	heaviest         = 0.1  // weight decay
-	farthest         = 0.25 // of the side, that parts of an image move apart
+	farthest         = 0.25 // largest displacement of elastic deformation, as a share of the side
 	smoothest        = 0.5  // of a label
 )
 
-// Recommendation is how sets that were gathered recommend to train.
+// Recommendation is the recipe that gathered sets recommend.
 type Recommendation struct {
 	Recipe recipe.Recipe
-	Own    bool   // it is that of most sets
-	Note   string // what was not followed, if anything
+	Own    bool   // most sets recommend it
+	Note   string // which recommendations were not followed, if any
 }
 
-// Recommend finds the recipe of more than half of the sets, whatever they hold. Where there is
-// none, or where it asks for more than a device gives unasked, or for what teaches nothing, the
-// recipe is the default, with the view that all sets recommend, if they do.
+// Recommend finds the recipe of more than half of the sets. If there is none, or if it exceeds
+// the limits, the recipe is the default, with the resolution that all sets recommend, if they
+// agree.
 func Recommend(sets []*Set) Recommendation {
 	by, views := map[recipe.Recipe]int{}, map[int]int{}
 	n := 0
@@ -61,7 +61,7 @@ func Recommend(sets []*Set) Recommendation {
 	for r, votes := range by {
 		switch {
 		case 2*votes <= len(sets):
-		case !modest(r, n, side):
+		case !withinLimits(r, n, side):
 			out.Note = "the sets recommend a recipe that asks for more than is given unasked, or for what teaches nothing"
 			return out
 		case votes < len(sets):
@@ -76,8 +76,8 @@ func Recommend(sets []*Set) Recommendation {
 	return out
 }
 
-// modest tells whether a recipe for n samples keeps the limits.
-func modest(r recipe.Recipe, n, side int) bool {
+// withinLimits reports whether a recipe for n samples keeps the limits.
+func withinLimits(r recipe.Recipe, n, side int) bool {
 	return r.Validate() == nil && r.Steps(n) >= fewestSteps && r.Steps(n) <= recommendedSteps &&
 		r.Batch <= recommendedBatch &&
 		r.LR >= slowest && r.LR <= fastest && r.WeightDecay <= heaviest && r.Elastic <= farthest*float64(side) &&

@@ -15,10 +15,10 @@ type Request struct {
 	distill.Request
 	Task     *data.Task
 	Method   distill.Method
-	Settings map[string]string // of the method, as the manifest names them: those that differ from its defaults
-	Pixels   PixelType         // empty for what suits the images (SuitablePixels)
+	Settings map[string]string // of the method, as in the manifest: those that differ from its defaults
+	Pixels   PixelType         // empty for the default (SuitablePixels)
 	Licence  string
-	Bare     bool // without what is for eyes: the preview and the card
+	Bare     bool // without preview and card
 	// Distilled, when not nil, is called with the method's result before it is compared
 	// with the samples and written.
 	Distilled func(*distill.Result)
@@ -33,8 +33,8 @@ type Made struct {
 // Make distils a set and writes it. Pixels are encoded once: the samples that come
 // back, what they disclose and the preview are decoded from the tensors that are
 // written. ReadSet accepts the files and reads the same set; what it would refuse is
-// an error here. It fails with ErrPixels where the pixel type does not exist or suit
-// the images, and as the method does, with checkpoint.ErrState for one.
+// an error here. It fails with ErrPixels when the pixel type does not exist or fit
+// the images, and with the errors of the method, such as checkpoint.ErrState.
 func Make(ctx context.Context, r Request) (*Made, error) {
 	outline, err := r.Method.Outline(r.Request)
 	if err != nil {
@@ -52,7 +52,7 @@ func Make(ctx context.Context, r Request) (*Made, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write set: %w", err)
 	}
-	// Each image is compared with the class that it was made of, whatever its label is now.
+	// Each image is compared with the class that it was made from, whatever its label is now.
 	published := *stored
 	published.Y = result.Images.Y
 	d, err := distill.Disclose(ctx, &published, r.Samples, result.Formation.OrDefault())
@@ -108,7 +108,7 @@ func (r Request) write(result *distill.Result, tensors []checkpoint.Tensor, stor
 
 // contents is what a manifest says of images. Every field but the first three is
 // taken from images as stored, as a reader will see them, since rounding may change
-// what was true before.
+// them.
 type contents struct {
 	formation     data.Formation
 	consumer      string
@@ -155,8 +155,8 @@ func (r Request) manifest(c contents) (Manifest, error) {
 }
 
 // Recommended is the recipe that a set recommends: its method's own, else the
-// default, with the view that samples made into tiles want (labels that were solved
-// were solved for whole images).
+// default, at the resolution of the tiles (except with solved labels, which were
+// solved for whole images).
 func Recommended(own *recipe.Recipe, f data.Formation, soft bool) *recipe.Recipe {
 	if own != nil {
 		return own
@@ -168,8 +168,8 @@ func Recommended(own *recipe.Recipe, f data.Formation, soft bool) *recipe.Recipe
 	return &r
 }
 
-// fewest is a smallest group no larger than the samples of any class, where those are
-// too few to hide in: whatever a method makes of three samples shows the three.
+// fewest is the smallest group, reduced to the size of the smallest class if that is
+// below LeastGroup: anything made from three samples discloses these three.
 func fewest(group int, local *data.Samples) int {
 	for _, members := range local.ByClass() {
 		if n := len(members); n > 0 && n < distill.LeastGroup && (group == 0 || n < group) {

@@ -24,7 +24,7 @@ type ModelManifest struct {
 	Task          string              `json:"task"` // CID
 	TaskName      string              `json:"task_name"`
 	Model         string              `json:"model"`            // lenet, ntk:1
-	Coarse        int                 `json:"coarse,omitempty"` // it reads images as tiles of this factor show them
+	Coarse        int                 `json:"coarse,omitempty"` // it reads images at 1/Coarse resolution
 	Recipe        *recipe.Recipe      `json:"recipe,omitempty"`
 	Seed          uint64              `json:"seed"`
 	Sets          []string            `json:"sets"` // CIDs of every set used
@@ -48,15 +48,15 @@ type ModelDraft struct {
 	Licence  string
 }
 
-// Model is a model as read back, Trained being what its loader makes of it.
+// Model is a model as read, Trained being the result of its loader.
 type Model[Trained any] struct {
 	Manifest ModelManifest
 	Trained  Trained
 }
 
-// Loader makes the model of a name from its tensors, for samples of a task, or says
-// why they are not its own. Package artifact knows no architectures: model.Load is
-// the loader of all.
+// Loader makes the model of a name from its tensors, for samples of a task, or
+// fails when they do not fit. Package artifact knows no architectures: model.Load
+// loads them all.
 type Loader[Trained any] func(name string, task *data.Task, tensors []checkpoint.Tensor, coarse int) (Trained, error)
 
 // WriteModel lays a model out as files.
@@ -82,7 +82,7 @@ func WriteModel(d ModelDraft) (Files, error) {
 	return files, nil
 }
 
-// ReadModelManifest reads model.json alone; nothing but its form is verified.
+// ReadModelManifest reads only model.json and verifies only its form.
 func ReadModelManifest(fsys fs.FS, limits Limits) (ModelManifest, error) {
 	var m ModelManifest
 	doc, err := readBounded(fsys, ModelFile, limits.withDefaults().ManifestBytes)

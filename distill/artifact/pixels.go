@@ -11,16 +11,16 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// PixelType is how images are written on the wire.
+// PixelType is how pixels are encoded.
 type PixelType string
 
-// ErrPixels means that no pixel type has the name, or that it suits no images of
-// a shape.
+// ErrPixels means that no pixel type has the name, or that it does not fit
+// images of a shape.
 var ErrPixels = errors.New("pixel type")
 
 // The pixel types. U4 and U8 keep a range per image, because clipping to a common
-// range costs distilled images up to 27 points of accuracy, a range of their
-// own and bytes at most 0.1.
+// range costs distilled images up to 27 points of accuracy, while rounding to
+// bytes in a range per image costs at most 0.1.
 const (
 	U4  PixelType = "U4" // two pixels of a row in a byte, the first in its low half
 	U8  PixelType = "U8"
@@ -39,9 +39,9 @@ func (p PixelType) Check(s data.Shape) error {
 	return nil
 }
 
-// SuitablePixels is the pixel type asked for, or what suits the images: half a byte
-// per value for those that stay within the range of real pixels, where it costs no
-// accuracy that could be measured (docs/methods.md), else a byte.
+// SuitablePixels is the requested pixel type, or the default for the images: half a
+// byte per value for those that stay within the range of real pixels, where it
+// costs no measurable accuracy (docs/methods.md), else a byte.
 func SuitablePixels(asked PixelType, o distill.Outline) PixelType {
 	switch {
 	case asked != "":
@@ -229,8 +229,8 @@ func decodeSamples(tensors []checkpoint.Tensor, task *data.Task, f data.Formatio
 	return s, pixels, nil
 }
 
-// pixelsOf is the pixel type of images of a width: bytes that are half as many as
-// pixels hold two each.
+// pixelsOf is the pixel type of images of a width: if there are half as many
+// bytes as pixels, each byte holds two.
 func pixelsOf(images checkpoint.Tensor, width int) PixelType {
 	if images.DType == checkpoint.DTypeU8 && width > 1 && len(images.Shape) == 4 && images.Shape[3] == halves(width) {
 		return U4
@@ -328,8 +328,8 @@ func argMax(rows []float32, classes int) []int {
 	return out
 }
 
-// RoundTrip gives the samples as a reader of the written set will see them:
-// the rounding included.
+// RoundTrip gives the samples as a reader of the written set decodes them,
+// rounding included.
 func RoundTrip(s *data.Samples, pixels PixelType) (*data.Samples, error) {
 	tensors, err := encodeSamples(s, pixels)
 	if err != nil {
@@ -338,7 +338,7 @@ func RoundTrip(s *data.Samples, pixels PixelType) (*data.Samples, error) {
 	return rounded(s, tensors, pixels)
 }
 
-// rounded is samples with their images as tensors hold them.
+// rounded is samples with images rounded as in the tensors.
 func rounded(s *data.Samples, tensors []checkpoint.Tensor, pixels PixelType) (*data.Samples, error) {
 	out := &data.Samples{Shape: s.Shape, Classes: s.Classes, Y: s.Y, Soft: s.Soft}
 	byName := checkpoint.ByName(tensors)

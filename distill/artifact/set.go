@@ -10,19 +10,19 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// Set is a distilled set, as its files say it.
+// Set is a distilled set as read from its files.
 type Set struct {
 	Manifest Manifest
 	Samples  *data.Samples // as stored: rounded to what the pixel type can hold
 }
 
-// TrainingSamples are the samples to train on: of a formation, each tile at
+// TrainingSamples are the samples to train on: with a formation, each tile at
 // full size.
 func (s *Set) TrainingSamples() *data.Samples { return s.Manifest.Formation.Decode(s.Samples) }
 
 // ReadSet reads and verifies a set of a task: sizes before allocating, hashes,
 // shapes, types, finite values, label range, and the manifest against the
-// tensors. Every refusal wraps ErrInvalid and names the fact.
+// tensors. Every refusal wraps ErrInvalid and names the cause.
 func ReadSet(fsys fs.FS, task *data.Task, limits Limits) (*Set, error) {
 	limits = limits.withDefaults()
 	m, err := readManifest(fsys, task, limits)
@@ -55,8 +55,8 @@ func ReadSet(fsys fs.FS, task *data.Task, limits Limits) (*Set, error) {
 	return &Set{Manifest: m, Samples: samples}, nil
 }
 
-// ReadManifest reads manifest.json alone, without the task at hand; nothing
-// but its form is verified.
+// ReadManifest reads only manifest.json and needs no task; it verifies only the
+// form.
 func ReadManifest(fsys fs.FS, limits Limits) (Manifest, error) {
 	var m Manifest
 	doc, err := readBounded(fsys, ManifestFile, limits.withDefaults().ManifestBytes)
@@ -84,7 +84,7 @@ func readManifest(fsys fs.FS, task *data.Task, limits Limits) (Manifest, error) 
 	return m, nil
 }
 
-// check verifies what a manifest can tell by itself.
+// check verifies a manifest by itself.
 func (m *Manifest) check() error {
 	switch {
 	case m.SchemaVersion != SchemaVersion:

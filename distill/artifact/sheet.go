@@ -12,28 +12,28 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// PreviewBytes is how large the preview of a set whose data take so many bytes may
-// be: an eighth of them, but 1 to 4 KiB. Fewer shades of grey or colour, then
+// PreviewBytes is the largest size of the preview of a set whose data take a
+// number of bytes: an eighth of them, but 1 to 4 KiB. Fewer shades of grey or colour, then
 // fewer images make it so.
 func PreviewBytes(data int) int { return min(max(data/8, 1<<10), MaxPreviewBytes) }
 
-// MaxPreviewBytes is the most that any preview takes.
+// MaxPreviewBytes is the largest size of any preview.
 const MaxPreviewBytes = 4 << 10
 
-// PreviewPerClass is how many images per class a preview shows, at most.
+// PreviewPerClass is the largest number of images per class in a preview.
 const PreviewPerClass = 10
 
 // sheetGap is the space between images, in pixels before scaling.
 const sheetGap = 1
 
-// sheetColumns is how many classes stand side by side; more of them stand one
-// below the other.
+// sheetColumns is the largest number of classes shown as columns; more are
+// shown as rows.
 const sheetColumns = 20
 
 // Sheet draws up to perClass samples of each class as a contact sheet, a column
 // per class held (a row per class when there are many), each pixel as scale x
 // scale. Values are taken back to
-// pixel space and clipped to what a picture can show: it is for eyes only.
+// pixel space and clipped to the range of a picture, which is only for viewing.
 func Sheet(task *data.Task, s *data.Samples, perClass, scale int) *image.NRGBA {
 	var lines [][]int
 	for _, index := range s.ByClass() {
@@ -58,7 +58,7 @@ func Sheet(task *data.Task, s *data.Samples, perClass, scale int) *image.NRGBA {
 	return drawGrid(task, s, rows, scale)
 }
 
-// pickOr is line[i], or a value when there is no such place.
+// pickOr is line[i], or a default when there is no such index.
 func pickOr(line []int, i, or int) int {
 	if i < len(line) {
 		return line[i]
@@ -67,7 +67,8 @@ func pickOr(line []int, i, or int) int {
 }
 
 // PairSheet draws each image (each decoded tile of a formation) beside its
-// nearest real one: image, real, image, real, five pairs a row. It holds raw data, so it never leaves the device.
+// nearest real one: image, real, image, real, five pairs per row. It holds raw data, so it never leaves the
+// device.
 func PairSheet(task *data.Task, images, local *data.Samples, d distill.Disclosure, scale int) *image.NRGBA {
 	both := &data.Samples{Shape: images.Shape, Classes: images.Classes}
 	var rows [][]int
@@ -136,8 +137,8 @@ func drawImage(sheet *image.NRGBA, pixels []float32, shape data.Shape, left, top
 // EncodePNG writes an image as PNG, grey images as grey.
 func EncodePNG(img *image.NRGBA) ([]byte, error) { return encodeLevels(img, 256) }
 
-// preview writes a contact sheet with as many images and shades as fit in so many
-// bytes, images first; nil when not even one image per class fits.
+// preview writes a contact sheet with as many images, then shades, as fit in a
+// number of bytes; nil when not even one image per class fits.
 func preview(task *data.Task, s *data.Samples, most int) ([]byte, error) {
 	for perClass := PreviewPerClass; perClass > 0; perClass /= 2 {
 		img := Sheet(task, s, perClass, 1)

@@ -9,7 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 )
 
-// Bytes is what files weigh as they travel: the whole DAG of their directory.
+// Bytes is the size of the files as they are sent: the whole DAG of their directory.
 func (f Files) Bytes() int64 {
 	sizes := make(map[string]int64, len(f))
 	for name, content := range f {
@@ -18,7 +18,7 @@ func (f Files) Bytes() int64 {
 	return unixfs.Bytes(sizes)
 }
 
-// unknown is how many bytes are left for what the images decide. Without a card: four
+// unknown is the number of bytes reserved for values that depend on the images. Without a card: four
 // decimals that nearest_real may have beyond 1000000, and twelve digits of
 // smallest_group beyond two. With one: 13 bytes by which it is longer to say that a
 // set holds real samples, and the digits beyond two of the smallest group, which card
@@ -34,10 +34,10 @@ func (r Request) unknown() int64 {
 	return 13 + 2*int64(max(3, len(strconv.Itoa(largest)))-2)
 }
 
-// Size is how many bytes a set of the request, which need not be made, weighs at most
-// as it travels: the whole DAG. It is exact but for the preview, which is taken at its
-// largest, and for numbers that the images decide, for which 16 bytes or a few more
-// are left. It fails where no such set can be written.
+// Size is the largest size in bytes of the whole DAG of a set of the request, computed
+// without making it. It is exact except for the preview, counted at its largest, and
+// for numbers that depend on the images, for which 16 bytes or a few more are
+// reserved. It fails if no such set can be written.
 func (r Request) Size(o distill.Outline) (int64, error) {
 	group := 0
 	if o.Grouped || fewest(0, r.Samples) > 0 {
@@ -59,8 +59,8 @@ func (r Request) Size(o distill.Outline) (int64, error) {
 	return size + r.unknown(), err
 }
 
-// weigh is the size of a set of these contents, whose preview takes as many bytes as
-// previewBytes says of the size of its data; 0 for none.
+// weigh is the size of a set with these contents, whose preview has the size that
+// previewBytes gives for the size of its data; 0 for none.
 func (r Request) weigh(c contents, previewBytes func(data int) int) (int64, error) {
 	m, err := r.manifest(c)
 	if err != nil {

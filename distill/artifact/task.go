@@ -22,7 +22,7 @@ const MaxTaskBytes = 256 << 10
 // ErrInvalid is wrapped by every refusal of a reader of this package.
 var ErrInvalid = errors.New("invalid artifact")
 
-// invalid builds a refusal: what was read, and the fact that is wrong.
+// invalid builds an error: what was read, and what is wrong.
 func invalid(what, format string, args ...any) error {
 	return fmt.Errorf("%w: %s: %w", ErrInvalid, what, fmt.Errorf(format, args...))
 }
@@ -71,7 +71,7 @@ func EncodeTask(t *data.Task) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// feature is one column of a table: its name, and kind and levels where it has
+// feature is one column of a table: its name, and its kind and levels if it has
 // any.
 func feature(f files.Feature, list func(int, func(int) qp.Assemble) qp.Assemble) qp.Assemble {
 	return qp.Map(3, func(ma datamodel.MapAssembler) {
@@ -85,8 +85,8 @@ func feature(f files.Feature, list func(int, func(int) qp.Assemble) qp.Assemble)
 	})
 }
 
-// DecodeTask reads a task document from anywhere. It refuses what is not
-// canonical, so that one task has one CID.
+// DecodeTask reads an untrusted task document. It refuses non-canonical
+// encodings, so that one task has one CID.
 func DecodeTask(doc []byte) (*data.Task, error) {
 	if len(doc) > MaxTaskBytes {
 		return nil, invalid("task", "%d bytes, at most %d", len(doc), MaxTaskBytes)

@@ -10,10 +10,10 @@ import (
 
 // Clusters groups the samples of a class by k-means, as many groups as images
 // (k-means++ and Lloyd, edge-distillers 1.10), and publishes the centroids, or
-// of each group the real sample nearest to its centroid. A centroid of fewer than
-// LeastGroup samples would give them away (of 5,000 CIFAR-10 samples in 50 groups
-// some are alone): its nearest other samples are averaged in until it has as
-// many, or all that the class has. Cost: rounds x images x samples x values.
+// the real sample nearest to each centroid. A centroid of fewer than LeastGroup
+// samples would disclose them (with 5,000 CIFAR-10 samples in 50 groups some
+// groups have one sample): the nearest other samples are averaged in until it has
+// that many, or all of the class. Cost: rounds x images x samples x values.
 type Clusters struct {
 	Publish       string // PublishCentroids or PublishNearest
 	MaxIterations int    // rounds of Lloyd's
@@ -39,7 +39,7 @@ func (Clusters) Version() int { return 1 }
 
 // Summary implements distill.Method.
 func (Clusters) Summary() string {
-	return "k-means centroids per class (one image per class: the class mean), or the real samples nearest to them"
+	return "k-means centroids of each class (with one image per class: the class mean), or the real samples nearest to them"
 }
 
 // options are the settings and their ranges.

@@ -12,26 +12,24 @@ import (
 	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
-// class is what a method makes tiles of: the samples of one class, averaged to a
-// tile's size.
+// class is the samples of one class, averaged to a tile's size.
 type class struct {
 	rows [][]float32
 	n    int // tiles to make; there are at least as many rows
 	rng  *rand.Rand
 }
 
-// outline is what methods that pick or average samples say of a set.
+// outline is the outline of a set of methods that pick or average samples.
 func outline(req distill.Request) (distill.Outline, error) {
 	f, err := req.Asked()
 	return distill.Outline{Formation: f, Grouped: true}, err
 }
 
-// builder makes the n tiles of a class and says how few samples are averaged
-// into one of them.
+// builder makes the n tiles of a class and returns the smallest number of
+// samples averaged into one.
 type builder func(ctx context.Context, c class) (tiles [][]float32, group int, err error)
 
-// byClass makes a set class after class, as many classes at once as there are
-// workers.
+// byClass makes a set class by class, one class per worker at a time.
 func byClass(ctx context.Context, req distill.Request, purpose string, build builder) (*distill.Result, error) {
 	if err := req.Check(); err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ type mixture struct {
 //	r_ik = pi_k N(x_i | mu_k, S_k) / sum_j pi_j N(x_i | mu_j, S_j)
 //	mu_k = sum_i r_ik x_i / N_k,  S_k = sum_i r_ik (x_i - mu_k)(x_i - mu_k)' / N_k + floor I
 //
-// Cost of a round: components x (samples x d^2 + d^3/3), or that of span where
+// Cost of a round: components x (samples x d^2 + d^3/3), or that of span if
 // there are fewer samples than values.
 func (g GMM) em(ctx context.Context, x [][]float32, assign []int) (*mixture, error) {
 	k := 0

@@ -30,7 +30,7 @@ func (GMM) Version() int { return 1 }
 
 // Summary implements distill.Method.
 func (GMM) Summary() string {
-	return "means of a Gaussian mixture per class (one image per class: the class mean)"
+	return "means of a Gaussian mixture of each class (with one image per class: the class mean)"
 }
 
 // options are the settings and their ranges.

@@ -8,13 +8,13 @@ import (
 	"github.com/distillmesh/distillmesh/train/cluster"
 )
 
-// Herding picks real samples one after the other so that their mean stays as
-// close as it can to the class mean (Welling 2009; on pixels, edge-distillers
+// Herding picks real samples one by one so that their mean stays as close as
+// possible to the class mean (Welling 2009; on pixels, edge-distillers
 // 1.10): the t-th is, of those not yet picked,
 //
 //	argmin_x |mu - (x_1 + ... + x_(t-1) + x) / t| = argmin_x |x - (t mu - x_1 - ... - x_(t-1))|
 //
-// It draws nothing, and a larger budget adds to what a smaller one picks. It
+// It is deterministic, and a larger budget extends the picks of a smaller one. It
 // publishes raw data. Cost: images x samples x values.
 type Herding struct{}
 

@@ -8,12 +8,12 @@ import (
 	"github.com/distillmesh/distillmesh/train/cluster"
 )
 
-// KCenter picks the real sample nearest to the class mean, then again and again
-// the one farthest from all that it has (Gonzalez 1985; the greedy
-// 2-approximation of the k-center problem, edge-distillers 1.10). It draws
-// nothing, and a larger budget adds to what a smaller one picks. It publishes
-// raw data, and of that the outliers: beyond one image per class random samples
-// train better (docs/methods.md). Cost: images x samples x values.
+// KCenter picks the real sample nearest to the class mean, then repeatedly the
+// one farthest from all picks (Gonzalez 1985; the greedy
+// 2-approximation of the k-center problem, edge-distillers 1.10). It is
+// deterministic, and a larger budget extends the picks of a smaller one. It publishes
+// raw data, mostly outliers: beyond one image per class random samples train better (docs/methods.md). Cost:
+// images x samples x values.
 type KCenter struct{}
 
 // Name implements distill.Method.

@@ -1,6 +1,6 @@
-// Package coreset holds the cheap methods: real samples, picked at random (the
-// control beside every other method), by herding, k-center or k-means, and
-// averages of real samples, by k-means and Gaussian mixtures. docs/methods.md
+// Package coreset holds the cheap methods: real samples picked at random (the
+// control of every other method), by herding, k-center or k-means; and averages
+// of real samples by k-means and Gaussian mixtures. docs/methods.md
 // compares them.
 package coreset
 
@@ -14,9 +14,9 @@ import (
 )
 
 // Random picks real samples, balanced over the classes held, without
-// replacement. Under a formation it picks as many as there are tiles, averages
-// each to a tile's size and packs them. It publishes raw data: it is the
-// control, not a default.
+// replacement. With a formation it picks one sample per tile, averages each to
+// a tile's size and packs them. It publishes raw data: it is the control, not a
+// default.
 type Random struct{}
 
 // Name implements distill.Method.

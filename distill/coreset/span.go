@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// span does the same rounds where there are fewer samples than values: a
+// span does the same rounds when there are fewer samples than values: a
 // covariance of s samples differs from floor I in s directions alone, so with
 // a_j = sqrt(r_j / N) (x_j - mu) as the columns of A and G = A'A + floor I
 //

@@ -8,16 +8,16 @@ import (
 	"github.com/distillmesh/distillmesh/train/graph"
 )
 
-// Identity adds the input that Decode needs for n tiles to a graph, whose
-// values are IdentityMatrices.
+// Identity adds the input that Decode needs for n tiles to a graph; its values
+// are IdentityMatrices.
 func Identity(g *graph.Graph, n int) *graph.Node { return graph.Input(g, "identity", n, 6) }
 
-// IdentityMatrices are the values of Identity: n matrices that move nothing.
+// IdentityMatrices are the values of Identity: n identity transforms.
 func IdentityMatrices(n int) []float32 {
 	return slices.Repeat([]float32{1, 0, 0, 0, 1, 0}, n)
 }
 
-// Decode is tiles as whole images, enlarged as data.Formation.Decode does.
+// Decode enlarges tiles to whole images as data.Formation.Decode does.
 func Decode(tiles, identity *graph.Node, f data.Formation, s data.Shape) *graph.Node {
 	if f.Factor <= 1 {
 		return tiles
@@ -25,7 +25,7 @@ func Decode(tiles, identity *graph.Node, f data.Formation, s data.Shape) *graph.
 	return graph.Warp(tiles, identity, graph.Sampling{H: s.H, W: s.W, Border: true})
 }
 
-// Range is the least and greatest real value of each channel.
+// Range is the smallest and largest real value of each channel.
 type Range struct{ Low, High []float32 }
 
 // RangeOf finds the range of samples.

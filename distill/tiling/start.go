@@ -18,7 +18,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// What tiles start from.
+// The starts of tiles.
 const (
 	Centroids = "centroids"  // k-means centroids of at least ten samples, else noise
 	Neighbors = "neighbours" // means of a random sample and its nine nearest, else noise
@@ -26,18 +26,18 @@ const (
 	Real      = "real"       // random real samples; they may stay recognisable
 )
 
-// Starts are all of them.
+// Starts lists all starts.
 var Starts = []string{Centroids, Neighbors, Noise, Real}
 
-// startMost is how many samples of a class are grouped, but startPerTile for each
-// tile where that is more; startRounds is how often centroids move.
+// startMost is how many samples of a class are grouped, or startPerTile per tile
+// if that is more; startRounds is the number of rounds of k-means.
 const (
 	startMost    = 600
 	startPerTile = 12
 	startRounds  = 15
 )
 
-// Start is what tiles of the classes held begin with.
+// Start makes the initial tiles of the held classes.
 type Start struct {
 	Samples   *data.Samples
 	Formation data.Formation
@@ -84,8 +84,8 @@ func (s Start) Tiles(ctx context.Context) (*data.Samples, error) {
 	return out, nil
 }
 
-// class appends a class's tiles: centroids of groups that are large enough, and
-// noise for the rest.
+// class appends the tiles of a class: centroids of groups that are large
+// enough, and noise for the rest.
 func (s Start) class(ctx context.Context, out []float32, rows [][]float32, rng *rand.Rand) ([]float32, error) {
 	n := s.PerClass
 	if s.Kind == Centroids && len(rows) >= distill.LeastGroup && len(rows) >= n {
@@ -141,8 +141,8 @@ func appendNeighbors(out []float32, rows [][]float32, at int) []float32 {
 	return out
 }
 
-// around is the mean and deviation of each value over rows; of fewer rows than
-// may be averaged, those of task space itself, 0 and 1.
+// around is the mean and deviation of each value over rows; with fewer rows
+// than may be averaged, those of task space, 0 and 1.
 func around(rows [][]float32, size int) (mean, deviation []float64) {
 	mean, deviation = make([]float64, size), make([]float64, size)
 	if len(rows) < distill.LeastGroup {

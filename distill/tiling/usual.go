@@ -8,12 +8,12 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// UsualFormation is the default's tiles along a side.
+// UsualFormation is the default number of tiles along a side.
 const UsualFormation = 2
 
-// formationFor is the formation that a request asks for, else the method's own.
-// The usual one gives way where it does not suit the images; one that was asked
-// for does not: it fails with data.ErrFormation.
+// formationFor is the formation of a request, else the method's own. If the
+// images do not allow the usual one, plain images are used; a requested one
+// fails with data.ErrFormation.
 func formationFor(req distill.Request, own int) (data.Formation, error) {
 	if req.Formation > 0 {
 		return req.Asked()
@@ -26,14 +26,14 @@ func formationFor(req distill.Request, own int) (data.Formation, error) {
 	return f, err
 }
 
-// Names of augmentations beside those of package augment: the one that changes
-// nothing, and what suits the images of a request.
+// Names of augmentations besides those of package augment: none, and the
+// default for the images of a request.
 const (
 	None     = "none"
 	Suitable = "auto"
 )
 
-// Augmentations are the names that methods take, but for None.
+// Augmentations are the names that methods accept, except None.
 var Augmentations = append([]string{Suitable}, recipe.Augmentations...)
 
 // ResolveAuto is the augmentation of a name for a request: Suitable is what the task
@@ -70,11 +70,11 @@ const (
 	ViewWhole = "whole"
 )
 
-// Views are all of them.
+// Views lists all views.
 var Views = []string{Suitable, ViewTile, ViewWhole}
 
-// Coarse is the factor of a view of the images of a request, 0 for that of the
-// whole image.
+// Coarse is the factor of a view for the images of a request, 0 for full
+// resolution.
 func Coarse(view string, req distill.Request, f data.Formation) int {
 	if view == ViewTile || view == Suitable && req.Samples.Shape.C == 1 {
 		return f.Coarse()
@@ -82,14 +82,14 @@ func Coarse(view string, req distill.Request, f data.Formation) int {
 	return 0
 }
 
-// elasticShare is by how much of the side of an image its parts move apart: by 2 pixels of 28.
+// elasticShare is the largest displacement of elastic deformation as a share of the side: 2 pixels of 28.
 const elasticShare = 1.0 / 14
 
-// Recipe is how networks train on tiles of a request that were learned under an
-// augmentation (federated-recipes.md 2, step 7): under the same, else the one
-// that suits, with a rate that falls to 0, viewing images as they were viewed then.
-// Rectangles are mixed only of upright things, since half of a digit is another
-// digit; what may turn and grow may bend too.
+// Recipe is how networks train on tiles that were learned with an augmentation
+// (federated-recipes.md 2, step 7): with the same one, else the default, with a
+// rate that falls to 0, and at the same resolution. CutMix is used only for upright
+// objects, since half of a digit is another digit; elastic deformation only where
+// rotation and scaling are.
 func Recipe(req distill.Request, augmentation, view string, f data.Formation) recipe.Recipe {
 	if augmentation == None {
 		augmentation = Suitable
@@ -105,8 +105,8 @@ func Recipe(req distill.Request, augmentation, view string, f data.Formation) re
 	return r
 }
 
-// Outline is what methods of tiles say of a set: of tiles of their own formation
-// where the request leaves it open, by an augmentation and a view, from a start.
+// Outline is the outline of a set of tiles: in the method's own formation unless
+// the request gives one, by an augmentation, a view and a start.
 func Outline(req distill.Request, own int, augmentation, view, start string) (distill.Outline, error) {
 	f, err := formationFor(req, own)
 	if err != nil {

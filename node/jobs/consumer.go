@@ -7,16 +7,16 @@ import (
 	"github.com/distillmesh/distillmesh/train/model"
 )
 
-// AutoModel stands for the model that the sets were made for.
+// AutoModel means the model that the sets were made for.
 const AutoModel = "auto"
 
-// usualModels are what sets train that name no model, or several: the first
-// that suits the task's shape.
+// usualModels are the models for sets that name none, or several: the first
+// that fits the task's shape is used.
 var usualModels = []string{"lenet", "mlp"}
 
 // consumerOf resolves AutoModel: the consumer that all sets name, else the usual
-// one. why is one line for people. Manifests of other nodes name
-// consumers freely: one that this program cannot train counts as none.
+// one. why is one line for the user. Manifests of other nodes may name any
+// consumer: one that this program cannot train is ignored.
 func consumerOf(task *data.Task, consumers []string) (name, why string) {
 	fits := func(name string) bool {
 		_, err := model.Parse(name, task.Shape, len(task.Classes))

@@ -17,7 +17,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/device"
 )
 
-// DistillOptions say what to make of a data set.
+// DistillOptions say how to distil a data set.
 type DistillOptions struct {
 	Data    string            // name of a registered data set
 	Method  string            // auto.Name chooses for the data
@@ -25,24 +25,24 @@ type DistillOptions struct {
 	IPC     int               // stored images per class held
 	Seed    uint64
 	// Formation is the number of tiles along a side of a stored image; 0 for
-	// what the method does by itself.
+	// the method's default.
 	Formation int
 	Device    device.Choice
-	Time      time.Duration // that the distillation may take, for auto; 0 for what the method chosen does
-	// Budget is how many bytes the set may weigh as it travels; 0 for no limit.
-	// It decides IPC, and the formation where that is left open.
+	Time      time.Duration // that the distillation may take, for auto; 0 for the chosen method's default
+	// Budget is the largest size of the set in bytes; 0 for no limit. It
+	// decides IPC, and the formation if that is 0.
 	Budget  int64
 	single  bool               // stored images are single tiles
 	bare    bool               // no preview, no card
-	Pixels  artifact.PixelType // how pixels are stored; empty for what suits
+	Pixels  artifact.PixelType // how pixels are stored; empty for the default
 	Licence string
-	Home    home.Home // where an interrupted distillation is kept; its zero value keeps none
+	Home    home.Home // where interrupted distillations are kept; the zero value keeps none
 }
 
 // Distilled is a set as the node keeps it.
 type Distilled struct {
 	operations.SetInfo
-	Refused error `json:"-"` // why publish would refuse it without being told to; nil when it may leave
+	Refused error `json:"-"` // why publish would refuse it without --allow-real; nil when it would not
 }
 
 // Distill makes a set of local data in this process and hands it to the node,
@@ -110,7 +110,7 @@ func (opt DistillOptions) load(local *localdata.Opened, report api.Report) (*dat
 	return samples, nil
 }
 
-// named is the method that the options name, with their settings; nil for
+// named is the method in the options, with their settings; nil for
 // auto.Name, whose choice depends on the samples.
 func (opt DistillOptions) named() (distill.Method, error) {
 	if opt.Method == auto.Name {
@@ -131,7 +131,7 @@ func (opt DistillOptions) named() (distill.Method, error) {
 	return method.With(opt.Options)
 }
 
-// spend is the options with what the budget decides.
+// spend is the options with the values that the budget decides.
 func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples *data.Samples, report api.Report) (
 	DistillOptions, error) {
 	opt.IPC = 1
@@ -149,7 +149,7 @@ func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples 
 	return opt, nil
 }
 
-// choose lets auto choose and reports what and why.
+// choose lets auto choose, and reports the choice and its reason.
 func (opt DistillOptions) choose(ctx context.Context, task *data.Task, samples *data.Samples, report api.Report) (
 	distill.Method, error) {
 	if opt.Time > 0 {
@@ -166,7 +166,7 @@ func (opt DistillOptions) choose(ctx context.Context, task *data.Task, samples *
 	return a.Method, nil
 }
 
-// request is what a method is asked.
+// request is the request to the method.
 func (opt DistillOptions) request(task *data.Task, samples *data.Samples) distill.Request {
 	req := distill.Request{Samples: samples, Augment: task.Augmentation(), IPC: opt.IPC, Seed: opt.Seed,
 		Formation: opt.Formation, Single: opt.single, Device: opt.Device}

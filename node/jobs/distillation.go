@@ -14,7 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// distillation is one distillation whose method is settled.
+// distillation is one distillation with a method that has been chosen.
 type distillation struct {
 	task    *data.Task
 	method  distill.Method
@@ -22,8 +22,8 @@ type distillation struct {
 	samples *data.Samples
 }
 
-// place is where its state is kept: that of the same task, data, method, settings,
-// size and seed. Without a home there is none.
+// place is where its state is kept, found by task, data, method, settings, size
+// and seed. Without a home there is none.
 func (d distillation) place() work.Place {
 	task, err := artifact.TaskCID(d.task)
 	if err != nil {
@@ -39,7 +39,7 @@ func (d distillation) place() work.Place {
 	return place
 }
 
-// make makes the set, from the state that is there, and keeps one while it goes.
+// make makes the set, resuming from a kept state if there is one, and keeps states while it runs.
 func (d distillation) make(ctx context.Context, kept *work.Work, report api.Report) (*artifact.Made, error) {
 	req := artifact.Request{Request: d.opt.request(d.task, d.samples), Task: d.task, Method: d.method,
 		Settings: registry.Changed(d.method), Pixels: d.opt.Pixels, Licence: d.opt.Licence, Bare: d.opt.bare}

@@ -1,5 +1,5 @@
-// Package jobs is the heavy work of a home: distilling local data, training on sets,
-// measuring models. It is done in the process that asks for it, which hands the
-// result to the node over a connection; the node's own process stays small.
-// Interrupted work resumes from what package work keeps.
+// Package jobs has the heavy work: distilling local data, training on sets,
+// evaluating models. It runs in the process of the caller, which passes the result
+// to the node over a connection, so that the node's own process stays small.
+// Interrupted work resumes from the states of package work.
 package jobs

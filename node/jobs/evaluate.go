@@ -10,7 +10,7 @@ import (
 )
 
 // measureIfAny evaluates a model that was just trained on test data, if there are any.
-// What cannot be read is reported; the model is kept.
+// Data that cannot be read are reported; the model is kept.
 func measureIfAny(ctx context.Context, test *localdata.Opened, trained train.Classifier,
 	report api.Report) (*artifact.Measurement, error) {
 	if test == nil {
@@ -48,8 +48,8 @@ type Evaluation struct {
 	Claimed  *artifact.Measurement `json:"claimed,omitempty"`
 }
 
-// Evaluate measures a model that is here on the test part of a registered
-// data set; without a name, on any of the task.
+// Evaluate evaluates a local model on the test part of a registered data set;
+// without a name, on any of the task.
 func Evaluate(ctx context.Context, c api.Conn, name, dataName string, report api.Report) (Evaluation, error) {
 	content, m, err := ReadModel(ctx, c, name)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/model"
 )
 
-// read gets the files of a set or model that is here.
+// read gets the files of a local set or model.
 func read(ctx context.Context, c api.Conn, name, subject, hint string) (operations.Content, artifact.Files, error) {
 	content, files, err := operations.Read.Do(ctx, c, operations.RootRequest{CID: name}, nil)
 	if err == nil && content.Subject != subject {
@@ -27,7 +27,7 @@ func read(ctx context.Context, c api.Conn, name, subject, hint string) (operatio
 
 const listSets = "list sets with 'distillmesh ls'"
 
-// taskOf asks for the task of what was read.
+// taskOf asks for the task of a set or model.
 func taskOf(ctx context.Context, c api.Conn, content operations.Content) (*data.Task, error) {
 	info, err := operations.ShowTask.Do(ctx, c, operations.TaskRequest{Name: content.Task}, nil)
 	if err != nil {
@@ -51,7 +51,7 @@ func ReadSet(ctx context.Context, c api.Conn, name string) (operations.Content, 
 }
 
 // ReadSets reads and verifies sets of a task that are here, each once, in the order of
-// their CIDs. roots are those.
+// their CIDs, which are returned as roots.
 func ReadSets(ctx context.Context, c api.Conn, task *data.Task, names []string) (roots []string,
 	sets []*artifact.Set, _ error) {
 	want, err := artifact.TaskCID(task)
@@ -82,7 +82,7 @@ func ReadSets(ctx context.Context, c api.Conn, task *data.Task, names []string) 
 	return roots, sets, nil
 }
 
-// damaged says what to do about a set that does not pass its reader.
+// damaged says what to do about a set that fails verification.
 func damaged(root string, err error) error {
 	err = fmt.Errorf("set %s: %w", root, err)
 	if !errors.Is(err, artifact.ErrInvalid) {
@@ -107,12 +107,12 @@ func ReadModel(ctx context.Context, c api.Conn, name string) (operations.Content
 	return content, m, err
 }
 
-// Leaving is what publish --dry-run shows: the images that would leave, each
-// beside its nearest real one.
+// Leaving is what publish --dry-run shows: the images that would be published,
+// each beside its nearest real one.
 type Leaving struct {
 	Set        operations.SetInfo
 	Manifest   artifact.Manifest
-	Disclosure *distill.Disclosure // nil when the data it was made from is gone
+	Disclosure *distill.Disclosure // nil when the data it was made from are gone
 	Sheet      []byte              // PNG of the pairs; holds raw data
 }
 

@@ -21,18 +21,18 @@ type TrainResult struct {
 	operations.ModelInfo
 	Steps   int  `json:"steps"`
 	Resumed bool `json:"resumed"`
-	// Recipe is what a network was trained by, and Recommended whether it is
-	// the sets' own.
+	// Recipe is how a network was trained, and Recommended whether the sets
+	// recommend it.
 	Recipe      *recipe.Recipe `json:"recipe,omitempty"`
 	Recommended bool           `json:"recommended"`
-	// Coarse is the factor of the tiles as which the model sees images; 0: as they are.
+	// Coarse is the factor by which the model reduces the resolution of images; 0 for none.
 	Coarse int `json:"coarse,omitempty"`
 }
 
-// Train merges sets of a task that are here, trains a model on them in this
-// process, measures it on registered test data when there is some, and hands
-// it to the node. An interrupted training is resumed by the same plan, from the
-// state in the folder of the home, which may be none.
+// Train merges local sets of a task, trains a model on them in this process,
+// evaluates it on registered test data if there are any, and passes it to the
+// node. An interrupted training is resumed by the same plan, from the state in
+// the folder of the home, if there is a home.
 func Train(ctx context.Context, c api.Conn, p plan.Train, h home.Home, report api.Report) (TrainResult, error) {
 	fail := func(err error) (TrainResult, error) { return TrainResult{}, err }
 	if err := p.Validate(); err != nil {
@@ -101,7 +101,7 @@ func (t training) draft(task *data.Task, trained model.Trained, samples int) art
 	return d
 }
 
-// check is what can be said of a plan before any set is read.
+// check refuses an invalid plan before any set is read.
 func check(p plan.Train, task *data.Task) error {
 	probe, err := p.Recipe.Apply(recipe.Default())
 	if err == nil {
@@ -117,9 +117,9 @@ func check(p plan.Train, task *data.Task) error {
 	return err
 }
 
-// follow fills in the model that was left open, by what the sets were made for,
-// and finds the recipe, by what they recommend. It reports whether the recipe is
-// theirs, unchanged.
+// follow chooses the model, if it is open, by what the sets were made for, and
+// the recipe by what they recommend. It reports whether that recipe is
+// unchanged.
 func follow(p *plan.Train, task *data.Task, sets []*artifact.Set, report api.Report) (_ recipe.Recipe,
 	recommended bool, _ error) {
 	if p.Model == AutoModel {
@@ -162,7 +162,7 @@ func parseModel(name string, task *data.Task) (*model.Spec, error) {
 	return spec, nil
 }
 
-// heldSets are all sets of a task that are here, of which there must be one.
+// heldSets are all local sets of a task, at least one.
 func heldSets(ctx context.Context, c api.Conn, task operations.TaskInfo) ([]string, error) {
 	held, err := operations.HeldSets.Do(ctx, c, operations.TaskRequest{Name: task.CID}, nil)
 	if err == nil && len(held) == 0 {

@@ -18,7 +18,7 @@ import (
 // checkpointEvery is how many steps lie between two checkpoints.
 const checkpointEvery = 500
 
-// training is one training whose model, sets and recipe are settled.
+// training is one training with model, sets and recipe chosen.
 type training struct {
 	plan   plan.Train
 	home   home.Home // where an interrupted training is kept
@@ -26,8 +26,8 @@ type training struct {
 	spec   *model.Spec
 }
 
-// place is where its state is kept: that of the same task, model, sets, seed and
-// recipe. Without a home, or for a model in closed form, there is none.
+// place is where its state is kept, found by task, model, sets, seed and recipe.
+// Without a home, or for a model in closed form, there is none.
 func (t training) place(task string) work.Place {
 	if !t.spec.Iterative() {
 		return work.Place{}
@@ -40,7 +40,7 @@ func (t training) place(task string) work.Place {
 	return place
 }
 
-// fit trains, from the state that is there, and keeps one while it goes.
+// fit trains, resuming from a kept state if there is one, and keeps states while it runs.
 func (t training) fit(ctx context.Context, samples *data.Samples, kept *work.Work, report api.Report) (
 	_ model.Trained, resumed bool, _ error) {
 	stage := "train " + t.plan.Model
@@ -68,7 +68,7 @@ func (t training) fit(ctx context.Context, samples *data.Samples, kept *work.Wor
 			err)
 	}
 	if errors.Is(err, train.ErrDiverged) {
-		kept.Done() // no state of it leads anywhere else
+		kept.Done() // every state leads to the same result
 	}
 	return trained, options.Resume != nil, err
 }

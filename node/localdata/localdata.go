@@ -62,7 +62,7 @@ func Add(ctx context.Context, c api.Conn, path string, opt Options, report api.R
 	return e, keepReport(opt.Home, e.Name, ds)
 }
 
-// absolute is a path that holds wherever a verb is run; GlyphPath is one.
+// absolute is a path that is valid in every working directory; GlyphPath is one.
 func absolute(path string) (string, error) {
 	if path == data.GlyphPath {
 		return path, nil
@@ -112,7 +112,7 @@ func Split(ctx context.Context, c api.Conn, name string, split data.Split, part 
 	return all, register(ctx, c, ds.Task, held...)
 }
 
-// describe fills in what the data are.
+// describe fills in the description of the data.
 func describe(e *state.DataEntry, ds *data.Dataset) error {
 	c, err := artifact.TaskCID(ds.Task)
 	if err != nil {
@@ -161,8 +161,8 @@ func findData(ctx context.Context, c api.Conn, name string) (state.DataEntry, er
 // emptyHint is what to do about a part without samples.
 const emptyHint = "use fewer clients or a larger alpha, or choose another part"
 
-// refuseEmpty says that a part holds no samples, so that nothing can be made of
-// it: it never stands for the whole.
+// refuseEmpty refuses a part without samples: it never means the whole data
+// set.
 func refuseEmpty(e state.DataEntry) error {
 	return api.Fail(api.CodeUsage, emptyHint, "data set %s has no samples", e.Name)
 }

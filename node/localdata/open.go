@@ -9,7 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// openEntry opens the files behind an entry by its task.
+// openEntry opens the files of an entry with its task.
 func openEntry(ctx context.Context, c api.Conn, e state.DataEntry) (*data.Dataset, error) {
 	info, err := operations.ShowTask.Do(ctx, c, operations.TaskRequest{Name: e.Task}, nil)
 	if err != nil {
@@ -18,8 +18,8 @@ func openEntry(ctx context.Context, c api.Conn, e state.DataEntry) (*data.Datase
 	return openFiles(&e, info.Task())
 }
 
-// Opened is a registered data set, ready to load. Of a part, Train is the
-// part's own samples.
+// Opened is a registered data set, ready to load. For a part, Train is the
+// samples of the part.
 type Opened struct {
 	Entry state.DataEntry
 	*data.Dataset
@@ -84,7 +84,7 @@ func TestDataFor(ctx context.Context, c api.Conn, task string, report api.Report
 	return nil, nil
 }
 
-// openFiles opens the files behind an entry. Nothing is held out of data that have a
+// openFiles opens the files of an entry. Nothing is held out of data that have a
 // test part.
 func openFiles(e *state.DataEntry, task *data.Task) (*data.Dataset, error) {
 	ds, err := e.Reading.Open(e.Path, task)

@@ -23,9 +23,9 @@ const (
 	sheetSide     = 48
 )
 
-// Check reads the data at path and says how, without registering anything.
+// Check reads the data at path and reports how, without registering anything.
 // With a task, by name or CID, they are read as its data; without, as well-known
-// data or as data of a task of their own.
+// data or as data of a derived task.
 func Check(ctx context.Context, c api.Conn, path string, opt Options) (*data.Dataset, error) {
 	path, err := absolute(path)
 	if err != nil {
@@ -42,9 +42,9 @@ func Check(ctx context.Context, c api.Conn, path string, opt Options) (*data.Dat
 	return ds, err
 }
 
-// ContactSheet draws the first training samples of every class as a PNG, to see
-// whether images were read as they should be; nil of tables. It holds raw data,
-// so it never leaves the device.
+// ContactSheet draws the first training samples of every class as a PNG, to
+// check how images were read; nil for tables. It holds raw data, so it never
+// leaves the device.
 func ContactSheet(ds *data.Dataset) ([]byte, error) {
 	if ds.Task.IsTable() {
 		return nil, nil
@@ -93,8 +93,9 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// Report is the report that was kept when data were registered, of a part
-// that of the whole, and the path of the contact sheet; empty when there is none.
+// Report is the report that was kept when data were registered (for a part,
+// that of the whole data set) and the path of the contact sheet; empty when
+// there is none.
 func Report(ctx context.Context, c api.Conn, h home.Home, name string) (r *open.Report, sheet string, err error) {
 	e, err := findData(ctx, c, name)
 	if err != nil {
@@ -127,7 +128,7 @@ func Report(ctx context.Context, c api.Conn, h home.Home, name string) (r *open.
 	return r, sheet, nil
 }
 
-// reportNotes says how data were read, and what was done to them since.
+// reportNotes reports how data were read, and what was done to them since.
 func reportNotes(ds *data.Dataset, report api.Report) {
 	if ds.Report != nil {
 		for _, line := range ds.Report.Lines() {

@@ -12,14 +12,14 @@ import (
 
 // TaskOptions say what a new task holds.
 type TaskOptions struct {
-	Draft   data.Task    // what it leaves open comes from the data; one mean or deviation stands for all
+	Draft   data.Task    // missing fields come from the data; one mean or deviation is used for all
 	From    string       // path of local data; empty for none
 	Reading open.Reading // what their files leave open
 	Publish bool
 }
 
-// NewTask makes a task, of local data where the draft leaves something open,
-// and takes part in it. What was read from the data is reported.
+// NewTask makes a task, taking missing fields of the draft from local data, and
+// joins it. What was read from the data is reported.
 func NewTask(ctx context.Context, c api.Conn, opt TaskOptions, report api.Report) (operations.TaskInfo, error) {
 	task := opt.Draft.Filled()
 	if opt.From != "" {
@@ -44,7 +44,7 @@ func NewTask(ctx context.Context, c api.Conn, opt TaskOptions, report api.Report
 	return operations.AddTask.Do(ctx, c, operations.AddTaskRequest{Document: doc, Publish: opt.Publish}, report)
 }
 
-// reportDerived says what a task has from data, and what that gives away.
+// reportDerived reports which fields of a task come from data, and what that discloses.
 func reportDerived(ds *data.Dataset, measured bool, report api.Report) {
 	reportNotes(ds, report)
 	if measured {

@@ -1,6 +1,6 @@
-// Package nodetest is a node in memory, for tests of what works over a connection:
-// it keeps tasks, registered data, sets and models in maps, verifies what is added
-// as a node does, and has no home, no store and no mesh.
+// Package nodetest is a node in memory for tests of code that uses a connection:
+// it keeps tasks, registered data, sets and models in maps, verifies added content
+// as a node does, and has no home, store or mesh.
 package nodetest
 
 import (
@@ -70,7 +70,7 @@ func (n *Node) Kept(cid string) *Kept {
 	return n.kept[cid]
 }
 
-// called notes an operation that changes something and fails it where a test says so.
+// called records an operation that changes something, and fails it if a test says so.
 func (n *Node) called(op string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -137,7 +137,7 @@ func (n *Node) registerData(_ context.Context, req []operations.DataRegistration
 	return api.None{}, nil
 }
 
-// Register writes an entry down, whatever it holds.
+// Register stores an entry without checks.
 func (n *Node) Register(e state.DataEntry) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package operations is what a node can be asked: the name, the request and the
-// result of every operation. It does none of them. Package node binds them to a
-// home; tests bind them to fakes.
+// Package operations defines the operations of a node: the name, request and
+// result of each. Package node implements them for a home; tests implement them
+// by fakes.
 package operations
 
 import (
@@ -14,23 +14,23 @@ const (
 	Status = api.Op[api.None, StatusInfo]("status")
 	// Peers lists connected peers, and those refused lately with the reason.
 	Peers = api.Op[api.None, []PeerInfo]("peers")
-	// Cost counts bytes over all runs of the home.
+	// Cost counts bytes over all runs of the node.
 	Cost = api.Op[CostRequest, CostInfo]("cost")
 
 	// Tasks lists the tasks the node knows.
 	Tasks = api.Op[api.None, []TaskInfo]("tasks")
 	// ShowTask finds one task by name, CID or prefix.
 	ShowTask = api.Op[TaskRequest, TaskInfo]("task")
-	// AddTask writes down a task and takes part in it.
+	// AddTask adds a task and joins it.
 	AddTask = api.Op[AddTaskRequest, TaskInfo]("task-add")
 
 	// ListData lists the registered data sets.
 	ListData = api.Op[api.None, []state.DataEntry]("data")
-	// RegisterData writes data sets down, replacing entries of the same name, and
-	// takes part in their tasks.
+	// RegisterData registers data sets, replacing entries of the same name, and
+	// joins their tasks.
 	RegisterData = api.Op[[]DataRegistration, api.None]("data-register")
-	// ForgetData strikes a data set and the parts split from it off the register;
-	// the files stay. It returns the names.
+	// ForgetData removes a data set and the parts split from it from the
+	// register; the files stay. It returns the names.
 	ForgetData = api.Op[string, []string]("data-forget")
 
 	// Sets lists the sets that are here, or that the mesh announces.
@@ -40,7 +40,7 @@ const (
 	// AddSet verifies a set made here, stores and pins it. It is not announced.
 	AddSet = api.Upload[AddSetRequest, SetInfo]("set-add")
 	// Publish announces a set: now when online, else at the next run. It refuses
-	// sets that hold real samples, or average fewer than ten, unless told to.
+	// sets that hold real samples, or average fewer than ten, unless allowed.
 	Publish = api.Op[PublishRequest, Published]("publish")
 
 	// Models lists the models that are here or announced.
@@ -51,11 +51,11 @@ const (
 
 	// Read gives the files of a set or model that is here.
 	Read = api.Download[RootRequest, Content]("read")
-	// Fetch brings a set or model here: complete, verified and pinned, or not at
-	// all. What is here already is left alone.
+	// Fetch fetches a set or model: complete, verified and pinned, or not at
+	// all. Local ones are left alone.
 	Fetch = api.Op[RootRequest, Fetched]("fetch")
 	// Gather chooses sets of a task under a byte budget, fetches those that are not
-	// here, and says why each was taken or left.
+	// here, and says why each was chosen or not.
 	Gather = api.Op[GatherRequest, Gathered]("gather")
 	// Remove withdraws what this node announced of a set or model and deletes it.
 	Remove = api.Op[RootRequest, Content]("remove")

@@ -85,7 +85,7 @@ type AddModelRequest struct {
 	Publish bool   `json:"publish"`
 }
 
-// Content says what the files of a set or model are.
+// Content describes the files of a set or model.
 type Content struct {
 	CID     string `json:"cid"`
 	Task    string `json:"task"`
@@ -93,11 +93,11 @@ type Content struct {
 	Origin  string `json:"origin,omitempty"`
 }
 
-// Fetched says what a fetch did.
+// Fetched is the result of a fetch.
 type Fetched struct {
 	CID     string   `json:"cid"`
 	Bytes   int64    `json:"bytes"`   // of the whole DAG
-	Fetched int64    `json:"fetched"` // of those, over the network
+	Fetched int64    `json:"fetched"` // of those, fetched over the network
 	From    []string `json:"from"`
 	Here    bool     `json:"here"` // it was here already
 }
@@ -110,7 +110,7 @@ type GatherRequest struct {
 	Explain     bool     `json:"explain,omitempty"`      // choose, but fetch nothing
 }
 
-// Choice is one set with the reason why it was taken or left.
+// Choice is one set with the reason why it was chosen or not.
 type Choice struct {
 	Set   SetInfo `json:"set"`
 	Taken bool    `json:"taken"`

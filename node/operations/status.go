@@ -9,7 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/state"
 )
 
-// StatusInfo is one screen about a node.
+// StatusInfo is a summary of a node.
 type StatusInfo struct {
 	ID         string   `json:"id"`
 	Home       string   `json:"home"`
@@ -26,11 +26,11 @@ type StatusInfo struct {
 	Announced  int      `json:"announced"` // live announcements known
 	StoreBytes int64    `json:"store_bytes"`
 	QuotaBytes int64    `json:"quota_bytes"`
-	// Problems are what is wrong with this node or its surroundings.
+	// Problems are problems of this node or its environment.
 	Problems []Problem `json:"problems"`
 }
 
-// Problem is what a node found wrong that its owner can mend.
+// Problem is a problem that the owner of a node can fix.
 type Problem struct {
 	Code    string `json:"code"` // one of those below
 	Message string `json:"message"`
@@ -58,7 +58,7 @@ type PeerInfo struct {
 	Out       int64    `json:"out"`
 	Refused   string   `json:"refused,omitempty"` // why, when it is not connected
 	// ClockAhead is how far its clock is ahead of this device's, negative when
-	// behind, from ten minutes on.
+	// behind; set from ten minutes on.
 	ClockAhead float64 `json:"clock_ahead_seconds,omitempty"`
 	Clock      string  `json:"clock,omitempty"` // the same in words
 }
@@ -76,13 +76,13 @@ func FedAvg(parameters, clients int) FedAvgBytes {
 	return FedAvgBytes{Up: b, Down: b}
 }
 
-// CostRequest asks what FedAvg on a model would have moved.
+// CostRequest asks what FedAvg of a model would have moved.
 type CostRequest struct {
 	Task  string `json:"task,omitempty"`
 	Model string `json:"model"`
 }
 
-// CostInfo is what moved over the mesh, and what FedAvg would have moved.
+// CostInfo is the traffic over the mesh, and that of FedAvg for comparison.
 type CostInfo struct {
 	In         int64                  `json:"in"`
 	Out        int64                  `json:"out"`

@@ -13,7 +13,7 @@ type TaskInfo struct {
 	Shape   [3]int    `json:"shape"`
 	Mean    []float64 `json:"mean"`
 	Std     []float64 `json:"std"`
-	Augment string    `json:"augment,omitempty"` // how images may change
+	Augment string    `json:"augment,omitempty"` // augmentation
 	// Features describe the columns of a table that names them.
 	Features []files.Feature `json:"features,omitempty"`
 	BuiltIn  bool            `json:"built_in"`

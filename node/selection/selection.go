@@ -10,10 +10,9 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 )
 
-// Choose decides which sets to take, greedily: always the one that adds most
-// to the classes covered worst, per byte, until the budget is spent. The value
-// of one more image of a class that has k already is 1/(k+1)^2, so a second set
-// of the same classes is worth a quarter of the first.
+// Choose selects sets greedily: always the one that adds the most value per
+// byte, until the budget is spent. The value of one more image of a class that
+// has k already is 1/(k+1)^2, so classes that are covered worst come first.
 func Choose(all []operations.SetInfo, classes int, budget int64, from []string) []operations.Choice {
 	var out []operations.Choice
 	var open []operations.SetInfo
@@ -45,7 +44,7 @@ func Choose(all []operations.SetInfo, classes int, budget int64, from []string) 
 	return append(taken, out...)
 }
 
-// excluded says why a set is out of the question, or nothing.
+// excluded says why a set cannot be taken, or nothing.
 func excluded(s operations.SetInfo, classes int, from []string) string {
 	switch {
 	case len(s.Counts) != classes:
@@ -56,8 +55,8 @@ func excluded(s operations.SetInfo, classes int, from []string) string {
 	return ""
 }
 
-// worthCounting is how many images of a class are valued; what comes after adds
-// under one part in sixty.
+// worthCounting is how many images of a class are valued; further ones add less
+// than one part in sixty.
 const worthCounting = 64
 
 func bestOf(open []operations.SetInfo, have []int) int {

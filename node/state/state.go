@@ -1,4 +1,4 @@
-// Package state is what a node remembers beside blocks and announcements: the
+// Package state is what a node remembers besides blocks and announcements: the
 // tasks it takes part in, registered data, which data its sets were made of, what
 // was removed, and the bytes that moved. It is one small JSON file, notes.json in
 // the node's home, replaced whole at each change.
@@ -29,14 +29,14 @@ type State struct {
 
 // document is the file.
 type document struct {
-	Tasks   []string             `json:"tasks"`   // CIDs of the tasks this node takes part in
+	Tasks   []string             `json:"tasks"`   // CIDs of the joined tasks
 	Data    map[string]DataEntry `json:"data"`    // by name
 	Origins map[string]string    `json:"origins"` // set made here -> name of its data
 	Removed map[string]bool      `json:"removed"` // roots that were removed: a trainer does not fetch them again
 	Traffic Traffic              `json:"traffic"`
 }
 
-// fill makes the maps that a file may lack.
+// fill makes the maps that are missing in a file.
 func (d *document) fill() {
 	if d.Data == nil {
 		d.Data = map[string]DataEntry{}
@@ -91,7 +91,7 @@ func (s *State) write() error {
 	return checkpoint.WriteFile(s.path, append(after, '\n'))
 }
 
-// Tasks lists the tasks this node takes part in, in the order in which it began.
+// Tasks lists the tasks that this node has joined, in the order of joining.
 func (s *State) Tasks() []cid.Cid {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +104,7 @@ func (s *State) Tasks() []cid.Cid {
 	return out
 }
 
-// AddTask remembers that this node takes part in a task.
+// AddTask remembers that this node has joined a task.
 func (s *State) AddTask(c cid.Cid) error {
 	if slices.ContainsFunc(s.Tasks(), c.Equals) {
 		return nil
@@ -122,8 +122,8 @@ func (s *State) Data() []DataEntry {
 	return slices.SortedFunc(maps.Values(s.doc.Data), func(x, y DataEntry) int { return strings.Compare(x.Name, y.Name) })
 }
 
-// Register writes data sets down, all or none. An entry of the same name and path
-// is replaced, one of another path refused.
+// Register adds data sets, all or none. An entry of the same name and path is
+// replaced, one of another path refused.
 func (s *State) Register(entries ...DataEntry) error {
 	return s.change(func(d *document) error {
 		for _, e := range entries {
@@ -138,8 +138,8 @@ func (s *State) Register(entries ...DataEntry) error {
 	})
 }
 
-// Forget strikes a data set and the parts split from it off the register, and
-// returns their names.
+// Forget removes a data set and the parts split from it, and returns their
+// names.
 func (s *State) Forget(name string) (gone []string, err error) {
 	err = s.change(func(d *document) error {
 		whole, ok := d.Data[name]
@@ -167,15 +167,15 @@ func NoData(name string) error {
 		"no data set %q", name)
 }
 
-// Origin is the name of the data that a set was made of here, or nothing.
+// Origin is the name of the local data that a set was made from, or nothing.
 func (s *State) Origin(set cid.Cid) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.doc.Origins[set.String()]
 }
 
-// EmptyOrigin reports whether a set was made of a registered part without
-// samples, as a version that read such a part as the whole data set did.
+// EmptyOrigin reports whether a set was made from a registered part without
+// samples, which an earlier version read as the whole data set.
 func (s *State) EmptyOrigin(set cid.Cid) (name string, empty bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +184,7 @@ func (s *State) EmptyOrigin(set cid.Cid) (name string, empty bool) {
 	return name, known && e.Split != nil && e.Samples() == 0
 }
 
-// AddOrigin remembers which data a set was made of, and that it is wanted here.
+// AddOrigin remembers which data a set was made from, and forgets that it was removed.
 func (s *State) AddOrigin(set cid.Cid, data string) error {
 	return s.change(func(d *document) error {
 		d.Origins[set.String()] = data

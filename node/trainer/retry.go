@@ -7,15 +7,15 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
-// What failed is tried again after retryFirst, doubling up to retryMost.
+// Failures are retried after retryFirst, doubling up to retryMost.
 const (
 	retryFirst = 5 * time.Second
 	retryMost  = 10 * time.Minute
-	// retryLeast keeps looks apart when what is due cannot be tried.
+	// retryLeast is the shortest time between two looks when due work cannot be tried.
 	retryLeast = time.Second
 )
 
-// retries says when to try again what has failed: sets to fetch, tasks to join.
+// retries schedules new attempts of what has failed: sets to fetch, tasks to join.
 type retries struct {
 	mu    *sync.Mutex
 	fails map[cid.Cid]int // in a row
@@ -26,8 +26,8 @@ func newRetries() retries {
 	return retries{mu: &sync.Mutex{}, fails: map[cid.Cid]int{}, at: map[cid.Cid]time.Time{}}
 }
 
-// note takes down the outcome of a try and returns how long to wait before the
-// next; 0 after a success.
+// note records the outcome of an attempt and returns the time until the next; 0
+// after a success.
 func (r retries) note(root cid.Cid, err error) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -42,7 +42,7 @@ func (r retries) note(root cid.Cid, err error) time.Duration {
 	return wait
 }
 
-// due is how long a root must still be left alone.
+// due is the time until a root may be tried again.
 func (r retries) due(root cid.Cid) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -60,7 +60,7 @@ func (r retries) next() time.Duration {
 	return wait
 }
 
-// keep forgets what is announced no more.
+// keep forgets what is no longer announced.
 func (r retries) keep(v View) {
 	announced := map[cid.Cid]bool{}
 	for _, task := range v.Announced {

@@ -1,6 +1,6 @@
-// Package trainer is what a node in that role does by itself: it takes part in the
-// tasks it hears of, fetches their sets and so serves them on, and, when told to,
-// trains on them. The package decides what is due and when; a Node does it.
+// Package trainer is what a trainer node does automatically: it joins announced
+// tasks, fetches their sets, which it then serves too, and, if configured, trains
+// on them. The package decides what to do and when; a Node does it.
 package trainer
 
 import (
@@ -16,41 +16,41 @@ import (
 
 // Node is what a trainer works on.
 type Node interface {
-	// Look says what there is to do now.
+	// Look returns what there is to do now.
 	Look(ctx context.Context) (View, error)
-	// Join takes part in a task and tells it that this node trains for it, unless it
-	// has done so.
+	// Join joins a task and announces this node as its trainer, unless it has done
+	// so.
 	Join(ctx context.Context, task cid.Cid) error
-	// Fetch brings a set here.
+	// Fetch fetches a set.
 	Fetch(ctx context.Context, set cid.Cid) (Fetched, error)
-	// Train trains on the sets of a task that are here, and publishes the model.
+	// Train trains on the local sets of a task, and publishes the model.
 	Train(ctx context.Context, task cid.Cid) error
 }
 
-// View is what a node knows at one moment.
+// View is a snapshot of what a node knows.
 type View struct {
 	Announced []cid.Cid // tasks, in the order in which they are joined
 	Joined    []Task
 }
 
-// Task is a task that the node takes part in.
+// Task is a task that the node has joined.
 type Task struct {
 	CID     cid.Cid
-	Missing []cid.Cid // sets that are announced, not here, and were not removed here
+	Missing []cid.Cid // announced sets that are not here and were not removed here
 	Held    []string  // CIDs of the sets that are here, in order
 }
 
 // Fetched is the outcome of a fetch.
 type Fetched struct {
 	Bytes int64
-	Here  bool // it was here already, or is not wanted any more
+	Here  bool // it was here already, or is no longer wanted
 }
 
 // Options of a trainer.
 type Options struct {
-	MaxTasks int           // how many tasks it takes part in
-	Auto     bool          // whether it trains by itself
-	Settle   time.Duration // how long the sets of a task must have been the same before it trains
+	MaxTasks int           // how many tasks it joins
+	Auto     bool          // whether it trains automatically
+	Settle   time.Duration // how long the sets of a task must be unchanged before it trains
 	Log      *slog.Logger
 }
 
@@ -80,7 +80,7 @@ func New(node Node, opt Options) *Trainer {
 		changed: map[cid.Cid]time.Time{}}
 }
 
-// Run works until ctx ends, and waits for a training that runs then. It looks again
+// Run works until ctx ends, and waits for a running training. It looks again
 // whenever something arrives on announced, and otherwise when something is due.
 func (t *Trainer) Run(ctx context.Context, announced <-chan struct{}) {
 	defer t.training.Wait()
@@ -97,7 +97,7 @@ func (t *Trainer) Run(ctx context.Context, announced <-chan struct{}) {
 	}
 }
 
-// look does all that is due and returns how long to wait at most before the next
+// look does everything that is due and returns the longest time until the next
 // look.
 func (t *Trainer) look(ctx context.Context) time.Duration {
 	view, err := t.join(ctx)
@@ -121,8 +121,8 @@ func (t *Trainer) look(ctx context.Context) time.Duration {
 	return min(wait, t.retries.next())
 }
 
-// join takes part in announced tasks up to the limit, makes sure that all tasks know
-// of this trainer, and returns what is to be done afterwards.
+// join joins announced tasks up to the limit, makes sure that this trainer is
+// announced to all of them, and returns what is to be done afterwards.
 func (t *Trainer) join(ctx context.Context) (View, error) {
 	view, err := t.node.Look(ctx)
 	if err != nil {
@@ -156,8 +156,8 @@ func (v View) joined(task cid.Cid) bool {
 	return slices.ContainsFunc(v.Joined, func(t Task) bool { return t.CID.Equals(task) })
 }
 
-// fetch brings what is missing here, several sets at once, and returns when all
-// have come or failed.
+// fetch fetches missing sets, several at once, and returns when all have
+// arrived or failed.
 func (t *Trainer) fetch(ctx context.Context, joined []Task) {
 	var group errgroup.Group
 	group.SetLimit(fetchers)
@@ -194,9 +194,9 @@ func (t *Trainer) fetchOne(ctx context.Context, task, set cid.Cid) {
 	t.opt.Log.Info("fetched set", "set", set, "bytes", got.Bytes)
 }
 
-// trainWhenSettled starts a training of a task whose sets have been the same for a
-// while and have not been trained on; one at a time. It returns how long to wait
-// before asking again.
+// trainWhenSettled starts a training of a task whose sets have not changed for the
+// settle time and have not been trained on; one at a time. It returns how long to
+// wait before asking again.
 func (t *Trainer) trainWhenSettled(ctx context.Context, task Task) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()

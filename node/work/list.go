@@ -10,7 +10,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Kept is the state of one piece of work in a home.
+// Kept is the stored state of one piece of work.
 type Kept struct {
 	Kind    Kind
 	Path    string
@@ -18,7 +18,7 @@ type Kept struct {
 	Changed time.Time
 }
 
-// List finds the states in the folder of a home, by kind and name.
+// List lists the states in the folder of a home, by kind and name.
 func List(home string) ([]Kept, error) {
 	var out []Kept
 	for _, kind := range []Kind{Distillation, Training} {
@@ -33,7 +33,7 @@ func List(home string) ([]Kept, error) {
 		for _, e := range entries {
 			info, err := e.Info()
 			if err != nil || !isState(e.Name(), kind) {
-				continue // removed meanwhile, or something else
+				continue // removed meanwhile, or another file
 			}
 			out = append(out, Kept{kind, filepath.Join(dir, e.Name()), info.Size(), info.ModTime()})
 		}
@@ -45,7 +45,7 @@ func isState(name string, kind Kind) bool {
 	return !strings.HasPrefix(name, ".") && strings.HasSuffix(name, kind.ending)
 }
 
-// Remove deletes a state that nobody works on; it reports whether it did.
+// Remove deletes a state that no process uses; it reports whether it did.
 func (k Kept) Remove() (removed bool, err error) {
 	lock := flock.New(k.Path + lockEnding)
 	if removed, err = lock.TryLock(); err != nil || !removed {

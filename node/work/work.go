@@ -1,7 +1,7 @@
-// Package work keeps the states that interrupted work resumes from: a
+// Package work keeps the states from which interrupted work resumes: a
 // distillation or a training has one place in the node's home, found by what was
 // asked for, locked while a process works on it, and empty once the work is done.
-// What a state holds is its writer's business.
+// The content of a state is defined by its writer.
 package work
 
 import (
@@ -37,9 +37,9 @@ var (
 // Place is where the state of one piece of work is. The zero Place keeps none.
 type Place struct{ path string }
 
-// At is the place of a piece of work in the folder of a home. The identity is all
-// that decides its outcome, as JSON: the same again finds the same place. Without a
-// home the place keeps nothing.
+// At is the place of a piece of work in the folder of a home. The identity is
+// everything that decides its outcome, as JSON: the same work finds the same place.
+// Without a home the place keeps nothing.
 func At(home string, kind Kind, identity ...any) (Place, error) {
 	if home == "" {
 		return Place{}, nil
@@ -55,7 +55,7 @@ func At(home string, kind Kind, identity ...any) (Place, error) {
 	return Place{filepath.Join(home, kind.folder, id.String()+kind.ending)}, nil
 }
 
-// Begun reports whether there is a state to go on from.
+// Begun reports whether there is a state to resume from.
 func (p Place) Begun() bool {
 	if p.path == "" {
 		return false
@@ -64,7 +64,7 @@ func (p Place) Begun() bool {
 	return err == nil
 }
 
-// Work is a piece of work that this process does. The nil Work keeps no state.
+// Work is a piece of work of this process. The nil Work keeps no state.
 type Work struct {
 	path   string
 	lock   *flock.Flock
@@ -72,9 +72,9 @@ type Work struct {
 	busy   bool // another process does the same
 }
 
-// Begin takes a place for this process until Close. Where it cannot be locked, on a
-// full disk say, the work keeps its state all the same. Where another process does
-// the same work, this one keeps no state. Both are reported.
+// Begin takes a place for this process until Close. If it cannot be locked, as on a
+// full disk, the work keeps its state nevertheless. If another process does the
+// same work, this one keeps no state. Both are reported.
 func (p Place) Begin(report api.Report) *Work {
 	if p.path == "" {
 		return nil
@@ -96,10 +96,10 @@ func (p Place) Begin(report api.Report) *Work {
 	return w
 }
 
-// lockEnding is what the name of a lock file ends with.
+// lockEnding is the ending of the name of a lock file.
 const lockEnding = ".lock"
 
-// sweep removes what killed processes left of states that they were writing.
+// sweep removes unfinished states of killed processes.
 func (w *Work) sweep() {
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(w.path), "."+filepath.Base(w.path)+".*"))
 	if err != nil {
@@ -116,7 +116,7 @@ func (w *Work) Keeps() bool { return w != nil && !w.busy }
 // Path is the file of the state, for messages.
 func (w *Work) Path() string { return w.path }
 
-// Load reads the state to go on from; nil when there is none.
+// Load reads the state to resume from; nil when there is none.
 func (w *Work) Load() ([]byte, error) {
 	if !w.Keeps() {
 		return nil, nil
@@ -146,14 +146,14 @@ func (w *Work) Save(state []byte) error {
 	return checkpoint.WriteFile(w.path, state)
 }
 
-// Done removes the state of work that has come to its end.
+// Done removes the state of finished work.
 func (w *Work) Done() {
 	if w.Keeps() {
 		os.Remove(w.path) // a leftover only costs space
 	}
 }
 
-// Close lets other processes do the work. The state stays, unless it is Done.
+// Close releases the place to other processes. The state stays, unless it is Done.
 func (w *Work) Close() error {
 	if w == nil || !w.locked {
 		return nil
@@ -162,9 +162,8 @@ func (w *Work) Close() error {
 	return errors.Join(os.Remove(w.lock.Path()), w.lock.Unlock())
 }
 
-// BestEffort is save, but work goes on when a state cannot be kept, and that is
-// reported once. Of work that is interrupted the state matters: then the error is
-// returned.
+// BestEffort is save, but the work continues when a state cannot be kept, which
+// is reported once. When the work is being interrupted, the error is returned.
 func BestEffort[State any](ctx context.Context, report api.Report, save func(State) error) func(State) error {
 	told := false
 	return func(s State) error {
@@ -173,7 +172,7 @@ func BestEffort[State any](ctx context.Context, report api.Report, save func(Sta
 			return err
 		}
 		if !told {
-			report.Note("no state can be kept to resume from, the work goes on: %v", err)
+			report.Note("cannot keep a state to resume from; the work continues: %v", err)
 		}
 		told = true
 		return nil

@@ -194,7 +194,7 @@ func (d *Dialer) dial(ctx context.Context, p peer.AddrInfo) {
 	case err == nil || ctx.Err() != nil:
 	case a.bootstrap && !a.warned: // the user asked for this one
 		a.warned = true
-		d.opt.Logger.Warn("bootstrap peer not reached, trying again from time to time", "peer", p.ID, "addrs", p.Addrs, "err", err)
+		d.opt.Logger.Warn("bootstrap peer not reached, trying again later", "peer", p.ID, "addrs", p.Addrs, "err", err)
 	default:
 		d.opt.Logger.Debug("peer not reached", "peer", p.ID, "err", err)
 	}

@@ -158,7 +158,7 @@ func newRun(net *nn.Network, clients []*data.Samples, c Config, opt Options) (*r
 // begin makes the state before the first round, or restores the one to resume.
 func (r *run) begin(id string) error {
 	if from := r.opt.Resume; from != nil {
-		if err := from.suits(id, r.config.Rounds, r.net.NumParams(), r.active); err != nil {
+		if err := from.check(id, r.config.Rounds, r.net.NumParams(), r.active); err != nil {
 			return fmt.Errorf("resume: %w", err)
 		}
 		r.state = from.clone()

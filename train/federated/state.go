@@ -28,7 +28,7 @@ func (s State) clone() State {
 }
 
 // check fails with checkpoint.ErrState unless the state belongs to a run.
-func (s *State) suits(id string, rounds, parameters int, active []int) error {
+func (s *State) check(id string, rounds, parameters int, active []int) error {
 	if s.Run != id || s.Round < 0 || s.Round > rounds || len(s.model) != parameters {
 		return checkpoint.ErrState
 	}

@@ -17,7 +17,7 @@ var (
 )
 
 // defaultHint is for files that do not decode at all.
-const usualHint = "the file may be damaged or another kind of file: compare its sha-256 with the source, or fetch " +
+const defaultHint = "the file may be damaged or another kind of file: compare its sha-256 with the source, or fetch " +
 	"it again"
 
 // Error says what is wrong with a data file, where, and what to do. The place
@@ -79,7 +79,7 @@ func Named(path string, err error) error {
 		return err
 	}
 	if out.Hint == "" {
-		out.Hint = usualHint
+		out.Hint = defaultHint
 	}
 	return &out
 }

@@ -212,7 +212,7 @@ func NoteLine(n files.Note) string {
 	switch {
 	case n.Flag == "" || strings.Contains(text, n.Flag):
 	case n.Level == files.Assumed:
-		text += " (" + n.Flag + " decides otherwise)"
+		text += " (" + n.Flag + " overrides this)"
 	default:
 		text += " (" + n.Flag + ")"
 	}

@@ -57,7 +57,7 @@ func (s *store) parts(opt Options, a *files.Account) (train, test *files.Part, e
 	defer func() { err = errors.Join(err, s.close()) }()
 	groups, names, rest := grouped(s.names)
 	unnamedTrains(groups, opt)
-	groups, err = s.whole(groups, opt, a)
+	groups, err = s.checkComplete(groups, opt, a)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -161,7 +161,7 @@ func (s *store) prefer(names []string, a *files.Account, words ...string) []stri
 }
 
 // checkComplete checks that every part has samples and labels, one array of each.
-func (s *store) whole(groups []*group, opt Options, a *files.Account) ([]*group, error) {
+func (s *store) checkComplete(groups []*group, opt Options, a *files.Account) ([]*group, error) {
 	var out []*group
 	named := slices.ContainsFunc(groups, func(g *group) bool {
 		return g.part != "" && g.samples != nil &&

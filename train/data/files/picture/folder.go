@@ -86,8 +86,8 @@ func Folder(tree *files.Tree, dir string, opt Options, a *files.Account) (train,
 			Err: fmt.Errorf("%w: no folders with pictures",
 				files.ErrFormat), Hint: "put the pictures of each class into a folder of its name"}
 	}
-	s.say()
-	set, err := opt.settle(s.found, a)
+	s.report()
+	set, err := opt.complete(s.found, a)
 	if err != nil {
 		return nil, nil, err
 	}

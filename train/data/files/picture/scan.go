@@ -33,7 +33,7 @@ func (s *scan) skip(name string) {
 }
 
 // report notes what was found.
-func (s *scan) say() {
+func (s *scan) report() {
 	if s.below > 0 {
 		s.account.See("nested", "%d pictures lie in folders below that of their class, and belong to it", s.below)
 	}
@@ -214,7 +214,7 @@ func Encoded(names, classes []string, contents [][]byte, opt Options, a *files.A
 		}
 		all[i] = picture{facts: f, name: names[i], class: classes[i], load: func() ([]byte, error) { return content, nil }}
 	}
-	set, err := opt.settle(all, a)
+	set, err := opt.complete(all, a)
 	if err != nil {
 		return nil, err
 	}

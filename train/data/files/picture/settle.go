@@ -38,7 +38,7 @@ type settings struct {
 
 // complete fills in missing options from the headers of all pictures, and checks
 // the size of each.
-func (o *Options) settle(all []picture, a *files.Account) (*settings, error) {
+func (o *Options) complete(all []picture, a *files.Account) (*settings, error) {
 	s := &settings{channels: o.Channels, height: o.Height, width: o.Width, resize: o.Resize, background: color.Black}
 	gray, deep, turned := true, 0, 0
 	sizes := map[[2]int]int{}
@@ -80,12 +80,12 @@ func (o *Options) settle(all []picture, a *files.Account) (*settings, error) {
 			Err:  fmt.Errorf("%w: %d pictures of %d x %d x %d", files.ErrTooLarge, len(all), s.channels, s.height, s.width),
 			Hint: "resample them to a smaller size with --resize"}
 	}
-	s.say(all, sizes, deep, turned, gray, a)
+	s.report(all, sizes, deep, turned, gray, a)
 	return s, o.chooseBackground(s, all, a)
 }
 
 // report notes what was decided.
-func (s *settings) say(all []picture, sizes map[[2]int]int, deep, turned int, gray bool, a *files.Account) {
+func (s *settings) report(all []picture, sizes map[[2]int]int, deep, turned int, gray bool, a *files.Account) {
 	if s.resize && (len(sizes) > 1 || sizes[[2]int{s.height, s.width}] == 0) {
 		a.See("resized",
 			"%d pictures of another size are brought to %d x %d pixels (height x width); proportions may change",

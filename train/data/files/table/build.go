@@ -188,7 +188,7 @@ func (b *builder) value(f files.Feature, text string, truth bool, to []float64) 
 		one, ok := zeroOrOne(text)
 		switch {
 		case missing(text) || notFinite(text):
-			return whyNoNumber(text, strconv.ErrSyntax)
+			return notNumber(text, strconv.ErrSyntax)
 		case !ok:
 			return fmt.Errorf("%w: %s is neither true nor false, and neither 0 nor 1%w", files.ErrValue, files.Quoted(text),
 				silent{errNoTruth})
@@ -216,11 +216,11 @@ func (b *builder) value(f files.Feature, text string, truth bool, to []float64) 
 		}
 		return nil
 	}
-	return whyNoNumber(text, err)
+	return notNumber(text, err)
 }
 
 // notNumber says why a field is not a number.
-func whyNoNumber(text string, err error) error {
+func notNumber(text string, err error) error {
 	switch {
 	case missing(text):
 		return fmt.Errorf("%w: it is missing", files.ErrValue)

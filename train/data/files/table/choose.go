@@ -56,7 +56,7 @@ func (t *table) choose() (*choice, error) {
 				return nil, err
 			}
 		}
-		return c, t.sayKinds(c)
+		return c, t.reportKinds(c)
 	}
 	kept, err := t.dropUseless(c)
 	if err != nil {
@@ -73,7 +73,7 @@ func (t *table) choose() (*choice, error) {
 		if err := t.match(c); err != nil {
 			return nil, err
 		}
-		return c, t.sayKinds(c)
+		return c, t.reportKinds(c)
 	}
 	t.dropIDs(c, kept)
 	for i := range t.survey.columns {
@@ -90,12 +90,12 @@ func (t *table) choose() (*choice, error) {
 	if err := t.encode(c); err != nil {
 		return nil, err
 	}
-	return c, t.sayKinds(c)
+	return c, t.reportKinds(c)
 }
 
 // reportKinds notes the columns whose fields are converted to numbers, and
 // refuses columns that mix several pairs of words for false and true.
-func (t *table) sayKinds(c *choice) error {
+func (t *table) reportKinds(c *choice) error {
 	for j, i := range c.columns {
 		kind, col := c.features[j].Kind, &t.survey.columns[i]
 		switch {

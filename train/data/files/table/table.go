@@ -107,7 +107,7 @@ func (t *table) read() (*files.Part, error) {
 		t.account.Assume("decimal", "--decimal", "numbers have a decimal %s%s",
 			map[byte]string{'.': "point", ',': "comma"}[f.decimal], groupWords(f.group))
 	}
-	t.say()
+	t.report()
 	if t.choice, err = t.choose(); err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func groupWords(group string) string {
 }
 
 // report notes how the text was understood.
-func (t *table) say() {
+func (t *table) report() {
 	h := t.head
 	if d := t.dialect; d != nil {
 		for _, n := range d.notes {
