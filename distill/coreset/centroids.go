@@ -39,7 +39,7 @@ func (Clusters) Version() int { return 1 }
 
 // Summary implements distill.Method.
 func (Clusters) Summary() string {
-	return "k-means centroids of each class (with one image per class: the class mean), or the real samples nearest to them"
+	return "k-means centroids of each class (one image per class: the class mean), or the real samples nearest to them"
 }
 
 // options are the settings and their ranges.

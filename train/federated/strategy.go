@@ -31,7 +31,7 @@ func Strategies() []Strategy {
 	return []Strategy{
 		{FedAvg, "average of the clients' models, weighted by their samples (McMahan et al. 2017)", 1, 0},
 		{FedProx, "fedavg with a proximal term that pulls clients towards the model they were sent (Li et al. 2020)", 1, 0},
-		{FedNova, "average of the clients' updates normalized by their local steps, so that clients with more steps do not weigh " +
+		{FedNova, "average of the clients' updates normalized by their local steps, so that more steps do not weigh " +
 			"more (Wang et al. 2020)", 1, 1},
 		{SCAFFOLD, "clients correct their steps by control variates, at twice the bytes (Karimireddy et al. 2020)", 2, 0},
 	}

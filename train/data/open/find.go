@@ -250,7 +250,7 @@ func (f *finder) cifar(tree *files.Tree, names []string) (*contents, error) {
 const maxWrapping = 8
 
 // folder reads a folder of a tree. A folder that holds only another folder is
-// skipped.
+// replaced by it.
 func (f *finder) folder(tree *files.Tree, dir string, depth int) (*contents, error) {
 	folders, loose, err := tree.List(dir, f.account)
 	if err != nil {
