@@ -24,12 +24,11 @@ func (a *app) taskNewCommand() *cobra.Command {
 	var opt localdata.TaskOptions
 	shape := ""
 	c := &cobra.Command{Use: "new NAME", Short: "Make a task: classes, shape and public constants", Args: args(1, 1),
-		Long: "Make a task from local data (--from) or from flags alone. What no flag gives is derived from the data: the " +
-			"classes are their\n" +
-			"labels, mean and std are measured per channel, or per feature of a table. Such constants become public with the " +
-			"task: --mean\n" +
-			"and --std (one value for all, or one per channel) avoid that. Every device must use the same task: others find it " +
-			"by name or\nCID once it is announced, with --publish or with the first set.\n" + readingHelp,
+		Long: "Make a task from local data (--from) or from flags alone. What no flag gives is derived from the data:\n" +
+			"the classes are their labels; mean and std are measured per channel, or per feature of a table. Such constants\n" +
+			"become public with the task; --mean and --std (one value for all, or one each) avoid that. Every device must\n" +
+			"use the same task: others find it by name or CID once it is announced, with --publish or with the first set.\n" +
+			readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) (err error) {
 			opt.Draft.Name = argv[0]
 			if opt.Draft.Shape, err = parseShape(shape); err != nil {
