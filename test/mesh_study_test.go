@@ -165,7 +165,7 @@ func report(t *testing.T, rows map[string]*studyRow) {
 			m, s := stat.MeanStdDev(row.accuracy[model], nil)
 			line += fmt.Sprintf(" %s %.1f +-%.1f,", model, m, s)
 		}
-		t.Logf("%s n=%d; at most %.1f CPU seconds a client, nearest_real %.2f", line, len(row.accuracy["lenet"]),
+		t.Logf("%s n=%d; at most %.1f CPU seconds per client, nearest_real %.2f", line, len(row.accuracy["lenet"]),
 			row.seconds, row.nearest)
 	}
 	for _, model := range []string{"lenet", "convnet3:64"} {
@@ -181,6 +181,6 @@ func report(t *testing.T, rows map[string]*studyRow) {
 			rows["random"].nearest, rows["random, same formation"].nearest)
 	}
 	if rows["dm"].seconds > 10 || rows["kip"].seconds > 10 {
-		t.Errorf("CPU seconds a client: dm %.1f, kip %.1f", rows["dm"].seconds, rows["kip"].seconds)
+		t.Errorf("CPU seconds per client: dm %.1f, kip %.1f", rows["dm"].seconds, rows["kip"].seconds)
 	}
 }

@@ -268,7 +268,7 @@ func TestLambdaIsChosen(t *testing.T) {
 	}
 	r, err := Default().Distill(context.Background(), distill.Request{Samples: overlap(4, 9, 0, 1, 2, 3), IPC: 1})
 	if err != nil || r.Images.Len() != 4 || r.SmallestGroup != 1 {
-		t.Errorf("of a sample a class: %+v, %v", r, err)
+		t.Errorf("of a sample per class: %+v, %v", r, err)
 	}
 }
 

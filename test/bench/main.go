@@ -30,7 +30,7 @@ type Row struct {
 	Peer     string  `json:"peer,omitempty"`
 	Engine   string  `json:"engine,omitempty"`
 	Workload string  `json:"workload"`
-	StepS    float64 `json:"step_s"` // median seconds a step
+	StepS    float64 `json:"step_s"` // median seconds per step
 	Rate     float64 `json:"rate"`
 	Unit     string  `json:"unit"`
 	Threads  int     `json:"threads"`

@@ -199,7 +199,7 @@ func pointFilterAVX512(vectors int, x *float32, row int, col int, y *float32, yR
 //go:noescape
 func addAVX512(rows int, n int, dst *float32, a *float32, b *float32)
 
-// addValueAVX512 adds a and one value b a row, for rows of n values, at least one of each.
+// addValueAVX512 adds a and one value b per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func addValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
@@ -209,12 +209,12 @@ func addValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
 //go:noescape
 func subAVX512(rows int, n int, dst *float32, a *float32, b *float32)
 
-// subValueAVX512 subs a and one value b a row, for rows of n values, at least one of each.
+// subValueAVX512 subs a and one value b per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func subValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
 
-// subFromAVX512 subs one value a a row and b, for rows of n values, at least one of each.
+// subFromAVX512 subs one value a per row and b, for rows of n values, at least one of each.
 //
 //go:noescape
 func subFromAVX512(rows int, n int, dst *float32, a *float32, b *float32)
@@ -224,7 +224,7 @@ func subFromAVX512(rows int, n int, dst *float32, a *float32, b *float32)
 //go:noescape
 func mulAVX512(rows int, n int, dst *float32, a *float32, b *float32)
 
-// mulValueAVX512 muls a and one value b a row, for rows of n values, at least one of each.
+// mulValueAVX512 muls a and one value b per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func mulValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
@@ -234,12 +234,12 @@ func mulValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
 //go:noescape
 func divAVX512(rows int, n int, dst *float32, a *float32, b *float32)
 
-// divValueAVX512 divs a and one value b a row, for rows of n values, at least one of each.
+// divValueAVX512 divs a and one value b per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func divValueAVX512(rows int, n int, dst *float32, a *float32, b *float32)
 
-// divFromAVX512 divs one value a a row and b, for rows of n values, at least one of each.
+// divFromAVX512 divs one value a per row and b, for rows of n values, at least one of each.
 //
 //go:noescape
 func divFromAVX512(rows int, n int, dst *float32, a *float32, b *float32)
@@ -274,12 +274,12 @@ func clampAVX512(rows int, n int, dst *float32, a *float32, c float32, d float32
 //go:noescape
 func mulAddAVX512(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
 
-// mulValueAddAVX512 writes a b + c with one value b a row, for rows of n values, at least one of each.
+// mulValueAddAVX512 writes a b + c with one value b per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func mulValueAddAVX512(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
 
-// mulValueAddValueAVX512 writes a b + c with one value b and one value c a row, for rows of n values, at least one of each.
+// mulValueAddValueAVX512 writes a b + c with one value b and one value c per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func mulValueAddValueAVX512(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
@@ -484,7 +484,7 @@ func pointFilterAVX2(vectors int, x *float32, row int, col int, y *float32, yRow
 //go:noescape
 func addAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// addValueAVX2 adds a and one value b a row, for rows of n values, at least one of each.
+// addValueAVX2 adds a and one value b per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func addValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
@@ -494,12 +494,12 @@ func addValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 //go:noescape
 func subAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// subValueAVX2 subs a and one value b a row, for rows of n values, at least one of each.
+// subValueAVX2 subs a and one value b per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func subValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// subFromAVX2 subs one value a a row and b, for rows of n values, at least one of each.
+// subFromAVX2 subs one value a per row and b, for rows of n values, at least one of each.
 //
 //go:noescape
 func subFromAVX2(rows int, n int, dst *float32, a *float32, b *float32)
@@ -509,7 +509,7 @@ func subFromAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 //go:noescape
 func mulAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// mulValueAVX2 muls a and one value b a row, for rows of n values, at least one of each.
+// mulValueAVX2 muls a and one value b per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func mulValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
@@ -519,12 +519,12 @@ func mulValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 //go:noescape
 func divAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// divValueAVX2 divs a and one value b a row, for rows of n values, at least one of each.
+// divValueAVX2 divs a and one value b per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func divValueAVX2(rows int, n int, dst *float32, a *float32, b *float32)
 
-// divFromAVX2 divs one value a a row and b, for rows of n values, at least one of each.
+// divFromAVX2 divs one value a per row and b, for rows of n values, at least one of each.
 //
 //go:noescape
 func divFromAVX2(rows int, n int, dst *float32, a *float32, b *float32)
@@ -559,12 +559,12 @@ func clampAVX2(rows int, n int, dst *float32, a *float32, c float32, d float32)
 //go:noescape
 func mulAddAVX2(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
 
-// mulValueAddAVX2 writes a b + c with one value b a row, for rows of n values, at least one of each.
+// mulValueAddAVX2 writes a b + c with one value b per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func mulValueAddAVX2(rows int, n int, dst *float32, a *float32, b *float32, c *float32)
 
-// mulValueAddValueAVX2 writes a b + c with one value b and one value c a row, for rows of n values, at least one of each.
+// mulValueAddValueAVX2 writes a b + c with one value b and one value c per row, for rows of n values, at least one of each.
 //
 //go:noescape
 func mulValueAddValueAVX2(rows int, n int, dst *float32, a *float32, b *float32, c *float32)

@@ -38,9 +38,9 @@ func arithmetic(s isa) {
 			return to
 		}
 		rowLoop(s, name, name+"s a and b", "ab", f)
-		rowLoop(s, name+"Value", name+"s a and one value b a row", "aB", f)
+		rowLoop(s, name+"Value", name+"s a and one value b per row", "aB", f)
 		if name == "sub" || name == "div" {
-			rowLoop(s, name+"From", name+"s one value a a row and b", "Ab", f)
+			rowLoop(s, name+"From", name+"s one value a per row and b", "Ab", f)
 		}
 	}
 }
@@ -77,8 +77,8 @@ func multiplyAdds(s isa) {
 		return in[0]
 	}
 	rowLoop(s, "mulAdd", "writes a b + c", "abc", multiplyAdd)
-	rowLoop(s, "mulValueAdd", "writes a b + c with one value b a row", "aBc", multiplyAdd)
-	rowLoop(s, "mulValueAddValue", "writes a b + c with one value b and one value c a row", "aBC",
+	rowLoop(s, "mulValueAdd", "writes a b + c with one value b per row", "aBc", multiplyAdd)
+	rowLoop(s, "mulValueAddValue", "writes a b + c with one value b and one value c per row", "aBC",
 		func(in []reg.VecVirtual) reg.VecVirtual {
 			VFMADD213PS(in[2], in[1], in[0])
 			return in[0]
