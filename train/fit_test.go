@@ -195,7 +195,8 @@ func TestResumeGivesTheBitsOfAnUninterruptedRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			sameBits(t, whole.Params, rest.Params)
-			if _, err := Fit(context.Background(), net, s, r, Options{Seed: 2, Resume: stopped.State}); !errors.Is(err, checkpoint.ErrState) {
+			if _, err := Fit(context.Background(), net, s, r, Options{Seed: 2, Resume: stopped.State}); !errors.Is(err,
+				checkpoint.ErrState) {
 				t.Errorf("a state of another seed gave %v", err)
 			}
 		})

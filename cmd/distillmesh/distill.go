@@ -18,75 +18,94 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 )
 
+// distilling is what the flags of distill say.
+type distilling struct {
+	jobs.DistillOptions
+	pixels, out, budget string
+	options             []string
+}
+
 func (a *app) distillCommand() *cobra.Command {
-	opt := jobs.DistillOptions{Method: auto.Name, IPC: 1}
-	pixels, out, budget := "", "", ""
-	var options []string
+	d := distilling{DistillOptions: jobs.DistillOptions{Method: auto.Name, IPC: 1}}
 	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published",
 		Args: args(1, 1), Long: methodList(),
 		RunE: func(cmd *cobra.Command, argv []string) error {
-			opt.Data, opt.Pixels = argv[0], artifact.PixelType(strings.ToUpper(pixels))
-			if cmd.Flags().Changed("time") && opt.Time <= 0 {
-				return api.Fail(api.CodeUsage, "write --time 5m, or leave it out", "--time %s leaves no time", opt.Time)
-			}
-			if err := checkNew(out); err != nil {
+			d.Data = argv[0]
+			if err := a.settleDistilling(cmd, &d); err != nil {
 				return err
 			}
-			cfg, err := a.home.Config()
-			if err != nil {
-				return err
-			}
-			opt.Home, opt.Licence = a.home, cfg.Publish.Licence
-			if opt.Options, err = parseOptions(options); err != nil {
-				return err
-			}
-			if opt.Budget, err = imageBudget(cmd, budget); err != nil {
-				return err
-			}
-			return a.with(cmd.Context(), func(conn api.Conn) error {
-				info, err := jobs.Distill(cmd.Context(), conn, opt, a.report)
-				if err != nil {
-					return err
-				}
-				a.finish()
-				if a.json {
-					err = a.document(info)
-				} else {
-					a.print("%s", info.CID)
-					a.tellLeaving(info)
-				}
-				if out == "" || err != nil {
-					return err
-				}
-				return a.export(cmd, conn, info.CID, out)
-			})
+			return a.with(cmd.Context(), func(conn api.Conn) error { return a.distill(cmd, conn, d) })
 		}}
+	d.bind(c)
+	helpTopics(c, methodHelp)
+	return a.readFlags(c, false)
+}
+
+// bind adds the flags, in groups.
+func (d *distilling) bind(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&opt.Method, "method", opt.Method, "how to distil")
-	f.StringArrayVar(&options, "option", nil,
+	f.StringVar(&d.Method, "method", d.Method, "how to distil")
+	f.StringArrayVar(&d.options, "option", nil,
 		"NAME=VALUE, a setting of the method; may be repeated ('distill --help METHOD' lists them)")
-	f.DurationVar(&opt.Time, "time", 0,
+	f.DurationVar(&d.Time, "time", 0,
 		"how long images may be optimised, such as 5m, for --method auto; reading them and "+
 			"comparing with real samples come on top (default: what the method chosen does)")
-	f.IntVar(&opt.IPC, "ipc", opt.IPC, "stored images per class held")
-	f.StringVar(&budget, "budget", "",
+	f.IntVar(&d.IPC, "ipc", d.IPC, "stored images per class held")
+	f.StringVar(&d.budget, "budget", "",
 		"how many bytes the set may weigh, such as 20KB: decides the images, and what they hold")
-	f.IntVar(&opt.Formation, "formation", 0,
+	f.IntVar(&d.Formation, "formation", 0,
 		"sub-images along a side of a stored image, each one training image (default: the method's own)")
-	f.StringVar(&pixels, "pixels", pixels,
+	f.StringVar(&d.pixels, "pixels", "",
 		"how pixels are stored: U4 (half a byte) or U8 (with a range per image), F16 or "+
 			"F32 (default: U4 for dm, dsa and dc, else U8)")
-	deviceFlags(f, &opt.Device)
-	f.Uint64Var(&opt.Seed, "seed", 0, "seed of every random draw")
-	f.StringVarP(&out, "output", "o", "", "also write the set's files into this new folder")
+	deviceFlags(f, &d.Device)
+	f.Uint64Var(&d.Seed, "seed", 0, "seed of every random draw")
+	f.StringVarP(&d.out, "output", "o", "", "also write the set's files into this new folder")
 	groupFlags(c, []flagGroup{
 		{"Method", []string{"method", "option", "time", "seed"}},
 		{"Size", []string{"ipc", "budget", "formation", "pixels"}},
 		{"Where to compute", []string{"device", "workers"}},
 		{"Result", []string{"output", "json"}},
 	})
-	helpTopics(c, methodHelp)
-	return a.readFlags(c, false)
+}
+
+// settleDistilling completes the options from the flags.
+func (a *app) settleDistilling(cmd *cobra.Command, d *distilling) error {
+	if cmd.Flags().Changed("time") && d.Time <= 0 {
+		return api.Fail(api.CodeUsage, "write --time 5m, or leave it out", "--time %s leaves no time", d.Time)
+	}
+	if err := checkNew(d.out); err != nil {
+		return err
+	}
+	cfg, err := a.home.Config()
+	if err != nil {
+		return err
+	}
+	d.Home, d.Licence, d.Pixels = a.home, cfg.Publish.Licence, artifact.PixelType(strings.ToUpper(d.pixels))
+	if d.Options, err = parseOptions(d.options); err != nil {
+		return err
+	}
+	d.Budget, err = imageBudget(cmd, d.budget)
+	return err
+}
+
+// distill makes the set, says what it is, and writes its files where that was asked.
+func (a *app) distill(cmd *cobra.Command, conn api.Conn, d distilling) error {
+	info, err := jobs.Distill(cmd.Context(), conn, d.DistillOptions, a.report)
+	if err != nil {
+		return err
+	}
+	a.finish()
+	if a.json {
+		err = a.document(info)
+	} else {
+		a.print("%s", info.CID)
+		a.tellLeaving(info)
+	}
+	if d.out == "" || err != nil {
+		return err
+	}
+	return a.export(cmd, conn, info.CID, d.out)
 }
 
 // methodList is the help of distill: a line for each method.

@@ -13,6 +13,7 @@ import (
 	mh "github.com/multiformats/go-multihash"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // MaxTaskBytes bounds a task document.
@@ -72,10 +73,10 @@ func EncodeTask(t *data.Task) ([]byte, error) {
 
 // feature is one column of a table: its name, and kind and levels where it has
 // any.
-func feature(f data.Feature, list func(int, func(int) qp.Assemble) qp.Assemble) qp.Assemble {
+func feature(f files.Feature, list func(int, func(int) qp.Assemble) qp.Assemble) qp.Assemble {
 	return qp.Map(3, func(ma datamodel.MapAssembler) {
 		qp.MapEntry(ma, "name", qp.String(f.Name))
-		if f.Kind != data.NumberKind {
+		if f.Kind != files.NumberKind {
 			qp.MapEntry(ma, "kind", qp.String(f.Kind))
 		}
 		if f.Levels != nil {
@@ -192,9 +193,9 @@ func (r *nodeReader) items(n datamodel.Node, most int64) []datamodel.Node {
 }
 
 // features reads the columns of a table.
-func (r *nodeReader) features(n datamodel.Node) (out []data.Feature) {
+func (r *nodeReader) features(n datamodel.Node) (out []files.Feature) {
 	for _, item := range r.items(n, MaxTaskBytes) {
-		f := data.Feature{Name: r.text(r.field(item, "name"))}
+		f := files.Feature{Name: r.text(r.field(item, "name"))}
 		if r.err != nil {
 			return nil
 		}

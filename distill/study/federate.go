@@ -46,62 +46,81 @@ func (r *runner) federate(ctx context.Context, e entry, consumer string, seed in
 	if err != nil {
 		return err
 	}
-	watch := r.memory.Watch()
+	f := &federation{runner: r, config: config, file: file, run: t}
+	if err := f.train(ctx, net, fmt.Sprintf("%s on %s, seed %d", e.label, consumer, seed)); err != nil {
+		return fmt.Errorf("%s on %s, seed %d: %w", e.label, consumer, seed, err)
+	}
+	r.addFederated(row, consumer, f.run)
+	return nil
+}
+
+// federation is one federated run and its records.
+type federation struct {
+	*runner
+	config federated.Config
+	file   string
+	run    federatedRun
+	began  time.Time
+}
+
+// train does the rounds that are left, and keeps the record of the whole.
+func (f *federation) train(ctx context.Context, net *nn.Network, label string) error {
+	watch := f.memory.Watch()
 	defer watch.Stop()
-	began := time.Now()
-	opt := federated.Options{Device: r.on(r.workers)}
-	if part, underWay := trial.ReadRecord[federatedRun](r.store.part(file)); underWay {
+	f.began = time.Now()
+	opt := federated.Options{Device: f.on(f.workers), Checkpoint: f.keep}
+	if part, underWay := trial.ReadRecord[federatedRun](f.store.part(f.file)); underWay {
 		// A state that is damaged or gone means to begin again.
-		if state, err := r.store.readState(file, part.Round); err == nil {
-			t, opt.Resume = part, state
-			began = began.Add(-time.Duration(t.TrainSeconds * float64(time.Second)))
+		if state, err := f.store.readState(f.file, part.Round); err == nil {
+			f.run, opt.Resume = part, state
+			f.began = f.began.Add(-time.Duration(part.TrainSeconds * float64(time.Second)))
 		}
 	}
-	opt.Round = func(round federated.Round) error {
-		a, err := train.Evaluate(ctx, round.Model, r.test)
-		t.Curve = append(t.Curve, trial.Point{Step: round.Round, Accuracy: a.Fraction()})
-		if t.Diverged == 0 && !round.Model.Finite() {
-			t.Diverged = round.Round
-		}
-		t.Bytes, t.Steps, t.TrainSeconds = round.TotalBytes, round.TotalSteps, time.Since(began).Seconds()
-		return err
-	}
-	opt.Checkpoint = func(s federated.State) error {
-		if s.Round == config.Rounds {
-			return nil
-		}
-		if err := r.store.writeState(file, s); err != nil {
-			return err
-		}
-		t.Round = s.Round
-		if err := trial.WriteRecord(r.store.part(file), t); err != nil {
-			return err
-		}
-		return removeIfThere(r.store.state(file, s.Round-1))
-	}
+	opt.Round = func(round federated.Round) error { return f.measure(ctx, round) }
 	active := 0
-	for _, part := range r.parts {
+	for _, part := range f.parts {
 		if len(part) > 0 {
 			active++
 		}
 	}
-	stage := r.stage(fmt.Sprintf("%s on %s, seed %d", e.label, consumer, seed),
-		(config.Rounds-t.Round)*config.Takes(active), "clients")
+	stage := f.stage(label, (f.config.Rounds-f.run.Round)*f.config.Takes(active), "clients")
 	opt.Client = func(done, clients int) { stage.step() }
-	if _, err := federated.Run(ctx, net, r.clients(), config, opt); err != nil {
-		return fmt.Errorf("%s on %s, seed %d: %w", e.label, consumer, seed, err)
-	}
-	t.Finish(time.Since(began), watch)
-	t.Round = 0
-	if err := trial.WriteRecord(r.store.Run(file), t); err != nil {
+	if _, err := federated.Run(ctx, net, f.clients(), f.config, opt); err != nil {
 		return err
 	}
-	err = errors.Join(removeIfThere(r.store.part(file)), removeIfThere(r.store.state(file, config.Rounds-1)))
-	if err != nil {
+	f.run.Finish(time.Since(f.began), watch)
+	f.run.Round = 0
+	if err := trial.WriteRecord(f.store.Run(f.file), f.run); err != nil {
 		return err
 	}
-	r.addFederated(row, consumer, t)
-	return nil
+	return errors.Join(removeIfThere(f.store.part(f.file)), removeIfThere(f.store.state(f.file, f.config.Rounds-1)))
+}
+
+// measure notes how good the model is after a round.
+func (f *federation) measure(ctx context.Context, round federated.Round) error {
+	a, err := train.Evaluate(ctx, round.Model, f.test)
+	t := &f.run
+	t.Curve = append(t.Curve, trial.Point{Step: round.Round, Accuracy: a.Fraction()})
+	if t.Diverged == 0 && !round.Model.Finite() {
+		t.Diverged = round.Round
+	}
+	t.Bytes, t.Steps, t.TrainSeconds = round.TotalBytes, round.TotalSteps, time.Since(f.began).Seconds()
+	return err
+}
+
+// keep writes the state of a round and the record that goes with it.
+func (f *federation) keep(s federated.State) error {
+	if s.Round == f.config.Rounds {
+		return nil
+	}
+	if err := f.store.writeState(f.file, s); err != nil {
+		return err
+	}
+	f.run.Round = s.Round
+	if err := trial.WriteRecord(f.store.part(f.file), f.run); err != nil {
+		return err
+	}
+	return removeIfThere(f.store.state(f.file, s.Round-1))
 }
 
 // addFederated notes the row of a run.

@@ -10,6 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/state"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // Verbs of one version talk to nodes of another by these names.
@@ -59,7 +60,7 @@ func TestATaskComesBackFromItsDescription(t *testing.T) {
 		Shape: data.Shape{C: 3, H: 8, W: 8}, Mean: []float64{.1, .2, .3}, Std: []float64{1, 2, 3}, Augment: "mild"}
 	table := &data.Task{Version: data.TaskVersion, Name: "iris", Classes: []string{"a", "b"},
 		Shape: data.Shape{C: 1, H: 1, W: 2}, Mean: []float64{0, 0}, Std: []float64{1, 1},
-		Features: []data.Feature{{Name: "length"}, {Name: "width"}}}
+		Features: []files.Feature{{Name: "length"}, {Name: "width"}}}
 	for _, task := range append(data.WellKnownTasks(), own, table) {
 		builtIn := task != own && task != table
 		want, err := artifact.TaskCID(task)

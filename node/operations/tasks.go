@@ -2,6 +2,7 @@ package operations
 
 import (
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // TaskInfo is a task as lists show it.
@@ -14,11 +15,11 @@ type TaskInfo struct {
 	Std     []float64 `json:"std"`
 	Augment string    `json:"augment,omitempty"` // how images may change
 	// Features describe the columns of a table that names them.
-	Features []data.Feature `json:"features,omitempty"`
-	BuiltIn  bool           `json:"built_in"`
-	Joined   bool           `json:"joined"`
-	Sets     int            `json:"sets"`     // announced sets known
-	Trainers int            `json:"trainers"` // trainers that volunteer for it
+	Features []files.Feature `json:"features,omitempty"`
+	BuiltIn  bool            `json:"built_in"`
+	Joined   bool            `json:"joined"`
+	Sets     int             `json:"sets"`     // announced sets known
+	Trainers int             `json:"trainers"` // trainers that volunteer for it
 }
 
 // NewTaskInfo describes a task; the counts of what is known of it are left out.

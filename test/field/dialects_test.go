@@ -108,7 +108,7 @@ func TestDialectsOfTablesAreRead(t *testing.T) {
 		"blanks behind commas": replaced(",", ", "), "trailing commas": replaced("\n",
 			",\n"), "trailing commas but not over them": "a,b,label\n1.5,2,x,\n3,-4.25,y,\n5,6,x,\n",
 		"trailing commas over them alone": "a,b,label,,\n1.5,2,x\n3,-4.25,y\n5,6,x\n",
-		"quotes":                          "\"a\",\"b\",\"label\"\n\"1.5\",\"2\",\"x\"\n\"3\",\"-4.25\",\"y\"\n\"5\",\"6\",\"x\"\n",
+		"quotes": strings.ReplaceAll("'a','b','label'\n'1.5','2','x'\n'3','-4.25','y'\n'5','6','x'\n", "'", "\""),
 		"blank rows":                      "a,b,label\n\n1.5,2,x\n\n3,-4.25,y\n5,6,x\n\n\n", "rows of separators": plain +
 			",,\n,,\n,,\n", "rows of blanks": plain + "   \n", "a blank row first": "\n\n" + plain,
 		"an end of file of DOS": plain +

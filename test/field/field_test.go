@@ -181,7 +181,7 @@ func tableTask(classes []string, features ...string) *data.Task {
 	task := data.Task{Name: "t", Classes: classes, Shape: data.Shape{C: 1, H: 1, W: len(features)}, Mean: []float64{0},
 		Std: []float64{1}}
 	for _, f := range features {
-		task.Features = append(task.Features, data.Feature{Name: f})
+		task.Features = append(task.Features, files.Feature{Name: f})
 	}
 	return task.Filled()
 }

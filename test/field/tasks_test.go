@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/files"
 	ft "github.com/distillmesh/distillmesh/train/data/files/filestest"
 	"github.com/distillmesh/distillmesh/train/data/open"
 )
@@ -126,13 +127,13 @@ func TestWordsAndDatesBecomeValuesOnRequest(t *testing.T) {
 	table := "color,size,label\nred,1,a\nblue,2,b\ngreen,3,a\nred,4,b\n"
 	encode := open.Reading{Encode: true}
 	task := tableTask([]string{"a", "b"}, "color", "size")
-	task.Features[0] = data.Feature{Name: "color", Kind: data.OneHotKind, Levels: []string{"blue", "green", "red"}}
+	task.Features[0] = files.Feature{Name: "color", Kind: files.OneHotKind, Levels: []string{"blue", "green", "red"}}
 	task.Shape.W, task.Mean, task.Std = 4, []float64{0}, []float64{1}
 	task = task.Filled()
 	dated := "when,v,label\n2024-01-01,1,a\n2024-01-02,2,b\n1970-01-01,3,a\n"
 	dates := rows([]float32{1704067200, 1}, []float32{1704153600, 2}, []float32{0, 3})
 	days := tableTask([]string{"a", "b"}, "when", "v")
-	days.Features[0].Kind = data.DateKind
+	days.Features[0].Kind = files.DateKind
 	walk(t, []fieldCase{
 		{name: "not asked for", files: csv(table), refused: "--encode"},
 		{name: "asked for", files: csv(table), r: encode, shape: data.Shape{C: 1, H: 1, W: 4},

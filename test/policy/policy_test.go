@@ -1,5 +1,6 @@
-// Package policy holds the house rules as tests: which room may import which,
-// what must be documented, how large a file and a function may grow.
+// Package policy holds the project's conventions as tests: which package may import
+// which, what must be documented, how large a file and a function may grow, how long a
+// line, and how much of a package is tested.
 package policy
 
 import (
@@ -8,6 +9,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,14 +18,15 @@ import (
 
 const module = "github.com/distillmesh/distillmesh/"
 
-// Budgets: files above and functions above fail; the aim is far below.
+// Budgets of files and functions. Tests, whose tables are long, may have more.
 const (
-	maxFileLines     = 600
-	maxFunctionLines = 90
+	maxFileLines         = 400
+	maxFunctionLines     = 60
+	maxTestFileLines     = 500
+	maxTestFunctionLines = 100
 )
 
-// arrows says which rooms each room may import. A room is a top-level folder;
-// tests of a room obey the same arrows.
+// arrows says which top-level folders each may import; tests obey the same arrows.
 var arrows = map[string][]string{
 	"train":   {"train"},
 	"distill": {"distill", "train"},
@@ -36,7 +39,8 @@ var arrows = map[string][]string{
 
 // topLevel is everything that may lie at the top, dot files aside.
 var topLevel = []string{"cmd", "configs", "distill", "docs", "node", "p2p", "test", "train", "go.mod", "go.sum",
-	"LICENSE", "Makefile", "README.md"}
+	"LICENSE", "Makefile", "README.md",
+	"CONTRIBUTING.md"}
 
 // source is one parsed Go file.
 type source struct {
@@ -46,8 +50,8 @@ type source struct {
 	generated bool
 }
 
-func (s source) room() string { return strings.Split(s.path, "/")[0] }
-func (s source) test() bool   { return strings.HasSuffix(s.path, "_test.go") }
+func (s source) folder() string { return strings.Split(s.path, "/")[0] }
+func (s source) test() bool     { return strings.HasSuffix(s.path, "_test.go") }
 func (s source) lines(n ast.Node) int {
 	return s.set.Position(n.End()).Line - s.set.Position(n.Pos()).Line + 1
 }
@@ -93,14 +97,14 @@ func TestArrowsPointDown(t *testing.T) {
 			if !ours {
 				continue
 			}
-			if room := strings.Split(inner, "/")[0]; !slices.Contains(arrows[s.room()], room) {
-				t.Errorf("%s imports %s: %s may import %v of ours", s.path, inner, s.room(), arrows[s.room()])
+			if folder := strings.Split(inner, "/")[0]; !slices.Contains(arrows[s.folder()], folder) {
+				t.Errorf("%s imports %s: %s may import %v of ours", s.path, inner, s.folder(), arrows[s.folder()])
 			}
 		}
 	}
 }
 
-func TestTopLevelHoldsOnlyTheRooms(t *testing.T) {
+func TestTheTopLevelHoldsOnlyWhatBelongsThere(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
@@ -223,12 +227,16 @@ func TestFilesAndFunctionsStaySmall(t *testing.T) {
 		if s.generated {
 			continue
 		}
-		if n := s.set.File(s.file.Pos()).LineCount(); n > maxFileLines {
-			t.Errorf("%s has %d lines, at most %d", s.path, n, maxFileLines)
+		fileLines, functionLines := maxFileLines, maxFunctionLines
+		if s.test() || supports(path.Dir(s.path)) {
+			fileLines, functionLines = maxTestFileLines, maxTestFunctionLines
+		}
+		if n := s.set.File(s.file.Pos()).LineCount(); n > fileLines {
+			t.Errorf("%s has %d lines, at most %d", s.path, n, fileLines)
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
-			if f, ok := n.(*ast.FuncDecl); ok && s.lines(f) > maxFunctionLines {
-				t.Errorf("%s: %s has %d lines, at most %d", s.path, f.Name.Name, s.lines(f), maxFunctionLines)
+			if f, ok := n.(*ast.FuncDecl); ok && s.lines(f) > functionLines {
+				t.Errorf("%s: %s has %d lines, at most %d", s.path, f.Name.Name, s.lines(f), functionLines)
 			}
 			return true
 		})

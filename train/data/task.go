@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
 // TaskVersion is the version of the task document this program writes.
@@ -41,7 +43,7 @@ type Task struct {
 	Std     []float64
 	// Features describe the columns of a table, so that other devices find theirs by
 	// name; nil where they have no names.
-	Features []Feature
+	Features []files.Feature
 	// Augment names the changes under which images stay what they are, in the
 	// terms of package augment; empty: not said.
 	Augment string
@@ -136,8 +138,8 @@ func (t *Task) checkFeatures() error {
 			return fmt.Errorf("%q appears twice", f.Name)
 		}
 		seen[f.Name] = true
-		known := []string{NumberKind, BooleanKind, DateKind, OneHotKind}
-		if !slices.Contains(known, f.Kind) || (f.Kind == OneHotKind) != (len(f.Levels) > 0) {
+		known := []string{files.NumberKind, files.BooleanKind, files.DateKind, files.OneHotKind}
+		if !slices.Contains(known, f.Kind) || (f.Kind == files.OneHotKind) != (len(f.Levels) > 0) {
 			return fmt.Errorf("%q is of kind %q with %d levels", f.Name, f.Kind, len(f.Levels))
 		}
 		levels := map[string]bool{}

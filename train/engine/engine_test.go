@@ -9,7 +9,8 @@ import (
 )
 
 func TestDevicesOpenByName(t *testing.T) {
-	for name, want := range map[string]string{"": "cpu ", device.Auto: "cpu ", device.CPU: "cpu ", device.Gorgonia: "gorgonia"} {
+	for name, want := range map[string]string{"": "cpu ", device.Auto: "cpu ", device.CPU: "cpu ",
+		device.Gorgonia: "gorgonia"} {
 		e, err := Open(device.Choice{Name: name, Workers: 1})
 		if err != nil {
 			t.Fatal(err)
@@ -26,7 +27,8 @@ func TestDevicesOpenByName(t *testing.T) {
 
 func TestADeviceThatIsNotThereIsAnError(t *testing.T) {
 	for _, name := range []string{"cuda:0", "gpu", "CPU"} {
-		if _, err := Open(device.Choice{Name: name}); !errors.Is(err, device.ErrUnavailable) || !strings.Contains(err.Error(), name) {
+		if _, err := Open(device.Choice{Name: name}); !errors.Is(err, device.ErrUnavailable) ||
+			!strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

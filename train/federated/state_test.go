@@ -62,7 +62,8 @@ func TestARunCanBeMadeLonger(t *testing.T) {
 	if short.Bytes.Up != 2*want.Bytes.Up/3 {
 		t.Errorf("two rounds sent %d bytes, three %d", short.Bytes.Up, want.Bytes.Up)
 	}
-	if _, err := Run(context.Background(), net, clients, c, Options{Resume: &states[2]}); !errors.Is(err, checkpoint.ErrState) {
+	if _, err := Run(context.Background(), net, clients, c, Options{Resume: &states[2]}); !errors.Is(err,
+		checkpoint.ErrState) {
 		t.Errorf("a state beyond the last round gave %v", err)
 	}
 	c.Rounds = 3

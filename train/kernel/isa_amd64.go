@@ -24,7 +24,8 @@ var avx512 = instructionSet{
 	lanes: 16, dotColumns: 5,
 	vectors:   &vectorsAVX512,
 	dotTiles:  []dotTileFunc{nil, dotTile1AVX512, dotTile2AVX512, dotTile3AVX512, dotTile4AVX512, dotTile5AVX512},
-	transpose: transposeAVX512, packRow: packRowAVX512, copyAhead: copyAheadAVX512, winograd: &winogradAVX512, peak: peakAVX512,
+	transpose: transposeAVX512, packRow: packRowAVX512, copyAhead: copyAheadAVX512, winograd: &winogradAVX512,
+	peak: peakAVX512,
 }
 
 var avx2 = instructionSet{
@@ -40,12 +41,15 @@ var avx2 = instructionSet{
 
 var vectorsAVX512 = vectorSet{
 	add: addAVX512, sub: subAVX512, mul: mulAVX512, div: divAVX512, gate: gateAVX512,
-	addValue: addValueAVX512, subValue: subValueAVX512, mulValue: mulValueAVX512, divValue: divValueAVX512, subFrom: subFromAVX512,
-	divFrom: divFromAVX512, mulAdd: mulAddAVX512, mulValueAdd: mulValueAddAVX512, mulValueAddValue: mulValueAddValueAVX512, scale: scaleAVX512,
+	addValue: addValueAVX512, subValue: subValueAVX512, mulValue: mulValueAVX512, divValue: divValueAVX512,
+	subFrom: subFromAVX512,
+	divFrom: divFromAVX512, mulAdd: mulAddAVX512, mulValueAdd: mulValueAddAVX512,
+	mulValueAddValue: mulValueAddValueAVX512, scale: scaleAVX512,
 	offset: offsetAVX512, relu: reluAVX512, step: stepAVX512, root: rootAVX512, inverseRoot: inverseRootAVX512,
 	exp: expAVX512, log: logAVX512, arccos: arccosAVX512, rowSum: rowSumAVX512, rowDot: rowDotAVX512,
 	adam:        adamAVX512,
-	cosine2sine: cosine2sineAVX512, supplement: supplementAVX512, affine: affineAVX512, clamp: clampAVX512, scaleAdd: scaleAddAVX512, momentum: momentumAVX512, dot: dotAVX512,
+	cosine2sine: cosine2sineAVX512, supplement: supplementAVX512, affine: affineAVX512, clamp: clampAVX512,
+	scaleAdd: scaleAddAVX512, momentum: momentumAVX512, dot: dotAVX512,
 	poolMax: poolMaxAVX2, poolMaxMasked: poolMaxMaskedAVX2,
 	overlapMax: overlapMaxAVX2, overlapScatter: overlapScatterAVX2,
 	poolMean: poolMeanAVX2, poolMeanMasked: poolMeanMaskedAVX2,
@@ -56,11 +60,13 @@ var vectorsAVX512 = vectorSet{
 var vectorsAVX2 = vectorSet{
 	add: addAVX2, sub: subAVX2, mul: mulAVX2, div: divAVX2, gate: gateAVX2,
 	addValue: addValueAVX2, subValue: subValueAVX2, mulValue: mulValueAVX2, divValue: divValueAVX2, subFrom: subFromAVX2,
-	divFrom: divFromAVX2, mulAdd: mulAddAVX2, mulValueAdd: mulValueAddAVX2, mulValueAddValue: mulValueAddValueAVX2, scale: scaleAVX2,
+	divFrom: divFromAVX2, mulAdd: mulAddAVX2, mulValueAdd: mulValueAddAVX2, mulValueAddValue: mulValueAddValueAVX2,
+	scale:  scaleAVX2,
 	offset: offsetAVX2, relu: reluAVX2, step: stepAVX2, root: rootAVX2, inverseRoot: inverseRootAVX2,
 	exp: expAVX2, log: logAVX2, arccos: arccosAVX2, rowSum: rowSumAVX2, rowDot: rowDotAVX2,
 	adam:        adamAVX2,
-	cosine2sine: cosine2sineAVX2, supplement: supplementAVX2, affine: affineAVX2, clamp: clampAVX2, scaleAdd: scaleAddAVX2, momentum: momentumAVX2, dot: dotAVX2,
+	cosine2sine: cosine2sineAVX2, supplement: supplementAVX2, affine: affineAVX2, clamp: clampAVX2,
+	scaleAdd: scaleAddAVX2, momentum: momentumAVX2, dot: dotAVX2,
 	poolMax: poolMaxAVX2, poolMaxMasked: poolMaxMaskedAVX2,
 	overlapMax: overlapMaxAVX2, overlapScatter: overlapScatterAVX2,
 	poolMean: poolMeanAVX2, poolMeanMasked: poolMeanMaskedAVX2,

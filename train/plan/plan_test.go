@@ -17,7 +17,8 @@ func whole(t testing.TB) Train {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Train{Version: SchemaVersion, Task: "mnist", Model: "lenet", Sets: []string{"bafy"}, Held: true, Seed: 7, Recipe: patch,
+	return Train{Version: SchemaVersion, Task: "mnist", Model: "lenet", Sets: []string{"bafy"}, Held: true, Seed: 7,
+		Recipe: patch,
 		Device: device.Choice{Name: device.CPU, Workers: 2}, Publish: true, Licence: "CC0-1.0"}
 }
 

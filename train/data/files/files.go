@@ -13,8 +13,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // Limits of every reader.
@@ -49,7 +47,7 @@ type Part struct {
 	// Classes are all classes in order, when the file lists them.
 	Classes []string
 	// Features describe the columns of a table that names them.
-	Features []data.Feature
+	Features []Feature
 	// Columns is how a table was read, for its other parts.
 	Columns any
 	// Where is the place of a sample, as an Error without its cause.

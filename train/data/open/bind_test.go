@@ -21,8 +21,9 @@ import (
 
 // tableTask is a task of two features and three classes.
 func tableTask(classes ...string) *data.Task {
-	return &data.Task{Version: data.TaskVersion, Name: "t", Classes: classes, Shape: data.Shape{C: 1, H: 1, W: 2}, Mean: []float64{0, 0},
-		Std: []float64{1, 1}}
+	return &data.Task{Version: data.TaskVersion, Name: "t", Classes: classes, Shape: data.Shape{C: 1, H: 1, W: 2},
+		Mean: []float64{0, 0},
+		Std:  []float64{1, 1}}
 }
 
 // npz is an archive of uint8 arrays x and y.
@@ -82,10 +83,12 @@ func TestLabelsMeetTheClassesOfTheTask(t *testing.T) {
 }
 
 func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
-	grey := &data.Task{Version: data.TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: data.Shape{C: 1, H: 2, W: 2},
-		Mean: []float64{0}, Std: []float64{1}}
-	colour := &data.Task{Version: data.TaskVersion, Name: "c", Classes: []string{"0", "1"}, Shape: data.Shape{C: 3, H: 1, W: 2},
-		Mean: make([]float64, 3), Std: []float64{1, 1, 1}}
+	grey := &data.Task{Version: data.TaskVersion, Name: "g", Classes: []string{"0", "1"},
+		Shape: data.Shape{C: 1, H: 2, W: 2},
+		Mean:  []float64{0}, Std: []float64{1}}
+	colour := &data.Task{Version: data.TaskVersion, Name: "c", Classes: []string{"0", "1"},
+		Shape: data.Shape{C: 3, H: 1, W: 2},
+		Mean:  make([]float64, 3), Std: []float64{1, 1, 1}}
 	for name, c := range map[string]struct {
 		file    string
 		content []byte
@@ -138,8 +141,9 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 }
 
 func TestWhiteIsThatOfTheTrainingPart(t *testing.T) {
-	task := &data.Task{Version: data.TaskVersion, Name: "g", Classes: []string{"0", "1"}, Shape: data.Shape{C: 1, H: 2, W: 2},
-		Mean: []float64{0}, Std: []float64{1}}
+	task := &data.Task{Version: data.TaskVersion, Name: "g", Classes: []string{"0", "1"},
+		Shape: data.Shape{C: 1, H: 2, W: 2},
+		Mean:  []float64{0}, Std: []float64{1}}
 	for name, c := range map[string]struct {
 		files       map[string][]byte
 		train, test float32 // the first pixels; test below 0 when it is refused
@@ -216,7 +220,8 @@ func TestAFileStandsForNoOther(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
 	}
-	if _, err := Path(filepath.Join(folder(t, cifar10(nil)), "test_batch.bin.gz"), data.WellKnownTask("cifar-10")); err != nil {
+	if _, err := Path(filepath.Join(folder(t, cifar10(nil)), "test_batch.bin.gz"),
+		data.WellKnownTask("cifar-10")); err != nil {
 		t.Errorf("one of CIFAR: %v", err)
 	}
 }
@@ -323,7 +328,8 @@ func TestRealTablesMakeTasksAndSplits(t *testing.T) {
 		draft data.Task
 		r     Reading
 	}{
-		{"tabular/iris.csv", data.Task{}, Reading{}}, {"tabular/wine_data.csv", data.Task{}, Reading{}}, {"tabular/breast_cancer.csv",
+		{"tabular/iris.csv", data.Task{}, Reading{}}, {"tabular/wine_data.csv", data.Task{},
+			Reading{}}, {"tabular/breast_cancer.csv",
 			data.Task{}, Reading{}},
 		{"digits", data.Task{Shape: data.Shape{C: 1, H: 8, W: 8}}, Reading{White: 16}}, {"digits", data.Task{}, Reading{}},
 		{"mnist", data.Task{}, Reading{}},

@@ -38,7 +38,8 @@ func TestTasksAreDerived(t *testing.T) {
 		"arrays":             {"n.npz", data.Task{}, data.Shape{C: 1, H: 1, W: 2}, "2 5", true, nil},
 		"pictures":           {"p", constant, data.Shape{C: 1, H: 2, W: 2}, "a b", false, []float64{.5}},
 		"one constant a row": {"t.csv", constant, data.Shape{C: 1, H: 1, W: 3}, "x y", false, []float64{.5, .5, .5}},
-		"names asked for": {"n.npz", data.Task{Classes: strings.Fields("a b c d e f"), Mean: []float64{1}}, data.Shape{C: 1, H: 1, W: 2},
+		"names asked for": {"n.npz", data.Task{Classes: strings.Fields("a b c d e f"), Mean: []float64{1}},
+			data.Shape{C: 1, H: 1, W: 2},
 			"a b c d e f", true, []float64{1, 1}},
 	} {
 		c.draft.Name = "d"
@@ -107,13 +108,15 @@ func TestPicturesWithoutATaskAreResampledOnRequest(t *testing.T) {
 		t.Errorf("%+v, %v", ds, err)
 	}
 	if ds, _, err := (Reading{Resize: true}).Derive(dir,
-		data.Task{Name: "d", Shape: data.Shape{C: 1, H: 2, W: 2}}); err != nil || ds.Task.Shape != (data.Shape{C: 1, H: 2, W: 2}) {
+		data.Task{Name: "d", Shape: data.Shape{C: 1, H: 2, W: 2}}); err != nil || ds.Task.Shape != (data.Shape{C: 1, H: 2,
+		W: 2}) {
 		t.Errorf("%+v, %v", ds, err)
 	}
 }
 
 func TestConstantsAreRoundedToTheDeviation(t *testing.T) {
-	src, err := data.NewFloats(data.Shape{C: 1, H: 1, W: 3}, []float32{0.1, 1234.5678, 7e5, 0.1, 1334.5678, 9e5}, []int{0, 0})
+	src, err := data.NewFloats(data.Shape{C: 1, H: 1, W: 3}, []float32{0.1, 1234.5678, 7e5, 0.1, 1334.5678, 9e5},
+		[]int{0, 0})
 	if err != nil {
 		t.Fatal(err)
 	}

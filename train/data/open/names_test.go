@@ -71,7 +71,8 @@ func TestColumnsOfOneHotLabelsWithoutSamplesAreSaid(t *testing.T) {
 }
 
 func TestAFirstLabelThatNothingCountsIsSaid(t *testing.T) {
-	ds, _, err := Reading{FirstLabel: "1"}.Derive(folder(t, map[string][]byte{"d.csv": []byte(rows)}), data.Task{Name: "d"})
+	ds, _, err := Reading{FirstLabel: "1"}.Derive(folder(t, map[string][]byte{"d.csv": []byte(rows)}),
+		data.Task{Name: "d"})
 	if err != nil || !slices.Contains(ReportOf(ds).Warnings(), "flag-unused") {
 		t.Errorf("--first-label of a table of words: %v", err)
 	}

@@ -80,8 +80,9 @@ func holders(s data.Split, class, classes int) int {
 // checkLoaded loads every part of samples whose value is their number.
 func checkLoaded(t *testing.T, s data.Split, labels []int, classes int, parts [][]int) {
 	t.Helper()
-	task := &data.Task{Version: data.TaskVersion, Name: "numbers", Classes: make([]string, classes), Shape: data.Shape{C: 1, H: 1, W: 1},
-		Mean: []float64{0}, Std: []float64{1}}
+	task := &data.Task{Version: data.TaskVersion, Name: "numbers", Classes: make([]string, classes),
+		Shape: data.Shape{C: 1, H: 1, W: 1},
+		Mean:  []float64{0}, Std: []float64{1}}
 	values := make([]float32, len(labels))
 	for i := range values {
 		values[i] = float32(i)
@@ -114,8 +115,9 @@ func checkLoaded(t *testing.T, s data.Split, labels []int, classes int, parts []
 }
 
 func TestLoadAllReadsEverySample(t *testing.T) {
-	task := &data.Task{Version: data.TaskVersion, Name: "two", Classes: []string{"a", "b"}, Shape: data.Shape{C: 1, H: 1, W: 1},
-		Mean: []float64{0}, Std: []float64{1}}
+	task := &data.Task{Version: data.TaskVersion, Name: "two", Classes: []string{"a", "b"},
+		Shape: data.Shape{C: 1, H: 1, W: 1},
+		Mean:  []float64{0}, Std: []float64{1}}
 	src, err := data.NewFloats(task.Shape, []float32{3, 4, 5}, []int{0, 1, 0})
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ func (c *contents) planes(task *data.Task, r Reading) error {
 // outOfOrder finds two columns, one behind the other, whose names are alike but for
 // numbers that fall: pixel10 before pixel2, or 2x1 before 1x2; empty when there are
 // none, or names say nothing.
-func outOfOrder(features []data.Feature) (a, b string) {
+func outOfOrder(features []files.Feature) (a, b string) {
 	var first string
 	var before []int
 	for i, f := range features {

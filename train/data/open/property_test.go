@@ -202,7 +202,7 @@ func TestTablesOfATaskAreFoundByNameInEveryOrder(t *testing.T) {
 		task := data.Task{Name: "t", Classes: []string{"no", "yes"}, Shape: data.Shape{C: 1, H: 1, W: 4}, Mean: []float64{0},
 			Std: []float64{1}}
 		for _, f := range names[:4] {
-			task.Features = append(task.Features, data.Feature{Name: f})
+			task.Features = append(task.Features, files.Feature{Name: f})
 		}
 		content := map[string][]byte{}
 		want := map[string][]float32{}

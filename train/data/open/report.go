@@ -150,25 +150,25 @@ func extremes(p *files.Part) ranges {
 }
 
 // columnNames names every value of a sample of a table.
-func columnNames(task *data.Task, found []data.Feature, width int) (out []data.Feature) {
+func columnNames(task *data.Task, found []files.Feature, width int) (out []files.Feature) {
 	features := task.Features
 	if features == nil {
 		features = found
 	}
 	for _, f := range features {
-		if f.Kind != data.OneHotKind {
-			if f.Kind == data.NumberKind {
+		if f.Kind != files.OneHotKind {
+			if f.Kind == files.NumberKind {
 				f.Kind = "number"
 			}
 			out = append(out, f)
 			continue
 		}
 		for _, level := range f.Levels {
-			out = append(out, data.Feature{Name: f.Name + " = " + level, Kind: f.Kind})
+			out = append(out, files.Feature{Name: f.Name + " = " + level, Kind: f.Kind})
 		}
 	}
 	for i := len(out); i < width; i++ {
-		out = append(out, data.Feature{Name: fmt.Sprintf("value %d", i+1), Kind: "number"})
+		out = append(out, files.Feature{Name: fmt.Sprintf("value %d", i+1), Kind: "number"})
 	}
 	return out[:width]
 }

@@ -17,10 +17,11 @@ func record(descr, shape string, content []byte) []byte {
 }
 
 func TestRecordsAreRowsOfText(t *testing.T) {
-	content := record("[('a', '<f4'), ('', '|V2'), ('b', '>i2', (2,)), ('ok', '|b1'), ('who', '<U2'), ('when', '<M8[D]')]", "(2,)", bytes.Join([][]byte{
-		{0, 0, 0xc0, 0x3f}, {9, 9}, {0, 7, 0xff, 0xfe}, {1}, {'a', 0, 0, 0, 'b', 0, 0, 0}, {1, 0, 0, 0, 0, 0, 0, 0},
-		{0, 0, 0, 0x40}, {9, 9}, {0, 1, 0, 2}, {0}, {'c', 0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0x80},
-	}, nil))
+	content := record("[('a', '<f4'), ('', '|V2'), ('b', '>i2', (2,)), ('ok', '|b1'), ('who', '<U2'), ('when', '<M8[D]')]",
+		"(2,)", bytes.Join([][]byte{
+			{0, 0, 0xc0, 0x3f}, {9, 9}, {0, 7, 0xff, 0xfe}, {1}, {'a', 0, 0, 0, 'b', 0, 0, 0}, {1, 0, 0, 0, 0, 0, 0, 0},
+			{0, 0, 0, 0x40}, {9, 9}, {0, 1, 0, 2}, {0}, {'c', 0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0x80},
+		}, nil))
 	dir := filestest.Folder(t, map[string][]byte{"r.npy": content})
 	tree := files.Dir(dir)
 	r, err := ReadRecords(tree, "r.npy")

@@ -85,8 +85,9 @@ func TestHostilePicklesEndInAnErrorWithoutMuchMemory(t *testing.T) {
 		"a text that is not UTF-8":   {"X\x01\x00\x00\x00\xff.", files.ErrFormat},
 		"an array without values": {"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR.",
 			files.ErrFormat},
-		"an array of records":                  {"cnumpy\ndtype\n(U\x02V8K\x00K\x01tR.", files.ErrFormat},
-		"a type built twice":                   {"cnumpy\ndtype\n(U\x02i4tR(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tq\x01bh\x01b.", files.ErrFormat},
+		"an array of records": {"cnumpy\ndtype\n(U\x02V8K\x00K\x01tR.", files.ErrFormat},
+		"a type built twice": {"cnumpy\ndtype\n(U\x02i4tR(K\x03U\x01<NNNJ\xff\xff\xff\xff" +
+			"J\xff\xff\xff\xffK\x00tq\x01bh\x01b.", files.ErrFormat},
 		"a number that is a slice of Python's": {"I1_0\n.", files.ErrFormat},
 	} {
 		var before, after runtime.MemStats

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/filestest"
 )
 
@@ -12,7 +12,7 @@ func TestTruthIsOfOnePairOfWords(t *testing.T) {
 	for _, words := range [][2]string{{"true", "False"}, {"YES", "no"}, {"T", "F"}, {"y", "N"}} {
 		p, a, err := noted(t, "a,b,label\n"+words[0]+",1,x\n"+words[1]+",2,z\n", Options{})
 		if err != nil || !slices.Equal(filestest.Values(p), []float64{1, 1, 0, 2}) || !hasNote(a, "boolean", "") ||
-			p.Features[0].Kind != data.BooleanKind {
+			p.Features[0].Kind != files.BooleanKind {
 			t.Errorf("%q: %+v, %v", words, p, err)
 		}
 	}
@@ -25,7 +25,7 @@ func TestTruthIsOfOnePairOfWords(t *testing.T) {
 			t.Errorf("%q are read as %v", words, filestest.Values(p))
 		}
 		p, _, err := noted(t, text, Options{Label: "label", Encode: true})
-		if err != nil || p.Features[0].Kind != data.OneHotKind || len(p.Features[0].Levels) != len(words) {
+		if err != nil || p.Features[0].Kind != files.OneHotKind || len(p.Features[0].Levels) != len(words) {
 			t.Errorf("%q: %+v, %v", words, p, err)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
@@ -64,13 +63,14 @@ func (t *table) build() (p *files.Part, err error) {
 
 // prepare chooses how values are kept.
 func (b *builder) prepare() {
-	width := data.FeatureWidth(b.choice.features)
+	width := files.FeatureWidth(b.choice.features)
 	b.row, b.narrow = make([]float64, width), true
 	for j, i := range b.choice.columns {
 		col := &b.survey.columns[i]
 		b.truths = append(b.truths, col.kind() == boolKind || col.isBinary())
-		if kind := b.choice.features[j].Kind; kind == data.DateKind || kind == data.NumberKind && !(col.kind() == boolKind ||
-			col.whole && col.min >= 0 && col.max <= 255) {
+		if kind := b.choice.features[j].Kind; kind == files.DateKind || kind == files.NumberKind &&
+			!(col.kind() == boolKind ||
+				col.whole && col.min >= 0 && col.max <= 255) {
 			b.narrow = false
 		}
 	}
@@ -174,9 +174,9 @@ func (b *builder) badValue(err error, text string, i, line int) error {
 
 // value turns a field into the values of a feature; truth says that it may be true
 // or false.
-func (b *builder) value(f data.Feature, text string, truth bool, to []float64) error {
+func (b *builder) value(f files.Feature, text string, truth bool, to []float64) error {
 	switch f.Kind {
-	case data.OneHotKind:
+	case files.OneHotKind:
 		clear(to)
 		k := slices.Index(f.Levels, text)
 		if k < 0 {
@@ -184,7 +184,7 @@ func (b *builder) value(f data.Feature, text string, truth bool, to []float64) e
 		}
 		to[k] = 1
 		return nil
-	case data.BooleanKind:
+	case files.BooleanKind:
 		one, ok := zeroOrOne(text)
 		switch {
 		case missing(text) || notFinite(text):
@@ -197,7 +197,7 @@ func (b *builder) value(f data.Feature, text string, truth bool, to []float64) e
 			to[0] = 1
 		}
 		return nil
-	case data.DateKind:
+	case files.DateKind:
 		v, ok := date(text)
 		if !ok {
 			return fmt.Errorf("%w: %s is no date such as 2006-01-02 or 2006-01-02 15:04:05", files.ErrValue, files.Quoted(text))

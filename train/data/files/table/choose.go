@@ -8,7 +8,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
@@ -17,7 +16,7 @@ type choice struct {
 	names    []string // of all columns; nil without
 	labels   []int    // the column of labels, or the one-hot columns of them
 	columns  []int    // of the features, in order
-	features []data.Feature
+	features []files.Feature
 	dropped  []int
 	format   format // of numbers
 }
@@ -100,13 +99,13 @@ func (t *table) sayKinds(c *choice) error {
 	for j, i := range c.columns {
 		kind, col := c.features[j].Kind, &t.survey.columns[i]
 		switch {
-		case kind == data.BooleanKind && !col.onePair():
+		case kind == files.BooleanKind && !col.onePair():
 			e := t.fail("%w: column %d (%s) has several pairs of words for true and false", files.ErrValue, i+1, t.name(i))
 			e.Hint = "write true and false, or 0 and 1"
 			return e
-		case kind == data.BooleanKind || kind == data.NumberKind && col.pairs != 0:
+		case kind == files.BooleanKind || kind == files.NumberKind && col.pairs != 0:
 			t.account.See("boolean", "column %d (%s): false is 0, true is 1", i+1, t.name(i))
-		case kind == data.DateKind:
+		case kind == files.DateKind:
 			t.account.See("date", "column %d (%s): dates are seconds since 1970, in UTC where they have no zone", i+1, t.name(i))
 		}
 	}
@@ -255,19 +254,19 @@ func (t *table) encode(c *choice) error {
 		if err := t.checkWords(i); err != nil {
 			return err
 		}
-		f := data.Feature{Name: col.name}
+		f := files.Feature{Name: col.name}
 		if f.Name == "" {
 			f.Name = fmt.Sprintf("column %d", i+1)
 		}
 		switch kind := col.kind(); {
 		case kind == boolKind:
-			f.Kind, described = data.BooleanKind, true
+			f.Kind, described = files.BooleanKind, true
 		case kind == dateKind && t.opt.Dates:
-			f.Kind, described = data.DateKind, true
+			f.Kind, described = files.DateKind, true
 		case kind == dateKind:
 			dates = append(dates, fmt.Sprintf("%d (%s)", i+1, t.name(i)))
 		case kind == wordsKind && t.opt.Encode && col.counts != nil:
-			f.Kind, f.Levels, described = data.OneHotKind, levelsOf(col), true
+			f.Kind, f.Levels, described = files.OneHotKind, levelsOf(col), true
 			t.account.See("one-hot", "column %d (%s): a value of 0 or 1 for each of %d words: %s", i+1, t.name(i),
 				len(f.Levels), files.Joined(f.Levels))
 		case kind == wordsKind:
@@ -288,7 +287,7 @@ func (t *table) encode(c *choice) error {
 	if !described {
 		c.features = nil
 		for range c.columns {
-			c.features = append(c.features, data.Feature{})
+			c.features = append(c.features, files.Feature{})
 		}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/filestest"
 )
@@ -37,7 +36,7 @@ func FuzzOptions(f *testing.F) {
 			return
 		}
 		filestest.CheckPart(t, p)
-		if p.Features != nil && data.FeatureWidth(p.Features) != p.Size() {
+		if p.Features != nil && files.FeatureWidth(p.Features) != p.Size() {
 			t.Fatalf("features %v of samples of %d", p.Features, p.Size())
 		}
 		opt.Like = p

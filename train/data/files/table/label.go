@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
@@ -106,7 +105,7 @@ func (t *table) onlyUnwanted(c *choice) int {
 	}
 	only := -1
 	for i, name := range t.head.names {
-		wanted := slices.ContainsFunc(t.opt.Want, func(f data.Feature) bool { return sameName(f.Name, name) })
+		wanted := slices.ContainsFunc(t.opt.Want, func(f files.Feature) bool { return sameName(f.Name, name) })
 		switch {
 		case wanted || slices.Contains(c.dropped, i) || t.isID(i) != "":
 		case only >= 0:

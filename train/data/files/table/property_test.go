@@ -9,7 +9,6 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/files/filestest"
 )
@@ -215,9 +214,9 @@ func TestWhatATableLosesOrGainsIsNeverSilent(t *testing.T) {
 		if c.labels[0] == "01" {
 			continue
 		}
-		var want []data.Feature
+		var want []files.Feature
 		for _, name := range c.names {
-			want = append(want, data.Feature{Name: name})
+			want = append(want, files.Feature{Name: name})
 		}
 		table := c.table(r.IntN(c.width + 1))
 		change, same := mutate(r, table, c)

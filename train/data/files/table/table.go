@@ -9,7 +9,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/files"
 )
 
@@ -26,7 +25,7 @@ type Options struct {
 	Encode    bool     // columns of words become a column of 0 and 1 for each word
 	Dates     bool     // columns of dates and times become seconds since 1970
 	// Want are the features of the task, in its order; nil for any.
-	Want []data.Feature
+	Want []files.Feature
 	// Like is the table of the training part, whose columns this one has: nothing
 	// is guessed then.
 	Like *files.Part

@@ -1,4 +1,4 @@
-package data
+package files
 
 // Kinds of a Feature.
 const (
