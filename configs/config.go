@@ -29,7 +29,7 @@ var (
 // ErrInvalid is wrapped by every refusal of this package.
 var ErrInvalid = errors.New("invalid configuration")
 
-// Config is everything a node can be told.
+// Config holds all settings of a node.
 type Config struct {
 	Mesh    Mesh    `toml:"mesh"`
 	Storage Storage `toml:"storage"`
@@ -38,7 +38,7 @@ type Config struct {
 	Log     Log     `toml:"log"`
 }
 
-// Mesh says whom the node meets and how.
+// Mesh says which nodes to connect to, and how.
 type Mesh struct {
 	// Name keeps meshes apart: nodes of other names are refused. Default open.
 	Name string `toml:"name"`
@@ -50,36 +50,36 @@ type Mesh struct {
 	// Port is the TCP and UDP port, chosen by init and kept. 0: a free one at
 	// every start.
 	Port int `toml:"port"`
-	// Bootstrap are nodes to connect to at the start and whenever alone.
+	// Bootstrap are nodes to connect to at the start and whenever no peer is connected.
 	Bootstrap []string `toml:"bootstrap"`
 	// MDNS finds nodes on the same LAN. Default true.
 	MDNS bool `toml:"mdns"`
 	// Announce is the mean time between two announcements of the same thing.
-	// Default 20m; shorter costs every node of the mesh bandwidth.
+	// Default 20m; a shorter time costs every node bandwidth.
 	Announce Duration `toml:"announce"`
 }
 
-// Storage says what may be kept.
+// Storage limits what is stored.
 type Storage struct {
 	// Quota bounds the block store; publishing and fetching beyond it are
 	// refused. Default 2GiB.
 	Quota Size `toml:"quota"`
 }
 
-// Publish says what may leave, and how.
+// Publish holds the settings of published sets and models.
 type Publish struct {
 	// Licence is written into sets and models. Default none.
 	Licence string `toml:"licence"`
 }
 
-// Trainer says what a trainer does by itself.
+// Trainer holds what a trainer does automatically.
 type Trainer struct {
 	// Auto trains whenever the sets of a task have changed. Default false.
 	Auto bool `toml:"auto"`
 	// Model is what Auto trains: lenet, mlp, ntk:DEPTH, or auto for what the
 	// sets were made for, else lenet. Default auto.
 	Model string `toml:"model"`
-	// MaxTasks bounds how many tasks of strangers are joined. Default 64.
+	// MaxTasks bounds how many announced tasks are joined. Default 64.
 	MaxTasks int `toml:"max_tasks"`
 	// MaxSetSize is the largest set fetched. Default 64MiB.
 	MaxSetSize Size `toml:"max_set_size"`
@@ -94,7 +94,7 @@ type Log struct {
 	Level string `toml:"level"`
 }
 
-// Default is the configuration of a node that was told nothing.
+// Default is the configuration without file, environment and flags.
 func Default() Config {
 	return Config{
 		Mesh:    Mesh{Name: "open", Role: "auto", MDNS: true, Announce: Duration(20 * time.Minute)},
@@ -155,7 +155,7 @@ func Parse(base Config, file []byte) (Config, error) {
 	return base, nil
 }
 
-// plain is a file without the byte-order mark that some editors put before UTF-8.
+// plain removes the byte-order mark that some editors write before UTF-8.
 func plain(file []byte) ([]byte, error) {
 	if bytes.HasPrefix(file, []byte("\xff\xfe")) || bytes.HasPrefix(file, []byte("\xfe\xff")) {
 		return nil, fmt.Errorf("%w: the file is in UTF-16: save it as UTF-8", ErrInvalid)

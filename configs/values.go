@@ -14,7 +14,7 @@ import (
 type Size int64
 
 // ParseSize reads a size: a number, and a unit of 1000 (kB, MB, GB) or 1024 (KiB, MiB,
-// GiB) or none. A comma is refused, since it may stand for a point or for nothing.
+// GiB) or none. A comma is refused, since it may be a decimal mark or a thousands separator.
 func ParseSize(s string) (Size, error) {
 	n, err := humanize.ParseBytes(strings.TrimSpace(s))
 	if err != nil || n > math.MaxInt64 || strings.Contains(s, ",") {
@@ -45,7 +45,7 @@ func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // Duration is a time span, written as in Go: 30s, 20m.
 type Duration time.Duration
 
-// Std is the duration as the standard library has it.
+// Std is the duration as a time.Duration.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 
 // String implements fmt.Stringer.

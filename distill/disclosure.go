@@ -9,12 +9,12 @@ import (
 	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
-// RealThreshold is the relative distance under which a published image counts
+// RealThreshold is the relative distance below which a published image counts
 // as a real one.
 const RealThreshold = 0.5
 
 // LeastGroup is the fewest samples that a published image may start from or be
-// the mean of: it must not be one person's.
+// the mean of: it must not be the data of one person.
 const LeastGroup = 10
 
 // neighbourSample is how many samples of a class estimate the median distance
@@ -40,8 +40,8 @@ const MaxRatio = 1e6
 
 // NearestReal is the smallest ratio as the manifest holds it: rounded to four
 // decimals, at most MaxRatio; 0 for NaN, since nothing is then known of the
-// distance. Every decision is taken on this value, so that a reader of the
-// manifest takes the same one.
+// distance. Every decision uses this value, so that a reader of the manifest
+// reaches the same one.
 func (d Disclosure) NearestReal() float64 {
 	nearest := math.Inf(1)
 	if len(d.Ratio) > 0 {
@@ -57,9 +57,9 @@ func (d Disclosure) NearestReal() float64 {
 // counts as published raw data.
 func (d Disclosure) ContainsReal() bool { return d.NearestReal() < RealThreshold }
 
-// Disclose compares every image with the local samples of its class; of a
-// formation every tile with the samples averaged to a tile's size. Distances
-// are taken directly, never by the expanded square, and a sample is left out
+// Disclose compares every image with the local samples of its class; with a
+// formation, every tile with the samples averaged to a tile's size. Distances
+// are computed directly, never by the expanded square, and a sample is left out
 // of its own neighbours by index: float32 rounding would otherwise make the
 // median of a tight class a hundred times too small. Cost: (images + 256 per
 // class) x samples of the class x values.
@@ -130,7 +130,7 @@ func nearest(x []float32, local *data.Samples, members []int, except int) (index
 	return index, math.Sqrt(best)
 }
 
-// squaredDistance sums (a-b)^2, giving up once the sum exceeds limit.
+// squaredDistance sums (a-b)^2 and stops once the sum exceeds limit.
 func squaredDistance(a, b []float32, limit float64) float64 {
 	const stride = 64
 	sum := 0.0

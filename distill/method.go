@@ -1,6 +1,6 @@
-// Package distill says what it is to distil: a Method turns the local samples
-// of a device into a few images that train a model almost as well, and every
-// result carries measured facts about what it gives away.
+// Package distill defines distillation: a Method turns the local samples of a
+// device into a few images that train a model almost as well, and every result
+// carries measurements of what it discloses.
 package distill
 
 import (
@@ -23,12 +23,12 @@ var (
 	ErrUnknown   = errors.New("unknown method")
 )
 
-// Method is one way to distil. A method draws only from Request.Seed, sees
-// only Request.Samples, and gives the same bits for any number of workers.
+// Method is a distillation method. It draws only from Request.Seed, reads only
+// Request.Samples, and gives the same bits for any number of workers.
 type Method interface {
-	// Name is what the user types: gmm.
+	// Name is the name that the user types: gmm.
 	Name() string
-	// Version rises whenever the same request would give other images.
+	// Version is incremented whenever the same request would give other images.
 	Version() int
 	// Summary is one line for lists.
 	Summary() string
@@ -37,7 +37,7 @@ type Method interface {
 	// With is the method with some settings changed, by the names of Settings.
 	// It fails with ErrOption when one is unknown or out of range.
 	With(settings map[string]string) (Method, error)
-	// Outline says what the set of a request will be like, before any work. It
+	// Outline describes the set of a request before any work. It
 	// fails with data.ErrFormation where Distill would.
 	Outline(req Request) (Outline, error)
 	// Distill makes the set. It returns ctx's error when interrupted.
@@ -50,34 +50,34 @@ type Request struct {
 	IPC     int           // stored images per class held, at least 1
 	Seed    uint64
 	// Formation is how many tiles lie along a side of a stored image: 1 for
-	// plain images, 0 for what the method does by itself. A method that cannot
-	// do it fails with data.ErrFormation.
+	// plain images, 0 for the method's default. A method that does not support
+	// it fails with data.ErrFormation.
 	Formation int
 	// Single asks for stored images of one tile each, at a tile's resolution; it
 	// changes nothing for plain images.
 	Single bool
 	// Augment is the augmentation that suits the images of the task
-	// (data.Task.Augmentation), or empty when nobody said.
+	// (data.Task.Augmentation), or empty when unknown.
 	Augment string
 	// Device is where the method computes; the number of its workers does not
 	// change the result.
 	Device device.Choice
-	// Cache is a folder for what a method may want again in other requests, such
-	// as networks trained on the samples; empty: nothing is kept. It does not
+	// Cache is a folder for what a method may reuse in other requests, such as
+	// networks trained on the samples; empty: nothing is kept. It does not
 	// change the result.
 	Cache string
 	// Progress, when not nil, is called from the method's goroutine.
 	Progress func(Progress)
-	// Checkpoint, when not nil, is given a state now and then, and once more
-	// before a method returns, finished or interrupted; the bytes are the method's
-	// own. From that of a finished one the result is there at once.
+	// Checkpoint, when not nil, is given a state from time to time, and once more
+	// before a method returns, finished or interrupted; only the method interprets
+	// the bytes. Resuming the state of a finished run gives the result at once.
 	Checkpoint func(state []byte) error
 	// Resume is the state that the same request was last checkpointed with, or
 	// nil. The result has the same bits as without the interruption.
 	Resume []byte
 }
 
-// Progress says how far a method is; Loss is NaN where there is none.
+// Progress is how far a method is; Loss is NaN where there is none.
 type Progress struct {
 	Done, Total int
 	Loss        float64
@@ -89,11 +89,11 @@ type Outline struct {
 	Formation data.Formation
 	Consumer  string         // as in Result
 	Recipe    *recipe.Recipe // as in Result
-	// Soft tells whether labels will be rows of numbers.
+	// Soft reports whether labels will be rows of class probabilities or scores.
 	Soft bool
-	// InRange tells whether every channel stays within the range of the samples'.
+	// InRange reports whether every channel stays within the range of the samples.
 	InRange bool
-	// Grouped tells whether the result will name a smallest group.
+	// Grouped reports whether the result will name a smallest group.
 	Grouped bool
 	// MinSamplesPerImage is how many samples should be averaged into an image at least; 0 for one.
 	MinSamplesPerImage int
@@ -101,25 +101,25 @@ type Outline struct {
 	MaxImagesPerClass int
 }
 
-// Result is a distilled set before it is written down.
+// Result is a distilled set before it is written.
 type Result struct {
 	Images *data.Samples // as stored: class after class, IPC images per class held
 	// Formation says what one stored image holds; its zero value is a plain
 	// image.
 	Formation data.Formation
 	// Consumer names the model the images were made for (lenet, ntk:1), or is
-	// empty when they were made for none in particular.
+	// empty when they were made for no particular model.
 	Consumer string
 	// SmallestGroup is the fewest real samples averaged into one image; 0 for
 	// methods that do not average.
 	SmallestGroup int
 	// Recipe is how to train on the images, nil for the default.
 	Recipe *recipe.Recipe
-	// Warnings say what the user should know about how it went.
+	// Warnings tell the user about problems of the run.
 	Warnings []string
 }
 
-// Check refuses a request that no method can serve.
+// Check refuses a request that no method can satisfy.
 func (r Request) Check() error {
 	switch {
 	case r.Samples == nil || r.Samples.Len() == 0:
@@ -142,7 +142,7 @@ func (r Request) Check() error {
 	return nil
 }
 
-// StoredAs is the formation of a factor, of single tiles where the request asks
+// StoredAs is the formation of a factor, with single tiles if the request asks
 // for them.
 func (r Request) StoredAs(factor int) data.Formation {
 	f := data.NewFormation(factor)
@@ -152,7 +152,7 @@ func (r Request) StoredAs(factor int) data.Formation {
 	return f
 }
 
-// ID identifies all that the result of a method in a formation depends on.
+// ID identifies everything that the result of a method in a formation depends on.
 func (r Request) ID(m Method, f data.Formation) string {
 	settings, err := json.Marshal(m.Settings())
 	if err != nil {
@@ -174,7 +174,7 @@ func (r Request) Save(state func() checkpoint.State) error {
 	return r.Checkpoint(file)
 }
 
-// Plain refuses a formation, for methods that make plain images alone.
+// Plain refuses a formation, for methods that make only plain images.
 func (r Request) Plain() (data.Formation, error) {
 	f := data.NewFormation(1)
 	if r.Formation > 1 {
@@ -184,7 +184,7 @@ func (r Request) Plain() (data.Formation, error) {
 	return f, nil
 }
 
-// Asked is the formation asked for, of plain images when none is.
+// Asked is the requested formation, that of plain images by default.
 func (r Request) Asked() (data.Formation, error) {
 	f := r.StoredAs(r.Formation)
 	return f, f.Validate(r.Samples.Shape)

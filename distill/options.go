@@ -18,9 +18,9 @@ var ErrOption = errors.New("option refused")
 // sets it and the manifest records it.
 type Option struct {
 	Name string
-	// Want is what values are accepted, as a refusal says it.
+	// Want describes the accepted values, for error messages.
 	Want string
-	// Text is the present value as a user would type it.
+	// Text is the current value as a user would type it.
 	Text  func() string
 	parse func(string) bool // stores the value, or reports false and stores nothing
 }
@@ -98,10 +98,10 @@ func Auto(o Option) Option {
 	return o
 }
 
-// Options are all that a method lets a user set.
+// Options are all settings of a method.
 type Options []Option
 
-// Settings are the present values by name.
+// Settings are the current values by name.
 func (o Options) Settings() map[string]string {
 	out := map[string]string{}
 	for _, x := range o {

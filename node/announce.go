@@ -26,8 +26,8 @@ func (n *Node) announceHolding(ctx context.Context, kind announce.Kind, h holdin
 		Bytes: h.Bytes, Blocks: h.Blocks, Schema: schema, Body: encoded})
 }
 
-// announceTask offers the document of a task that this node takes part in,
-// unless it does so already.
+// announceTask announces the document of a task that this node has joined,
+// unless it is announced already.
 func (n *Node) announceTask(ctx context.Context, task cid.Cid) error {
 	t, err := n.known.Task(ctx, task)
 	if err != nil {
@@ -48,7 +48,7 @@ func (n *Node) announceTask(ctx context.Context, task cid.Cid) error {
 		Root: task, Bytes: int64(len(doc)), Blocks: 1})
 }
 
-// announceTrainer tells a task that this node trains for it, unless it has done so.
+// announceTrainer announces this node as a trainer of a task, unless it is announced already.
 func (n *Node) announceTrainer(ctx context.Context, task cid.Cid) error {
 	mine := announce.Query{Task: task, Subject: announce.SubjectTrainer, Signer: n.id}
 	if len(n.held.Book.Live(mine)) > 0 {
@@ -73,7 +73,7 @@ func (n *Node) announce(ctx context.Context, draft announce.Announcement) (err e
 	return err
 }
 
-// withdraw takes back an announcement of this node: now when online, else at the
+// withdraw withdraws an announcement of this node: now when online, else at the
 // next run.
 func (n *Node) withdraw(ctx context.Context, r announce.Record) error {
 	return n.announce(ctx, announce.Announcement{Task: r.Task, Kind: announce.Withdraw, Subject: r.Subject,

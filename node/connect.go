@@ -10,8 +10,8 @@ import (
 	"github.com/distillmesh/distillmesh/node/home"
 )
 
-// Connect reaches the node of a home: the running one over its socket, else
-// the home itself, opened without a mesh for as long as the verb runs.
+// Connect connects to the node of a home: the running one over its socket, else
+// the home itself, opened offline while the verb runs.
 func Connect(ctx context.Context, h home.Home, log *slog.Logger) (api.Conn, error) {
 	if err := h.Check(); err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func dial(ctx context.Context, h home.Home) (*api.Client, error) {
 	return api.Dial(ctx, path)
 }
 
-// A verb waits so long for a home that another one holds, and asks so often.
+// How long a verb waits for a home that another one has locked, and how often it tries.
 const (
 	homeWait  = 10 * time.Second
 	homeRetry = 100 * time.Millisecond
@@ -70,8 +70,8 @@ func waitForHome(ctx context.Context, h home.Home, log *slog.Logger, busy error)
 	}
 }
 
-// needsMesh is the error of an operation that only a running node can do.
+// needsMesh is the error of an operation that needs a running node.
 func needsMesh(what string) *api.Error {
 	return api.Fail(api.CodeNotRunning, "start the node in another shell: 'distillmesh run'",
-		"%s needs the mesh, and no node runs on this home", what)
+		"%s needs the mesh, and no node is running on this home", what)
 }

@@ -53,8 +53,8 @@ func (n *Node) fetch(ctx context.Context, req operations.RootRequest, report api
 	return n.fetchRoot(ctx, root, nil, report)
 }
 
-// fetchRoot brings a root here: complete, verified and pinned, or not at all. from
-// are the peers to ask first.
+// fetchRoot fetches the DAG under a root: complete, verified and pinned, or not at
+// all. from are the peers to ask first.
 func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, from []peer.ID, report api.Report) (
 	operations.Fetched, error) {
 	out := operations.Fetched{CID: root.String(), From: []string{}}
@@ -74,7 +74,7 @@ func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, from []peer.ID, repo
 		}
 	}
 	if n.mesh == nil {
-		return out, needsMesh("fetching what is not here")
+		return out, needsMesh("fetching")
 	}
 	if !task.Defined() {
 		return out, api.Fail(api.CodeNotFound, "see what is announced with 'distillmesh ls --remote'",
@@ -91,8 +91,8 @@ func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, from []peer.ID, repo
 	return out, nil
 }
 
-// fetchAnnounced fetches what is announced, takes part in its task and tells the
-// mesh that a copy is served here too.
+// fetchAnnounced fetches an announced set or model, joins its task and announces
+// that this node serves a copy.
 func (n *Node) fetchAnnounced(ctx context.Context, want holdings.Holding, from []peer.ID, report api.Report) (
 	p2p.FetchResult, error) {
 	t, err := n.known.Task(ctx, want.Task)

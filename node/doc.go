@@ -1,6 +1,5 @@
-// Package node is a home at work. It opens what the home holds, joins the mesh when
-// it runs, does the operations of package operations, and tells other nodes. What
-// that takes lies in the packages below it; what people and programs call lies in
-// package api (a connection), package localdata and package jobs (work in their own
-// process).
+// Package node runs the node of a home. It opens the home, joins the mesh when it
+// runs, carries out the operations of package operations, and announces the
+// results. Its parts are the packages below; callers use package api (a
+// connection), package localdata and package jobs (work in the caller's process).
 package node

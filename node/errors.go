@@ -20,8 +20,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/plan"
 )
 
-// causes are the errors of the packages below with their codes and hints; the first
-// match wins.
+// causes maps errors of lower packages to codes and hints; the first match wins.
 var causes = []api.Cause{
 	{Is: blocks.ErrFull, Code: api.CodeRefused,
 		Hint: "free space with 'distillmesh rm CID', or raise storage.quota in config.toml"},

@@ -2,5 +2,5 @@
 
 package node
 
-// fileLimit is not known here: such systems set no low limit.
+// fileLimit is unknown on these systems, which set no low limit.
 func fileLimit() (limit uint64, known bool) { return 0, false }

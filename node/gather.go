@@ -40,7 +40,7 @@ func (n *Node) gather(ctx context.Context, req operations.GatherRequest, report 
 	return out, err
 }
 
-// fetchChosen brings the sets that were chosen here, one after the other.
+// fetchChosen fetches the chosen sets, one after the other.
 func (n *Node) fetchChosen(ctx context.Context, out *operations.Gathered, from []peer.ID, report api.Report) error {
 	chosen, failed, first := 0, 0, ""
 	for _, c := range out.Choices {

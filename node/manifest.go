@@ -45,7 +45,7 @@ func verifyFiles(files fs.FS, t *data.Task, subject announce.Subject) (manifest,
 	return manifest{set: &s.Manifest}, nil
 }
 
-// verify reads what is kept here once more: a disk can damage it.
+// verify reads stored content again, since a disk can damage it.
 func (n *Node) verify(ctx context.Context, root, task cid.Cid, subject announce.Subject) (manifest, error) {
 	t, err := n.known.Task(ctx, task)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 )
 
 // clockProtocol tells the time: the asker opens a stream, the other side writes its
-// clock. Nodes that do not speak it are judged by the announcements they sign.
+// clock. For nodes that do not speak it, the announcements that they sign are used instead.
 const clockProtocol protocol.ID = "/distillmesh/clock/1"
 
 // MaxSkew is the difference between two clocks from which it is reported. Beyond
@@ -74,7 +74,7 @@ type clocks struct {
 	self    peer.ID
 	now     func() time.Time
 	network clockNetwork
-	admits  func(peer.ID) error // nil for peers that are told the time
+	admits  func(peer.ID) error // nil for peers that get an answer
 	wait    time.Duration       // for an answer
 	log     *slog.Logger
 
@@ -217,7 +217,7 @@ func decodeClock(data []byte) (time.Time, error) {
 	return now, nil
 }
 
-// ask asks p for its time. A peer that does not tell it is not compared.
+// ask asks p for its time. A peer that does not answer is not compared.
 func (c *clocks) ask(ctx context.Context, p peer.ID) {
 	ctx, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()
@@ -235,7 +235,7 @@ func (c *clocks) ask(ctx context.Context, p peer.ID) {
 	}
 	theirs, err := decodeClock(data)
 	if err != nil {
-		c.log.Debug("clock not told", "peer", p, "err", err)
+		c.log.Debug("clock not received", "peer", p, "err", err)
 		return
 	}
 	took := c.now().Sub(asked)

@@ -27,7 +27,7 @@ const (
 	ProfileTrainer Profile = "trainer" // a server: up to 512 connections
 )
 
-// Config says how a node takes part in the mesh. DefaultConfig fills it.
+// Config configures a node of the mesh. DefaultConfig fills it.
 type Config struct {
 	Mesh    string  // nodes of different meshes refuse each other
 	Role    string  // told to peers at hello: "edge", "trainer"
@@ -41,7 +41,7 @@ type Config struct {
 	KnownPeers int             // peers remembered over restarts and dialed again; 0 remembers none
 
 	AnnounceMin time.Duration // shortest time between two announcements of the same thing
-	AnnounceMax time.Duration // longest; raising it saves traffic, and records of nodes that are gone stay longer
+	AnnounceMax time.Duration // longest; raising it saves traffic, and records of nodes that have left stay longer
 	Redial      time.Duration // first pause before a lost peer is dialed again; doubles up to RedialMax
 	RedialMax   time.Duration // also how long a refused peer is neither dialed nor served
 	HelloWait   time.Duration // for a peer's hello

@@ -22,8 +22,8 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 )
 
-// newHost builds the libp2p host of cfg, not listening yet. It dials only peers that
-// admits returns nil for. It fails early when a port is taken.
+// newHost builds the libp2p host of cfg, not listening yet. It dials only peers for
+// which admits returns nil. It fails early when a port is taken.
 func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, admits gate) (host.Host, error) {
 	if !cfg.Simulated {
 		for _, a := range cfg.Listen {
@@ -113,8 +113,8 @@ func onlyLoopback(addrs []ma.Multiaddr) bool {
 	return true
 }
 
-// gate keeps the node from dialing peers that are no members or were refused lately.
-// It lets such peers dial in, so that hello can tell them the reason.
+// gate keeps the node from dialing peers that are not members or were refused
+// lately. Such peers may dial in, so that the hello can tell them the reason.
 type gate func(peer.ID) error
 
 // InterceptPeerDial implements connmgr.ConnectionGater.

@@ -54,7 +54,7 @@ func (h *lanHost) ID() peer.ID {
 	return h.Host.ID()
 }
 
-// neighbors is the mesh as the listener of local discovery.
+// neighbors receives the results of local discovery for the mesh.
 type neighbors Mesh
 
 // HandlePeerFound dials a peer of the local network. Discovery repeats itself, so
@@ -72,7 +72,7 @@ func (n *neighbors) HandlePeerFound(info peer.AddrInfo) {
 		ctx, cancel := context.WithTimeout(m.ctx, peers.DialTimeout)
 		defer cancel()
 		if err := m.meet(ctx, info); err != nil {
-			m.log.Debug("neighbor not met", "peer", info.ID, "err", err)
+			m.log.Debug("local peer not reached", "peer", info.ID, "err", err)
 		}
 	})
 }

@@ -11,11 +11,11 @@ import (
 )
 
 // settling is how long two nodes that have just met may miss each other's gossip:
-// until the next heartbeats, each forwards to its other neighbors alone.
+// until the next heartbeats, each forwards only to its other neighbors.
 const settling = 3 * time.Second
 
 // learnFrom catches up with p on topics, and once more when gossip between the two
-// has settled. What fails now is made up for when the peers meet again, or by the next
+// has settled. A failure is repaired when the peers connect again, or by the next
 // announcement.
 func (m *Mesh) learnFrom(p peer.ID, topics []cid.Cid) {
 	m.learnOnce(p, topics)

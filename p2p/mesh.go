@@ -22,7 +22,7 @@ import (
 )
 
 // Mesh is a running node of the mesh. It is safe for concurrent use. Its parts know
-// each other through small interfaces alone; Mesh makes them and connects them.
+// each other only through small interfaces; Mesh creates and connects them.
 type Mesh struct {
 	cfg    Config
 	log    *slog.Logger
@@ -223,7 +223,7 @@ func (m *Mesh) validate(ctx context.Context, topic cid.Cid, from peer.ID, data [
 	return verdict
 }
 
-// judged looks at a record that came by catch-up, and at the book's error. Gossip
+// judged inspects a record that came by catch-up, and the book's error. Gossip
 // never delivers what this node's own key signed, catch-up does.
 func (m *Mesh) judged(from peer.ID, r announce.Record, err error) {
 	m.clocks.judge(from, r, err, false)
@@ -254,7 +254,7 @@ func (m *Mesh) Withdraw(ctx context.Context, rec announce.Record) error {
 	return err
 }
 
-// check says why a call cannot proceed.
+// check returns why a call cannot proceed.
 func (m *Mesh) check(ctx context.Context) error {
 	if m.ctx.Err() != nil {
 		return ErrClosed

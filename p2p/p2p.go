@@ -1,6 +1,6 @@
-// Package p2p joins a node to the mesh: identity and host, finding and greeting
-// peers, announcing and catching up, fetching and serving content. It moves bytes and
-// signed announcements and knows nothing of what they mean.
+// Package p2p joins a node to the mesh: identity and host, finding peers and
+// the hello, announcing and catching up, fetching and serving content. It moves bytes and
+// signed announcements and does not interpret them.
 package p2p
 
 import (
@@ -50,7 +50,7 @@ func (e *AddrInUseError) Error() string { return fmt.Sprintf("listen on %s: %v",
 // Is makes errors.Is(err, ErrAddrInUse) true.
 func (e *AddrInUseError) Is(target error) bool { return target == ErrAddrInUse }
 
-// FetchOptions bound and steer a fetch.
+// FetchOptions limit and direct a fetch.
 type FetchOptions = blocks.FetchOptions
 
 // FetchResult is what a fetch moved.

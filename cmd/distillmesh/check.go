@@ -14,10 +14,10 @@ import (
 func (a *app) dataCheckCommand() *cobra.Command {
 	var opt localdata.Options
 	sheet := ""
-	c := &cobra.Command{Use: "check PATH", Short: "Say how data would be read, without registering them", Args: args(1, 1),
-		Long: "Read " + open.Formats + ",\ngzip or not, and say how: files read and left out, parts and what each is " +
+	c := &cobra.Command{Use: "check PATH", Short: "Show how data would be read, without registering them", Args: args(1, 1),
+		Long: "Read " + open.Formats + ",\ngzip or not, and report how: files read and left out, parts and what each is " +
 			"used for, shape, values, classes, columns,\n" +
-			"what was assumed and which flag decides otherwise, and what looks wrong. Needs no task and no home; -q prints " +
+			"what was assumed and which flag overrides it, and what looks wrong. Needs no task and no home; -q prints " +
 			"the codes of warnings.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			check := func(conn api.Conn) error {
@@ -62,7 +62,7 @@ func (a *app) writeSheet(ds *data.Dataset, path string) error {
 		return err
 	}
 	if png == nil {
-		return api.Fail(api.CodeUsage, "leave out --sheet", "%s is a table, of which there is no picture", ds.Name)
+		return api.Fail(api.CodeUsage, "leave out --sheet", "%s is a table; only images have a contact sheet", ds.Name)
 	}
 	if err := writeNew(path, png); err != nil {
 		return err

@@ -51,7 +51,7 @@ func (a *app) dataAddCommand() *cobra.Command {
 	c.Flags().StringVar(&opt.Task, "task", "", "the task the data belong to, by name or CID")
 	c.Flags().StringVar(&opt.Name, "name", "", "the name to register it under (default: the task's)")
 	c.Flags().Float64Var(&opt.Holdout, "holdout", opt.Holdout,
-		"share of each class to hold out for testing, of data without a test part; 0 for none")
+		"share of each class to hold out for testing if the data have no test part; 0 for none")
 	addReadingFlags(c, &opt.Reading)
 	return a.readFlags(c, true)
 }
@@ -92,7 +92,7 @@ func (a *app) dataSplitCommand() *cobra.Command {
 				}
 				a.tellEmpty(all)
 				if part > 0 {
-					a.tell("%s is registered, of these:", all[part-1].Name)
+					a.tell("%s is registered; all parts of the split:", all[part-1].Name)
 				}
 				if a.quiet || a.json { // people see the whole split, programs what was registered
 					all = registered(all, part)
@@ -101,7 +101,7 @@ func (a *app) dataSplitCommand() *cobra.Command {
 			})
 		}}
 	flags.add(c)
-	c.Flags().IntVar(&part, "part", 0, "register this part alone, from 1 (default: all)")
+	c.Flags().IntVar(&part, "part", 0, "register only this part, counted from 1 (default: all)")
 	c.Flags().Uint64Var(&flags.Seed, "seed", 0, "seed of the split")
 	return a.readFlags(c, true)
 }
@@ -219,7 +219,7 @@ func nonNil[T any](list []T) []T {
 func writeNew(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if os.IsExist(err) {
-		return api.Fail(api.CodeUsage, "name another file", "%s is there already", path)
+		return api.Fail(api.CodeUsage, "name another file", "%s exists already", path)
 	}
 	if err != nil {
 		return err

@@ -14,11 +14,11 @@ import (
 
 func (a *app) demoCommand() *cobra.Command {
 	var opt demo.Options
-	c := &cobra.Command{Use: "demo", Short: "The whole story on this computer, offline: ten edges, a trainer, a table",
+	c := &cobra.Command{Use: "demo", Short: "Run ten edge nodes and a trainer on this computer, offline",
 		Args: args(0, 0),
 		Long: "Start ten edge nodes and a trainer as processes on loopback; the edges distil built-in digits (or --data " +
-			"DIR) and announce\nthem, the trainer gathers them by CID and trains. Meets nobody but itself, and leaves no " +
-			"process behind.",
+			"DIR) and announce\nthem, the trainer gathers them by CID and trains. Contacts no other computer, and stops " +
+			"every process it started.",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if opt.Self, err = os.Executable(); err != nil {
 				return err
@@ -64,11 +64,11 @@ func (a *app) showDemo(r *demo.Result) {
 	}
 	late := ""
 	if r.LeftOut > 0 {
-		late = fmt.Sprintf(" (repeats left out to end within a minute: %d)", r.LeftOut)
+		late = fmt.Sprintf(" (repeated trainings skipped to end within a minute: %d)", r.LeftOut)
 	}
 	a.print("sheet   %s\nhomes   %s\ntime    %.1f s%s\n", r.Sheet, r.Homes, r.Seconds, late)
 	run := "DISTILLMESH_PATH=" + r.Homes + "/trainer distillmesh"
-	a.print("Look further:\n  %s ls\n  %s models show %s\n  %s publish --dry-run %s",
+	a.print("Next steps:\n  %s ls\n  %s models show %s\n  %s publish --dry-run %s",
 		run, run, short8(r.Model), strings.Replace(run, "/trainer", "/edge-1",
 			1), "$(DISTILLMESH_PATH="+r.Homes+"/edge-1 distillmesh ls -q)")
 }

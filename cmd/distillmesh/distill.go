@@ -27,7 +27,7 @@ type distilling struct {
 
 func (a *app) distillCommand() *cobra.Command {
 	d := distilling{DistillOptions: jobs.DistillOptions{Method: auto.Name, IPC: 1}}
-	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set of local data; nothing is published",
+	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set from local data; nothing is published",
 		Args: args(1, 1), Long: methodList(),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			d.Data = argv[0]
@@ -48,11 +48,11 @@ func (d *distilling) bind(c *cobra.Command) {
 	f.StringArrayVar(&d.options, "option", nil,
 		"NAME=VALUE, a setting of the method; may be repeated ('distill --help METHOD' lists them)")
 	f.DurationVar(&d.Time, "time", 0,
-		"how long images may be optimised, such as 5m, for --method auto; reading them and "+
-			"comparing with real samples come on top (default: what the method chosen does)")
+		"with --method auto: how long images may be optimised, such as 5m; reading them and "+
+			"comparing with real samples come on top (default: that of the chosen method)")
 	f.IntVar(&d.IPC, "ipc", d.IPC, "stored images per class held")
 	f.StringVar(&d.budget, "budget", "",
-		"how many bytes the set may weigh, such as 20KB: decides the images, and what they hold")
+		"largest size of the set, such as 20KB: decides how many images there are and what they hold")
 	f.IntVar(&d.Formation, "formation", 0,
 		"sub-images along a side of a stored image, each one training image (default: the method's own)")
 	f.StringVar(&d.pixels, "pixels", "",
@@ -72,7 +72,7 @@ func (d *distilling) bind(c *cobra.Command) {
 // settleDistilling completes the options from the flags.
 func (a *app) settleDistilling(cmd *cobra.Command, d *distilling) error {
 	if cmd.Flags().Changed("time") && d.Time <= 0 {
-		return api.Fail(api.CodeUsage, "write --time 5m, or leave it out", "--time %s leaves no time", d.Time)
+		return api.Fail(api.CodeUsage, "write --time 5m, or leave it out", "--time %s is not above zero", d.Time)
 	}
 	if err := checkNew(d.out); err != nil {
 		return err
@@ -110,7 +110,7 @@ func (a *app) distill(cmd *cobra.Command, conn api.Conn, d distilling) error {
 
 // methodList is the help of distill: a line for each method.
 func methodList() string {
-	text := "Make a distilled set of a registered data set. Methods that optimise images resume after Ctrl-C when " +
+	text := "Make a distilled set from a registered data set. Methods that optimise images resume after Ctrl-C when " +
 		"the same command\nruns again. 'distill --help METHOD' lists a method's settings. Methods:\n\n"
 	lines := [][2]string{{auto.Name, auto.Summary}}
 	for _, m := range registry.Methods() {
@@ -156,7 +156,7 @@ func parseOptions(words []string) (map[string]string, error) {
 // short8 is a prefix that the verbs accept in place of a CID.
 func short8(cid string) string { return cid[:min(len(cid), 24)] }
 
-// tellLeaving says what was made, and whether it may leave.
+// tellLeaving says what was made, and whether it may be published.
 func (a *app) tellLeaving(set jobs.Distilled) {
 	what := count(set.Images, "image") + ", " + size(set.Bytes)
 	if set.Refused != nil {
@@ -166,7 +166,7 @@ func (a *app) tellLeaving(set jobs.Distilled) {
 	a.tell("%s; announce it with 'distillmesh publish %s'", what, short8(set.CID))
 }
 
-// checkNew refuses a folder for files to be written to that holds some.
+// checkNew refuses an output folder that is not empty.
 func checkNew(dir string) error {
 	entries, err := os.ReadDir(dir)
 	switch {
@@ -175,7 +175,7 @@ func checkNew(dir string) error {
 	case err != nil:
 		return api.Fail(api.CodeUsage, "name a new folder", "%w", err)
 	case len(entries) > 0:
-		return api.Fail(api.CodeUsage, "name a new folder", "%s is there already, and not empty", dir)
+		return api.Fail(api.CodeUsage, "name a new folder", "%s exists already and is not empty", dir)
 	}
 	return nil
 }
@@ -221,7 +221,7 @@ func (a *app) publishCommand() *cobra.Command {
 				}
 				a.print("%s", p.Set.CID)
 				if !p.Announced {
-					a.tell("no node runs: it is announced at the next 'distillmesh run'")
+					a.tell("no node is running: it is announced at the next 'distillmesh run'")
 				}
 				return nil
 			})
@@ -276,7 +276,7 @@ func (a *app) dryRun(cmd *cobra.Command, conn api.Conn, cid, path string) error 
 	if l.Sheet != nil {
 		a.print("picture         %s: each %s beside its nearest real one; it holds raw data, keep it here", path, one)
 	} else {
-		a.print("picture         none: the data it was made of cannot be opened, or are rows of a table")
+		a.print("picture         none: the data it was made from cannot be opened, or are a table")
 	}
 	return nil
 }

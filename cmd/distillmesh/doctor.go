@@ -29,14 +29,14 @@ func (a *app) doctorCommand() *cobra.Command {
 				a.showExamined(rows)
 			}
 			if wrong > 0 {
-				return api.Fail(api.CodeFailed, "what fixes it stands beside each", "%s found", count(wrong, "error"))
+				return api.Fail(api.CodeFailed, "the fix is printed below each", "%s found", count(wrong, "error"))
 			}
 			return nil
 		}}, false)
 }
 
-// showExamined prints a line for each check, and beneath those that found something
-// why it matters and what to do.
+// showExamined prints a line for each check and, below each problem, why it matters
+// and what to do.
 func (a *app) showExamined(rows []doctor.Row) {
 	for _, r := range rows {
 		a.print("%-8s %-22s %s", r.State, r.Code, wrapTo(r.Seen, helpWidth-32, "                                "))

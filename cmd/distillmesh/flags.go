@@ -20,7 +20,7 @@ func parseBudget(s string) (int64, error) {
 	}
 	n, err := configs.ParseSize(s)
 	if err != nil || n == 0 {
-		return 0, api.Fail(api.CodeUsage, "write --budget 100KB", "budget %q is no number of bytes above zero", s)
+		return 0, api.Fail(api.CodeUsage, "give a size such as --budget 100KB", "budget %q is not a positive number of bytes", s)
 	}
 	return int64(n), nil
 }
@@ -35,7 +35,7 @@ func imageBudget(c *cobra.Command, s string) (int64, error) {
 	return n, err
 }
 
-// whiteValue is a flag for the value of white, which not every number is.
+// whiteValue is a flag for the value of white, which must be a valid pixel value.
 type whiteValue float64
 
 func (w *whiteValue) String() string { return strconv.FormatFloat(float64(*w), 'g', -1, 64) }
@@ -49,21 +49,21 @@ func (w *whiteValue) Set(s string) error {
 	return err
 }
 
-// deviceFlags add where to compute.
+// deviceFlags adds the flag for the compute device.
 func deviceFlags(f *pflag.FlagSet, c *device.Choice) {
 	f.Var((*deviceValue)(&c.Name), "device",
 		"where to compute: auto, cpu, or gorgonia, which checks results and is very slow (default: auto)")
 	coresFlag(f, &c.Workers)
 }
 
-// deviceValue is a flag for the name of a device that is there.
+// deviceValue is a flag for the name of a known device.
 type deviceValue string
 
 func (d *deviceValue) String() string { return string(*d) }
 func (d *deviceValue) Type() string   { return "string" }
 func (d *deviceValue) Set(s string) error {
 	*d = deviceValue(s)
-	return nil // whether it is there is checked where it is used, with its exit code
+	return nil // availability is checked on use, with its own exit code
 }
 
 // coresFlag adds the number of processor cores to use.

@@ -46,8 +46,8 @@ func groupFlags(c *cobra.Command, groups []flagGroup) {
 	})
 }
 
-// helpTopics lets '--help WORD' show what a verb has to say on a word; without one,
-// or with one that it does not know, the usual help is shown.
+// helpTopics makes '--help TOPIC' show a verb's help on a topic, and the usual help
+// for an unknown topic or none.
 func helpTopics(c *cobra.Command, topic func(word string) (text string, ok bool)) {
 	usual := c.HelpFunc()
 	c.SetHelpFunc(func(c *cobra.Command, args []string) {

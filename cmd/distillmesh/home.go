@@ -29,7 +29,7 @@ func (a *app) initCommand() *cobra.Command {
 			if created {
 				a.tell("made %s; settings are in %s", a.home.Path, a.home.ConfigPath())
 			} else {
-				a.tell("%s was there already; nothing changed: settings are in %s", a.home.Path, a.home.ConfigPath())
+				a.tell("%s existed already; nothing changed: settings are in %s", a.home.Path, a.home.ConfigPath())
 			}
 			if a.json {
 				return a.document(map[string]any{"id": id, "home": a.home.Path, "created": created})
@@ -67,7 +67,7 @@ func (a *app) runCommand() *cobra.Command {
 				ctx, cancel = context.WithCancel(ctx)
 				defer cancel()
 				go func() {
-					io.Copy(io.Discard, os.Stdin) // until whoever started us closes it, or dies
+					io.Copy(io.Discard, os.Stdin) // until the parent process closes it or dies
 					cancel()
 				}()
 			}

@@ -13,17 +13,17 @@ import (
 // readingHelp is how data are laid out.
 const readingHelp = `
 A table has numbers for features and one column of labels: the one that --label names, else one called label, class,
-target, species, category or y, else the only one of text, else the last. Arrays are called x_train and y_train (x_test,
+target, species, category or y, else the only column of text, else the last. Arrays are called x_train and y_train (x_test,
 y_test), images and labels, X and y, or data and target. A folder of pictures has a folder for each class, alone or inside
-train and test. Rows of pixels become images when the task is of images of as many pixels. Labels are names of the task's
-classes, or their numbers when no class is called by a number. Columns of a table are those of the task, found by name.
-What is assumed is said, with the flag that decides otherwise; what is left out is counted.`
+train and test. A row with as many values as the task's images have pixels becomes an image. Labels are names of the task's
+classes, or class numbers when no class name is a number. The columns of a table are matched with the task's by name.
+Every assumption is reported, with the flag that overrides it; what is left out is counted.`
 
 // readingFlags are the flags of addReadingFlags.
 var readingFlags = strings.Fields("label drop keep header no-header separator decimal encode dates layout white " +
 	"scale background resize part first-label accept")
 
-// addReadingFlags adds what the files of a user may leave open.
+// addReadingFlags adds the flags for what a user's files may leave open.
 func addReadingFlags(c *cobra.Command, r *open.Reading) {
 	f := c.Flags()
 	f.StringVar(&r.Label, "label", "",
@@ -39,22 +39,22 @@ func addReadingFlags(c *cobra.Command, r *open.Reading) {
 		"what separates the fields of a table: one character, or tab, space (default: guess)")
 	f.StringVar(&r.Decimal, "decimal", "", "the decimal mark of the numbers of a table, . or , (default: guess)")
 	f.BoolVar(&r.Encode, "encode", false,
-		"columns of words become a value of 0 or 1 for each word; the task keeps the words")
+		"one-hot encode columns of text; the task stores the categories")
 	f.BoolVar(&r.Dates, "dates", false, "columns of dates and times become seconds since 1970")
 	f.StringVar(&r.Layout, "layout", "",
-		"the order of the axes of arrays: NHWC, NCHW, NHW, HWN, HWCN, CHWN, NF or FN (default: by evidence)")
-	f.Var((*whiteValue)(&r.White), "white", "the value of white in images from tables and arrays (default: by the values)")
-	f.Var((*whiteValue)(&r.White), "scale", "the former name of --white")
+		"the order of the axes of arrays: NHWC, NCHW, NHW, HWN, HWCN, CHWN, NF or FN (default: inferred)")
+	f.Var((*whiteValue)(&r.White), "white", "the value of white in images from tables and arrays (default: inferred)")
+	f.Var((*whiteValue)(&r.White), "scale", "old name of --white")
 	f.Lookup("scale").Hidden = true
 	f.StringVar(&r.Background, "background", "",
-		"what lies under transparent pixels: white, black or #rrggbb (default: white under dark drawings, black under "+
+		"background for transparent pixels: white, black or #rrggbb (default: white under dark drawings, black under "+
 			"bright ones)")
 	f.BoolVar(&r.Resize, "resize", false,
-		"resample pictures of another size: to that of the task, or without a task to that of most pictures")
+		"resize pictures of another size: to the task's size, or without a task to the most frequent size")
 	f.Var((*partUses)(&r.Parts), "part", "what a part is used for, NAME=train, test or ignore; may be repeated")
 	f.StringVar(&r.FirstLabel, "first-label", "",
 		"the number of the first class, 0 or 1, where labels are numbers and the task names its classes")
-	f.StringArrayVar(&r.Accept, "accept", nil, "go on in spite of what would be refused, by its code; may be repeated")
+	f.StringArrayVar(&r.Accept, "accept", nil, "accept a problem that is otherwise refused, by its code; may be repeated")
 }
 
 // noHeader is a flag that says that a table has no header.

@@ -99,7 +99,7 @@ func countWords(least, most int) string {
 	return fmt.Sprintf("%d to %d arguments", least, most)
 }
 
-// typos is how many letters a verb may be off and still be recognised.
+// typos is the largest edit distance at which a verb is suggested.
 const typos = 2
 
 // group is a command that only holds others.
@@ -110,7 +110,7 @@ func group(use, short string, children ...*cobra.Command) *cobra.Command {
 	return c
 }
 
-// noVerb refuses what is left over when no verb of a group matched.
+// noVerb is the error for an argument that is no verb of its group.
 func noVerb(cmd *cobra.Command, got []string) error {
 	if len(got) == 0 {
 		return nil

@@ -32,7 +32,7 @@ import (
 // schemaVersion is the version of every JSON document that verbs print.
 const schemaVersion = 1
 
-// plainEvery is the time between progress lines where there is no terminal.
+// plainEvery is the time between progress lines when standard error is no terminal.
 const plainEvery = 10 * time.Second
 
 // screen is where a verb prints.
@@ -53,7 +53,7 @@ func newScreen(stdout, stderr io.Writer) *screen {
 	return &screen{stdout: stdout, stderr: stderr, terminal: ok && isatty.IsTerminal(f.Fd())}
 }
 
-// printable replaces what could move the cursor: some text comes from other nodes.
+// printable replaces control characters, since some text comes from other nodes.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

@@ -35,11 +35,11 @@ func (a *app) simulateCommand() *cobra.Command {
 	s := &simulation{Plan: study.Plan{IPC: 1, Seeds: 3, Curve: 20}, source: study.Source{Path: data.GlyphPath}}
 	c := &cobra.Command{Use: "simulate", Args: args(0, 0),
 		Short: "What would my devices gain? Any split, method and model, compared with the baselines",
-		Long: "Split data over clients, distil each part, merge what is written, train, and compare with random real " +
-			"images of the same\nbytes and treatment, with federated learning and with all the data. No network is used; the " +
-			"code is the nodes' own.\nThe folder of -o keeps what is done: the same command goes on after Ctrl-C, and more " +
-			"methods or seeds add to it.\n\nMethods take settings, as in kip:official=true or " +
-			"fedavg:rounds=5:epochs=1:fraction=0.5; auto is what distill would choose.",
+		Long: "Split data over clients, distil each part, merge the sets, train, and compare with random real " +
+			"images of the same\nsize and treatment, with federated learning and with all the data. No network is used; the " +
+			"code is that of the nodes.\nThe -o folder keeps finished runs: the same command resumes after Ctrl-C, and more " +
+			"methods or seeds can be added.\n\nMethods take settings, as in kip:official=true or " +
+			"fedavg:rounds=5:epochs=1:fraction=0.5; auto is the method that distill would choose.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.planStudy(cmd, s); err != nil {
 				return err
@@ -66,7 +66,7 @@ func (s *simulation) flags(c *cobra.Command) {
 		"what to split: a path as for 'data add', or registered data by name")
 	f.StringVar(&s.source.Task, "task", "",
 		"a built-in task that the data at a path belong to (default: recognized, else derived from the data)")
-	f.StringVar(&s.source.Augment, "augment", "", "of a task derived from the data, "+augmentHelp)
+	f.StringVar(&s.source.Augment, "augment", "", "for a task derived from the data: "+augmentHelp)
 	addReadingFlags(c, &s.source.Reading)
 	f.Float64Var(&s.validation, "validation", 0,
 		"evaluate on this share of the training samples, held out, instead of the test part: for choosing settings")

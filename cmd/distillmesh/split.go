@@ -24,7 +24,7 @@ func (s *splitFlags) add(c *cobra.Command) {
 }
 
 // parse is the split asked for; without any of its flags a ring of so many
-// classes a client, or an error when that is 0.
+// classes per client, or an error when that is 0.
 func (s *splitFlags) parse(usualRing int) (data.Split, error) {
 	split, chosen := s.Split, 0
 	if s.ring == 0 && s.alpha == 0 && !s.iid {

@@ -37,7 +37,7 @@ func (a *app) showStudy(doc *study.Document, dir string, opt report.Options) err
 // methods can be cut so far.
 const studyWidth = 100
 
-// studyTable prints a block of lines a model.
+// studyTable prints a block of lines per model.
 func (a *app) studyTable(doc *study.Document) {
 	var blocks [][][]string
 	where := map[string]int{}
@@ -111,7 +111,7 @@ func wrap(s string, most int) string {
 	return out
 }
 
-// middle leaves out the middle of what is longer than so many runes.
+// middle shortens a text to a number of runes by leaving out its middle.
 func middle(s string, most int) string {
 	r := []rune(s)
 	if len(r) <= most {
@@ -129,7 +129,7 @@ func (a *app) commandLine() string {
 	return out
 }
 
-// shellWord quotes what a shell would read otherwise.
+// shellWord quotes a word that a shell would expand or split.
 func shellWord(s string) string {
 	plain := func(r rune) bool {
 		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_=:,./+%@", r)

@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) taskCommand() *cobra.Command {
-	return group("task", "Tasks: what sets must share to be trained together", a.taskNewCommand(), a.taskListCommand(),
+	return group("task", "Tasks: classes and shape that sets share to be trained together", a.taskNewCommand(), a.taskListCommand(),
 		a.taskShowCommand())
 }
 
@@ -24,11 +24,11 @@ func (a *app) taskNewCommand() *cobra.Command {
 	var opt localdata.TaskOptions
 	shape := ""
 	c := &cobra.Command{Use: "new NAME", Short: "Make a task: classes, shape and public constants", Args: args(1, 1),
-		Long: "Make a task, of local data (--from) or of flags alone. What flags leave open is read from the data: the " +
+		Long: "Make a task from local data (--from) or from flags alone. What no flag gives is derived from the data: the " +
 			"classes are their\n" +
-			"labels, mean and std are measured a channel, or a feature of a table. Such constants become public with the " +
+			"labels, mean and std are measured per channel, or per feature of a table. Such constants become public with the " +
 			"task: --mean\n" +
-			"and --std (one value for all, or one each) avoid that. Every device must use the same task: others find it by " +
+			"and --std (one value for all, or one per channel) avoid that. Every device must use the same task: others find it by " +
 			"name or\nCID once it is announced, with --publish or with the first set.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) (err error) {
 			opt.Draft.Name = argv[0]
@@ -55,7 +55,7 @@ func (a *app) taskNewCommand() *cobra.Command {
 			})
 		}}
 	f := c.Flags()
-	f.StringVar(&opt.From, "from", "", "local data to make it of")
+	f.StringVar(&opt.From, "from", "", "local data to derive it from")
 	f.StringSliceVar(&opt.Draft.Classes, "classes", nil, "names of the classes, in order: A,B,C")
 	f.StringVar(&shape, "shape", "",
 		"CxHxW of a sample; 1x1xF for a table of F features; brings rows and pictures to that shape")
@@ -67,9 +67,9 @@ func (a *app) taskNewCommand() *cobra.Command {
 	return a.readFlags(c, true)
 }
 
-// augmentHelp is for the flags that say it of a task.
-var augmentHelp = "how images may change and stay what they are: affine (writing), mild (upright things), " +
-	"mild-flip (seen from either side), or\nanother of " +
+// augmentHelp is the help of the flags for a task's augmentation.
+var augmentHelp = "augmentation that keeps the class: affine (handwriting), mild (objects that stand upright), " +
+	"mild-flip (objects that may be mirrored), or\nanother of " +
 	strings.Join(recipe.Augmentations, ", ") + " (default: mild-flip in colour, else affine)"
 
 func checkAugment(name string) error {

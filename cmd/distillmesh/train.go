@@ -31,7 +31,7 @@ func (a *app) trainCommand() *cobra.Command {
 	t := training{plan: plan.Train{Version: plan.SchemaVersion, Model: jobs.AutoModel}, recipe: recipe.Default()}
 	c := &cobra.Command{Use: "train", Short: "Train a model on the sets of a task", Args: args(0, 0), Long: trainLong,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.settle(cmd, &t); err != nil {
+			if err := a.completePlan(cmd, &t); err != nil {
 				return err
 			}
 			if t.onlyPlan {
@@ -68,7 +68,7 @@ func (a *app) trainCommand() *cobra.Command {
 		{"Model and result", []string{"model", "seed", "publish", "json"}},
 		{"Where to compute", []string{"device", "workers"}},
 		{"Recipe (default: what most sets recommend)", recipeFlags},
-		{"Change of samples (part of the recipe)", changeFlags},
+		{"Augmentation (part of the recipe)", changeFlags},
 	})
 	return a.readFlags(c, false)
 }
@@ -78,8 +78,8 @@ const trainLong = "Train on the sets of a task: fetch what the mesh announces (u
 	"on registered test\ndata, keep the model. The recipe is the one that most sets recommend, else the defaults below; " +
 	"a flag changes that part of it.\nAn interrupted training resumes when the same command runs again."
 
-// settle completes the plan: from a file, or from the flags that were given.
-func (a *app) settle(cmd *cobra.Command, t *training) error {
+// completePlan fills in the plan from a file or from the flags that were given.
+func (a *app) completePlan(cmd *cobra.Command, t *training) error {
 	if t.from != "" {
 		return a.readPlan(cmd, t)
 	}
@@ -118,7 +118,8 @@ func (a *app) readPlan(cmd *cobra.Command, t *training) (err error) {
 		}
 	})
 	if len(other) > 0 {
-		return api.Fail(api.CodeUsage, "change the plan, or leave out --plan", "--plan says everything, and %s was given too",
+		return api.Fail(api.CodeUsage, "change the plan, or leave out --plan",
+			"--plan replaces all other flags, but %s was given too",
 			strings.Join(other, ", "))
 	}
 	from := cmd.InOrStdin()
@@ -136,19 +137,19 @@ func (a *app) readPlan(cmd *cobra.Command, t *training) (err error) {
 	return nil
 }
 
-// bindRecipe adds the flags that say how to train to a set of flags; their defaults
-// are what the recipe holds.
+// bindRecipe adds the flags of a recipe to a flag set; their defaults are the
+// values of the recipe.
 func bindRecipe(f *pflag.FlagSet, r *recipe.Recipe) {
 	f.StringVar(&r.Optimizer, "optimizer", r.Optimizer, "adam or sgd")
 	f.Float64Var(&r.LR, "lr", r.LR, "learning rate")
-	f.StringVar(&r.Schedule, "schedule", r.Schedule, "of the learning rate: cosine, or \"\" for none (default: none)")
-	f.Float64Var(&r.Momentum, "momentum", r.Momentum, "momentum of sgd")
+	f.StringVar(&r.Schedule, "schedule", r.Schedule, "learning-rate schedule: cosine, or \"\" for none (default: none)")
+	f.Float64Var(&r.Momentum, "momentum", r.Momentum, "momentum of SGD")
 	f.Float64Var(&r.WeightDecay, "weight-decay", r.WeightDecay, "weight decay")
 	f.IntVar(&r.Batch, "batch", r.Batch, "samples per step")
 	f.IntVar(&r.Epochs, "epochs", r.Epochs, "passes over the samples")
 	f.IntVar(&r.MinSteps, "min-steps", r.MinSteps, "at least this many steps")
 	f.IntVar(&r.MaxSteps, "max-steps", r.MaxSteps, "at most this many steps")
-	f.StringVar(&r.Augment, "augment", r.Augment, "change samples at random: "+strings.Join(recipe.Augmentations,
+	f.StringVar(&r.Augment, "augment", r.Augment, "random augmentation: "+strings.Join(recipe.Augmentations,
 		", ")+" (default: none)")
 	f.Float64Var(&r.Elastic, "elastic", r.Elastic,
 		"elastic deformation: the largest displacement in pixels (default: none)")
@@ -157,10 +158,10 @@ func bindRecipe(f *pflag.FlagSet, r *recipe.Recipe) {
 	f.Float64Var(&r.Smooth, "smooth", r.Smooth,
 		"label smoothing: this share of a label is spread over all classes (default: none)")
 	f.IntVar(&r.Coarse, "coarse", r.Coarse,
-		"evaluate at 1/N resolution (average-pool, then up-sample), as sub-images are seen (default: as it is)")
+		"evaluate at 1/N resolution (average-pool, then up-sample), as tiles are decoded (default: full resolution)")
 }
 
-// Flags of a recipe, by what they are about; each is named after its field.
+// Flags of a recipe in groups; each flag is named after its field.
 var (
 	recipeFlags = []string{"optimizer", "lr", "schedule", "momentum", "weight-decay", "batch", "epochs", "min-steps",
 		"max-steps"}
@@ -191,36 +192,36 @@ func (a *app) showTrained(got jobs.TrainResult) error {
 		}
 		a.tell("%s %s, %d steps%s", how, got.Recipe.Optimizer, got.Steps, changed(got.Recipe))
 	case got.Coarse > 0:
-		a.tell("images%s", viewed(got.Coarse))
+		a.tell("%s", viewed(got.Coarse))
 	}
 	a.tell("%s on %s of %s; accuracy %s", got.Model, count(got.Samples, "sample"), count(got.Sets, "set"),
 		accuracy(got.Accuracy))
 	return nil
 }
 
-// changed says how samples are changed while they are trained on, and read after.
+// changed lists the augmentation, label smoothing and resolution of a recipe.
 func changed(r *recipe.Recipe) string {
 	out := ""
 	if r.Augment != "" {
 		out += ", augmentation " + r.Augment
 	}
 	if r.Elastic > 0 {
-		out += fmt.Sprintf(", parts moved apart by up to %g pixels", r.Elastic)
+		out += fmt.Sprintf(", elastic deformation up to %g pixels", r.Elastic)
 	}
 	if r.CutMix > 0 {
-		out += fmt.Sprintf(", rectangles mixed in %.0f %% of the steps", 100*r.CutMix)
+		out += fmt.Sprintf(", CutMix in %.0f %% of the steps", 100*r.CutMix)
 	}
 	if r.Smooth > 0 {
-		out += fmt.Sprintf(", labels smoothed by %.0f %%", 100*r.Smooth)
+		out += fmt.Sprintf(", label smoothing %g", r.Smooth)
 	}
 	if r.Coarse > 0 {
-		out += ", images" + viewed(r.Coarse)
+		out += ", " + viewed(r.Coarse)
 	}
 	return out
 }
 
 func viewed(factor int) string {
-	return fmt.Sprintf(" viewed as %d x %d tiles show them", factor, factor)
+	return fmt.Sprintf("evaluated at 1/%d resolution", factor)
 }
 
 func accuracy(m *artifact.Measurement) string {
@@ -274,7 +275,7 @@ func (a *app) modelsShowCommand() *cobra.Command {
 
 func (a *app) modelsEvalCommand() *cobra.Command {
 	dataName := ""
-	c := &cobra.Command{Use: "eval CID", Short: "Measure a model on local test data", Args: args(1, 1),
+	c := &cobra.Command{Use: "eval CID", Short: "Evaluate a model on local test data", Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			return a.with(cmd.Context(), func(conn api.Conn) error {
 				got, err := jobs.Evaluate(cmd.Context(), conn, argv[0], dataName, a.report)
@@ -290,6 +291,6 @@ func (a *app) modelsEvalCommand() *cobra.Command {
 				return nil
 			})
 		}}
-	c.Flags().StringVar(&dataName, "data", "", "the registered data set to measure on (default: any of the task)")
+	c.Flags().StringVar(&dataName, "data", "", "the registered data set to evaluate on (default: any of the task)")
 	return a.readFlags(c, false)
 }

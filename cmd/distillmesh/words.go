@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// wrapTo breaks text into lines of at most so many runes, the indent aside; all
-// but the first begin with the indent.
+// wrapTo breaks text into lines of at most width runes, not counting the indent
+// that all lines but the first begin with.
 func wrapTo(s string, most int, indent string) string {
 	out, column := "", 0
 	for _, word := range strings.Fields(s) {

@@ -1,7 +1,7 @@
-// Package auto chooses how to distil: the method and its settings that gave the
-// most accuracy per byte on held-out training samples, for the data a device
-// holds, the model that will learn from it, and the time there is. docs/methods.md
-// has the measurements behind the rules.
+// Package auto chooses how to distil: the method and settings that gave the most
+// accuracy per byte on held-out training samples, for the data of a device, the
+// model to be trained, and the available time. docs/methods.md has the
+// measurements behind the rules.
 package auto
 
 import (
@@ -18,20 +18,21 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// Name stands where the name of a method would.
+// Name is given in place of the name of a method.
 const Name = "auto"
 
 // Summary is one line for lists of methods.
-const Summary = "chooses one of those below for the data, and for --time, and says which and why; the default"
+const Summary = "chooses one of the methods below for the data and for --time, and reports which and why; the default"
 
 // Question is what a choice depends on: the request, and how long its
-// distillation may take, or 0 for as long as the method's own settings do.
+// distillation may take, or 0 for as long as the chosen method takes by
+// default.
 type Question struct {
 	Request distill.Request
 	Time    time.Duration
-	// Begun, when not nil, tells whether a distillation by a method was
-	// interrupted and can go on: it is then chosen again, however fast the device
-	// is by now.
+	// Begun, when not nil, reports whether a distillation by a method was
+	// interrupted and can be resumed: it is then chosen again, whatever the speed
+	// of the device now.
 	Begun func(distill.Method) bool
 }
 
@@ -41,8 +42,8 @@ type Answer struct {
 	Why    string
 }
 
-// leastSide is the smallest side of an image that matching methods learn.
-const leastSide = 8
+// minSide is the smallest side of an image that matching methods can optimise.
+const minSide = 8
 
 // Choose answers. Without a time the answer depends on the request alone; with
 // one, a short trial measures the device, and the answer may differ on another.
@@ -57,14 +58,14 @@ func Choose(ctx context.Context, q Question) (Answer, error) {
 	return a, nil
 }
 
-// For is the choice for samples of a shape, when there is all the time.
+// For is the choice for samples of a shape, without a limit of time.
 func For(s data.Shape) Answer {
-	// Components of a mixture may stand for a sample or two; clusters are filled up.
+	// A component of a mixture may average only a sample or two; clusters are enlarged to the minimum.
 	means := fmt.Sprintf("the mean of each class, or of clusters of at least %d samples of it", distill.LeastGroup)
 	switch {
 	case s.IsTable():
 		return Answer{coreset.DefaultClusters(), "rows of a table have no pixels to optimise; " + means}
-	case min(s.H, s.W) < leastSide:
+	case min(s.H, s.W) < minSide:
 		return Answer{coreset.DefaultClusters(), fmt.Sprintf("images of %d x %d are too small to optimise; %s", s.H, s.W,
 			means)}
 	}
@@ -73,13 +74,13 @@ func For(s data.Shape) Answer {
 			"other"}
 }
 
-// ladder holds the numbers of iterations that a time is rounded down to: few, so
-// that small differences in speed change nothing.
+// ladder lists the numbers of iterations that the time is rounded down to: few,
+// so that small differences in speed do not change the choice.
 func ladder(usual int) []int {
 	return []int{usual / 20, usual / 10, usual / 5, usual / 2, usual, 2 * usual, 4 * usual}
 }
 
-// inTime fits the number of iterations to the time.
+// inTime chooses the number of iterations that fits the time.
 func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, error) {
 	steps := ladder(m.Iterations)
 	for _, m.Iterations = range steps {
@@ -118,7 +119,7 @@ func rounded(d time.Duration) time.Duration {
 	return d.Round(time.Second)
 }
 
-// pace is how long a method takes: before its first step, and each step.
+// pace is how long a method takes before its first step, and per step.
 type pace struct{ before, step time.Duration }
 
 // A trial ends after so many steps, or this long after the first.

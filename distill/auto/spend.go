@@ -12,10 +12,10 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// Spending is what a budget of bytes is spent on.
+// Spending is how a budget of bytes is used.
 type Spending struct {
 	IPC       int  // stored images per class
-	Formation int  // tiles along a side, or along that of the image a single tile was made small from
+	Formation int  // tiles along a side; of a single tile, the factor by which it is smaller than an image
 	Single    bool // tiles are stored alone
 	Bare      bool // no preview and no card
 	Pixels    artifact.PixelType
@@ -30,7 +30,7 @@ const (
 	eyesBytes = artifact.MaxPreviewBytes + 1<<10
 )
 
-// Budget is how many bytes a set may weigh as it travels, and what else it will carry.
+// Budget is the largest size of a set in bytes, and what else it will contain.
 type Budget struct {
 	Bytes   int64
 	Pixels  artifact.PixelType // empty for what suits the images
@@ -38,7 +38,7 @@ type Budget struct {
 	// Settings are what the manifest will hold of a method's settings, such as
 	// registry.Changed; nil for all.
 	Settings func(distill.Method) map[string]string
-	Timed    bool // a time will decide the number of iterations, which the manifest then names
+	Timed    bool // a time limit will decide the number of iterations, which the manifest then records
 }
 
 // settings are those that the manifest holds.
@@ -49,10 +49,10 @@ func (b Budget) settings(m distill.Method) map[string]string {
 	return b.Settings(m)
 }
 
-// Spend finds what a set within a budget should hold. Labels are what the method
-// makes of them. Images are stored as four tiles, or as single ones where more of
-// them fit so; where not even one per class fits, smaller ones are tried. It fails with
-// distill.ErrBudget, and what the least would be.
+// Spend decides what a set within a budget holds. The method decides the labels. Images
+// are stored as four tiles, or as single ones where more of them fit; where not even
+// one per class fits, smaller ones are tried. It fails with distill.ErrBudget, which
+// names the smallest possible size.
 func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Spending, error) {
 	req.IPC = 1
 	if err := req.Check(); err != nil {
@@ -70,7 +70,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		return Spending{}, err
 	}
 	if _, err := w.set.Size(forms[0]); err != nil {
-		return Spending{}, err // nothing can be written so
+		return Spending{}, err // no image can be written in this form
 	}
 	bare := float64(b.Bytes)*eyesShare < eyesBytes
 	var best Spending
@@ -84,7 +84,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		if n*f.Formation.Tiles() > tiles {
 			tiles = n * f.Formation.Tiles()
 			best = Spending{IPC: n, Formation: f.Formation.Factor, Single: f.Formation.Single, Pixels: w.set.Pixels}
-			best.Bare = bare && w.bytes(f, n, false) > b.Bytes // unless the samples leave room for it
+			best.Bare = bare && w.bytes(f, n, false) > b.Bytes // unless the samples allow more
 			best.Bytes = w.bytes(f, n, best.Bare)
 			best.Why = w.why(best, f, n == most)
 		}
@@ -128,8 +128,7 @@ func (w *weigher) forms() (out []distill.Outline, err error) {
 	return out, nil
 }
 
-// most is how many images per class the samples allow, for each as many of its own
-// as should lie behind it, and the method has a use for.
+// most is how many images per class the samples and the method allow.
 func (w weigher) most(f distill.Outline) int {
 	n := w.set.Samples.Len()
 	for _, members := range w.set.Samples.ByClass() {

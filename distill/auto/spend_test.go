@@ -203,7 +203,7 @@ func TestABudgetLeavesSamplesForEachMean(t *testing.T) {
 	}
 }
 
-// A ridge says all in an image a class, whatever the budget.
+// A ridge says all in an image per class, whatever the budget.
 func TestABudgetIsNotSpentOnWhatSaysNothing(t *testing.T) {
 	ds := data.GlyphDigits()
 	local := digits(t, ds)
@@ -229,7 +229,7 @@ func pixelsFor(t *testing.T, asked artifact.PixelType, m distill.Method, req dis
 	return artifact.SuitablePixels(asked, outline)
 }
 
-// Half a byte a pixel holds nearly twice the tiles, and is for tiles within the
+// Half a byte per pixel holds nearly twice the tiles, and is for tiles within the
 // range of real pixels.
 func TestHalfAByteIsForTiles(t *testing.T) {
 	ds := data.GlyphDigits()

@@ -20,7 +20,7 @@ import (
 )
 
 // Samples draws a small labelled data set: n samples of each held class, each
-// class a noisy blob of its own.
+// class a noisy cluster.
 func Samples(shape data.Shape, classes int, held []int, n int) *data.Samples {
 	rng := rand.New(rand.NewPCG(11, 17))
 	s := &data.Samples{Shape: shape, Classes: classes}
@@ -39,7 +39,7 @@ func Samples(shape data.Shape, classes int, held []int, n int) *data.Samples {
 	return s
 }
 
-// Fewer is few with -short, as under emulation, and many otherwise.
+// Fewer returns few with -short, as under emulation, and many otherwise.
 func Fewer[T any](few, many T) T {
 	if testing.Short() {
 		return few
@@ -135,7 +135,7 @@ func Run(t *testing.T, m distill.Method) {
 	})
 }
 
-// checkSettings sets every setting to its present value, then what cannot be.
+// checkSettings sets every setting to its present value, then to an invalid one.
 func checkSettings(t *testing.T, m distill.Method) {
 	t.Helper()
 	again, err := m.With(m.Settings())
@@ -298,8 +298,8 @@ func checkFormations(t *testing.T, m distill.Method, local *data.Samples) {
 	}
 }
 
-// checkOutline compares what a method says of a set beforehand with the set, in
-// every formation that a request can ask for.
+// checkOutline compares the outline that a method gives of a set with the set,
+// in every formation that a request can ask for.
 func checkOutline(t *testing.T, m distill.Method, local *data.Samples) {
 	t.Helper()
 	type form struct {

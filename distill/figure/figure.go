@@ -1,7 +1,7 @@
 // Package figure draws diagrams: one drawing becomes an SVG document, an element of
-// a page that follows the reader's color scheme, and a PNG. It holds the pen, axes,
-// colors, markers, legends and the placing of labels, and knows nothing of what is
-// drawn. The same drawing always gives the same bytes.
+// a page that follows the reader's color scheme, and a PNG. It has a pen, axes,
+// colors, markers, legends and the placement of labels, and knows nothing of the
+// data. The same drawing always gives the same bytes.
 package figure
 
 import (
@@ -16,11 +16,10 @@ import (
 type Figure struct {
 	Name          string // of files, and of ids in a page: letters and digits
 	Title         string
-	Alt           string // what it shows, for those who do not see it
+	Alt           string // a description for readers who cannot see it
 	Width, Height float64
 	Draw          func(*Pen)
-	// Bare figures are marks beside words that say it all: without background and
-	// title.
+	// Bare figures are symbols beside text: without background and title.
 	Bare bool
 }
 

@@ -13,7 +13,7 @@ type Legend struct {
 	Lines            bool // series are lines with markers, not points
 }
 
-// swatch is the room of a marker before its name.
+// swatch is the space for a marker before its name.
 func (l Legend) swatch() float64 {
 	if l.Lines {
 		return 34
@@ -40,7 +40,7 @@ func (l Legend) Draw(p *Pen) {
 
 func (l Legend) name(e Entry) string { return Ellipsis(e.Name, l.Right-l.Left-l.swatch(), Medium) }
 
-// each finds the place of every entry, and returns where the last row ends.
+// each finds the position of every entry, and returns where the last row ends.
 func (l Legend) each(put func(e Entry, x, y float64)) float64 {
 	x, y := l.Left, l.Top
 	for _, e := range l.Entries {

@@ -13,7 +13,7 @@ const (
 	titleRow     = 24
 )
 
-// Grid is the places of n panels under a title line.
+// Grid is the layout of n panels under a title line.
 type Grid struct{ columns, rows int }
 
 // NewGrid lays out n panels, at most three side by side.
@@ -26,7 +26,7 @@ func NewGrid(n int) Grid {
 	return Grid{columns, (n + columns - 1) / columns}
 }
 
-// At is the place of the i-th panel.
+// At is the area of the i-th panel.
 func (g Grid) At(i int) Box {
 	w := (PageWidth - MarginLeft - MarginRight - betweenX*float64(g.columns-1)) / float64(g.columns)
 	left := MarginLeft + float64(i%g.columns)*(w+betweenX)
@@ -45,15 +45,15 @@ type Panel struct {
 	X, Y Scale
 }
 
-// NewPanel has its scales from side to side.
+// NewPanel makes a panel whose scales span its area.
 func NewPanel(b Box, x, y Scale) Panel {
 	x.from, x.to = b.Left, b.Right
 	y.from, y.to = b.Bottom, b.Top
 	return Panel{b, x, y}
 }
 
-// Frame draws the grid, the ticks and the words around a panel. Its y axis has
-// its title above, where it needs no turned letters.
+// Frame draws the grid, the ticks and the words around a panel. The title of
+// the y axis stands above it, so that no text is rotated.
 func (a Panel) Frame(p *Pen, title, yTitle, xTitle string, xs, ys []Tick) {
 	for _, t := range ys {
 		y := a.Y.At(t.Value)
@@ -72,11 +72,11 @@ func (a Panel) Frame(p *Pen, title, yTitle, xTitle string, xs, ys []Tick) {
 	p.Text(xTitle, (a.Left+a.Right)/2, a.Bottom+28, Small.Center())
 }
 
-// Dotted is the dashes of levels.
+// Dotted is the dash pattern of levels.
 var Dotted = []float64{2, 2.5}
 
-// Level draws a horizontal line with its name at its right end, above, unless
-// something is there; it returns what other names must not cover.
+// Level draws a horizontal line with its name above its right end, unless that
+// place is taken; it returns the boxes that other names must not cover.
 func (a Panel) Level(p *Pen, v float64, name string, taken []Box) []Box {
 	y := a.Y.At(v)
 	p.Line(Black, 1, Dotted, a.Left, y, a.Right, y)
@@ -85,7 +85,7 @@ func (a Panel) Level(p *Pen, v float64, name string, taken []Box) []Box {
 	return []Box{b, {a.Left, y - 1, a.Right, y + 1}}
 }
 
-// levelName is where the name of a level at y stands.
+// levelName is the box of the name of a level at y.
 func (a Panel) levelName(y, w float64, taken []Box) Box {
 	right := Box{a.Right - w, y - 12, a.Right, y - 2}
 	for _, left := range []float64{a.Right - w, a.Left, (a.Left + a.Right - w) / 2} {
@@ -106,8 +106,8 @@ const LineWidth = 1.6
 const markersApart = 52
 
 // Markers sets markers along a curve through points, given as x, y, x, y, the last
-// at its end. Curves of different numbers have theirs at different places, so that
-// they do not stand in a column.
+// at its end. Curves of different numbers have them at different places, so that
+// they do not line up.
 func (p *Pen) Markers(m Marker, number int, xy ...float64) {
 	next := xy[0] + float64(number%4)*markersApart/4
 	end := len(xy) - 2

@@ -29,7 +29,7 @@ func (p *Pen) Boxes(i Ink, boxes ...Box) {
 }
 
 // Line draws through points, given as x, y, x, y; dashes, when there are any, are
-// lengths of ink and of gaps in turn.
+// lengths of dashes and gaps in turn.
 func (p *Pen) Line(i Ink, width float64, dashes []float64, xy ...float64) {
 	p.on.stroke(i, width, dashes, points(xy))
 }

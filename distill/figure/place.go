@@ -22,7 +22,7 @@ func (b Box) Shift(by float64) Box {
 	return b
 }
 
-// Free reports whether a box overlaps none of others.
+// Free reports whether a box overlaps none of the others.
 func (b Box) Free(others []Box) bool {
 	for _, o := range others {
 		if b.overlaps(o) {
@@ -42,14 +42,14 @@ type Label struct {
 	far    bool // wants a line to its point
 }
 
-// NewLabel is the name of a point, shortened to fit into some room.
+// NewLabel is the name of a point, shortened to a width.
 func NewLabel(name string, x, y, room float64) Label {
 	text := Ellipsis(name, room, Small)
 	return Label{Text: text, X: x, Y: y, w: Width(text, Small) + 2, h: Small.Size + 2}
 }
 
 // Labels writes names inside an area so that none covers another or an obstacle. A
-// name without room is left out: a legend has all names.
+// name that does not fit is left out: the legend has all names.
 func (p *Pen) Labels(labels []Label, obstacles []Box, area Box) {
 	place(labels, obstacles, area)
 	for _, l := range labels {
@@ -126,7 +126,7 @@ func (l *Label) foot() (x, y float64) {
 	return math.Min(math.Max(l.X, l.box.Left), l.box.Right), math.Min(math.Max(l.Y, l.box.Top), l.box.Bottom)
 }
 
-// asideBy is how far a point moves aside at a time, and asideMost how often.
+// asideBy is the step by which a point moves aside, and asideMost the largest number of steps.
 const (
 	asideBy   = 5.2
 	asideMost = 6

@@ -21,8 +21,8 @@ func (s Scale) At(v float64) float64 {
 	return s.from + (v-lo)/(hi-lo)*(s.to-s.from)
 }
 
-// LogScale is wide enough for all values, of at least 1, with room at the ends, and
-// covers at least a factor of ten.
+// LogScale covers all values, of at least 1, with a margin at the ends, and at
+// least a factor of ten.
 func LogScale(values []float64) Scale {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, v := range values {
@@ -111,7 +111,7 @@ func LinearTicks(s Scale, most int) (out []Tick) {
 	return out
 }
 
-// RoundStep is the least of 1, 2, 5, 10, 20, ... that is not below a number.
+// RoundStep is the smallest of 1, 2, 5, 10, 20, ... that is not below a number.
 func RoundStep(least float64) float64 {
 	for e := 1.0; ; e *= 10 {
 		for _, d := range []float64{1, 2, 5} {

@@ -5,7 +5,7 @@ import (
 	"html/template"
 )
 
-// What a contact sheet is like in a page.
+// Size of a contact sheet in a page.
 const (
 	sheetWidth = 920 // pixels; a page shows it half as wide, so that it stays sharp
 	sheetScale = 8
@@ -17,8 +17,8 @@ type Sheet struct {
 	Width int // in the page, in pixels
 }
 
-// NewSheet makes a contact sheet as large as suits a page, of one that is so many
-// pixels wide when its images are not enlarged; png draws it enlarged by a factor.
+// NewSheet makes a contact sheet of a size that fits a page, from one whose width
+// in pixels is given without enlargement; png draws it enlarged by a factor.
 func NewSheet(plain int, png func(scale int) ([]byte, error)) (Sheet, error) {
 	scale := min(max(1, sheetWidth/max(1, plain)), sheetScale)
 	content, err := png(scale)

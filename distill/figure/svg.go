@@ -42,8 +42,7 @@ type svgPath struct {
 	Style   string   `xml:"style,attr"`
 }
 
-// svgText has its width written with it, so that words keep their distance in
-// whatever font a reader has.
+// svgText states its width, so that words keep their spacing in any font.
 type svgText struct {
 	XMLName xml.Name `xml:"text"`
 	X       string   `xml:"x,attr"`
@@ -54,8 +53,8 @@ type svgText struct {
 	Text    string   `xml:",chardata"`
 }
 
-// svgFonts begins with the font that widths are measured in, which few computers
-// have; those that stand in for it have about the same letters.
+// svgFonts begins with the font in which widths are measured, which few
+// computers have; its substitutes have nearly the same metrics.
 const svgFonts = "font-family:'Liberation Sans',Arial,Helvetica,sans-serif"
 
 // vectors draws an SVG document; with its size it stands alone, without it fills
@@ -117,7 +116,7 @@ func (v *vectors) text(s string, x, y, width float64, st Style) {
 		Adjust: "spacingAndGlyphs", Style: style, Text: s})
 }
 
-// route is the way through points, as SVG writes paths.
+// route is an SVG path through points.
 func route(points []point) string {
 	var d strings.Builder
 	for i, p := range points {

@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// Style is how a text stands.
+// Style is the font, ink and alignment of a text.
 type Style struct {
 	Size  float64
 	Ink   Ink
@@ -47,7 +47,7 @@ func Width(s string, st Style) float64 {
 	return face.Width(clean(s)).Points()
 }
 
-// Ellipsis shortens in the middle, where long names differ least.
+// Ellipsis shortens a text in the middle, where long names differ least.
 func Ellipsis(s string, room float64, st Style) string {
 	runes := []rune(s)
 	for keep := len(runes); keep > 3 && Width(s, st) > room; keep-- {
@@ -77,8 +77,8 @@ var fonts = sync.OnceValue(func() *font.Cache {
 		face(liberationsansregular.TTF, xfont.WeightNormal), face(liberationsansbold.TTF, xfont.WeightBold)})
 })
 
-// clean replaces what a document of text must not hold: names of data and
-// classes come from files of others.
+// clean replaces characters that a text document must not hold: names of data
+// and classes come from untrusted files.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

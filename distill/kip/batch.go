@@ -9,8 +9,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
-// batch draws the targets of each step: of every class held its share, without
-// replacement. A step's draw depends on the seed and the step alone, so that an
+// batch draws the targets of each step: an equal share of every held class,
+// without replacement. A step's draw depends on the seed and the step alone, so that an
 // interrupted run goes on as it would have.
 type batch struct {
 	pool    *kernel.Pool // that copies

@@ -19,27 +19,27 @@ import (
 // the images and moves images and labels by Adam.
 type KIP struct {
 	Depth int // hidden layers of the kernel
-	// Steps of Adam. 0: by images a class, 1000 at 1, fewer for more; a fifth of
+	// Steps of Adam. 0: by images per class, 1000 at 1, fewer for more; a fifth of
 	// that where the samples lack classes of the task.
 	Steps int
 	// LR is Adam's learning rate. 0: 0.02 for grey images and tables, 0.04 for
 	// colour.
 	LR float64
-	// Targets is the most samples predicted in a step, shared by the classes
-	// held, at least one each; a class that has fewer gives all it has.
+	// Targets is the largest number of samples predicted in a step, shared
+	// equally by the held classes, at least one each; a class that has fewer
+	// contributes all.
 	Targets int
 	// Labels is Learned, Fixed or Auto: learned where the samples hold every
-	// class of the task. A device that sees few classes would learn what tells
-	// these apart and nothing about the others, and its set would spoil a merged
-	// one: ten clients of two MNIST classes, an image each, give the predictor
-	// 54 % with learned labels and 1000 steps, 65 % with fixed ones, 74 % with 200
-	// steps (go run ./test/kip -clients).
+	// class of the task. A device with few classes would learn to separate these
+	// and nothing about the others, and its set would spoil a merged one: ten clients of two MNIST classes, an
+	// image each, give the predictor 54 % with learned labels and 1000 steps, 65 % with fixed ones, 74 % with
+	// 200 steps (go run ./test/kip -clients).
 	Labels string
 	Start  string // Centroids, Noise or Real
 	Lambda float64
 	// Official is "true" for the loop of FedD3's official code (fedd3 1.3): stop
 	// at the first batch that is predicted without a mistake, standardise the
-	// client's data a second time and leave it so, count Adam's steps from one
+	// client's data a second time and not undo it, count Adam's steps from one
 	// too many.
 	Official string
 }
@@ -51,7 +51,7 @@ const (
 	Real      = "real"      // real samples: the set then says smallest_group 1
 )
 
-// What becomes of labels.
+// How labels are treated.
 const (
 	Learned = "learned" // by the same Adam; published as soft rows
 	Fixed   = "fixed"   // centred one-hot; published as classes
@@ -139,7 +139,7 @@ func (k KIP) resolved(s *data.Samples, ipc int) KIP {
 // partialShare divides the default steps where classes are missing.
 const partialShare = 5
 
-// defaultSteps is 1000, 600, 250 steps at 1, 10, 50 images a class, for colour
+// defaultSteps is 1000, 600, 250 steps at 1, 10, 50 images per class, for colour
 // 1000, 500, 150 (edge-distillers 3.1); between these straight over the
 // logarithm of the count, and constant beyond.
 func defaultSteps(colour bool, ipc int) int {
@@ -200,7 +200,7 @@ func (k KIP) Distill(ctx context.Context, req distill.Request) (*distill.Result,
 	return out, nil
 }
 
-// checkOfficial refuses what the official code cannot share evenly.
+// checkOfficial refuses a number of targets that the official code cannot divide evenly.
 func (k KIP) checkOfficial(req distill.Request) error {
 	if held := len(req.Samples.Held()); k.official() && k.Targets%held != 0 {
 		return fmt.Errorf("%w: targets is %d, with official=true want a multiple of the %d classes held", distill.ErrOption,

@@ -88,7 +88,7 @@ func TestStepsFallWithTheBudget(t *testing.T) {
 	}{{false, 1, 1000}, {false, 10, 600}, {false, 50, 250}, {false, 500, 250}, {true, 10, 500}, {true, 50, 150}, {false,
 		3, 809}} {
 		if got := defaultSteps(c.colour, c.ipc); got != c.want {
-			t.Errorf("colour %t, %d images a class: %d steps, want %d", c.colour, c.ipc, got, c.want)
+			t.Errorf("colour %t, %d images per class: %d steps, want %d", c.colour, c.ipc, got, c.want)
 		}
 	}
 }

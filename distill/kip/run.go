@@ -80,8 +80,9 @@ func (r *run) all(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("kip: step %d: %w; a smaller lr or a larger lambda may help", r.step+1, err)
 		}
-		// The official code looks before it moves, and one lucky batch ends it: from
-		// the state before that step it is looked at again, and ends it again.
+		// The official code evaluates before it updates, and one batch predicted
+		// without a mistake ends it. A resumed run evaluates that batch again and
+		// ends again.
 		if r.official() && r.ntk.Correct == r.batch.len() {
 			r.req.Report(distill.Progress{Done: r.step + 1, Total: r.step + 1, Loss: loss})
 			return r.checkpoint()
@@ -106,8 +107,8 @@ func (r *run) ntkStep() (float64, error) {
 	return r.ntk.Step()
 }
 
-// update moves images and labels by one step of Adam. Each value is on its own,
-// so the parts do not show in the bits.
+// update moves images and labels by one step of Adam. Values are independent,
+// so the parts do not change the result.
 func (r *run) update() {
 	t := r.step + 1
 	if r.official() {

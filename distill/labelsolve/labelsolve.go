@@ -23,26 +23,26 @@ import (
 //	Y_s = (K_ts (K_ss + reg I)^-1)^+ Y_t
 //
 // K being the NTK of a depth, t the local samples and s the images, reg the
-// predictor's. Of a formation all tiles of a stored image share its label.
+// predictor's. With a formation, all tiles of a stored image share its label.
 type LabelSolve struct {
 	Depth int // hidden layers of the kernel
 	// Start makes the images: the name of a method of package coreset.
 	Start string
-	// Targets is the most samples predicted, shared by the classes held; a class
-	// that has fewer gives all it has.
+	// Targets is the largest number of samples predicted, shared equally by the
+	// held classes; a class that has fewer contributes all.
 	Targets int
 	// Labels is Solved, Fixed or Auto: solved where the samples hold every class
-	// of the task, for the reason that kip has. Labels that tell apart the few
-	// classes of a device say nothing about the others: of ten clients with two
-	// MNIST classes, a random image each, the predictor makes 55.9 % with solved
-	// labels and 57.7 % with classes, of centroids 78.4 and 79.8 %. Even with
+	// of the task, for the reason that kip has. Labels that separate the few
+	// classes of a device say nothing about the others: from ten clients with
+	// two MNIST classes, a random image each, the predictor reaches 55.9 % with solved
+	// labels and 57.7 % with classes, from centroids 78.4 and 79.8 %. Even with
 	// all classes at hand solving pays only while a set is small: ten such
-	// clients give 80.8 against 75.0 % with an image a class and 92.5 against
+	// clients give 80.8 against 75.0 % with an image per class and 92.5 against
 	// 92.8 % with ten (go run ./test/coresets -clients).
 	Labels string
 }
 
-// What becomes of labels.
+// How labels are treated.
 const (
 	Solved = "solved" // by least squares; published as soft rows
 	Fixed  = "fixed"  // the images' classes: what the start makes, unchanged

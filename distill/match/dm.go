@@ -1,5 +1,6 @@
-// Package match holds the methods that optimise images so that a network sees
-// them as it sees the real ones.
+// Package match holds the methods that optimise images so that a random network
+// gives the same embeddings (dm) or gradients (dc, dsa) for them as for real
+// ones.
 package match
 
 import (

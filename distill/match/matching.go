@@ -25,10 +25,10 @@ type Matching struct {
 	Beta1      float64
 	Beta2      float64
 	Width      int    // of the ConvNet; 0 for what suits the request
-	Batch      int    // real samples a class and iteration, with replacement; 0 for what suits the tiles
+	Batch      int    // real samples per class and iteration, with replacement; 0 for what suits the tiles
 	Start      string // tiling.Centroids, Noise or Real
 	Formation  int    // tiles along a side where the request leaves it open
-	// one draw a class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
+	// one draw per class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
 	Augment  string
 	View     string // what networks see of real images: one of tiling.Views
 	Networks uint64 // seed of the networks, public
@@ -51,16 +51,17 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 	}
 }
 
-// Widths of networks that see enough: on colour the narrow ones do not
-// (docs/methods.md has both).
+// Widths of networks: on colour narrow ones are not enough (docs/methods.md has
+// both).
 const (
 	greyWidth   = 16
 	colourWidth = 64
 )
 
-// usualBatch real samples of a class are seen at an iteration, but half as many
-// again as it has tiles: the mean of fewer is further from the class than that of
-// the tiles, which would learn its noise (docs/methods.md).
+// usualBatch is the number of real samples of a class per iteration, or half as
+// many again as the class has tiles if that is more: the mean of a smaller batch
+// is a noisier estimate than the mean of the tiles, which would learn its noise
+// (docs/methods.md).
 const usualBatch = 64
 
 func batchFor(tiles int) int {
@@ -68,7 +69,7 @@ func batchFor(tiles int) int {
 	return max(usualBatch, chunks*chunkMost)
 }
 
-// suited is the settings with what the request and its tiles of a class decide.
+// suited is the settings with the choices that depend on the request and its tiles per class.
 func (m Matching) suited(req distill.Request, tiles int) Matching {
 	m.Augment = tiling.ResolveAuto(m.Augment, req)
 	if m.Width == 0 {
@@ -83,7 +84,7 @@ func (m Matching) suited(req distill.Request, tiles int) Matching {
 	return m
 }
 
-// check refuses what no run can do.
+// check refuses settings that no run accepts.
 func (m Matching) check() error {
 	if m.Iterations < 1 || m.Batch < 0 || !slices.Contains(tiling.Starts, m.Start) {
 		return fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 0, and one of %v", m.Iterations, m.Batch,

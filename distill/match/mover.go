@@ -22,7 +22,7 @@ type mover struct {
 // classTiles are a class's parts of the mover's variables.
 type classTiles struct{ tiles, grad, loss graph.Variable }
 
-// moverRates is the place of the rates among the program's inputs.
+// moverRates is the index of the rates among the program's inputs.
 const moverRates = 4
 
 func newMover(e graph.Engine, of tiling.Range, tile data.Shape, classes, perClass int) (m *mover, err error) {
@@ -74,7 +74,7 @@ func (m *mover) loss() (sum float64, err error) {
 	return sum, err
 }
 
-// upload takes over a state.
+// upload copies a state to the engine.
 func (m *mover) upload(s state) error {
 	return errors.Join(m.tiles.Set(s.tiles), m.first.Set(s.first), m.second.Set(s.second))
 }

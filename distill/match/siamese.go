@@ -17,15 +17,15 @@ import (
 type objective interface {
 	// unread is how many of the network's last parameters sums does not read.
 	unread() int
-	// sums are what a network makes of images of one class, added over images.
+	// sums are what is computed from images of one class, added over images.
 	// label is that class, one-hot, 1 x classes.
 	sums(net *nn.Network, images, label *graph.Node, params []*graph.Node) ([]*graph.Node, error)
 	// distance is one value, of two sets of means.
 	distance(tiles, real []*graph.Node) *graph.Node
 }
 
-// chunkMost is how many real images are seen at once: few enough that their
-// maps stay in cache.
+// chunkMost is how many real images are processed at once: few enough that
+// their feature maps stay in cache.
 const chunkMost = 16
 
 // siamese holds the two programs of an iteration, on the same random network
@@ -52,7 +52,7 @@ type siamese struct {
 // side is the program of real images or of tiles.
 type side struct {
 	graph.Program
-	label, keep, draws int // places of inputs
+	label, keep, draws int // indices of inputs
 	grad, loss         int // of the tiles' program: where its results go
 	drawn              [][]float32
 }
@@ -172,7 +172,7 @@ func (e *siamese) compare(count int) (c comparison, err error) {
 	return c, nil
 }
 
-// compileTiles: count tiles -> loss and gradient, to where the run wants them.
+// compileTiles: count tiles -> loss and gradient, written to the run's variables.
 func (e *siamese) compileTiles(count int) error {
 	c, err := e.compare(count)
 	if err != nil {

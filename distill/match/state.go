@@ -24,7 +24,7 @@ func (r *run) save() error {
 	return r.req.Save(r.file)
 }
 
-// restore takes over what save gave away.
+// restore reads a state that save wrote.
 func (r *run) restore(file []byte) error {
 	s := r.file()
 	if err := s.Restore(file, r.Iterations); err != nil {

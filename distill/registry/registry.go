@@ -1,5 +1,4 @@
-// Package registry is the one list of the distillation methods that the
-// program knows.
+// Package registry lists the distillation methods of the program.
 package registry
 
 import (
@@ -36,9 +35,8 @@ func Method(name string) (distill.Method, error) {
 	return nil, fmt.Errorf("method %q: %w, have %s", name, distill.ErrUnknown, strings.Join(names, ", "))
 }
 
-// Changed are the settings of a method that differ from its defaults and make it
-// again from them; all of them where the differences do not, since one setting
-// decides others.
+// Changed are the settings of a method that differ from its defaults, if they
+// reproduce it; else all settings, since one setting can decide others.
 func Changed(m distill.Method) map[string]string {
 	usual, err := Method(m.Name())
 	if err != nil {
@@ -57,8 +55,8 @@ func Changed(m distill.Method) map[string]string {
 	return out
 }
 
-// Split reads NAME:SETTING=VALUE:..., each setting once, as people write a method
-// with settings in one word.
+// Split reads NAME:SETTING=VALUE:..., each setting once, the form of a method
+// with settings on the command line.
 func Split(label string) (name string, settings map[string]string, err error) {
 	words := strings.Split(label, ":")
 	settings = map[string]string{}

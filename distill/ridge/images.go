@@ -12,7 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 )
 
-// leastSquare is the eigenvalue of D D', of the largest, that counts as none.
+// leastSquare is the share of the largest eigenvalue of D D' below which an eigenvalue counts as zero.
 const leastSquare = 1e-13
 
 // Images gives the images, h perClass x d, on which a student that trains with
@@ -23,7 +23,7 @@ const leastSquare = 1e-13
 //	images = U diag(t) V',  t = (1 + sqrt(1 - 4 lambda_s s^2)) / (2 s),
 //
 // 0 where s is; so images = (D^+)' for lambda_s = 0. Z is noise of the size of
-// Y_s^+ W: it tells the images of a class apart and does not show in W. It fails
+// Y_s^+ W: it makes the images of a class differ and does not change W. It fails
 // with ErrOption where lambda_s > 1/(4 s^2) for the largest s. Cost: (h
 // perClass)^2 d multiply-adds and an eigenvalue decomposition of that size.
 func Images(w []float64, d, perClass int, lambdaS float64, rng *rand.Rand) ([]float64, error) {
@@ -69,7 +69,7 @@ func Images(w []float64, d, perClass int, lambdaS float64, rng *rand.Rand) ([]fl
 }
 
 // targets is D, n x d: for each class its weights shared by perClass rows, and
-// noise that sums to nothing.
+// noise that sums to zero.
 func targets(w []float64, d, perClass int, rng *rand.Rand) []float64 {
 	out := make([]float64, len(w)*perClass)
 	for c := range len(w) / d {

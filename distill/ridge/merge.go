@@ -12,14 +12,14 @@ import (
 	"github.com/distillmesh/distillmesh/train/linear"
 )
 
-// Statistics are what a device publishes in place of a set so that devices merge
-// exactly: f f', Y f' and counts (linear.Statistics; Encode gives the bytes).
+// Statistics are what a device publishes in place of a set so that a merge is
+// exact: f f', Y f' and counts (linear.Statistics; Encode gives the bytes).
 // Workers 0 is all cores.
 //
 // They are large, 1.3 MB for 784 inputs and 10 classes where ten images take 8
 // kB, and they disclose more: the sum of each class, the second moments of all
 // pixels and, where a device has fewer samples than inputs, the space that these
-// span. One sample alone is disclosed whole.
+// span. A single sample is disclosed completely.
 func Statistics(ctx context.Context, s *data.Samples, workers int) (*linear.Statistics, error) {
 	if s == nil || s.Len() == 0 {
 		return nil, distill.ErrNoSamples
@@ -33,12 +33,12 @@ func Statistics(ctx context.Context, s *data.Samples, workers int) (*linear.Stat
 	return out, nil
 }
 
-// folds is into how many groups Merge parts the devices to choose lambda.
+// folds is the number of groups of devices for Merge's cross-validation of lambda.
 const folds = 3
 
 // Merge makes the set of all devices' samples from their statistics: the same as
 // Distill would make of the samples in one place with the same lambda, to
-// rounding. Of the request IPC, Seed, Device and Progress count.
+// rounding. Of the request, only IPC, Seed, Device and Progress are used.
 //
 // Without a lambda it takes that of the grid with the least squared error when
 // each third of the devices is predicted from the others; of fewer than three

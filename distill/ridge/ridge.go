@@ -1,6 +1,6 @@
 // Package ridge distils by closed-form ridge regression: one image a class that
 // carries the whole linear model of a device, or of many devices whose
-// statistics add up (Chen et al. 2024, "Provable and efficient dataset
+// statistics are summed (Chen et al. 2024, "Provable and efficient dataset
 // distillation for kernel ridge regression", linear kernel; edge-distillers 1.8).
 package ridge
 
@@ -23,15 +23,14 @@ import (
 //
 // and makes images on which a student, the model "ridge" or "ridge:STUDENT",
 // learns that same W. Images and labels are all it needs to publish: for one
-// device that is everything, at an image a class. The union of two devices' sets
+// device that is everything, at an image per class. The union of two devices' sets
 // is NOT the pooled model: the student then passes through both devices' images,
-// whose weights were solved apart; one with a ridge of its own, "ridge:100", bears
-// that better (ten devices of MNIST: 85 in place of 69 %, docs/methods.md). Devices
-// that want the pooled model to the last digit publish Statistics instead,
+// whose weights were solved apart; one with a ridge, "ridge:100", copes better (ten devices of MNIST: 85 in
+// place of 69 %, docs/methods.md). Devices that want exactly the pooled model publish Statistics instead,
 // hundreds of times larger, and Merge them.
 //
-// More images a class carry nothing more; noise tells them apart. The images mean
-// nothing to other models.
+// More images per class add nothing; noise makes them differ. The images are
+// useless to other models.
 type Ridge struct {
 	// Lambda is the ridge of W. 0: of the half decades from 1e-3 to 10^5.5 the one
 	// whose weights, solved for 95 % of the samples, have the least squared error
@@ -55,7 +54,7 @@ func (Ridge) Version() int { return 1 }
 
 // Summary implements distill.Method.
 func (Ridge) Summary() string {
-	return "one image a class carries the whole linear model (ridge); for no other model"
+	return "one image per class carries the whole linear model; only for the model ridge"
 }
 
 // options are the settings and their ranges.
@@ -133,8 +132,8 @@ type fitter struct {
 func (r Ridge) on(req distill.Request) *fitter { return &fitter{r, kernel.NewPool(req.Device.Workers)} }
 
 // distil makes the set of summed statistics. SmallestGroup is the smallest class:
-// an image is a sum over the samples of all classes, but of a class's own with the
-// largest weights.
+// an image is a sum over the samples of all classes, with the largest weights for
+// those of its own class.
 func (f *fitter) distil(ctx context.Context, sums *linear.Statistics, lambda float64, perClass int,
 	seed uint64) (*distill.Result, error) {
 	w, err := sums.Solve(ctx, f.pool, lambda)
@@ -182,7 +181,7 @@ func (f *fitter) choose(ctx context.Context, req distill.Request) (*linear.Stati
 	if f.Lambda > 0 || len(check) == 0 {
 		lambda := f.Lambda
 		err := sums.Add(ctx, f.pool, s)
-		if lambda == 0 { // a sample a class: nothing to choose by
+		if lambda == 0 { // a sample per class: nothing to choose by
 			lambda = meanSquare(sums)
 		}
 		return sums, lambda, err
@@ -200,8 +199,8 @@ func (f *fitter) choose(ctx context.Context, req distill.Request) (*linear.Stati
 	return sums, grid()[leastOf(miss)], sums.Merge(rest)
 }
 
-// misses are the squared errors on held samples of the weights of others, for
-// each lambda of the grid; infinite where a lambda is too small for the weights to
+// misses are the squared errors on held-out samples of weights fitted to the
+// others, for each lambda of the grid; infinite where a lambda is too small for the weights to
 // exist.
 func (f *fitter) misses(ctx context.Context, others, held *linear.Statistics,
 	report func(done int, miss float64)) ([]float64, error) {
@@ -221,7 +220,7 @@ func (f *fitter) misses(ctx context.Context, others, held *linear.Statistics,
 	return out, nil
 }
 
-// leastOf is the place of the least error; of equal ones the largest lambda's.
+// leastOf is the index of the smallest error; among equal ones that of the largest lambda.
 func leastOf(miss []float64) int {
 	best := len(miss) - 1
 	for i := best; i >= 0; i-- {

@@ -97,7 +97,7 @@ func TestStudentLearnsTheWeightsToRounding(t *testing.T) {
 				most = 1e-12 // noise in nearly as many directions as there are
 			}
 			if off := far(w, got); off > most {
-				t.Errorf("%d images a class, lambda %g: weights differ by %.3g", perClass, lambda, off)
+				t.Errorf("%d images per class, lambda %g: weights differ by %.3g", perClass, lambda, off)
 			}
 		}
 	}
@@ -256,7 +256,7 @@ func TestMergeChoosesLambdaAndRefuses(t *testing.T) {
 }
 
 // Validation prefers a ridge that smooths where samples are few and noisy, and
-// manages with a sample a class.
+// manages with a sample per class.
 func TestLambdaIsChosen(t *testing.T) {
 	local := overlap(120, 9, 0, 1, 2, 3)
 	_, lambda, err := Default().Choose(context.Background(), distill.Request{Samples: local, IPC: 1})

@@ -11,11 +11,11 @@ import (
 	"github.com/distillmesh/distillmesh/train/model"
 )
 
-// What is wrong with a source, beside what readers of files say.
+// Errors of a source, besides those of file readers.
 var (
 	// ErrTask means that there is no built-in task of the name.
 	ErrTask = errors.New("unknown task")
-	// ErrAugment means that the data's own task says how samples may be changed.
+	// ErrAugment means that the task of the data fixes the augmentation.
 	ErrAugment = errors.New("augmentation refused")
 	// ErrValidation means that so many samples cannot be held out to validate on.
 	ErrValidation = errors.New("validation part refused")
@@ -23,13 +23,13 @@ var (
 	ErrHoldout = errors.New("no test part")
 )
 
-// Source is where the data of a study lie.
+// Source is the data of a study.
 type Source struct {
 	Path string
 	// Task is a built-in task that the data belong to; empty for what is recognized,
 	// or else for one derived from the data.
 	Task    string
-	Augment string // how samples of a derived task may be changed at random
+	Augment string // augmentation of a derived task
 	Reading open.Reading
 }
 
@@ -80,8 +80,8 @@ func taskName(path string) (string, error) {
 }
 
 // Parts are data with the parts that a study needs. A share of the training samples
-// for validation, when it is not 0, stands in for the test part; without a test part
-// some samples of each class are held out.
+// for validation, when it is not 0, replaces the test part; without a test part some
+// samples of each class are held out.
 func Parts(ds *data.Dataset, validation float64) (*data.Dataset, error) {
 	var err error
 	if validation != 0 {
@@ -95,7 +95,7 @@ func Parts(ds *data.Dataset, validation float64) (*data.Dataset, error) {
 	return ds, nil
 }
 
-// What a study compares unless told otherwise.
+// What a study compares by default.
 var (
 	DefaultMethods      = []string{"random", "gmm", "kip", "dm", "fedavg:epochs=5"}
 	defaultTableMethods = []string{"random", "gmm", "kip", "fedavg:epochs=5"}

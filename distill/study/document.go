@@ -25,7 +25,7 @@ type Document struct {
 	// Holdings is how many samples of each class each client holds, at seed 0.
 	Holdings  [][]int   `json:"clients_hold"`
 	IPC       int       `json:"ipc"`
-	Budget    int64     `json:"budget,omitempty"` // bytes of a client's set, which decide the images in place of ipc
+	Budget    int64     `json:"budget,omitempty"` // bytes of a client's set, which decides the number of images in place of ipc
 	Pixels    string    `json:"pixels"`
 	Formation int       `json:"formation,omitempty"` // asked for; 0 for each method's own
 	Steps     int       `json:"steps,omitempty"`     // asked for; 0 for what sets recommend
@@ -61,7 +61,7 @@ type Row struct {
 	trial.Result
 }
 
-// Payload is what the images of sets weigh by three accounts, in bytes.
+// Payload is the size of the images of sets in bytes, counted in three ways.
 type Payload struct {
 	Data      int64 `json:"data"`        // the tensors as written
 	Images8   int64 `json:"images_8bit"` // one byte per value, as fedd3 2.3 counts
@@ -85,8 +85,8 @@ type Summary struct {
 	PeakRSS      float64         `json:"peak_rss_mib"`      // largest
 }
 
-// GCE is our proposal for the trade of accuracy against volume (fedd3 2.3, not
-// checked against the paper):
+// GCE is our measure of accuracy against volume (fedd3 2.3, not checked against
+// the paper):
 //
 //	1 / ((1 - accuracy)^gamma log2(V + 1)), V uplink bits
 //

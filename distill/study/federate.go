@@ -18,11 +18,11 @@ type federatedRun struct {
 	trial.Result
 	Bytes    federated.Traffic
 	Diverged int `json:",omitempty"` // the first round whose model was no longer finite; 0 for none
-	Round    int // done, when it is under way: the state of that round lies beside it
+	Round    int // rounds done, when unfinished: the state of that round is in a file beside it
 }
 
 // federate is one federated run; closed-form consumers have no gradients to
-// average and are passed over.
+// average and are skipped.
 func (r *runner) federate(ctx context.Context, e entry, consumer string, seed int) error {
 	spec, err := r.plan.spec(consumer)
 	if err != nil || !spec.Iterative() {
@@ -70,7 +70,7 @@ func (f *federation) train(ctx context.Context, net *nn.Network, label string) e
 	f.began = time.Now()
 	opt := federated.Options{Device: f.on(f.workers), Checkpoint: f.keep}
 	if part, underWay := trial.ReadRecord[federatedRun](f.store.part(f.file)); underWay {
-		// A state that is damaged or gone means to begin again.
+		// Without a readable state the run begins again.
 		if state, err := f.store.readState(f.file, part.Round); err == nil {
 			f.run, opt.Resume = part, state
 			f.began = f.began.Add(-time.Duration(part.TrainSeconds * float64(time.Second)))

@@ -36,7 +36,7 @@ type gathered struct {
 	control trial.Control // what it is to be compared with
 }
 
-// clientFile notes beside a set what the set itself must not hold.
+// clientFile holds facts about a set that the set itself must not contain.
 const clientFile = "client.json"
 
 type clientNote struct {
@@ -132,7 +132,7 @@ type client struct {
 	method distill.Method
 	req    distill.Request
 	pixels artifact.PixelType
-	bare   bool // nothing for eyes
+	bare   bool // no preview, no card
 	memory *trial.Memory
 	set    *artifact.Set
 	bytes  int64
@@ -183,7 +183,7 @@ func (c *client) make(ctx context.Context) error {
 	if err := trial.WriteRecord(filepath.Join(c.dir, clientFile), c.note); err != nil {
 		return err
 	}
-	os.Remove(statePath) // what stays is found again and does no harm
+	os.Remove(statePath) // leftover files are found again and do no harm
 	c.set, c.bytes = &made.Set, sizeOf(made.Files)
 	return nil
 }
@@ -214,7 +214,7 @@ func sizeOf(files artifact.Files) (n int64) {
 	return n
 }
 
-// filesOf are the files of a set in a folder, our note left out.
+// filesOf are the files of a set in a folder, without clientFile.
 func filesOf(dir string) (artifact.Files, error) {
 	files, err := artifact.ReadFiles(os.DirFS(dir))
 	delete(files, clientFile)
@@ -265,8 +265,8 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 	return g, nil
 }
 
-// controls gathers the random real images that each method is to be compared
-// with, one for each treatment, and notes them in the methods' rows.
+// controls gathers the random real images that each method is compared with,
+// one set per treatment, and records them in the methods' rows.
 func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([]*gathered, error) {
 	plain := trial.Control{Formation: data.NewFormation(1), Pixels: r.plainPixels(),
 		Recipe: r.plan.recipe(recipe.Default())}
@@ -299,8 +299,8 @@ func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([
 	return out, nil
 }
 
-// gatherControl gathers random real images: where a method learns labels, the
-// control's are solved for the same predictor, at the same clients.
+// gatherControl gathers random real images; where a method learns labels, those
+// of the control are solved for the same predictor, at the same clients.
 func (r *runner) gatherControl(ctx context.Context, label string, t trial.Control, seed int) (*gathered, error) {
 	m, err := t.Method()
 	if err != nil {

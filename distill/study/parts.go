@@ -17,15 +17,15 @@ func (p *Plan) splitOf(seed int) data.Split {
 	return s
 }
 
-// leastTiles is how many samples of a class a stored image may need.
+// leastTiles is the largest number of samples of a class that a stored image may need.
 const leastTiles = 4
 
 // need is how many samples of a class a client must have to publish it.
 func (p *Plan) need() int { return p.IPC * max(leastTiles, p.Formation*p.Formation) }
 
-// Idle counts clients over all seeds: those without samples, which take part in
-// nothing, those with too few samples of every class to publish an image, which
-// take part in federated learning alone, and all.
+// Idle counts clients over all seeds: those without samples, which take no
+// part; those with too few samples of every class to publish an image, which
+// take part only in federated learning; and all.
 func (p *Plan) Idle() (without, tooFew, all int, err error) {
 	labels := p.Data.Train.Labels()
 	for seed := range p.Seeds {
@@ -75,8 +75,9 @@ func (r *runner) holdings(seed int) ([][]int, error) {
 	return data.ClassTable(r.train.Y, r.train.Classes, parts), nil
 }
 
-// someHoldAll tells whether some clients can publish images of every class and
-// others can not. It fails with ErrPlan when no client of a seed holds anything.
+// someHoldAll reports whether some clients can publish images of every class
+// and others cannot. It fails with ErrPlan when no client of a seed holds
+// anything.
 func (r *runner) someHoldAll() (bool, error) {
 	var whole, less bool
 	for seed := range r.plan.Seeds {
@@ -95,12 +96,12 @@ func (r *runner) someHoldAll() (bool, error) {
 	return whole && less, nil
 }
 
-// tried is how many samples of a class a method is tried on, at least.
+// tried is the smallest number of samples per class that a method is tried on.
 const tried = 64
 
-// try begins every method on a little of the first client's part and ends it at
-// once, so that one that cannot work on such data is refused before hours go into
-// the others.
+// try starts every method on a few samples of the first client and stops it at
+// once, so that one that cannot work on such data is refused before hours are
+// spent on the others.
 func (r *runner) try(ctx context.Context) error {
 	parts, err := r.plan.splitOf(0).Parts(r.train.Y, r.train.Classes)
 	if err != nil {
@@ -113,7 +114,7 @@ func (r *runner) try(ctx context.Context) error {
 		}
 	}
 	if local.Len() == 0 {
-		return nil // said with the numbers of samples by the first method
+		return nil // reported with the numbers of samples by the first method
 	}
 	var keep []int
 	for _, members := range local.ByClass() {

@@ -25,11 +25,11 @@ import (
 // ErrPlan is wrapped by every refusal of a plan.
 var ErrPlan = errors.New("plan refused")
 
-// Names of what every study holds beside its methods.
+// Names of what every study contains besides its methods.
 const (
 	// Random is the control: real samples picked at random.
 	Random = "random"
-	// All is the bound: training on all data, as if it lay in one place.
+	// All is the bound: training on all data, as if it were in one place.
 	All = "all"
 )
 
@@ -49,8 +49,8 @@ type Plan struct {
 	Methods   []string
 	Consumers []string // names of models: lenet, convnet3:64, ntk:1
 	Seeds     int
-	Pixels    artifact.PixelType // empty for what suits each method
-	Formation int                // tiles along a side of a stored image; 0 for what a method does by itself
+	Pixels    artifact.PixelType // empty for each method's default
+	Formation int                // tiles along a side of a stored image; 0 for the method's default
 	// Steps, when not 0, is how many steps a network trains, whatever the sets
 	// recommend; it holds for methods and controls.
 	Steps int
@@ -71,8 +71,8 @@ type entry struct {
 	fed    *federated.Config  // nil for the others
 }
 
-// entries reads the plan's methods and checks all that can be checked before
-// work begins.
+// entries reads the plan's methods and checks everything that can be checked
+// before work begins.
 func (p *Plan) entries() ([]entry, error) {
 	refuse := func(format string, args ...any) ([]entry, error) {
 		return nil, fmt.Errorf("%w: "+format, append([]any{ErrPlan}, args...)...)
@@ -99,13 +99,13 @@ func (p *Plan) entries() ([]entry, error) {
 			return refuse("%w", err)
 		}
 		if slices.Contains(p.Consumers[:i], name) {
-			return refuse("model %s stands twice", name)
+			return refuse("model %s is listed twice", name)
 		}
 	}
 	var out []entry
 	for i, label := range p.Methods {
 		if slices.Contains(p.Methods[:i], label) {
-			return refuse("method %s stands twice", label)
+			return refuse("method %s is listed twice", label)
 		}
 		e, err := p.parseEntry(label)
 		if err != nil {
@@ -121,7 +121,7 @@ func (p *Plan) entries() ([]entry, error) {
 		return err == nil && spec.Iterative()
 	})
 	if !iterative && !slices.ContainsFunc(out, func(e entry) bool { return e.fed == nil }) {
-		return refuse("federated learning trains networks, and there is no other method and no network among %s",
+		return refuse("federated learning needs a network, there is none among %s and no other method",
 			strings.Join(p.Consumers, ", "))
 	}
 	return out, nil
@@ -145,7 +145,7 @@ func (p *Plan) checkNumbers() error {
 	return errors.New(strings.Join(wrong, "; "))
 }
 
-// auto is what the method auto stands for; empty when it takes no part.
+// auto is the method that auto chose; empty when auto is not in the plan.
 func (p *Plan) auto() string {
 	if !slices.Contains(p.Methods, auto.Name) {
 		return ""
@@ -217,14 +217,14 @@ func methodNames() []string {
 	return names
 }
 
-// How what clients send for a ridge is put together: their images side by side,
-// or their statistics added up.
+// How the ridge sets of clients are merged: the union of their images, or the
+// sum of their statistics.
 const (
 	mergeImages     = "images"
 	mergeStatistics = "statistics"
 )
 
-// takeMerge takes the study's own setting out of those of a ridge.
+// takeMerge removes the study's own setting from those of a ridge.
 func takeMerge(settings map[string]string, merge *string) error {
 	word, ok := settings["merge"]
 	if !ok {

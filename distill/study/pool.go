@@ -12,9 +12,9 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// pool lets every client send the statistics of a ridge in place of a set, as
-// they are written, and makes the set of all data from their sum. It has no
-// control: no images travel.
+// pool lets every client send encoded statistics of a ridge in place of a set,
+// and makes the set of all data from their sum. It has no control, since no
+// images are sent.
 func (r *runner) pool(ctx context.Context, e entry, seed int) (*gathered, error) {
 	g := &gathered{label: e.label, recipe: r.plan.recipe(recipe.Default()),
 		row: Row{Method: e.label, Seed: seed, Clients: len(r.parts)}}

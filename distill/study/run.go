@@ -18,11 +18,10 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// Options are what a study needs beside its plan. None changes the result, but for
-// a device that computes in another way.
+// Options are what a study needs besides its plan. None changes the result, except
+// a device that computes differently.
 type Options struct {
-	// Dir is the folder that holds what is done; the same plan goes on from
-	// there.
+	// Dir is the folder of finished runs; the same plan resumes from it.
 	Dir string
 	// Device is where everything is computed, on so many cores.
 	Device device.Choice
@@ -30,7 +29,7 @@ type Options struct {
 	Report func(Progress)
 }
 
-// Progress says what a study is doing.
+// Progress is what a study is doing.
 type Progress struct {
 	Stage       string
 	Done, Total int64
@@ -38,9 +37,9 @@ type Progress struct {
 }
 
 // Run does the plan's runs that the folder does not hold yet, and returns the
-// whole document. The document does not depend on how often the study was
-// interrupted, but for times and memory. It fails with ErrPlan before anything
-// is computed when the plan makes no sense.
+// whole document. Except for times and memory, the document does not depend on
+// how often the study was interrupted. It fails with ErrPlan before anything is
+// computed when the plan is invalid.
 func Run(ctx context.Context, p Plan, opt Options) (*Document, error) {
 	r, err := newRunner(p, opt)
 	if err != nil {
@@ -75,7 +74,7 @@ type runner struct {
 	print       string  // fingerprint of train
 	identity    []any   // of task, data and engine
 	parts       [][]int // of the present seed
-	mixed       bool    // some clients hold every class, of any seed, and some do not
+	mixed       bool    // at some seed, some clients hold every class and some do not
 	memory      *trial.Memory
 	mu          sync.Mutex
 	rows        []Row
@@ -136,7 +135,7 @@ func (r *runner) choosePixels() error {
 	return nil
 }
 
-// plainPixels is how real images are stored by themselves.
+// plainPixels is the pixel type of plain real images.
 func (r *runner) plainPixels() artifact.PixelType {
 	return artifact.SuitablePixels(r.plan.Pixels, distill.Outline{})
 }
@@ -152,7 +151,7 @@ func (r *runner) pixelNames() string {
 			names = append(names, name)
 		}
 	}
-	if names == nil { // models travel, no images
+	if names == nil { // models are sent, no images
 		names = append(names, string(r.plainPixels()))
 	}
 	return strings.Join(names, ", ")
@@ -224,8 +223,8 @@ func (r *runner) trainings(ctx context.Context, sets []*gathered, seed int) erro
 	return group.Wait()
 }
 
-// ntkBound is how many random samples the NTK predictor takes in place of all:
-// its matrix grows with their square.
+// ntkBound is how many random samples the NTK predictor uses in place of all,
+// since its matrix grows with their square.
 const ntkBound = 3000
 
 // bound trains on all data.
@@ -256,12 +255,12 @@ func (r *runner) fit(ctx context.Context, g *gathered, consumer string, seed int
 	return nil
 }
 
-// on is the device with so many cores.
+// on is the device with a number of cores.
 func (r *runner) on(workers int) device.Choice {
 	return device.Choice{Name: r.device.Name, Workers: workers}
 }
 
-// add notes a row; it is safe to call from several goroutines.
+// add appends a row; it is safe to call from several goroutines.
 func (r *runner) add(row Row, consumer string, t trial.Result) {
 	row.Consumer = consumer
 	row.Seconds += t.TrainSeconds
@@ -272,8 +271,8 @@ func (r *runner) add(row Row, consumer string, t trial.Result) {
 	r.rows = append(r.rows, row)
 }
 
-// document sorts the rows: methods as the plan has them, each control behind
-// the first method it belongs to, then consumers and seeds.
+// document sorts the rows: methods as the plan has them, each control after the
+// first method that it belongs to, then consumers and seeds.
 func (r *runner) document() (*Document, error) {
 	rank := map[string]int{}
 	for i, e := range r.entries {

@@ -15,10 +15,10 @@ import (
 
 // store is the folder of a study: beside the results of runs it holds
 //
-//	runs/NAME.HASH.part    rounds of a federated run that is under way, and
-//	runs/NAME.HASH.5.state  what the last of them resumes from
+//	runs/NAME.HASH.part    rounds of an unfinished federated run, and
+//	runs/NAME.HASH.5.state  the state after the last of them
 //	sets/NAME.HASH/0003/   the set of one client, and client.json
-//	experts/               what trajectory matching trains on the parts
+//	experts/               networks that trajectory matching trained on the parts
 type store struct{ *trial.Store }
 
 func (s *store) open(dir string) (err error) {
@@ -34,7 +34,7 @@ func (s store) set(name string, client int) string {
 	return s.Path(setsFolder, name, fmt.Sprintf("%04d", client))
 }
 
-// experts is where methods keep what other distillations of a part may use.
+// experts is the folder where methods keep what other distillations of a part may reuse.
 func (s store) experts() string { return s.Path(expertsFolder) }
 
 // expertsFolder holds expert trajectories.
@@ -82,7 +82,7 @@ func (s store) readState(name string, round int) (*federated.State, error) {
 	return &state, nil
 }
 
-// removeIfThere removes a file; that there is none is no error.
+// removeIfThere removes a file; a missing file is no error.
 func removeIfThere(path string) error {
 	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -90,7 +90,7 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// writeFolder leaves the whole folder or none.
+// writeFolder writes the whole folder or nothing.
 func writeFolder(path string, files artifact.Files) error {
 	partial := path + ".partial"
 	if err := errors.Join(os.RemoveAll(partial), os.RemoveAll(path), os.MkdirAll(partial, 0o755)); err != nil {

@@ -21,8 +21,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// expertPlan says how experts are trained: the network from a start of its own each,
-// by the recipe, whose Epochs are those of a trajectory.
+// expertPlan says how experts are trained: the network, each from its own
+// initialization, by the recipe, whose Epochs are those of a trajectory.
 type expertPlan struct {
 	Network *nn.Network
 	Recipe  recipe.Recipe
@@ -86,7 +86,7 @@ func (p expertPlan) one(ctx context.Context, number int, dir, on string) (expert
 	id := p.id(number)
 	path := filepath.Join(dir, id[:2], id+".safetensors")
 	if t, err := p.read(path); err == nil {
-		return t, nil // else it is missing, or damaged, and is made again
+		return t, nil // it is missing or damaged, and is made again
 	}
 	t, err := p.train(ctx, number, on)
 	if err != nil {
@@ -115,7 +115,7 @@ func (p expertPlan) train(ctx context.Context, number int, on string) (expert, e
 	return t, err
 }
 
-// Names in a file: a tensor an epoch, and what the file is.
+// Names in a file: one tensor per epoch, and metadata.
 const epochTensor = "epoch."
 
 func (p expertPlan) write(path, id string, t expert) error {
@@ -144,7 +144,7 @@ func (p expertPlan) read(path string) (expert, error) {
 	}
 	refuse := func(why string) (expert, error) { return nil, fmt.Errorf("read expert %s: %s", path, why) }
 	if meta["expert"]+".safetensors" != filepath.Base(path) {
-		return refuse("it holds another one")
+		return refuse("it holds another expert")
 	}
 	t, by := make(expert, snapshots), checkpoint.ByName(tensors)
 	for e := range t {

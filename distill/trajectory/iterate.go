@@ -12,20 +12,20 @@ const (
 	mostStepSize  = 10
 )
 
-// learned is an array that is moved by SGD with momentum, with the exponential
-// average of its values.
+// learned is an array that is updated by SGD with momentum, with the
+// exponential average of its values.
 type learned struct{ values, velocity, average []float32 }
 
 func newLearned(n int) learned {
 	return learned{make([]float32, n), make([]float32, n), make([]float32, n)}
 }
 
-// step moves the values against a gradient.
+// step updates the values against a gradient.
 func (l learned) step(grad []float32, rate, momentum float64) {
 	kernel.Momentum(l.values, grad, l.velocity, float32(rate), float32(momentum), 0)
 }
 
-// follow moves the average towards the values; a decay of 0 sets it.
+// follow updates the average; a decay of 0 sets it to the values.
 func (l learned) follow(decay float64) {
 	for i, v := range l.values {
 		l.average[i] = float32(decay*float64(l.average[i]) + (1-decay)*float64(v))
@@ -71,7 +71,7 @@ func (r *run) file() checkpoint.State {
 	return f
 }
 
-// restore takes over what save gave away.
+// restore reads a state that save wrote.
 func (r *run) restore(file []byte) error {
 	f := r.file()
 	if err := f.Restore(file, r.Iterations); err != nil {
@@ -97,8 +97,8 @@ func (r *run) identity() string {
 	return r.id
 }
 
-// pick is the expert of an iteration and where its student starts: all experts
-// once, in an order of its own, before one comes again.
+// pick is the expert of an iteration and the start of its student: every expert
+// is used once, in random order, before one is used again.
 func (r *run) pick(iteration int) (expert, int) {
 	n := len(r.experts)
 	data.Restart(&r.pcg, r.req.Seed, "trajectory-order", uint64(iteration/n))
@@ -107,7 +107,7 @@ func (r *run) pick(iteration int) (expert, int) {
 	return r.experts[order[iteration%n]], r.rng.IntN(r.MaxStart)
 }
 
-// iterate moves tiles, labels and step size once.
+// iterate updates tiles, labels and step size once.
 func (r *run) iterate() (Record, error) {
 	trajectory, at := r.pick(r.state.step)
 	start, target := trajectory[at], trajectory[at+r.Span]

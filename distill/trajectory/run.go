@@ -96,7 +96,7 @@ func (r *run) begin(ctx context.Context) error {
 	return nil
 }
 
-// gather trains the experts, or finds them.
+// gather trains or reads the experts.
 func (r *run) gather(ctx context.Context) (err error) {
 	p := expertPlan{Network: r.net, Samples: r.req.Samples, Seed: r.req.Seed,
 		Recipe: recipe.Recipe{Optimizer: recipe.SGD, LR: r.ExpertRate, Batch: r.ExpertBatch, Epochs: r.MaxStart - 1 + r.Span}}
@@ -175,7 +175,7 @@ func (r *run) result() (*distill.Result, error) {
 	return out, nil
 }
 
-// warnings say what the counts of the run mean.
+// warnings interprets the counts of the run.
 func (r *run) warnings() (out []string) {
 	n, share := float64(r.Iterations), 0.95
 	if r.state.skipped > 0 {

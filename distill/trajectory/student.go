@@ -12,13 +12,12 @@ import (
 	"github.com/distillmesh/distillmesh/train/unroll"
 )
 
-// none is the loss of what has none.
+// none is the loss when there is none.
 var none = math.NaN()
 
 // student trains networks on tiles and differentiates that training. Tiles, labels,
-// parameters and gradients are resident; what the steps draw is drawn again from
-// seeds each time, so that memory is one vector of parameters per step and nothing
-// else.
+// parameters and gradients are resident; random draws are repeated from seeds, so
+// that memory is only one vector of parameters per step.
 type student struct {
 	walk      *unroll.Walk
 	batches   [][]int // tiles of each step; empty: all
@@ -130,15 +129,15 @@ func (s *student) train(r *run, start, target []float32) (out outcome, err error
 	}
 	nearest := math.Inf(1)
 	for t, d := range out.distances {
-		if r.Choice == Last && t == r.Cap-1 || r.Choice == Closest && d <= nearest { // of equals the later
+		if r.Choice == Last && t == r.Cap-1 || r.Choice == Closest && d <= nearest { // among equal ones the later
 			nearest, out.n = d, t+1
 		}
 	}
-	if out.n == 0 { // no distance is a number
+	if out.n == 0 { // no distance is finite
 		out.loss = math.NaN()
 		return out, nil
 	}
-	if r.constant && out.n < r.Cap-1 { // no longer there: memory stays constant
+	if r.constant && out.n < r.Cap-1 { // released: memory stays constant
 		if err := s.forward(r, start, out.n); err != nil {
 			return out, err
 		}

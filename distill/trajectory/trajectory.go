@@ -5,14 +5,15 @@
 //
 //	theta'_t = theta'_(t-1) - alpha dCE(images; theta'_(t-1)),  theta'_0 = theta*_s
 //
-// and moves images and the step size alpha so that theta'_n comes nearer to
-// where the expert was a few epochs later:
+// and updates images and the step size alpha so that theta'_n comes nearer to
+// the expert's parameters a few epochs later:
 //
 //	L = |theta'_n - theta*_(s+N_T)|^2 / |theta*_s - theta*_(s+N_T)|^2
 //
 // MTT (Cazenavette et al. 2022) trains a fixed number of steps; ATT (Liu et al.
-// 2024) takes that number as a cap, and the step that comes nearest. TESLA (Cui
-// et al. 2023) takes the gradient with the student's parameters for constants.
+// 2024) uses that number as a cap and compares the step that comes nearest. TESLA (Cui
+// et al. 2023) computes the gradient with the student's parameters as
+// constants.
 package trajectory
 
 import (
@@ -69,7 +70,7 @@ type Method struct {
 	ExpertBatch int
 	Width       int // of the ConvNetD3
 
-	// Watch, when not nil, is told of every iteration.
+	// Watch, when not nil, is called after every iteration.
 	Watch func(Record)
 }
 

@@ -15,15 +15,15 @@ import (
 )
 
 // Control is how the control of a set treats its random real images: as the set
-// treats its own, so that what is left of the difference is what the method
-// earned. Controls compare with ==.
+// treats its own, so that the remaining difference is due to the method.
+// Controls compare with ==.
 type Control struct {
 	Formation data.Formation     // of stored images; the zero value is that of plain ones
 	Pixels    artifact.PixelType // of stored images; empty keeps values as they are
 	// Labels is the depth of the kernel whose predictor learned labels serve;
 	// empty for classes.
 	Labels string
-	// Some is whether labels are learned only where a client holds every class.
+	// Some reports whether labels are learned only where a client holds every class.
 	Some   bool
 	Recipe recipe.Recipe
 }
@@ -45,7 +45,7 @@ func (c Control) Method() (distill.Method, error) {
 	return labelsolve.Default().With(settings)
 }
 
-// Plain is the lesser control: whole images, with the same pixels, labels and
+// Plain is the weaker control: whole images, with the same pixels, labels and
 // recipe.
 func (c Control) Plain() Control {
 	c.Formation, c.Recipe.Coarse = data.NewFormation(1), 0
@@ -70,8 +70,7 @@ func (c Control) Within(task *data.Task, local *data.Samples, b auto.Budget) (Co
 	return c, s.IPC, nil
 }
 
-// Pool is real samples to draw from, by their labels: only those drawn are
-// loaded.
+// Pool is real samples to draw from by label; only drawn samples are loaded.
 type Pool struct {
 	Labels  []int
 	Classes int
@@ -89,9 +88,9 @@ type Part struct {
 	Seed  uint64
 }
 
-// Draw is what a consumer trains on: of each part so many stored images per class
-// it holds, packed, rounded and read back as a written set is, and those of all
-// parts merged. It fails with distill.ErrTooFew.
+// Draw is what a consumer trains on: a number of stored images per held class
+// from each part, packed, rounded and read back as a written set is, and merged
+// over all parts. It fails with distill.ErrTooFew.
 func (c Control) Draw(ctx context.Context, p Pool, ipc int, parts ...Part) (*data.Samples, error) {
 	if c.Labels != "" {
 		return nil, ErrLearned
@@ -123,7 +122,7 @@ func (c Control) Draw(ctx context.Context, p Pool, ipc int, parts ...Part) (*dat
 
 // pick draws n samples of each class, as the method random does.
 func (p Pool) pick(ctx context.Context, part Part, n int) ([]int, error) {
-	// The positions stand for the samples: the method looks at labels alone.
+	// Positions replace the samples, since the method reads only labels.
 	positions := &data.Samples{Shape: data.Shape{C: 1, H: 1, W: 1}, Classes: p.Classes}
 	for at, i := range part.Index {
 		positions.X, positions.Y = append(positions.X, float32(at)), append(positions.Y, p.Labels[i])

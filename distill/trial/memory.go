@@ -20,7 +20,7 @@ type Memory struct {
 	ended sync.WaitGroup
 }
 
-// Watch is the largest memory seen since it began.
+// Watch is the largest memory seen since its start.
 type Watch struct {
 	of   *Memory
 	most float64
@@ -59,7 +59,7 @@ func (m *Memory) sample(now float64) {
 	}
 }
 
-// Watch begins a watch; of nil it is nil.
+// Watch starts a watch; on nil it returns nil.
 func (m *Memory) Watch() *Watch {
 	if m == nil {
 		return nil
@@ -71,7 +71,7 @@ func (m *Memory) Watch() *Watch {
 	return w
 }
 
-// MiB is the largest so far, in MiB; 0 of nil.
+// MiB is the largest so far, in MiB; 0 on nil.
 func (w *Watch) MiB() float64 {
 	if w == nil {
 		return 0
@@ -82,7 +82,7 @@ func (w *Watch) MiB() float64 {
 	return w.most
 }
 
-// Stop ends the watch; of nil it does nothing.
+// Stop ends the watch; on nil it does nothing.
 func (w *Watch) Stop() {
 	if w == nil {
 		return
@@ -92,8 +92,8 @@ func (w *Watch) Stop() {
 	delete(w.of.open, w)
 }
 
-// memory is the resident memory of the process in MiB, where the system tells
-// it; elsewhere what the Go runtime has taken.
+// memory is the resident memory of the process in MiB, where the system reports
+// it; elsewhere what the Go runtime has reserved.
 func memory() float64 {
 	if content, err := os.ReadFile("/proc/self/statm"); err == nil {
 		if words := strings.Fields(string(content)); len(words) > 1 {

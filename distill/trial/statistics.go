@@ -7,15 +7,14 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Spread is the mean of n values and their sample deviation, which is 0 of one.
+// Spread is the mean of n values and their sample standard deviation, which is 0 for n = 1.
 type Spread struct {
 	Mean float64 `json:"mean"`
 	Std  float64 `json:"std"`
 	N    int     `json:"n"`
 }
 
-// SpreadOf is the spread of values; of none it is zero. Their order shows in the
-// last digit.
+// SpreadOf is the spread of values, zero for none. Their order affects rounding.
 func SpreadOf(values []float64) Spread {
 	if len(values) == 0 {
 		return Spread{}
@@ -28,7 +27,7 @@ func SpreadOf(values []float64) Spread {
 }
 
 // Times is the spread of values that are all multiplied by a positive factor:
-// 100 makes percent of fractions.
+// 100 turns fractions into percent.
 func (s Spread) Times(factor float64) Spread {
 	return Spread{Mean: factor * s.Mean, Std: factor * s.Std, N: s.N}
 }
@@ -54,7 +53,7 @@ func Repeat(n int, run func(seed uint64) (Result, error)) (Scores, error) {
 
 // Interval is a mean difference, paired by seed, with its 95 % confidence
 // interval by Student's t, cut to the differences that accuracies can have, -1 to
-// 1; without bounds when there is one pair.
+// 1; without bounds for a single pair.
 type Interval struct {
 	Mean float64  `json:"mean"`
 	Low  *float64 `json:"low"`
@@ -62,7 +61,7 @@ type Interval struct {
 	N    int      `json:"n"`
 }
 
-// Paired is the interval of differences of accuracies; nil of none.
+// Paired is the interval of differences of accuracies; nil for none.
 func Paired(differences []float64) *Interval {
 	if len(differences) == 0 {
 		return nil

@@ -18,21 +18,21 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// ErrInUse means that another process works in the folder of a store.
+// ErrInUse means that another process uses the folder of a store.
 var ErrInUse = errors.New("another process works in this folder")
 
-// keyVersion rises whenever the same parts of a key would give other results.
+// keyVersion is incremented whenever the same parts of a key would give other results.
 const keyVersion = 1
 
-// Key is what a result is kept under.
+// Key identifies a stored result.
 type Key struct {
 	Parts []any // all that the result depends on, as JSON
-	Words []any // for people, to recognise it by
+	Words []any // readable words, for file names
 }
 
 var unsafeInNames = regexp.MustCompile(`[^A-Za-z0-9.=-]+`)
 
-// longestName leaves room in a file name for what is added to it.
+// longestName leaves space in a file name for its ending.
 const longestName = 160
 
 // Name is a file name without its ending: the words, as far as they fit, and a
@@ -60,14 +60,14 @@ func Fingerprint(s *data.Samples) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// Store is a folder of small records in JSON. What is done lies there under the
-// hash of all that it depends on, so that work that was ended goes on, and work
-// on more begins with what there is:
+// Store is a folder of small records in JSON. Each result is stored under the
+// hash of everything that it depends on, so that interrupted work resumes and
+// extended work reuses finished results:
 //
 //	runs/NAME.HASH.json  one result
-//	.lock                held by the process that works here
+//	.lock                held by the process that uses the folder
 //
-// Whoever opens it may keep more files in runs and in folders of its own.
+// Its owner may keep more files in runs and in other folders.
 type Store struct {
 	dir  string
 	lock *flock.Flock
@@ -77,8 +77,8 @@ type Store struct {
 const runsFolder = "runs"
 
 // Open takes a folder for this process, making it where it is missing, and
-// removes what a process that was killed left half written in runs and in the
-// folders named; beside them may be anything. It fails with ErrInUse.
+// removes what a killed process left unfinished in runs and in the named
+// folders; other files are not touched. It fails with ErrInUse.
 func Open(dir string, folders ...string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -112,10 +112,10 @@ func removePartial(folder string) error {
 	return err
 }
 
-// Close lets other processes in.
+// Close lets other processes open the folder.
 func (s *Store) Close() error { return s.lock.Unlock() }
 
-// Path is a place in the store's folder.
+// Path is a path in the store's folder.
 func (s *Store) Path(elements ...string) string {
 	return filepath.Join(append([]string{s.dir}, elements...)...)
 }
@@ -123,11 +123,11 @@ func (s *Store) Path(elements ...string) string {
 // Run is the file of the result of that name.
 func (s *Store) Run(name string) string { return s.Path(runsFolder, name+".json") }
 
-// Beside is a file of another kind beside the result of that name.
+// Beside is a file of another kind next to the result of that name.
 func (s *Store) Beside(name, ending string) string { return s.Path(runsFolder, name+"."+ending) }
 
-// ReadRecord is what a file holds, and whether it is there; one that is damaged
-// is not.
+// ReadRecord reads a file and reports whether it exists; a damaged one counts
+// as missing.
 func ReadRecord[T any](path string) (v T, ok bool) {
 	doc, err := os.ReadFile(path)
 	if err != nil || json.Unmarshal(doc, &v) != nil {
@@ -137,7 +137,7 @@ func ReadRecord[T any](path string) (v T, ok bool) {
 	return v, true
 }
 
-// WriteRecord leaves the whole record or none.
+// WriteRecord writes the whole record or nothing.
 func WriteRecord(path string, v any) error {
 	doc, err := json.Marshal(v)
 	if err != nil {
@@ -146,7 +146,7 @@ func WriteRecord(path string, v any) error {
 	return WriteFile(path, doc)
 }
 
-// WriteFile leaves the whole file or none, and makes its folder.
+// WriteFile writes the whole file or nothing, and makes its folder.
 func WriteFile(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

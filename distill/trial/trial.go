@@ -1,5 +1,5 @@
 // Package trial trains a consumer on samples by a recipe and a seed, and measures
-// it: the one run that studies, demonstrations and rankings are made of, with
+// it: the single run that studies, demonstrations and rankings consist of, with
 // its controls, statistics over seeds, and a folder of finished runs.
 package trial
 
@@ -18,14 +18,14 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// Bench is where runs are measured. Several goroutines may use one.
+// Bench is the setting in which runs are measured. Several goroutines may use one.
 type Bench struct {
 	// Test are the samples that accuracy is measured on; to choose a setting by
 	// it, they must be held out of the training samples.
 	Test   *data.Samples
 	Device device.Choice
 	// Store keeps finished runs, so that they are read and not repeated; nil for
-	// none. Identity is then everything that a result depends on beside its Run:
+	// none. Identity is then everything that a result depends on besides its Run:
 	// fingerprints of the data, and the Engine.
 	Store    *Store
 	Identity []any
@@ -40,7 +40,7 @@ type Run struct {
 	Samples  *data.Samples
 	// Print is the fingerprint of the samples, for runs that a store keeps.
 	Print  string
-	Recipe recipe.Recipe // of models in closed form only its view counts
+	Recipe recipe.Recipe // for models in closed form only its resolution is used
 	Seed   uint64        // decides first values and the order of samples
 	// Points is how many times a network is evaluated along its training, the last
 	// iterate included; 0 means 1.
@@ -60,20 +60,20 @@ type Point struct {
 type Result struct {
 	Steps    int64   `json:"steps,omitempty"` // of a federated run the local steps of all clients
 	Accuracy float64 `json:"accuracy"`        // of the last iterate
-	// BestAccuracy is the best of the curve: chosen on the test set, so good for
-	// nothing but a comparison with curves that were chosen so too.
+	// BestAccuracy is the best of the curve: chosen on the test set, so it only
+	// compares with results that were chosen in the same way.
 	BestAccuracy float64 `json:"best_accuracy"`
 	Curve        []Point `json:"curve,omitempty"`
 	TrainSeconds float64 `json:"train_seconds"`
-	PeakRSS      float64 `json:"peak_rss_mib"` // of the process during the run; runs beside it count too
+	PeakRSS      float64 `json:"peak_rss_mib"` // of the process during the run, parallel runs included
 }
 
 // progressEvery is how many steps pass between two calls of Run.Progress.
 const progressEvery = 50
 
 // Engine names what computes on a device, as far as results depend on it: the
-// instruction set of the processor, and the engine of networks where that is
-// another. It fails with device.ErrUnavailable.
+// instruction set of the processor, and the engine of networks if it is not the
+// default. It fails with device.ErrUnavailable.
 func Engine(on device.Choice) (string, error) {
 	e, err := engine.Open(on)
 	if err != nil {
@@ -156,7 +156,7 @@ func (b *Bench) train(ctx context.Context, spec *model.Spec, r Run) (out Result,
 	return out, evaluate(int(out.Steps), trained)
 }
 
-// Finish fills in what the curve, which has at least one point, and the clock say.
+// Finish fills in the fields that follow from the curve, which has at least one point, and from the clock.
 func (r *Result) Finish(took time.Duration, watch *Watch) {
 	r.Accuracy = r.Curve[len(r.Curve)-1].Accuracy
 	for _, p := range r.Curve {

@@ -18,10 +18,10 @@ const dialTimeout = 2 * time.Second
 // Client is a Conn to the process that serves operations on a Unix socket.
 type Client struct {
 	http *http.Client
-	most int64 // bytes of files that an answer may bring
+	most int64 // limit of the bytes of files in an answer
 }
 
-// Dial connects to the socket at path. It fails when nobody listens there.
+// Dial connects to the socket at path. It fails when no process listens there.
 func Dial(ctx context.Context, path string) (*Client, error) {
 	dialer := net.Dialer{Timeout: dialTimeout}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", path) }
@@ -33,7 +33,7 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, most: MaxFileBytes}, nil
 }
 
-// Online implements Conn: a node that answers takes part in a mesh.
+// Online implements Conn: a node that answers is online.
 func (c *Client) Online() bool { return true }
 
 // Close implements Conn.
@@ -132,7 +132,7 @@ func newRequestBody(body []byte, call *Call) *requestBody {
 	return b
 }
 
-// Close ends the sending and waits until the files are not read any more.
+// Close stops sending and waits until no file is being read.
 func (b *requestBody) Close() error {
 	if b.pipe != nil {
 		b.pipe.Close()

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Code is a stable name of a kind of failure.
+// Code is the stable name of a kind of failure.
 type Code string
 
 // The codes, and the exit codes that the command line gives them.
@@ -38,7 +38,7 @@ func (c Code) ExitCode() int {
 	return exitCodes[CodeFailed]
 }
 
-// Error is what people and programs are shown: a stable code, one plain sentence,
+// Error is what the user and programs are shown: a stable code, one plain sentence,
 // and a hint that says what to run.
 type Error struct {
 	Code    Code   `json:"code"`

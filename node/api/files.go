@@ -56,8 +56,8 @@ func writeFile(t *tar.Writer, files fs.FS, name string) error {
 	return err
 }
 
-// receiveFiles reads a tar archive of at most most bytes and gives each file to
-// take, which reads it before it returns.
+// receiveFiles reads a tar archive of at most limit bytes and passes each file
+// to take, which must read it before it returns.
 func receiveFiles(r io.Reader, most int64, take func(name string, content io.Reader) error) error {
 	t := tar.NewReader(r)
 	left := most
@@ -72,7 +72,7 @@ func receiveFiles(r io.Reader, most int64, take func(name string, content io.Rea
 		}
 		switch {
 		case h.Typeflag != tar.TypeReg || !fs.ValidPath(h.Name) || h.Name == "." || strings.ContainsAny(h.Name, `/\:`):
-			return fmt.Errorf("%w: %q is no plain file of a flat directory", errFiles, h.Name)
+			return fmt.Errorf("%w: %q is not a regular file of a flat directory", errFiles, h.Name)
 		case seen[h.Name]:
 			return fmt.Errorf("%w: two are called %q", errFiles, h.Name)
 		case len(seen) == maxFiles:
@@ -101,7 +101,7 @@ func spool(r io.Reader, most int64, dir string) (files fs.FS, remove func(), err
 	if err != nil {
 		return nil, nil, err
 	}
-	remove = func() { os.RemoveAll(folder) } // what stays costs space alone
+	remove = func() { os.RemoveAll(folder) } // leftover files only cost space
 	err = receiveFiles(r, most, func(name string, content io.Reader) error {
 		f, err := os.OpenFile(filepath.Join(folder, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {

@@ -2,14 +2,14 @@ package api
 
 import "fmt"
 
-// Progress is one step of a long operation, as people want to see it.
+// Progress is one step of a long operation, for display.
 type Progress struct {
-	Stage string `json:"stage"`           // what is being done: "fetch bafy..."
+	Stage string `json:"stage"`           // the current stage: "fetch bafy..."
 	Done  int64  `json:"done"`            // items or bytes so far
 	Total int64  `json:"total,omitempty"` // 0 when unknown
 	Unit  string `json:"unit,omitempty"`  // "B" for bytes, else the items' name
-	// Note is a line to keep, such as which model is trained and why; all else is
-	// empty then.
+	// Note is a line to print and keep, such as which model is trained and why;
+	// all other fields are then empty.
 	Note string `json:"note,omitempty"`
 }
 
@@ -23,7 +23,7 @@ func (r Report) Say(p Progress) {
 	}
 }
 
-// Stage reports that something begins whose length is unknown.
+// Stage reports the beginning of a stage of unknown length.
 func (r Report) Stage(name string) { r.Say(Progress{Stage: name}) }
 
 // Note reports a line to keep.

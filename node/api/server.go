@@ -31,7 +31,7 @@ const (
 // pathPrefix stands before the operation's name.
 const pathPrefix = "/v1/"
 
-// shutdownWait is how long Close lets operations come to an end by themselves.
+// shutdownWait is how long Close waits for running operations before it cancels them.
 const shutdownWait = time.Second
 
 // message is one line of an answer: progress lines, then a result or an error.
@@ -42,7 +42,7 @@ type message struct {
 	Error    *Error          `json:"error,omitempty"`
 }
 
-// ServerOptions say what a server answers.
+// ServerOptions configure a Server.
 type ServerOptions struct {
 	// Table does the operations. Their errors travel as Describe gives them.
 	Table *Table
@@ -68,7 +68,7 @@ type Server struct {
 	running sync.WaitGroup // operations
 }
 
-// Listen opens a Unix socket that its owner alone may use. File permissions are
+// Listen opens a Unix socket that only its owner may use. File permissions are
 // the access control. A socket that an earlier process left is replaced.
 func Listen(path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -163,7 +163,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.answer(r.Context(), h, in, remove, out)
 }
 
-// answer runs an operation and sends its outcome. What was sent along is removed
+// answer runs an operation and sends its outcome. Uploaded files are removed
 // before.
 func (s *Server) answer(request context.Context, h Handler, in input, remove func(), out *answer) {
 	ctx, cancel := context.WithCancel(request)
@@ -221,7 +221,7 @@ func (s *Server) input(w http.ResponseWriter, r *http.Request, h Handler) (in in
 	return input{request: json.RawMessage(line), files: files}, remove, err
 }
 
-// readLine reads a line, or what there is of one, of at most most bytes.
+// readLine reads a line of at most limit bytes, or an incomplete last one.
 func readLine(r *bufio.Reader, most int64) (line []byte, err error) {
 	for {
 		part, err := r.ReadSlice('\n')
@@ -249,7 +249,7 @@ func (a *answer) send(m message) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ended {
-		return // a report of something that its operation has left behind
+		return // a report after its operation has ended
 	}
 	if json.NewEncoder(a.w).Encode(m) == nil {
 		a.flush() // a client that left is noticed through the request's context

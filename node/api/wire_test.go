@@ -72,7 +72,7 @@ func TestTheServerAnswersWhatItDoesNotUnderstand(t *testing.T) {
 		"files that are too large together": {"POST", "/v1/store", "{}\n" + two[:len(two)-1024],
 			413, "http: request body too large"},
 		"a file outside of the spool": {"POST", "/v1/store", "{}\n" + archive(t, file{"../a", "1"})[:600],
-			200, usage(`store: files sent along: \"../a\" is no plain file of a flat directory`)},
+			200, usage(`store: files sent along: \"../a\" is not a regular file of a flat directory`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, got := raw(t, path, c.method, c.path, strings.NewReader(c.body))

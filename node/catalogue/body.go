@@ -14,8 +14,9 @@ const (
 	SchemaTrainer = "trainer/1"
 )
 
-// SetBody is what an announcement tells of a set: enough to choose it without
-// fetching it. Nothing in it is believed once the set itself is read.
+// SetBody is the body of a set's announcement: enough to choose a set without
+// fetching it. Once the set itself is read, its manifest counts and not the
+// body.
 type SetBody struct {
 	Method       string
 	Images       int
@@ -25,22 +26,22 @@ type SetBody struct {
 	ContainsReal bool
 }
 
-// ModelBody is what an announcement tells of a model.
+// ModelBody is the body of a model's announcement.
 type ModelBody struct {
 	Model string
 	Sets  int // how many sets it was trained on
 }
 
-// TrainerBody is what an announcement tells of a trainer.
+// TrainerBody is the body of a trainer's announcement.
 type TrainerBody struct {
-	Model string // what it trains by itself
+	Model string // what it trains automatically
 	Auto  bool   // whether it does
 }
 
 // maxBodyBytes bounds what a decoded body may allocate.
 const maxBodyBytes = 4 << 10
 
-// Body is what an announcement tells of its subject.
+// Body is the body of an announcement: what it says of its subject.
 type Body interface{ write(m *wire.Map) }
 
 // EncodeBody writes a body as canonical dag-cbor that holds every field.
@@ -103,8 +104,8 @@ func (b TrainerBody) write(m *wire.Map) {
 	m.Bool("auto", b.Auto)
 }
 
-// decodeSetBody reads and checks the body of a set's announcement. A set of so
-// many bytes cannot hold more images than that.
+// decodeSetBody reads and checks the body of a set's announcement. It refuses
+// more images than fit into the set's bytes.
 func decodeSetBody(schema string, body []byte, classes int, bytes int64) (SetBody, error) {
 	var b SetBody
 	if schema != SchemaSet {

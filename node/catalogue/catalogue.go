@@ -1,5 +1,5 @@
-// Package catalogue is what a node knows of tasks, sets and models: what is here
-// merged with what is announced, and how names that people type find them.
+// Package catalogue lists the tasks, sets and models that a node knows, local
+// and announced ones merged, and finds them by the names that users type.
 package catalogue
 
 import (
@@ -21,11 +21,11 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// Remote is the mesh, as far as a catalogue asks it.
+// Remote is what a catalogue needs of the mesh.
 type Remote interface {
-	// Learn asks connected peers what they know of topics; it is in the book then.
+	// Learn asks connected peers for the announcements of topics and adds them to the book.
 	Learn(ctx context.Context, topics ...cid.Cid)
-	// FetchRaw brings one block of at most most bytes.
+	// FetchRaw fetches one block of at most limit bytes.
 	FetchRaw(ctx context.Context, c cid.Cid, most int64) ([]byte, error)
 }
 
@@ -44,16 +44,16 @@ func New(held *holdings.Holdings, self peer.ID, maxTasks int, log *slog.Logger) 
 	return &Catalogue{held: held, self: self, maxTasks: maxTasks, log: log}
 }
 
-// GoOnline lets the catalogue ask the mesh. It must be called before others use
-// the catalogue.
+// GoOnline lets the catalogue query the mesh. It must be called before other
+// goroutines use the catalogue.
 func (c *Catalogue) GoOnline(mesh Remote) { c.remote = mesh }
 
-// refreshWait is how long peers may take to tell what they know.
+// refreshWait is how long peers may take to answer a refresh.
 const refreshWait = 5 * time.Second
 
-// Refresh learns from connected peers what a task has, or, when it is undefined,
-// every announced task: one that nobody here takes part in is not followed by
-// gossip. Offline it does nothing.
+// Refresh asks connected peers for the announcements of a task, or of every
+// announced task when it is undefined: a node receives no gossip of tasks that
+// it has not joined. Offline it does nothing.
 func (c *Catalogue) Refresh(ctx context.Context, task cid.Cid) {
 	if c.remote == nil {
 		return
@@ -78,7 +78,7 @@ func (c *Catalogue) Refresh(ctx context.Context, task cid.Cid) {
 	}
 }
 
-// Sets merges the sets that are here with those that are announced, one entry per
+// Sets merges the local sets with the announced ones, one entry per
 // root, ordered by task name and CID. task may be undefined for all.
 func (c *Catalogue) Sets(ctx context.Context, task cid.Cid) ([]operations.SetInfo, error) {
 	infos := map[cid.Cid]*operations.SetInfo{}
@@ -130,7 +130,7 @@ func (c *Catalogue) DescribeSet(h holdings.Holding, m artifact.Manifest) operati
 	}
 }
 
-// mergeSet adds what an announcement says. What is here is believed first.
+// mergeSet adds what an announcement says. Local information takes precedence.
 func (c *Catalogue) mergeSet(ctx context.Context, infos map[cid.Cid]*operations.SetInfo, r announce.Record) {
 	info, ok := infos[r.Root]
 	if !ok {
@@ -162,7 +162,7 @@ func describe(r announce.Record, t *data.Task, b SetBody) *operations.SetInfo {
 	}
 }
 
-// Models merges the models that are here with those that are announced, ordered by
+// Models merges the local models with the announced ones, ordered by
 // task name and CID.
 func (c *Catalogue) Models(ctx context.Context) ([]operations.ModelInfo, error) {
 	infos := map[cid.Cid]operations.ModelInfo{}
@@ -227,8 +227,7 @@ func (c *Catalogue) mergeModel(ctx context.Context, infos map[cid.Cid]operations
 	infos[r.Root] = info
 }
 
-// FindRoot finds a set or model by CID or unique prefix, among what is here and
-// what is announced.
+// FindRoot finds a local or announced set or model by CID or unique prefix.
 func (c *Catalogue) FindRoot(ctx context.Context, name string) (cid.Cid, error) {
 	if root, err := cid.Decode(name); err == nil {
 		return root, nil
@@ -257,8 +256,8 @@ func (c *Catalogue) FindRoot(ctx context.Context, name string) (cid.Cid, error) 
 	return cid.Undef, api.Fail(api.CodeUsage, "type more of it", "%d CIDs are called %q", len(found), name)
 }
 
-// SubjectOf is the task and subject under which a root is kept here or else announced;
-// undefined when neither is so.
+// SubjectOf is the task and subject under which a root is stored here or else
+// announced; undefined when it is neither.
 func (c *Catalogue) SubjectOf(ctx context.Context, root cid.Cid) (task cid.Cid, subject announce.Subject) {
 	if h, err := c.held.Find(ctx, root); err == nil {
 		return h.Task, h.Subject

@@ -30,7 +30,7 @@ var wellKnown = func() map[cid.Cid]*data.Task {
 	return out
 }()
 
-// TaskHere finds the document of a task that is built in or stored here;
+// TaskHere finds the document of a task that is built in or stored locally;
 // blocks.ErrNotFound when it is neither.
 func (c *Catalogue) TaskHere(ctx context.Context, task cid.Cid) (*data.Task, error) {
 	if t, ok := wellKnown[task]; ok {
@@ -44,10 +44,10 @@ func (c *Catalogue) TaskHere(ctx context.Context, task cid.Cid) (*data.Task, err
 }
 
 // taskWait is how long the document of one task may take to arrive: it is a
-// single small block, and whoever announced it may have made it up.
+// single small block, and the announcement may be bogus.
 const taskWait = 5 * time.Second
 
-// Task finds the document of a task here or, when online, on the mesh.
+// Task finds the document of a task locally or, when online, on the mesh.
 func (c *Catalogue) Task(ctx context.Context, task cid.Cid) (*data.Task, error) {
 	t, err := c.TaskHere(ctx, task)
 	if !errors.Is(err, blocks.ErrNotFound) || c.remote == nil {
@@ -63,7 +63,7 @@ func (c *Catalogue) Task(ctx context.Context, task cid.Cid) (*data.Task, error) 
 }
 
 // FindTask finds a task by name, CID or a unique prefix of its CID, among those
-// built in, joined or announced. Peers are asked only for what is not known here.
+// built in, joined or announced. Peers are asked only when it is not found locally.
 func (c *Catalogue) FindTask(ctx context.Context, name string) (cid.Cid, *data.Task, error) {
 	found := c.TasksNamed(ctx, name)
 	if found == nil {
@@ -87,7 +87,7 @@ func (c *Catalogue) FindTask(ctx context.Context, name string) (cid.Cid, *data.T
 }
 
 // TasksNamed lists the tasks that a name fits: by name or whole CID, else by
-// prefix. It never waits for the mesh.
+// prefix. It never waits for the network.
 func (c *Catalogue) TasksNamed(ctx context.Context, name string) (found []cid.Cid) {
 	known := c.knownTasks()
 	for _, task := range known {
@@ -107,7 +107,7 @@ func (c *Catalogue) TasksNamed(ctx context.Context, name string) (found []cid.Ci
 	return found
 }
 
-// knownTasks lists every task this node has heard of, in order of CID.
+// knownTasks lists every task that this node knows, in order of CID.
 func (c *Catalogue) knownTasks() []cid.Cid {
 	seen := map[cid.Cid]bool{}
 	for task := range wellKnown {
@@ -152,7 +152,7 @@ func (c *Catalogue) TaskInfo(task cid.Cid, t *data.Task) operations.TaskInfo {
 	return info
 }
 
-// isNamed reports whether what was typed names c: its first characters, at least
+// isNamed reports whether typed names c: its first characters, at least
 // four, or the form of lists, bafy..r6udqjpq.
 func isNamed(c cid.Cid, typed string) bool {
 	first, last, _ := strings.Cut(typed, "..")

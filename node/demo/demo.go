@@ -1,6 +1,6 @@
-// Package demo is the whole story on one computer: ten edge nodes and a
+// Package demo runs the whole pipeline on one computer: ten edge nodes and a
 // trainer as real processes on loopback, from local data to a trained model,
-// measured beside the control and the bound.
+// compared with the control (random real images) and the bound (all data).
 package demo
 
 import (
@@ -36,18 +36,17 @@ const (
 // demonstration takes.
 const clientTime = 3 * time.Second
 
-// repeatTime is when repeated trainings are to have ended, counted from the
-// start.
+// repeatTime is the deadline of repeated trainings, counted from the start.
 const repeatTime = 55 * time.Second
 
-// consumer is a model that the sets are judged by.
+// consumer is a model that is trained on the sets to evaluate them.
 type consumer struct {
 	model string
 	steps int // of training on sets and controls; 0 for what the recipe says
 	seeds int // trainings on the gathered sets, and draws of each control
-	plain int // draws of whole random images, the lesser control
-	// bound is how many trainings on all the data there are, none where they
-	// would take too long; samples is how many stand for all, 0 for all.
+	plain int // draws of whole random images, the weaker control
+	// bound is the number of trainings on all the data, 0 where they would take
+	// too long; samples is how many random samples replace all, 0 for all.
 	bound, samples int
 }
 
@@ -87,10 +86,10 @@ type Row struct {
 	AllSamples int    `json:"all_data_samples"`
 }
 
-// Bytes is what was moved, and what one-shot FedAvg of the first consumer
-// would have.
+// Bytes is the traffic, and what one-shot FedAvg of the first consumer would
+// have moved.
 type Bytes struct {
-	Sets   int64                  `json:"sets"`  // the sets themselves, their whole DAGs
+	Sets   int64                  `json:"sets"`  // the whole DAGs of the sets
 	Moved  int64                  `json:"moved"` // sent by all nodes over all protocols
 	FedAvg operations.FedAvgBytes `json:"fedavg_one_shot"`
 }
@@ -114,8 +113,8 @@ type Result struct {
 	Seconds float64  `json:"seconds"`
 }
 
-// Run tells the story. Nodes it starts end before it returns, whatever
-// happens, and when this process is killed.
+// Run runs the demonstration. The nodes that it starts end before it returns,
+// and also when this process is killed.
 func Run(ctx context.Context, opt Options) (*Result, error) {
 	began := time.Now()
 	path := opt.Data
@@ -125,7 +124,7 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	ds, err := open.Path(path, nil)
 	if errors.Is(err, open.ErrUnknownData) {
 		return nil, api.Fail(api.CodeUsage,
-			"give well-known images, such as MNIST; for your own data there is 'distillmesh simulate'", "%w", err)
+			"give well-known images, such as MNIST; for your own data use 'distillmesh simulate'", "%w", err)
 	}
 	if err != nil {
 		return nil, err
@@ -153,7 +152,7 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	both.Go(func() error {
 		defer lab.queue.close()
 		lab.control()
-		if err := tell(ctx, opt, path, lab, out); err != nil {
+		if err := runMesh(ctx, opt, path, lab, out); err != nil {
 			return err
 		}
 		lab.compare()
@@ -167,9 +166,9 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	return out, nil
 }
 
-// tell is the mesh's part: nodes start, edges distil and announce, the trainer
-// gathers and trains.
-func tell(ctx context.Context, opt Options, path string, lab *lab, out *Result) error {
+// runMesh is the part on the mesh: nodes start, edges distil and announce, the
+// trainer gathers and trains.
+func runMesh(ctx context.Context, opt Options, path string, lab *lab, out *Result) error {
 	m, err := startMesh(ctx, opt)
 	if err != nil {
 		return err
@@ -203,7 +202,7 @@ func tell(ctx context.Context, opt Options, path string, lab *lab, out *Result) 
 
 // score is the mean and sample deviation of accuracies.
 func score(values []float64) Score {
-	slices.Sort(values) // the order of arrival must not show in the last digit
+	slices.Sort(values) // rounding must not depend on the order of arrival
 	return trial.SpreadOf(values)
 }
 

@@ -37,7 +37,7 @@ type lab struct {
 	setBytes int64
 
 	queue       *queue
-	shown       atomic.Bool  // whether the trainings are what is being waited for
+	shown       atomic.Bool  // whether only the trainings are left to wait for
 	done, total atomic.Int64 // steps of all trainings
 	mu          sync.Mutex
 	scores      map[string]map[string][]float64 // consumer -> source -> accuracies
@@ -53,7 +53,7 @@ type choice struct {
 	recipe    recipe.Recipe
 }
 
-// choose lets auto choose for the first client; all others are alike.
+// choose lets auto choose for the first client; the others get the same choice.
 func (l *lab) choose(ctx context.Context) error {
 	first, err := data.Load(l.task, l.train, l.parts[0])
 	if err != nil {
@@ -113,8 +113,8 @@ func (l *lab) control() {
 	}
 }
 
-// compare queues the trainings on the gathered sets, the first of which is the
-// published model, and on all the data.
+// compare queues the trainings on the gathered sets (the first is the published
+// model) and on all the data.
 func (l *lab) compare() {
 	l.shown.Store(true)
 	for i, c := range consumers {
@@ -123,7 +123,7 @@ func (l *lab) compare() {
 			first = 1
 		}
 		if c.closedForm() {
-			runs = 1 // the sets give one predictor, whatever the seed
+			runs = 1 // the sets give the same predictor for every seed
 		}
 		l.each(c, fromSets, first, runs, c.recipe(l.recipe), func(context.Context, uint64) (*data.Samples,
 			error) {
@@ -139,7 +139,7 @@ func (l *lab) compare() {
 // draw makes the samples of one run.
 type draw func(ctx context.Context, seed uint64) (*data.Samples, error)
 
-// each queues the trainings of a consumer on one source, a seed each.
+// each queues the trainings of a consumer on one source, one per seed.
 func (l *lab) each(c consumer, source string, first uint64, runs int, recipe recipe.Recipe, draw draw) {
 	for seed := first; seed < uint64(runs); seed++ {
 		l.queue.add(training{consumer: c.model, source: source, seed: seed, run: func(ctx context.Context) error {
@@ -154,8 +154,8 @@ func (l *lab) each(c consumer, source string, first uint64, runs int, recipe rec
 
 func (c consumer) closedForm() bool { return strings.HasPrefix(c.model, "ntk:") }
 
-// randomReal draws as each client's own method random would, by label alone: only
-// the drawn samples are decoded.
+// randomReal draws as the method random would at each client, by label only: no
+// other samples are decoded.
 func (l *lab) randomReal(ctx context.Context, f data.Formation, seed uint64) (*data.Samples, error) {
 	pool := trial.Pool{Labels: l.train.Labels(), Classes: len(l.task.Classes),
 		Load: func(index []int) (*data.Samples, error) { return data.Load(l.task, l.train, index) }}
@@ -242,7 +242,7 @@ func (l *lab) progress(steps int64) {
 	}
 }
 
-// rows is the table.
+// rows are the rows of the table.
 func (l *lab) rows() []Row {
 	var out []Row
 	for _, c := range consumers {

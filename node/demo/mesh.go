@@ -47,7 +47,7 @@ type mesh struct {
 	edges   []*process
 }
 
-// startMesh starts the trainer, then the edges, which know its address alone.
+// startMesh starts the trainer, then the edges, which know only its address.
 func startMesh(ctx context.Context, opt Options) (_ *mesh, err error) {
 	m := &mesh{}
 	defer func() {
@@ -93,7 +93,7 @@ func (m *mesh) start(ctx context.Context, opt Options, mesh, name, bootstrap str
 	return p, err
 }
 
-// launch makes a home and starts a node on it: loopback alone, no mDNS, a mesh
+// launch makes a home and starts a node on it: loopback only, no mDNS, a mesh
 // name of its own.
 func (m *mesh) launch(ctx context.Context, opt Options, mesh, name, bootstrap string) (*process, error) {
 	p := &process{home: home.Home{Path: filepath.Join(opt.Dir, name)}}
@@ -241,8 +241,8 @@ func (m *mesh) await(ctx context.Context, task string, report api.Report) ([]ope
 }
 
 // train lets the trainer's node train the first consumer, by the recipe that
-// the sets recommend, and publish it. The model as it is stored is the first
-// that the table counts.
+// the sets recommend, and publish it. The stored model is the first one in the
+// table.
 func (m *mesh) train(ctx context.Context, l *lab, report api.Report) (string, error) {
 	got, err := jobs.Train(ctx, m.trainer, plan.Train{Version: plan.SchemaVersion, Task: l.task.Name,
 		Model: consumers[0].model, Publish: true, Device: device.Choice{Workers: 1}}, home.Home{}, report)

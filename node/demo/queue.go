@@ -18,16 +18,16 @@ type training struct {
 
 func (t training) kind() [2]string { return [2]string{t.consumer, t.source} }
 
-// queue is the trainings that wait for a processor. First runs go before
-// repeats, and a repeat that would end too late is left out: the demonstration
-// takes a minute on slow computers too, with fewer runs.
+// queue holds the trainings that wait for a processor. First runs go before
+// repeats, and a repeat that would end too late is skipped: on slow computers
+// the demonstration still takes a minute, with fewer runs.
 type queue struct {
 	mu      sync.Mutex
 	changed sync.Cond // on mu: waiting or closed
 	waiting []training
 	closed  bool
-	until   time.Time                   // when repeats are to have ended
-	took    map[[2]string]time.Duration // by the last of each kind
+	until   time.Time                   // deadline of repeats
+	took    map[[2]string]time.Duration // duration of the last of each kind
 	leftOut int
 }
 
@@ -67,7 +67,7 @@ func (q *queue) add(t training) {
 	q.changed.Signal()
 }
 
-// close says that no more trainings come.
+// close says that no more trainings will be added.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -81,8 +81,8 @@ func (q *queue) ended(t training, took time.Duration) {
 	q.took[t.kind()] = took
 }
 
-// next waits for a first run or, when no more of those come, takes the repeat of
-// the lowest seed.
+// next waits for a first run or, when none are left, takes the repeat of the
+// lowest seed.
 func (q *queue) next() (training, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 )
 
-// table is every check. Docs and tests are made from it.
+// table lists every check. Docs and tests are generated from it.
 var table = []Check{
 	{"home", "the node's home", "key, settings, sets and models are there; without it no verb works",
 		"run 'distillmesh init', or set DISTILLMESH_PATH to the home's whole path", checkHome},
@@ -131,7 +131,7 @@ func checkClock(f *Facts) Finding { return problem(f, operations.ProblemClock, "
 func checkCopy(f *Facts) Finding  { return problem(f, operations.ProblemCopy, "none was met", true) }
 func checkFiles(f *Facts) Finding { return problem(f, operations.ProblemFiles, "enough", false) }
 
-// problem is one of those that the node itself watches for.
+// problem is the check of a problem that the running node detects.
 func problem(f *Facts, code, good string, mesh bool) Finding {
 	if f.Status == nil || mesh && !f.Status.Running {
 		return skipped("no node runs")
@@ -144,7 +144,7 @@ func problem(f *Facts, code, good string, mesh bool) Finding {
 	return Finding{State: OK, Seen: good}
 }
 
-// nearlyFull is the share of its quota from which a store is said to be full soon.
+// nearlyFull is the share of its quota above which a store is reported as nearly full.
 const nearlyFull = 0.9
 
 func checkStore(f *Facts) Finding {
@@ -180,7 +180,7 @@ func checkDevice(f *Facts) Finding {
 	return Finding{State: OK, Seen: explain(f.Engine)}
 }
 
-// failed is the finding of an error, with the hint that it carries.
+// failed is the finding for an error, with the error's hint.
 func failed(err error) Finding {
 	e := api.Describe(err)
 	return Finding{State: Error, Seen: e.Message, Fix: e.Hint}

@@ -1,6 +1,6 @@
 // Package doctor answers "is it working, and if not, why?": a table of checks, each
 // with a stable code, why it matters and what fixes it. Checks are functions of facts
-// that are gathered before, so that each is tested without a node.
+// that are gathered first, so that each can be tested without a node.
 package doctor
 
 import (
@@ -17,8 +17,8 @@ import (
 // State is what a check found.
 type State string
 
-// The states of a finding, from good to bad. A check whose facts are not there is
-// Skipped: another check says why they are not.
+// The states of a finding, from good to bad. A check whose facts are missing is
+// Skipped: another check says why they are missing.
 const (
 	OK      State = "ok"
 	Skipped State = "skipped"
@@ -39,11 +39,11 @@ type Check struct {
 type Finding struct {
 	State State
 	Seen  string // one line
-	Fix   string // in place of the check's, where what was seen decides it
+	Fix   string // replaces that of the check when set
 }
 
-// Facts are what the checks look at. What could not be found is nil, with the error
-// beside it.
+// Facts are the input of the checks. What could not be found is nil, with its error
+// in the field beside it.
 type Facts struct {
 	Home      home.Home
 	HomeErr   error             // of the home's layout

@@ -17,7 +17,7 @@ import (
 // Connect reaches the node of a home, running or not.
 type Connect func(ctx context.Context, h home.Home) (api.Conn, error)
 
-// Gather finds the facts of a home. It changes nothing.
+// Gather collects the facts about a home. It changes nothing.
 func Gather(ctx context.Context, h home.Home, connect Connect) *Facts {
 	f := &Facts{Home: h, HomeErr: h.Check()}
 	if cfg, err := h.Config(); err == nil {
@@ -66,11 +66,11 @@ func (f *Facts) ask(ctx context.Context, connect Connect) {
 	}
 }
 
-// openToOthers are the parts of a home that others than its owner may use.
+// openToOthers lists the files of a home that users other than its owner may access.
 func openToOthers(h home.Home) map[string]string {
 	out := map[string]string{}
 	if runtime.GOOS == "windows" {
-		return out // permissions are another matter there
+		return out // permissions work differently there
 	}
 	for name, path := range map[string]string{"the folder": h.Path, "identity": h.File("identity")} {
 		info, err := os.Stat(path)

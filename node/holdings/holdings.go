@@ -1,6 +1,6 @@
-// Package holdings is what a node's home holds: blocks, what is pinned of them and
-// as what, the announcements that are known, and the node's state. Other packages
-// see holdings, not pins.
+// Package holdings is the content of a node's home: blocks, pins and their
+// purpose, known announcements, and the node's state. Other packages see holdings,
+// not pins.
 package holdings
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/distillmesh/distillmesh/p2p/blocks"
 )
 
-// Holding is a set or a model that is complete in the home.
+// Holding is a set or a model that is complete in the local store.
 type Holding struct {
 	Root    cid.Cid
 	Task    cid.Cid
@@ -27,7 +27,7 @@ type Holding struct {
 
 // Holdings is safe for concurrent use.
 type Holdings struct {
-	Blocks *blocks.Store // pins in it are made and read here alone
+	Blocks *blocks.Store // only this package makes and reads its pins
 	Book   *announce.Book
 	State  *state.State
 }
@@ -38,7 +38,7 @@ type Options struct {
 	Lifetime   time.Duration // of announcements at least, so that repeats arrive in time
 }
 
-// Open opens what the folder of a home holds. One process at a time may.
+// Open opens the content of a home's folder. Only one process at a time may have it open.
 func Open(home string, opt Options) (_ *Holdings, err error) {
 	store := blocks.DefaultOptions()
 	store.QuotaBytes = opt.QuotaBytes
@@ -90,7 +90,7 @@ func (h *Holdings) Find(ctx context.Context, root cid.Cid) (Holding, error) {
 	return held, nil
 }
 
-// Roots lists everything that is kept here, task documents too.
+// Roots lists every stored root, task documents included.
 func (h *Holdings) Roots(ctx context.Context) ([]cid.Cid, error) {
 	pins, err := h.Blocks.Pins(ctx)
 	if err != nil {
@@ -103,7 +103,7 @@ func (h *Holdings) Roots(ctx context.Context) ([]cid.Cid, error) {
 	return out, nil
 }
 
-// Count counts the sets and models that are here.
+// Count counts the local sets and models.
 func (h *Holdings) Count(ctx context.Context) (sets, models int, err error) {
 	pins, err := h.Blocks.Pins(ctx)
 	for _, p := range pins {
@@ -118,7 +118,7 @@ func (h *Holdings) Count(ctx context.Context) (sets, models int, err error) {
 }
 
 // Add stores the files of a set or model of a task. Files are read twice and must
-// stay as they are meanwhile; what does not fit is blocks.ErrFull.
+// not change meanwhile. The error is blocks.ErrFull when they do not fit.
 func (h *Holdings) Add(ctx context.Context, subject announce.Subject, task cid.Cid, files fs.FS) (Holding, error) {
 	root, stat, err := h.Blocks.AddFS(ctx, files, PinName(subject, task))
 	return Holding{Root: root, Task: task, Subject: subject, Stat: stat}, err
@@ -139,9 +139,9 @@ func (h *Holdings) Discard(ctx context.Context, root cid.Cid) error {
 	return err
 }
 
-// Remove deletes what is under a root and remembers that it is not wanted here;
-// blocks.ErrNotPinned when it is not here. It remembers first: a trainer that looks
-// meanwhile must not find a set that is missing and wanted.
+// Remove deletes what is under a root and remembers that it was removed here;
+// blocks.ErrNotPinned when it is not here. It remembers first, so that a trainer
+// running meanwhile does not fetch the set again.
 func (h *Holdings) Remove(ctx context.Context, root cid.Cid) error {
 	if _, err := h.Blocks.PinOf(ctx, root); err != nil {
 		return err
@@ -152,7 +152,7 @@ func (h *Holdings) Remove(ctx context.Context, root cid.Cid) error {
 	return h.Discard(ctx, root)
 }
 
-// AddTask stores the document of a task and remembers that the node takes part in it.
+// AddTask stores the document of a task and remembers that the node has joined it.
 func (h *Holdings) AddTask(ctx context.Context, document []byte) (cid.Cid, error) {
 	c, err := h.Blocks.AddRaw(ctx, document, taskPin)
 	if err != nil {

@@ -17,7 +17,7 @@ func PinName(subject announce.Subject, task cid.Cid) string {
 	return string(subject) + "/" + task.String()
 }
 
-// holdingOf reads a pin; one that is no set or model is not ok.
+// holdingOf reads a pin; ok is false when it is no set or model.
 func holdingOf(p blocks.Pin) (_ Holding, ok bool) {
 	subject, name, _ := strings.Cut(p.Name, "/")
 	task, err := cid.Decode(name)

@@ -1,5 +1,5 @@
 // Package home is the folder of one node: where its key, configuration, blocks,
-// state, lock and socket are, how they are made, and who may use them.
+// state, lock and socket are, how they are created, and their permissions.
 package home
 
 import (
@@ -28,15 +28,15 @@ import (
 // homeVersion is the layout version written to the file "version".
 const homeVersion = "1"
 
-// socketPathLimit is how long a Unix socket's path may be everywhere.
+// socketPathLimit is the longest path of a Unix socket that every system accepts.
 const socketPathLimit = 100
 
 // Home is the folder of one node: key, configuration, blocks, lock, socket.
 type Home struct{ Path string }
 
 // Find is the home named by $DISTILLMESH_PATH, else ~/.distillmesh. A ~ that no
-// shell has replaced stands for the user's folder, as in a file of environment
-// variables.
+// shell has expanded, as in a file of environment variables, stands for the
+// user's home directory.
 func Find() (Home, error) {
 	path := os.Getenv("DISTILLMESH_PATH")
 	if path != "" && path[0] != '~' {
@@ -55,7 +55,7 @@ func Find() (Home, error) {
 		return Home{filepath.Join(user, path[1:])}, nil
 	}
 	return Home{}, api.Fail(api.CodeUsage, "write the whole path; a folder whose name begins with ~ is written ./~NAME",
-		"DISTILLMESH_PATH is %s: only ~ and ~/FOLDER stand for a user's folder", path)
+		"DISTILLMESH_PATH is %s: only ~ and ~/FOLDER stand for your home directory", path)
 }
 
 // File is the path of something in the home.
@@ -70,7 +70,7 @@ func (h Home) ReportPath(name string) string { return h.File(filepath.Join("data
 // SheetPath is where the contact sheet of registered images is kept.
 func (h Home) SheetPath(name string) string { return h.File(filepath.Join("data", name+".png")) }
 
-// RemoveReport removes report and contact sheet of data that are registered no more.
+// RemoveReport removes the report and contact sheet of data that are no longer registered.
 func (h Home) RemoveReport(name string) {
 	os.Remove(h.ReportPath(name)) // a leftover only costs space
 	os.Remove(h.SheetPath(name))
@@ -82,7 +82,7 @@ func (h Home) UploadPath() string { return h.File("incoming") }
 // ClearUploads removes what a killed node left there.
 func (h Home) ClearUploads() error { return os.RemoveAll(h.UploadPath()) }
 
-// Exists reports whether init has run here to its end: the version is written last.
+// Exists reports whether Init has completed here: the version is written last.
 func (h Home) Exists() bool {
 	v, err := os.ReadFile(h.File("version"))
 	return err == nil && strings.TrimSpace(string(v)) != ""
@@ -163,8 +163,8 @@ func (h Home) ID() (string, error) {
 	return id.String(), err
 }
 
-// firstKey is the key of a home that is being made: that of a file which is there
-// already, else a new one. A home that has a store had a key.
+// firstKey is the key of a home that is being made: an existing one, else a new
+// one. A home that has a store had a key.
 func (h Home) firstKey() (crypto.PrivKey, error) {
 	if _, err := os.Stat(h.File("store")); err == nil {
 		return h.Key()
@@ -172,8 +172,8 @@ func (h Home) firstKey() (crypto.PrivKey, error) {
 	return p2p.LoadOrCreateIdentity(h.File("identity"))
 }
 
-// Key reads the node's key. A home without one is another node's no more: only
-// init makes keys.
+// Key reads the node's key. Only Init makes keys: a home that has lost its key
+// would otherwise become another node.
 func (h Home) Key() (crypto.PrivKey, error) {
 	key, err := p2p.LoadIdentity(h.File("identity"))
 	if err != nil {
@@ -184,7 +184,7 @@ func (h Home) Key() (crypto.PrivKey, error) {
 	return key, nil
 }
 
-// Check refuses a home that was not made or that a newer program made.
+// Check refuses a folder that is no home, or a home of a newer version of the program.
 func (h Home) Check() error {
 	v, err := os.ReadFile(h.File("version"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -232,11 +232,11 @@ func (h Home) SocketPath() (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make a folder for the API socket: %w", err)
 	}
-	// A folder that others may write to was not made by us.
+	// A folder that others may write to was not made by this program.
 	if info, err := os.Lstat(dir); err != nil || !info.IsDir() || runtime.GOOS != "windows" &&
 		info.Mode().Perm()&0o077 != 0 {
 		return "", api.Fail(api.CodeRefused, "remove it, or choose a shorter DISTILLMESH_PATH",
-			"%s is no private folder", dir)
+			"%s is not a private folder", dir)
 	}
 	return filepath.Join(dir, "api.sock"), nil
 }

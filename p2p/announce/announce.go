@@ -47,8 +47,8 @@ const (
 	MaxLifetime = 30 * 24 * time.Hour
 )
 
-// The ways in which bytes from outside fail to be an announcement. An honest
-// forwarder would have noticed any of them.
+// The reasons why received bytes are no announcement. An honest forwarder would
+// have noticed any of them.
 var (
 	ErrTooLarge  = errors.New("announcement exceeds 4 KiB")
 	ErrMalformed = errors.New("announcement malformed")
@@ -66,7 +66,7 @@ const (
 	Withdraw Kind = "withdraw" // takes back the signer's own offer or have
 )
 
-// Subject names what an announcement is about. This package only carries it.
+// Subject names what an announcement is about. This package does not interpret it.
 type Subject string
 
 // The subjects in use.
@@ -90,7 +90,7 @@ type Announcement struct {
 	Schema  string         // what Body holds
 	Body    []byte         // opaque here
 	Issued  time.Time      // when it was signed
-	Expires time.Time      // when it stops counting
+	Expires time.Time      // when it expires
 	Seq     uint64         // rises per (signer, task, subject, root), from 1
 	Addrs   []ma.Multiaddr // where the signer can be dialed
 }
@@ -128,7 +128,7 @@ func Seal(a Announcement, key crypto.PrivKey) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("seal announcement: %w", err)
 	}
-	// Opening what was just sealed applies every rule of a reader to the writer.
+	// Opening the new envelope applies every rule of a reader to the writer.
 	return Open(data)
 }
 
@@ -161,7 +161,7 @@ func Open(envelope []byte) (Record, error) {
 	return Record{Announcement: a, Signer: signer, Envelope: bytes.Clone(envelope)}, nil
 }
 
-// checkEnvelope refuses a second encoding of the same envelope and other payload types.
+// checkEnvelope refuses non-canonical envelopes and other payload types.
 func checkEnvelope(env *record.Envelope, data []byte) error {
 	if !bytes.Equal(env.PayloadType, payloadType) {
 		return fmt.Errorf("%w: payload type %q", ErrMalformed, env.PayloadType)

@@ -14,7 +14,8 @@ import (
 
 // unused are optional fields of version 1 that no program has written. They are
 // read within their bounds and dropped, so that a record holding one stays valid
-// for every node of the mesh: refusing it would blame the peers that forward it.
+// for every node of the mesh: refusing it would penalize the peers that forward
+// it.
 type unused struct {
 	prev             cid.Cid
 	uplink, replicas int64

@@ -31,7 +31,7 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("verdict %d", int(v))
 }
 
-// Reasons for Ignore. Each depends on local state, so the forwarder is not blamed.
+// Reasons for Ignore. Each depends on local state, so the forwarder is not penalized.
 var (
 	ErrExpired       = errors.New("announcement expired")
 	ErrFromFuture    = errors.New("announcement issued too far in the future")
@@ -41,7 +41,7 @@ var (
 	ErrOverQuota     = errors.New("announcement quota used up")
 )
 
-// ErrWrongTopic is the Reject for an announcement that came over a topic not its own.
+// ErrWrongTopic is the Reject for an announcement that came over another topic.
 var ErrWrongTopic = errors.New("announcement belongs to another topic")
 
 // ErrNothingToWithdraw is returned by Issue for a withdrawal of what was never announced.

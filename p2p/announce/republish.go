@@ -105,7 +105,7 @@ func (p *Republisher) Resume(ctx context.Context) error {
 }
 
 // Issue signs a draft, publishes it, and goes on announcing it. A failure to send
-// is no error: the record is kept and announced again.
+// is not an error: the record is kept and announced again.
 func (p *Republisher) Issue(ctx context.Context, draft Announcement) (Record, error) {
 	if err := p.topics.Join(draft.Topic()); err != nil {
 		return Record{}, err

@@ -101,7 +101,7 @@ func Open(dir string, opt Options) (*Store, error) {
 	return s, nil
 }
 
-// OpenMemory returns a store that lives in memory alone, for simulations.
+// OpenMemory returns a store in memory, for simulations.
 func OpenMemory(opt Options) (*Store, error) {
 	if err := opt.Validate(); err != nil {
 		return nil, err

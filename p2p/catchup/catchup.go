@@ -1,4 +1,4 @@
-// Package catchup hands over announcements that gossip no longer carries: those
+// Package catchup transfers announcements that gossip no longer carries: those
 // published before a node joined or while it was away. The asker lists topics with a
 // short digest of every envelope it holds, and gets pages of the envelopes it lacks.
 // Both nodes ask, each on a stream of its own.
@@ -187,7 +187,7 @@ func (c *Catchup) receive(ctx context.Context, p peer.ID, s stream, topics []cid
 	return learned, fmt.Errorf("more than %d announcements", maxEnvelopes)
 }
 
-// takeIn judges a page of envelopes from a peer.
+// takeIn validates a page of envelopes from a peer.
 func (c *Catchup) takeIn(
 	ctx context.Context, from peer.ID, envelopes [][]byte, topics []cid.Cid,
 ) (learned int, err error) {
@@ -218,7 +218,7 @@ func (c *Catchup) Answer(s network.Stream) {
 	defer done()
 	if err := c.answer(s); err != nil {
 		_ = s.Reset()
-		c.opt.Logger.Debug("catalogue not handed over", "peer", p, "err", err)
+		c.opt.Logger.Debug("catch-up not answered", "peer", p, "err", err)
 	}
 }
 

@@ -62,7 +62,7 @@ func decodeQuery(data []byte) ([]question, error) {
 			return nil, fmt.Errorf("decode catalogue request: %w", err)
 		}
 		if len(q.held)%digestBytes != 0 {
-			return nil, fmt.Errorf("decode catalogue request: %w: torn digest", wire.ErrMalformed)
+			return nil, fmt.Errorf("decode catalogue request: %w: truncated digest", wire.ErrMalformed)
 		}
 		questions = append(questions, q)
 	}

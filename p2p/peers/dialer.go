@@ -73,7 +73,7 @@ func (d *Dialer) IsBootstrap(p peer.ID) bool {
 }
 
 // targets returns the peers to stay connected to: bootstrap peers, then the others in
-// random order, so that nodes with little room do not all choose the same ones.
+// random order, so that nodes with few connections do not all choose the same ones.
 func (d *Dialer) targets() []peer.AddrInfo {
 	known := d.table.Known()
 	rand.Shuffle(len(known), func(i, j int) { known[i], known[j] = known[j], known[i] })
@@ -194,7 +194,7 @@ func (d *Dialer) dial(ctx context.Context, p peer.AddrInfo) {
 	case err == nil || ctx.Err() != nil:
 	case a.bootstrap && !a.warned: // the user asked for this one
 		a.warned = true
-		d.opt.Logger.Warn("bootstrap peer not reached, trying again now and then", "peer", p.ID, "addrs", p.Addrs, "err", err)
+		d.opt.Logger.Warn("bootstrap peer not reached, trying again from time to time", "peer", p.ID, "addrs", p.Addrs, "err", err)
 	default:
 		d.opt.Logger.Debug("peer not reached", "peer", p.ID, "err", err)
 	}

@@ -108,7 +108,7 @@ func (g *Greeter) exchange(ctx context.Context, p peer.ID) error {
 		reason = ours.objection(theirs)
 	}
 	if reason == "" {
-		reason = g.noMember(p)
+		reason = g.notMember(p)
 	}
 	switch {
 	case reason != "":
@@ -156,7 +156,7 @@ func (g *Greeter) Answer(s network.Stream) {
 	}
 	ours := g.opt.Self()
 	if ours.Reason = ours.objection(theirs); ours.Reason == "" {
-		ours.Reason = g.noMember(p)
+		ours.Reason = g.notMember(p)
 	}
 	if err := sendHello(s, ours); err != nil {
 		_ = s.Reset()
@@ -172,8 +172,8 @@ func (g *Greeter) Answer(s network.Stream) {
 	g.refuse(p, ours.Reason)
 }
 
-// noMember returns why p does not belong to the mesh, or nothing when it does.
-func (g *Greeter) noMember(p peer.ID) string {
+// notMember returns why p does not belong to the mesh, or "" when it does.
+func (g *Greeter) notMember(p peer.ID) string {
 	var refused *RefusedError
 	if !errors.As(g.table.isMember(p), &refused) {
 		return ""

@@ -174,7 +174,7 @@ func (b *bench) measure(method distill.Method, ipc, seeds int, compare bool, num
 	return !known || !compare || math.Abs(accuracy.Mean-want) <= within, nil
 }
 
-// peerRate is the steps a second of the same algorithm in numpy, of as many
+// peerRate is the steps per second of the same algorithm in numpy, of as many
 // steps as one of our runs took.
 func (b *bench) peerRate(numpy *peer.Script, ipc, steps int) (float64, error) {
 	kind := "mnist"
@@ -189,7 +189,7 @@ func (b *bench) peerRate(numpy *peer.Script, ipc, steps int) (float64, error) {
 }
 
 // roundTrips adds the accuracy after each way of writing pixels down: halves,
-// bytes with a range an image, and bytes of the real pixel range, which is what
+// bytes with a range per image, and bytes of the real pixel range, which is what
 // a plain PNG holds.
 func (b *bench) roundTrips(s *data.Samples, sum map[string]float64) error {
 	half, err := artifact.RoundTrip(s, artifact.F16)

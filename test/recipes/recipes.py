@@ -345,7 +345,7 @@ def main():
     p.add_argument("data", choices=STATISTICS)
     p.add_argument("--clients", type=int, default=10)
     p.add_argument("--ring", type=int, default=2, help="classes a client")
-    p.add_argument("--ipc", type=int, default=1, help="stored images a class and client")
+    p.add_argument("--ipc", type=int, default=1, help="stored images per class and client")
     p.add_argument("--seeds", type=int, default=3)
     p.add_argument("--models", type=lambda s: s.split(","), default=["lenet", "convnet3:64"])
     p.add_argument("--match", action="append", type=settings, default=[])

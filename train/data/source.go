@@ -77,7 +77,7 @@ func LoadAll(t *Task, src Source) (*Samples, error) {
 	return Load(t, src, index)
 }
 
-// Bytes is a Source of one byte a value, as image files hold them.
+// Bytes is a Source of one byte per value, as image files hold them.
 type Bytes struct {
 	shape  Shape
 	pixels []byte

@@ -36,7 +36,7 @@ const (
 type Split struct {
 	Kind      SplitKind `json:"kind"`
 	Clients   int       `json:"clients"`
-	PerClient int       `json:"classes_per_client,omitempty"` // Ring: classes a client holds
+	PerClient int       `json:"classes_per_client,omitempty"` // Ring: classes per client holds
 	// Dirichlet: concentration, minAlpha..maxAlpha, smaller is more skewed
 	Alpha float64 `json:"alpha,omitempty"`
 	Seed  uint64  `json:"seed"`

@@ -35,7 +35,7 @@ type Config struct {
 	Mu float64 `json:"mu,omitempty"`
 	// RandomControls starts SCAFFOLD's control variates, the server's and every
 	// client's, as freshly initialised networks, as the official code does, not
-	// as zeros. On MNIST with two classes a client (500 clients, LeNet, official
+	// as zeros. On MNIST with two classes per client (500 clients, LeNet, official
 	// rates, seed 0) it moves the first three rounds by at most 2.5 points.
 	RandomControls bool `json:"random_controls,omitempty"`
 	// Fraction of the clients with samples that each round takes, at least one.

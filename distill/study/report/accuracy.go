@@ -122,8 +122,8 @@ func (a panel) bar(p *figure.Pen, doc *study.Document, s spot, ink figure.Ink) {
 	}
 }
 
-// levels draws the line of all data, and that of guessing where the axis has
-// it; it returns what names must not cover.
+// levels draws the line of all data, and that of guessing if it is on the axis;
+// it returns the boxes that names must not cover.
 func (a panel) levels(p *figure.Pen, doc *study.Document, consumer string, spots []figure.Box) (taken []figure.Box) {
 	level := func(v float64, name string) {
 		taken = append(taken, a.Level(p, v, name, append(slices.Clone(taken), spots...))...)
@@ -139,7 +139,7 @@ func (a panel) levels(p *figure.Pen, doc *study.Document, consumer string, spots
 	return taken
 }
 
-// boundName says when not all samples were taken.
+// boundName names the bound, and the number of samples if not all were used.
 func boundName(doc *study.Document, s study.Summary) string {
 	if s.Images < doc.Train {
 		return fmt.Sprintf("%s of %s samples", figure.Count(s.Images), figure.Count(doc.Train))
@@ -147,7 +147,7 @@ func boundName(doc *study.Document, s study.Summary) string {
 	return "all data"
 }
 
-// accuracyText puts the figure into words.
+// accuracyText describes the figure in words.
 func accuracyText(doc *study.Document) string {
 	var out []string
 	for _, c := range consumersOf(doc) {

@@ -35,7 +35,7 @@ func Answer(doc *study.Document) []string {
 	return append(out, warnings(doc)...)
 }
 
-// warnings are what was said of runs, each once per method.
+// warnings are those of the runs, each once per method.
 func warnings(doc *study.Document) (out []string) {
 	without := 0
 	for _, held := range doc.Holdings {
@@ -77,8 +77,8 @@ type finding struct {
 	Sentences []string
 }
 
-// findings go through the consumers, each against every federated run of its
-// own.
+// findings are those of each consumer, compared with each of its federated
+// runs.
 func findings(doc *study.Document) (out []finding) {
 	for _, c := range consumersOf(doc) {
 		group := summaryOf(doc, c)
@@ -129,7 +129,7 @@ func boundWords(doc *study.Document, s *study.Summary) string {
 	return "all " + figure.Count(s.Images) + " samples"
 }
 
-// againstControl says what the interval allows to say.
+// againstControl says what the interval supports.
 func againstControl(s *study.Summary) string {
 	d := s.MinusRandom
 	if d == nil {
@@ -148,7 +148,7 @@ func againstControl(s *study.Summary) string {
 }
 
 // againstFederated compares uplink and accuracy with a named baseline; the
-// difference in bytes is never given without that in accuracy.
+// difference in bytes is never given without the difference in accuracy.
 func againstFederated(doc *study.Document, s, f *study.Summary) string {
 	return fmt.Sprintf("%s %s (%s, %s up), at %s.%s", lessUplink(s.BytesUp, f.BytesUp), strategyWords(f), f.Method,
 		figure.Size(float64(f.BytesUp)),
@@ -195,10 +195,10 @@ func accuracyAgainst(doc *study.Document, s, f *study.Summary) string {
 	}
 }
 
-// guessing is how far above chance a baseline must be to have learned at all.
+// guessing is how far above chance the accuracy of a baseline must be to count as learned.
 const guessing = 1.5
 
-// learnedNothing warns of a baseline that is easily beaten.
+// learnedNothing warns of a baseline near chance, which is easily beaten.
 func learnedNothing(doc *study.Document, f *study.Summary) string {
 	if n := len(doc.Classes); n > 1 && f.Accuracy.Mean < guessing/float64(n) {
 		return " That baseline hardly learned here, so the saving says little; give it more epochs, rounds or another rate."
@@ -206,8 +206,7 @@ func learnedNothing(doc *study.Document, f *study.Summary) string {
 	return ""
 }
 
-// strategyWords names a federated run: its strategy, its model, and how often it
-// went round.
+// strategyWords names a federated run: its strategy, model and number of rounds.
 func strategyWords(f *study.Summary) string {
 	words := strings.Split(f.Method, ":")
 	name := map[string]string{"fedavg": "FedAvg", "fedprox": "FedProx", "fednova": "FedNova",

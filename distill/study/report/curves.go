@@ -27,8 +27,8 @@ type course struct {
 	curves   []curve
 }
 
-// coursesOf lists what has curves: closed-form predictors have none, nor has
-// learning of one round.
+// coursesOf lists the consumers that have curves: closed-form predictors and
+// one-round learning have none.
 func coursesOf(doc *study.Document) (out []course) {
 	for _, rounds := range []bool{false, true} {
 		for _, c := range consumersOf(doc) {

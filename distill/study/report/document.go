@@ -50,7 +50,7 @@ func rowsOf(doc *study.Document, method, consumer string) (out []study.Row) {
 	return out
 }
 
-// setting is what was split how, in a few words.
+// setting describes the data and the split in a few words.
 func setting(doc *study.Document) string {
 	return fmt.Sprintf("%s, %s, %s", doc.Data, splitText(doc.Split), figure.Plural(doc.Seeds, "seed"))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/federated"
 )
 
-// kind is what a method of a document is to its reader.
+// kind is the role of a method in the document.
 type kind int
 
 const (

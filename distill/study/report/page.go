@@ -19,7 +19,7 @@ var pageCSS string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"breakable": breakable}).Parse(pageHTML))
 
-// breakable lets a long name of a method go on in the next line after a colon.
+// breakable allows a line break after each colon of a long method name.
 func breakable(name string) template.HTML {
 	// escaped but for our own tags
 	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(name), ":", ":<wbr>"))
@@ -186,7 +186,7 @@ func pluralClasses(n int) string {
 	return figure.Count(n) + " classes"
 }
 
-// stored says how many images clients send, or what they may weigh.
+// stored says how many images clients send, or the limit of their size.
 func stored(doc *study.Document) string {
 	if doc.Budget > 0 {
 		return fmt.Sprintf("what fits into %d bytes per client, pixels as %s", doc.Budget, doc.Pixels)

@@ -1,6 +1,6 @@
-// Package report shows a study to people: one page that needs nothing beside
-// itself, and pictures to pass on. It computes nothing that the document does
-// not hold, and the same document always gives the same bytes.
+// Package report renders a study: one self-contained page, and pictures to
+// share. It computes nothing that the document does not hold, and the same document always gives the same
+// bytes.
 package report
 
 import (
@@ -25,7 +25,7 @@ const (
 	SplitSVG     = "split.svg"
 )
 
-// Options are what a report shows beside its document; all may be left out.
+// Options are what a report shows besides its document; all may be left out.
 type Options struct {
 	// Task decodes the sets in the study's folder; without it the page has no
 	// pictures of them.

@@ -32,8 +32,8 @@ type sheet struct {
 	Real    bool
 }
 
-// sheetsOf draws a sheet per method. What cannot be read is said in its place: a
-// report without a picture is better than none.
+// sheetsOf draws a sheet per method. An error is shown in place of a picture
+// that cannot be read: a report without a picture is better than none.
 func sheetsOf(dir string, doc *study.Document, task *data.Task) (out []sheet) {
 	if task == nil || task.IsTable() {
 		return nil
@@ -54,7 +54,7 @@ func sheetsOf(dir string, doc *study.Document, task *data.Task) (out []sheet) {
 
 func drawSheet(dir string, row study.Row, task *data.Task) (s sheet, err error) {
 	s = sheet{Method: row.Method}
-	if row.NearestReal != nil { // of all sets, also of those that the sheet has no room for
+	if row.NearestReal != nil { // of all sets, including those that do not fit into the sheet
 		s.Nearest, s.Real = fmt.Sprintf("%.4g", *row.NearestReal), *row.NearestReal < distill.RealThreshold
 	}
 	if !filepath.IsLocal(filepath.FromSlash(row.Sets)) {

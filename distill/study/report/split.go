@@ -16,7 +16,7 @@ const (
 	splitTallest = 480
 )
 
-// split is what the picture of a split needs.
+// split is the data of the picture of a split.
 type split struct {
 	classes []string
 	counts  [][]float64 // [column][class]; the mean of a column's clients
@@ -67,7 +67,7 @@ func layOutSplit(doc *study.Document) *split {
 func (s *split) top() float64 { return 40 + splitStrip + 8 }
 
 // levelOf is which of heat's inks a count has; -1 for none. Levels grow with
-// the square root, so that figure.Small parts show beside large ones.
+// the square root, so that small parts are visible beside large ones.
 func (s *split) levelOf(n float64) int {
 	if n <= 0 {
 		return -1
@@ -188,7 +188,7 @@ func (s *split) legend(p *figure.Pen, x, y float64) {
 	p.Text("samples of one class; empty: none", x, y, figure.Small)
 }
 
-// splitAlt puts the split into words.
+// splitAlt describes the split in words.
 func splitAlt(doc *study.Document) string {
 	var totals, held []int
 	for _, h := range doc.Holdings {

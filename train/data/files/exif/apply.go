@@ -7,7 +7,7 @@ import (
 
 // Apply turns a picture that is stored in an orientation so that it stands
 // upright. The result keeps the pixels' type and depth, but those of YCbCr come
-// as RGBA and those of other types as 16 bits a channel, and begins at (0, 0).
+// as RGBA and those of other types as 16 bits per channel, and begins at (0, 0).
 // An orientation of 1, or of none of 1 to 8, gives the picture itself.
 func Apply(img image.Image, orientation int) image.Image {
 	if orientation <= upright || orientation > 8 {
