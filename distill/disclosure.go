@@ -17,9 +17,9 @@ const RealThreshold = 0.5
 // the mean of: it must not be the data of one person.
 const LeastGroup = 10
 
-// neighbourSample is how many samples of a class estimate the median distance
+// neighborSample is how many samples of a class estimate the median distance
 // to the nearest neighbour; each is compared with all the others.
-const neighbourSample = 256
+const neighborSample = 256
 
 // Disclosure says how close the published images come to local samples. It is
 // evidence, not a privacy guarantee.
@@ -92,10 +92,10 @@ func typicalDistance(ctx context.Context, local *data.Samples, members []int) fl
 		return 1
 	}
 	probes := members
-	if len(members) > neighbourSample {
-		probes = make([]int, neighbourSample)
+	if len(members) > neighborSample {
+		probes = make([]int, neighborSample)
 		for i := range probes {
-			probes[i] = members[i*len(members)/neighbourSample]
+			probes[i] = members[i*len(members)/neighborSample]
 		}
 	}
 	dist := make([]float64, len(probes))

@@ -35,8 +35,8 @@ func cutMix(rng *rand.Rand, x, t []float32, s data.Shape, n int) {
 
 // cut is the part of a side that a rectangle covers.
 func cut(rng *rand.Rand, side int, share float64) (from, to int) {
-	centre, half := rng.Float64()*float64(side), share*float64(side)/2
-	return int(math.Round(max(0, centre-half))), int(math.Round(min(float64(side), centre+half)))
+	center, half := rng.Float64()*float64(side), share*float64(side)/2
+	return int(math.Round(max(0, center-half))), int(math.Round(min(float64(side), center+half)))
 }
 
 // smooth moves so much of every label row's weight to all classes alike (Szegedy et al. 2016):

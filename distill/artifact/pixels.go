@@ -109,7 +109,7 @@ func encodeSamples(s *data.Samples, pixels PixelType) ([]checkpoint.Tensor, erro
 	}
 	switch pixels {
 	case U4, U8:
-		values, ranges := quantise(s, pixels.steps())
+		values, ranges := quantize(s, pixels.steps())
 		if pixels == U4 {
 			values = packHalves(values, s.Shape.W)
 		}
@@ -131,9 +131,9 @@ func narrow[T uint8 | uint16](y []int) []T {
 	return out
 }
 
-// quantise rounds each image to steps between its own least and greatest
+// quantize rounds each image to steps between its own least and greatest
 // value: x = lo + u (hi - lo) / steps.
-func quantise(s *data.Samples, steps int) (values []uint8, ranges []float32) {
+func quantize(s *data.Samples, steps int) (values []uint8, ranges []float32) {
 	values = make([]uint8, 0, len(s.X))
 	for i := range s.Len() {
 		row := s.Row(i)
@@ -150,7 +150,7 @@ func quantise(s *data.Samples, steps int) (values []uint8, ranges []float32) {
 	return values, ranges
 }
 
-func dequantise(values []uint8, ranges []float32, size, steps int) []float32 {
+func dequantize(values []uint8, ranges []float32, size, steps int) []float32 {
 	out := make([]float32, len(values))
 	for i, u := range values {
 		lo, hi := ranges[2*(i/size)], ranges[2*(i/size)+1]
@@ -271,7 +271,7 @@ func decodeImages(s *data.Samples, images, ranges checkpoint.Tensor, pixels Pixe
 			return errors.New("images have something behind the last pixel of a row")
 		}
 	}
-	s.X = dequantise(values, lohi, s.Shape.Size(), pixels.steps())
+	s.X = dequantize(values, lohi, s.Shape.Size(), pixels.steps())
 	return checkpoint.CheckFinite("images", s.X)
 }
 

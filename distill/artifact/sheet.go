@@ -156,16 +156,16 @@ func encodeLevels(img *image.NRGBA, levels int) ([]byte, error) {
 		step := 255 / float64(levels-1)
 		return uint8(math.Round(math.Round(float64(v)/step) * step))
 	}
-	grey := true
+	gray := true
 	rounded := image.NewNRGBA(img.Rect)
 	for i := 0; i < len(img.Pix); i += 4 {
 		r, g, b := round(img.Pix[i]), round(img.Pix[i+1]), round(img.Pix[i+2])
 		copy(rounded.Pix[i:], []uint8{r, g, b, 0xff})
-		grey = grey && r == g && g == b
+		gray = gray && r == g && g == b
 	}
 	var out image.Image = rounded
-	if grey {
-		out = greyPalette(rounded, levels)
+	if gray {
+		out = grayPalette(rounded, levels)
 	}
 	var buf bytes.Buffer
 	enc := png.Encoder{CompressionLevel: png.BestCompression}
@@ -173,9 +173,9 @@ func encodeLevels(img *image.NRGBA, levels int) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// greyPalette stores each pixel as the number of its shade, which PNG packs
+// grayPalette stores each pixel as the number of its shade, which PNG packs
 // into 1, 2, 4 or 8 bits.
-func greyPalette(img *image.NRGBA, levels int) image.Image {
+func grayPalette(img *image.NRGBA, levels int) image.Image {
 	palette := make(color.Palette, levels)
 	for i := range palette {
 		v := uint8(math.Round(float64(i) * 255 / float64(levels-1)))

@@ -59,7 +59,7 @@ func (g GMM) em(ctx context.Context, x [][]float32, assign []int) (*mixture, err
 
 // round is an M and an E step.
 func (g GMM) round(x, resp *mat.Dense) (*mixture, float64, error) {
-	fit, err := g.maximise(x, resp)
+	fit, err := g.maximize(x, resp)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -76,8 +76,8 @@ func toDense(x [][]float32) *mat.Dense {
 	return out
 }
 
-// maximise is the M step.
-func (g GMM) maximise(x, resp *mat.Dense) (*mixture, error) {
+// maximize is the M step.
+func (g GMM) maximize(x, resp *mat.Dense) (*mixture, error) {
 	n, d := x.Dims()
 	_, k := resp.Dims()
 	fit := &mixture{mean: make([][]float64, k), weight: make([]float64, k), chol: make([]mat.Cholesky, k)}
@@ -135,12 +135,12 @@ func (m *mixture) expect(x, resp *mat.Dense) float64 {
 			resp.Set(i, c, base-0.5*sum)
 		}
 	}
-	return normalise(resp)
+	return normalize(resp)
 }
 
-// normalise turns joint log-densities into responsibilities, and returns the
+// normalize turns joint log-densities into responsibilities, and returns the
 // mean log-likelihood.
-func normalise(resp *mat.Dense) (mean float64) {
+func normalize(resp *mat.Dense) (mean float64) {
 	n, _ := resp.Dims()
 	for i := range n {
 		row := resp.RawRowView(i)

@@ -46,9 +46,9 @@ func TestComponentsFindSeparateBlobs(t *testing.T) {
 			blobs.Row(i)[j] += 8 * float32(y)
 		}
 	}
-	centres := make([][]float64, 3)
+	centers := make([][]float64, 3)
 	for c, index := range blobs.ByClass() {
-		centres[c] = cluster.Mean([][]float32{blobs.Row(index[0])})
+		centers[c] = cluster.Mean([][]float32{blobs.Row(index[0])})
 	}
 	one := &data.Samples{Shape: blobs.Shape, Classes: 1, X: blobs.X, Y: make([]int, blobs.Len())}
 	r, err := DefaultGMM().Distill(context.Background(), distill.Request{Samples: one, IPC: 3})
@@ -58,10 +58,10 @@ func TestComponentsFindSeparateBlobs(t *testing.T) {
 	if r.SmallestGroup != 40 {
 		t.Errorf("smallest group %d, want 40", r.SmallestGroup)
 	}
-	for c, centre := range centres {
+	for c, center := range centers {
 		best := math.Inf(1)
 		for i := range 3 {
-			best = math.Min(best, cluster.Distance2(r.Images.Row(i), centre))
+			best = math.Min(best, cluster.Distance2(r.Images.Row(i), center))
 		}
 		if best > 6*1.0 {
 			t.Errorf("no component near blob %d (squared distance %.2f)", c, best)

@@ -53,7 +53,7 @@ func (p span) round(x, resp *mat.Dense) (*mixture, float64, error) {
 	}
 	share := math.Log(floats.Sum(fit.weight))
 	logs.Apply(func(_, _ int, v float64) float64 { return v - share }, logs)
-	likelihood := normalise(logs)
+	likelihood := normalize(logs)
 	resp.Copy(logs)
 	return fit, likelihood, nil
 }
@@ -67,7 +67,7 @@ func (p span) density(weights []float64, d int) ([]float64, error) {
 	product.MulVec(p.gram, mat.NewVecDense(n, weights))
 	copy(against, product.RawVector().Data)
 	norm := floats.Dot(weights, against)
-	centred := func(i, j int) float64 { return p.gram.At(i, j) - against[i] - against[j] + norm }
+	centered := func(i, j int) float64 { return p.gram.At(i, j) - against[i] - against[j] + norm }
 	var held []int
 	for i, w := range weights {
 		if w > 0 {
@@ -84,7 +84,7 @@ func (p span) density(weights []float64, d int) ([]float64, error) {
 			root := math.Sqrt(weights[i])
 			row := all.RawRowView(a)
 			for j := range n {
-				row[j] = root * centred(i, j)
+				row[j] = root * centered(i, j)
 			}
 			for b := a; b < s; b++ {
 				small.SetSym(a, b, math.Sqrt(weights[held[b]])*row[held[b]])
@@ -109,7 +109,7 @@ func (p span) density(weights []float64, d int) ([]float64, error) {
 		}
 	}
 	for i := range n {
-		distance := max(0, centred(i, i)-inside[i]) / p.floor
+		distance := max(0, centered(i, i)-inside[i]) / p.floor
 		out[i] = -0.5 * (distance + logDet + float64(d)*math.Log(2*math.Pi))
 	}
 	return out, nil

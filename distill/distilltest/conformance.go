@@ -25,12 +25,12 @@ func Samples(shape data.Shape, classes int, held []int, n int) *data.Samples {
 	rng := rand.New(rand.NewPCG(11, 17))
 	s := &data.Samples{Shape: shape, Classes: classes}
 	for _, c := range held {
-		centre := make([]float32, shape.Size())
-		for j := range centre {
-			centre[j] = float32(rng.NormFloat64())
+		center := make([]float32, shape.Size())
+		for j := range center {
+			center[j] = float32(rng.NormFloat64())
 		}
 		for range n {
-			for _, v := range centre {
+			for _, v := range center {
 				s.X = append(s.X, v+0.5*float32(rng.NormFloat64()))
 			}
 			s.Y = append(s.Y, c)

@@ -54,7 +54,7 @@ const (
 // How labels are treated.
 const (
 	Learned = "learned" // by the same Adam; published as soft rows
-	Fixed   = "fixed"   // centred one-hot; published as classes
+	Fixed   = "fixed"   // centered one-hot; published as classes
 	Auto    = "auto"    // Learned with all classes at hand, else Fixed
 )
 
@@ -114,9 +114,9 @@ func (k KIP) official() bool { return k.Official == "true" }
 
 // resolved fills in what depends on the request.
 func (k KIP) resolved(s *data.Samples, ipc int) KIP {
-	colour, whole := s.Shape.C >= 3, len(s.Held()) == s.Classes
+	color, whole := s.Shape.C >= 3, len(s.Held()) == s.Classes
 	if k.Steps == 0 {
-		k.Steps = defaultSteps(colour, ipc)
+		k.Steps = defaultSteps(color, ipc)
 		if !whole {
 			k.Steps = (k.Steps + partialShare - 1) / partialShare
 		}
@@ -129,7 +129,7 @@ func (k KIP) resolved(s *data.Samples, ipc int) KIP {
 	}
 	if k.LR == 0 {
 		k.LR = 0.02
-		if colour {
+		if color {
 			k.LR = 0.04
 		}
 	}
@@ -142,9 +142,9 @@ const partialShare = 5
 // defaultSteps is 1000, 600, 250 steps at 1, 10, 50 images per class, for colour
 // 1000, 500, 150 (edge-distillers 3.1); between these straight over the
 // logarithm of the count, and constant beyond.
-func defaultSteps(colour bool, ipc int) int {
+func defaultSteps(color bool, ipc int) int {
 	at, steps := []float64{1, 10, 50}, []float64{1000, 600, 250}
-	if colour {
+	if color {
 		steps = []float64{1000, 500, 150}
 	}
 	for i := 1; i < len(at); i++ {
@@ -182,7 +182,7 @@ func (k KIP) Distill(ctx context.Context, req distill.Request) (*distill.Result,
 		return nil, err
 	}
 	if k.official() {
-		req.Samples = standardised(req.Samples)
+		req.Samples = standardized(req.Samples)
 	}
 	r, err := newRun(ctx, k.resolved(req.Samples, req.IPC), req)
 	if err != nil {
@@ -209,10 +209,10 @@ func (k KIP) checkOfficial(req distill.Request) error {
 	return nil
 }
 
-// standardised is a copy with mean 0 and deviation 1 in every channel, over
+// standardized is a copy with mean 0 and deviation 1 in every channel, over
 // these samples: the official code's second normalisation, which it never
 // undoes.
-func standardised(s *data.Samples) *data.Samples {
+func standardized(s *data.Samples) *data.Samples {
 	out := *s
 	out.X = append([]float32(nil), s.X...)
 	size, plane := s.Shape.Size(), s.Shape.H*s.Shape.W

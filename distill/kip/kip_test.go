@@ -64,7 +64,7 @@ func TestOfficialStopsAtALuckyBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := distill.Disclose(context.Background(), r.Images, standardised(local), data.NewFormation(1))
+	d, err := distill.Disclose(context.Background(), r.Images, standardized(local), data.NewFormation(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,13 +82,13 @@ func TestOfficialStopsAtALuckyBatch(t *testing.T) {
 
 func TestStepsFallWithTheBudget(t *testing.T) {
 	for _, c := range []struct {
-		colour bool
-		ipc    int
-		want   int
+		color bool
+		ipc   int
+		want  int
 	}{{false, 1, 1000}, {false, 10, 600}, {false, 50, 250}, {false, 500, 250}, {true, 10, 500}, {true, 50, 150}, {false,
 		3, 809}} {
-		if got := defaultSteps(c.colour, c.ipc); got != c.want {
-			t.Errorf("colour %t, %d images per class: %d steps, want %d", c.colour, c.ipc, got, c.want)
+		if got := defaultSteps(c.color, c.ipc); got != c.want {
+			t.Errorf("colour %t, %d images per class: %d steps, want %d", c.color, c.ipc, got, c.want)
 		}
 	}
 }
@@ -134,7 +134,7 @@ func TestStartIsNeverASingleSampleUnlessAsked(t *testing.T) {
 }
 
 // Clusters that are too small dissolve into their neighbours.
-func TestCentresAverageAtLeastTen(t *testing.T) {
+func TestCentersAverageAtLeastTen(t *testing.T) {
 	var x [][]float32
 	for i := range 44 {
 		x = append(x, []float32{float32(i), 0})
@@ -146,7 +146,7 @@ func TestCentresAverageAtLeastTen(t *testing.T) {
 		}
 		return out
 	}
-	got := centres(x, 8, uneven)
+	got := centers(x, 8, uneven)
 	if len(got) != 1 || math.Abs(got[0][0]-21.5) > 1e-9 {
 		t.Errorf("centres %v, want the mean of all, 21.5", got)
 	}

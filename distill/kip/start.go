@@ -50,7 +50,7 @@ func (k KIP) start(ctx context.Context, req distill.Request, images []float32) {
 		for j, at := range rng.Perm(len(x)) {
 			x[j] = req.Samples.Row(members[class][at])
 		}
-		centre := centres(x, req.IPC, func(x [][]float32, n int) []int {
+		center := centers(x, req.IPC, func(x [][]float32, n int) []int {
 			groups, err := cluster.KMeans(ctx, x, n, kmeansRounds, rng)
 			if err != nil {
 				return make([]int, len(x)) // ctx ended: nobody will use them
@@ -59,18 +59,18 @@ func (k KIP) start(ctx context.Context, req distill.Request, images []float32) {
 		})
 		for j := range out {
 			at := j / (size / req.IPC)
-			out[j] = float32(centre[at%len(centre)][j%(size/req.IPC)])
-			if at >= len(centre) {
+			out[j] = float32(center[at%len(center)][j%(size/req.IPC)])
+			if at >= len(center) {
 				out[j] += float32(spread * rng.NormFloat64())
 			}
 		}
 	})
 }
 
-// centres are at most n means of groups of x, each of at least distill.LeastGroup: of
+// centers are at most n means of groups of x, each of at least distill.LeastGroup: of
 // what k-means finds, the smallest group joins its members' nearest others until
 // none is too small.
-func centres(x [][]float32, n int, group func(x [][]float32, n int) []int) [][]float64 {
+func centers(x [][]float32, n int, group func(x [][]float32, n int) []int) [][]float64 {
 	n = min(n, len(x)/distill.LeastGroup)
 	if n <= 1 {
 		return [][]float64{cluster.Mean(x)}

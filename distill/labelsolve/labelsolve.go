@@ -152,7 +152,7 @@ func (l LabelSolve) solve(ctx context.Context, req distill.Request, r *distill.R
 		images.RegressionTarget(i, start[i*images.Classes:(i+1)*images.Classes])
 	}
 	support := f.Decode(images)
-	soft, err := ntk.SolveLabels(ctx, pool, ntk.Labelling{Depth: l.Depth,
+	soft, err := ntk.SolveLabels(ctx, pool, ntk.Labeling{Depth: l.Depth,
 		Support: ntk.Rows{X: support.X, M: support.Len(), D: support.Shape.Size()},
 		Repeat:  f.Tiles(), Targets: l.targets(req), Start: start})
 	if err != nil {

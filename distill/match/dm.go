@@ -28,7 +28,7 @@ type DM struct{ Matching }
 // ConvNetD3 95.5 +-0.3; from centroids 89.5 +-1.3 and 95.1 +-0.4 (three seeds;
 // all of whole images: docs/methods.md has the view of tiles).
 func DefaultDM() DM {
-	return DM{Matching{Iterations: 600, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Start: tiling.Neighbours,
+	return DM{Matching{Iterations: 600, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Start: tiling.Neighbors,
 		Formation: tiling.UsualFormation, Augment: tiling.Suitable, View: tiling.Suitable}}
 }
 

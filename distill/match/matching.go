@@ -54,8 +54,8 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 // Widths of networks: on colour narrow ones are not enough (docs/methods.md has
 // both).
 const (
-	greyWidth   = 16
-	colourWidth = 64
+	grayWidth  = 16
+	colorWidth = 64
 )
 
 // usualBatch is the number of real samples of a class per iteration, or half as
@@ -73,9 +73,9 @@ func batchFor(tiles int) int {
 func (m Matching) suited(req distill.Request, tiles int) Matching {
 	m.Augment = tiling.ResolveAuto(m.Augment, req)
 	if m.Width == 0 {
-		m.Width = greyWidth
+		m.Width = grayWidth
 		if req.Samples.Shape.C > 1 {
-			m.Width = colourWidth
+			m.Width = colorWidth
 		}
 	}
 	if m.Batch == 0 {

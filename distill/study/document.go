@@ -102,9 +102,9 @@ func GCE(accuracy float64, bytesUp int64, gamma float64) *float64 {
 // gceGamma is the exponent in documents.
 const gceGamma = 1
 
-// summarise puts the rows of each method and consumer together, in the order of
+// summarize puts the rows of each method and consumer together, in the order of
 // their first rows.
-func summarise(rows []Row) []Summary {
+func summarize(rows []Row) []Summary {
 	type key struct{ method, consumer string }
 	groups, order := map[key][]Row{}, []key{}
 	for _, r := range rows {

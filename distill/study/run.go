@@ -308,7 +308,7 @@ func (r *runner) document() (*Document, error) {
 		Classes: r.plan.Data.Task.Classes, Train: r.train.Len(), Test: r.test.Len(),
 		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Pixels: r.pixelNames(),
 		Formation: r.plan.Formation, Steps: r.plan.Steps,
-		Seeds: r.plan.Seeds, Auto: r.plan.auto(), Engine: r.engine, Rows: r.rows, Summary: summarise(r.rows)}, nil
+		Seeds: r.plan.Seeds, Auto: r.plan.auto(), Engine: r.engine, Rows: r.rows, Summary: summarize(r.rows)}, nil
 }
 
 // stage counts the steps of one stage for the report.

@@ -20,14 +20,14 @@ import (
 
 // What tiles start from.
 const (
-	Centroids  = "centroids"  // k-means centroids of at least ten samples, else noise
-	Neighbours = "neighbours" // means of a random sample and its nine nearest, else noise
-	Noise      = "noise"      // around the class mean
-	Real       = "real"       // random real samples; they may stay recognisable
+	Centroids = "centroids"  // k-means centroids of at least ten samples, else noise
+	Neighbors = "neighbours" // means of a random sample and its nine nearest, else noise
+	Noise     = "noise"      // around the class mean
+	Real      = "real"       // random real samples; they may stay recognisable
 )
 
 // Starts are all of them.
-var Starts = []string{Centroids, Neighbours, Noise, Real}
+var Starts = []string{Centroids, Neighbors, Noise, Real}
 
 // startMost is how many samples of a class are grouped, but startPerTile for each
 // tile where that is more; startRounds is how often centroids move.
@@ -103,9 +103,9 @@ func (s Start) class(ctx context.Context, out []float32, rows [][]float32, rng *
 			n--
 		}
 	}
-	if s.Kind == Neighbours && len(rows) >= distill.LeastGroup && len(rows) >= n {
+	if s.Kind == Neighbors && len(rows) >= distill.LeastGroup && len(rows) >= n {
 		for _, at := range rng.Perm(len(rows))[:n] {
-			out = appendNeighbours(out, rows, at)
+			out = appendNeighbors(out, rows, at)
 		}
 		return out, nil
 	}
@@ -118,15 +118,15 @@ func (s Start) class(ctx context.Context, out []float32, rows [][]float32, rng *
 	return out, nil
 }
 
-// appendNeighbours appends the mean of a row and of those nearest to it.
-func appendNeighbours(out []float32, rows [][]float32, at int) []float32 {
-	centre := make([]float64, len(rows[at]))
+// appendNeighbors appends the mean of a row and of those nearest to it.
+func appendNeighbors(out []float32, rows [][]float32, at int) []float32 {
+	center := make([]float64, len(rows[at]))
 	for j, v := range rows[at] {
-		centre[j] = float64(v)
+		center[j] = float64(v)
 	}
 	apart, nearest := make([]float64, len(rows)), make([]int, len(rows))
 	for i, row := range rows {
-		apart[i], nearest[i] = cluster.Distance2(row, centre), i
+		apart[i], nearest[i] = cluster.Distance2(row, center), i
 	}
 	slices.SortStableFunc(nearest, func(a, b int) int { return cmp.Compare(apart[a], apart[b]) })
 	mean := make([]float64, len(rows[at]))

@@ -18,7 +18,7 @@ func TestASmallClassStartsFromPlainNoise(t *testing.T) {
 
 // A tile of neighbours is the mean of one sample and of the nine nearest, so it
 // lies among samples that are alike, and other seeds give other tiles.
-func TestNeighboursLieAmongSamplesThatAreAlike(t *testing.T) {
+func TestNeighborsLieAmongSamplesThatAreAlike(t *testing.T) {
 	s := &data.Samples{Shape: data.Shape{C: 1, H: 2, W: 2}, Classes: 1}
 	for i := range 40 { // two lumps, at 0 and at 100
 		for range 4 {
@@ -27,7 +27,7 @@ func TestNeighboursLieAmongSamplesThatAreAlike(t *testing.T) {
 		s.Y = append(s.Y, 0)
 	}
 	tiles := func(seed uint64) []float32 {
-		start := Start{Samples: s, Formation: data.NewFormation(1), PerClass: 6, Kind: Neighbours, Seed: seed,
+		start := Start{Samples: s, Formation: data.NewFormation(1), PerClass: 6, Kind: Neighbors, Seed: seed,
 			Purpose: "test"}
 		out, err := start.Tiles(context.Background())
 		if err != nil || len(out.Y) != 6 {

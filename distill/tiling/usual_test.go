@@ -10,9 +10,9 @@ import (
 )
 
 func TestNetworksTrainUnderWhatTheTilesWereLearnedUnder(t *testing.T) {
-	grey, colour := distilltest.Samples(data.Shape{C: 1, H: 28, W: 30}, 2, []int{0},
+	gray, color := distilltest.Samples(data.Shape{C: 1, H: 28, W: 30}, 2, []int{0},
 		1), distilltest.Samples(data.Shape{C: 3, H: 8, W: 8}, 2, []int{0}, 1)
-	digits, photographs := distill.Request{Samples: grey, Augment: recipe.Affine}, distill.Request{Samples: colour,
+	digits, photographs := distill.Request{Samples: gray, Augment: recipe.Affine}, distill.Request{Samples: color,
 		Augment: recipe.MildFlip}
 	for _, c := range []struct {
 		req         distill.Request
@@ -26,10 +26,10 @@ func TestNetworksTrainUnderWhatTheTilesWereLearnedUnder(t *testing.T) {
 		{photographs, Suitable, recipe.MildFlip, 0, 0.5},
 		{photographs, None, recipe.MildFlip, 0, 0.5},
 		{photographs, recipe.Mild, recipe.Mild, 0, 0.5},
-		{distill.Request{Samples: grey}, Suitable, recipe.Affine, 2, 0},
-		{distill.Request{Samples: grey, Augment: recipe.Mild}, Suitable, recipe.Mild, 0, 0.5},
-		{distill.Request{Samples: colour}, Suitable, recipe.MildFlip, 0, 0.5},
-		{distill.Request{Samples: colour, Augment: "of a later version"}, Suitable, recipe.MildFlip, 0, 0.5},
+		{distill.Request{Samples: gray}, Suitable, recipe.Affine, 2, 0},
+		{distill.Request{Samples: gray, Augment: recipe.Mild}, Suitable, recipe.Mild, 0, 0.5},
+		{distill.Request{Samples: color}, Suitable, recipe.MildFlip, 0, 0.5},
+		{distill.Request{Samples: color, Augment: "of a later version"}, Suitable, recipe.MildFlip, 0, 0.5},
 	} {
 		r := Recipe(c.req, c.asked, ViewWhole, data.NewFormation(2))
 		if r.Augment != c.want || r.CutMix != c.cutMix || r.Elastic != c.elastic || r.Validate() != nil {

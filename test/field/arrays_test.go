@@ -74,7 +74,7 @@ func TestAxesOfArraysAreFoundOrAsked(t *testing.T) {
 	cube := npz(map[string][]byte{"x": ft.Array("|u1", []int{2, 9, 8, 7}, scene(2, 9, 8, 7)),
 		"y": ft.Array("<i8", []int{2}, []float64{0, 1})})
 	hwn, hwnDims := moved(scene(4, 1, 6, 5), [4]int{4, 1, 6, 5}, "HWCN")
-	grey := npz(map[string][]byte{"x": ft.Array("|u1", []int{hwnDims[0], hwnDims[1], hwnDims[3]}, hwn),
+	gray := npz(map[string][]byte{"x": ft.Array("|u1", []int{hwnDims[0], hwnDims[1], hwnDims[3]}, hwn),
 		"y": ft.Array("<i8", []int{4}, []float64{0, 1, 0, 1})})
 	fn, _ := moved(scene(6, 1, 1, 3), [4]int{6, 1, 1, 3}, "HWCN")
 	var cases []fieldCase
@@ -102,8 +102,8 @@ func TestAxesOfArraysAreFoundOrAsked(t *testing.T) {
 		fieldCase{name: "unknown, said", files: cube, r: layout("NCHW"), shape: data.Shape{C: 9, H: 8, W: 7},
 			train: images(scene(2, 9, 8, 7), 2)},
 		fieldCase{name: "a layout of too few axes", files: cube, r: layout("NHW"), refused: "--layout"},
-		fieldCase{name: "a layout of too many axes", files: grey, r: layout("NHWC"), refused: "--layout"},
-		fieldCase{name: "grey, samples last", files: grey, train: images(scene(4, 1, 6, 5), 4),
+		fieldCase{name: "a layout of too many axes", files: gray, r: layout("NHWC"), refused: "--layout"},
+		fieldCase{name: "grey, samples last", files: gray, train: images(scene(4, 1, 6, 5), 4),
 			shape: data.Shape{C: 1, H: 6, W: 5}, notes: []string{"layout"}},
 		fieldCase{name: "features, samples last", files: npz(map[string][]byte{"x": ft.Array("<f4", []int{3, 6}, fn),
 			"y": ft.Array("<i8", []int{6}, []float64{0, 1, 0, 1, 0, 1})}), train: rows(singles(scene(6, 1, 1,

@@ -139,7 +139,7 @@ func TestBothVersionsOfCIFARAreTheSame(t *testing.T) {
 		binary[fmt.Sprintf("data_batch_%d.bin", i+1)] = bin
 		python[fmt.Sprintf("cifar-10-batches-py/data_batch_%d", i+1)] = ft.Pickle(batch(values, list))
 		for k, label := range l {
-			want, y = append(want, greys(cifarImage(byte(20*i+10*k))...)), append(y, label)
+			want, y = append(want, grays(cifarImage(byte(20*i+10*k))...)), append(y, label)
 		}
 	}
 	bin, values, list := record([]int{9, 0}, 200)
@@ -149,7 +149,7 @@ func TestBothVersionsOfCIFARAreTheSame(t *testing.T) {
 		names = append(names, ft.Bytes(c))
 	}
 	python["cifar-10-batches-py/batches.meta"] = ft.Pickle(ft.Dict{ft.Bytes("label_names"), names})
-	test := rows(greys(cifarImage(200)...), greys(cifarImage(210)...))
+	test := rows(grays(cifarImage(200)...), grays(cifarImage(210)...))
 	tenth := data.WellKnownTask("cifar-10")
 	hundred := merged(map[string][]byte{"train.bin": append([]byte{19, 99}, cifarImage(7)...),
 		"test.bin": append([]byte{1, 3}, cifarImage(9)...)})
@@ -166,9 +166,9 @@ func TestBothVersionsOfCIFARAreTheSame(t *testing.T) {
 		{name: "one file of the Python version", files: python, path: "cifar-10-batches-py/data_batch_3", train: want,
 			y: y},
 		{name: "a hundred, fine labels", files: hundred, task: data.WellKnownTask("cifar-100"),
-			train: rows(greys(cifarImage(7)...)), y: []int{99}, testY: []int{3}},
+			train: rows(grays(cifarImage(7)...)), y: []int{99}, testY: []int{3}},
 		{name: "a hundred, Python", files: fine, task: data.WellKnownTask("cifar-100"),
-			train: rows(greys(cifarImage(7)...)), y: []int{99}},
+			train: rows(grays(cifarImage(7)...)), y: []int{99}},
 	})
 }
 

@@ -52,20 +52,20 @@ func wide(v ...byte) []uint16 {
 
 // Old: only .png, .jpg and .jpeg were read, the others passed over in silence.
 func TestPicturesAreKnownByTheirContent(t *testing.T) {
-	grey := ft.Grey(2, 2, 0, 50, 100, 200)
-	x := greys(0, 50, 100, 200)
-	uniform := ft.Grey(2, 2, 90, 90, 90, 90)
-	flat := greys(90, 90, 90, 90)
+	gray := ft.Gray(2, 2, 0, 50, 100, 200)
+	x := grays(0, 50, 100, 200)
+	uniform := ft.Gray(2, 2, 90, 90, 90, 90)
+	flat := grays(90, 90, 90, 90)
 	all := map[string][]byte{}
 	add := func(class string, content []byte, endings ...string) {
 		for i, e := range endings {
 			all[fmt.Sprintf("%s/%d%s", class, i, e)] = content
 		}
 	}
-	add("a", ft.PNG(grey), ".png", ".PNG", ".jpg", ".dat", "", ".txt")
+	add("a", ft.PNG(gray), ".png", ".PNG", ".jpg", ".dat", "", ".txt")
 	add("b", ft.JPEG(uniform), ".jpg", ".JPEG", ".jfif", ".jpe", ".png", "")
-	add("c", encodeGIF(grey), ".gif", ".png")
-	add("d", encodeBMP(grey), ".bmp", ".dib", ".jpg")
+	add("c", encodeGIF(gray), ".gif", ".png")
+	add("d", encodeBMP(gray), ".bmp", ".dib", ".jpg")
 	add("e", ft.TIFF(2, 2, 1, 8, 1, wide(0, 50, 100, 200)), ".tif", ".TIFF", ".png")
 	var want [][]float32
 	var y []int
@@ -79,35 +79,35 @@ func TestPicturesAreKnownByTheirContent(t *testing.T) {
 		}
 	}
 	webp := ft.WebP(2, 2, [4]byte{0, 0, 0, 255}, [4]byte{200, 100, 50, 255}, []bool{false, true, false, false}, 0)
-	wx := append(append(greys(0, 200, 0, 0), greys(0, 100, 0, 0)...), greys(0, 50, 0, 0)...)
-	animated := encodeGIF(grey, uniform, uniform)
+	wx := append(append(grays(0, 200, 0, 0), grays(0, 100, 0, 0)...), grays(0, 50, 0, 0)...)
+	animated := encodeGIF(gray, uniform, uniform)
 	twoPages := twoPageTIFF(ft.TIFF(2, 2, 1, 8, 1, wide(0, 50, 100, 200)))
 	walk(t, []fieldCase{
 		{name: "every kind under every ending", files: all, train: want, y: y,
 			classes: []string{"a", "b", "c", "d", "e"}},
 		{name: "WebP", files: map[string][]byte{"a/1.webp": webp, "b/1.png": webp, "b/2": webp},
 			train: rows(wx, wx, wx), y: []int{0, 1, 1}},
-		{name: "several frames", files: map[string][]byte{"a/1.gif": animated, "b/1.gif": encodeGIF(grey)},
+		{name: "several frames", files: map[string][]byte{"a/1.gif": animated, "b/1.gif": encodeGIF(gray)},
 			train: rows(x, x), notes: []string{"pages"}},
-		{name: "several pages", files: map[string][]byte{"a/1.tif": twoPages, "b/1.gif": encodeGIF(grey)},
+		{name: "several pages", files: map[string][]byte{"a/1.tif": twoPages, "b/1.gif": encodeGIF(gray)},
 			train: rows(x, x), notes: []string{"pages"}},
-		{name: "formats that are not read", files: map[string][]byte{"a/1.png": ft.PNG(grey),
-			"a/2.heic": []byte("\x00\x00\x00\x18ftypheic"), "b/1.png": ft.PNG(grey), "b/2.svg": []byte("<svg/>")},
+		{name: "formats that are not read", files: map[string][]byte{"a/1.png": ft.PNG(gray),
+			"a/2.heic": []byte("\x00\x00\x00\x18ftypheic"), "b/1.png": ft.PNG(gray), "b/2.svg": []byte("<svg/>")},
 			train: rows(x, x), notes: []string{"pictures-not-read"}, says: "a/2.heic"},
-		{name: "other files in a class", files: map[string][]byte{"a/1.png": ft.PNG(grey),
-			"a/notes.txt": []byte("hello"), "a/x.xml": []byte("<x/>"), "b/1.png": ft.PNG(grey)}, train: rows(x, x),
+		{name: "other files in a class", files: map[string][]byte{"a/1.png": ft.PNG(gray),
+			"a/notes.txt": []byte("hello"), "a/x.xml": []byte("<x/>"), "b/1.png": ft.PNG(gray)}, train: rows(x, x),
 			says: "not read: 1, no pictures (.xml): a/x.xml"},
-		{name: "a page of an error for a picture", files: map[string][]byte{"a/1.png": ft.PNG(grey),
-			"b/1.png": ft.PNG(grey), "b/2.jpg": []byte("<html>404 not found</html>")}, refused: "b/2.jpg"},
-		{name: "that page accepted", files: map[string][]byte{"a/1.png": ft.PNG(grey), "b/1.png": ft.PNG(grey),
+		{name: "a page of an error for a picture", files: map[string][]byte{"a/1.png": ft.PNG(gray),
+			"b/1.png": ft.PNG(gray), "b/2.jpg": []byte("<html>404 not found</html>")}, refused: "b/2.jpg"},
+		{name: "that page accepted", files: map[string][]byte{"a/1.png": ft.PNG(gray), "b/1.png": ft.PNG(gray),
 			"b/2.jpg": []byte("<html>404 not found</html>")},
 			r: open.Reading{Accept: []string{"unreadable-pictures"}}, train: rows(x, x), says: "b/2.jpg"},
 		{name: "signed samples", files: map[string][]byte{"a/1.tif": signedTIFF(), "b/1.tif": signedTIFF()},
 			refused: "sample format"},
 		{name: "bits in reverse", files: map[string][]byte{"a/1.tif": reversedTIFF(), "b/1.tif": reversedTIFF()},
 			refused: "bits in reverse order"},
-		{name: "compressed", files: map[string][]byte{"a/1.png.gz": ft.Gzip(ft.PNG(grey)),
-			"b/1.bmp.gz": ft.Gzip(encodeBMP(grey))}, train: rows(x, x)},
+		{name: "compressed", files: map[string][]byte{"a/1.png.gz": ft.Gzip(ft.PNG(gray)),
+			"b/1.bmp.gz": ft.Gzip(encodeBMP(gray))}, train: rows(x, x)},
 	})
 }
 
@@ -141,8 +141,8 @@ func reversedTIFF() []byte {
 
 // Old: only files directly in a class folder were read.
 func TestPicturesBelowTheFolderOfTheirClassBelongToIt(t *testing.T) {
-	pic := func(v byte) []byte { return ft.PNG(ft.Grey(2, 2, v, v, v, v)) }
-	x := func(v byte) []float32 { return greys(v, v, v, v) }
+	pic := func(v byte) []byte { return ft.PNG(ft.Gray(2, 2, v, v, v, v)) }
+	x := func(v byte) []float32 { return grays(v, v, v, v) }
 	deep := map[string][]byte{"a/1.png": pic(1), "b/s/t/u/v/1.png": pic(3)}
 	walk(t, []fieldCase{
 		{name: "some nested", files: map[string][]byte{"a/1.png": pic(1), "a/more/2.png": pic(2), "b/1.png": pic(3)},

@@ -94,7 +94,7 @@ func TestColumnsOfPixelsAreInTheirOrder(t *testing.T) {
 		turned = append(turned, fmt.Sprintf("%dx%d", i%2+1, i/2+1))
 	}
 	sorted := append([]string{pixels[0], pixels[1], pixels[10], pixels[11]}, pixels[2:10]...)
-	want := rows(greys(0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 255), greys(255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1))
+	want := rows(grays(0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 255), grays(255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1))
 	walk(t, []fieldCase{
 		{name: "counted", files: table(pixels...), task: task, train: want},
 		{name: "by row and column", files: table(grid...), task: task, train: want},

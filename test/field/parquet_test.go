@@ -94,8 +94,8 @@ func TestParquetTablesAreRead(t *testing.T) {
 		{name: "vectors", files: map[string][]byte{"d.parquet": vectors},
 			train: rows([]float32{0, 51, 102, 255}, []float32{255, 0, 0, 0}), y: []int{1, 0}},
 		{name: "vectors for a task of images", files: map[string][]byte{"d.parquet": vectors},
-			task: imageTask(data.Shape{C: 1, H: 2, W: 2}, "0", "1"), train: rows(greys(0, 51, 102, 255),
-				greys(255, 0, 0, 0)), y: []int{1, 0}},
+			task: imageTask(data.Shape{C: 1, H: 2, W: 2}, "0", "1"), train: rows(grays(0, 51, 102, 255),
+				grays(255, 0, 0, 0)), y: []int{1, 0}},
 		{name: "missing values", files: missing, refused: "missing"},
 		{name: "missing values left out", files: missing, r: open.Reading{Accept: []string{"missing-values"}},
 			train: rows([]float32{1, 2}, []float32{1, 4}), y: []int{0, 1}, says: "1 of 3 rows"},
@@ -121,7 +121,7 @@ func TestPicturesInParquetFilesAreRead(t *testing.T) {
 	data1 := []pictureRow{row(pic(10), 1), row(pic(20), 0), row(pic(30), 1)}
 	names := `{"info":{"features":{"image":{"_type":"Image"},"label":{"names":["cat","dog","eel"],"_type":"ClassLabel"}}}}`
 	plain, named := parquetFile(data1), parquetFile(data1, "huggingface", names)
-	turned := ft.TurnedPNG(ft.PNG(ft.Grey(2, 2, 0, 50, 100, 150)), 6, false)
+	turned := ft.TurnedPNG(ft.PNG(ft.Gray(2, 2, 0, 50, 100, 150)), 6, false)
 	few := `{"info":{"features":{"label":{"names":["cat"],"_type":"ClassLabel"}}}}`
 	walk(t, []fieldCase{
 		{name: "numbers for labels", files: map[string][]byte{"d.parquet": plain}, train: shown(10, 20, 30),
@@ -136,12 +136,12 @@ func TestPicturesInParquetFilesAreRead(t *testing.T) {
 					1)}, "huggingface", names)}, train: shown(10, 20, 30), test: shown(40, 50, 55), testY: []int{2, 0, 1},
 			r: open.Reading{Accept: []string{"class-untrained"}}},
 		{name: "turned", files: map[string][]byte{"d.parquet": parquetFile([]pictureRow{row(turned, 0), row(pic(1),
-			1)})}, train: rows(greys(100, 0, 150, 50), greys(1, 1, 1, 1)), notes: []string{"orientation"}},
+			1)})}, train: rows(grays(100, 0, 150, 50), grays(1, 1, 1, 1)), notes: []string{"orientation"}},
 		{name: "a damaged one", files: map[string][]byte{"d.parquet": parquetFile([]pictureRow{row(pic(1), 0),
 			row(pic(2)[:50], 1)})}, refused: "row 2"},
 		{name: "a missing one", files: map[string][]byte{"d.parquet": parquetFile([]pictureRow{row(pic(1), 0), row(nil,
 			1)})}, refused: "row 2"},
 		{name: "of two sizes", files: map[string][]byte{"d.parquet": parquetFile([]pictureRow{row(pic(1), 0),
-			row(ft.PNG(ft.Grey(3, 3)), 1)})}, refused: "--resize"},
+			row(ft.PNG(ft.Gray(3, 3)), 1)})}, refused: "--resize"},
 	})
 }

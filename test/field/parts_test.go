@@ -10,11 +10,11 @@ import (
 )
 
 // pic is a picture of one grey, and shown what a model gets of it.
-func pic(v byte) []byte { return ft.PNG(ft.Grey(2, 2, v, v, v, v)) }
+func pic(v byte) []byte { return ft.PNG(ft.Gray(2, 2, v, v, v, v)) }
 
 func shown(v ...byte) (out [][]float32) {
 	for _, v := range v {
-		out = append(out, greys(v, v, v, v))
+		out = append(out, grays(v, v, v, v))
 	}
 	return out
 }

@@ -34,8 +34,8 @@ func shades(letters string) []byte {
 	return out
 }
 
-// greys are grey values as a model gets them.
-func greys(values ...byte) []float32 {
+// grays are grey values as a model gets them.
+func grays(values ...byte) []float32 {
 	out := make([]float32, len(values))
 	for i, v := range values {
 		out[i] = float32(v) / 255
@@ -48,9 +48,9 @@ func TestPicturesAreTurnedUpright(t *testing.T) {
 	var cases []fieldCase
 	for o := 1; o <= 8; o++ {
 		p := stored[o]
-		want := rows(greys(shades("abcdef")...), greys(shades("abcdef")...))
-		flat := ft.PNG(ft.Grey(2, 3, shades("abcdef")...))
-		grey := ft.Grey(p.h, p.w, shades(p.pixels)...)
+		want := rows(grays(shades("abcdef")...), grays(shades("abcdef")...))
+		flat := ft.PNG(ft.Gray(2, 3, shades("abcdef")...))
+		gray := ft.Gray(p.h, p.w, shades(p.pixels)...)
 		wide := make([]uint16, 6)
 		for i, v := range shades(p.pixels) {
 			wide[i] = uint16(v)
@@ -70,7 +70,7 @@ func TestPicturesAreTurnedUpright(t *testing.T) {
 			}
 		}
 		// A JPEG does not keep single pixels: blocks of 8 x 8.
-		blocks := ft.Grey(8*p.h, 8*p.w)
+		blocks := ft.Gray(8*p.h, 8*p.w)
 		for i := range blocks.Pix {
 			blocks.Pix[i] = shade(p.pixels[i/(8*p.w)/8*p.w+i%(8*p.w)/8])
 		}
@@ -79,10 +79,10 @@ func TestPicturesAreTurnedUpright(t *testing.T) {
 			jpeg = append(jpeg, float32(shade("abcdef"[i/24/8*3+i%24/8]))/255)
 		}
 		cases = append(cases,
-			fieldCase{name: fmt.Sprint("PNG ", o), files: map[string][]byte{"x/1.png": ft.TurnedPNG(ft.PNG(grey), o,
+			fieldCase{name: fmt.Sprint("PNG ", o), files: map[string][]byte{"x/1.png": ft.TurnedPNG(ft.PNG(gray), o,
 				false), "y/1.png": flat}, train: want, y: []int{0, 1}},
 			fieldCase{name: fmt.Sprint("PNG, behind the pixels, ", o),
-				files: map[string][]byte{"x/1.png": ft.TurnedPNG(ft.PNG(grey), o, true), "y/1.png": flat}, train: want},
+				files: map[string][]byte{"x/1.png": ft.TurnedPNG(ft.PNG(gray), o, true), "y/1.png": flat}, train: want},
 			fieldCase{name: fmt.Sprint("TIFF ", o), files: map[string][]byte{"x/1.tif": ft.TIFF(p.h, p.w, 1, 8, o,
 				wide), "y/1.png": flat}, train: want},
 			fieldCase{name: fmt.Sprint("JPEG ", o), files: map[string][]byte{"x/1.jpg": ft.TurnedJPEG(ft.JPEG(blocks),
@@ -119,7 +119,7 @@ func TestLargePicturesAreTurnedUprightToo(t *testing.T) {
 		content []byte
 		planes  int
 	}{"TIFF": {ft.TIFF(side, side, 1, 8, 3, wide), 1}, "TIFF in color": {ft.TIFF(side, side, 3, 8, 3, rgb),
-		3}, "PNG": {ft.TurnedPNG(ft.PNG(ft.Grey(side, side, noise...)), 3, true), 1}} {
+		3}, "PNG": {ft.TurnedPNG(ft.PNG(ft.Gray(side, side, noise...)), 3, true), 1}} {
 		one := fieldCase{files: map[string][]byte{"x/1": c.content, "y/1": c.content},
 			train: rows(repeated(turned, c.planes), repeated(turned, c.planes)), notes: []string{"orientation"}}
 		t.Run(name, func(t *testing.T) { one.check(t) })
@@ -186,7 +186,7 @@ func TestPicturesOfSixteenBitsKeepWhatTheyUse(t *testing.T) {
 		fieldCase{name: "color of 12", files: map[string][]byte{"a/1.tif": ft.TIFF(2, 2, 3, 16, 1, rgb),
 			"b/1.tif": ft.TIFF(2, 2, 3, 16, 1, rgb)}, train: rows(planes[:], planes[:]), says: "white is 4095"},
 		fieldCase{name: "beside 8 bits", files: map[string][]byte{"a/1.png": deepPNG(2, 2, third...),
-			"b/1.png": ft.PNG(ft.Grey(2, 2, 0, 85, 170, 255))}, train: rows(x, x), says: "white is 65535"},
+			"b/1.png": ft.PNG(ft.Gray(2, 2, 0, 85, 170, 255))}, train: rows(x, x), says: "white is 65535"},
 		fieldCase{name: "resampled, of 12", files: map[string][]byte{"a/1.png": deepPNG(2, 2, 0, 4095, 4095, 0),
 			"b/1.png": deepPNG(5, 5, make([]uint16,
 				25)...)}, r: open.Reading{Resize: true}, draft: data.Task{Shape: data.Shape{C: 1, H: 7, W: 7}},
@@ -215,7 +215,7 @@ func TestTransparentPixelsLieOverWhatShowsTheDrawing(t *testing.T) {
 	}
 	both := func(b []byte) map[string][]byte { return map[string][]byte{"a/1.png": b, "b/1.png": b} }
 	three := func(v ...byte) [][]float32 {
-		x := repeated(greys(v...), 3)
+		x := repeated(grays(v...), 3)
 		return rows(x, x)
 	}
 	palette := image.NewPaletted(image.Rect(0, 0, 1, 3),
@@ -229,7 +229,7 @@ func TestTransparentPixelsLieOverWhatShowsTheDrawing(t *testing.T) {
 		t.Fatal(err)
 	}
 	webp := ft.WebP(3, 1, [4]byte{0, 0, 0, 255}, [4]byte{0, 0, 0, 0}, []bool{false, true, false}, 0)
-	grey := func(v byte) []byte { return ft.GreyAlphaPNG(3, 1, v, 255, 0, 0, v, 51) }
+	gray := func(v byte) []byte { return ft.GrayAlphaPNG(3, 1, v, 255, 0, 0, v, 51) }
 	walk(t, []fieldCase{
 		{name: "a dark drawing", files: both(ink(0)), train: three(0, 255, 204), notes: []string{"background"}},
 		{name: "a bright drawing", files: both(ink(255)), train: three(255, 0, 51), notes: []string{"background"}},
@@ -239,21 +239,21 @@ func TestTransparentPixelsLieOverWhatShowsTheDrawing(t *testing.T) {
 			train: three(255, 255, 255)},
 		{name: "a color asked for", files: both(ink(0)), r: open.Reading{Background: "#336699"},
 			train: func() [][]float32 {
-				x := append(append(greys(0, 0x33, 40), greys(0, 0x66, 81)...), greys(0, 0x99, 122)...)
+				x := append(append(grays(0, 0x33, 40), grays(0, 0x66, 81)...), grays(0, 0x99, 122)...)
 				return rows(x, x)
 			}()},
-		{name: "a palette, dark", files: both(ft.PNG(palette)), train: rows(greys(10, 255, 0), greys(10, 255, 0)),
+		{name: "a palette, dark", files: both(ft.PNG(palette)), train: rows(grays(10, 255, 0), grays(10, 255, 0)),
 			notes: []string{"background"}},
-		{name: "a palette, bright", files: both(ft.PNG(light)), train: rows(greys(250, 0, 250), greys(250, 0, 250))},
+		{name: "a palette, bright", files: both(ft.PNG(light)), train: rows(grays(250, 0, 250), grays(250, 0, 250))},
 		{name: "a GIF", files: map[string][]byte{"a/1.gif": g.Bytes(), "b/1.gif": g.Bytes()},
-			train: rows(greys(10, 255, 0), greys(10, 255, 0))},
+			train: rows(grays(10, 255, 0), grays(10, 255, 0))},
 		{name: "a TIFF", files: map[string][]byte{"a/1.tif": tiff, "b/1.tif": tiff}, train: three(0, 255, 204)},
 		{name: "a WebP", files: map[string][]byte{"a/1.webp": webp, "b/1.webp": webp}, train: three(0, 255, 0)},
-		{name: "grey with alpha, dark", files: both(grey(0)), train: rows(greys(0, 255, 204), greys(0, 255, 204)),
+		{name: "grey with alpha, dark", files: both(gray(0)), train: rows(grays(0, 255, 204), grays(0, 255, 204)),
 			notes: []string{"background"}},
-		{name: "grey with alpha, bright", files: both(grey(255)), train: rows(greys(255, 0, 51), greys(255, 0, 51))},
+		{name: "grey with alpha, bright", files: both(gray(255)), train: rows(grays(255, 0, 51), grays(255, 0, 51))},
 		{name: "alpha that is nowhere open", files: both(ft.PNG(nrgba(2, 1, color.NRGBA{1, 2, 3, 255}, color.NRGBA{4, 5,
-			6, 255}))), train: rows(greys(1, 4, 2, 5, 3, 6), greys(1, 4, 2, 5, 3, 6))},
+			6, 255}))), train: rows(grays(1, 4, 2, 5, 3, 6), grays(1, 4, 2, 5, 3, 6))},
 		{name: "no color", files: both(ink(0)), r: open.Reading{Background: "pink"}, refused: "--background"},
 	})
 }

@@ -220,7 +220,7 @@ func (b *bench) clipped(s *data.Samples) *data.Samples {
 		for j, v := range row {
 			row[j] = float32(math.Round(255*math.Min(math.Max(float64(v), 0), 1))) / 255
 		}
-		b.Task.Standardise(row)
+		b.Task.Standardize(row)
 	}
 	return &out
 }

@@ -161,7 +161,7 @@ func TestCutoutZeroesASquare(t *testing.T) {
 	})
 }
 
-func TestColourIsBrightnessThenSaturationThenContrast(t *testing.T) {
+func TestColorIsBrightnessThenSaturationThenContrast(t *testing.T) {
 	l := newLab(t, recipe.Color)
 	l.draw(3, false)
 	mean := func(image int, of func(c, row, col int) float64) (sum float64) {
@@ -174,8 +174,8 @@ func TestColourIsBrightnessThenSaturationThenContrast(t *testing.T) {
 	}
 	bright := func(image, c, row, col int) float64 { return l.at(image, c, row, col) + float64(l.draws[0][image]) }
 	saturated := func(image, c, row, col int) float64 {
-		grey := (bright(image, 0, row, col) + bright(image, 1, row, col)) / 2
-		return (bright(image, c, row, col)-grey)*float64(l.draws[1][image]) + grey
+		gray := (bright(image, 0, row, col) + bright(image, 1, row, col)) / 2
+		return (bright(image, c, row, col)-gray)*float64(l.draws[1][image]) + gray
 	}
 	l.each(t, func(image, c, row, col int) float64 {
 		m := mean(image, func(c, row, col int) float64 { return saturated(image, c, row, col) })
@@ -189,14 +189,14 @@ func TestAFamilyLeavesTheOthersAlone(t *testing.T) {
 	for seed := range uint64(60) {
 		l.draw(seed, false)
 		moved := fmt.Sprint(l.draws[3][:6]) != "[1 0 0 0 1 0]" || fmt.Sprint(l.draws[3][6:12]) != "[1 0 0 0 1 0]"
-		coloured, cut := l.draws[1][0] != 1, slices.Min(l.draws[4]) == 0
-		if moved && coloured || moved && cut || coloured && cut {
+		colored, cut := l.draws[1][0] != 1, slices.Min(l.draws[4]) == 0
+		if moved && colored || moved && cut || colored && cut {
 			t.Fatalf("seed %d: several families at once", seed)
 		}
 		switch {
 		case moved:
 			kinds["moved"]++
-		case coloured:
+		case colored:
 			kinds["coloured"]++
 		case cut:
 			kinds["cut"]++

@@ -17,7 +17,7 @@ type assigner struct {
 	norm    []float64 // |x| of every row
 	pool    *kernel.Pool
 	rows    []float32 // a block of x, contiguous
-	centres []float32 // k x d
+	centers []float32 // k x d
 	product []float32 // a block's rows times the centres
 	square  []float64 // |c|^2
 }
@@ -26,7 +26,7 @@ func newAssigner(x [][]float32, k int) *assigner {
 	d := len(x[0])
 	block := min(assignBlock, len(x))
 	a := &assigner{x: x, norm: make([]float64, len(x)), pool: kernel.NewPool(1), rows: make([]float32, block*d),
-		centres: make([]float32, k*d), product: make([]float32, block*k), square: make([]float64, k)}
+		centers: make([]float32, k*d), product: make([]float32, block*k), square: make([]float64, k)}
 	for i, row := range x {
 		for _, v := range row {
 			a.norm[i] += float64(v) * float64(v)
@@ -40,14 +40,14 @@ func (a *assigner) close() { a.pool.Close() }
 
 // nearest writes the first of the nearest centres of each row, and returns how
 // many rows moved.
-func (a *assigner) nearest(centre [][]float64, assign []int) (moved int) {
-	d, k := len(a.x[0]), len(centre)
+func (a *assigner) nearest(center [][]float64, assign []int) (moved int) {
+	d, k := len(a.x[0]), len(center)
 	longest := 0.
-	for c, values := range centre {
+	for c, values := range center {
 		a.square[c] = 0
 		for j, v := range values {
 			a.square[c] += v * v
-			a.centres[c*d+j] = float32(v)
+			a.centers[c*d+j] = float32(v)
 		}
 		longest = math.Max(longest, math.Sqrt(a.square[c]))
 	}
@@ -60,9 +60,9 @@ func (a *assigner) nearest(centre [][]float64, assign []int) (moved int) {
 		for i := range m {
 			copy(a.rows[i*d:], a.x[from+i])
 		}
-		a.pool.Gemm(false, true, m, k, d, 1, a.rows, d, a.centres, d, 0, a.product, k)
+		a.pool.Gemm(false, true, m, k, d, 1, a.rows, d, a.centers, d, 0, a.product, k)
 		for i := range m {
-			at := a.among(from+i, centre, a.product[i*k:(i+1)*k], slack*a.norm[from+i])
+			at := a.among(from+i, center, a.product[i*k:(i+1)*k], slack*a.norm[from+i])
 			if assign[from+i] != at {
 				assign[from+i] = at
 				moved++
@@ -73,7 +73,7 @@ func (a *assigner) nearest(centre [][]float64, assign []int) (moved int) {
 }
 
 // among compares in float64 the centres that the products leave.
-func (a *assigner) among(i int, centre [][]float64, product []float32, slack float64) int {
+func (a *assigner) among(i int, center [][]float64, product []float32, slack float64) int {
 	least := math.Inf(1)
 	for c, p := range product {
 		least = math.Min(least, a.square[c]-2*float64(p))
@@ -89,9 +89,9 @@ func (a *assigner) among(i int, centre [][]float64, product []float32, slack flo
 			continue
 		}
 		if candidates == 2 {
-			best = Distance2(a.x[i], centre[at])
+			best = Distance2(a.x[i], center[at])
 		}
-		if d := Distance2(a.x[i], centre[c]); d < best {
+		if d := Distance2(a.x[i], center[c]); d < best {
 			best, at = d, c
 		}
 	}

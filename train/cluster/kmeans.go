@@ -12,7 +12,7 @@ import (
 // its centre. There must be at least k rows; no cluster stays empty. It works on
 // one core and fails with ctx's error alone.
 func KMeans(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand) ([]int, error) {
-	centre, err := plusPlus(ctx, x, k, rng)
+	center, err := plusPlus(ctx, x, k, rng)
 	if err != nil {
 		return nil, err
 	}
@@ -23,13 +23,13 @@ func KMeans(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand) (
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		moved := a.nearest(centre, assign)
-		refill(x, centre, assign)
+		moved := a.nearest(center, assign)
+		refill(x, center, assign)
 		if moved == 0 && round > 0 {
 			break
 		}
-		for c := range centre {
-			centre[c] = Mean(Rows(x, assign, c))
+		for c := range center {
+			center[c] = Mean(Rows(x, assign, c))
 		}
 	}
 	return assign, nil
@@ -38,15 +38,15 @@ func KMeans(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand) (
 // plusPlus draws centres with probability proportional to the squared distance
 // to the nearest centre so far (Arthur and Vassilvitskii 2007).
 func plusPlus(ctx context.Context, x [][]float32, k int, rng *rand.Rand) ([][]float64, error) {
-	centre := [][]float64{Mean(x[rng.IntN(len(x)):][:1])}
+	center := [][]float64{Mean(x[rng.IntN(len(x)):][:1])}
 	dist := make([]float64, len(x))
-	for len(centre) < k {
+	for len(center) < k {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		total := 0.0
 		for i, row := range x {
-			if d := Distance2(row, centre[len(centre)-1]); len(centre) == 1 || d < dist[i] {
+			if d := Distance2(row, center[len(center)-1]); len(center) == 1 || d < dist[i] {
 				dist[i] = d
 			}
 			total += dist[i]
@@ -58,23 +58,23 @@ func plusPlus(ctx context.Context, x [][]float32, k int, rng *rand.Rand) ([][]fl
 				break
 			}
 		}
-		centre = append(centre, Mean(x[pick:pick+1]))
+		center = append(center, Mean(x[pick:pick+1]))
 	}
-	return centre, nil
+	return center, nil
 }
 
-func refill(x [][]float32, centre [][]float64, assign []int) {
-	size := make([]int, len(centre))
+func refill(x [][]float32, center [][]float64, assign []int) {
+	size := make([]int, len(center))
 	for _, c := range assign {
 		size[c]++
 	}
-	for c := range centre {
+	for c := range center {
 		if size[c] > 0 {
 			continue
 		}
 		far, at := -1.0, 0
 		for i, row := range x {
-			if d := Distance2(row, centre[assign[i]]); d > far && size[assign[i]] > 1 {
+			if d := Distance2(row, center[assign[i]]); d > far && size[assign[i]] > 1 {
 				far, at = d, i
 			}
 		}
@@ -95,10 +95,10 @@ func Rows(x [][]float32, assign []int, c int) [][]float32 {
 }
 
 // Distance2 is the squared distance between a row and a centre.
-func Distance2(row []float32, centre []float64) float64 {
+func Distance2(row []float32, center []float64) float64 {
 	sum := 0.0
 	for j, v := range row {
-		d := float64(v) - centre[j]
+		d := float64(v) - center[j]
 		sum += d * d
 	}
 	return sum

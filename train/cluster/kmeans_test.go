@@ -11,11 +11,11 @@ import (
 )
 
 // plainNearest is the assignment by its definition.
-func plainNearest(x [][]float32, centre [][]float64, assign []int) {
+func plainNearest(x [][]float32, center [][]float64, assign []int) {
 	for i, row := range x {
-		best, at := Distance2(row, centre[0]), 0
-		for c := 1; c < len(centre); c++ {
-			if d := Distance2(row, centre[c]); d < best {
+		best, at := Distance2(row, center[0]), 0
+		for c := 1; c < len(center); c++ {
+			if d := Distance2(row, center[c]); d < best {
 				best, at = d, c
 			}
 		}
@@ -28,15 +28,15 @@ func plainNearest(x [][]float32, centre [][]float64, assign []int) {
 func TestAssignmentIsTheDefinitions(t *testing.T) {
 	rng := data.Stream(3, "assign-test")
 	const n, d, k = 600, 37, 12
-	x, centre := make([][]float32, n), make([][]float64, k)
-	for c := range centre {
+	x, center := make([][]float32, n), make([][]float64, k)
+	for c := range center {
 		for range d {
-			centre[c] = append(centre[c], 100+rng.NormFloat64())
+			center[c] = append(center[c], 100+rng.NormFloat64())
 		}
 	}
-	centre[7] = slices.Clone(centre[2]) // a tie: the first counts
+	center[7] = slices.Clone(center[2]) // a tie: the first counts
 	for i := range x {
-		a, b := centre[i%k], centre[(i+1+i/k)%k]
+		a, b := center[i%k], center[(i+1+i/k)%k]
 		for j := range d {
 			x[i] = append(x[i], float32((a[j]+b[j])/2)) // half-way, to rounding
 		}
@@ -44,12 +44,12 @@ func TestAssignmentIsTheDefinitions(t *testing.T) {
 	got, want := make([]int, n), make([]int, n)
 	a := newAssigner(x, k)
 	defer a.close()
-	a.nearest(centre, got)
-	plainNearest(x, centre, want)
+	a.nearest(center, got)
+	plainNearest(x, center, want)
 	if !slices.Equal(got, want) {
 		t.Errorf("assigned %v, want %v", got, want)
 	}
-	if moved := a.nearest(centre, got); moved != 0 {
+	if moved := a.nearest(center, got); moved != 0 {
 		t.Errorf("%d rows moved among the same centres", moved)
 	}
 }

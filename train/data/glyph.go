@@ -204,7 +204,7 @@ func digitOutlines(ttf []byte) (digits [10][][]point, err error) {
 		if err != nil {
 			return digits, err
 		}
-		digits[d] = normalise(flatten(segments))
+		digits[d] = normalize(flatten(segments))
 	}
 	return digits, nil
 }

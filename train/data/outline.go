@@ -70,8 +70,8 @@ func cubic(a, b, c, d point) []point {
 	return out
 }
 
-// normalise scales an outline to height 1 and centres its bounding box.
-func normalise(outline [][]point) [][]point {
+// normalize scales an outline to height 1 and centres its bounding box.
+func normalize(outline [][]point) [][]point {
 	lo, hi := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
 	for _, contour := range outline {
 		for _, q := range contour {

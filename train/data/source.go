@@ -59,11 +59,11 @@ func Load(t *Task, src Source, index []int) (*Samples, error) {
 		row := out.Row(j)
 		if exact != nil {
 			ReadExact(src, i, exact)
-			t.standardiseExact(exact, row)
+			t.standardizeExact(exact, row)
 			continue
 		}
 		src.Read(i, row)
-		t.Standardise(row)
+		t.Standardize(row)
 	}
 	return out, nil
 }

@@ -49,7 +49,7 @@ func TestSplitsFollowTheirSeed(t *testing.T) {
 	}
 }
 
-func TestRingGivesNeighbouringClasses(t *testing.T) {
+func TestRingGivesNeighboringClasses(t *testing.T) {
 	labels := labelsOf(100, 10)
 	parts, err := Split{Kind: Ring, Clients: 10, PerClient: 2}.Parts(labels, 10)
 	if err != nil {

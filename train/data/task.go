@@ -186,8 +186,8 @@ func checkName(s string) error {
 
 func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// Standardise maps raw values of one sample into task space, in place.
-func (t *Task) Standardise(x []float32) {
+// Standardize maps raw values of one sample into task space, in place.
+func (t *Task) Standardize(x []float32) {
 	per := len(x) / t.Constants()
 	for c := range t.Mean {
 		mean, inv := float32(t.Mean[c]), float32(1/t.Std[c])
@@ -198,9 +198,9 @@ func (t *Task) Standardise(x []float32) {
 	}
 }
 
-// standardiseExact maps the raw values of one sample of a table into task space,
+// standardizeExact maps the raw values of one sample of a table into task space,
 // and rounds them then: dst = (x - mean) / std.
-func (t *Task) standardiseExact(x []float64, dst []float32) {
+func (t *Task) standardizeExact(x []float64, dst []float32) {
 	for i, v := range x {
 		dst[i] = float32((v - t.Mean[i]) / t.Std[i])
 	}

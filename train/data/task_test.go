@@ -66,7 +66,7 @@ func TestBadTasksAreRefused(t *testing.T) {
 func TestStandardizingIsUndone(t *testing.T) {
 	task := wine()
 	x := []float32{5, 0.25, -1}
-	task.Standardise(x)
+	task.Standardize(x)
 	if !slices.Equal(x, []float32{2, 0.25, -1}) {
 		t.Errorf("standardized %v", x)
 	}
@@ -77,7 +77,7 @@ func TestStandardizingIsUndone(t *testing.T) {
 	// Large values of a table are standardized before they are rounded.
 	dates := &Task{Shape: Shape{C: 1, H: 1, W: 1}, Mean: []float64{1.7e9}, Std: []float64{0.5}}
 	got := make([]float32, 1)
-	dates.standardiseExact([]float64{1.7e9 + 0.25}, got)
+	dates.standardizeExact([]float64{1.7e9 + 0.25}, got)
 	if got[0] != 0.5 {
 		t.Errorf("a date is %v deviations from the mean, want 0.5", got[0])
 	}

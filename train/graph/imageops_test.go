@@ -31,7 +31,7 @@ func TestResponseNormAndPaddedPoolingAreThoseOfPyTorch(t *testing.T) {
 }
 
 // Doubling a row by Warp is bilinear up-sampling with half-pixel centres.
-func TestWarpUpSamplesWithHalfPixelCentres(t *testing.T) {
+func TestWarpUpSamplesWithHalfPixelCenters(t *testing.T) {
 	g := New()
 	x, taps := Input(g, "x", 1, 1, 1, 3), Input(g, "taps", 1, 6)
 	feeds := map[*Node][]float64{x: {0, 4, 8}, taps: {1, 0, 0, 0, 1, 0}}

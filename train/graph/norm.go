@@ -27,9 +27,9 @@ func InstanceNorm(x, gain, bias *Node) *Node {
 		panic(&ShapeError{"instance-norm", fmt.Errorf("maps %v, gain %v, bias %v", s, gain.Shape(), bias.Shape())})
 	}
 	channel := []int{1, s[1], 1, 1}
-	centred := Sub(x, GlobalMean(x))
-	inverse := Rsqrt(Offset(GlobalMean(Mul(centred, centred)), normEpsilon))
-	return Add(Mul(centred, Mul(inverse, Reshape(gain, channel...))), Reshape(bias, channel...))
+	centered := Sub(x, GlobalMean(x))
+	inverse := Rsqrt(Offset(GlobalMean(Mul(centered, centered)), normEpsilon))
+	return Add(Mul(centered, Mul(inverse, Reshape(gain, channel...))), Reshape(bias, channel...))
 }
 
 // ChannelSumOp adds up neighbouring channels of (N, C, H, W). Its derivative

@@ -244,7 +244,7 @@ func checkWindows(t *testing.T, g Windows, x, values, picked, scattered []float3
 }
 
 // The expected values follow the formulas of the optimisers in float64.
-func TestOptimisersFollowTheirFormulas(t *testing.T) {
+func TestOptimizersFollowTheirFormulas(t *testing.T) {
 	forEachSet(t, func(t *testing.T) {
 		const n, rate, decay, momentum = 13, 0.01, 0.1, 0.9
 		rng := rand.New(rand.NewPCG(3, 1))

@@ -10,8 +10,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// Labelling asks for the labels under which given images predict best.
-type Labelling struct {
+// Labeling asks for the labels under which given images predict best.
+type Labeling struct {
 	Depth   int
 	Support Rows // n images, as the predictor will be trained on them
 	// Repeat is how many images in a row share a label: 1, or the tiles of a
@@ -43,8 +43,8 @@ const labelRidge = 1e-9
 // bits for any number of workers. It fails with ErrSingular, or ctx's error.
 // Memory: 2 n^2 + 512 n values of float64; time: n^3/3 + m n (n + n/Repeat + d)
 // multiply-adds, m n pairs through the recursion.
-func SolveLabels(ctx context.Context, pool *kernel.Pool, p Labelling) ([]float32, error) {
-	l := newLabeller(pool, p)
+func SolveLabels(ctx context.Context, pool *kernel.Pool, p Labeling) ([]float32, error) {
+	l := newLabeler(pool, p)
 	if err := l.factor(); err != nil {
 		return nil, fmt.Errorf("solve labels: %w", err)
 	}
@@ -57,9 +57,9 @@ func SolveLabels(ctx context.Context, pool *kernel.Pool, p Labelling) ([]float32
 	return l.solve()
 }
 
-// labeller holds the normal equations of a Labelling.
-type labeller struct {
-	Labelling
+// labeler holds the normal equations of a Labelling.
+type labeler struct {
+	Labeling
 	pool    *kernel.Pool
 	rows    int // labels, n / Repeat
 	classes int
@@ -73,9 +73,9 @@ type labeller struct {
 	right   []float64        // C x rows: (B' (Y_t - B Start))'
 }
 
-func newLabeller(pool *kernel.Pool, p Labelling) *labeller {
+func newLabeler(pool *kernel.Pool, p Labeling) *labeler {
 	n, rows, c := p.Support.M, p.Support.M/p.Repeat, p.Targets.Classes
-	l := &labeller{Labelling: p, pool: pool, rows: rows, classes: c, support: squares(p.Support),
+	l := &labeler{Labeling: p, pool: pool, rows: rows, classes: c, support: squares(p.Support),
 		chol:    kernel.NewCholesky(pool, n, labelBlock),
 		product: make([]float32, labelBlock*n), weight: make([]float64, rows*labelBlock), rest: make([]float64, c*labelBlock),
 		normal: make([]float64, rows*rows), right: make([]float64, c*rows)}
@@ -84,7 +84,7 @@ func newLabeller(pool *kernel.Pool, p Labelling) *labeller {
 }
 
 // kernels fills product with the kernel of m inputs and the support.
-func (l *labeller) kernels(x Rows) {
+func (l *labeler) kernels(x Rows) {
 	n, d := l.Support.M, l.Support.D
 	l.pool.Gemm(false, true, x.M, n, d, 1, x.X, d, l.Support.X, d, 0, l.product, n)
 	xx := squares(x)
@@ -92,7 +92,7 @@ func (l *labeller) kernels(x Rows) {
 }
 
 // factor factors K_ss with the predictor's ridge, which grows as Fit's does.
-func (l *labeller) factor() error {
+func (l *labeler) factor() error {
 	n, d := l.Support.M, l.Support.D
 	trace := 0.
 	for _, s := range l.support {
@@ -121,7 +121,7 @@ func (l *labeller) factor() error {
 }
 
 // add puts m targets into the normal equations.
-func (l *labeller) add(from, m int) {
+func (l *labeler) add(from, m int) {
 	n, d := l.Support.M, l.Support.D
 	l.kernels(Rows{l.Targets.X[from*d : (from+m)*d], m, d})
 	l.chol.X = l.sides[:m*n]
@@ -142,7 +142,7 @@ func (l *labeller) add(from, m int) {
 }
 
 // residual writes a target's column of B' and of (Y_t - B Start)'.
-func (l *labeller) residual(target, column int) {
+func (l *labeler) residual(target, column int) {
 	n := l.Support.M
 	want := make([]float32, l.classes)
 	l.Targets.RegressionTarget(target, want)
@@ -164,7 +164,7 @@ func (l *labeller) residual(target, column int) {
 }
 
 // solve gives the labels once all targets are in.
-func (l *labeller) solve() ([]float32, error) {
+func (l *labeler) solve() ([]float32, error) {
 	trace := 0.
 	for i := range l.rows {
 		trace += l.normal[i*l.rows+i]

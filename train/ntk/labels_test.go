@@ -15,7 +15,7 @@ import (
 
 // labelProblem draws targets and images of two dozen values; images that share a
 // label lie close to each other.
-func labelProblem(targets, images, repeat int) Labelling {
+func labelProblem(targets, images, repeat int) Labeling {
 	rng := data.Stream(5, "label-problem")
 	const d, classes = 24, 3
 	t := &data.Samples{Shape: data.Shape{C: 1, H: 4, W: 6}, Classes: classes}
@@ -25,7 +25,7 @@ func labelProblem(targets, images, repeat int) Labelling {
 		}
 		t.Y = append(t.Y, i%classes)
 	}
-	p := Labelling{Depth: 2, Repeat: repeat, Targets: t, Support: Rows{M: images, D: d}}
+	p := Labeling{Depth: 2, Repeat: repeat, Targets: t, Support: Rows{M: images, D: d}}
 	for range images * d {
 		p.Support.X = append(p.Support.X, float32(rng.NormFloat64()))
 	}
@@ -37,7 +37,7 @@ func labelProblem(targets, images, repeat int) Labelling {
 	return p
 }
 
-func solveLabels(t *testing.T, p Labelling, workers int) []float32 {
+func solveLabels(t *testing.T, p Labeling, workers int) []float32 {
 	t.Helper()
 	pool := kernel.NewPool(workers)
 	defer pool.Close()
@@ -50,7 +50,7 @@ func solveLabels(t *testing.T, p Labelling, workers int) []float32 {
 
 // pseudoInverse is the definition, B^+ Y_t, by a singular value decomposition in
 // float64 of the same kernels.
-func pseudoInverse(p Labelling) *mat.Dense {
+func pseudoInverse(p Labeling) *mat.Dense {
 	n, m := p.Support.M, p.Targets.Len()
 	gram := Gram(p.Depth, p.Support)
 	k := mat.NewDense(n, n, nil)

@@ -31,15 +31,15 @@ func regression(pool *kernel.Pool, p Problem, t targetSet, images, labels []floa
 // problem draws supports and targets that share directions, as real images do.
 func problem(p Problem) (t targetSet, images, labels []float32) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	centre := make([]float32, p.Classes*p.Values)
-	for i := range centre {
-		centre[i] = float32(rng.NormFloat64())
+	center := make([]float32, p.Classes*p.Values)
+	for i := range center {
+		center[i] = float32(rng.NormFloat64())
 	}
 	draw := func(n int) (x []float32, y []int) {
 		for i := range n {
 			c := i % p.Classes
 			y = append(y, c)
-			for _, v := range centre[c*p.Values : (c+1)*p.Values] {
+			for _, v := range center[c*p.Values : (c+1)*p.Values] {
 				x = append(x, v+float32(rng.NormFloat64()))
 			}
 		}

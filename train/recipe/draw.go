@@ -28,7 +28,7 @@ func (s Strategy) Draw(rng *rand.Rand, n, h, w int, shared bool, draws [][]float
 	family := s.families[rng.IntN(len(s.families))]
 	at := 0
 	if s.has(Color) {
-		drawColour(rng, family == Color, shared, draws[0], draws[1], draws[2])
+		drawColor(rng, family == Color, shared, draws[0], draws[1], draws[2])
 		at = 3
 	}
 	if s.moves() {
@@ -47,7 +47,7 @@ func (s Strategy) Draw(rng *rand.Rand, n, h, w int, shared bool, draws [][]float
 	}
 }
 
-func drawColour(rng *rand.Rand, active, shared bool, bright, saturate, stretch []float32) {
+func drawColor(rng *rand.Rand, active, shared bool, bright, saturate, stretch []float32) {
 	for i := range bright {
 		switch {
 		case !active:

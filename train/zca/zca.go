@@ -44,11 +44,11 @@ func Fit(ctx context.Context, pool *kernel.Pool, x []float32, d int, epsilon flo
 	}
 	t := &Transform{mean: mean(x, d)}
 	c := make([]float32, d*d)
-	centred := make([]float32, min(n, block)*d)
+	centered := make([]float32, min(n, block)*d)
 	for at := 0; at < n; at += block {
 		m := min(block, n-at)
-		t.centre(centred, x[at*d:(at+m)*d])
-		pool.Gemm(true, false, d, d, m, float32(1/float64(n-1)), centred, d, centred, d, 1, c, d)
+		t.center(centered, x[at*d:(at+m)*d])
+		pool.Gemm(true, false, d, d, m, float32(1/float64(n-1)), centered, d, centered, d, 1, c, d)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -73,8 +73,8 @@ func mean(x []float32, d int) []float32 {
 	return out
 }
 
-// centre writes x - mean.
-func (t *Transform) centre(dst, x []float32) {
+// center writes x - mean.
+func (t *Transform) center(dst, x []float32) {
 	d := len(t.mean)
 	for i, v := range x {
 		dst[i] = v - t.mean[i%d]
@@ -85,11 +85,11 @@ func (t *Transform) centre(dst, x []float32) {
 func (t *Transform) Apply(ctx context.Context, pool *kernel.Pool, x []float32) error {
 	d := len(t.mean)
 	n := len(x) / d
-	centred := make([]float32, min(n, block)*d)
+	centered := make([]float32, min(n, block)*d)
 	for at := 0; at < n; at += block {
 		part := x[at*d : min(n, at+block)*d]
-		t.centre(centred, part)
-		pool.Gemm(false, false, len(part)/d, d, d, 1, centred, d, t.w, d, 0, part, d)
+		t.center(centered, part)
+		pool.Gemm(false, false, len(part)/d, d, d, 1, centered, d, t.w, d, 0, part, d)
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -277,7 +277,7 @@ func TestPartsOfOneKindAreJoined(t *testing.T) {
 
 func TestKindsAreKnownByTheirFirstBytes(t *testing.T) {
 	for want, head := range map[files.Kind][]byte{
-		files.PNG: filestest.PNG(filestest.Grey(1, 1, 7)), files.JPEG: filestest.JPEG(filestest.Grey(1, 1, 7)),
+		files.PNG: filestest.PNG(filestest.Gray(1, 1, 7)), files.JPEG: filestest.JPEG(filestest.Gray(1, 1, 7)),
 		files.Zip: filestest.Zip(map[string][]byte{"a": nil}), files.Unknown: {0, 1, 2, 255, 254},
 	} {
 		if got := files.KindOf(head); got != want {

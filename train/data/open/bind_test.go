@@ -44,7 +44,7 @@ func npz(dims string, x []byte, y ...byte) []byte {
 	return out.Bytes()
 }
 
-func greyPNG(side int, v byte) []byte {
+func grayPNG(side int, v byte) []byte {
 	m := image.NewGray(image.Rect(0, 0, side, side))
 	for i := range m.Pix {
 		m.Pix[i] = v
@@ -83,10 +83,10 @@ func TestLabelsMeetTheClassesOfTheTask(t *testing.T) {
 }
 
 func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
-	grey := &data.Task{Version: data.TaskVersion, Name: "g", Classes: []string{"0", "1"},
+	gray := &data.Task{Version: data.TaskVersion, Name: "g", Classes: []string{"0", "1"},
 		Shape: data.Shape{C: 1, H: 2, W: 2},
 		Mean:  []float64{0}, Std: []float64{1}}
-	colour := &data.Task{Version: data.TaskVersion, Name: "c", Classes: []string{"0", "1"},
+	color := &data.Task{Version: data.TaskVersion, Name: "c", Classes: []string{"0", "1"},
 		Shape: data.Shape{C: 3, H: 1, W: 2},
 		Mean:  make([]float64, 3), Std: []float64{1, 1, 1}}
 	for name, c := range map[string]struct {
@@ -96,24 +96,24 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 		r       Reading
 		want    []float32
 	}{
-		"a row of pixels":    {"d.csv", []byte("0,255,0,255,1\n"), grey, Reading{}, []float32{0, 1, 0, 1}},
-		"a row of 16 shades": {"d.csv", []byte("0,4,8,16,1\n"), grey, Reading{White: 16}, []float32{0, .25, .5, 1}},
-		"a row of fractions": {"d.csv", []byte("0,.25,.5,1,1\n"), grey, Reading{}, []float32{0, .25, .5, 1}},
-		"a row of coloured pixels": {"d.csv", []byte("0,51,102,153,204,255,1\n"), colour, Reading{Layout: "NCHW"},
+		"a row of pixels":    {"d.csv", []byte("0,255,0,255,1\n"), gray, Reading{}, []float32{0, 1, 0, 1}},
+		"a row of 16 shades": {"d.csv", []byte("0,4,8,16,1\n"), gray, Reading{White: 16}, []float32{0, .25, .5, 1}},
+		"a row of fractions": {"d.csv", []byte("0,.25,.5,1,1\n"), gray, Reading{}, []float32{0, .25, .5, 1}},
+		"a row of coloured pixels": {"d.csv", []byte("0,51,102,153,204,255,1\n"), color, Reading{Layout: "NCHW"},
 			[]float32{0, .2, .4, .6, .8, 1}},
-		"an array of rows": {"d.npz", npz("(1, 4)", []byte{0, 51, 102, 255}, 1), grey, Reading{},
+		"an array of rows": {"d.npz", npz("(1, 4)", []byte{0, 51, 102, 255}, 1), gray, Reading{},
 			[]float32{0, .2, .4, 1}},
-		"an array of grey images": {"d.npz", npz("(1, 2, 2)", []byte{0, 51, 102, 255}, 1), grey, Reading{},
+		"an array of grey images": {"d.npz", npz("(1, 2, 2)", []byte{0, 51, 102, 255}, 1), gray, Reading{},
 			[]float32{0, .2, .4, 1}},
-		"one channel, last": {"d.npz", npz("(1, 2, 2, 1)", []byte{0, 51, 102, 255}, 1), grey, Reading{},
+		"one channel, last": {"d.npz", npz("(1, 2, 2, 1)", []byte{0, 51, 102, 255}, 1), gray, Reading{},
 			[]float32{0, .2, .4, 1}},
-		"one channel, first": {"d.npz", npz("(1, 1, 2, 2)", []byte{0, 51, 102, 255}, 1), grey, Reading{},
+		"one channel, first": {"d.npz", npz("(1, 1, 2, 2)", []byte{0, 51, 102, 255}, 1), gray, Reading{},
 			[]float32{0, .2, .4, 1}},
-		"channels last": {"d.npz", npz("(1, 1, 2, 3)", []byte{0, 51, 102, 153, 204, 255}, 1), colour,
+		"channels last": {"d.npz", npz("(1, 1, 2, 3)", []byte{0, 51, 102, 153, 204, 255}, 1), color,
 			Reading{}, []float32{0, .6, .2, .8, .4, 1}},
-		"channels first": {"d.npz", npz("(1, 3, 1, 2)", []byte{0, 51, 102, 153, 204, 255}, 1), colour,
+		"channels first": {"d.npz", npz("(1, 3, 1, 2)", []byte{0, 51, 102, 153, 204, 255}, 1), color,
 			Reading{}, []float32{0, .2, .4, .6, .8, 1}},
-		"an array of 16 shades": {"d.npz", npz("(1, 2, 2)", []byte{0, 4, 8, 16}, 1), grey, Reading{White: 16},
+		"an array of 16 shades": {"d.npz", npz("(1, 2, 2)", []byte{0, 4, 8, 16}, 1), gray, Reading{White: 16},
 			[]float32{0, .25, .5, 1}},
 		"features are left as found": {"d.npz", npz("(1, 2)", []byte{7, 255}, 1), tableTask("0", "1"), Reading{},
 			[]float32{7, 255}},
@@ -133,7 +133,7 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 		}
 	}
 	for name, table := range map[string]string{"above white": "0,256,0,0,1\n", "below black": "0,-1,0,0,1\n"} {
-		_, err := Path(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte(table)}), "d.csv"), grey)
+		_, err := Path(filepath.Join(folder(t, map[string][]byte{"d.csv": []byte(table)}), "d.csv"), gray)
 		if !errors.Is(err, files.ErrValue) || !strings.Contains(err.Error(), "line 1") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -154,7 +154,7 @@ func TestWhiteIsThatOfTheTrainingPart(t *testing.T) {
 			"test.csv": []byte("1,0,0,1,1\n")}, 1, 1. / 255},
 		"bright bytes to test with": {map[string][]byte{"train.csv": []byte("1,0,0,1,1\n"),
 			"test.csv": []byte("255,0,0,1,1\n")}, 1, -1},
-		"a dark picture": {map[string][]byte{"1/1.png": greyPNG(2, 1)}, 1. / 255, 0},
+		"a dark picture": {map[string][]byte{"1/1.png": grayPNG(2, 1)}, 1. / 255, 0},
 		"dark IDX": {map[string][]byte{"train-images-idx3-ubyte": idx([]uint32{2051, 1, 2, 2}, []byte{1, 0, 0, 0}),
 			"train-labels-idx1-ubyte": idx([]uint32{2049, 1}, []byte{1})},
 			1. / 255, 0},
@@ -258,12 +258,12 @@ func TestDataAreFoundInFolders(t *testing.T) {
 		"train and test": {map[string][]byte{"train.csv": table, "test.csv": table, "more.csv": table},
 			tableTask("a", "b"), true, nil},
 		"the only archive": {map[string][]byte{"some.npz": npz("(1, 2)", []byte{1, 2}, 0)}, tableTask("a", "b"), false, nil},
-		"pictures": {map[string][]byte{"train/a/1.png": greyPNG(3, 9), "test/b/1.png": greyPNG(3, 9)}, &pixels,
+		"pictures": {map[string][]byte{"train/a/1.png": grayPNG(3, 9), "test/b/1.png": grayPNG(3, 9)}, &pixels,
 			true, nil},
 		"several tables":    {map[string][]byte{"a.csv": table, "b.csv": table}, tableTask("a", "b"), false, ErrNoData},
 		"nothing":           {map[string][]byte{"a.doc": table}, tableTask("a", "b"), false, ErrNoData},
-		"pictures, no task": {map[string][]byte{"a/1.png": greyPNG(3, 9)}, nil, false, ErrUnknownData},
-		"another size":      {map[string][]byte{"a/1.png": greyPNG(4, 9)}, &pixels, false, files.ErrFormat},
+		"pictures, no task": {map[string][]byte{"a/1.png": grayPNG(3, 9)}, nil, false, ErrUnknownData},
+		"another size":      {map[string][]byte{"a/1.png": grayPNG(4, 9)}, &pixels, false, files.ErrFormat},
 		"another shape":     {map[string][]byte{"a.csv": []byte("1,a\n2,b\n")}, tableTask("a", "b"), false, files.ErrFormat},
 	} {
 		ds, err := Path(folder(t, c.files), c.task)
@@ -274,7 +274,7 @@ func TestDataAreFoundInFolders(t *testing.T) {
 			t.Errorf("%s: test part %v", name, ds.Test != nil)
 		}
 	}
-	dir := folder(t, map[string][]byte{"a/1.png": greyPNG(4, 9)})
+	dir := folder(t, map[string][]byte{"a/1.png": grayPNG(4, 9)})
 	if _, err := Path(filepath.Join(dir, "a", "1.png"), &pixels); !errors.Is(err, ErrNoData) {
 		t.Errorf("a single picture: %v", err)
 	}

@@ -93,7 +93,7 @@ func TestBadCIFARFilesNameFileByteAndHint(t *testing.T) {
 	}
 }
 
-func TestRealCIFAR10IsRecognised(t *testing.T) {
+func TestRealCIFAR10IsRecognized(t *testing.T) {
 	dir := os.Getenv("DISTILLMESH_DATA")
 	if dir == "" {
 		t.Skip("needs real data: set DISTILLMESH_DATA")

@@ -17,9 +17,9 @@ import (
 // around it.
 func className(s string) string { return strings.TrimSpace(norm.NFC.String(s)) }
 
-// normalise brings the names of classes to one form, so that the same name is the
+// normalize brings the names of classes to one form, so that the same name is the
 // same class, and warns of names that are nearly the same.
-func (c *contents) normalise() {
+func (c *contents) normalize() {
 	var names []string
 	for _, p := range []*files.Part{c.train, c.test} {
 		if p == nil {

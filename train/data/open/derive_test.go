@@ -17,11 +17,11 @@ func TestTasksAreDerived(t *testing.T) {
 		"n.csv":       []byte("1,10\n2,9\n3,10\n4,9\n"),
 		"n.npz":       npz("(4, 1, 2)", []byte{0, 255, 0, 255, 255, 0, 255, 0}, 2, 2, 5, 5),
 		"s.csv":       []byte("3,1,red,green,blue\n1,1\n2,0\n3,0\n"),
-		"p/b/1.png":   greyPNG(2, 255),
-		"p/a/1.png":   greyPNG(2, 0),
-		"p/a/2.png":   greyPNG(2, 0),
-		"p/b/2.png":   greyPNG(2, 255),
-		"bad/a/1.png": greyPNG(2, 255),
+		"p/b/1.png":   grayPNG(2, 255),
+		"p/a/1.png":   grayPNG(2, 0),
+		"p/a/2.png":   grayPNG(2, 0),
+		"p/b/2.png":   grayPNG(2, 255),
+		"bad/a/1.png": grayPNG(2, 255),
 	})
 	constant := data.Task{Mean: []float64{.5}, Std: []float64{.25}}
 	for name, c := range map[string]struct {
@@ -76,8 +76,8 @@ func TestTasksAreDerived(t *testing.T) {
 
 func TestDataThatMakeNoTaskAreNamedWithAHint(t *testing.T) {
 	dir := folder(t, map[string][]byte{
-		"one.csv": []byte("1,2,a\n3,4,a\n"), "each.csv": []byte("1,2,7\n3,4,8\n"), "latin/caf\xe9/1.png": greyPNG(2,
-			1), "latin/b/1.png": greyPNG(2, 1),
+		"one.csv": []byte("1,2,a\n3,4,a\n"), "each.csv": []byte("1,2,7\n3,4,8\n"), "latin/caf\xe9/1.png": grayPNG(2,
+			1), "latin/b/1.png": grayPNG(2, 1),
 	})
 	for path, c := range map[string]struct{ says, hint string }{
 		"one.csv":  {`every sample is of one class, "a"`, "--classes"},
@@ -98,8 +98,8 @@ func TestDataThatMakeNoTaskAreNamedWithAHint(t *testing.T) {
 }
 
 func TestPicturesWithoutATaskAreResampledOnRequest(t *testing.T) {
-	dir := folder(t, map[string][]byte{"a/1.png": greyPNG(9, 9), "a/2.png": greyPNG(4, 9), "b/1.png": greyPNG(4, 9),
-		"b/2.png": greyPNG(4, 9)})
+	dir := folder(t, map[string][]byte{"a/1.png": grayPNG(9, 9), "a/2.png": grayPNG(4, 9), "b/1.png": grayPNG(4, 9),
+		"b/2.png": grayPNG(4, 9)})
 	if _, _, err := (Reading{}).Derive(dir, data.Task{Name: "d"}); !errors.Is(err, files.ErrFormat) {
 		t.Errorf("two sizes: %v", err)
 	}

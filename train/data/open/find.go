@@ -56,9 +56,9 @@ func (r Reading) find(path string, task *data.Task, want data.Shape) (*contents,
 	if err := c.unused(r); err != nil {
 		return nil, err
 	}
-	c.normalise()
+	c.normalize()
 	if c.known == nil {
-		c.known = recognise(c.train)
+		c.known = recognize(c.train)
 	}
 	return c, nil
 }

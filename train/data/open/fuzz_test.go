@@ -56,7 +56,7 @@ func FuzzParquet(f *testing.F) {
 	var pictures []fuzzPicture
 	for i := range 4 {
 		p := fuzzPicture{Label: int64(i % 2)}
-		p.Image.Bytes = greyPNG(2, byte(i))
+		p.Image.Bytes = grayPNG(2, byte(i))
 		pictures = append(pictures, p)
 	}
 	f.Add(parquetOf(pictures))
@@ -64,8 +64,8 @@ func FuzzParquet(f *testing.F) {
 }
 
 func FuzzArchive(f *testing.F) {
-	content := map[string][]byte{"train/a/1.png": greyPNG(2, 1), "train/b/1.png": greyPNG(2, 2),
-		"train/a/2.png": greyPNG(2, 1), "train/b/2.png": greyPNG(2, 2), "test/a/1.png": greyPNG(2, 3)}
+	content := map[string][]byte{"train/a/1.png": grayPNG(2, 1), "train/b/1.png": grayPNG(2, 2),
+		"train/a/2.png": grayPNG(2, 1), "train/b/2.png": grayPNG(2, 2), "test/a/1.png": grayPNG(2, 3)}
 	tables := map[string][]byte{"train.csv": []byte("a,b,label\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n"),
 		"test.csv": []byte("label,b,a\nx,1,2\n")}
 	for _, c := range []map[string][]byte{content, tables} {

@@ -77,9 +77,9 @@ func (r Reading) OpenOrDerive(path string, draft data.Task) (ds *data.Dataset, m
 	return ds, true, err
 }
 
-// recognise finds the well-known task of a training part by its content; nil when
+// recognize finds the well-known task of a training part by its content; nil when
 // it is none.
-func recognise(p *files.Part) *data.Task {
+func recognize(p *files.Part) *data.Task {
 	if p.Bytes == nil || !p.Numbered || p.Len() < 1 {
 		return nil
 	}

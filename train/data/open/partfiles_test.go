@@ -77,7 +77,7 @@ func TestWhatLiesBesideTheDataIsCounted(t *testing.T) {
 		if name != "tables in a folder" {
 			content["more/notes.md"] = []byte("more\n")
 		}
-		content["look.png"] = greyPNG(2, 1)
+		content["look.png"] = grayPNG(2, 1)
 		ds, _, err := Reading{}.Derive(folder(t, content), data.Task{Name: "d"})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

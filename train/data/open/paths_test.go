@@ -32,8 +32,8 @@ func twoClasses(prefixes ...string) map[string][]byte {
 	out := map[string][]byte{}
 	for k, prefix := range prefixes {
 		for i := range 4 {
-			out[fmt.Sprintf("%sa/%d.png", prefix, i)] = greyPNG(2, byte(10+8*k+i))
-			out[fmt.Sprintf("%sb/%d.png", prefix, i)] = greyPNG(2, byte(110+8*k+i))
+			out[fmt.Sprintf("%sa/%d.png", prefix, i)] = grayPNG(2, byte(10+8*k+i))
+			out[fmt.Sprintf("%sb/%d.png", prefix, i)] = grayPNG(2, byte(110+8*k+i))
 		}
 	}
 	return out
@@ -66,7 +66,7 @@ func TestLinksThatLeadToOneFolderInManyWaysAreFollowedOnce(t *testing.T) {
 	for i := range 25 {
 		content[fmt.Sprintf("b/d%d/about.txt", i)] = []byte("x")
 	}
-	content["b/d24/p.png"] = greyPNG(2, 99)
+	content["b/d24/p.png"] = grayPNG(2, 99)
 	dir := folder(t, content)
 	for i := range 24 {
 		for _, name := range []string{"l1", "l2"} {

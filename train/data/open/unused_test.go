@@ -11,8 +11,8 @@ import (
 
 func TestFlagsThatDoNotConcernTheDataAreSaid(t *testing.T) {
 	table := map[string][]byte{"d.csv": []byte("1,2,a\n3,4,b\n5,6,a\n7,8,b\n")}
-	pictures := map[string][]byte{"a/1.png": greyPNG(2, 1), "b/1.png": greyPNG(2, 9), "a/2.png": greyPNG(2, 1),
-		"b/2.png": greyPNG(2, 9)}
+	pictures := map[string][]byte{"a/1.png": grayPNG(2, 1), "b/1.png": grayPNG(2, 9), "a/2.png": grayPNG(2, 1),
+		"b/2.png": grayPNG(2, 9)}
 	for name, c := range map[string]struct {
 		files map[string][]byte
 		r     Reading

@@ -96,10 +96,10 @@ func FuzzIDXFiles(f *testing.F) {
 		idx([]uint32{idxLabels, 2}, []byte{0, 1}))
 	f.Add("emnist-letters-train-images-idx3-ubyte.gz", "emnist-letters-train-labels-idx1-ubyte", images(2, 3, 4),
 		idx([]uint32{idxLabels, 2}, []byte{0, 1}))
-	f.Add("my.val.images.idx4", "my.val.labels.idx1", idx([]uint32{idxColours, 1, 3, 4, 4}, make([]byte, 48)),
+	f.Add("my.val.images.idx4", "my.val.labels.idx1", idx([]uint32{idxColors, 1, 3, 4, 4}, make([]byte, 48)),
 		idx([]uint32{idxLabels, 1}, []byte{9}))
 	f.Add("emnist-train-images-idx4", "emnist-train-labels-idx1",
-		idx([]uint32{idxColours, 1, 4, 4, 3}, make([]byte, 48)), idx([]uint32{idxLabels, 1}, []byte{9}))
+		idx([]uint32{idxColors, 1, 4, 4, 3}, make([]byte, 48)), idx([]uint32{idxLabels, 1}, []byte{9}))
 	f.Fuzz(func(t *testing.T, x, y string, pixels, labels []byte) {
 		all := fstest.MapFS{x: {Data: pixels}, y: {Data: labels}}
 		if !HasIDX([]string{x, y}) {

@@ -17,9 +17,9 @@ import (
 // Magic numbers of the IDX format: unsigned bytes, three or four dimensions for
 // images, one for labels.
 const (
-	idxImages  = 2051
-	idxColours = 2052
-	idxLabels  = 2049
+	idxImages = 2051
+	idxColors = 2052
+	idxLabels = 2049
 )
 
 // idxFile is a file that is called like one of IDX: emnist-letters-train-images-idx3-ubyte.gz.
@@ -231,7 +231,7 @@ func decodeIDXImages(r io.Reader) (dims []int, pixels []byte, count int, err err
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	if magic != idxImages && magic != idxColours {
+	if magic != idxImages && magic != idxColors {
 		return nil, nil, 0, files.At(0, fmt.Errorf("%w: starts with %d, an IDX file of images with %d", files.ErrFormat,
 			magic, idxImages))
 	}

@@ -29,8 +29,8 @@ func JPEG(m image.Image) []byte {
 	return b.Bytes()
 }
 
-// Grey is a picture of h x w grey pixels, row-major.
-func Grey(h, w int, pixels ...byte) *image.Gray {
+// Gray is a picture of h x w grey pixels, row-major.
+func Gray(h, w int, pixels ...byte) *image.Gray {
 	m := image.NewGray(image.Rect(0, 0, w, h))
 	copy(m.Pix, pixels)
 	return m
@@ -180,9 +180,9 @@ func WebP(h, w int, dark, light [4]byte, bright []bool, orientation int) []byte 
 	return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body))), body...)
 }
 
-// GreyAlphaPNG is a picture of h x w pixels of grey and alpha, row-major, which Go's
+// GrayAlphaPNG is a picture of h x w pixels of grey and alpha, row-major, which Go's
 // encoder does not write.
-func GreyAlphaPNG(h, w int, pixels ...byte) []byte {
+func GrayAlphaPNG(h, w int, pixels ...byte) []byte {
 	var packed bytes.Buffer
 	z := zlib.NewWriter(&packed)
 	for y := range h {

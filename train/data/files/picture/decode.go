@@ -47,7 +47,7 @@ var codecs = map[files.Kind]codec{
 type facts struct {
 	kind          files.Kind
 	height, width int // upright
-	grey          bool
+	gray          bool
 	deep          bool // more than 8 bits for each channel
 	alpha         bool // may be transparent
 	orientation   int  // as EXIF counts it; 1 for upright
@@ -80,16 +80,16 @@ func readFacts(head []byte) (facts, error) {
 	if f.orientation > 4 {
 		f.height, f.width = f.width, f.height
 	}
-	f.grey, f.deep, f.alpha = modelFacts(c.ColorModel)
+	f.gray, f.deep, f.alpha = modelFacts(c.ColorModel)
 	switch f.kind { // what only the pixels, or a later part of the file, tell
 	case files.PNG:
-		const greyAlpha, colorType = 4, 25
-		f.grey = f.grey || len(head) > colorType && head[colorType] == greyAlpha
+		const grayAlpha, colorType = 4, 25
+		f.gray = f.gray || len(head) > colorType && head[colorType] == grayAlpha
 		f.alpha = f.alpha || bytes.Contains(head, []byte("tRNS"))
 	case files.GIF:
 		f.alpha = true
 	case files.TIFF, files.BMP:
-		f.alpha = f.alpha || !f.grey
+		f.alpha = f.alpha || !f.gray
 	}
 	return f, nil
 }
@@ -115,7 +115,7 @@ func decodeImage(kind files.Kind, content []byte) (img image.Image, err error) {
 }
 
 // modelFacts tells what pictures of a color model can hold.
-func modelFacts(m color.Model) (grey, deep, alpha bool) {
+func modelFacts(m color.Model) (gray, deep, alpha bool) {
 	switch m {
 	case color.GrayModel:
 		return true, false, false
@@ -131,13 +131,13 @@ func modelFacts(m color.Model) (grey, deep, alpha bool) {
 		return false, false, true
 	}
 	if palette, ok := m.(color.Palette); ok {
-		grey = true
+		gray = true
 		for _, c := range palette {
 			r, g, b, a := c.RGBA()
-			grey, alpha = grey && r == g && g == b, alpha || a != 0xffff
+			gray, alpha = gray && r == g && g == b, alpha || a != 0xffff
 		}
 	}
-	return grey, false, alpha
+	return gray, false, alpha
 }
 
 // upright decodes an encoded picture and turns it upright. A first frame smaller

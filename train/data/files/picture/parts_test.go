@@ -39,7 +39,7 @@ func TestPartsOfPicturesAreNeverMixed(t *testing.T) {
 	} {
 		content := map[string][]byte{}
 		for _, n := range c.names {
-			content[n+".png"] = greyPNG(2, 2)
+			content[n+".png"] = grayPNG(2, 2)
 		}
 		dir := filestest.Folder(t, content)
 		train, test, err := pictures(dir, Options{Parts: c.parts})

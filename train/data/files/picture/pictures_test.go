@@ -24,8 +24,8 @@ func pictures(dir string, opt Options) (train, test *files.Part, err error) {
 	return Folder(files.Dir(dir), ".", opt, nil)
 }
 
-// greyPNG is a picture whose pixel i is i.
-func greyPNG(h, w int) []byte {
+// grayPNG is a picture whose pixel i is i.
+func grayPNG(h, w int) []byte {
 	m := image.NewGray(image.Rect(0, 0, w, h))
 	for i := range m.Pix {
 		m.Pix[i] = byte(i)
@@ -33,8 +33,8 @@ func greyPNG(h, w int) []byte {
 	return encodePNG(m)
 }
 
-// colourPNG is one colour.
-func colourPNG(h, w int, c color.NRGBA) []byte {
+// colorPNG is one colour.
+func colorPNG(h, w int, c color.NRGBA) []byte {
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
 		for x := range w {
@@ -50,7 +50,7 @@ func encodePNG(m image.Image) []byte {
 	return b.Bytes()
 }
 
-func greyJPEG(h, w int, v byte) []byte {
+func grayJPEG(h, w int, v byte) []byte {
 	m := image.NewGray(image.Rect(0, 0, w, h))
 	for i := range m.Pix {
 		m.Pix[i] = v
@@ -61,13 +61,13 @@ func greyJPEG(h, w int, v byte) []byte {
 }
 
 func TestPicturesAreReadByFolder(t *testing.T) {
-	red := colourPNG(2, 2, color.NRGBA{200, 100, 50, 255})
+	red := colorPNG(2, 2, color.NRGBA{200, 100, 50, 255})
 	dir := filestest.Folder(t, map[string][]byte{
-		"grey/cat/1.png": greyPNG(2, 3), "grey/cat/2.PNG.gz": filestest.Gzip(greyPNG(2, 3)), "grey/ant/x.jpg": greyJPEG(2,
+		"grey/cat/1.png": grayPNG(2, 3), "grey/cat/2.PNG.gz": filestest.Gzip(grayPNG(2, 3)), "grey/ant/x.jpg": grayJPEG(2,
 			3, 77),
 		"grey/ant/.hidden.png": []byte("x"), "grey/ant/readme.txt": []byte("x"), "grey/.git/a.png": []byte("x"),
-		"parts/train/b/1.png": red, "parts/train/a/1.png": greyPNG(2, 2), "parts/val/a/2.png": greyPNG(2, 2),
-		"half/a/1.png": colourPNG(1, 1, color.NRGBA{200, 100, 50, 128}),
+		"parts/train/b/1.png": red, "parts/train/a/1.png": grayPNG(2, 2), "parts/val/a/2.png": grayPNG(2, 2),
+		"half/a/1.png": colorPNG(1, 1, color.NRGBA{200, 100, 50, 128}),
 	})
 	p, test, err := pictures(filepath.Join(dir, "grey"), Options{})
 	if err != nil || test != nil {
@@ -101,8 +101,8 @@ func TestPicturesAreReadByFolder(t *testing.T) {
 }
 
 func TestPicturesOfOtherSizesAreResampledOnRequest(t *testing.T) {
-	dir := filestest.Folder(t, map[string][]byte{"a/1.jpg": greyJPEG(64, 48, 100), "a/2.png": greyPNG(8, 8),
-		"b/1.png": colourPNG(5, 9, color.NRGBA{9, 9, 9, 255})})
+	dir := filestest.Folder(t, map[string][]byte{"a/1.jpg": grayJPEG(64, 48, 100), "a/2.png": grayPNG(8, 8),
+		"b/1.png": colorPNG(5, 9, color.NRGBA{9, 9, 9, 255})})
 	_, _, err := pictures(dir, Options{})
 	if !errors.Is(err, files.ErrFormat) || !strings.Contains(err.Error(), "8 x 8 pixels (height x width), want 64 x 48") {
 		t.Errorf("two sizes: %v", err)
@@ -127,12 +127,12 @@ func TestPicturesOfNoSizeAskedForAreBroughtToThatOfMost(t *testing.T) {
 		files map[string][]byte
 		want  []int
 	}{
-		"most": {map[string][]byte{"a/1.png": greyPNG(9, 9), "a/2.png": greyPNG(4, 6), "b/1.png": greyPNG(4, 6)},
+		"most": {map[string][]byte{"a/1.png": grayPNG(9, 9), "a/2.png": grayPNG(4, 6), "b/1.png": grayPNG(4, 6)},
 			[]int{1, 4, 6}},
-		"a tie": {map[string][]byte{"a/1.png": greyPNG(9, 9), "b/1.png": greyPNG(8, 2), "b/2.png": greyPNG(2, 8)},
+		"a tie": {map[string][]byte{"a/1.png": grayPNG(9, 9), "b/1.png": grayPNG(8, 2), "b/2.png": grayPNG(2, 8)},
 			[]int{1, 2, 8}},
-		"over both parts": {map[string][]byte{"train/a/1.png": greyPNG(9, 9), "test/a/1.png": greyPNG(4, 6),
-			"test/b/1.png": greyPNG(4, 6)}, []int{1, 4, 6}},
+		"over both parts": {map[string][]byte{"train/a/1.png": grayPNG(9, 9), "test/a/1.png": grayPNG(4, 6),
+			"test/b/1.png": grayPNG(4, 6)}, []int{1, 4, 6}},
 	} {
 		p, _, err := pictures(filestest.Folder(t, c.files), Options{Resize: true})
 		if err != nil || !slices.Equal(p.Dims, c.want) {
@@ -142,7 +142,7 @@ func TestPicturesOfNoSizeAskedForAreBroughtToThatOfMost(t *testing.T) {
 }
 
 func TestAClassMayBeCalledTrain(t *testing.T) {
-	pic := greyPNG(2, 2)
+	pic := grayPNG(2, 2)
 	for name, c := range map[string]struct {
 		files   map[string][]byte
 		classes []string // nil when these are no pictures in folders of classes
@@ -166,7 +166,7 @@ func TestAClassMayBeCalledTrain(t *testing.T) {
 
 // liar is a PNG whose header announces a size that it does not have.
 func liar(h, w uint32) []byte {
-	b := greyPNG(2, 2)
+	b := grayPNG(2, 2)
 	binary.BigEndian.PutUint32(b[16:], w)
 	binary.BigEndian.PutUint32(b[20:], h)
 	binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
@@ -174,7 +174,7 @@ func liar(h, w uint32) []byte {
 }
 
 func TestBadPicturesNameFileAndHint(t *testing.T) {
-	good := greyPNG(2, 2)
+	good := grayPNG(2, 2)
 	for name, c := range map[string]struct {
 		bad  []byte
 		want error
@@ -182,8 +182,8 @@ func TestBadPicturesNameFileAndHint(t *testing.T) {
 		"empty": {nil, files.ErrTruncated}, "cut": {good[:len(good)-20], files.ErrFormat}, "cut header": {good[:20],
 			files.ErrFormat}, "not a picture": {[]byte("hello, world"), files.ErrFormat},
 		"announces too much": {liar(1<<13, 1<<14), files.ErrTooLarge}, "announces what does not come": {liar(3000, 3000),
-			files.ErrFormat}, "cut JPEG": {greyJPEG(2, 2, 1)[:30], files.ErrFormat},
-		"another size": {greyPNG(3, 2), files.ErrFormat},
+			files.ErrFormat}, "cut JPEG": {grayJPEG(2, 2, 1)[:30], files.ErrFormat},
+		"another size": {grayPNG(3, 2), files.ErrFormat},
 	} {
 		dir := filestest.Folder(t, map[string][]byte{"a/0.png": good, "b/x.png": c.bad})
 		_, _, err := pictures(dir, Options{Height: 2, Width: 2, Resize: name == "announces what does not come"})
@@ -201,16 +201,16 @@ func TestBadPicturesNameFileAndHint(t *testing.T) {
 }
 
 func FuzzImage(f *testing.F) {
-	f.Add(greyPNG(4, 4), false)
-	f.Add(colourPNG(4, 4, color.NRGBA{1, 2, 3, 4}), true)
-	f.Add(greyJPEG(9, 5, 7), false)
+	f.Add(grayPNG(4, 4), false)
+	f.Add(colorPNG(4, 4, color.NRGBA{1, 2, 3, 4}), true)
+	f.Add(grayJPEG(9, 5, 7), false)
 	f.Add(liar(1<<14, 1<<14), true)
-	f.Fuzz(func(t *testing.T, b []byte, colour bool) {
+	f.Fuzz(func(t *testing.T, b []byte, inColor bool) {
 		if f, err := readFacts(b); err != nil || f.width*f.height > 1<<16 {
 			return // slow, not wrong
 		}
 		s := &settings{channels: 1, height: 4, width: 4, resize: true, background: color.Black}
-		if colour {
+		if inColor {
 			s.channels = 3
 		}
 		p := &files.Part{}
@@ -228,9 +228,9 @@ func FuzzFormats(f *testing.F) {
 		f.Add(b)
 	}
 	f.Add(filestest.WebP(3, 4, [4]byte{1, 2, 3, 255}, [4]byte{9, 8, 7, 0}, make([]bool, 12), 6))
-	f.Add(filestest.GreyAlphaPNG(2, 1, 1, 2, 3, 4))
+	f.Add(filestest.GrayAlphaPNG(2, 1, 1, 2, 3, 4))
 	f.Add(filestest.TIFF(2, 2, 4, 16, 3, make([]uint16, 16)))
-	good := greyPNG(4, 5)
+	good := grayPNG(4, 5)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		facts, err := readFacts(b)
 		if err != nil || facts.width*facts.height > 1<<14 || pages(facts.kind, b) < 1 {

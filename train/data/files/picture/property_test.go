@@ -80,20 +80,20 @@ func (p *pixels) samples() (out []uint16) {
 // picture is an image of Go, with 16 bits where deep.
 func (p *pixels) picture(deep bool) image.Image {
 	frame := image.Rect(0, 0, p.w, p.h)
-	var grey image.Image
+	var gray image.Image
 	switch {
 	case p.c == 1 && deep:
 		m := image.NewGray16(frame)
 		for i := range p.v {
 			m.SetGray16(i%p.w, i/p.w, color.Gray16{Y: p.v[i]})
 		}
-		grey = m
+		gray = m
 	case p.c == 1:
 		m := image.NewGray(frame)
 		for i := range p.v {
 			m.SetGray(i%p.w, i/p.w, color.Gray{Y: byte(p.v[i])})
 		}
-		grey = m
+		gray = m
 	case deep:
 		m := image.NewRGBA64(frame)
 		for i := range p.h * p.w {
@@ -109,7 +109,7 @@ func (p *pixels) picture(deep bool) image.Image {
 		}
 		return m
 	}
-	return grey
+	return gray
 }
 
 // paletted is a picture of at most 256 pixels, each with an entry of its own.

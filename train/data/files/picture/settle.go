@@ -40,10 +40,10 @@ type settings struct {
 // and checks the size of each.
 func (o *Options) settle(all []picture, a *files.Account) (*settings, error) {
 	s := &settings{channels: o.Channels, height: o.Height, width: o.Width, resize: o.Resize, background: color.Black}
-	grey, deep, turned := true, 0, 0
+	gray, deep, turned := true, 0, 0
 	sizes := map[[2]int]int{}
 	for _, p := range all {
-		grey = grey && p.grey
+		gray = gray && p.gray
 		if p.deep {
 			deep++
 		}
@@ -66,7 +66,7 @@ func (o *Options) settle(all []picture, a *files.Account) (*settings, error) {
 	}
 	if s.channels == 0 {
 		s.channels = 3
-		if grey {
+		if gray {
 			s.channels = 1
 		}
 	}
@@ -80,12 +80,12 @@ func (o *Options) settle(all []picture, a *files.Account) (*settings, error) {
 			Err:  fmt.Errorf("%w: %d pictures of %d x %d x %d", files.ErrTooLarge, len(all), s.channels, s.height, s.width),
 			Hint: "resample them to a smaller size with --resize"}
 	}
-	s.say(all, sizes, deep, turned, grey, a)
+	s.say(all, sizes, deep, turned, gray, a)
 	return s, o.chooseBackground(s, all, a)
 }
 
 // say notes what was decided.
-func (s *settings) say(all []picture, sizes map[[2]int]int, deep, turned int, grey bool, a *files.Account) {
+func (s *settings) say(all []picture, sizes map[[2]int]int, deep, turned int, gray bool, a *files.Account) {
 	if s.resize && (len(sizes) > 1 || sizes[[2]int{s.height, s.width}] == 0) {
 		a.See("resized",
 			"%d pictures of another size are brought to %d x %d pixels (height x width); proportions may change",
@@ -97,7 +97,7 @@ func (s *settings) say(all []picture, sizes map[[2]int]int, deep, turned int, gr
 	if deep > 0 {
 		a.See("deep", "%d of %d pictures have more than 8 bits for each channel, which are kept", deep, len(all))
 	}
-	if s.channels == 1 && !grey {
+	if s.channels == 1 && !gray {
 		a.See("grey", "colors are read as grey")
 	}
 }
