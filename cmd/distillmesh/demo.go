@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/demo"
 )
@@ -46,7 +47,7 @@ func (a *app) demoCommand() *cobra.Command {
 func (a *app) showDemo(r *demo.Result) {
 	a.print("%d devices, two classes each, distilled %s into %d images (%s) of %d tiles; a trainer gathered them by CID.",
 		r.Clients, r.Task, r.Images, r.Method, r.Samples)
-	a.print("%s\n", wrap(r.Method+" was chosen: "+r.Why, studyWidth))
+	a.print("%s\n", text.Wrap(r.Method+" was chosen: "+r.Why, studyWidth-2, "  "))
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "accuracy in %% [runs]\tgathered\t%d random real tiles\t%d random real\tall data\n", r.Samples,
 		r.Images)

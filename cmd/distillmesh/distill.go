@@ -13,6 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/jobs"
 	"github.com/distillmesh/distillmesh/node/operations"
@@ -110,16 +111,16 @@ func (a *app) distill(cmd *cobra.Command, conn api.Conn, d distilling) error {
 
 // methodList is the help of distill: a line for each method.
 func methodList() string {
-	text := "Make a distilled set from a registered data set. Methods that optimise images resume after Ctrl-C when " +
+	out := "Make a distilled set from a registered data set. Methods that optimise images resume after Ctrl-C when " +
 		"the same command\nruns again. 'distill --help METHOD' lists a method's settings. Methods:\n\n"
 	lines := [][2]string{{auto.Name, auto.Summary}}
 	for _, m := range registry.Methods() {
 		lines = append(lines, [2]string{m.Name(), m.Summary()})
 	}
 	for _, line := range lines {
-		text += fmt.Sprintf("  %-12s %s\n", line[0], wrapTo(line[1], helpWidth-15, strings.Repeat(" ", 15)))
+		out += fmt.Sprintf("  %-12s %s\n", line[0], text.Wrap(line[1], helpWidth-15, strings.Repeat(" ", 15)))
 	}
-	return text
+	return out
 }
 
 // methodHelp is what 'distill --help METHOD' shows.
@@ -128,16 +129,16 @@ func methodHelp(name string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	text := m.Name() + ": " + wrapTo(m.Summary(), helpWidth, "  ") + "\n"
+	out := m.Name() + ": " + text.Wrap(m.Summary(), helpWidth, "  ") + "\n"
 	settings := m.Settings()
 	if len(settings) == 0 {
-		return text + "\nIt has no settings.\n", true
+		return out + "\nIt has no settings.\n", true
 	}
-	text += "\nSettings, with their defaults (--option NAME=VALUE changes one):\n\n"
+	out += "\nSettings, with their defaults (--option NAME=VALUE changes one):\n\n"
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		text += "  " + name + "=" + settings[name] + "\n"
+		out += "  " + name + "=" + settings[name] + "\n"
 	}
-	return text + "\nWhat they do: docs/methods.md\n", true
+	return out + "\nWhat they do: docs/methods.md\n", true
 }
 
 // parseOptions reads NAME=VALUE words.

@@ -9,13 +9,13 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-isatty"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/node/api"
 )
 
@@ -53,18 +53,8 @@ func newScreen(stdout, stderr io.Writer) *screen {
 	return &screen{stdout: stdout, stderr: stderr, terminal: ok && isatty.IsTerminal(f.Fd())}
 }
 
-// printable replaces control characters, since some text comes from other nodes.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, s)
-}
-
 func (s *screen) fail(e *api.Error) {
-	fmt.Fprintf(s.stderr, "distillmesh: error: %s\n", printable(strings.ReplaceAll(e.Message, "\n", "; ")))
+	fmt.Fprintf(s.stderr, "distillmesh: error: %s\n", text.Printable(strings.ReplaceAll(e.Message, "\n", "; ")))
 	if e.Hint != "" {
 		fmt.Fprintf(s.stderr, "distillmesh: hint: %s\n", e.Hint)
 	}
@@ -101,7 +91,7 @@ func (s *screen) table(header string, rows [][]string) {
 	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
 	for _, r := range rows {
 		for i, cell := range r {
-			r[i] = printable(cell)
+			r[i] = text.Printable(cell)
 		}
 		fmt.Fprintln(w, strings.Join(r, "\t"))
 	}
@@ -111,7 +101,7 @@ func (s *screen) table(header string, rows [][]string) {
 // report shows progress, or a line to keep.
 func (s *screen) report(p api.Progress) {
 	if p.Note != "" {
-		s.tell("%s", printable(p.Note))
+		s.tell("%s", text.Printable(p.Note))
 		return
 	}
 	s.mu.Lock()

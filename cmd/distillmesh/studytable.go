@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"al.essio.dev/pkg/shellescape"
 
 	"github.com/distillmesh/distillmesh/distill/study"
 	"github.com/distillmesh/distillmesh/distill/study/report"
+	"github.com/distillmesh/distillmesh/distill/text"
 )
 
 // showStudy writes the report beside what was done and prints what was found.
@@ -27,7 +29,8 @@ func (a *app) showStudy(doc *study.Document, dir string, opt report.Options) err
 	}
 	a.studyTable(doc)
 	for _, sentence := range report.Answer(doc) {
-		a.print("%s", wrap(strings.NewReplacer("±", "+-", "−", "-").Replace(printable(sentence)), studyWidth))
+		sentence = strings.NewReplacer("±", "+-", "−", "-").Replace(text.Printable(sentence))
+		a.print("%s", text.Wrap(sentence, studyWidth-2, "  "))
 	}
 	a.tell("everything is in %s; open %s", dir, filepath.Join(dir, report.PageFile))
 	return nil
@@ -46,7 +49,7 @@ func (a *app) studyTable(doc *study.Document) {
 		if !known {
 			i = len(blocks)
 			where[s.Consumer] = i
-			head := []string{printable(s.Consumer), "accuracy %", "- control [95 %]", "images", "up", "down", "s"}
+			head := []string{text.Printable(s.Consumer), "accuracy %", "- control [95 %]", "images", "up", "down", "s"}
 			blocks = append(blocks, [][]string{head})
 		}
 		blocks[i] = append(blocks[i], studyLine(s))
@@ -66,7 +69,7 @@ func (a *app) studyTable(doc *study.Document) {
 	widths[0] = min(widths[0], max(space, 16))
 	for _, block := range blocks {
 		for _, line := range block {
-			out := fmt.Sprintf("%-*s", widths[0], middle(line[0], widths[0]))
+			out := fmt.Sprintf("%-*s", widths[0], text.Middle(line[0], widths[0]))
 			for i, cell := range line[1:] {
 				out += fmt.Sprintf("  %*s", widths[i+1], cell)
 			}
@@ -90,52 +93,11 @@ func studyLine(s study.Summary) []string {
 	if s.Images > 0 {
 		images = fmt.Sprint(s.Images)
 	}
-	return []string{"  " + printable(s.Method), fmt.Sprintf("%s [%d]", accuracy, s.Accuracy.N), difference, images,
+	return []string{"  " + text.Printable(s.Method), fmt.Sprintf("%s [%d]", accuracy, s.Accuracy.N), difference, images,
 		size(s.BytesUp), size(s.BytesDown), fmt.Sprintf("%.1f", s.Seconds)}
-}
-
-// wrap breaks a sentence into lines, those after the first set in.
-func wrap(s string, most int) string {
-	out, column := "", 0
-	for _, word := range strings.Fields(s) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case out == "":
-		case column+1+n > most:
-			out, column = out+"\n  ", 2
-		default:
-			out, column = out+" ", column+1
-		}
-		out, column = out+word, column+n
-	}
-	return out
-}
-
-// middle shortens a text to a number of runes by leaving out its middle.
-func middle(s string, most int) string {
-	r := []rune(s)
-	if len(r) <= most {
-		return s
-	}
-	return string(r[:(most-1)/2]) + ".." + string(r[len(r)-(most-2)/2:])
 }
 
 // commandLine is the command as it was given, ready to paste.
 func (a *app) commandLine() string {
-	out := "distillmesh"
-	for _, word := range a.args {
-		out += " " + shellWord(word)
-	}
-	return out
-}
-
-// shellWord quotes a word that a shell would expand or split.
-func shellWord(s string) string {
-	plain := func(r rune) bool {
-		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_=:,./+%@", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return shellescape.QuoteCommand(append([]string{"distillmesh"}, a.args...))
 }

@@ -70,8 +70,8 @@ func For(s data.Shape) Answer {
 			means)}
 	}
 	return Answer{match.DefaultDM(),
-		"images that random networks see as they see the real ones: learned by any network, cheap, and a class needs no " +
-			"other"}
+		"its images have the features of the real ones in random networks, so that any network can train on them, " +
+			"and it is cheap"}
 }
 
 // ladder lists the numbers of iterations that the time is rounded down to: few,

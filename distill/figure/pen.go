@@ -1,5 +1,7 @@
 package figure
 
+import "github.com/distillmesh/distillmesh/distill/text"
+
 // surface is what a pen draws on. Its origin is the upper left corner.
 type surface interface {
 	fill(i Ink, opacity float64, outlines [][]point)
@@ -50,7 +52,7 @@ func points(xy []float64) (out []point) {
 
 // Text writes a line whose small letters stand around the height y.
 func (p *Pen) Text(s string, x, y float64, st Style) {
-	if s = clean(s); s == "" {
+	if s = text.Printable(s); s == "" {
 		return
 	}
 	w := Width(s, st)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/distillmesh/distillmesh/distill/text"
 )
 
 // vectors is a surface that collects the elements of an SVG document.
@@ -72,7 +74,7 @@ func (f Figure) vectors(color func(Ink) string, sized bool) ([]byte, error) {
 	} else {
 		title, desc := f.Name+"-t", f.Name+"-d"
 		doc.Role, doc.NamedBy = "img", title+" "+desc
-		doc.Title, doc.Desc = &svgName{title, clean(f.Title)}, &svgName{desc, clean(f.Alt)}
+		doc.Title, doc.Desc = &svgName{title, text.Printable(f.Title)}, &svgName{desc, text.Printable(f.Alt)}
 	}
 	out, err := xml.Marshal(doc)
 	if err != nil {

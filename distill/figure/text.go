@@ -1,9 +1,7 @@
 package figure
 
 import (
-	"strings"
 	"sync"
-	"unicode"
 
 	"codeberg.org/go-fonts/liberation/liberationsansbold"
 	"codeberg.org/go-fonts/liberation/liberationsansregular"
@@ -11,6 +9,8 @@ import (
 	"golang.org/x/image/font/opentype"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
+
+	"github.com/distillmesh/distillmesh/distill/text"
 )
 
 // Style is the font, ink and alignment of a text.
@@ -44,7 +44,7 @@ const xHeight = 0.53
 // Width is how long a line of text is.
 func Width(s string, st Style) float64 {
 	face := faceOf(st)
-	return face.Width(clean(s)).Points()
+	return face.Width(text.Printable(s)).Points()
 }
 
 // Ellipsis shortens a text in the middle, where long names differ least.
@@ -76,14 +76,3 @@ var fonts = sync.OnceValue(func() *font.Cache {
 	return font.NewCache(font.Collection{
 		face(liberationsansregular.TTF, xfont.WeightNormal), face(liberationsansbold.TTF, xfont.WeightBold)})
 })
-
-// clean replaces characters that a text document must not hold: names of data
-// and classes come from untrusted files.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, strings.ToValidUTF8(s, "?"))
-}

@@ -40,8 +40,8 @@ func (DM) Version() int { return 4 }
 
 // Summary implements distill.Method.
 func (DM) Summary() string {
-	return "distribution matching in random ConvNets, four tiles an image; for images of at least 8 x 8, trained on " +
-		"by networks"
+	return "distribution matching in random ConvNets, four tiles per image; for training networks on images of at " +
+		"least 8 x 8"
 }
 
 func (m *DM) options() distill.Options {

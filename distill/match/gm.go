@@ -58,9 +58,9 @@ func (GM) Version() int { return 3 }
 func (m GM) Summary() string {
 	how := "gradient matching in random ConvNets"
 	if m.Siamese {
-		how += " under one augmentation for real and learned"
+		how += ", real and learned images augmented alike"
 	}
-	return how + ", four tiles an image; for images of at least 8 x 8, trained on by networks"
+	return how + ", four tiles per image; for training networks on images of at least 8 x 8"
 }
 
 func (m *GM) options() distill.Options {

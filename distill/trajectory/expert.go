@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/atomicfile"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
@@ -130,7 +131,7 @@ func (p expertPlan) write(path, id string, t expert) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("write expert: %w", err)
 	}
-	return checkpoint.WriteFile(path, file)
+	return atomicfile.Write(path, file)
 }
 
 // read reads what write wrote for this plan; the name of the file says what it

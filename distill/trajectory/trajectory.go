@@ -121,11 +121,11 @@ func (m Method) Summary() string {
 	case m.constant:
 		text += "gradient in constant memory (an approximation)"
 	case m.Choice == Closest:
-		text += "each time at the step that comes nearest"
+		text += "at the inner step that comes nearest to the expert"
 	default:
-		text += "always at the last step"
+		text += "at the last inner step"
 	}
-	return text + "; experts are kept in the home; for images of at least 8 x 8, trained on by networks"
+	return text + "; experts are kept in the home; for training networks on images of at least 8 x 8"
 }
 
 func (m *Method) options() distill.Options {

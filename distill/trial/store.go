@@ -14,7 +14,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/atomicfile"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -151,5 +151,5 @@ func WriteFile(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return checkpoint.WriteFile(path, content)
+	return atomicfile.Write(path, content)
 }

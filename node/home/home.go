@@ -22,7 +22,7 @@ import (
 	"github.com/distillmesh/distillmesh/configs"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/p2p"
-	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/atomicfile"
 )
 
 // homeVersion is the layout version written to the file "version".
@@ -107,11 +107,11 @@ func (h Home) Init(role string) (id string, created bool, err error) {
 		if err != nil {
 			return "", false, err
 		}
-		if err := checkpoint.WriteFile(h.ConfigPath(), []byte(configFile(role, port))); err != nil {
+		if err := atomicfile.Write(h.ConfigPath(), []byte(configFile(role, port))); err != nil {
 			return "", false, err
 		}
 	}
-	if err := checkpoint.WriteFile(h.File("version"), []byte(homeVersion+"\n")); err != nil {
+	if err := atomicfile.Write(h.File("version"), []byte(homeVersion+"\n")); err != nil {
 		return "", false, err
 	}
 	self, err := peer.IDFromPrivateKey(key)

@@ -46,13 +46,8 @@ func Train(ctx context.Context, c api.Conn, p plan.Train, h home.Home, report ap
 	if err := check(p, task); err != nil {
 		return fail(err)
 	}
-	if len(p.Sets) == 0 {
-		if p.Sets, err = heldSets(ctx, c, info); err != nil {
-			return fail(err)
-		}
-	}
 	var sets []*artifact.Set
-	if p.Sets, sets, err = ReadSets(ctx, c, task, p.Sets); err != nil {
+	if p.Sets, sets, err = chooseSets(ctx, c, info, p.Sets); err != nil {
 		return fail(err)
 	}
 	samples, err := artifact.Merge(sets)
@@ -162,14 +157,21 @@ func parseModel(name string, task *data.Task) (*model.Spec, error) {
 	return spec, nil
 }
 
-// heldSets are all local sets of a task, at least one.
-func heldSets(ctx context.Context, c api.Conn, task operations.TaskInfo) ([]string, error) {
-	held, err := operations.HeldSets.Do(ctx, c, operations.TaskRequest{Name: task.CID}, nil)
-	if err == nil && len(held) == 0 {
-		err = api.Fail(api.CodeNotFound, "see what is announced with 'distillmesh ls --remote', fetch it with "+
-			"'distillmesh gather --task "+task.Name+"'", "no set of task %s is here", task.Name)
+// chooseSets reads the requested sets, or all local sets of the task.
+func chooseSets(ctx context.Context, c api.Conn, task operations.TaskInfo, asked []string) (roots []string,
+	sets []*artifact.Set, _ error) {
+	if len(asked) == 0 {
+		held, err := operations.HeldSets.Do(ctx, c, operations.TaskRequest{Name: task.CID}, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(held) == 0 {
+			return nil, nil, api.Fail(api.CodeNotFound, "see what is announced with 'distillmesh ls --remote', fetch it with "+
+				"'distillmesh gather --task "+task.Name+"'", "no set of task %s is here", task.Name)
+		}
+		asked = held
 	}
-	return held, err
+	return ReadSets(ctx, c, task.Task(), asked)
 }
 
 func storeModel(ctx context.Context, c api.Conn, task string, draft artifact.ModelDraft,

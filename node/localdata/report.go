@@ -11,7 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/home"
 	"github.com/distillmesh/distillmesh/node/operations"
-	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/atomicfile"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/open"
 )
@@ -76,14 +76,14 @@ func keepReport(h home.Home, name string, ds *data.Dataset) error {
 	if err := os.MkdirAll(filepath.Dir(h.ReportPath(name)), 0o700); err != nil {
 		return err
 	}
-	if err := checkpoint.WriteFile(h.ReportPath(name), append(doc, '\n')); err != nil {
+	if err := atomicfile.Write(h.ReportPath(name), append(doc, '\n')); err != nil {
 		return err
 	}
 	sheet, err := ContactSheet(ds)
 	if err != nil || sheet == nil {
 		return errors.Join(err, ignoreMissing(os.Remove(h.SheetPath(name))))
 	}
-	return checkpoint.WriteFile(h.SheetPath(name), sheet)
+	return atomicfile.Write(h.SheetPath(name), sheet)
 }
 
 func ignoreMissing(err error) error {

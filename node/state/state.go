@@ -17,7 +17,7 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"github.com/distillmesh/distillmesh/node/api"
-	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/atomicfile"
 )
 
 // State is safe for concurrent use.
@@ -88,7 +88,7 @@ func (s *State) write() error {
 	if err != nil {
 		return err
 	}
-	return checkpoint.WriteFile(s.path, append(after, '\n'))
+	return atomicfile.Write(s.path, append(after, '\n'))
 }
 
 // Tasks lists the tasks that this node has joined, in the order of joining.

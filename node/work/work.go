@@ -16,7 +16,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
-	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/atomicfile"
 )
 
 // maxStateBytes bounds a state that is read back.
@@ -143,7 +143,7 @@ func (w *Work) Save(state []byte) error {
 	if err := os.MkdirAll(filepath.Dir(w.path), 0o700); err != nil {
 		return err
 	}
-	return checkpoint.WriteFile(w.path, state)
+	return atomicfile.Write(w.path, state)
 }
 
 // Done removes the state of finished work.

@@ -23,7 +23,7 @@ const maxColumns = 120
 // the folder first, in lines: a package imports only what stands before it.
 var order = map[string][]string{
 	"train": strings.Fields(`
-		train/checkpoint train/data/files train/data/files/exif train/device train/graph train/kernel
+		train/atomicfile train/checkpoint train/data/files train/data/files/exif train/device train/graph train/kernel
 			train/kernel/gen train/parallel train/recipe
 		train/cluster train/data train/data/files/filestest train/data/files/mat train/data/files/parquet
 			train/data/files/pickle train/data/files/picture train/data/files/table train/graph/cpu
@@ -33,8 +33,8 @@ var order = map[string][]string{
 		train/federated train/model
 	`),
 	"distill": strings.Fields(`
-		distill distill/figure distill/unixfs
-		distill/artifact distill/coreset distill/distilltest distill/kip distill/ridge distill/tiling
+		distill distill/text distill/unixfs
+		distill/artifact distill/coreset distill/distilltest distill/figure distill/kip distill/ridge distill/tiling
 		distill/labelsolve distill/match distill/trajectory
 		distill/auto distill/registry
 		distill/trial

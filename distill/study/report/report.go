@@ -11,7 +11,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
-	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/atomicfile"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -45,7 +45,7 @@ func Write(dir string, doc *study.Document, opt Options) error {
 	}
 	for name, content := range files {
 		path := filepath.Join(dir, name)
-		if err := errors.Join(checkpoint.WriteFile(path, content), os.Chmod(path, 0o644)); err != nil {
+		if err := errors.Join(atomicfile.Write(path, content), os.Chmod(path, 0o644)); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}
 	}
