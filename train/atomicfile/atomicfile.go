@@ -38,7 +38,7 @@ func Write(path string, data []byte) (err error) {
 	return syncFolder(filepath.Dir(path))
 }
 
-// syncFolder makes a rename durable. Windows cannot sync a folder and needs not.
+// syncFolder makes a rename durable. Windows cannot and need not sync a folder.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
