@@ -107,7 +107,7 @@ func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, er
 				q.Time, rounded(p.before+time.Duration(steps[0])*p.step), steps[0])}, nil
 	}
 	m.Iterations = steps[at]
-	return Answer{m, fmt.Sprintf("%s; %d iterations take about %s here, of %s", why, steps[at],
+	return Answer{m, fmt.Sprintf("%s; %d iterations take about %s here, of the %s given", why, steps[at],
 		rounded(p.before+time.Duration(steps[at])*p.step), q.Time)}, nil
 }
 

@@ -28,7 +28,7 @@ func TestTheChoiceSuitsTheDataAndTheTime(t *testing.T) {
 		"a table":                    {question(table, 0), "k-means", "table"},
 		"tiny images":                {question(small, time.Hour), "k-means", "4 x 4"},
 		"images":                     {question(image, 0), "dm", "networks"},
-		"images and much time":       {question(image, time.Hour), "dm", "of 1h0m0s"},
+		"images and much time":       {question(image, time.Hour), "dm", "of the 1h0m0s given"},
 		"images and hardly a moment": {question(image, time.Nanosecond), "k-means", "too short"},
 	} {
 		a, err := Choose(context.Background(), c.q)
