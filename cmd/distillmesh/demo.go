@@ -45,8 +45,8 @@ func (a *app) demoCommand() *cobra.Command {
 }
 
 func (a *app) showDemo(r *demo.Result) {
-	a.print("%d devices, two classes of %s each, distilled them into %d images, %d tiles in all; a trainer gathered these.",
-		r.Clients, r.Task, r.Images, r.Samples)
+	a.print("%d devices, two classes of %s each, distilled them into %d images, %d tiles in all; "+
+		"a trainer gathered these.", r.Clients, r.Task, r.Images, r.Samples)
 	a.print("%s\n", text.Wrap(r.Method+" was chosen: "+r.Why, studyWidth-2, "  "))
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "accuracy in %% [runs]\tgathered\t%d random real tiles\t%d random real\tall data\n", r.Samples,

@@ -31,6 +31,10 @@ func (a *app) initCommand() *cobra.Command {
 			} else {
 				a.tell("%s existed already; nothing changed: settings are in %s", a.home.Path, a.home.ConfigPath())
 			}
+			if cfg, err := a.home.Config(); err == nil && cmd.Flags().Changed("role") && cfg.Mesh.Role != role {
+				a.tell("the role stays %s: %s was there before and is not overwritten; change it there", cfg.Mesh.Role,
+					a.home.ConfigPath())
+			}
 			if a.json {
 				return a.document(map[string]any{"id": id, "home": a.home.Path, "created": created})
 			}

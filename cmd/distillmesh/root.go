@@ -73,6 +73,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.lsCommand(), a.showCommand(), a.getCommand(), a.rmCommand(), a.gatherCommand(), a.trainCommand(), a.modelsCommand(),
 		a.peersCommand(), a.statusCommand(), a.doctorCommand(), a.costCommand(), a.configCommand(), a.versionCommand(),
 	)
+	wrapHelp(root)
 	return root
 }
 

@@ -210,8 +210,13 @@ func count(n int, thing string) string {
 // sizeDigits are those that a number of bytes is shown with.
 const sizeDigits = 3
 
-// size is a number of bytes for people.
-func size(n int64) string { return humanize.BytesN(uint64(max(n, 0)), sizeDigits) }
+// size is a number of bytes for people; single bytes have no fractions.
+func size(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return humanize.BytesN(uint64(n), sizeDigits)
+}
 
 // short shortens an id for tables.
 func short(id string) string {
