@@ -11,7 +11,7 @@ const (
 	rough     = 19 // of the expected magnitude without neighbors
 	busy      = 7  // of what neighbors are to their expectation
 	lean      = 5  // of the mean of a class, either way
-	signs     = 27 // of three neighbors
+	signs     = 9  // of two neighbors
 	magnitude = 30 // bins behind the first, of them unary at first
 	unary     = 15
 )
@@ -20,14 +20,14 @@ const (
 type coefficient struct {
 	prior int64 // expected magnitude of its levels, in scale
 	near  []int // neighbors in frequency, coded before it
-	sign  [3]int
+	sign  [2]int
 }
 
 // around are the neighbors that tell of a magnitude, and those that tell of a sign, by
 // channel, u and v: the last of near is the same place in the channel before.
 var (
 	around  = [...]place{{0, -1, 0, 0}, {0, 0, -1, 0}, {0, -1, -1, 0}, {0, -2, 0, 0}, {0, 0, -2, 0}, {-1, 0, 0, 0}}
-	aligned = [3]place{{0, -2, 0, 0}, {0, 0, -2, 0}, {-1, 0, 0, 0}}
+	aligned = [2]place{{0, -2, 0, 0}, {0, 0, -2, 0}}
 )
 
 // coefficients prepares the model of a transform.
@@ -111,7 +111,7 @@ func share(hundredths ...int64) mixer {
 func newModel(known []coefficient) *model {
 	m := &model{known: known, all: make([]shared, len(known)), classes: map[int]*class{},
 		expected: make([]int64, len(known)),
-		mixZero:  share(60, 20, 20), mixMore: share(70, 30), mixSign: share(70, 30, 30, 30)}
+		mixZero:  share(40, 30, 40), mixMore: share(60, 50), mixSign: share(50, 40, 50, 30)}
 	for i := range m.nonzero {
 		m.nonzero[i] = guess(nonzeroOdds(i), 6)
 	}
@@ -142,7 +142,7 @@ func newModel(known []coefficient) *model {
 // Logarithms of odds that counters start from.
 const (
 	halfOctave = 89 // ln 2 / 2
-	leanOdds   = 0
+	leanOdds   = 80
 )
 
 func nonzeroOdds(bucket int) int { return halfOctave * (bucket - buckets/2 + 1) }
@@ -212,7 +212,7 @@ func (m *model) context(levels []int32, k int, c *class) contexts {
 	tilt = min(tilt, lean)
 	r := min(max((l-lgScale)*3+16, -rough/2*32), rough/2*32+31) >> 5
 	n := min(max((ratio*3+16)>>5, -(busy/2)), busy/2)
-	x := contexts{bucket: bucket(l + (3*ratio)>>2), lean: tilt,
+	x := contexts{bucket: bucket(l + ratio), lean: tilt,
 		mixed: (int(r+rough/2)*busy+int(n+busy/2))*(lean+1) + tilt}
 	if h.sum < 0 {
 		x.lean = -tilt
