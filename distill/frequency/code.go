@@ -18,7 +18,7 @@ const (
 	// MaxSide is the largest: a transform takes time in proportion to pixels times sides.
 	MaxSide = 1024
 	// MaxLevel is the largest magnitude of a quantized coefficient.
-	MaxLevel = 1<<15 - 1
+	MaxLevel = unary - 2 + 1<<(mostDigits+1)
 	// MaxPower is the largest Power.
 	MaxPower = 4
 )

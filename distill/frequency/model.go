@@ -7,13 +7,13 @@ const scale = 256
 
 // Sizes of contexts.
 const (
-	buckets   = 25 // of the expected magnitude, half octaves
-	rough     = 19 // of the expected magnitude without neighbors
-	busy      = 7  // of what neighbors are to their expectation
-	lean      = 5  // of the mean of a class, either way
-	signs     = 9  // of two neighbors
-	magnitude = 30 // bins behind the first, of them unary at first
-	unary     = 15
+	buckets = 25 // of the expected magnitude, half octaves
+	lean    = 5  // of the mean of a class, either way
+	signs   = 9  // of two neighbors
+	unary   = 15 // magnitudes from here on are coded by their number of digits
+	// mostDigits of a magnitude behind the first: MaxLevel has them all.
+	mostDigits = 13
+	bins       = unary - 1 + mostDigits // behind the first
 )
 
 // coefficient is what the model knows of a kept coefficient beforehand.
@@ -72,7 +72,7 @@ type history struct {
 // shared is what was coded at a coefficient, whatever the class, and its counters.
 type shared struct {
 	magnitude int64
-	more      [magnitude]counter
+	more      [bins]counter
 	sign      [signs]counter
 }
 
@@ -84,8 +84,7 @@ type model struct {
 	classes map[int]*class
 
 	nonzero [buckets]counter
-	mixed   [rough * busy * (lean + 1)]counter
-	more    [magnitude * buckets]counter
+	more    [bins * buckets]counter
 	lean    [2*lean + 1]counter
 	signed  [signs * (2*lean + 1)]counter
 
@@ -111,12 +110,9 @@ func share(hundredths ...int64) mixer {
 func newModel(known []coefficient) *model {
 	m := &model{known: known, all: make([]shared, len(known)), classes: map[int]*class{},
 		expected: make([]int64, len(known)),
-		mixZero:  share(40, 30, 40), mixMore: share(60, 50), mixSign: share(50, 40, 50, 30)}
+		mixZero:  share(60, 40), mixMore: share(60, 50), mixSign: share(50, 40, 50, 30)}
 	for i := range m.nonzero {
 		m.nonzero[i] = guess(nonzeroOdds(i), 6)
-	}
-	for i := range m.mixed {
-		m.mixed[i] = guess(roughOdds(i/(busy*(lean+1)), i/(lean+1)%busy), 4)
 	}
 	for i := range m.more {
 		m.more[i] = guess(moreOdds(i%buckets), 6)
@@ -147,9 +143,6 @@ const (
 
 func nonzeroOdds(bucket int) int { return halfOctave * (bucket - buckets/2 + 1) }
 func moreOdds(bucket int) int    { return halfOctave * (bucket - buckets/2 - 1) }
-func roughOdds(rough_, busy_ int) int {
-	return nonzeroOdds(buckets/2) + (rough_-rough/2)*halfOctave*4/3 + (busy_-busy/2)*halfOctave
-}
 
 // lg is 16 times the logarithm to base 2 of x > 0, its fraction interpolated linearly.
 func lg(x int64) int64 {
@@ -161,7 +154,10 @@ func lg(x int64) int64 {
 const lgScale = 16 * 8
 
 // bucket is the context of an expected magnitude with the logarithm l.
-func bucket(l int64) int { return int(min(max((l-lgScale+4)>>3, -buckets/2), buckets/2) + buckets/2) }
+func bucket(l int64) int { return int(clip((l-lgScale+4)>>3, buckets/2)) + buckets/2 }
+
+// clip keeps v within most of 0.
+func clip(v, most int64) int64 { return min(max(v, -most), most) }
 
 // class finds what is known of a class.
 func (m *model) class(label int) *class {
@@ -177,26 +173,20 @@ func (m *model) class(label int) *class {
 }
 
 // image codes the levels of an image of a class: it writes them, or fills them in. It
-// reports whether they could be read.
+// reports whether the stream was long enough.
 func (m *model) image(b binary, levels []int32, label int) bool {
 	c := m.class(label)
 	for k := range levels {
-		if !m.level(b, levels, k, c) {
-			return false
-		}
+		m.level(b, levels, k, c)
 	}
 	c.images++
 	m.images++
 	return !b.failed()
 }
 
-// contexts are those of a level.
-type contexts struct {
-	bucket, mixed, lean int
-}
-
-// context looks at what was coded before a level.
-func (m *model) context(levels []int32, k int, c *class) contexts {
+// magnitude is the context of how large a level is: the bucket of its expectation, from
+// the levels of the coefficient before it, times what its neighbors are to theirs.
+func (m *model) magnitude(levels []int32, k int, c *class) int {
 	known, h := &m.known[k], &c.at[k]
 	mean := (scale*m.all[k].magnitude + 4*known.prior) / (m.images + 4)
 	e := max((scale*h.magnitude+4*mean)/(c.images+4), 1)
@@ -206,50 +196,50 @@ func (m *model) context(levels []int32, k int, c *class) contexts {
 		found += scale * abs(levels[j])
 		expected += m.expected[j]
 	}
-	l, ratio := lg(e), lg(found)-lg(expected)
-	d := max(e, scale*3/10)
-	tilt := int((6*scale*absolute(h.sum)/(c.images+2) + d) / (2 * d))
-	tilt = min(tilt, lean)
-	r := min(max((l-lgScale)*3+16, -rough/2*32), rough/2*32+31) >> 5
-	n := min(max((ratio*3+16)>>5, -(busy/2)), busy/2)
-	x := contexts{bucket: bucket(l + ratio), lean: tilt,
-		mixed: (int(r+rough/2)*busy+int(n+busy/2))*(lean+1) + tilt}
-	if h.sum < 0 {
-		x.lean = -tilt
+	return bucket(lg(e) + lg(found) - lg(expected))
+}
+
+// leaning is the context of where the mean of a class lies, in thirds of the expected
+// magnitude.
+func (m *model) leaning(k int, c *class) int {
+	sum, d := c.at[k].sum, max(m.expected[k], leastSpread)
+	thirds := min((6*scale*max(sum, -sum)/(c.images+2)+d)/(2*d), lean)
+	if sum < 0 {
+		return lean - int(thirds)
 	}
-	return x
+	return lean + int(thirds)
+}
+
+// leastSpread bounds the expected magnitude that the mean of a class is compared with.
+const leastSpread = scale * 3 / 10
+
+// around is the context of the signs of two neighbors.
+func (m *model) around(levels []int32, k int) int {
+	out := 0
+	for _, j := range m.known[k].sign {
+		out *= 3
+		switch {
+		case j < 0 || levels[j] == 0:
+			out++
+		case levels[j] > 0:
+			out += 2
+		}
+	}
+	return out
 }
 
 // level codes one level.
-func (m *model) level(b binary, levels []int32, k int, c *class) bool {
-	x, h, all := m.context(levels, k, c), &c.at[k], &m.all[k]
+func (m *model) level(b binary, levels []int32, k int, c *class) {
+	bucket, h, all := m.magnitude(levels, k, c), &c.at[k], &m.all[k]
 	q := levels[k]
-	given := 0
-	if q != 0 {
-		given = 1
-	}
-	if m.mixZero.bit(b, given, &m.nonzero[x.bucket], &h.nonzero, &m.mixed[x.mixed]) == 0 {
+	if m.mixZero.bit(b, digit(q != 0), &m.nonzero[bucket], &h.nonzero) == 0 {
 		levels[k] = 0
-		return true
+		return
 	}
-	around, leaning := 0, x.lean+lean
-	for _, j := range m.known[k].sign {
-		around *= 3
-		if j >= 0 {
-			around += 1 + sign(levels[j])
-		} else {
-			around++
-		}
-	}
-	given = 0
-	if q > 0 {
-		given = 1
-	}
-	positive := m.mixSign.bit(b, given, &m.lean[leaning], &h.sign, &all.sign[around], &m.signed[around*(2*lean+1)+leaning])
-	size, ok := m.size(b, int64(max(q, -q)), x.bucket, all)
-	if !ok {
-		return false
-	}
+	leaning, around := m.leaning(k, c), m.around(levels, k)
+	positive := m.mixSign.bit(b, digit(q > 0), &m.lean[leaning], &h.sign, &all.sign[around],
+		&m.signed[around*(2*lean+1)+leaning])
+	size := m.size(b, abs(q), bucket, all)
 	levels[k] = int32(size)
 	if positive == 0 {
 		levels[k] = -levels[k]
@@ -257,49 +247,37 @@ func (m *model) level(b binary, levels []int32, k int, c *class) bool {
 	all.magnitude += size
 	h.magnitude += size
 	h.sum += int64(levels[k])
-	return true
 }
 
-// size codes a magnitude of at least 1: unary up to the bin unary, from there
-// exponential Golomb. It reports whether the magnitude is within MaxLevel.
-func (m *model) size(b binary, size int64, bucket int, all *shared) (int64, bool) {
-	bin := func(j int, more bool) bool {
-		given := 0
-		if more {
-			given = 1
-		}
-		return m.mixMore.bit(b, given, &m.more[j*buckets+bucket], &all.more[j]) == 1
+// size codes a magnitude of at least 1: unary below the magnitude unary; from there on
+// its distance from it, plus 1, by the number of its digits, unary, and those behind the
+// first.
+func (m *model) size(b binary, size int64, bucket int, all *shared) int64 {
+	larger := func(j int, yes bool) bool {
+		return m.mixMore.bit(b, digit(yes), &m.more[j*buckets+bucket], &all.more[j]) == 1
 	}
-	for j := range unary - 1 {
-		if !bin(j, size > int64(j)+1) {
-			return int64(j) + 1, true
+	for j := range int64(unary - 1) {
+		if !larger(int(j), size > j+1) {
+			return j + 1
 		}
 	}
-	rest := size - unary + 1
-	width := 0
-	for bin(unary-1+width, rest>>(width+1) != 0) {
-		if width++; width == magnitude-unary {
-			return 0, false
-		}
+	rest, digits := size-unary+1, 0
+	for digits < mostDigits && larger(unary-1+digits, rest>>(digits+1) != 0) {
+		digits++
 	}
 	read := int64(1)
-	for i := width - 1; i >= 0; i-- {
+	for i := digits - 1; i >= 0; i-- {
 		read = read<<1 | int64(b.code(int(rest>>i&1), one/2))
 	}
-	read += unary - 1
-	return read, read <= MaxLevel
+	return read + unary - 1
 }
 
 func abs(q int32) int64 { return int64(max(q, -q)) }
 
-func absolute(v int64) int64 { return max(v, -v) }
-
-func sign(q int32) int {
-	switch {
-	case q > 0:
+// digit is 1 for true.
+func digit(yes bool) int {
+	if yes {
 		return 1
-	case q < 0:
-		return -1
 	}
 	return 0
 }

@@ -11,13 +11,13 @@ import (
 // The expected root mean square of a coefficient at row frequency u and column
 // frequency v, in half cycles per image, is
 //
-//	sigma(c, u, v) = scale amplitude(c) (1 + r² / corner²)^(-3/4)
+//	sigma(c, u, v) = sqrt(C H W) / 4 amplitude(c) (1 + r² / corner²)^(-3/4)
 //	r² = u² W/H + v² H/W
 //
-// with scale such that the squares of all sigma sum to the number of values, as those
-// of standardized images do. The constants were fitted once to the training images
-// of MNIST, Fashion-MNIST and CIFAR-10 (docs/bytes.md). Every operation is a basic one
-// or a square root, rounded by IEEE 754, so that all devices find the same order.
+// so that the squares of all sigma sum to about the number of values, as those of
+// standardized images do. The constants were fitted once to the training images of
+// MNIST, Fashion-MNIST and CIFAR-10 (docs/bytes.md). Every operation is a basic one or a
+// square root, rounded by IEEE 754, so that all devices find the same order.
 const corner = 3
 
 // amplitudes of the channels after the rotation by chroma; one or two channels, or
@@ -47,8 +47,8 @@ func rotated(s data.Shape) bool { return s.C == 3 }
 // places lists all coefficients of a shape, those of the largest sigma first; equal
 // ones by channel, then u, then v.
 func places(s data.Shape) []place {
-	h, w := float64(s.H), float64(s.W)
-	out, sum := make([]place, 0, s.Size()), 0.0
+	h, w, scale := float64(s.H), float64(s.W), math.Sqrt(float64(s.Size()))
+	out := make([]place, 0, s.Size())
 	for c := range s.C {
 		amplitude := 1.0
 		if rotated(s) {
@@ -56,18 +56,12 @@ func places(s data.Shape) []place {
 		}
 		for u := range s.H {
 			for v := range s.W {
-				r2 := (float64(float64(u*u)*w)/h + float64(float64(v*v)*h)/w)
+				r2 := float64(u*u)*w/h + float64(v*v)*h/w
 				fall := math.Sqrt(1 + r2/(corner*corner))
-				sigma := amplitude / (fall * math.Sqrt(fall))
-				out = append(out, place{c, u, v, sigma})
-				sum += float64(sigma * sigma)
+				out = append(out, place{c, u, v, amplitude * scale / 4 / (fall * math.Sqrt(fall))})
 			}
 		}
 	}
 	slices.SortStableFunc(out, func(a, b place) int { return cmp.Compare(b.sigma, a.sigma) })
-	scale := math.Sqrt(float64(s.Size()) / sum)
-	for i := range out {
-		out[i].sigma *= scale
-	}
 	return out
 }

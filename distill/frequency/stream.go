@@ -41,10 +41,7 @@ func (t *Transform) Decode(stream []byte, labels []int) ([]int32, error) {
 	levels := make([]int32, len(labels)*t.code.K)
 	for i, label := range labels {
 		if !m.image(d, levels[i*t.code.K:(i+1)*t.code.K], label) {
-			if d.failed() {
-				return nil, fmt.Errorf("%w: %d bytes end in image %d of %d", ErrStream, len(stream), i+1, len(labels))
-			}
-			return nil, fmt.Errorf("%w: a level in image %d exceeds %d", ErrStream, i+1, MaxLevel)
+			return nil, fmt.Errorf("%w: %d bytes end in image %d of %d", ErrStream, len(stream), i+1, len(labels))
 		}
 	}
 	if !d.whole() {
