@@ -32,7 +32,7 @@ var usual = map[string]setting{
 }
 
 // accuracy prints, for each network and budget, a line for tiles and for each code.
-func (b *bench) accuracy(models, budgets, codes string, seeds int) error {
+func (b *bench) accuracy(models, budgets, codes string, seeds, steps int) error {
 	if models == "" {
 		models = usual[b.Task.Name].models
 	}
@@ -51,7 +51,7 @@ func (b *bench) accuracy(models, budgets, codes string, seeds int) error {
 				return err
 			}
 			for word := range strings.SplitSeq(codes, ",") {
-				if err := b.line(name, budget, word, seeds); err != nil {
+				if err := b.line(name, budget, word, seeds, steps); err != nil {
 					return err
 				}
 			}
@@ -68,7 +68,7 @@ type set struct {
 	coarse        int
 }
 
-func (b *bench) line(name string, budget int, word string, seeds int) error {
+func (b *bench) line(name string, budget int, word string, seeds, steps int) error {
 	var images, bytes float64
 	began := time.Now()
 	scores, err := trial.Repeat(seeds, func(seed uint64) (trial.Result, error) {
@@ -78,7 +78,7 @@ func (b *bench) line(name string, budget int, word string, seeds int) error {
 		}
 		images, bytes = images+s.images, bytes+s.bytes
 		bench := &trial.Bench{Test: s.held, Device: device.Choice{Workers: 1}}
-		r := b.recipe()
+		r := b.recipe(steps)
 		r.Coarse = s.coarse
 		return bench.Measure(context.Background(), trial.Run{Label: b.Task.Name, Consumer: name, Samples: s.samples,
 			Recipe: r, Seed: seed})
@@ -93,10 +93,10 @@ func (b *bench) line(name string, budget int, word string, seeds int) error {
 	return nil
 }
 
-// recipe is that of the reference: 1,500 steps whatever the number of images.
-func (b *bench) recipe() recipe.Recipe {
+// recipe takes so many steps, whatever the number of images.
+func (b *bench) recipe(steps int) recipe.Recipe {
 	r := recipe.Default()
-	r.Schedule, r.MinSteps, r.MaxSteps, r.Epochs = recipe.Cosine, 1500, 1500, 0
+	r.Schedule, r.MinSteps, r.MaxSteps, r.Epochs = recipe.Cosine, steps, steps, 0
 	switch b.Task.Name {
 	case "mnist":
 		r.Augment, r.Elastic, r.Smooth = recipe.Affine, 2, 0.1

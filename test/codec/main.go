@@ -4,7 +4,8 @@
 // nothing.
 //
 //	go run ./test/codec [-data mnist,fashion-mnist,cifar-10]
-//	go run ./test/codec -accuracy -data mnist [-bytes 192,784] [-codes K:POWER:STEP,...] [-models lenet] [-seeds 3]
+//	go run ./test/codec -accuracy -data mnist [-bytes 192,784] [-codes K:POWER:STEP,...] [-models lenet]
+//	  [-seeds 3] [-steps 1500]
 package main
 
 import (
@@ -26,6 +27,7 @@ func main() {
 	codes := flag.String("codes", "", "K:POWER:STEP,...")
 	models := flag.String("models", "", "networks")
 	seeds := flag.Int("seeds", 3, "runs of each setting")
+	steps := flag.Int("steps", 1500, "steps of training")
 	flag.Parse()
 	root := os.Getenv("DISTILLMESH_DATA")
 	if root == "" {
@@ -35,7 +37,7 @@ func main() {
 	for name := range strings.SplitSeq(*sets, ",") {
 		b, err := open(root, name)
 		if err == nil && *accurate {
-			err = b.accuracy(*models, *budgets, *codes, *seeds)
+			err = b.accuracy(*models, *budgets, *codes, *seeds, *steps)
 		} else if err == nil {
 			err = b.rates()
 		}
