@@ -28,6 +28,7 @@ const (
 	UnitStep                       // 1 where x > 0, else 0
 	ReciprocalRoot                 // 1 / sqrt(x)
 	PowerOf                        // x^c, for x > 0
+	Nearest                        // the integer nearest to x, of two the even one
 )
 
 // definition is a function's name, its value in float64 and its derivative.
@@ -38,7 +39,7 @@ type definition struct {
 }
 
 // definitions are in the order of the functions.
-var definitions [PowerOf + 1]definition
+var definitions [Nearest + 1]definition
 
 // Scale is c x. The argument of a broadcast is scaled before it is repeated.
 func Scale(x *Node, c float64) *Node {
@@ -71,6 +72,11 @@ func Relu(x *Node) *Node { return apply(MapOp{Rectifier, 0}, x) }
 // Step is 1 where x > 0, else 0. Its derivative is zero.
 func Step(x *Node) *Node { return apply(MapOp{UnitStep, 0}, x) }
 
+// Round is the integer nearest to x, of two the even one. Its derivative is by
+// convention that of x itself, the straight-through estimator (Bengio et al. 2013,
+// arXiv 1308.3432), since the true one is zero and says nothing.
+func Round(x *Node) *Node { return apply(MapOp{Nearest, 0}, x) }
+
 // The derivatives refer to the functions above, which refer to this table,
 // so the table is filled at start.
 func init() {
@@ -102,6 +108,8 @@ func init() {
 			func(x, out, grad *Node, c float64) *Node { return Scale(Mul(grad, Mul(out, Mul(out, out))), -0.5) }},
 		PowerOf: {"power", func(x, c float64) float64 { return math.Pow(x, c) },
 			func(x, out, grad *Node, c float64) *Node { return Scale(Mul(grad, Power(x, c-1)), c) }},
+		Nearest: {"round", func(x, c float64) float64 { return math.RoundToEven(x) },
+			func(x, out, grad *Node, c float64) *Node { return grad }},
 	}
 }
 

@@ -164,6 +164,13 @@ func Relu(dst, x []float32, _ float32) {
 	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.relu }, func(x float32) float32 { return max(x, 0) })
 }
 
+// Round is the integer nearest to x, of two the even one.
+func Round(dst, x []float32, _ float32) {
+	for i, v := range x {
+		dst[i] = float32(math.RoundToEven(float64(v)))
+	}
+}
+
 // Step is 1 where x > 0, else 0.
 func Step(dst, x []float32, _ float32) {
 	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.step }, func(x float32) float32 {

@@ -11,7 +11,7 @@ import (
 var functions = [...]func(dst, x []float32, c float32){
 	graph.ScaleBy: kernel.Scale, graph.OffsetBy: kernel.Offset, graph.FillWith: kernel.Fill, graph.Exponential: kernel.Exp,
 	graph.Logarithm: kernel.Log, graph.SquareRoot: kernel.Sqrt, graph.Rectifier: kernel.Relu, graph.UnitStep: kernel.Step,
-	graph.ReciprocalRoot: kernel.Rsqrt, graph.PowerOf: kernel.Power,
+	graph.ReciprocalRoot: kernel.Rsqrt, graph.PowerOf: kernel.Power, graph.Nearest: kernel.Round,
 }
 
 type mapped graph.MapOp

@@ -19,6 +19,9 @@ type Case struct {
 	Name     string
 	Shapes   []tensor.Shape
 	Positive bool // inputs are kept above zero
+	// Estimated reports that the derivative is a convention, which differences of values
+	// do not show.
+	Estimated bool
 	// Fixed are values of further inputs without derivatives.
 	Fixed       [][]float64
 	FixedShapes []tensor.Shape

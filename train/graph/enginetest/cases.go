@@ -41,6 +41,8 @@ func cases() []Case {
 		{Name: "relu", Shapes: []tensor.Shape{s(3, 7)}, Positive: false, Build: unary(graph.Relu)},
 		{Name: "step", Shapes: []tensor.Shape{s(7)}, Positive: false,
 			Build: unary(func(x *graph.Node) *graph.Node { return graph.Mul(graph.Step(x), x) })},
+		{Name: "round", Shapes: []tensor.Shape{s(9)}, Estimated: true,
+			Build: unary(func(x *graph.Node) *graph.Node { return graph.Mul(graph.Round(graph.Scale(x, 3)), x) })},
 		{Name: "gate", Shapes: []tensor.Shape{s(9), s(9)}, Positive: false, Build: binary(graph.Gate)},
 		{Name: "sum of rows", Shapes: []tensor.Shape{s(3, 4)}, Positive: false,
 			Build: unary(func(x *graph.Node) *graph.Node { return graph.SumTo(x, s(3, 1)) })},
