@@ -151,7 +151,7 @@ func newLoop(net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*l
 	if err != nil {
 		return nil, err
 	}
-	if err := r.CheckSides(s.Shape.H, s.Shape.W); err != nil {
+	if err := r.Suits(s.Shape); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSamples, err)
 	}
 	state := newState(net, s, r, opt.Seed, opt.Device)
@@ -203,7 +203,7 @@ func (l *loop) eachArray(f func([]graph.Variable, [][]float32) error) error {
 
 // fetchModel is the network with the engine's values.
 func (l *loop) fetchModel() (*Model, error) {
-	m := &Model{Network: l.stepper.net, Params: l.state.params, Coarse: l.recipe.Coarse, Device: l.opt.Device}
+	m := &Model{Network: l.stepper.net, Params: l.state.params, View: l.recipe.View(), Device: l.opt.Device}
 	return m, graph.GetAll(l.stepper.Params(), m.Params)
 }
 

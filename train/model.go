@@ -13,6 +13,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/engine"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // Causes of refusal.
@@ -35,7 +36,7 @@ type Classifier interface {
 type Model struct {
 	Network *nn.Network
 	Params  [][]float32 // one slice per parameter of the network, in order
-	Coarse  int         // it reads samples at 1/Coarse resolution; 0 and 1 mean full resolution
+	View    view.View   // how it sees samples
 	// Device is where Logits computes.
 	Device device.Choice
 }
@@ -58,7 +59,7 @@ func (m *Model) Logits(ctx context.Context, s *data.Samples) ([]float32, error) 
 	out, size := make([]float32, s.Len()*s.Classes), s.Shape.Size()
 	programs := make(map[int]graph.Program)
 	seen := make([]float32, min(predictBatch, s.Len())*size)
-	view := data.NewView(m.Coarse, s.Shape)
+	view := m.View.Open(s.Shape)
 	for at := 0; at < s.Len(); at += predictBatch {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("predict: %w", err)

@@ -61,19 +61,3 @@ func TestACoarseModelReadsTilesOfImages(t *testing.T) {
 		t.Errorf("a coarse view of a table: %v", err)
 	}
 }
-
-// Package recipe knows no formations; what it allows must be what these can show.
-func TestARecipesCoarseViewsAreThoseOfFormations(t *testing.T) {
-	for factor := range recipe.MaxCoarse + 3 {
-		r := recipe.Default()
-		r.Coarse = factor
-		if (r.Validate() == nil) != data.IsView(factor) {
-			t.Errorf("factor %d: recipe says %v, formations %t", factor, r.Validate(), data.IsView(factor))
-		}
-		for _, s := range []data.Shape{{C: 1, H: 28, W: 28}, {C: 3, H: 8, W: 8}, {C: 1, H: 1, W: 24}} {
-			if suits := data.CheckView(factor, s) == nil; data.IsView(factor) && (r.CheckSides(s.H, s.W) == nil) != suits {
-				t.Errorf("factor %d of %v: recipe says %v, formations %t", factor, s, r.CheckSides(s.H, s.W), suits)
-			}
-		}
-	}
-}

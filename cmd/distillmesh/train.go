@@ -18,6 +18,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/plan"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // training is what the flags of train say.
@@ -157,13 +158,15 @@ func bindRecipe(f *pflag.FlagSet, r *recipe.Recipe) {
 		"label smoothing: this share of a label is spread over all classes (default: none)")
 	f.IntVar(&r.Coarse, "coarse", r.Coarse,
 		"evaluate at 1/N resolution (average-pool, then up-sample), as tiles are decoded (default: full resolution)")
+	f.IntVar(&r.Band, "band", r.Band,
+		"evaluate by the first N frequency coefficients, as images of --pixels dct hold them (default: all)")
 }
 
 // Flags of a recipe in groups; each flag is named after its field.
 var (
 	recipeFlags = []string{"optimizer", "lr", "schedule", "momentum", "weight-decay", "batch", "epochs", "min-steps",
 		"max-steps"}
-	changeFlags = []string{"augment", "elastic", "cutmix", "smooth", "coarse"}
+	changeFlags = []string{"augment", "elastic", "cutmix", "smooth", "coarse", "band"}
 )
 
 // patchOf is the change of a recipe by those flags that were given.
@@ -189,8 +192,8 @@ func (a *app) showTrained(got jobs.TrainResult) error {
 			how = "trained as the sets recommend:"
 		}
 		a.tell("%s %s, %d steps%s", how, got.Recipe.Optimizer, got.Steps, changed(got.Recipe))
-	case got.Coarse > 0:
-		a.tell("%s", viewed(got.Coarse))
+	case got.Coarse > 0 || got.Band > 0:
+		a.tell("%s", viewed(view.View{Coarse: got.Coarse, Band: got.Band}))
 	}
 	a.tell("%s on %s of %s; accuracy %s", got.Model, count(got.Samples, "sample"), count(got.Sets, "set"),
 		accuracy(got.Accuracy))
@@ -212,14 +215,17 @@ func changed(r *recipe.Recipe) string {
 	if r.Smooth > 0 {
 		out += fmt.Sprintf(", label smoothing %g", r.Smooth)
 	}
-	if r.Coarse > 0 {
-		out += ", " + viewed(r.Coarse)
+	if v := r.View(); !v.IsNone() {
+		out += ", " + viewed(v)
 	}
 	return out
 }
 
-func viewed(factor int) string {
-	return fmt.Sprintf("evaluated at 1/%d resolution", factor)
+func viewed(v view.View) string {
+	if v.Coarse > 0 {
+		return fmt.Sprintf("evaluated at 1/%d resolution", v.Coarse)
+	}
+	return fmt.Sprintf("evaluated by the first %d frequencies", v.Band)
 }
 
 func accuracy(m *artifact.Measurement) string {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // Merge concatenates the training samples of sets, in the order given.
@@ -39,7 +40,7 @@ type Recommendation struct {
 // the limits, the recipe is the default, with the resolution that all sets recommend, if they
 // agree.
 func Recommend(sets []*Set) Recommendation {
-	by, views := map[recipe.Recipe]int{}, map[int]int{}
+	by, views := map[recipe.Recipe]int{}, map[view.View]int{}
 	n := 0
 	side := math.MaxInt
 	for _, s := range sets {
@@ -47,15 +48,15 @@ func Recommend(sets []*Set) Recommendation {
 		shape := form.FullShape(s.Manifest.Images.shape())
 		n += s.Manifest.Images.Count * form.Tiles()
 		side = min(side, shape.H, shape.W)
-		if r != nil && r.CheckSides(shape.H, shape.W) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
+		if r != nil && r.Suits(shape) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
 			by[*r]++
-			views[r.Coarse]++
+			views[r.View()]++
 		}
 	}
 	out := Recommendation{Recipe: recipe.Default()}
-	for view, votes := range views {
+	for v, votes := range views {
 		if votes == len(sets) {
-			out.Recipe.Coarse = view
+			out.Recipe.Coarse, out.Recipe.Band = v.Coarse, v.Band
 		}
 	}
 	for r, votes := range by {

@@ -8,6 +8,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // Measurement is an accuracy and what it was measured on.
@@ -25,6 +26,7 @@ type ModelManifest struct {
 	TaskName      string              `json:"task_name"`
 	Model         string              `json:"model"`            // lenet, ntk:1
 	Coarse        int                 `json:"coarse,omitempty"` // it reads images at 1/Coarse resolution
+	Band          int                 `json:"band,omitempty"`   // it reads the first Band frequency coefficients of images
 	Recipe        *recipe.Recipe      `json:"recipe,omitempty"`
 	Seed          uint64              `json:"seed"`
 	Sets          []string            `json:"sets"` // CIDs of every set used
@@ -34,12 +36,15 @@ type ModelManifest struct {
 	Files         map[string]FileInfo `json:"files"`
 }
 
+// View is how the model sees images.
+func (m ModelManifest) View() view.View { return view.View{Coarse: m.Coarse, Band: m.Band} }
+
 // ModelDraft is all that a model is written from.
 type ModelDraft struct {
 	Task     *data.Task
 	Model    string
 	Trained  interface{ Tensors() []checkpoint.Tensor }
-	Coarse   int            // of the recipe that it was fitted by
+	View     view.View      // of the recipe that it was fitted by
 	Recipe   *recipe.Recipe // nil for models in closed form
 	Seed     uint64
 	Sets     []string
@@ -57,7 +62,7 @@ type Model[Trained any] struct {
 // Loader makes the model of a name from its tensors, for samples of a task, or
 // fails when they do not fit. Package artifact knows no architectures: model.Load
 // loads them all.
-type Loader[Trained any] func(name string, task *data.Task, tensors []checkpoint.Tensor, coarse int) (Trained, error)
+type Loader[Trained any] func(name string, task *data.Task, tensors []checkpoint.Tensor, v view.View) (Trained, error)
 
 // WriteModel lays a model out as files.
 func WriteModel(d ModelDraft) (Files, error) {
@@ -71,7 +76,7 @@ func WriteModel(d ModelDraft) (Files, error) {
 	}
 	m := ModelManifest{
 		SchemaVersion: SchemaVersion, Kind: "model", Task: taskCID.String(), TaskName: d.Task.Name, Model: d.Model,
-		Coarse: d.Coarse, Recipe: d.Recipe, Seed: d.Seed, Sets: d.Sets, Samples: d.Samples, Accuracy: d.Accuracy,
+		Coarse: d.View.Coarse, Band: d.View.Band, Recipe: d.Recipe, Seed: d.Seed, Sets: d.Sets, Samples: d.Samples, Accuracy: d.Accuracy,
 		Licence: d.Licence,
 	}
 	files := Files{WeightsFile: weights, CardFile: modelCard(m)}
@@ -99,12 +104,12 @@ func ReadModelManifest(fsys fs.FS, limits Limits) (ModelManifest, error) {
 		return m, invalid(ModelFile, "kind %q, want model", m.Kind)
 	case m.Accuracy != nil && (m.Accuracy.Total < 1 || m.Accuracy.Correct < 0 || m.Accuracy.Correct > m.Accuracy.Total):
 		return m, invalid(ModelFile, "accuracy of %d out of %d", m.Accuracy.Correct, m.Accuracy.Total)
-	case !data.IsView(m.Coarse):
-		return m, invalid(ModelFile, "a coarse view of %d, want none, or 2 to %d", m.Coarse, data.MaxFormation)
+	case m.View().Check() != nil:
+		return m, invalid(ModelFile, "%w", m.View().Check())
 	case m.Recipe != nil && m.Recipe.Validate() != nil:
 		return m, invalid(ModelFile, "%w", m.Recipe.Validate())
-	case m.Recipe != nil && m.Recipe.Coarse != m.Coarse:
-		return m, invalid(ModelFile, "a coarse view of %d, trained by a recipe of %d", m.Coarse, m.Recipe.Coarse)
+	case m.Recipe != nil && m.Recipe.View() != m.View():
+		return m, invalid(ModelFile, "it reads images %v, trained by a recipe that reads them %v", m.View(), m.Recipe.View())
 	}
 	return m, nil
 }
@@ -133,7 +138,7 @@ func ReadModel[Trained any](fsys fs.FS, task *data.Task, limits Limits, load Loa
 	if err != nil {
 		return nil, invalid("model", "%s: %w", WeightsFile, err)
 	}
-	trained, err := load(m.Model, task, tensors, m.Coarse)
+	trained, err := load(m.Model, task, tensors, m.View())
 	if err != nil {
 		return nil, invalid("model", "%s: %w", m.Model, err)
 	}
@@ -151,6 +156,9 @@ func modelCard(m ModelManifest) []byte {
 	if m.Coarse > 0 {
 		fmt.Fprintf(&b, "It reads images averaged over %d x %d pixels and up-sampled again, bilinear with half-pixel "+
 			"centres.\n", m.Coarse, m.Coarse)
+	}
+	if m.Band > 0 {
+		fmt.Fprintf(&b, "It reads images by their first %d frequency coefficients.\n", m.Band)
 	}
 	if m.Licence != "" {
 		fmt.Fprintf(&b, "Licence: %s\n", m.Licence)

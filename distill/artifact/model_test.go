@@ -8,6 +8,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // A model keeps how it views images: what was trained on tiles reads them as
@@ -35,7 +36,7 @@ func TestAModelKeepsItsView(t *testing.T) {
 			t.Fatal(err)
 		}
 		write := func(coarse int) Files {
-			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, Coarse: coarse, Samples: 20})
+			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, View: view.View{Coarse: coarse}, Samples: 20})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +64,7 @@ func TestAModelKeepsItsView(t *testing.T) {
 		}
 		for what, recipe := range map[string]recipe.Recipe{"of another view": recipe.Default(),
 			"without a step": {Optimizer: recipe.Adam, LR: 1, Batch: 1, Coarse: 2}} {
-			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, Coarse: 2, Recipe: &recipe,
+			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, View: view.View{Coarse: 2}, Recipe: &recipe,
 				Samples: 20})
 			if err != nil {
 				t.Fatal(err)

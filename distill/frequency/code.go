@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
 // ErrCode means that a code is out of range or does not fit the values.
@@ -13,10 +14,6 @@ var ErrCode = errors.New("frequency code")
 
 // Limits of a code.
 const (
-	// MinSide is the least height and width of images.
-	MinSide = 8
-	// MaxSide is the largest: a transform takes time in proportion to pixels times sides.
-	MaxSide = 1024
 	// MaxLevel is the largest magnitude of a quantized coefficient.
 	MaxLevel = unary - 2 + 1<<(mostDigits+1)
 	// MaxPower is the largest Power.
@@ -47,14 +44,10 @@ func (c Code) Validate() error {
 	fail := func(field string, value any, want string) error {
 		return fmt.Errorf("%w: %s %v, want %s", ErrCode, field, value, want)
 	}
-	sides := fmt.Sprintf("sides of %d to %d", MinSide, MaxSide)
-	switch s := c.Shape; {
-	case s.H < MinSide || s.W < MinSide || s.H > MaxSide || s.W > MaxSide:
-		return fail("shape", s, sides)
-	case s.C != 1 && s.C != 3:
-		return fail("shape", s, "1 or 3 channels")
-	case c.K < 1 || c.K > s.Size():
-		return fail("coefficients", c.K, fmt.Sprintf("1 to %d", s.Size()))
+	if err := spectrum.Check(c.Shape, c.K); err != nil {
+		return fmt.Errorf("%w: %w", ErrCode, err)
+	}
+	switch {
 	case !(c.Step >= minStep && c.Step <= maxStep):
 		return fail("step", c.Step, fmt.Sprintf("%g to %g", minStep, maxStep))
 	case c.Power < 0 || c.Power > MaxPower:
@@ -69,13 +62,63 @@ const (
 	maxStep = 1024.0
 )
 
+// Transform computes the coefficients of a valid code: Open makes one. Several
+// goroutines may use it.
+type Transform struct {
+	*spectrum.Transform
+	code  Code
+	steps []float64
+	model []coefficient
+}
+
+// Open prepares a code for use. It fails with ErrCode when a field is out of range.
+func (c Code) Open() (*Transform, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	s, err := spectrum.Open(c.Shape, c.K)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCode, err)
+	}
+	t := &Transform{Transform: s, code: c}
+	t.steps = c.steps(s.Places())
+	t.model = t.coefficients()
+	return t, nil
+}
+
+// Code is what the transform was opened from.
+func (t *Transform) Code() Code { return t.code }
+
+// Steps are the distances between levels of the kept coefficients.
+func (t *Transform) Steps() []float64 { return t.steps }
+
 // steps are the distances between levels of coefficients.
-func (c Code) steps(kept []place) []float64 {
+func (c Code) steps(kept []spectrum.Place) []float64 {
 	out := make([]float64, len(kept))
 	for k, p := range kept {
-		root := math.Sqrt(p.sigma)
+		root := math.Sqrt(p.Sigma)
 		quarter := math.Sqrt(root)
-		out[k] = float64(c.Step) * [...]float64{1, quarter, root, root * quarter, p.sigma}[c.Power]
+		out[k] = float64(c.Step) * [...]float64{1, quarter, root, root * quarter, p.Sigma}[c.Power]
+	}
+	return out
+}
+
+// Quantize rounds coefficients [N,K] to levels: integers q = round(c / step),
+// within MaxLevel.
+func (t *Transform) Quantize(coefficients []float32) []int32 {
+	out := make([]int32, len(coefficients))
+	for i, c := range coefficients {
+		q := math.RoundToEven(float64(c) / t.steps[i%t.code.K])
+		out[i] = int32(max(-MaxLevel, min(MaxLevel, q)))
+	}
+	return out
+}
+
+// Dequantize gives the coefficients [N,K] of levels.
+func (t *Transform) Dequantize(levels []int32) []float32 {
+	out := make([]float32, len(levels))
+	for i, q := range levels {
+		out[i] = float32(float64(q) * t.steps[i%t.code.K])
 	}
 	return out
 }

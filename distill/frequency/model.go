@@ -26,27 +26,28 @@ type coefficient struct {
 // around are the neighbors that tell of a magnitude, and those that tell of a sign, by
 // channel, u and v: the last of near is the same place in the channel before.
 var (
-	around  = [...]place{{0, -1, 0, 0}, {0, 0, -1, 0}, {0, -1, -1, 0}, {0, -2, 0, 0}, {0, 0, -2, 0}, {-1, 0, 0, 0}}
-	aligned = [2]place{{0, -2, 0, 0}, {0, 0, -2, 0}}
+	around  = [...][3]int{{0, -1, 0}, {0, 0, -1}, {0, -1, -1}, {0, -2, 0}, {0, 0, -2}, {-1, 0, 0}}
+	aligned = [2][3]int{{0, -2, 0}, {0, 0, -2}}
 )
 
 // coefficients prepares the model of a transform.
 func (t *Transform) coefficients() []coefficient {
-	number := make(map[[3]int]int, len(t.kept))
-	for k, p := range t.kept {
-		number[[3]int{p.c, p.u, p.v}] = k
+	kept := t.Places()
+	number := make(map[[3]int]int, len(kept))
+	for k, p := range kept {
+		number[[3]int{p.C, p.U, p.V}] = k
 	}
-	earlier := func(k int, by place) int {
-		p := t.kept[k]
-		if j, ok := number[[3]int{p.c + by.c, p.u + by.u, p.v + by.v}]; ok && j < k {
+	earlier := func(k int, by [3]int) int {
+		p := kept[k]
+		if j, ok := number[[3]int{p.C + by[0], p.U + by[1], p.V + by[2]}]; ok && j < k {
 			return j
 		}
 		return -1
 	}
-	out := make([]coefficient, len(t.kept))
+	out := make([]coefficient, len(kept))
 	for k := range out {
 		c := &out[k]
-		c.prior = int64(min(t.kept[k].sigma/t.steps[k], MaxLevel) * 192)
+		c.prior = int64(min(kept[k].Sigma/t.steps[k], MaxLevel) * 192)
 		if c.prior < scale/2 {
 			c.prior = c.prior * c.prior / (scale / 2)
 		}

@@ -48,7 +48,7 @@ func (c Control) Method() (distill.Method, error) {
 // Plain is the weaker control: whole images, with the same pixels, labels and
 // recipe.
 func (c Control) Plain() Control {
-	c.Formation, c.Recipe.Coarse = data.NewFormation(1), 0
+	c.Formation, c.Recipe.Coarse, c.Recipe.Band = data.NewFormation(1), 0, 0
 	return c
 }
 

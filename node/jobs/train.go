@@ -27,6 +27,8 @@ type TrainResult struct {
 	Recommended bool           `json:"recommended"`
 	// Coarse is the factor by which the model reduces the resolution of images; 0 for none.
 	Coarse int `json:"coarse,omitempty"`
+	// Band is the number of frequency coefficients by which the model sees images; 0 for all.
+	Band int `json:"band,omitempty"`
 }
 
 // Train merges local sets of a task, trains a model on them in this process,
@@ -83,12 +85,12 @@ func Train(ctx context.Context, c api.Conn, p plan.Train, h home.Home, report ap
 	}
 	kept.Done()
 	return TrainResult{ModelInfo: stored, Steps: recipe.Steps(samples.Len()), Resumed: resumed, Recipe: draft.Recipe,
-		Coarse: recipe.Coarse, Recommended: recommended && spec.Iterative()}, nil
+		Coarse: recipe.Coarse, Band: recipe.Band, Recommended: recommended && spec.Iterative()}, nil
 }
 
 // draft is the manifest of a model that was trained on so many samples; its accuracy is still unknown.
 func (t training) draft(task *data.Task, trained model.Trained, samples int) artifact.ModelDraft {
-	d := artifact.ModelDraft{Task: task, Model: t.plan.Model, Trained: trained, Coarse: t.recipe.Coarse,
+	d := artifact.ModelDraft{Task: task, Model: t.plan.Model, Trained: trained, View: t.recipe.View(),
 		Seed: t.plan.Seed, Sets: t.plan.Sets, Samples: samples, Licence: t.plan.Licence}
 	if t.spec.Iterative() {
 		d.Recipe = &t.recipe
@@ -100,7 +102,7 @@ func (t training) draft(task *data.Task, trained model.Trained, samples int) art
 func check(p plan.Train, task *data.Task) error {
 	probe, err := p.Recipe.Apply(recipe.Default())
 	if err == nil {
-		err = probe.CheckSides(task.Shape.H, task.Shape.W)
+		err = probe.Suits(task.Shape)
 	}
 	if err != nil {
 		return api.Fail(api.CodeUsage, "leave out the flag", "task %s: %w", task.Name, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/linear"
 	"github.com/distillmesh/distillmesh/train/ntk"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // parseClosed finds a model in closed form, or nil.
@@ -76,11 +77,11 @@ func (ridgeForm) load(shape data.Shape, classes int, tensors []checkpoint.Tensor
 
 func (ridgeForm) params(shape data.Shape, classes int) int { return classes * shape.Size() }
 
-// viewer is a model in closed form that reads samples at reduced resolution;
-// networks reduce it themselves.
+// viewer is a model in closed form that sees reduced samples; networks reduce them
+// themselves.
 type viewer struct {
 	Trained
-	coarse int
+	view view.View
 }
 
 // viewBatch is how many samples are viewed at once.
@@ -88,11 +89,11 @@ const viewBatch = 1000
 
 // Logits implements train.Classifier.
 func (v viewer) Logits(ctx context.Context, s *data.Samples) ([]float32, error) {
-	view, size, out := data.NewView(v.coarse, s.Shape), s.Shape.Size(), make([]float32, 0, s.Len()*s.Classes)
+	reduce, size, out := v.view.Open(s.Shape), s.Shape.Size(), make([]float32, 0, s.Len()*s.Classes)
 	seen := make([]float32, min(viewBatch, s.Len())*size)
 	for at := 0; at < s.Len(); at += viewBatch {
 		to := min(at+viewBatch, s.Len())
-		view.ShowRows(s, at, to, seen)
+		reduce.ShowRows(s, at, to, seen)
 		scores, err := v.Trained.Logits(ctx, &data.Samples{Shape: s.Shape, Classes: s.Classes, X: seen[:(to-at)*size],
 			Y: s.Y[at:to]})
 		if err != nil {

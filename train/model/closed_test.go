@@ -9,6 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 func TestClosedFormsByName(t *testing.T) {
@@ -26,7 +27,7 @@ func TestClosedFormsByName(t *testing.T) {
 		if a, err := train.Evaluate(context.Background(), m, samples); err != nil || a.Correct != 2 {
 			t.Errorf("%s: %+v right, error %v", name, a, err)
 		}
-		back, err := spec.Load(m.Tensors(), 0)
+		back, err := spec.Load(m.Tensors(), view.View{})
 		if err != nil {
 			t.Fatal(err)
 		}

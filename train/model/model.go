@@ -14,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // ErrUnknown is wrapped when a name or its tensors give no model.
@@ -86,7 +87,7 @@ func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r recipe.Recipe, 
 		if err := opt.Device.RequireCPU("model " + s.Name); err != nil {
 			return nil, err
 		}
-		return s.solved(r.Coarse, func() (Trained, error) { return s.closed.fit(ctx, samples) })
+		return s.solved(r.View(), func() (Trained, error) { return s.closed.fit(ctx, samples) })
 	}
 	m, err := train.Fit(ctx, s.network, samples, r, opt)
 	if err != nil {
@@ -96,39 +97,39 @@ func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r recipe.Recipe, 
 }
 
 // Load makes the model of a name for a task from its tensors, as Spec.Load does.
-func Load(name string, task *data.Task, tensors []checkpoint.Tensor, coarse int) (Trained, error) {
+func Load(name string, task *data.Task, tensors []checkpoint.Tensor, v view.View) (Trained, error) {
 	spec, err := Parse(name, task.Shape, len(task.Classes))
 	if err != nil {
 		return nil, err
 	}
-	return spec.Load(tensors, coarse)
+	return spec.Load(tensors, v)
 }
 
-// Load makes a trained model from its tensors, checking every shape, and the
-// factor of its view: the Coarse of the recipe that it was fitted by.
-func (s *Spec) Load(tensors []checkpoint.Tensor, coarse int) (Trained, error) {
+// Load makes a trained model from its tensors, checking every shape, and its view:
+// that of the recipe that it was fitted by.
+func (s *Spec) Load(tensors []checkpoint.Tensor, v view.View) (Trained, error) {
 	if s.network == nil {
-		return s.solved(coarse, func() (Trained, error) { return s.closed.load(s.Shape, s.Classes, tensors) })
+		return s.solved(v, func() (Trained, error) { return s.closed.load(s.Shape, s.Classes, tensors) })
 	}
-	if err := data.CheckView(coarse, s.Shape); err != nil {
+	if err := v.Suits(s.Shape); err != nil {
 		return nil, err
 	}
 	m, err := train.FromTensors(s.network, tensors)
 	if err != nil {
 		return nil, err
 	}
-	m.Coarse = coarse
+	m.View = v
 	return m, nil
 }
 
 // solved is a fitted model in closed form with its view.
-func (s *Spec) solved(coarse int, make func() (Trained, error)) (Trained, error) {
-	if err := data.CheckView(coarse, s.Shape); err != nil {
+func (s *Spec) solved(v view.View, make func() (Trained, error)) (Trained, error) {
+	if err := v.Suits(s.Shape); err != nil {
 		return nil, err
 	}
 	t, err := make()
-	if err != nil || coarse == 0 {
+	if err != nil || v.IsNone() {
 		return t, err
 	}
-	return viewer{t, coarse}, nil
+	return viewer{t, v}, nil
 }

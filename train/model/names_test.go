@@ -12,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // few are samples of two classes that differ in their level.
@@ -69,7 +70,7 @@ func TestEveryModelIsFittedWrittenAndRead(t *testing.T) {
 			t.Fatalf("%s of %v: scores %v, %v", c.name, c.shape, want, err)
 		}
 		tensors := onDisk(t, m)
-		back, err := spec.Load(tensors, 0)
+		back, err := spec.Load(tensors, view.View{})
 		if err != nil {
 			t.Fatalf("%s of %v: %v", c.name, c.shape, err)
 		}
@@ -97,11 +98,11 @@ func refuse(t *testing.T, spec *Spec, tensors []checkpoint.Tensor) {
 		if what == "another shape" && len(tensors[0].Shape) == 1 {
 			continue
 		}
-		if _, err := spec.Load(bad, 0); err == nil {
+		if _, err := spec.Load(bad, view.View{}); err == nil {
 			t.Errorf("%s of %v read %s", spec.Name, spec.Shape, what)
 		}
 	}
-	if _, err := spec.Load(tensors, 3); !errors.Is(err, data.ErrFormation) {
+	if _, err := spec.Load(tensors, view.View{Coarse: 3}); !errors.Is(err, view.ErrView) {
 		t.Errorf("%s of %v at a third of the resolution: %v", spec.Name, spec.Shape, err)
 	}
 }

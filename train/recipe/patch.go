@@ -59,6 +59,7 @@ func withZeros(r Recipe) any {
 		CutMix      float64 `json:"cutmix"`
 		Smooth      float64 `json:"smooth"`
 		Coarse      int     `json:"coarse"`
+		Band        int     `json:"band"`
 	}(r)
 }
 

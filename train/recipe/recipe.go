@@ -9,6 +9,9 @@ import (
 	"math"
 	"reflect"
 	"strings"
+
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // ErrUnsuited means that the recipe cannot be used with the samples.
@@ -45,6 +48,8 @@ type Recipe struct {
 	// evaluate at 1/Coarse resolution (average-pool, then up-sample), as tiles are decoded; 0 for full
 	// resolution
 	Coarse int `json:"coarse,omitempty"`
+	// evaluate images by their first Band frequency coefficients; 0 for all. Not together with Coarse
+	Band int `json:"band,omitempty"`
 }
 
 // DefaultRecipe is the recipe for gathered sets and their controls: Adam 1e-3,
@@ -81,8 +86,6 @@ func FullData() Recipe {
 const (
 	maxBatch = 1 << 16
 	maxSteps = 1 << 30
-	// MaxCoarse is the largest factor by which resolution is reduced.
-	MaxCoarse = 8
 	// maxElastic exceeds the size of most images.
 	maxElastic = 64
 )
@@ -124,14 +127,17 @@ func (r Recipe) Validate() error {
 	if !within(r.Smooth, 0, 1) || r.Smooth == 1 {
 		return fail("smooth", r.Smooth, "at least 0 and below 1")
 	}
-	if r.Coarse != 0 && (r.Coarse < 2 || r.Coarse > MaxCoarse) {
-		return fail("coarse", r.Coarse, fmt.Sprintf("0, or 2 to %d", MaxCoarse))
+	if err := r.View().Check(); err != nil {
+		return fmt.Errorf("recipe: %w", err)
 	}
 	if _, err := r.Strategy(); err != nil {
 		return fail("augment", fmt.Sprintf("%q", r.Augment), strings.Join(Augmentations, ", ")+", or nothing")
 	}
 	return nil
 }
+
+// View is how a model trained by the recipe sees images.
+func (r Recipe) View() view.View { return view.View{Coarse: r.Coarse, Band: r.Band} }
 
 // Strategy is the recipe's augmentation, or the zero Strategy, which changes
 // nothing.
@@ -146,17 +152,15 @@ func (r Recipe) Strategy() (Strategy, error) {
 // rows of a table cannot.
 func Augments(h, w int) bool { return h > 1 && w > 1 }
 
-// CheckSides fails with ErrUnsuited unless the recipe can be used with samples of h
-// x w values: augmentation and mixing need images, and a reduced resolution needs
-// sides that the factor divides.
-func (r Recipe) CheckSides(h, w int) error {
-	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0) && !Augments(h, w) {
+// Suits fails with ErrUnsuited unless the recipe can be used with samples of a
+// shape: augmentation and mixing need images, and a reduced view images that have it.
+func (r Recipe) Suits(s data.Shape) error {
+	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0) && !Augments(s.H, s.W) {
 		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix), and samples of %d x %d are none",
-			ErrUnsuited, h, w)
+			ErrUnsuited, s.H, s.W)
 	}
-	if c := r.Coarse; c != 0 && (h%c != 0 || w%c != 0 || h < 2*c || w < 2*c) {
-		return fmt.Errorf("%w: a coarse view of %d x %d pixels does not divide samples of %d x %d", ErrUnsuited, r.Coarse,
-			r.Coarse, h, w)
+	if err := r.View().Suits(s); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsuited, err)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package recipe
 import (
 	"math"
 	"testing"
+
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 func TestRecipeCountsSteps(t *testing.T) {
@@ -28,7 +30,8 @@ func TestRecipeCountsSteps(t *testing.T) {
 		func(r *Recipe) { r.CutMix = 1.5 }, func(r *Recipe) { r.CutMix = math.NaN() },
 		func(r *Recipe) { r.Elastic = -1 }, func(r *Recipe) { r.Elastic = math.Inf(1) }, func(r *Recipe) { r.Smooth = 1 },
 		func(r *Recipe) { r.Smooth = math.NaN() },
-		func(r *Recipe) { r.Coarse = 1 }, func(r *Recipe) { r.Coarse = -2 }, func(r *Recipe) { r.Coarse = MaxCoarse + 1 },
+		func(r *Recipe) { r.Coarse = 1 }, func(r *Recipe) { r.Coarse = -2 }, func(r *Recipe) { r.Coarse = data.MaxFormation + 1 },
+		func(r *Recipe) { r.Band = -1 }, func(r *Recipe) { r.Band, r.Coarse = 64, 2 },
 	} {
 		r := Default()
 		spoil(&r)
@@ -41,9 +44,17 @@ func TestRecipeCountsSteps(t *testing.T) {
 func TestACoarseViewSuitsSidesThatItsFactorDivides(t *testing.T) {
 	r := Default()
 	r.Coarse = 2
-	for sides, want := range map[[2]int]bool{{28, 28}: true, {27, 28}: false, {1, 14}: false} {
-		if (r.CheckSides(sides[0], sides[1]) == nil) != want {
-			t.Errorf("%v suits: %t", sides, !want)
+	for shape, want := range map[data.Shape]bool{{C: 1, H: 28, W: 28}: true, {C: 1, H: 27, W: 28}: false,
+		{C: 1, H: 1, W: 14}: false} {
+		if (r.Suits(shape) == nil) != want {
+			t.Errorf("%v suits: %t", shape, !want)
+		}
+	}
+	r.Coarse, r.Band = 0, 700
+	for shape, want := range map[data.Shape]bool{{C: 1, H: 28, W: 28}: true, {C: 1, H: 26, W: 26}: false,
+		{C: 3, H: 27, W: 28}: true, {C: 1, H: 7, W: 800}: false} {
+		if (r.Suits(shape) == nil) != want {
+			t.Errorf("a band of 700 of %v suits: %t", shape, !want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
-package frequency
+package spectrum
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -8,33 +9,65 @@ import (
 	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
-// Transform computes the coefficients of a valid code: Open makes one. Several
-// goroutines may use it.
-type Transform struct {
-	code       Code
-	kept       []place
-	steps      []float64
-	rows, cols []float64 // DCT matrices [u][y] and [v][x]
-	u, v       [3]int    // of each channel, how many row and column frequencies are kept
-	model      []coefficient
+// ErrSpectrum means that images of a shape have no such coefficients, or that values do
+// not fill whole images.
+var ErrSpectrum = errors.New("frequency coefficients")
+
+// Limits of images.
+const (
+	// MinSide is the least height and width of images.
+	MinSide = 8
+	// MaxSide is the largest: a transform takes time in proportion to pixels times sides.
+	MaxSide = 1024
+	// MaxCoefficients is how many an image of the largest shape has.
+	MaxCoefficients = 3 * MaxSide * MaxSide
+)
+
+// Check fails with ErrSpectrum unless images of a shape have k coefficients.
+func Check(s data.Shape, k int) error {
+	fail := func(field string, value any, want string) error {
+		return fmt.Errorf("%w: %s %v, want %s", ErrSpectrum, field, value, want)
+	}
+	switch {
+	case s.H < MinSide || s.W < MinSide || s.H > MaxSide || s.W > MaxSide:
+		return fail("shape", s, fmt.Sprintf("sides of %d to %d", MinSide, MaxSide))
+	case s.C != 1 && s.C != 3:
+		return fail("shape", s, "1 or 3 channels")
+	case k < 1 || k > s.Size():
+		return fail("number", k, fmt.Sprintf("1 to %d", s.Size()))
+	}
+	return nil
 }
 
-// Open prepares a code for use. It fails with ErrCode when a field is out of range.
-func (c Code) Open() (*Transform, error) {
-	if err := c.Validate(); err != nil {
+// Transform computes the first k coefficients of images of a shape. Several goroutines
+// may use it.
+type Transform struct {
+	shape      data.Shape
+	kept       []Place
+	rows, cols []float64 // DCT matrices [u][y] and [v][x]
+	u, v       [3]int    // of each channel, how many row and column frequencies are kept
+}
+
+// Open prepares the transform. It fails with ErrSpectrum where Check does.
+func Open(s data.Shape, k int) (*Transform, error) {
+	if err := Check(s, k); err != nil {
 		return nil, err
 	}
-	t := &Transform{code: c, kept: places(c.Shape)[:c.K:c.K], rows: cosines(c.Shape.H), cols: cosines(c.Shape.W)}
-	t.steps = c.steps(t.kept)
+	t := &Transform{shape: s, kept: places(s)[:k:k], rows: cosines(s.H), cols: cosines(s.W)}
 	for _, p := range t.kept {
-		t.u[p.c], t.v[p.c] = max(t.u[p.c], p.u+1), max(t.v[p.c], p.v+1)
+		t.u[p.C], t.v[p.C] = max(t.u[p.C], p.U+1), max(t.v[p.C], p.V+1)
 	}
-	t.model = t.coefficients()
 	return t, nil
 }
 
-// Code is what the transform was opened from.
-func (t *Transform) Code() Code { return t.code }
+// Shape is that of images.
+func (t *Transform) Shape() data.Shape { return t.shape }
+
+// Len is the number of coefficients of an image.
+func (t *Transform) Len() int { return len(t.kept) }
+
+// Places are the coefficients, in their order.
+func (t *Transform) Places() []Place { return t.kept }
 
 // cosines is the orthonormal DCT-II of length n, a row per frequency.
 func cosines(n int) []float64 {
@@ -55,28 +88,28 @@ func cosines(n int) []float64 {
 // count is how many rows of a size values are, or an error.
 func count(values, size int, what string) (int, error) {
 	if values%size != 0 {
-		return 0, fmt.Errorf("%w: %d values, %d per %s", ErrCode, values, size, what)
+		return 0, fmt.Errorf("%w: %d values, %d per %s", ErrSpectrum, values, size, what)
 	}
 	return values / size, nil
 }
 
 // Forward computes the kept coefficients of standardized images [N,C,H,W], as [N,K] in
-// the order of the code.
+// their order.
 func (t *Transform) Forward(images []float32) ([]float32, error) {
-	s := t.code.Shape
+	s := t.shape
 	n, err := count(len(images), s.Size(), "image")
 	if err != nil {
 		return nil, err
 	}
-	out := make([]float32, n*t.code.K)
+	out := make([]float32, n*t.Len())
 	parallel.Each(0, n, func(i int) {
-		t.forward(images[i*s.Size():(i+1)*s.Size()], out[i*t.code.K:(i+1)*t.code.K])
+		t.forward(images[i*s.Size():(i+1)*s.Size()], out[i*t.Len():(i+1)*t.Len()])
 	})
 	return out, nil
 }
 
 func (t *Transform) forward(image, coefficients []float32) {
-	s := t.code.Shape
+	s := t.shape
 	planes := make([]float64, s.Size())
 	turn(planes, image, s, false)
 	found := make([]float64, s.Size())
@@ -96,30 +129,30 @@ func (t *Transform) forward(image, coefficients []float32) {
 		}
 	}
 	for k, p := range t.kept {
-		coefficients[k] = float32(found[(p.c*s.H+p.u)*s.W+p.v])
+		coefficients[k] = float32(found[(p.C*s.H+p.U)*s.W+p.V])
 	}
 }
 
 // Inverse gives the images [N,C,H,W] of coefficients [N,K]: those that are not kept
 // are 0.
 func (t *Transform) Inverse(coefficients []float32) ([]float32, error) {
-	n, err := count(len(coefficients), t.code.K, "image")
+	n, err := count(len(coefficients), t.Len(), "image")
 	if err != nil {
 		return nil, err
 	}
-	size := t.code.Shape.Size()
+	size := t.shape.Size()
 	out := make([]float32, n*size)
 	parallel.Each(0, n, func(i int) {
-		t.inverse(coefficients[i*t.code.K:(i+1)*t.code.K], out[i*size:(i+1)*size])
+		t.inverse(coefficients[i*t.Len():(i+1)*t.Len()], out[i*size:(i+1)*size])
 	})
 	return out, nil
 }
 
 func (t *Transform) inverse(coefficients, image []float32) {
-	s := t.code.Shape
+	s := t.shape
 	given := make([]float64, s.Size())
 	for k, p := range t.kept {
-		given[(p.c*s.H+p.u)*s.W+p.v] = float64(coefficients[k])
+		given[(p.C*s.H+p.U)*s.W+p.V] = float64(coefficients[k])
 	}
 	planes := make([]float64, s.Size())
 	half := make([]float64, s.W)
@@ -170,6 +203,24 @@ func turn(planes []float64, image []float32, s data.Shape, back bool) {
 	}
 }
 
+// Limit writes an image without the coefficients that are not kept.
+func (t *Transform) Limit(image, limited []float32) {
+	coefficients := make([]float32, t.Len())
+	t.forward(image, coefficients)
+	t.inverse(coefficients, limited)
+}
+
+// LimitAll does so for images [N,C,H,W]. It panics when values do not fill whole images.
+func (t *Transform) LimitAll(images, limited []float32) {
+	size := t.shape.Size()
+	if len(images)%size != 0 || len(limited) != len(images) {
+		panic(fmt.Sprintf("spectrum: %d values to %d, %d per image", len(images), len(limited), size))
+	}
+	parallel.Each(0, len(images)/size, func(i int) {
+		t.Limit(images[i*size:(i+1)*size], limited[i*size:(i+1)*size])
+	})
+}
+
 // addTimes adds a multiple of b to a.
 func addTimes(a, b []float64, times float64) {
 	b = b[:len(a)]
@@ -195,17 +246,17 @@ func dot(a, b []float64) float64 {
 // Basis is decoding as a matrix [K,C,H,W]: the images of coefficients z are z times
 // it. A row is the image of one coefficient.
 func (t *Transform) Basis() []float32 {
-	s := t.code.Shape
-	out := make([]float32, t.code.K*s.Size())
-	parallel.Each(0, t.code.K, func(k int) {
+	s := t.shape
+	out := make([]float32, t.Len()*s.Size())
+	parallel.Each(0, t.Len(), func(k int) {
 		p, row := t.kept[k], out[k*s.Size():(k+1)*s.Size()]
 		for i := range row {
 			e, y, x := i/(s.H*s.W), i/s.W%s.H, i%s.W
-			v := t.rows[p.u*s.H+y] * t.cols[p.v*s.W+x]
+			v := t.rows[p.U*s.H+y] * t.cols[p.V*s.W+x]
 			switch {
 			case rotated(s):
-				row[i] = float32(rotation[p.c][e] * v)
-			case e == p.c:
+				row[i] = float32(rotation[p.C][e] * v)
+			case e == p.C:
 				row[i] = float32(v)
 			}
 		}
@@ -217,27 +268,7 @@ func (t *Transform) Basis() []float32 {
 func (t *Transform) Sigma() []float64 {
 	out := make([]float64, len(t.kept))
 	for k, p := range t.kept {
-		out[k] = p.sigma
-	}
-	return out
-}
-
-// Quantize rounds coefficients [N,K] to levels: integers q = round(c / step),
-// within MaxLevel.
-func (t *Transform) Quantize(coefficients []float32) []int32 {
-	out := make([]int32, len(coefficients))
-	for i, c := range coefficients {
-		q := math.RoundToEven(float64(c) / t.steps[i%t.code.K])
-		out[i] = int32(max(-MaxLevel, min(MaxLevel, q)))
-	}
-	return out
-}
-
-// Dequantize gives the coefficients [N,K] of levels.
-func (t *Transform) Dequantize(levels []int32) []float32 {
-	out := make([]float32, len(levels))
-	for i, q := range levels {
-		out[i] = float32(float64(q) * t.steps[i%t.code.K])
+		out[k] = p.Sigma
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package frequency
+package spectrum
 
 import (
 	"cmp"
@@ -35,10 +35,11 @@ var rotation = [3][3]float64{
 // sqrt2by3 is the square root of 2/3.
 const sqrt2by3 = 0.81649658092772603273
 
-// place is a coefficient: its channel and its frequencies.
-type place struct {
-	c, u, v int
-	sigma   float64 // expected root mean square
+// Place is a coefficient: its channel, its row and column frequencies in half cycles
+// per image, and its expected root mean square.
+type Place struct {
+	C, U, V int
+	Sigma   float64
 }
 
 // rotated reports whether images of a shape have a luma and two chroma channels.
@@ -46,9 +47,9 @@ func rotated(s data.Shape) bool { return s.C == 3 }
 
 // places lists all coefficients of a shape, those of the largest sigma first; equal
 // ones by channel, then u, then v.
-func places(s data.Shape) []place {
+func places(s data.Shape) []Place {
 	h, w, scale := float64(s.H), float64(s.W), math.Sqrt(float64(s.Size()))
-	out := make([]place, 0, s.Size())
+	out := make([]Place, 0, s.Size())
 	for c := range s.C {
 		amplitude := 1.0
 		if rotated(s) {
@@ -58,10 +59,10 @@ func places(s data.Shape) []place {
 			for v := range s.W {
 				r2 := float64(u*u)*w/h + float64(v*v)*h/w
 				fall := math.Sqrt(1 + r2/(corner*corner))
-				out = append(out, place{c, u, v, amplitude * scale / 4 / (fall * math.Sqrt(fall))})
+				out = append(out, Place{c, u, v, amplitude * scale / 4 / (fall * math.Sqrt(fall))})
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b place) int { return cmp.Compare(b.sigma, a.sigma) })
+	slices.SortStableFunc(out, func(a, b Place) int { return cmp.Compare(b.Sigma, a.Sigma) })
 	return out
 }
