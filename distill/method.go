@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/distillmesh/distillmesh/distill/frequency"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
@@ -56,6 +57,9 @@ type Request struct {
 	// Single asks for stored images of one tile each, at a tile's resolution; it
 	// changes nothing for plain images.
 	Single bool
+	// Code, when not nil, is how images will be written: methods that learn images learn the
+	// coefficients of the code, rounded as it rounds them. Images are then plain.
+	Code *frequency.Code
 	// Augment is the augmentation that suits the images of the task
 	// (data.Task.Augmentation), or empty when unknown.
 	Augment string
@@ -130,6 +134,11 @@ func (r Request) Check() error {
 	case r.IPC < 1:
 		return fmt.Errorf("%w: %d images per class, want at least 1", ErrBudget, r.IPC)
 	}
+	if r.Code != nil {
+		if err := r.checkCode(); err != nil {
+			return err
+		}
+	}
 	if r.Formation != 0 {
 		f := r.StoredAs(r.Formation)
 		f.Factor = r.Formation // a negative one is to be refused
@@ -143,6 +152,18 @@ func (r Request) Check() error {
 		}
 	}
 	return nil
+}
+
+// checkCode refuses a code of other images, or together with tiles.
+func (r Request) checkCode() error {
+	switch {
+	case r.Code.Shape != r.Samples.Shape:
+		return fmt.Errorf("%w: a code of %v for samples of %v", frequency.ErrCode, r.Code.Shape, r.Samples.Shape)
+	case r.Formation > 1:
+		return fmt.Errorf("%w: coded images hold no tiles, %d x %d were asked for", data.ErrFormation, r.Formation,
+			r.Formation)
+	}
+	return r.Code.Validate()
 }
 
 // StoredAs is the formation of a factor, with single tiles if the request asks
@@ -161,8 +182,11 @@ func (r Request) ID(m Method, f data.Formation) string {
 	if err != nil {
 		panic(err) // strings
 	}
-	return r.Device.Identity(checkpoint.Identity(fmt.Sprintf("%s %d %s %d %d %+v %s\n", m.Name(), m.Version(), settings,
-		r.IPC, r.Seed, f, r.Augment), r.Samples))
+	what := fmt.Sprintf("%s %d %s %d %d %+v %s\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f, r.Augment)
+	if r.Code != nil {
+		what += fmt.Sprintf("%+v\n", *r.Code)
+	}
+	return r.Device.Identity(checkpoint.Identity(what, r.Samples))
 }
 
 // Save gives a state to the request's checkpoint function, if there is one.

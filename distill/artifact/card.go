@@ -29,11 +29,14 @@ func Card(task *data.Task, m Manifest) []byte {
 			"(bilinear, half-pixel centres).\n", f.Factor, f.Factor, f.Factor)
 	}
 	fmt.Fprintf(&b, "Task space: x = (value - mean) / std, mean %v, std %v.\n", task.Mean, task.Std)
-	switch m.Images.DType {
-	case U4:
+	switch p := m.Images.DType; {
+	case p.IsDCT():
+		fmt.Fprintf(&b, "Read: %s, levels of the first frequency coefficients, entropy-coded (docs/formats.md of "+
+			"Distillmesh).\n", p)
+	case p == U4:
 		b.WriteString("Read: x = lo + u (hi - lo) / 15 with the range of each image, two pixels a byte, the low half " +
 			"first.\n")
-	case U8:
+	case p == U8:
 		b.WriteString("Read: x = lo + u (hi - lo) / 255 with the range of each image.\n")
 	}
 	fmt.Fprintf(&b, "Real data: %s\n", realWords(m))

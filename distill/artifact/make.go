@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/frequency"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
@@ -16,7 +17,8 @@ type Request struct {
 	Task     *data.Task
 	Method   distill.Method
 	Settings map[string]string // of the method, as in the manifest: those that differ from its defaults
-	Pixels   PixelType         // empty for the default (SuitablePixels)
+	Pixels   PixelType         // empty for the default (Resolve)
+	Payload  int               // of a code, the most bytes that the stream takes; 0 for no limit
 	Licence  string
 	Bare     bool // without preview and card
 	// Distilled, when not nil, is called with the method's result before it is compared
@@ -37,7 +39,7 @@ type Made struct {
 // the images, with device.ErrUnavailable when the method has no engine on the device,
 // and with the errors of the method, such as checkpoint.ErrState.
 func Make(ctx context.Context, r Request) (*Made, error) {
-	outline, err := r.Method.Outline(r.Request)
+	outline, err := r.Resolve()
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +48,6 @@ func Make(ctx context.Context, r Request) (*Made, error) {
 			return nil, err
 		}
 	}
-	r.Pixels = SuitablePixels(r.Pixels, outline)
 	result, err := r.Method.Distill(ctx, r.Request)
 	if err != nil {
 		return nil, err
@@ -58,24 +59,78 @@ func Make(ctx context.Context, r Request) (*Made, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write set: %w", err)
 	}
-	// Each image is compared with the class that it was made from, whatever its label is now.
-	published := *stored
-	published.Y = result.Images.Y
-	d, err := distill.Disclose(ctx, &published, r.Samples, result.Formation.OrDefault())
+	d, err := r.disclose(ctx, result, stored)
 	if err != nil {
 		return nil, err
 	}
 	return r.write(result, tensors, stored, d)
 }
 
+// disclose compares each image with the samples of the class that it was made from,
+// whatever its label is now. Those of a code are compared with samples that the code has
+// rounded too, so that an image of one sample is a copy however coarse the code is.
+func (r Request) disclose(ctx context.Context, result *distill.Result, stored *data.Samples) (distill.Disclosure,
+	error) {
+	published := *stored
+	published.Y = result.Images.Y
+	local := r.Samples
+	if r.Code != nil {
+		t, err := r.Code.Open()
+		if err != nil {
+			return distill.Disclosure{}, err
+		}
+		if local, err = coefficients(t, local); err != nil {
+			return distill.Disclosure{}, err
+		}
+		seen, err := coefficients(t, &published)
+		if err != nil {
+			return distill.Disclosure{}, err
+		}
+		published = *seen
+	}
+	return distill.Disclose(ctx, &published, local, result.Formation.OrDefault())
+}
+
+// coefficients are samples as rows of rounded coefficients, which lie as far from each
+// other as the images do.
+func coefficients(t *frequency.Transform, s *data.Samples) (*data.Samples, error) {
+	c, err := t.Forward(s.X)
+	if err != nil {
+		return nil, err
+	}
+	return &data.Samples{Shape: data.Shape{C: 1, H: 1, W: t.Len()}, Classes: s.Classes, X: t.Dequantize(t.Quantize(c)),
+		Y: s.Y}, nil
+}
+
+// Resolve decides the pixel type where it is open, tells the request of its code, and
+// returns the outline of the set. It fails with ErrPixels where the type does not suit,
+// and where the method's Outline does.
+func (r *Request) Resolve() (distill.Outline, error) {
+	shape := r.Samples.Shape
+	if r.Pixels == DCT {
+		r.Pixels = DCTOf(usualCode(shape))
+	}
+	var err error
+	if r.Code, err = r.Pixels.Code(shape); err != nil {
+		return distill.Outline{}, err
+	}
+	outline, err := r.Method.Outline(r.Request)
+	if err != nil {
+		return outline, err
+	}
+	r.Pixels = SuitablePixels(r.Pixels, outline)
+	return outline, r.Pixels.Check(outline.Formation.StoredShape(shape))
+}
+
 // encode gives the tensors of a result, and the samples that a reader will decode from
 // them.
 func (r Request) encode(result *distill.Result) ([]checkpoint.Tensor, *data.Samples, error) {
-	tensors, err := encodeSamples(result.Images, r.Pixels)
+	tensors, err := encode(result.Images, r.Pixels, r.Payload)
 	if err != nil {
 		return nil, nil, err
 	}
-	stored, _, err := decodeSamples(tensors, r.Task, result.Formation.OrDefault())
+	f := form{r.Pixels, result.Formation.OrDefault(), countLabels(result.Images)}
+	stored, _, err := f.decode(tensors, r.Task, Limits{}.withDefaults().DecodedBytes)
 	return tensors, stored, err
 }
 
@@ -83,14 +138,25 @@ func (r Request) encode(result *distill.Result) ([]checkpoint.Tensor, *data.Samp
 func (r Request) write(result *distill.Result, tensors []checkpoint.Tensor, stored *data.Samples,
 	d distill.Disclosure) (*Made, error) {
 	fail := func(err error) (*Made, error) { return nil, fmt.Errorf("write set: %w", err) }
-	content, err := checkpoint.Encode(tensors, nil)
-	if err != nil {
-		return fail(err)
-	}
 	m, err := r.manifest(contents{
 		formation: result.Formation, consumer: result.Consumer, recipe: result.Recipe,
 		shape: stored.Shape, counts: countLabels(stored), soft: stored.Soft != nil,
 		nearestReal: d.NearestReal(), smallestGroup: fewest(result.SmallestGroup, r.Samples)})
+	if err != nil {
+		return fail(err)
+	}
+	made := &Made{Set: Set{Manifest: m, Samples: stored, Payload: payload(tensors)}}
+	if r.Bare && m.hasSmallForm() {
+		line, err := m.small()
+		if err != nil {
+			return fail(err)
+		}
+		if content := append(line, tensors[0].Data...); len(content) <= SmallBytes {
+			made.Files = Files{SmallFile: content}
+			return made, nil
+		}
+	}
+	content, err := checkpoint.Encode(tensors, nil)
 	if err != nil {
 		return fail(err)
 	}
@@ -109,7 +175,8 @@ func (r Request) write(result *distill.Result, tensors []checkpoint.Tensor, stor
 	if files[ManifestFile], err = canonicalJSON(m); err != nil {
 		return fail(err)
 	}
-	return &Made{Set: Set{Manifest: m, Samples: stored}, Files: files}, nil
+	made.Manifest, made.Files = m, files
+	return made, nil
 }
 
 // contents is what a manifest says of images. Every field but the first three is
@@ -150,9 +217,9 @@ func (r Request) manifest(c contents) (Manifest, error) {
 			Labels: labels},
 		Counts:        c.counts,
 		Consumer:      c.consumer,
-		Recipe:        Recommended(c.recipe, c.formation, c.soft),
+		Recipe:        Recommended(c.recipe, c.formation, r.Code, c.soft),
 		Formation:     c.formation.OrDefault(),
-		ContainsReal:  c.nearestReal < distill.RealThreshold,
+		ContainsReal:  containsReal(c.nearestReal),
 		NearestReal:   c.nearestReal,
 		SmallestGroup: c.smallestGroup,
 		Licence:       r.Licence,
@@ -161,15 +228,17 @@ func (r Request) manifest(c contents) (Manifest, error) {
 }
 
 // Recommended is the recipe that a set recommends: its method's own, else the
-// default, at the resolution of the tiles (except with solved labels, which were
+// default, at the resolution of the tiles or the band of the code (except with solved labels, which were
 // solved for whole images).
-func Recommended(own *recipe.Recipe, f data.Formation, soft bool) *recipe.Recipe {
+func Recommended(own *recipe.Recipe, f data.Formation, c *frequency.Code, soft bool) *recipe.Recipe {
 	if own != nil {
 		return own
 	}
 	r := recipe.Default()
 	if !soft {
-		r.Coarse = f.Coarse()
+		if r.Coarse = f.Coarse(); c != nil {
+			r.Band = c.K
+		}
 	}
 	return &r
 }

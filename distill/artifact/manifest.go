@@ -31,6 +31,7 @@ const (
 type Limits struct {
 	ManifestBytes int64 // manifest.json or model.json; default 1 MiB
 	FileBytes     int64 // any other file; default 1 GiB
+	DecodedBytes  int64 // images of a code in memory; default 1 GiB
 }
 
 func (l Limits) withDefaults() Limits {
@@ -39,6 +40,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.FileBytes == 0 {
 		l.FileBytes = 1 << 30
+	}
+	if l.DecodedBytes == 0 {
+		l.DecodedBytes = 1 << 30
 	}
 	return l
 }

@@ -14,6 +14,8 @@ import (
 type Set struct {
 	Manifest Manifest
 	Samples  *data.Samples // as stored: rounded to what the pixel type can hold
+	// Payload is how many bytes pixels or coefficients take alone, with the ranges of pixels.
+	Payload int64
 }
 
 // TrainingSamples are the samples to train on: with a formation, each tile at
@@ -29,6 +31,41 @@ func ReadSet(fsys fs.FS, task *data.Task, limits Limits) (*Set, error) {
 	if err != nil {
 		return nil, invalid("set", "%w", err)
 	}
+	name := DataFile
+	var tensors []checkpoint.Tensor
+	if isSmall(fsys) {
+		name = SmallFile
+		_, stream, err := readSmall(fsys)
+		if err != nil {
+			return nil, invalid("set", "%s: %w", name, err)
+		}
+		tensors = smallTensors(stream)
+	} else if tensors, err = readTensors(fsys, m, limits); err != nil {
+		return nil, err
+	}
+	form := form{m.Images.DType, m.Formation, m.Counts}
+	samples, pixels, err := form.decode(tensors, task, limits.DecodedBytes)
+	if err != nil {
+		return nil, invalid("set", "%s: %w", name, err)
+	}
+	if err := m.agrees(samples, pixels); err != nil {
+		return nil, invalid("set", "%s: %w", ManifestFile, err)
+	}
+	return &Set{Manifest: m, Samples: samples, Payload: payload(tensors)}, nil
+}
+
+// payload is the size of pixels or coefficients among tensors.
+func payload(tensors []checkpoint.Tensor) (bytes int64) {
+	for _, t := range tensors {
+		if t.Name != labelsTensor {
+			bytes += int64(len(t.Data))
+		}
+	}
+	return bytes
+}
+
+// readTensors reads the files of a set with a manifest.
+func readTensors(fsys fs.FS, m Manifest, limits Limits) ([]checkpoint.Tensor, error) {
 	files, err := readFiles(fsys, ManifestFile, m.Files, limits)
 	if err != nil {
 		return nil, invalid("set", "%w", err)
@@ -45,20 +82,21 @@ func ReadSet(fsys fs.FS, task *data.Task, limits Limits) (*Set, error) {
 	if err != nil {
 		return nil, invalid("set", "%s: %w", DataFile, err)
 	}
-	samples, pixels, err := decodeSamples(tensors, task, m.Formation)
-	if err != nil {
-		return nil, invalid("set", "%s: %w", DataFile, err)
-	}
-	if err := m.agrees(samples, pixels); err != nil {
-		return nil, invalid("set", "%s: %w", ManifestFile, err)
-	}
-	return &Set{Manifest: m, Samples: samples}, nil
+	return tensors, nil
 }
 
-// ReadManifest reads only manifest.json and needs no task; it verifies only the
-// form.
+// ReadManifest reads what a set says of itself and needs no task; it verifies only the
+// form. Of a set in its small form the name of the task is unknown, and counts reach only
+// to the last class held.
 func ReadManifest(fsys fs.FS, limits Limits) (Manifest, error) {
 	var m Manifest
+	if isSmall(fsys) {
+		m, _, err := readSmall(fsys)
+		if err != nil {
+			return m, invalid("set", "%s: %w", SmallFile, err)
+		}
+		return m, m.check()
+	}
 	doc, err := readBounded(fsys, ManifestFile, limits.withDefaults().ManifestBytes)
 	if err != nil {
 		return m, invalid("set", "%s: %w", ManifestFile, err)
@@ -81,8 +119,14 @@ func readManifest(fsys fs.FS, task *data.Task, limits Limits) (Manifest, error) 
 	if m.Task != want.String() {
 		return m, fmt.Errorf("made for task %s, not for %s (%s)", m.Task, want, task.Name)
 	}
+	if m.TaskName == "" {
+		return m, m.complete(task)
+	}
 	return m, nil
 }
+
+// containsReal reports whether images so near to a real one count as real.
+func containsReal(nearest float64) bool { return nearest < distill.RealThreshold }
 
 // check verifies a manifest by itself.
 func (m *Manifest) check() error {
@@ -93,7 +137,7 @@ func (m *Manifest) check() error {
 		return invalid(ManifestFile, "kind %q, want set", m.Kind)
 	case m.NearestReal < 0 || m.SmallestGroup < 0:
 		return invalid(ManifestFile, "nearest_real %g, smallest_group %d: want none negative", m.NearestReal, m.SmallestGroup)
-	case m.ContainsReal != (m.NearestReal < distill.RealThreshold):
+	case m.ContainsReal != containsReal(m.NearestReal):
 		return invalid(ManifestFile, "contains_real is %t beside nearest_real %g", m.ContainsReal, m.NearestReal)
 	}
 	shape := m.Images.shape()

@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -55,8 +56,24 @@ func (r Request) Size(o distill.Outline) (int64, error) {
 	if err := r.Pixels.Check(c.shape); err != nil {
 		return 0, err
 	}
+	if r.Pixels.IsDCT() && r.Payload == 0 {
+		return 0, fmt.Errorf("%w %s: the size depends on the images, unless a payload bounds it", ErrPixels, r.Pixels)
+	}
 	size, err := r.weigh(c, PreviewBytes)
 	return size + r.unknown(), err
+}
+
+// layout are the tensors of n images without their values.
+func (r Request) layout(n int, c contents) []checkpoint.Tensor {
+	all := r.Pixels.layout(n, c.shape, len(c.counts), c.soft)
+	if !r.Pixels.IsDCT() {
+		return all
+	}
+	code := checkpoint.Tensor{Name: codeTensor, DType: checkpoint.DTypeU8, Shape: []int{r.Payload}}
+	if c.soft {
+		return []checkpoint.Tensor{code, all[0]}
+	}
+	return []checkpoint.Tensor{code}
 }
 
 // weigh is the size of a set with these contents, whose preview has the size that
@@ -66,7 +83,13 @@ func (r Request) weigh(c contents, previewBytes func(data int) int) (int64, erro
 	if err != nil {
 		return 0, err
 	}
-	tensors := r.Pixels.layout(m.Images.Count, c.shape, len(c.counts), c.soft)
+	if r.Bare && m.hasSmallForm() {
+		line, err := m.small()
+		if size := int64(len(line) + r.Payload); err != nil || size <= SmallBytes {
+			return unixfs.Bytes(map[string]int64{SmallFile: size}), err
+		}
+	}
+	tensors := r.layout(m.Images.Count, c)
 	size, err := checkpoint.Size(tensors, nil)
 	if err != nil {
 		return 0, err

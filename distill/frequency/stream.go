@@ -3,10 +3,16 @@ package frequency
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
-// ErrStream means that bytes are not the stream of any levels.
-var ErrStream = errors.New("stream of levels")
+// Causes of refusal.
+var (
+	// ErrStream means that bytes are not the stream of any levels.
+	ErrStream = errors.New("stream of levels")
+	// ErrRate means that a stream takes more bytes than it may.
+	ErrRate = errors.New("coded images take too many bytes")
+)
 
 // Encode writes the levels [N,K] of images of classes as a stream. It fails with
 // ErrCode where a level exceeds MaxLevel, or their number does not fit the labels.
@@ -48,4 +54,52 @@ func (t *Transform) Decode(stream []byte, labels []int) ([]int32, error) {
 		return nil, fmt.Errorf("%w: %d bytes do not end with the levels of %d images", ErrStream, len(stream), len(labels))
 	}
 	return levels, nil
+}
+
+// mostDead is the dead zone that rounds towards zero.
+const mostDead = 0.5
+
+// Fit writes coefficients [N,K] of images of classes as a stream of at most so many
+// bytes; 0 is no limit. Levels are the nearest ones if those fit; else
+//
+//	q = sign(c) floor(|c| / step + 1/2 - dead)
+//
+// with the least dead zone, up to 1/2, that fits: of equal numbers of bytes, small levels
+// are worth less than others. It fails with ErrRate when even the largest does not fit.
+func (t *Transform) Fit(coefficients []float32, labels []int, most int) ([]byte, error) {
+	stream, err := t.Encode(t.Quantize(coefficients), labels)
+	if err != nil || most <= 0 || len(stream) <= most {
+		return stream, err
+	}
+	low, high := 0.0, mostDead
+	if stream, err = t.Encode(t.truncate(coefficients, high), labels); err != nil {
+		return nil, err
+	}
+	if len(stream) > most {
+		return nil, fmt.Errorf("%w: %d bytes, not %d", ErrRate, len(stream), most)
+	}
+	for high-low > 1.0/256 {
+		middle := (low + high) / 2
+		shorter, err := t.Encode(t.truncate(coefficients, middle), labels)
+		if err != nil {
+			return nil, err
+		}
+		if len(shorter) > most {
+			low = middle
+		} else {
+			high, stream = middle, shorter
+		}
+	}
+	return stream, nil
+}
+
+// truncate rounds with a dead zone.
+func (t *Transform) truncate(coefficients []float32, dead float64) []int32 {
+	out := make([]int32, len(coefficients))
+	for i, c := range coefficients {
+		v := float64(c) / t.steps[i%t.code.K]
+		q := math.Copysign(math.Floor(math.Abs(v)+0.5-dead), v)
+		out[i] = int32(max(-MaxLevel, min(MaxLevel, q)))
+	}
+	return out
 }

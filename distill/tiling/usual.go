@@ -1,9 +1,8 @@
 package tiling
 
 import (
-	"math"
-
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/frequency"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -76,33 +75,36 @@ var Views = []string{Suitable, ViewTile, ViewWhole}
 // Coarse is the factor of a view for the images of a request, 0 for full
 // resolution.
 func Coarse(view string, req distill.Request, f data.Formation) int {
+	if req.Code != nil {
+		return 0
+	}
 	if view == ViewTile || view == Suitable && req.Samples.Shape.C == 1 {
 		return f.Coarse()
 	}
 	return 0
 }
 
-// elasticShare is the largest displacement of elastic deformation as a share of the side: 2 pixels of 28.
-const elasticShare = 1.0 / 14
-
-// Recipe is how networks train on tiles that were learned with an augmentation
-// (federated-recipes.md 2, step 7): with the same one, else the default, with a
-// rate that falls to 0, and at the same resolution. CutMix is used only for upright
-// objects, since half of a digit is another digit; elastic deformation only where
-// rotation and scaling are.
+// Recipe is how networks train on images that were learned with an augmentation
+// (federated-recipes.md 2, step 7): the usual recipe of the task, with the same
+// augmentation and at the same resolution.
 func Recipe(req distill.Request, augmentation, view string, f data.Formation) recipe.Recipe {
 	if augmentation == None {
 		augmentation = Suitable
 	}
-	r := recipe.Recipe{Optimizer: recipe.Adam, LR: 1e-3, Schedule: recipe.Cosine, WeightDecay: 1e-4, Batch: 50,
-		Epochs: 500, MinSteps: 500, MaxSteps: 1500, Augment: ResolveAuto(augmentation, req), Coarse: Coarse(view, req, f)}
-	switch ResolveAuto(Suitable, req) {
-	case recipe.Mild, recipe.MildFlip:
-		r.CutMix = 0.5
-	case recipe.Affine:
-		r.Elastic, r.Smooth = math.Round(10*float64(min(req.Samples.Shape.H, req.Samples.Shape.W))*elasticShare)/10, 0.1
+	r := recipe.Usual(ResolveAuto(Suitable, req), req.Samples.Shape.H, req.Samples.Shape.W)
+	r.Augment, r.Coarse = ResolveAuto(augmentation, req), Coarse(view, req, f)
+	if req.Code != nil {
+		r.Band = Band(view, *req.Code)
 	}
 	return r
+}
+
+// Band is the number of coefficients of a view for images of a code, 0 for all.
+func Band(view string, c frequency.Code) int {
+	if view == ViewWhole {
+		return 0
+	}
+	return c.K
 }
 
 // Outline is the outline of a set of tiles: in the method's own formation unless

@@ -69,7 +69,7 @@ func (l *lab) choose(ctx context.Context) error {
 		return err
 	}
 	l.choice = choice{method: a.Method, why: a.Why, formation: o.Formation, pixels: artifact.SuitablePixels("", o),
-		recipe: *artifact.Recommended(o.Recipe, o.Formation, o.Soft)}
+		recipe: *artifact.Recommended(o.Recipe, o.Formation, nil, o.Soft)}
 	return nil
 }
 

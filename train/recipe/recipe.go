@@ -59,6 +59,24 @@ func Default() Recipe {
 	return Recipe{Optimizer: Adam, LR: 1e-3, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500, MaxSteps: 5000}
 }
 
+// elasticShare is the largest displacement of elastic deformation as a share of the side: 2 pixels of 28.
+const elasticShare = 1.0 / 14
+
+// Usual is the recipe for few synthetic images of h x w pixels whose class an
+// augmentation keeps: a rate that falls to 0; CutMix for upright objects, since half of a
+// digit is another digit; elastic deformation and smoothed labels where rotation and scaling keep the class.
+func Usual(augment string, h, w int) Recipe {
+	r := Recipe{Optimizer: Adam, LR: 1e-3, Schedule: Cosine, WeightDecay: 1e-4, Batch: 50, Epochs: 500, MinSteps: 500,
+		MaxSteps: 1500, Augment: augment}
+	switch augment {
+	case Mild, MildFlip:
+		r.CutMix = 0.5
+	case Affine:
+		r.Elastic, r.Smooth = math.Round(10*float64(min(h, w))*elasticShare)/10, 0.1
+	}
+	return r
+}
+
 // Changed are the fields, by their names in JSON, that differ from the default
 // recipe; applied to the default they give r.
 func (r Recipe) Changed() map[string]any {

@@ -1,0 +1,172 @@
+package artifact
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/distill/frequency"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// DCT is the pixel type of images kept as frequency coefficients. Its full form names
+// the code (package frequency): DCT:COEFFICIENTS:STEP:POWER, such as DCT:64:2:2. DCT
+// alone stands for a code that suits the images.
+const DCT PixelType = "DCT"
+
+// codeTensor holds the stream of levels of all images.
+const codeTensor = "code"
+
+// usualCode is the code that suits images of a shape when nothing else decides.
+func usualCode(s data.Shape) frequency.Code {
+	if s.C == 3 {
+		return frequency.Code{Shape: s, K: min(s.Size(), max(1, s.Size()*3/32)), Step: 2}
+	}
+	return frequency.Code{Shape: s, K: min(s.Size(), max(1, s.Size()*100/784)), Step: 3}
+}
+
+// DCTOf is the pixel type of a code.
+func DCTOf(c frequency.Code) PixelType {
+	return PixelType(fmt.Sprintf("%s:%d:%s:%d", DCT, c.K, strconv.FormatFloat(float64(c.Step), 'g', -1, 32), c.Power))
+}
+
+// IsDCT reports whether images are kept as frequency coefficients.
+func (p PixelType) IsDCT() bool { return p == DCT || strings.HasPrefix(string(p), string(DCT)+":") }
+
+// Code is the code of DCT:COEFFICIENTS:STEP:POWER for images of a shape, nil for pixel types
+// without a code. It fails with ErrPixels where the type is misspelled or does not suit.
+func (p PixelType) Code(s data.Shape) (*frequency.Code, error) {
+	if !p.IsDCT() || p == DCT {
+		return nil, nil
+	}
+	c := frequency.Code{Shape: s}
+	parts := strings.Split(string(p), ":")
+	if len(parts) != 4 {
+		return nil, fmt.Errorf("%w %q: want DCT or DCT:COEFFICIENTS:STEP:POWER", ErrPixels, p)
+	}
+	step, err := strconv.ParseFloat(parts[2], 32)
+	k, err1 := strconv.Atoi(parts[1])
+	power, err2 := strconv.Atoi(parts[3])
+	if err := errors.Join(err, err1, err2); err != nil {
+		return nil, fmt.Errorf("%w %q: want DCT or DCT:COEFFICIENTS:STEP:POWER: %w", ErrPixels, p, err)
+	}
+	c.K, c.Step, c.Power = k, float32(step), power
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("%w %q: %w", ErrPixels, p, err)
+	}
+	return &c, nil
+}
+
+// encodeCoded writes images as a stream of levels. Hard labels are not written: images
+// stand class after class, and the manifest has the counts. With a payload above 0 the
+// stream takes at most so many bytes.
+func encodeCoded(s *data.Samples, c frequency.Code, payload int) ([]checkpoint.Tensor, error) {
+	if s.Soft == nil && !slices.IsSorted(s.Y) {
+		return nil, errors.New("encode samples: coded images of hard labels must stand class after class")
+	}
+	t, err := c.Open()
+	if err != nil {
+		return nil, fmt.Errorf("encode samples: %w", err)
+	}
+	coefficients, err := t.Forward(s.X)
+	if err != nil {
+		return nil, fmt.Errorf("encode samples: %w", err)
+	}
+	stream, err := t.Fit(coefficients, s.Y, payload)
+	if err != nil {
+		return nil, fmt.Errorf("encode samples: %w", err)
+	}
+	out := []checkpoint.Tensor{checkpoint.U8(codeTensor, []int{len(stream)}, stream)}
+	if s.Soft != nil {
+		out = append(out, checkpoint.F32(labelsTensor, []int{s.Len(), s.Classes}, s.Soft))
+	}
+	return out, nil
+}
+
+// decodeCoded reads back what encodeCoded wrote, counts being the images of each class.
+func decodeCoded(tensors []checkpoint.Tensor, c frequency.Code, counts []int) (*data.Samples, error) {
+	byName := checkpoint.ByName(tensors)
+	code, ok := byName[codeTensor]
+	if !ok || code.DType != checkpoint.DTypeU8 || len(code.Shape) != 1 {
+		return nil, fmt.Errorf("holds no %q of U8", codeTensor)
+	}
+	s := &data.Samples{Shape: c.Shape, Classes: len(counts)}
+	n := 0
+	for _, k := range counts {
+		n += k
+	}
+	labels, soft := byName[labelsTensor]
+	switch {
+	case soft && labels.DType != checkpoint.DTypeF32:
+		return nil, fmt.Errorf("labels are %s, beside a code they are F32 or left out", labels.DType)
+	case soft:
+		if err := decodeLabels(s, labels, n); err != nil {
+			return nil, err
+		}
+	default:
+		for class, k := range counts {
+			for range k {
+				s.Y = append(s.Y, class)
+			}
+		}
+	}
+	if known := map[bool]int{false: 1, true: 2}[soft]; len(tensors) != known {
+		return nil, fmt.Errorf("holds %d tensors, want %d", len(tensors), known)
+	}
+	stream, err := code.Uint8s()
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.Open()
+	if err != nil {
+		return nil, err
+	}
+	levels, err := t.Decode(stream, s.Y)
+	if err != nil {
+		return nil, err
+	}
+	if s.X, err = t.Inverse(t.Dequantize(levels)); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// roundedBy is samples with images rounded as by a code.
+func roundedBy(c frequency.Code, s *data.Samples) (*data.Samples, error) {
+	t, err := c.Open()
+	if err != nil {
+		return nil, err
+	}
+	coefficients, err := t.Forward(s.X)
+	if err != nil {
+		return nil, err
+	}
+	out := &data.Samples{Shape: s.Shape, Classes: s.Classes, Y: s.Y, Soft: s.Soft}
+	out.X, err = t.Inverse(t.Dequantize(t.Quantize(coefficients)))
+	return out, err
+}
+
+// checkCounts refuses a code whose images would not be worth their bytes: a stream of a
+// few bytes can claim any number of images. The images take at most so many bytes in memory,
+// and each at least a bit of the stream.
+func checkCounts(counts []int, s data.Shape, stream int, most int64) error {
+	images := int64(0)
+	for class, n := range counts {
+		if n < 0 || int64(n) > most {
+			return fmt.Errorf("%d images of class %d", n, class)
+		}
+		images += int64(n)
+	}
+	switch bytes := 4 * int64(s.Size()); {
+	case images < 1:
+		return errors.New("no images")
+	case images > 8*int64(stream):
+		return fmt.Errorf("%d images in %d bytes, want at least a bit for each", images, stream)
+	case images > most/bytes:
+		return fmt.Errorf("%d images of %v take more than %d bytes in memory", images, s, most)
+	}
+	return nil
+}
