@@ -217,7 +217,7 @@ func TestStartsHoldNoRealSample(t *testing.T) {
 		m := quick()
 		m.Start = c.start
 		r := started(t, m, local)
-		images, err := r.formation.Pack(r.tiles())
+		images, err := r.form.Images(r.state.tiles, r.labels(), nil, local.Classes)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -79,7 +79,9 @@ func (r *run) feeds(t *testing.T, c comparison, k int) map[*graph.Node][]float64
 		}
 	}
 	feed(c.tiles, get(t, r.adam.classes[k].tiles))
-	feed(c.identity, tiling.IdentityMatrices(r.perClass))
+	for i, v := range r.form.ConstantValues(r.perClass) {
+		feed(c.constants[i], v)
+	}
 	feed(c.label, r.pair.label)
 	for i, n := range c.targets {
 		feed(n, get(t, r.pair.targets[i]))

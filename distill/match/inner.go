@@ -3,8 +3,8 @@ package match
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 
-	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
@@ -23,7 +23,8 @@ type trainer struct {
 	inner
 	*siamese
 	count   int
-	program graph.Program // tiles, identity, labels, rate, draws, params
+	program graph.Program // tiles, labels, rate, constants, draws, params
+	draws   int           // index of the first draw
 	drawn   [][]float32
 }
 
@@ -35,17 +36,17 @@ func newTrainer(in inner, e *siamese, classes []int, perClass int) (t *trainer, 
 		return nil, nil
 	}
 	t = &trainer{inner: in, siamese: e, count: len(classes) * perClass}
-	g, s, small := graph.New(), e.net.Shape, e.form.TileShape(e.net.Shape)
-	tiles, identity := graph.Input(g, "tiles", t.count, small.C, small.H, small.W), tiling.Identity(g, t.count)
+	g, s, small := graph.New(), e.net.Shape, e.form.Shape()
+	tiles, constants := graph.Input(g, "tiles", t.count, small.C, small.H, small.W), e.form.Constants(g, t.count)
 	labels, rate := graph.Input(g, "labels", t.count, e.net.Classes), graph.Input(g, "rate", 1)
 	draws, params := augment.Inputs(e.augment, g, "augment ", t.count, s), e.net.Inputs(g)
-	x := augment.Apply(e.augment, tiling.Decode(tiles, identity, e.form, s), draws)
+	x := augment.Apply(e.augment, e.form.Decode(tiles, constants), draws)
 	loss := graph.Scale(crossEntropySum(e.net, x, labels, params), 1/float64(t.count))
 	grads, err := graph.Grad(loss, params...)
 	if err != nil {
 		return nil, err
 	}
-	spec := graph.Spec{Inputs: append(append([]*graph.Node{tiles, identity, labels, rate}, draws...), params...)}
+	spec := graph.Spec{Inputs: slices.Concat([]*graph.Node{tiles, labels, rate}, constants, draws, params)}
 	for i, p := range params {
 		spec.Updates = append(spec.Updates, graph.Descend(p, p, grads[i], rate))
 	}
@@ -57,9 +58,9 @@ func newTrainer(in inner, e *siamese, classes []int, perClass int) (t *trainer, 
 	for i := range t.count {
 		targets[i*e.net.Classes+classes[i/perClass]] = 1
 	}
-	return t, errors.Join(t.program.Set(1, tiling.IdentityMatrices(t.count)), t.program.Set(2, targets),
-		t.program.Set(3, []float32{in.rate}),
-		graph.BindAll(t.program, 4+len(draws), e.params))
+	t.draws = 3 + len(constants)
+	return t, errors.Join(t.program.Set(1, targets), t.program.Set(2, []float32{in.rate}),
+		setAll(t.program, 3, e.form.ConstantValues(t.count)), graph.BindAll(t.program, t.draws+len(draws), e.params))
 }
 
 // train moves the network's parameters; every image of a step has a draw of its
@@ -70,12 +71,7 @@ func (t *trainer) train(rng *rand.Rand, shape data.Shape, tiles graph.Variable) 
 	}
 	for range t.steps {
 		t.augment.Draw(rng, t.count, shape.H, shape.W, false, t.drawn)
-		for i, d := range t.drawn {
-			if err := t.program.Set(4+i, d); err != nil {
-				return err
-			}
-		}
-		if err := t.program.Run(); err != nil {
+		if err := errors.Join(setAll(t.program, t.draws, t.drawn), t.program.Run()); err != nil {
 			return err
 		}
 	}

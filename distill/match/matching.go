@@ -140,7 +140,7 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	if err := r.adam.fetch(r.state); err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}
-	images, err := r.formation.Pack(r.tiles())
+	images, err := r.form.Images(r.state.tiles, r.labels(), nil, req.Samples.Classes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // run is one distillation.
@@ -18,10 +19,11 @@ type run struct {
 	req       distill.Request
 	formation data.Formation
 	recipe    *recipe.Recipe
-	tile      data.Shape
-	held      []int   // classes
-	members   [][]int // samples of each class
-	perClass  int     // tiles
+	form      tiling.Form
+	seen      *data.Samples // the request's, as networks see them
+	held      []int         // classes
+	members   [][]int       // samples of each class
+	perClass  int           // tiles
 	engine    graph.Engine
 	pair      *siamese
 	trainer   *trainer // nil: networks stay fresh
@@ -50,11 +52,13 @@ func newRun(ctx context.Context, engine graph.Engine, method matcher, req distil
 	r.rng = rand.New(&r.pcg)
 	name := method.Name()
 	r.streams.network, r.streams.inner, r.streams.draw = name+"-network", name+"-inner", name+"-draw"
-	r.tile = r.formation.TileShape(req.Samples.Shape)
+	if r.form, err = tiling.NewForm(req, formation, tiling.Expected); err != nil {
+		return nil, err
+	}
 	if err := r.compile(); err != nil {
 		return nil, err
 	}
-	values := len(r.held) * r.perClass * r.tile.Size()
+	values := len(r.held) * r.perClass * r.form.Shape().Size()
 	r.state = state{tiles: make([]float32, values), first: make([]float32, values), second: make([]float32, values)}
 	if req.Resume != nil {
 		if err := r.restore(req.Resume); err != nil {
@@ -62,8 +66,8 @@ func newRun(ctx context.Context, engine graph.Engine, method matcher, req distil
 		}
 		return r, r.adam.upload(r.state)
 	}
-	first, err := tiling.Start{Samples: req.Samples, Formation: formation, PerClass: r.perClass, Kind: m.Start,
-		Seed: req.Seed, Purpose: name + "-start"}.Tiles(ctx)
+	first, err := tiling.Start{Samples: req.Samples, Form: r.form, PerClass: r.perClass, Kind: m.Start,
+		Seed: req.Seed, Purpose: name + "-start"}.Values(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +85,20 @@ func (r *run) compile() error {
 	if err != nil {
 		return err
 	}
-	view := data.NewView(tiling.Coarse(r.View, r.req, r.formation), r.req.Samples.Shape)
-	if r.pair, err = newSiamese(r.engine, r.method.objective(), net, strategy, r.formation, view, r.perClass,
+	reduce := tiling.View(r.View, r.req, r.formation)
+	r.seen = r.req.Samples
+	if reduce.Band > 0 { // once: it takes as long as a step of a small network
+		r.seen, reduce = reduce.Samples(r.seen), view.View{}
+	}
+	if r.pair, err = newSiamese(r.engine, r.method.objective(), net, strategy, r.form, reduce.Open(net.Shape), r.perClass,
 		r.Batch); err != nil {
 		return err
 	}
-	if r.adam, err = newMover(r.engine, tiling.RangeOf(r.req.Samples), r.tile, len(r.held), r.perClass); err != nil {
+	within, err := r.form.Range(r.req.Samples)
+	if err != nil {
+		return err
+	}
+	if r.adam, err = newMover(r.engine, within, r.form.Shape(), len(r.held), r.perClass); err != nil {
 		return err
 	}
 	r.trainer, err = newTrainer(r.method.inner(), r.pair, r.held, r.perClass)
@@ -102,7 +114,7 @@ func (r *run) iterate() error {
 	for k, class := range r.held {
 		data.Restart(&r.pcg, r.req.Seed, r.streams.draw, step, uint64(class))
 		of := r.adam.classes[k]
-		if err := r.pair.match(r.rng, r.req.Samples, class, r.members[class], r.Batch, r.perClass, of.tiles, of.loss,
+		if err := r.pair.match(r.rng, r.seen, class, r.members[class], r.Batch, r.perClass, of.tiles, of.loss,
 			of.grad); err != nil {
 			return err
 		}
@@ -122,13 +134,12 @@ func (r *run) network(step uint64) error {
 	return r.trainer.train(r.rng, r.req.Samples.Shape, r.adam.tiles)
 }
 
-// tiles are the tiles of the state with their labels.
-func (r *run) tiles() *data.Samples {
-	out := &data.Samples{Shape: r.tile, Classes: r.req.Samples.Classes, X: r.state.tiles}
+// labels are the classes of the state's images.
+func (r *run) labels() (y []int) {
 	for _, class := range r.held {
 		for range r.perClass {
-			out.Y = append(out.Y, class)
+			y = append(y, class)
 		}
 	}
-	return out
+	return y
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // objective is what tiles and real images are compared by.
@@ -38,8 +39,8 @@ type siamese struct {
 	params  []graph.Variable
 	values  [][]float32 // of the network, as they are drawn
 	augment recipe.Strategy
-	form    data.Formation
-	view    *data.View // of real images
+	form    tiling.Form
+	view    *view.Reducer // of real images
 	chunk   int
 	real    side
 	tiles   side
@@ -71,10 +72,10 @@ func (in *inputs) add(nodes ...*graph.Node) int {
 
 // newSiamese compiles for count tiles of images of a shape, and real batches
 // of batch samples.
-func newSiamese(engine graph.Engine, o objective, net *nn.Network, a recipe.Strategy, f data.Formation,
-	view *data.View, count, batch int) (e *siamese, err error) {
+func newSiamese(engine graph.Engine, o objective, net *nn.Network, a recipe.Strategy, f tiling.Form,
+	seen *view.Reducer, count, batch int) (e *siamese, err error) {
 	defer graph.Catch(&err)
-	e = &siamese{objective: o, engine: engine, net: net, augment: a, form: f, view: view, chunk: min(batch, chunkMost),
+	e = &siamese{objective: o, engine: engine, net: net, augment: a, form: f, view: seen, chunk: min(batch, chunkMost),
 		label: make([]float32, net.Classes)}
 	for batch%e.chunk != 0 {
 		e.chunk--
@@ -140,21 +141,21 @@ func hostSide(nodes []*graph.Node) (memory [][]float32) {
 
 // comparison is the expression of the loss of count tiles and of its gradient.
 type comparison struct {
-	graph                  *graph.Graph
-	tiles, identity, label *graph.Node
-	targets, draws, params []*graph.Node
-	loss, grad             *graph.Node
+	graph                             *graph.Graph
+	tiles, label                      *graph.Node
+	constants, targets, draws, params []*graph.Node
+	loss, grad                        *graph.Node
 }
 
 // compare builds the comparison of count tiles. It panics with a
 // *graph.ShapeError.
 func (e *siamese) compare(count int) (c comparison, err error) {
 	c.graph = graph.New()
-	g, small := c.graph, e.form.TileShape(e.net.Shape)
-	c.tiles, c.identity = graph.Input(g, "tiles", count, small.C, small.H, small.W), tiling.Identity(g, count)
+	g, small := c.graph, e.form.Shape()
+	c.tiles, c.constants = graph.Input(g, "tiles", count, small.C, small.H, small.W), e.form.Constants(g, count)
 	c.label = graph.Input(g, "label", 1, e.net.Classes)
 	c.draws, c.params = augment.Inputs(e.augment, g, "augment ", count, e.net.Shape), e.net.Inputs(g)
-	x := augment.Apply(e.augment, tiling.Decode(c.tiles, c.identity, e.form, e.net.Shape), c.draws)
+	x := augment.Apply(e.augment, e.form.Decode(c.tiles, c.constants), c.draws)
 	means, err := e.sums(e.net, x, c.label, c.params)
 	if err != nil {
 		return c, err
@@ -180,7 +181,7 @@ func (e *siamese) compileTiles(count int) error {
 	}
 	in, p := inputs{g: c.graph}, &e.tiles
 	in.add(c.tiles)
-	identity := in.add(c.identity)
+	constants := in.add(c.constants...)
 	targets := in.add(c.targets...)
 	p.draws, p.label = in.add(c.draws...), in.add(c.label)
 	network := in.add(c.params...)
@@ -191,18 +192,26 @@ func (e *siamese) compileTiles(count int) error {
 		return err
 	}
 	p.drawn = hostSide(c.draws)
-	return errors.Join(p.Set(identity, tiling.IdentityMatrices(count)), graph.BindAll(p, targets, e.targets),
+	if err := setAll(p, constants, e.form.ConstantValues(count)); err != nil {
+		return err
+	}
+	return errors.Join(graph.BindAll(p, targets, e.targets),
 		graph.BindAll(p, network, e.params))
+}
+
+// setAll sets inputs from one on.
+func setAll(p graph.Program, first int, values [][]float32) error {
+	for i, v := range values {
+		if err := p.Set(first+i, v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // feed uploads the draws and the label.
 func (p *side) feed(label []float32) error {
-	for i, d := range p.drawn {
-		if err := p.Set(p.draws+i, d); err != nil {
-			return err
-		}
-	}
-	return p.Set(p.label, label)
+	return errors.Join(setAll(p, p.draws, p.drawn), p.Set(p.label, label))
 }
 
 // renew draws another network.

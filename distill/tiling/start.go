@@ -39,18 +39,29 @@ const (
 
 // Start makes the initial tiles of the held classes.
 type Start struct {
-	Samples   *data.Samples
-	Formation data.Formation
-	PerClass  int    // tiles
-	Kind      string // Centroids, Neighbours, Noise or Real
-	Seed      uint64
-	Purpose   string // names the stream of random numbers
+	Samples  *data.Samples
+	Form     Form
+	PerClass int    // tiles
+	Kind     string // Centroids, Neighbours, Noise or Real
+	Seed     uint64
+	Purpose  string // names the stream of random numbers
 }
 
-// Tiles makes them, class after class. It fails with distill.ErrTooFew when a
-// class has fewer samples than real tiles are asked for.
-func (s Start) Tiles(ctx context.Context) (*data.Samples, error) {
-	out := &data.Samples{Shape: s.Formation.TileShape(s.Samples.Shape), Classes: s.Samples.Classes}
+// Values makes them, class after class, as the form has them. It fails with
+// distill.ErrTooFew when a class has fewer samples than real tiles are asked for.
+func (s Start) Values(ctx context.Context) (*data.Samples, error) {
+	out, err := s.tiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.X, err = s.Form.values(out)
+	out.Shape = s.Form.Shape()
+	return out, err
+}
+
+// tiles are the values as pixels.
+func (s Start) tiles(ctx context.Context) (*data.Samples, error) {
+	out := &data.Samples{Shape: s.Form.formation.TileShape(s.Samples.Shape), Classes: s.Samples.Classes}
 	for class, members := range s.Samples.ByClass() {
 		if len(members) == 0 {
 			continue
@@ -65,9 +76,9 @@ func (s Start) Tiles(ctx context.Context) (*data.Samples, error) {
 			for i, j := range rng.Perm(len(members))[:s.PerClass] {
 				index[i] = members[j]
 			}
-			out.X = append(out.X, s.Formation.Down(s.Samples.Subset(index)).X...)
+			out.X = append(out.X, s.Form.formation.Down(s.Samples.Subset(index)).X...)
 		} else {
-			small := s.Formation.Down(s.Samples.Subset(members[:min(len(members), max(startMost, startPerTile*s.PerClass))]))
+			small := s.Form.formation.Down(s.Samples.Subset(members[:min(len(members), max(startMost, startPerTile*s.PerClass))]))
 			rows := make([][]float32, small.Len())
 			for i := range rows {
 				rows[i] = small.Row(i)

@@ -27,9 +27,9 @@ func TestNeighborsLieAmongSamplesThatAreAlike(t *testing.T) {
 		s.Y = append(s.Y, 0)
 	}
 	tiles := func(seed uint64) []float32 {
-		start := Start{Samples: s, Formation: data.NewFormation(1), PerClass: 6, Kind: Neighbors, Seed: seed,
+		start := Start{Samples: s, Form: form(t, s, 1), PerClass: 6, Kind: Neighbors, Seed: seed,
 			Purpose: "test"}
-		out, err := start.Tiles(context.Background())
+		out, err := start.Values(context.Background())
 		if err != nil || len(out.Y) != 6 {
 			t.Fatal(out, err)
 		}

@@ -31,8 +31,8 @@ func lumps(t *testing.T) *data.Samples {
 func TestTilesStartAsTheirKindSays(t *testing.T) {
 	s := lumps(t)
 	start := func(kind string, n int) []float32 {
-		out, err := Start{Samples: s, Formation: data.NewFormation(2), PerClass: n, Kind: kind, Seed: 3,
-			Purpose: "test"}.Tiles(t.Context())
+		out, err := Start{Samples: s, Form: form(t, s, 2), PerClass: n, Kind: kind, Seed: 3,
+			Purpose: "test"}.Values(t.Context())
 		if err != nil {
 			t.Fatalf("%s: %v", kind, err)
 		}
@@ -49,13 +49,13 @@ func TestTilesStartAsTheirKindSays(t *testing.T) {
 	if noise := start(Noise, 1); slices.Equal(noise, start(Centroids, 1)) {
 		t.Errorf("noise is the mean, %v", noise)
 	}
-	real := Start{Samples: s, Formation: data.NewFormation(2), PerClass: 1, Kind: Real, Seed: 3, Purpose: "test"}
-	out, err := real.Tiles(t.Context())
+	real := Start{Samples: s, Form: form(t, s, 2), PerClass: 1, Kind: Real, Seed: 3, Purpose: "test"}
+	out, err := real.Values(t.Context())
 	if err != nil || !slices.ContainsFunc(s.X, func(v float32) bool { return math.Abs(float64(v-out.X[0])) < 1e-4 }) {
 		t.Errorf("real tiles %v (%v) are no averages of real pixels", out, err)
 	}
 	real.PerClass = 2 // class 2 has one
-	if _, err := real.Tiles(t.Context()); !errors.Is(err, distill.ErrTooFew) {
+	if _, err := real.Values(t.Context()); !errors.Is(err, distill.ErrTooFew) {
 		t.Errorf("two real tiles of one sample: %v", err)
 	}
 }
@@ -117,4 +117,14 @@ func TestTheUsualFormationGivesWayAndOneThatWasAskedForDoesNot(t *testing.T) {
 	if _, err := Network(table, 8); !errors.Is(err, nn.ErrShape) {
 		t.Errorf("a network of a table: %v", err)
 	}
+}
+
+// form is that of tiles of samples.
+func form(t *testing.T, s *data.Samples, factor int) Form {
+	t.Helper()
+	f, err := NewForm(distill.Request{Samples: s}, data.NewFormation(factor), Equal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }

@@ -2,9 +2,9 @@ package tiling
 
 import (
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/distill/frequency"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // UsualFormation is the default number of tiles along a side.
@@ -16,6 +16,9 @@ const UsualFormation = 2
 func formationFor(req distill.Request, own int) (data.Formation, error) {
 	if req.Formation > 0 {
 		return req.Asked()
+	}
+	if req.Code != nil {
+		return data.NewFormation(1), nil
 	}
 	f := req.StoredAs(own)
 	err := f.Validate(req.Samples.Shape)
@@ -72,12 +75,9 @@ const (
 // Views lists all views.
 var Views = []string{Suitable, ViewTile, ViewWhole}
 
-// Coarse is the factor of a view for the images of a request, 0 for full
+// coarse is the factor of a view for the images of a request, 0 for full
 // resolution.
-func Coarse(view string, req distill.Request, f data.Formation) int {
-	if req.Code != nil {
-		return 0
-	}
+func coarse(view string, req distill.Request, f data.Formation) int {
 	if view == ViewTile || view == Suitable && req.Samples.Shape.C == 1 {
 		return f.Coarse()
 	}
@@ -87,24 +87,25 @@ func Coarse(view string, req distill.Request, f data.Formation) int {
 // Recipe is how networks train on images that were learned with an augmentation
 // (federated-recipes.md 2, step 7): the usual recipe of the task, with the same
 // augmentation and at the same resolution.
-func Recipe(req distill.Request, augmentation, view string, f data.Formation) recipe.Recipe {
+func Recipe(req distill.Request, augmentation, name string, f data.Formation) recipe.Recipe {
 	if augmentation == None {
 		augmentation = Suitable
 	}
 	r := recipe.Usual(ResolveAuto(Suitable, req), req.Samples.Shape.H, req.Samples.Shape.W)
-	r.Augment, r.Coarse = ResolveAuto(augmentation, req), Coarse(view, req, f)
-	if req.Code != nil {
-		r.Band = Band(view, *req.Code)
-	}
+	seen := View(name, req, f)
+	r.Augment, r.Coarse, r.Band = ResolveAuto(augmentation, req), seen.Coarse, seen.Band
 	return r
 }
 
-// Band is the number of coefficients of a view for images of a code, 0 for all.
-func Band(view string, c frequency.Code) int {
-	if view == ViewWhole {
-		return 0
+// View is how networks see real images under a view of this package.
+func View(name string, req distill.Request, f data.Formation) view.View {
+	if req.Code == nil {
+		return view.View{Coarse: coarse(name, req, f)}
 	}
-	return c.K
+	if name == ViewWhole {
+		return view.View{}
+	}
+	return view.View{Band: req.Code.K}
 }
 
 // Outline is the outline of a set of tiles: in the method's own formation unless

@@ -44,7 +44,7 @@ type state struct {
 }
 
 func newState(r *run) state {
-	s := state{tiles: newLearned(len(r.y) * r.tile.Size()), labels: newLearned(len(r.y) * r.net.Classes),
+	s := state{tiles: newLearned(len(r.y) * r.form.Shape().Size()), labels: newLearned(len(r.y) * r.net.Classes),
 		stepSize: r.StepSize}
 	for i, class := range r.y {
 		s.labels.values[i*r.net.Classes+class] = 1

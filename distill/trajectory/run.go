@@ -22,7 +22,7 @@ type run struct {
 	req       distill.Request
 	formation data.Formation
 	recipe    *recipe.Recipe
-	tile      data.Shape
+	form      tiling.Form
 	perClass  int
 	y         []int // class of each tile
 	net       *nn.Network
@@ -51,7 +51,10 @@ func newRun(m Method, req distill.Request) (*run, error) {
 		return nil, err
 	}
 	r.rng = rand.New(&r.pcg)
-	r.tile, r.perClass = r.formation.TileShape(req.Samples.Shape), req.IPC*r.formation.Tiles()
+	if r.form, err = tiling.NewForm(req, r.formation, tiling.Equal); err != nil {
+		return nil, err
+	}
+	r.perClass = req.IPC * r.formation.Tiles()
 	for _, class := range req.Samples.Held() {
 		for range r.perClass {
 			r.y = append(r.y, class)
@@ -80,14 +83,14 @@ func (r *run) begin(ctx context.Context) error {
 	if err := r.gather(ctx); err != nil {
 		return err
 	}
-	first, err := tiling.Start{Samples: r.req.Samples, Formation: r.formation, PerClass: r.perClass, Kind: r.Start,
-		Seed: r.req.Seed, Purpose: "trajectory-start"}.Tiles(ctx)
+	first, err := tiling.Start{Samples: r.req.Samples, Form: r.form, PerClass: r.perClass, Kind: r.Start,
+		Seed: r.req.Seed, Purpose: "trajectory-start"}.Values(ctx)
 	if err != nil {
 		return err
 	}
 	copy(r.state.tiles.values, first.X)
 	if r.Labels == Learned {
-		if err := r.startLabels(ctx, first); err != nil {
+		if err := r.startLabels(ctx, first.X); err != nil {
 			return err
 		}
 	}
@@ -111,16 +114,16 @@ func (r *run) gather(ctx context.Context) (err error) {
 }
 
 // startLabels are the logits of the first expert's last epoch.
-func (r *run) startLabels(ctx context.Context, tiles *data.Samples) error {
+func (r *run) startLabels(ctx context.Context, values []float32) error {
 	m, last := &train.Model{Network: r.net}, r.experts[0][len(r.experts[0])-1]
 	for _, p := range r.net.Params {
 		m.Params, last = append(m.Params, last[:p.Len()]), last[p.Len():]
 	}
-	packed, err := r.formation.Pack(tiles)
+	stored, err := r.form.Images(values, r.y, nil, r.net.Classes)
 	if err != nil {
 		return err
 	}
-	logits, err := m.Logits(ctx, r.formation.Decode(packed))
+	logits, err := m.Logits(ctx, r.formation.Decode(stored))
 	copy(r.state.labels.values, logits)
 	return err
 }
@@ -160,11 +163,11 @@ func (r *run) result() (*distill.Result, error) {
 	if r.Publish == Average {
 		x, labels = r.state.tiles.average, r.state.labels.average
 	}
-	tiles := &data.Samples{Shape: r.tile, Classes: r.req.Samples.Classes, X: x, Y: r.y}
+	var soft []float32
 	if r.Labels == Learned {
-		tiles.Soft = softmaxRows(labels, tiles.Classes)
+		soft = softmaxRows(labels, r.net.Classes)
 	}
-	images, err := r.formation.Pack(tiles)
+	images, err := r.form.Images(x, r.y, soft, r.net.Classes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}

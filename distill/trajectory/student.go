@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
@@ -22,7 +21,7 @@ type student struct {
 	walk      *unroll.Walk
 	batches   [][]int // tiles of each step; empty: all
 	batch     int
-	identity  []float32
+	constants [][]float32
 	iteration uint64
 
 	tileGrad, labelGrad []float32 // of the last differentiation
@@ -35,13 +34,15 @@ func newStudent(r *run) (*student, error) {
 	if r.Batch > 0 && r.Batch < count {
 		s.batch, s.batches = r.Batch, make([][]int, r.Cap)
 	}
-	s.identity = tiling.IdentityMatrices(s.batch)
+	s.constants = r.form.ConstantValues(s.batch)
+	fixed := len(s.constants)
 	learned := r.Labels == Learned
 	shapes := r.strategy.Shapes(s.batch, r.net.Shape.H, r.net.Shape.W)
-	p := unroll.Problem{X: []int{count, r.tile.C, r.tile.H, r.tile.W}, Labels: []int{count, classes}, Batch: s.batch,
-		Draws: append([][]int{{s.batch, 6}}, shapes...), LearnLabels: learned, Squared: r.Metric == L2,
+	one := r.form.Shape()
+	p := unroll.Problem{X: []int{count, one.C, one.H, one.W}, Labels: []int{count, classes}, Batch: s.batch,
+		Draws: slices.Concat(r.form.ConstantShapes(s.batch), shapes), LearnLabels: learned, Squared: r.Metric == L2,
 		Loss: func(params []*graph.Node, x, labels *graph.Node, draws []*graph.Node) *graph.Node {
-			images := augment.Apply(r.strategy, tiling.Decode(x, draws[0], r.formation, r.net.Shape), draws[1:])
+			images := augment.Apply(r.strategy, r.form.Decode(x, draws[:fixed]), draws[fixed:])
 			if learned {
 				labels = graph.Softmax(labels)
 			}
@@ -55,7 +56,7 @@ func newStudent(r *run) (*student, error) {
 	if s.walk, err = unroll.New(r.engine, p, r.Cap); err != nil {
 		return nil, err
 	}
-	s.tileGrad, s.labelGrad = make([]float32, count*r.tile.Size()), make([]float32, count*classes)
+	s.tileGrad, s.labelGrad = make([]float32, count*one.Size()), make([]float32, count*classes)
 	s.best, s.direction = make([]float32, s.walk.Size()), make([]float32, s.walk.Size())
 	return s, nil
 }
@@ -63,8 +64,10 @@ func newStudent(r *run) (*student, error) {
 // draw fills what step t reads beside tiles and labels.
 func (s *student) draw(r *run, t int, index []float32, draws [][]float32) {
 	data.Restart(&r.pcg, r.req.Seed, "trajectory-draw", s.iteration, uint64(t))
-	copy(draws[0], s.identity)
-	r.strategy.Draw(r.rng, s.batch, r.net.Shape.H, r.net.Shape.W, false, draws[1:])
+	for i, v := range s.constants {
+		copy(draws[i], v)
+	}
+	r.strategy.Draw(r.rng, s.batch, r.net.Shape.H, r.net.Shape.W, false, draws[len(s.constants):])
 	if s.batches == nil {
 		return
 	}
