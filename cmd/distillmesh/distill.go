@@ -38,7 +38,7 @@ func (a *app) distillCommand() *cobra.Command {
 			return a.with(cmd.Context(), func(conn api.Conn) error { return a.distill(cmd, conn, d) })
 		}}
 	d.bind(c)
-	helpTopics(c, methodHelp)
+	helpTopics(c, a.args, topicHelp{"method", methodHelp})
 	return a.readFlags(c, false)
 }
 
@@ -125,6 +125,10 @@ func methodList() string {
 
 // methodHelp is what 'distill --help METHOD' shows.
 func methodHelp(name string) (string, bool) {
+	if name == auto.Name {
+		return auto.Name + ": " + text.Wrap(auto.Summary, helpWidth, "  ") + "\n\nWhat it considers:\n\n" +
+			auto.Considers, true
+	}
 	m, err := registry.Method(name)
 	if err != nil {
 		return "", false

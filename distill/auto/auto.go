@@ -24,6 +24,15 @@ const Name = "auto"
 // Summary is one line for lists of methods.
 const Summary = "chooses one of the methods below for the data and for --time, and reports which and why; the default"
 
+// Considers says what a choice depends on, in lines of a screen.
+const Considers = `  data       images of at least 8 x 8: dm, whose images train any network; smaller images and rows of
+             a table: k-means, the mean of each class or of clusters of it
+  --time     a short trial measures this device, and dm takes one of seven numbers of iterations, the
+             largest that fits; where none fits: k-means. Without --time, dm takes its usual number
+  states     an interrupted distillation goes on with the number of iterations that it began with
+  --budget   decides how many images there are and what they hold, never the method
+`
+
 // Question is what a choice depends on: the request, and how long its
 // distillation may take, or 0 for as long as the chosen method takes by
 // default.
