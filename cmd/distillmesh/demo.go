@@ -17,7 +17,7 @@ func (a *app) demoCommand() *cobra.Command {
 	var opt demo.Options
 	c := &cobra.Command{Use: "demo", Short: "Run ten edge nodes and a trainer on this computer, offline",
 		Args: args(0, 0),
-		Long: "Start ten edge nodes and a trainer as processes on loopback; the edges distil built-in digits (or --data " +
+		Long: "Start ten edge nodes and a trainer as processes on loopback; the edges distill built-in digits (or --data " +
 			"DIR) and announce\nthem, the trainer gathers them by CID and trains. Contacts no other computer, and stops " +
 			"every process it started.",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

@@ -45,11 +45,11 @@ func (a *app) distillCommand() *cobra.Command {
 // bind adds the flags, in groups.
 func (d *distilling) bind(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&d.Method, "method", d.Method, "how to distil")
+	f.StringVar(&d.Method, "method", d.Method, "how to distill")
 	f.StringArrayVar(&d.options, "option", nil,
 		"NAME=VALUE, a setting of the method; may be repeated ('distill --help METHOD' lists them)")
 	f.DurationVar(&d.Time, "time", 0,
-		"with --method auto: how long images may be optimised, such as 5m; reading them and "+
+		"with --method auto: how long images may be optimized, such as 5m; reading them and "+
 			"comparing with real samples come on top (default: that of the chosen method)")
 	f.IntVar(&d.IPC, "ipc", d.IPC, "stored images per class held")
 	f.StringVar(&d.budget, "budget", "",
@@ -111,7 +111,7 @@ func (a *app) distill(cmd *cobra.Command, conn api.Conn, d distilling) error {
 
 // methodList is the help of distill: a line for each method.
 func methodList() string {
-	out := "Make a distilled set from a registered data set. Methods that optimise images resume after Ctrl-C when " +
+	out := "Make a distilled set from a registered data set. Methods that optimize images resume after Ctrl-C when " +
 		"the same command\nruns again. 'distill --help METHOD' lists a method's settings. Methods:\n\n"
 	lines := [][2]string{{auto.Name, auto.Summary}}
 	for _, m := range registry.Methods() {

@@ -27,7 +27,7 @@ import (
 //   - A failure is one line "distillmesh: error: FACT" and, where there is
 //     something to do, one line "distillmesh: hint: COMMAND".
 //   - Progress is a bar on a terminal and one line every ten seconds elsewhere.
-//   - Meaning is never in colour alone; in fact there is no colour.
+//   - Meaning is never in color alone; in fact there is no color.
 
 // schemaVersion is the version of every JSON document that verbs print.
 const schemaVersion = 1

@@ -1,4 +1,4 @@
-// Package auto chooses how to distil: the method and settings that gave the most
+// Package auto chooses how to distill: the method and settings that gave the most
 // accuracy per byte on held-out training samples, for the data of a device, the
 // model to be trained, and the available time. docs/methods.md has the
 // measurements behind the rules.
@@ -51,7 +51,7 @@ type Answer struct {
 	Why    string
 }
 
-// minSide is the smallest side of an image that matching methods can optimise.
+// minSide is the smallest side of an image that matching methods can optimize.
 const minSide = 8
 
 // Choose answers. Without a time the answer depends on the request alone; with

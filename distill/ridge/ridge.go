@@ -1,4 +1,4 @@
-// Package ridge distils by closed-form ridge regression: one image per class that
+// Package ridge distills by closed-form ridge regression: one image per class that
 // carries the whole linear model of a device, or of many devices whose
 // statistics are summed (Chen et al. 2024, "Provable and efficient dataset
 // distillation for kernel ridge regression", linear kernel; edge-distillers 1.8).

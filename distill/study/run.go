@@ -157,7 +157,7 @@ func (r *runner) pixelNames() string {
 	return strings.Join(names, ", ")
 }
 
-// seed does all runs of one seed: it distils everything, then trains.
+// seed does all runs of one seed: it distills everything, then trains.
 func (r *runner) seed(ctx context.Context, seed int) (err error) {
 	if r.parts, err = r.plan.splitOf(seed).Parts(r.train.Y, r.train.Classes); err != nil {
 		return err

@@ -315,7 +315,7 @@ func TestOnlyRegularFilesAndDirectoriesAreAdded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := s.AddFS(ctx, setOf("a", 10), "x"); !errors.Is(err, context.Canceled) {
-		t.Errorf("add after cancelling: %v", err)
+		t.Errorf("add after canceling: %v", err)
 	}
 	if u := s.Usage().Bytes; u != 0 {
 		t.Errorf("%d bytes stored by refused adds", u)

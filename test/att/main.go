@@ -205,7 +205,7 @@ func (b *bench) distil(ctx context.Context, r *Run) (*data.Samples, data.Formati
 	return f.Decode(result.Images), f, nil
 }
 
-// match distils by a trajectory method.
+// match distills by a trajectory method.
 func (b *bench) match(ctx context.Context, r *Run, req distill.Request) (*distill.Result, error) {
 	found, err := registry.Method(r.Method)
 	if err != nil {

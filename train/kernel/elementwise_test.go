@@ -243,7 +243,7 @@ func checkWindows(t *testing.T, g Windows, x, values, picked, scattered []float3
 	near(t, fmt.Sprintf("%+v: scattered", g), scattered, want)
 }
 
-// The expected values follow the formulas of the optimisers in float64.
+// The expected values follow the formulas of the optimizers in float64.
 func TestOptimizersFollowTheirFormulas(t *testing.T) {
 	forEachSet(t, func(t *testing.T) {
 		const n, rate, decay, momentum = 13, 0.01, 0.1, 0.9

@@ -57,7 +57,7 @@ func warnings(doc *study.Document) (out []string) {
 	return out
 }
 
-// answerWithoutMethods is for studies that distil nothing.
+// answerWithoutMethods is for studies that distill nothing.
 func answerWithoutMethods(doc *study.Document) []string {
 	out := []string{"No distillation method took part."}
 	if c := bestOf(doc.Summary, control); c != nil {

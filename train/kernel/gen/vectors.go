@@ -316,7 +316,7 @@ func loop(n reg.GPVirtual, body func()) {
 	Label("done")
 }
 
-// adam is one step of the optimiser; see AdamStep.
+// adam is one step of the optimizer; see AdamStep.
 func adam(s isa) {
 	TEXT("adam"+s.name, NOSPLIT|NOFRAME,
 		"func(n int, w, grad, m, v *float32, rate, root, beta1, rest1, beta2, rest2, epsilon, decay float32)")
