@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/multiformats/go-multiaddr"
 	"github.com/pelletier/go-toml/v2"
@@ -168,7 +170,7 @@ func (c Config) Validate() error {
 	bad := func(key string, value any, want string) error {
 		return fmt.Errorf("%w: %s is %v, want %s", ErrInvalid, key, value, want)
 	}
-	oneOf := func(v string, all ...string) bool { return strings.Contains(" "+strings.Join(all, " ")+" ", " "+v+" ") }
+	oneOf := func(v string, all ...string) bool { return slices.Contains(all, v) }
 	switch {
 	case c.Mesh.Name == "" || len(c.Mesh.Name) > 64 || strings.ContainsAny(c.Mesh.Name, "/ \t\n"):
 		return bad("mesh.name", fmt.Sprintf("%q", c.Mesh.Name), "1..64 characters without space or slash")
@@ -186,6 +188,8 @@ func (c Config) Validate() error {
 		return bad("trainer.max_set_size", c.Trainer.MaxSetSize, "at least 1KiB")
 	case c.Trainer.Settle.Std() < 0:
 		return bad("trainer.settle", c.Trainer.Settle, "at least 0s")
+	case strings.ContainsFunc(c.Publish.Licence, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return bad("publish.licence", fmt.Sprintf("%q", c.Publish.Licence), "one line of characters that print")
 	case !oneOf(c.Log.Level, "debug", "info", "warn", "error"):
 		return bad("log.level", c.Log.Level, "debug, info, warn or error")
 	}

@@ -53,13 +53,15 @@ func dump(c Config) string {
 
 func TestBadFilesNameFieldValueAndRange(t *testing.T) {
 	for file, want := range map[string]string{
-		"[mesh]\nmnds = true\n":            `unknown key "mesh.mnds"; did you mean "mesh.mdns"?`,
-		"[mesh]\nrole = \"boss\"\n":        "mesh.role is boss, want auto, edge or trainer",
-		"[mesh]\nport = 70000\n":           "mesh.port is 70000, want 0..65535",
-		"[storage]\nquota = \"12 apples\"": "size",
-		"[mesh]\nbootstrap = [\"here\"]\n": "mesh.bootstrap is here, want an address that ends in /p2p/",
-		"[mesh]\nlisten = [\"here\"]\n":    "mesh.listen is here",
-		"[mesh\n":                          "line 1",
+		"[mesh]\nmnds = true\n":              `unknown key "mesh.mnds"; did you mean "mesh.mdns"?`,
+		"[mesh]\nrole = \"boss\"\n":          "mesh.role is boss, want auto, edge or trainer",
+		"[mesh]\nrole = \"auto edge\"\n":     "mesh.role is auto edge, want auto, edge or trainer",
+		"[publish]\nlicence = \"\\u001b\"\n": "publish.licence is \"\\x1b\", want one line of characters that print",
+		"[mesh]\nport = 70000\n":             "mesh.port is 70000, want 0..65535",
+		"[storage]\nquota = \"12 apples\"":   "size",
+		"[mesh]\nbootstrap = [\"here\"]\n":   "mesh.bootstrap is here, want an address that ends in /p2p/",
+		"[mesh]\nlisten = [\"here\"]\n":      "mesh.listen is here",
+		"[mesh\n":                            "line 1",
 	} {
 		path := filepath.Join(t.TempDir(), "config.toml")
 		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {

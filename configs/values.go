@@ -14,8 +14,12 @@ import (
 type Size int64
 
 // ParseSize reads a size: a number, and a unit of 1000 (kB, MB, GB) or 1024 (KiB, MiB,
-// GiB) or none. A comma is refused, since it may be a decimal mark or a thousands separator.
+// GiB) or none, then also with an exponent, such as 2e9. A comma is refused, since it may be
+// a decimal mark or a thousands separator.
 func ParseSize(s string) (Size, error) {
+	if v, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil && v >= 0 && v < math.MaxInt64 {
+		return Size(v), nil
+	}
 	n, err := humanize.ParseBytes(strings.TrimSpace(s))
 	if err != nil || n > math.MaxInt64 || strings.Contains(s, ",") {
 		return 0, fmt.Errorf("size %q: want a number of bytes such as 512KiB or 2GB", s)

@@ -95,6 +95,9 @@ type Outline struct {
 	InRange bool
 	// Grouped reports whether the result will name a smallest group.
 	Grouped bool
+	// OnEngine reports whether the images are computed by the engine of the request's
+	// device; else on the processor, whatever the device.
+	OnEngine bool
 	// MinSamplesPerImage is how many samples should be averaged into an image at least; 0 for one.
 	MinSamplesPerImage int
 	// MaxImagesPerClass is the number of images per class beyond which more add nothing; 0 for no bound.
@@ -158,8 +161,8 @@ func (r Request) ID(m Method, f data.Formation) string {
 	if err != nil {
 		panic(err) // strings
 	}
-	return checkpoint.Identity(fmt.Sprintf("%s %d %s %d %d %+v %s\n", m.Name(), m.Version(), settings, r.IPC, r.Seed, f,
-		r.Augment), r.Samples)
+	return r.Device.Identity(checkpoint.Identity(fmt.Sprintf("%s %d %s %d %d %+v %s\n", m.Name(), m.Version(), settings,
+		r.IPC, r.Seed, f, r.Augment), r.Samples))
 }
 
 // Save gives a state to the request's checkpoint function, if there is one.

@@ -47,9 +47,10 @@ var causes = []api.Cause{
 	{Is: open.ErrNoData, Code: api.CodeUsage, Hint: "give one of: " + open.Formats + "; or " + data.GlyphPath},
 	{Is: data.ErrNoSamples, Code: api.CodeUsage,
 		Hint: "list the data sets and their samples with 'distillmesh data ls'"},
+	{Is: device.ErrWorkers, Code: api.CodeUsage, Hint: "leave out --workers for all cores"},
+	{Is: device.ErrUnavailable, Code: api.CodeHere, Hint: "leave out --device, or choose auto"},
 	{Is: plan.ErrInvalid, Code: api.CodeUsage,
 		Hint: "'distillmesh train --print-plan' writes a plan; docs/formats.md describes it"},
-	{Is: device.ErrUnavailable, Code: api.CodeHere, Hint: "leave out --device, or choose auto"},
 	{Is: data.ErrInvalidTask, Code: api.CodeUsage, Hint: "see docs/formats.md for what a task holds"},
 	{Is: configs.ErrInvalid, Code: api.CodeUsage,
 		Hint: "settings come from config.toml in the node's home, from DISTILLMESH_ variables and from flags: " +

@@ -66,7 +66,7 @@ func (n *Node) serve() error {
 	if err != nil {
 		return err
 	}
-	n.server = api.Serve(l, api.ServerOptions{Table: n.Table, Spool: n.home.UploadPath(), Log: n.log})
+	n.server = api.Serve(l, api.ServerOptions{Table: n.Table, Describe: Describe, Spool: n.home.UploadPath(), Log: n.log})
 	return nil
 }
 

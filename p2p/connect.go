@@ -108,6 +108,9 @@ func (m *Mesh) meet(ctx context.Context, info peer.AddrInfo) error {
 	}
 	m.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
 	if err := m.host.Dial(ctx, info); err != nil {
+		if refused := m.table.Admits(info.ID); refused != nil {
+			return refused
+		}
 		return fmt.Errorf("connect to %s: %w: %w", info.ID, ErrUnreachable, err)
 	}
 	return m.greeter.Greet(ctx, info.ID)

@@ -154,7 +154,7 @@ func newLoop(net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*l
 	if err := r.CheckSides(s.Shape.H, s.Shape.W); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSamples, err)
 	}
-	state := newState(net, s, r, opt.Seed)
+	state := newState(net, s, r, opt.Seed, opt.Device)
 	if opt.Resume != nil {
 		if err := state.restore(opt.Resume, r.Steps(s.Len())); err != nil {
 			return nil, err

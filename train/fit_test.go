@@ -199,6 +199,10 @@ func TestResumeGivesTheBitsOfAnUninterruptedRun(t *testing.T) {
 				checkpoint.ErrState) {
 				t.Errorf("a state of another seed gave %v", err)
 			}
+			other := Options{Seed: 1, Resume: stopped.State, Device: device.Choice{Name: device.Gorgonia}}
+			if _, err := Fit(context.Background(), net, s, r, other); !errors.Is(err, checkpoint.ErrState) {
+				t.Errorf("a state of another engine gave %v", err)
+			}
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -23,8 +24,8 @@ type state struct {
 }
 
 // newState is a run's state before its first step.
-func newState(net *nn.Network, s *data.Samples, r recipe.Recipe, seed uint64) state {
-	st := state{run: RunID(net, r, seed, s), params: net.Init(seed)}
+func newState(net *nn.Network, s *data.Samples, r recipe.Recipe, seed uint64, on device.Choice) state {
+	st := state{run: on.Identity(RunID(net, r, seed, s)), params: net.Init(seed)}
 	for i, p := range net.Params {
 		st.names = append(st.names, p.Name)
 		st.first = append(st.first, make([]float32, len(st.params[i])))

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/jobs"
 	"github.com/distillmesh/distillmesh/node/operations"
@@ -104,7 +105,7 @@ func (a *app) showCommand() *cobra.Command {
 					}
 					card = artifact.Card(task, set.Manifest)
 				}
-				a.print("%s", strings.TrimSpace(string(card)))
+				a.print("%s", text.PrintableLines(strings.TrimSpace(string(card)))) // a peer may have written it
 				return nil
 			})
 		}}, false)

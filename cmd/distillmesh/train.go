@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -79,23 +81,15 @@ const trainLong = "Train on the sets of a task: fetch what the mesh announces (u
 
 // completePlan fills in the plan from a file or from the flags that were given.
 func (a *app) completePlan(cmd *cobra.Command, t *training) error {
-	if t.from != "" {
+	if cmd.Flags().Changed("plan") {
 		return a.readPlan(cmd, t)
 	}
 	if t.plan.Task == "" {
 		return api.Fail(api.CodeUsage, "list the tasks with 'distillmesh task ls'", "train needs --task")
 	}
 	var err error
-	if t.plan.Recipe, err = patchOf(cmd, t.recipe); err != nil {
-		return err
-	}
-	usual := recipe.Default() // before anything is fetched
-	if cmd.Flags().Changed("momentum") && !cmd.Flags().Changed("optimizer") {
-		usual.Optimizer = recipe.SGD // which the sets may recommend
-	}
-	probe, err := t.plan.Recipe.Apply(usual)
-	if err == nil {
-		err = probe.Validate()
+	if t.plan.Recipe, err = patchOf(cmd, t.recipe); err == nil {
+		err = t.plan.Recipe.Check() // before anything is fetched
 	}
 	if err != nil {
 		return api.Fail(api.CodeUsage, "see 'distillmesh train --help'", "%w", err)
@@ -130,7 +124,12 @@ func (a *app) readPlan(cmd *cobra.Command, t *training) (err error) {
 		defer file.Close()
 		from = file
 	}
-	if t.plan, err = plan.ReadTrain(from); err != nil {
+	t.plan, err = plan.ReadTrain(from)
+	var path *fs.PathError
+	if errors.As(err, &path) { // a folder, for one
+		return api.Fail(api.CodeUsage, "give a file with a plan, or - for standard input", "read the plan: %w", err)
+	}
+	if err != nil {
 		return fmt.Errorf("read the plan %s: %w", t.from, err)
 	}
 	return nil

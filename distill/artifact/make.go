@@ -34,11 +34,17 @@ type Made struct {
 // back, what they disclose and the preview are decoded from the tensors that are
 // written. ReadSet accepts the files and reads the same set; what it would refuse is
 // an error here. It fails with ErrPixels when the pixel type does not exist or fit
-// the images, and with the errors of the method, such as checkpoint.ErrState.
+// the images, with device.ErrUnavailable when the method has no engine on the device,
+// and with the errors of the method, such as checkpoint.ErrState.
 func Make(ctx context.Context, r Request) (*Made, error) {
 	outline, err := r.Method.Outline(r.Request)
 	if err != nil {
 		return nil, err
+	}
+	if !outline.OnEngine {
+		if err := r.Device.RequireCPU("method " + r.Method.Name()); err != nil {
+			return nil, err
+		}
 	}
 	r.Pixels = SuitablePixels(r.Pixels, outline)
 	result, err := r.Method.Distill(ctx, r.Request)

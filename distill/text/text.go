@@ -19,6 +19,15 @@ func Printable(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
+// PrintableLines is Printable for each line of s.
+func PrintableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = Printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Wrap breaks s between words into lines of at most width runes, not counting the
 // indent that all lines but the first begin with. A longer word has a line of its own.
 func Wrap(s string, width int, indent string) string {

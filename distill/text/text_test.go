@@ -21,6 +21,12 @@ func TestPrintableTextHoldsNoControlCharacters(t *testing.T) {
 	}
 }
 
+func TestLinesStayLines(t *testing.T) {
+	if got, want := PrintableLines("# card\n\nbad \x1b[2J\rline\n"), "# card\n\nbad ?[2J?line\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestWrappedLinesFitAndKeepEveryWord(t *testing.T) {
 	s := "one  two three\nfour five averyverylongwordindeed six"
 	for width := 1; width < 40; width++ {

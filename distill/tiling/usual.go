@@ -113,5 +113,5 @@ func Outline(req distill.Request, own int, augmentation, view, start string) (di
 		return distill.Outline{}, err
 	}
 	recipe := Recipe(req, augmentation, view, f)
-	return distill.Outline{Formation: f, Recipe: &recipe, Grouped: start == Real}, nil
+	return distill.Outline{Formation: f, Recipe: &recipe, Grouped: start == Real, OnEngine: true}, nil
 }

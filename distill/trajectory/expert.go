@@ -84,7 +84,7 @@ func (p expertPlan) one(ctx context.Context, number int, dir, on string) (expert
 	if dir == "" {
 		return p.train(ctx, number, on)
 	}
-	id := p.id(number)
+	id := device.Choice{Name: on}.Identity(p.id(number))
 	path := filepath.Join(dir, id[:2], id+".safetensors")
 	if t, err := p.read(path); err == nil {
 		return t, nil // it is missing or damaged, and is made again

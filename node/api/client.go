@@ -62,6 +62,9 @@ func (c *Client) Call(ctx context.Context, call *Call) error {
 		return errors.Join(ctx.Err(), fmt.Errorf("ask the node: %w", err))
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusNotFound {
+		return Fail(CodeFailed, "stop the node and start it again with 'distillmesh run'", otherVersion)
+	}
 	if answer.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
 		return fmt.Errorf("ask the node: %s: %s", answer.Status, bytes.TrimSpace(text))

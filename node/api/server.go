@@ -28,8 +28,13 @@ const (
 	MaxFileBytes = 1 << 30
 )
 
-// pathPrefix stands before the operation's name.
-const pathPrefix = "/v1/"
+// pathPrefix stands before the operation's name. Its number rises when requests or
+// answers of an operation change their form: a command and a running node that
+// differ in it must not talk to each other.
+const pathPrefix = "/v2/"
+
+// otherVersion is what both sides say then.
+const otherVersion = "the running node and this command are of different versions of the program"
 
 // shutdownWait is how long Close waits for running operations before it cancels them.
 const shutdownWait = time.Second
@@ -44,8 +49,11 @@ type message struct {
 
 // ServerOptions configure a Server.
 type ServerOptions struct {
-	// Table does the operations. Their errors travel as Describe gives them.
+	// Table does the operations.
 	Table *Table
+	// Describe gives the code and hint of an error that has none; nil for Describe
+	// of this package.
+	Describe func(error) *Error
 	// Spool is the folder where files that are sent along wait while an operation
 	// reads them; empty for the system's.
 	Spool string
@@ -54,7 +62,7 @@ type ServerOptions struct {
 	maxRequest, maxFiles int64 // tests lower them
 }
 
-// Server answers operations over HTTP: POST /v1/NAME with the request as JSON, for
+// Server answers operations over HTTP: POST /v2/NAME with the request as JSON, for
 // operations that take files as a line of JSON and a tar archive; answered by lines
 // of JSON, after the result by a tar archive where it says so.
 type Server struct {
@@ -91,6 +99,9 @@ func Serve(l net.Listener, opt ServerOptions) *Server {
 	}
 	if opt.maxFiles == 0 {
 		opt.maxFiles = MaxFileBytes
+	}
+	if opt.Describe == nil {
+		opt.Describe = func(err error) *Error { return Describe(err) }
 	}
 	s := &Server{opt: opt, done: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -134,7 +145,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, ok := strings.CutPrefix(r.URL.Path, pathPrefix)
 	h, known := s.opt.Table.handlers[name]
 	switch {
-	case !ok || !known:
+	case !ok:
+		http.Error(w, otherVersion+"; stop the node and start it again", http.StatusNotFound)
+		return
+	case !known:
 		http.Error(w, "no such operation", http.StatusNotFound)
 		return
 	case r.Method != http.MethodPost:
@@ -156,7 +170,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := &answer{w: w, flush: http.NewResponseController(w).Flush}
 	defer out.close()
 	if err != nil {
-		out.send(message{Error: Describe(err)})
+		out.send(message{Error: s.opt.Describe(err)})
 		return
 	}
 	in.report = func(p Progress) { out.send(message{Progress: &p}) }
@@ -172,12 +186,12 @@ func (s *Server) answer(request context.Context, h Handler, in input, remove fun
 	res, err := s.run(ctx, h, in)
 	remove()
 	if err != nil {
-		out.send(message{Error: Describe(err)})
+		out.send(message{Error: s.opt.Describe(err)})
 		return
 	}
 	raw, err := json.Marshal(res.result)
 	if err != nil {
-		out.send(message{Error: Describe(err)})
+		out.send(message{Error: s.opt.Describe(err)})
 		return
 	}
 	out.send(message{Result: raw, Files: res.files != nil})

@@ -52,26 +52,28 @@ func TestTheServerAnswersWhatItDoesNotUnderstand(t *testing.T) {
 		status             int
 		want               string
 	}{
-		"a good request": {"POST", "/v1/greet", `{"name":"you"}`,
+		"a good request": {"POST", "/v2/greet", `{"name":"you"}`,
 			200, `{"result":{"text":"hello, you","words":["hello","you"]}}`},
-		"an unknown operation":     {"POST", "/v1/frobnicate", `{}`, 404, "no such operation"},
-		"no operation":             {"POST", "/v1/", `{}`, 404, "no such operation"},
-		"a path outside":           {"POST", "/greet", `{}`, 404, "no such operation"},
-		"another method":           {"GET", "/v1/greet", "", 405, "operations are called by POST"},
-		"a body that is too large": {"POST", "/v1/greet", long, 413, "http: request body too large"},
-		"a line that is too large": {"POST", "/v1/store", long, 413, "http: request body too large"},
-		"a request that is no JSON": {"POST", "/v1/greet", `{"name":`,
+		"an unknown operation": {"POST", "/v2/frobnicate", `{}`, 404, "no such operation"},
+		"no operation":         {"POST", "/v2/", `{}`, 404, "no such operation"},
+		"a path outside":       {"POST", "/greet", `{}`, 404, otherVersion + "; stop the node and start it again"},
+		"an earlier version": {"POST", "/v1/greet", `{}`,
+			404, otherVersion + "; stop the node and start it again"},
+		"another method":           {"GET", "/v2/greet", "", 405, "operations are called by POST"},
+		"a body that is too large": {"POST", "/v2/greet", long, 413, "http: request body too large"},
+		"a line that is too large": {"POST", "/v2/store", long, 413, "http: request body too large"},
+		"a request that is no JSON": {"POST", "/v2/greet", `{"name":`,
 			200, usage("greet: unexpected end of JSON input")},
-		"a request of another type": {"POST", "/v1/steps", `"three"`,
+		"a request of another type": {"POST", "/v2/steps", `"three"`,
 			200, usage("steps: json: cannot unmarshal string into Go value of type int")},
-		"an empty request":       {"POST", "/v1/greet", "", 200, usage("greet: unexpected end of JSON input")},
-		"files that are missing": {"POST", "/v1/store", "{}\n", 200, usage("store: files sent along: EOF")},
-		"files that are no archive": {"POST", "/v1/store", "{}\n" + strings.Repeat("x", 600),
+		"an empty request":       {"POST", "/v2/greet", "", 200, usage("greet: unexpected end of JSON input")},
+		"files that are missing": {"POST", "/v2/store", "{}\n", 200, usage("store: files sent along: EOF")},
+		"files that are no archive": {"POST", "/v2/store", "{}\n" + strings.Repeat("x", 600),
 			200, usage("store: files sent along: archive/tar: invalid tar header")},
-		"files that are cut short": {"POST", "/v1/store", "{}\n" + archive(t, file{"a", "1234"})[:514], 200, cutShort},
-		"files that are too large together": {"POST", "/v1/store", "{}\n" + two[:len(two)-1024],
+		"files that are cut short": {"POST", "/v2/store", "{}\n" + archive(t, file{"a", "1234"})[:514], 200, cutShort},
+		"files that are too large together": {"POST", "/v2/store", "{}\n" + two[:len(two)-1024],
 			413, "http: request body too large"},
-		"a file outside of the spool": {"POST", "/v1/store", "{}\n" + archive(t, file{"../a", "1"})[:600],
+		"a file outside of the spool": {"POST", "/v2/store", "{}\n" + archive(t, file{"../a", "1"})[:600],
 			200, usage(`store: files sent along: \"../a\" is not a regular file of a flat directory`)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,6 +82,44 @@ func TestTheServerAnswersWhatItDoesNotUnderstand(t *testing.T) {
 				t.Errorf("%d %s, want %d %s", status, got, c.status, c.want)
 			}
 		})
+	}
+}
+
+func TestANodeOfAnotherVersionIsNamed(t *testing.T) {
+	l, err := Listen(filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Skipf("no socket in the test's folder: %v", err) // its path may be too long
+	}
+	earlier := &http.Server{Handler: http.NotFoundHandler()}
+	go earlier.Serve(l)
+	defer earlier.Close()
+	c, err := Dial(t.Context(), l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = greet.Do(t.Context(), c, greetRequest{}, nil)
+	var got *Error
+	if !errors.As(err, &got) || got.Message != otherVersion || got.Hint == "" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFilesThatCannotBeKeptFailWithACodeAndAHint(t *testing.T) {
+	full := errors.New("the disk is full")
+	_, c, _ := socket(t, &host{}, func(o *ServerOptions) {
+		o.Spool = filepath.Join(o.Spool, "file")
+		if err := errors.Join(os.Mkdir(filepath.Dir(o.Spool), 0o700), os.WriteFile(o.Spool, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		o.Describe = func(err error) *Error {
+			return Describe(fmt.Errorf("%w: %w", full, err), Cause{full, CodeFailed, "free some space"})
+		}
+	})
+	_, err := store.Do(t.Context(), c, greetRequest{}, fstest.MapFS{"a": {Data: []byte("1")}}, nil)
+	var got *Error
+	if !errors.As(err, &got) || got.Hint != "free some space" || !strings.Contains(got.Message, "the disk is full") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -30,9 +30,8 @@ func (d distillation) place() work.Place {
 		return work.Place{}
 	}
 	m, opt := d.method, d.opt
-	place, err := work.At(opt.Home.Path, work.Distillation, task.String(), opt.Data, m.Name(), m.Version(),
-		m.Settings(),
-		opt.IPC, opt.Formation, opt.single, opt.Seed)
+	place, err := work.At(opt.Home.Path, work.Distillation, onEngine(opt.Device, task.String(), opt.Data, m.Name(),
+		m.Version(), m.Settings(), opt.IPC, opt.Formation, opt.single, opt.Seed)...)
 	if err != nil {
 		return work.Place{}
 	}

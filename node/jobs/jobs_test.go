@@ -9,6 +9,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
+	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/home"
 	"github.com/distillmesh/distillmesh/node/localdata"
@@ -16,6 +17,8 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/node/work"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/plan"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -88,9 +91,53 @@ func TestOptionsThatContradictAreRefused(t *testing.T) {
 			t.Errorf("%s: %+v", what, *d)
 		}
 	}
+	crowd := device.Choice{Workers: device.MaxWorkers + 1}
+	if _, err := Distill(t.Context(), n, DistillOptions{Data: name, Method: "gmm", Device: crowd, IPC: 1},
+		nil); !errors.Is(err, device.ErrWorkers) {
+		t.Errorf("workers without end: %v", err)
+	}
 	if _, err := Distill(t.Context(), n, DistillOptions{Data: name, Method: "gm", IPC: 1}, nil); err == nil ||
 		!strings.Contains(err.Error(), auto.Name) {
 		t.Errorf("an unknown method: %v", err)
+	}
+}
+
+func TestWorkWithoutAnEngineOnTheDeviceIsRefused(t *testing.T) {
+	n, name := digits(t)
+	on := device.Choice{Name: device.Gorgonia}
+	_, err := Distill(t.Context(), n, DistillOptions{Data: name, Method: "gmm", Device: on, IPC: 1}, nil)
+	if !errors.Is(err, device.ErrUnavailable) || !strings.Contains(err.Error(), "method gmm") {
+		t.Errorf("a method in closed form: %v", err)
+	}
+	made(t, n, name, 1)
+	p := planned("ridge", nil)
+	p.Device = on
+	if _, err := Train(t.Context(), n, p, home.Home{}, nil); !errors.Is(err, device.ErrUnavailable) ||
+		!strings.Contains(err.Error(), "model ridge") {
+		t.Errorf("a model in closed form: %v", err)
+	}
+}
+
+func TestWorkOfTwoEnginesKeepsTwoStates(t *testing.T) {
+	h := home.Home{Path: t.TempDir()}
+	task := data.WellKnownTask("glyph-digits")
+	spec, err := model.Parse("lenet", task.Shape, len(task.Classes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	train := training{plan: planned("lenet", nil), home: h, spec: spec, recipe: recipe.Default()}
+	method, err := registry.Method("dm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	distil := distillation{task: task, method: method, opt: DistillOptions{Home: h, Data: "digits"}}
+	places := map[work.Place]string{}
+	for _, name := range []string{"", device.Auto, device.CPU, device.Gorgonia} {
+		train.plan.Device.Name, distil.opt.Device.Name = name, name
+		places[train.place("task")], places[distil.place()] = name, name
+	}
+	if len(places) != 4 { // of the processor and of gorgonia, for each
+		t.Errorf("%d places, want 4: %v", len(places), places)
 	}
 }
 
@@ -237,7 +284,7 @@ func TestATrainingThatCannotBeDoneSaysWhy(t *testing.T) {
 	}
 	set := made(t, n, name, 1)
 	bad := planned("lenet", recipe.Patch(`{"lr": -1}`))
-	if _, err := Train(t.Context(), n, bad, home.Home{}, nil); api.Describe(err).Code != api.CodeUsage {
+	if _, err := Train(t.Context(), n, bad, home.Home{}, nil); !errors.Is(err, plan.ErrInvalid) {
 		t.Errorf("a recipe that is none: %v", err)
 	}
 	n.Kept(set.CID).Files[artifact.DataFile][900] ^= 1

@@ -10,6 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/model"
 	"github.com/distillmesh/distillmesh/train/plan"
 	"github.com/distillmesh/distillmesh/train/recipe"
@@ -33,11 +34,20 @@ func (t training) place(task string) work.Place {
 		return work.Place{}
 	}
 	p := t.plan
-	place, err := work.At(t.home.Path, work.Training, task, p.Model, p.Sets, p.Seed, t.recipe)
+	place, err := work.At(t.home.Path, work.Training, onEngine(p.Device, task, p.Model, p.Sets, p.Seed, t.recipe)...)
 	if err != nil {
 		return work.Place{}
 	}
 	return place
+}
+
+// onEngine is an identity of work with the engine that computes it, where that is not
+// the processor's: two engines do not resume each other's states.
+func onEngine(on device.Choice, identity ...any) []any {
+	if e := on.Engine(); e != "" {
+		return append(identity, e)
+	}
+	return identity
 }
 
 // fit trains, resuming from a kept state if there is one, and keeps states while it runs.

@@ -62,19 +62,17 @@ func NewGreeter(ctx context.Context, table *Table, streams Streams, opt GreeterO
 
 // Greet sends a hello to a connected peer and returns the outcome: nil, a
 // *RefusedError, or ErrUnreachable. There is one hello per connection, however many
-// callers wait for it; ctx ends the wait of this caller alone.
+// callers wait for it; ctx ends the wait of this caller alone. A caller that comes
+// after a refusal has closed the connection gets that refusal.
 func (g *Greeter) Greet(ctx context.Context, p peer.ID) error {
 	if _, ok := g.table.Hello(p); ok {
 		return nil
 	}
-	g.mu.Lock()
-	run, ok := g.started[p]
-	if !ok {
-		run = &greeting{done: make(chan struct{})}
-		g.started[p] = run
+	run, isFirst, err := g.start(p)
+	if err != nil {
+		return err
 	}
-	g.mu.Unlock()
-	if !ok {
+	if isFirst {
 		run.err = g.exchange(g.ctx, p)
 		close(run.done)
 	}
@@ -84,6 +82,21 @@ func (g *Greeter) Greet(ctx context.Context, p peer.ID) error {
 	case <-ctx.Done():
 		return fmt.Errorf("hello with %s: %w", p, ctx.Err())
 	}
+}
+
+// start returns the hello with p that this connection has, or begins one.
+func (g *Greeter) start(p peer.ID) (run *greeting, isFirst bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if run, ok := g.started[p]; ok {
+		return run, false, nil
+	}
+	if err := g.table.wasRefused(p); err != nil {
+		return nil, false, err
+	}
+	run = &greeting{done: make(chan struct{})}
+	g.started[p] = run
+	return run, true, nil
 }
 
 // Forget drops the hello of a peer that is no longer connected.

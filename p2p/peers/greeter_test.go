@@ -266,6 +266,28 @@ func TestThereIsOneHelloPerConnectionHoweverManyAsk(t *testing.T) {
 	})
 }
 
+func TestWhoAsksAfterARefusalClosedTheConnectionLearnsTheReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newTestNode(t, 1, Hello{Version: 1, Mesh: "open"}, nil)
+		b := newTestNode(t, 2, Hello{Version: 1, Mesh: "lab"}, nil)
+		a.other = func(s network.Stream) { b.Answer(s) }
+		first := a.Greet(t.Context(), b.id)
+		a.table.Drop(b.id)
+		a.Forget(b.id)
+		var refused *RefusedError
+		if err := a.Greet(t.Context(), b.id); !errors.As(err, &refused) || refused.Error() != first.Error() {
+			t.Errorf("greet: %v, then %v", first, err)
+		}
+		if a.streams != 1 {
+			t.Errorf("%d hellos over a connection that is closed", a.streams)
+		}
+		a.table.ClearRefusal(b.id)
+		if err := a.Greet(t.Context(), b.id); err == nil || a.streams != 2 {
+			t.Errorf("once the user asks again: %v, %d hellos; want another hello", err, a.streams)
+		}
+	})
+}
+
 func TestAPeerThatDoesNotAnswerIsUnreachable(t *testing.T) {
 	for name, answer := range map[string]func(network.Stream){
 		"one that stays silent": func(s network.Stream) {

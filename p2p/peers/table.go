@@ -82,6 +82,11 @@ func (t *Table) Admits(p peer.ID) error {
 	if err := t.isMember(p); err != nil {
 		return err
 	}
+	return t.wasRefused(p)
+}
+
+// wasRefused returns a *RefusedError when p was refused lately, by either side.
+func (t *Table) wasRefused(p peer.ID) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if r, ok := t.refused[p]; ok && t.opt.Now().Sub(r.At) < t.opt.RefusedFor {

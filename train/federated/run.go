@@ -141,7 +141,7 @@ func newRun(net *nn.Network, clients []*data.Samples, c Config, opt Options) (*r
 		return nil, fmt.Errorf("%w: no client has any", train.ErrSamples)
 	}
 	c.Rounds, c.SharedStart = 0, false // these may change when a run is resumed
-	if err := r.begin(train.RunID(net, c, c.Seed, sets...)); err != nil {
+	if err := r.begin(opt.Device.Identity(train.RunID(net, c, c.Seed, sets...))); err != nil {
 		return nil, err
 	}
 	for range min(parallel.Workers(opt.Device.Workers), len(r.active)) {

@@ -83,6 +83,9 @@ func (s *Spec) NumParams() int {
 // use only the resolution of the recipe, and no seed).
 func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r recipe.Recipe, opt train.Options) (Trained, error) {
 	if s.network == nil {
+		if err := opt.Device.RequireCPU("model " + s.Name); err != nil {
+			return nil, err
+		}
 		return s.solved(r.Coarse, func() (Trained, error) { return s.closed.fit(ctx, samples) })
 	}
 	m, err := train.Fit(ctx, s.network, samples, r, opt)

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
 
 	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/recipe"
@@ -35,8 +37,8 @@ type Train struct {
 	Licence string        `json:"licence,omitempty"`
 }
 
-// Validate fails with ErrInvalid on a plan that is invalid for any sets, and with
-// device.ErrUnavailable.
+// Validate fails with ErrInvalid on a plan that is invalid for any sets; where the
+// device is the cause, its error is wrapped too.
 func (p Train) Validate() error {
 	switch {
 	case p.Version != SchemaVersion:
@@ -45,13 +47,16 @@ func (p Train) Validate() error {
 		return fmt.Errorf("%w: no task", ErrInvalid)
 	case p.Model == "":
 		return fmt.Errorf("%w: no model", ErrInvalid)
-	case p.Device.Workers < 0:
-		return fmt.Errorf("%w: %d workers, want 0 for all cores or more", ErrInvalid, p.Device.Workers)
+	case strings.ContainsFunc(p.Licence, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Errorf("%w: licence %q, want one line of characters that print", ErrInvalid, p.Licence)
 	}
-	if _, err := p.Recipe.Apply(recipe.Default()); err != nil {
+	if err := p.Recipe.Check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return p.Device.Check()
+	if err := p.Device.Check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return nil
 }
 
 // maxBytes bounds a plan that is read: enough for more than a thousand sets.
@@ -77,6 +82,16 @@ func ReadTrain(from io.Reader) (p Train, err error) {
 	}
 	if len(text) > maxBytes {
 		return p, fmt.Errorf("%w: more than %d bytes", ErrInvalid, maxBytes)
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return p, fmt.Errorf("%w: it is empty", ErrInvalid)
+	}
+	var version struct {
+		Of int `json:"schema_version"`
+	}
+	// A later version may have fields that this program does not know: say that first.
+	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&version); err == nil && version.Of > SchemaVersion {
+		return p, Train{Version: version.Of}.Validate()
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()

@@ -55,6 +55,11 @@ func TestBadPlansAreRefused(t *testing.T) {
 		"text behind":          `{"schema_version": 1, "task": "t", "model": "m"} more`,
 		"more than is allowed": `{"schema_version": 1, "task": "` + strings.Repeat("t", maxBytes) + `", "model": "m"}`,
 		"negative workers":     `{"schema_version": 1, "task": "t", "model": "m", "device": {"workers": -1}}`,
+		"workers without end":  `{"schema_version": 1, "task": "t", "model": "m", "device": {"workers": 9223372036854775807}}`,
+		"a batch without end":  `{"schema_version": 1, "task": "t", "model": "m", "recipe": {"batch": 99999999}}`,
+		"momentum for adam": `{"schema_version": 1, "task": "t", "model": "m",
+			"recipe": {"optimizer": "adam", "momentum": 0.9}}`,
+		"a licence that moves the cursor": `{"schema_version": 1, "task": "t", "model": "m", "licence": "\u001b[2J"}`,
 	} {
 		if _, err := ReadTrain(strings.NewReader(text)); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
@@ -63,6 +68,21 @@ func TestBadPlansAreRefused(t *testing.T) {
 	unknown := `{"schema_version": 1, "task": "t", "model": "m", "device": {"device": "cuda:9"}}`
 	if _, err := ReadTrain(strings.NewReader(unknown)); !errors.Is(err, device.ErrUnavailable) {
 		t.Errorf("an unknown device: %v", err)
+	}
+}
+
+func TestPlansOfLaterVersionsAndEmptyOnesAreNamedAsSuch(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"schema_version": 2, "task": "t", "priority": 3}`: "schema_version 2, this program reads 1",
+		"  \n": "it is empty",
+	} {
+		if _, err := ReadTrain(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	momentum := `{"schema_version": 1, "task": "t", "model": "m", "recipe": {"momentum": 0.9}}`
+	if _, err := ReadTrain(strings.NewReader(momentum)); err != nil {
+		t.Errorf("momentum for sets that recommend SGD: %v", err)
 	}
 }
 

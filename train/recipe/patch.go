@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 )
 
 // Patch is a change of a recipe: a JSON object with those fields of a Recipe, by
@@ -11,10 +12,16 @@ import (
 type Patch json.RawMessage
 
 // NewPatch is the patch that sets the named fields to what they are in r. It fails on
-// names that a recipe does not have.
+// names that a recipe does not have, and on values that are not finite.
 func NewPatch(r Recipe, fields ...string) (Patch, error) {
 	if len(fields) == 0 {
 		return nil, nil
+	}
+	for name, v := range map[string]float64{"lr": r.LR, "momentum": r.Momentum, "weight_decay": r.WeightDecay,
+		"elastic": r.Elastic, "cutmix": r.CutMix, "smooth": r.Smooth} {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("recipe %s: %v, want a finite number", name, v)
+		}
 	}
 	all, err := json.Marshal(withZeros(r))
 	if err != nil {
@@ -80,6 +87,21 @@ func (p Patch) Apply(r Recipe) (Recipe, error) {
 		r.MaxSteps = max(r.MinSteps, r.MaxSteps)
 	}
 	return r, nil
+}
+
+// Check fails unless the patch makes a valid recipe of the default, or, if it sets a
+// momentum and no optimizer, of the same for SGD, which sets may recommend.
+func (p Patch) Check() error {
+	usual := Default()
+	var set struct{ Optimizer, Momentum json.RawMessage }
+	if json.Unmarshal(p, &set) == nil && set.Momentum != nil && set.Optimizer == nil {
+		usual.Optimizer = SGD
+	}
+	r, err := p.Apply(usual)
+	if err != nil {
+		return err
+	}
+	return r.Validate()
 }
 
 // MarshalJSON implements json.Marshaler.
