@@ -73,9 +73,9 @@ func For(s data.Shape) Answer {
 	means := fmt.Sprintf("the mean of each class, or of clusters of at least %d samples of it", distill.LeastGroup)
 	switch {
 	case s.IsTable():
-		return Answer{coreset.DefaultClusters(), "rows of a table have no pixels to optimise; " + means}
+		return Answer{coreset.DefaultClusters(), "rows of a table have no pixels to optimize; " + means}
 	case min(s.H, s.W) < minSide:
-		return Answer{coreset.DefaultClusters(), fmt.Sprintf("images of %d x %d are too small to optimise; %s", s.H, s.W,
+		return Answer{coreset.DefaultClusters(), fmt.Sprintf("images of %d x %d are too small to optimize; %s", s.H, s.W,
 			means)}
 	}
 	return Answer{match.DefaultDM(),
@@ -112,7 +112,7 @@ func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, er
 	}
 	if at < 0 {
 		return Answer{coreset.DefaultClusters(),
-			fmt.Sprintf("%s is too short to optimise images here (%s for %d iterations); centroids of each class",
+			fmt.Sprintf("%s is too short to optimize images here (%s for %d iterations); centroids of each class",
 				q.Time, rounded(p.before+time.Duration(steps[0])*p.step), steps[0])}, nil
 	}
 	m.Iterations = steps[at]

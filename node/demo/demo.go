@@ -174,7 +174,7 @@ func runMesh(ctx context.Context, opt Options, path string, lab *lab, out *Resul
 		return err
 	}
 	defer m.stop()
-	if err := m.distil(ctx, path, lab, opt.Report); err != nil {
+	if err := m.distill(ctx, path, lab, opt.Report); err != nil {
 		return err
 	}
 	sets, err := m.await(ctx, lab.task.Name, opt.Report)
