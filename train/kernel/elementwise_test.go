@@ -243,31 +243,43 @@ func checkWindows(t *testing.T, g Windows, x, values, picked, scattered []float3
 	near(t, fmt.Sprintf("%+v: scattered", g), scattered, want)
 }
 
-// The expected values follow the formulas of the optimizers in float64.
+// The expected values follow the formulas of the optimizers in float64, also where
+// gradients are so small that Adam's epsilon decides.
 func TestOptimizersFollowTheirFormulas(t *testing.T) {
-	forEachSet(t, func(t *testing.T) {
-		const n, rate, decay, momentum = 13, 0.01, 0.1, 0.9
-		rng := rand.New(rand.NewPCG(3, 1))
-		w, m, v := random(rng, n), make([]float32, n), make([]float32, n)
-		u, velocity := append([]float32(nil), w...), make([]float32, n)
-		w64, m64, v64, u64, velocity64 := wide(w), wide(m), wide(v), wide(u), wide(velocity)
-		for step := 1; step <= 20; step++ {
-			g := random(rng, n)
-			NewAdamStep(step, rate, decay).Apply(w, g, m, v)
-			Momentum(u, g, velocity, rate, momentum, decay)
-			for i := range g {
-				d := float64(g[i]) + decay*w64[i]
-				m64[i] = 0.9*m64[i] + 0.1*d
-				v64[i] = 0.999*v64[i] + 0.001*d*d
-				t := float64(step)
-				w64[i] -= rate * (m64[i] / (1 - math.Pow(0.9, t))) / (math.Sqrt(v64[i]/(1-math.Pow(0.999, t))) + 1e-8)
-				velocity64[i] = momentum*velocity64[i] + float64(g[i]) + decay*u64[i]
-				u64[i] -= rate * velocity64[i]
-			}
+	for name, c := range map[string]struct{ size, decay float64 }{"gradients of size one": {1, 0.1},
+		"gradients of the size of epsilon": {1e-8, 0}} {
+		t.Run(name, func(t *testing.T) {
+			forEachSet(t, func(t *testing.T) { checkOptimizers(t, c.size, c.decay) })
+		})
+	}
+}
+
+func checkOptimizers(t *testing.T, size, decay float64) {
+	t.Helper()
+	const n, rate, momentum = 13, 0.01, 0.9
+	rng := rand.New(rand.NewPCG(3, 1))
+	w, m, v := random(rng, n), make([]float32, n), make([]float32, n)
+	u, velocity := append([]float32(nil), w...), make([]float32, n)
+	w64, m64, v64, u64, velocity64 := wide(w), wide(m), wide(v), wide(u), wide(velocity)
+	for step := 1; step <= 20; step++ {
+		g := random(rng, n)
+		for i := range g {
+			g[i] *= float32(size)
 		}
-		near(t, "adam", w, w64)
-		near(t, "momentum", u, u64)
-	})
+		NewAdamStep(step, rate, decay).Apply(w, g, m, v)
+		Momentum(u, g, velocity, rate, momentum, float32(decay))
+		for i := range g {
+			d := float64(g[i]) + decay*w64[i]
+			m64[i] = 0.9*m64[i] + 0.1*d
+			v64[i] = 0.999*v64[i] + 0.001*d*d
+			t := float64(step)
+			w64[i] -= rate * (m64[i] / (1 - math.Pow(0.9, t))) / (math.Sqrt(v64[i]/(1-math.Pow(0.999, t))) + 1e-8)
+			velocity64[i] = momentum*velocity64[i] + float64(g[i]) + decay*u64[i]
+			u64[i] -= rate * velocity64[i]
+		}
+	}
+	near(t, "adam", w, w64)
+	near(t, "momentum", u, u64)
 }
 
 func wide(x []float32) []float64 {
