@@ -206,7 +206,7 @@ func TestErrorsCrossTheSocketUnchanged(t *testing.T) {
 		"with a code":        {Code: CodeNotFound, Message: "no such set", Hint: "list them with 'ls'"},
 		"wrapped":            {Code: CodePartly, Message: "gather: 2 of 3 failed", Hint: "run it again"},
 		"with a known cause": {Code: CodeRefused, Message: "write: the disk is full", Hint: "free some space"},
-		"canceled":          {Code: CodeStopped, Message: "fetch: context canceled", Hint: canceled.Hint},
+		"canceled":           {Code: CodeStopped, Message: "fetch: context canceled", Hint: canceled.Hint},
 		"unheard of":         {Code: CodeFailed, Message: "unheard of"},
 		"panics": {Code: CodeFailed, Message: "fails: internal error: index out of range",
 			Hint: "see the log of the node"},

@@ -110,7 +110,8 @@ func TestWhatIsWrongIsSeen(t *testing.T) {
 			"its hint"},
 		"a nearly full store": {func(f *Facts) { f.Status.StoreBytes = 95e6 }, "store", Warning, "95.0 of 100.0 MB",
 			"rm CID"},
-		"a full store":            {func(f *Facts) { f.Status.StoreBytes = 101e6 }, "store", Error, "101.0 of 100.0 MB", "rm CID"},
+		"a full store": {func(f *Facts) { f.Status.StoreBytes = 101e6 }, "store", Error, "101.0 of 100.0 MB",
+			"rm CID"},
 		"a store without a quota": {func(f *Facts) { f.Status.QuotaBytes = 0 }, "store", OK, "5.0", ""},
 		"interrupted work": {func(f *Facts) {
 			f.Work = []work.Kept{{Path: "old", Bytes: 1e6}, {Path: "new", Bytes: 2e6, Changed: time.Unix(9, 0)}}
