@@ -119,8 +119,6 @@ func functions(s isa) {
 	rowLoop(s, "exp", "writes e^a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.exp(in[0]) })
 	rowLoop(s, "log", "writes the natural logarithm of a", "a",
 		func(in []reg.VecVirtual) reg.VecVirtual { return s.log(in[0]) })
-	rowLoop(s, "arccos", "writes the arc cosine of a", "a",
-		func(in []reg.VecVirtual) reg.VecVirtual { return s.arccos(in[0]) })
 	rowLoop(s, "cosine2sine", "writes sqrt((1 - a)(1 + a))", "a", func(in []reg.VecVirtual) reg.VecVirtual {
 		one, less := s.fill(1), s.fill(1)
 		VSUBPS(in[0], less, less)
