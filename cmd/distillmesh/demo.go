@@ -58,7 +58,7 @@ func (a *app) showDemo(r *demo.Result) {
 	b := r.Bytes
 	a.print("\nbytes   %s of sets; %s moved in all (every node, every protocol)\n        one-shot FedAvg of LeNet: "+
 		"%s up, %s down",
-		size(b.Sets), size(b.Moved), size(b.FedAvg.Up), size(b.FedAvg.Down))
+		text.Bytes(b.Sets), text.Bytes(b.Moved), text.Bytes(b.FedAvg.Up), text.Bytes(b.FedAvg.Down))
 	a.print("model   %s", r.Model)
 	for i, s := range r.Sets {
 		a.print("%s %s", map[bool]string{true: "sets   ", false: "       "}[i == 0], s)

@@ -163,7 +163,7 @@ func short8(cid string) string { return cid[:min(len(cid), 24)] }
 
 // tellLeaving says what was made, and whether it may be published.
 func (a *app) tellLeaving(set jobs.Distilled) {
-	what := count(set.Images, "image") + ", " + size(set.Bytes)
+	what := count(set.Images, "image") + ", " + text.Bytes(set.Bytes)
 	if set.Refused != nil {
 		a.tell("%s; 'publish' refuses it without --allow-real: %v", what, set.Refused)
 		return

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/node/state"
@@ -187,7 +188,10 @@ func checkStore(f *Facts) Finding {
 		return skipped("the home cannot be opened")
 	}
 	use, quota := f.Status.StoreBytes, f.Status.QuotaBytes
-	seen := fmt.Sprintf("%.1f of %.1f MB", float64(use)/1e6, float64(quota)/1e6)
+	seen := text.Bytes(use)
+	if quota > 0 {
+		seen += " of " + text.Bytes(quota)
+	}
 	switch {
 	case quota > 0 && use > quota:
 		return Finding{State: Error, Seen: seen}
@@ -222,8 +226,8 @@ func checkWork(f *Facts) Finding {
 	if count == 0 {
 		return Finding{State: OK, Seen: "none" + now}
 	}
-	return Finding{State: Warning, Seen: fmt.Sprintf("%d, %.1f MB; the last is %s%s", count, float64(bytes)/1e6,
-		last.Path, now)}
+	return Finding{State: Warning, Seen: fmt.Sprintf("%d, %s; the last is %s%s", count, text.Bytes(bytes), last.Path,
+		now)}
 }
 
 func checkDevice(f *Facts) Finding {

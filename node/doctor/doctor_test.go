@@ -108,19 +108,19 @@ func TestWhatIsWrongIsSeen(t *testing.T) {
 		"a copied home": {told(operations.ProblemCopy), operations.ProblemCopy, Error, "seen by the node", "its hint"},
 		"few files": {told(operations.ProblemFiles), operations.ProblemFiles, Error, "seen by the node",
 			"its hint"},
-		"a nearly full store": {func(f *Facts) { f.Status.StoreBytes = 95e6 }, "store", Warning, "95.0 of 100.0 MB",
+		"a nearly full store": {func(f *Facts) { f.Status.StoreBytes = 95e6 }, "store", Warning, "95.0 MB of 100 MB",
 			"rm CID"},
-		"a full store": {func(f *Facts) { f.Status.StoreBytes = 101e6 }, "store", Error, "101.0 of 100.0 MB",
+		"a full store": {func(f *Facts) { f.Status.StoreBytes = 101e6 }, "store", Error, "101 MB of 100 MB",
 			"rm CID"},
-		"a store without a quota": {func(f *Facts) { f.Status.QuotaBytes = 0 }, "store", OK, "5.0", ""},
+		"a store without a quota": {func(f *Facts) { f.Status.QuotaBytes = 0 }, "store", OK, "5.00 MB", ""},
 		"interrupted work": {func(f *Facts) {
 			f.Work = []work.Kept{{Path: "old", Bytes: 1e6}, {Path: "new", Bytes: 2e6, Changed: time.Unix(9, 0)}}
-		}, "interrupted-work", Warning, "2, 3.0 MB; the last is new", "same command"},
+		}, "interrupted-work", Warning, "2, 3.00 MB; the last is new", "same command"},
 		"running work": {func(f *Facts) { f.Work = []work.Kept{{Path: "now", Bytes: 2e6, Running: true}} },
 			"interrupted-work", OK, "none; 1 running", ""},
 		"running and interrupted work": {func(f *Facts) {
 			f.Work = []work.Kept{{Path: "old", Bytes: 1e6}, {Path: "now", Bytes: 2e6, Running: true, Changed: time.Unix(9, 0)}}
-		}, "interrupted-work", Warning, "1, 1.0 MB; the last is old; 1 running", "same command"},
+		}, "interrupted-work", Warning, "1, 1.00 MB; the last is old; 1 running", "same command"},
 		"a file for a folder": {func(f *Facts) { f.WorkErr = errors.New("training: not a directory") },
 			"interrupted-work", Error, "not a directory", "remove or rename"},
 		"nobody to compare keys with": {func(f *Facts) { f.Status.Peers = 0 }, operations.ProblemCopy, Skipped,
