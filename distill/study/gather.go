@@ -22,6 +22,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/federated"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -149,10 +150,18 @@ func (c *client) spend(budget int64) error {
 	return err
 }
 
-// make reads the set, or distills, writes and reads it.
+// make reads the set, or distills, writes and reads it; on the processor where the
+// method has no other engine.
 func (c *client) make(ctx context.Context) error {
 	if c.read() == nil {
 		return nil
+	}
+	outline, err := c.method.Outline(c.req)
+	if err != nil {
+		return err
+	}
+	if !outline.OnEngine { // the control of random samples is part of every study
+		c.req.Device.Name = device.CPU
 	}
 	statePath := c.dir + ".state"
 	state, err := readIfThere(statePath)

@@ -23,7 +23,8 @@ import (
 type Options struct {
 	// Dir is the folder of finished runs; the same plan resumes from it.
 	Dir string
-	// Device is where everything is computed, on so many cores.
+	// Device is where networks train and methods that have an engine distill, on so many
+	// cores.
 	Device device.Choice
 	// Report, when not nil, is called as work goes on.
 	Report func(Progress)
