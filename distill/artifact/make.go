@@ -108,7 +108,7 @@ func coefficients(t *frequency.Transform, s *data.Samples) (*data.Samples, error
 func (r *Request) Resolve() (distill.Outline, error) {
 	shape := r.Samples.Shape
 	if r.Pixels == DCT {
-		r.Pixels = DCTOf(usualCode(shape))
+		r.Pixels = DCTOf(CodeFor(shape, 0))
 	}
 	var err error
 	if r.Code, err = r.Pixels.Code(shape); err != nil {

@@ -32,7 +32,10 @@ const (
 func (p PixelType) Check(s data.Shape) error {
 	switch {
 	case p == DCT:
-		return usualCode(s).Validate()
+		if err := CodeFor(s, 0).Validate(); err != nil {
+			return fmt.Errorf("%w %s: %w", ErrPixels, p, err)
+		}
+		return nil
 	case p.IsDCT():
 		_, err := p.Code(s)
 		return err

@@ -19,6 +19,7 @@ type Spending struct {
 	Single    bool // tiles are stored alone
 	Bare      bool // no preview and no card
 	Pixels    artifact.PixelType
+	Payload   int   // that coded images take at most; 0 for pixels
 	Bytes     int64 // that the set weighs at most
 	Why       string
 }

@@ -41,25 +41,32 @@ func (r Random) With(settings map[string]string) (distill.Method, error) {
 // Outline implements distill.Method.
 func (Random) Outline(req distill.Request) (distill.Outline, error) { return outline(req) }
 
+// Pick draws n random samples of each class held, class after class, without
+// replacement. It fails with distill.ErrTooFew.
+func Pick(s *data.Samples, n int, seed uint64) (pick []int, err error) {
+	for class, index := range s.ByClass() {
+		if len(index) == 0 {
+			continue
+		}
+		if len(index) < n {
+			return nil, fmt.Errorf("%w: class %d has %d, the formation asks for %d", distill.ErrTooFew, class, len(index), n)
+		}
+		for _, j := range data.Stream(seed, "coreset-random", uint64(class)).Perm(len(index))[:n] {
+			pick = append(pick, index[j])
+		}
+	}
+	return pick, nil
+}
+
 // Distill implements distill.Method.
 func (Random) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
 	f := req.StoredAs(req.Formation)
-	var pick []int
-	for class, index := range req.Samples.ByClass() {
-		if len(index) == 0 {
-			continue
-		}
-		n := req.IPC * f.Tiles()
-		if len(index) < n {
-			return nil, fmt.Errorf("%w: class %d has %d, the formation asks for %d", distill.ErrTooFew, class, len(index), n)
-		}
-		order := data.Stream(req.Seed, "coreset-random", uint64(class)).Perm(len(index))
-		for _, j := range order[:n] {
-			pick = append(pick, index[j])
-		}
+	pick, err := Pick(req.Samples, req.IPC*f.Tiles(), req.Seed)
+	if err != nil {
+		return nil, err
 	}
 	req.Report(distill.Progress{Done: len(pick), Total: len(pick), Loss: math.NaN()})
 	images, err := f.Pack(f.Down(req.Samples.Subset(pick)))

@@ -122,3 +122,17 @@ func (t *Transform) Dequantize(levels []int32) []float32 {
 	}
 	return out
 }
+
+// Rate is how many bytes samples take as a stream of the code, class after class.
+func (c Code) Rate(s *data.Samples) (int, error) {
+	t, err := c.Open()
+	if err != nil {
+		return 0, err
+	}
+	coefficients, err := t.Forward(s.X)
+	if err != nil {
+		return 0, err
+	}
+	stream, err := t.Encode(t.Quantize(coefficients), s.Y)
+	return len(stream), err
+}

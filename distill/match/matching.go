@@ -24,10 +24,11 @@ type Matching struct {
 	Rate       float64 // of Adam, to zero along a cosine
 	Beta1      float64
 	Beta2      float64
-	Width      int    // of the ConvNet; 0 for what suits the request
-	Batch      int    // real samples per class and iteration, with replacement; 0 for what suits the tiles
-	Start      string // tiling.Centroids, Noise or Real
-	Formation  int    // tiles along a side where the request leaves it open
+	BitWeight  float64 // of a code, how far bits shrink a coefficient in a step, in units of Rate
+	Width      int     // of the ConvNet; 0 for what suits the request
+	Batch      int     // real samples per class and iteration, with replacement; 0 for what suits the tiles
+	Start      string  // tiling.Centroids, Noise or Real
+	Formation  int     // tiles along a side where the request leaves it open
 	// one draw per class and iteration, for real batch and tiles; tiling.Suitable for what suits the request
 	Augment  string
 	View     string // what networks see of real images: one of tiling.Views
@@ -41,6 +42,7 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 		distill.Float("rate", &m.Rate, 1e-9, 100),
 		distill.Float("beta1", &m.Beta1, 0, 0.9999),
 		distill.Float("beta2", &m.Beta2, 0, 0.999999),
+		distill.Float("bit-weight", &m.BitWeight, 0, 10),
 		distill.Auto(distill.Int("width", &m.Width, 0, 4096)),
 		distill.Auto(distill.Int("batch", &m.Batch, 0, 100_000)),
 		distill.Choice("start", &m.Start, tiling.Starts...),
@@ -103,9 +105,13 @@ func (m Matching) Outline(req distill.Request) (distill.Outline, error) {
 // rates are the numbers of Adam's step t, counted from 1, its rate along half a
 // cosine.
 func (m Matching) rates(t int) (out [6]float32) {
-	rate := recipe.Recipe{LR: m.Rate, Schedule: recipe.Cosine}.Rate(t-1, m.Iterations)
-	graph.AdamRates(&out, t, rate, m.Beta1, m.Beta2, 0)
+	graph.AdamRates(&out, t, m.rate(t), m.Beta1, m.Beta2, 0)
 	return out
+}
+
+// rate is the learning rate of step t.
+func (m Matching) rate(t int) float64 {
+	return recipe.Recipe{LR: m.Rate, Schedule: recipe.Cosine}.Rate(t-1, m.Iterations)
 }
 
 // checkpointEvery is how many iterations lie between two checkpoints.

@@ -4,29 +4,33 @@ import (
 	"errors"
 
 	"github.com/distillmesh/distillmesh/distill/tiling"
-	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
 )
 
 // mover holds all tiles and moves them by Adam, within the range of real images.
 // They, their gradient and Adam's moments are resident on the engine.
 type mover struct {
-	program                    graph.Program // tiles, gradient, moments, rates, range
+	program                    graph.Program // tiles, gradient, moments, rates, range; of a code also the rate of shrinking
 	tiles, grad, first, second graph.Variable
 	losses                     graph.Variable // one per class
 	classes                    []classTiles
 	lost                       []float32
 	rates                      [6]float32
+	shrink                     []float32 // how far bits shrink values in a step; empty for tiles
 }
 
 // classTiles are a class's parts of the mover's variables.
 type classTiles struct{ tiles, grad, loss graph.Variable }
 
-// moverRates is the index of the rates among the program's inputs.
-const moverRates = 4
+// Indices of inputs of the program.
+const (
+	moverRates  = 4
+	moverShrink = 7
+)
 
-func newMover(e graph.Engine, of tiling.Range, tile data.Shape, classes, perClass int) (m *mover, err error) {
+func newMover(e graph.Engine, of tiling.Range, form tiling.Form, classes, perClass int) (m *mover, err error) {
 	defer graph.Catch(&err)
+	tile := form.Shape()
 	count, size := classes*perClass, tile.Size()
 	n := count * size
 	all, err := graph.Variables(e, n, n, n, n, classes)
@@ -43,12 +47,23 @@ func newMover(e graph.Engine, of tiling.Range, tile data.Shape, classes, perClas
 	array := func(name string) *graph.Node { return graph.Input(g, name, count, tile.C, tile.H, tile.W) }
 	tiles, grad, first, second := array("tiles"), array("gradient"), array("first"), array("second")
 	rates, low, high := graph.Input(g, "rates", 6), graph.Input(g, "low", tile.C), graph.Input(g, "high", tile.C)
-	m.program, err = e.Compile(graph.Spec{Inputs: []*graph.Node{tiles, grad, first, second, rates, low, high},
-		Updates: []graph.Update{graph.Adam(tiles, grad, first, second, rates), graph.Clamp(tiles, low, high)}})
-	if err != nil {
+	s := graph.Spec{Inputs: []*graph.Node{tiles, grad, first, second, rates, low, high},
+		Updates: []graph.Update{graph.Adam(tiles, grad, first, second, rates)}}
+	slope, perUnit := form.BitSlope(tiles)
+	if slope != nil {
+		shrink := graph.Input(g, "shrink", 1)
+		m.shrink = make([]float32, 1)
+		s.Inputs = append(s.Inputs, shrink, perUnit)
+		s.Updates = append(s.Updates, graph.Descend(tiles, tiles, slope, shrink))
+	}
+	s.Updates = append(s.Updates, graph.Clamp(tiles, low, high))
+	if m.program, err = e.Compile(s); err != nil {
 		return nil, err
 	}
-	return m, errors.Join(graph.BindAll(m.program, 0, all[:4]), m.keepWithin(of))
+	if slope != nil {
+		err = m.program.Set(moverShrink+1, form.ConstantValues(count)[0])
+	}
+	return m, errors.Join(err, graph.BindAll(m.program, 0, all[:4]), m.keepWithin(of))
 }
 
 // keepWithin sets the range that values are clamped to.
@@ -56,10 +71,15 @@ func (m *mover) keepWithin(r tiling.Range) error {
 	return errors.Join(m.program.Set(moverRates+1, r.Low), m.program.Set(moverRates+2, r.High))
 }
 
-// move takes one step along the gradient.
-func (m *mover) move(rates [6]float32) error {
+// move takes one step along the gradient, and shrinks coefficients by their bits.
+func (m *mover) move(rates [6]float32, shrink float64) error {
 	m.rates = rates
-	if err := m.program.Set(moverRates, m.rates[:]); err != nil {
+	err := m.program.Set(moverRates, m.rates[:])
+	if m.shrink != nil {
+		m.shrink[0] = float32(shrink)
+		err = errors.Join(err, m.program.Set(moverShrink, m.shrink))
+	}
+	if err != nil {
 		return err
 	}
 	return m.program.Run()

@@ -98,7 +98,7 @@ func (r *run) compile() error {
 	if err != nil {
 		return err
 	}
-	if r.adam, err = newMover(r.engine, within, r.form.Shape(), len(r.held), r.perClass); err != nil {
+	if r.adam, err = newMover(r.engine, within, r.form, len(r.held), r.perClass); err != nil {
 		return err
 	}
 	r.trainer, err = newTrainer(r.method.inner(), r.pair, r.held, r.perClass)
@@ -120,7 +120,7 @@ func (r *run) iterate() error {
 		}
 	}
 	r.state.step++
-	return r.adam.move(r.rates(r.state.step))
+	return r.adam.move(r.rates(r.state.step), r.BitWeight*r.rate(r.state.step))
 }
 
 // network makes the network of a step: another one from the public seed, then

@@ -103,6 +103,22 @@ func (f Form) Decode(values *graph.Node, constants []*graph.Node) *graph.Node {
 	return graph.Reshape(graph.MatMul(levels, constants[1]), n, f.whole.C, f.whole.H, f.whole.W)
 }
 
+// BitSlope is how the bits of coefficients z grow with them, as far as an expression
+// can say: with the level v = z unit / step before it is rounded,
+//
+//	bits = log2(1 + v^2) / 2,  slope = 2 v / (1 + v^2)
+//
+// the derivative by v up to a constant, which lies within -1 and 1. The input holds unit /
+// step, as the first of ConstantValues does. It is nil for tiles.
+func (f Form) BitSlope(z *graph.Node) (slope, levelsPerUnit *graph.Node) {
+	if f.code == nil {
+		return nil, nil
+	}
+	levelsPerUnit = graph.Input(z.Graph(), "levels per unit", 1, f.code.Len(), 1, 1)
+	v := graph.Mul(z, levelsPerUnit)
+	return graph.Div(graph.Scale(v, 2), graph.Offset(graph.Mul(v, v), 1)), levelsPerUnit
+}
+
 // values are images as the form has them: tiles as they are.
 func (f Form) values(images *data.Samples) ([]float32, error) {
 	if f.code == nil {

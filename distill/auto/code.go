@@ -1,0 +1,107 @@
+package auto
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// spendCode decides what a set of coded images within a budget holds: as many images as
+// random real ones would fit, which the control of the set then are, so that both have the
+// same number of images and of bytes. It fails with distill.ErrBudget when not one per
+// class fits.
+func (w weigher) spendCode(bytes int64) (Spending, error) {
+	w.set.Bare = float64(bytes)*eyesShare < eyesBytes
+	held := len(w.set.Samples.Held())
+	if w.set.Pixels == artifact.DCT {
+		w.set.IPC, w.set.Payload = 1, 1
+		size, err := w.size()
+		if err != nil {
+			return Spending{}, err
+		}
+		w.set.Pixels = artifact.DCTOf(artifact.CodeFor(w.set.Samples.Shape, int(bytes-size)/held))
+	}
+	most, err := w.largest()
+	if err != nil {
+		return Spending{}, err
+	}
+	// Lengths grow with the number of images up to chance, which the last search allows for.
+	var failed error
+	n := sort.Search(most, func(i int) bool {
+		size, err := w.coded(i + 1)
+		failed = errors.Join(failed, err)
+		return err != nil || size > bytes
+	})
+	if failed != nil {
+		return Spending{}, failed
+	}
+	if n == 0 {
+		least, err := w.coded(1)
+		return Spending{}, errors.Join(err, fmt.Errorf("%w: a set by %s of these %d classes as %s takes about %d bytes, not %d",
+			distill.ErrBudget, w.set.Method.Name(), held, w.set.Pixels, least, bytes))
+	}
+	w.set.IPC, w.set.Payload = n, 1
+	over, err := w.size()
+	if err != nil {
+		return Spending{}, err
+	}
+	s := Spending{IPC: n, Formation: 1, Bare: w.set.Bare, Pixels: w.set.Pixels, Payload: int(bytes - over + 1),
+		Bytes: bytes}
+	s.Why = fmt.Sprintf("%d images per class as %s, in at most %d bytes", n, s.Pixels, s.Payload)
+	if n == most {
+		s.Why += ", as many as the smallest class allows"
+	}
+	if s.Bare {
+		s.Why += "; no preview"
+	}
+	return s, nil
+}
+
+// size is that of the set as it stands.
+func (w weigher) size() (int64, error) {
+	o, err := w.set.Resolve()
+	if err != nil {
+		return 0, err
+	}
+	return w.set.Size(o)
+}
+
+// largest is how many images per class the samples and the method allow.
+func (w weigher) largest() (int, error) {
+	w.set.IPC = 1
+	o, err := w.set.Resolve()
+	return w.most(o), err
+}
+
+// coded is what a set of n images per class weighs if they are random real ones.
+func (w weigher) coded(n int) (int64, error) {
+	w.set.IPC, w.set.Payload = n, 1
+	size, err := w.size()
+	if err != nil {
+		return 0, err
+	}
+	code, err := w.set.Pixels.Code(w.set.Samples.Shape)
+	if err != nil {
+		return 0, err
+	}
+	index, err := coreset.Pick(w.set.Samples, n, w.set.Seed)
+	if err != nil {
+		return 0, err
+	}
+	stream, err := code.Rate(w.set.Samples.Subset(index))
+	return size - 1 + int64(stream), err
+}
+
+// isCoded reports whether images of a method are written as a code where nothing else is
+// asked for: those that stay within the range of real images, if they are large enough.
+func isCoded(b Budget, o distill.Outline, req distill.Request, s data.Shape) bool {
+	if b.Pixels.IsDCT() {
+		return true
+	}
+	return b.Pixels == "" && o.InRange && req.Formation == 0 && artifact.DCT.Check(s) == nil
+}
