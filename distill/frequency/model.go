@@ -32,13 +32,17 @@ var (
 
 // coefficients prepares the model of a transform.
 func (t *Transform) coefficients() []coefficient {
-	number := make(map[[3]int]int, len(t.kept))
+	s := t.code.Shape
+	number := make([]int, s.Size()) // 1 more than that of the kept coefficient at a place
 	for k, p := range t.kept {
-		number[[3]int{p.c, p.u, p.v}] = k
+		number[(p.c*s.H+p.u)*s.W+p.v] = k + 1
 	}
 	earlier := func(k int, by place) int {
-		p := t.kept[k]
-		if j, ok := number[[3]int{p.c + by.c, p.u + by.u, p.v + by.v}]; ok && j < k {
+		c, u, v := t.kept[k].c+by.c, t.kept[k].u+by.u, t.kept[k].v+by.v
+		if min(c, u, v) < 0 {
+			return -1
+		}
+		if j := number[(c*s.H+u)*s.W+v] - 1; j < k {
 			return j
 		}
 		return -1

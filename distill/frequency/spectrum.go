@@ -20,8 +20,7 @@ import (
 // square root, rounded by IEEE 754, so that all devices find the same order.
 const corner = 3
 
-// amplitudes of the channels after the rotation by chroma; one or two channels, or
-// more than three, are not rotated and have the same.
+// amplitudes of luma and the two chroma channels; a single channel has that of luma.
 var amplitudes = [3]float64{1, 0.24, 0.12}
 
 // rotation turns three channels into luma and two chroma channels: the rows are the
@@ -62,6 +61,8 @@ func places(s data.Shape) []place {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b place) int { return cmp.Compare(b.sigma, a.sigma) })
+	slices.SortFunc(out, func(a, b place) int {
+		return cmp.Or(cmp.Compare(b.sigma, a.sigma), cmp.Compare(a.c, b.c), cmp.Compare(a.u, b.u), cmp.Compare(a.v, b.v))
+	})
 	return out
 }

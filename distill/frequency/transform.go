@@ -3,6 +3,7 @@ package frequency
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/parallel"
@@ -24,7 +25,7 @@ func (c Code) Open() (*Transform, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	t := &Transform{code: c, kept: places(c.Shape)[:c.K:c.K], rows: cosines(c.Shape.H), cols: cosines(c.Shape.W)}
+	t := &Transform{code: c, kept: slices.Clone(places(c.Shape)[:c.K]), rows: cosines(c.Shape.H), cols: cosines(c.Shape.W)}
 	t.steps = c.steps(t.kept)
 	for _, p := range t.kept {
 		t.u[p.c], t.v[p.c] = max(t.u[p.c], p.u+1), max(t.v[p.c], p.v+1)
