@@ -64,7 +64,8 @@ func TestStreamsThatAreNotWholeAreRefused(t *testing.T) {
 	ends := slices.Clone(stream)
 	ends[len(ends)-1] = 1
 	for name, bad := range map[string][]byte{
-		"no byte": nil, "one byte": {0}, "the last byte missing": stream[:len(stream)-1], "half of it": stream[:len(stream)/2],
+		"no byte": nil, "one byte": {0}, "the last byte missing": stream[:len(stream)-1],
+		"half of it":            stream[:len(stream)/2],
 		"a zero behind the end": append(slices.Clone(stream), 0), "a byte behind the end": append(slices.Clone(stream), 9),
 		"another last byte": ends,
 	} {
@@ -132,7 +133,8 @@ func FuzzDecode(f *testing.F) {
 // FuzzCodes reads streams of any small code, for any classes.
 func FuzzCodes(f *testing.F) {
 	f.Add(uint8(8), uint8(8), uint8(1), uint16(64), float32(0.5), uint8(0), []byte{1, 2, 1}, []byte{3, 200, 0, 0})
-	f.Add(uint8(9), uint8(12), uint8(3), uint16(40), float32(1024), uint8(4), []byte{0}, []byte{255, 255, 255, 255, 1, 0})
+	f.Add(uint8(9), uint8(12), uint8(3), uint16(40), float32(1024), uint8(4), []byte{0},
+		[]byte{255, 255, 255, 255, 1, 0})
 	f.Add(uint8(7), uint8(12), uint8(2), uint16(0), float32(-1), uint8(9), []byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, h, w, c uint8, k uint16, step float32, power uint8, classes, stream []byte) {
 		code := Code{data.Shape{C: int(c), H: int(h % 24), W: int(w % 24)}, int(k), step, int(power)}

@@ -197,7 +197,8 @@ func (b *bench) tileRate(s *data.Samples) error {
 		}
 	}
 	n := float64(s.Len())
-	fmt.Printf("tiles, U4      %-12.1f %-8.2f zstd %.1f\n", float64(len(raw))/n, b.psnr(s.X, f.Decode(down).X), packed(raw)/n)
+	fmt.Printf("tiles, U4      %-12.1f %-8.2f zstd %.1f\n", float64(len(raw))/n, b.psnr(s.X, f.Decode(down).X),
+		packed(raw)/n)
 	return nil
 }
 
