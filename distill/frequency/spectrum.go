@@ -62,7 +62,10 @@ func places(s data.Shape) []place {
 		}
 	}
 	slices.SortFunc(out, func(a, b place) int {
-		return cmp.Or(cmp.Compare(b.sigma, a.sigma), cmp.Compare(a.c, b.c), cmp.Compare(a.u, b.u), cmp.Compare(a.v, b.v))
+		if a.sigma != b.sigma {
+			return cmp.Compare(b.sigma, a.sigma)
+		}
+		return cmp.Or(a.c-b.c, a.u-b.u, a.v-b.v)
 	})
 	return out
 }

@@ -118,20 +118,25 @@ func (t *Transform) Inverse(coefficients []float32) ([]float32, error) {
 
 func (t *Transform) inverse(coefficients, image []float32) {
 	s := t.code.Shape
-	given := make([]float64, s.Size())
+	known := make([]float64, s.Size())
 	for k, p := range t.kept {
-		given[(p.c*s.H+p.u)*s.W+p.v] = float64(coefficients[k])
+		known[(p.c*s.H+p.u)*s.W+p.v] = float64(coefficients[k])
 	}
 	planes := make([]float64, s.Size())
 	half := make([]float64, s.W)
 	for c := range s.C {
-		plane, from := planes[c*s.H*s.W:(c+1)*s.H*s.W], given[c*s.H*s.W:(c+1)*s.H*s.W]
+		plane, from := planes[c*s.H*s.W:(c+1)*s.H*s.W], known[c*s.H*s.W:(c+1)*s.H*s.W]
 		for u := range t.u[c] {
 			clear(half)
+			given := false
 			for v := range t.v[c] {
 				if a := from[u*s.W+v]; a != 0 {
 					addTimes(half, t.cols[v*s.W:(v+1)*s.W], a)
+					given = true
 				}
+			}
+			if !given {
+				continue
 			}
 			for y := range s.H {
 				addTimes(plane[y*s.W:(y+1)*s.W], half, t.rows[u*s.H+y])
