@@ -16,7 +16,7 @@ import (
 //
 // so that the squares of all sigma sum to about the number of values, as those of
 // standardized images do. The constants were fitted once to the training images of
-// MNIST, Fashion-MNIST and CIFAR-10 (docs/bytes.md). Every operation is a basic one or a
+// MNIST, Fashion-MNIST and CIFAR-10. Every operation is a basic one or a
 // square root, rounded by IEEE 754, so that all devices find the same order.
 const corner = 3
 
