@@ -24,7 +24,7 @@ arm: ## tests on emulated arm64, and the short list on arm (v7); needs qemu-user
 	GOOS=linux GOARCH=arm64 go test -short -timeout 30m -exec $(QEMU_ARM64) $(filter $(TRAINING),$(EMULATED))
 	GOOS=linux GOARCH=arm GOARM=7 go test -short -timeout 30m -exec $(QEMU_ARM) $(SHORT)
 
-demo: ## the whole story, offline
+demo: ## ten edge nodes and a trainer on this computer, offline
 	go run ./cmd/distillmesh demo
 
 bench: ## our workloads beside PyTorch's (where installed) and the processor's limit

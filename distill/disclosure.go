@@ -18,7 +18,7 @@ const RealThreshold = 0.5
 const LeastGroup = 10
 
 // neighborSample is how many samples of a class estimate the median distance
-// to the nearest neighbour; each is compared with all the others.
+// to the nearest neighbor; each is compared with all the others.
 const neighborSample = 256
 
 // Disclosure says how close the published images come to local samples. It is
@@ -27,7 +27,7 @@ type Disclosure struct {
 	// Ratio is, for each image (each tile of a formation, in the order of
 	// Formation.Decode), its distance to the nearest local sample of its class
 	// at the same resolution, divided by the median distance from a sample of that class to
-	// its own nearest neighbour. 0 is a copy. +Inf when the class has no local
+	// its own nearest neighbor. 0 is a copy. +Inf when the class has no local
 	// sample; a class of one sample, or of identical ones, is compared with
 	// the norm of the sample instead.
 	Ratio []float64
@@ -60,7 +60,7 @@ func (d Disclosure) ContainsReal() bool { return d.NearestReal() < RealThreshold
 // Disclose compares every image with the local samples of its class; with a
 // formation, every tile with the samples averaged to a tile's size. Distances
 // are computed directly, never by the expanded square, and a sample is left out
-// of its own neighbours by index: float32 rounding would otherwise make the
+// of its own neighbors by index: float32 rounding would otherwise make the
 // median of a tight class a hundred times too small. Cost: (images + 256 per
 // class) x samples of the class x values.
 func Disclose(ctx context.Context, images, local *data.Samples, f data.Formation) (Disclosure, error) {
@@ -86,7 +86,7 @@ func Disclose(ctx context.Context, images, local *data.Samples, f data.Formation
 }
 
 // typicalDistance is the median distance from a sample to its nearest
-// neighbour within the class.
+// neighbor within the class.
 func typicalDistance(ctx context.Context, local *data.Samples, members []int) float64 {
 	if len(members) == 0 {
 		return 1

@@ -17,7 +17,7 @@ import (
 
 // Errors of methods.
 var (
-	ErrNoSamples = errors.New("no samples to distil")
+	ErrNoSamples = errors.New("no samples to distill")
 	ErrTooFew    = errors.New("a class has too few samples")
 	ErrBudget    = errors.New("budget out of range")
 	ErrUnknown   = errors.New("unknown method")

@@ -13,10 +13,7 @@ import (
 // Connect connects to the node of a home: the running one over its socket, else
 // the home itself, opened offline while the verb runs.
 func Connect(ctx context.Context, h home.Home, log *slog.Logger) (api.Conn, error) {
-	if err := h.Check(); err != nil {
-		return nil, err
-	}
-	c, err := tryConnect(ctx, h, log)
+	c, err := ConnectNow(ctx, h, log)
 	var busy *api.Error
 	if errors.As(err, &busy) && busy.Code == api.CodeBusy {
 		// The node may have just started, or another verb holds the home for
@@ -26,8 +23,11 @@ func Connect(ctx context.Context, h home.Home, log *slog.Logger) (api.Conn, erro
 	return c, err
 }
 
-// tryConnect is one try of Connect.
-func tryConnect(ctx context.Context, h home.Home, log *slog.Logger) (api.Conn, error) {
+// ConnectNow is Connect without waiting for a home that another process has locked.
+func ConnectNow(ctx context.Context, h home.Home, log *slog.Logger) (api.Conn, error) {
+	if err := h.Check(); err != nil {
+		return nil, err
+	}
 	if c, err := dial(ctx, h); err == nil {
 		return c, nil
 	}
@@ -64,7 +64,7 @@ func waitForHome(ctx context.Context, h home.Home, log *slog.Logger, busy error)
 			return nil, busy
 		case <-tick.C:
 		}
-		if c, err := tryConnect(ctx, h, log); err == nil {
+		if c, err := ConnectNow(ctx, h, log); err == nil {
 			return c, nil
 		}
 	}

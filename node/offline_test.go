@@ -25,8 +25,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// distil makes a set of a data set and returns what a list says of it.
-func distil(t *testing.T, c api.Conn, name, method string, seed uint64) operations.SetInfo {
+// makeSet makes a set of a data set and returns what a list says of it.
+func makeSet(t *testing.T, c api.Conn, name, method string, seed uint64) operations.SetInfo {
 	t.Helper()
 	made, err := jobs.Distill(t.Context(), c, jobs.DistillOptions{Data: name, Method: method, IPC: 1, Seed: seed}, nil)
 	if err != nil {
@@ -56,7 +56,7 @@ func status(t *testing.T, c api.Conn) operations.StatusInfo {
 
 func TestASetIsKeptListedPublishedAndRemoved(t *testing.T) {
 	_, n, name := offline(t)
-	made := distil(t, n, name, "gmm", 1)
+	made := makeSet(t, n, name, "gmm", 1)
 	if all := sets(t, n); len(all) != 1 || all[0].CID != made.CID || all[0].Published || all[0].Origin != name ||
 		!all[0].Here {
 		t.Errorf("listed %+v", all)
@@ -100,7 +100,7 @@ func TestASetIsKeptListedPublishedAndRemoved(t *testing.T) {
 
 func TestRealSamplesArePublishedOnlyWhenAllowed(t *testing.T) {
 	_, n, name := offline(t)
-	real := distil(t, n, name, "random", 1)
+	real := makeSet(t, n, name, "random", 1)
 	for what, c := range map[string]struct {
 		req  operations.PublishRequest
 		code api.Code
@@ -123,7 +123,7 @@ func TestRealSamplesArePublishedOnlyWhenAllowed(t *testing.T) {
 
 func TestWhatNeedsTheMeshSaysSo(t *testing.T) {
 	_, n, name := offline(t)
-	made := distil(t, n, name, "gmm", 1)
+	made := makeSet(t, n, name, "gmm", 1)
 	away := "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
 	_, peers := operations.Peers.Do(t.Context(), n, api.None{}, nil)
 	_, remote := operations.Sets.Do(t.Context(), n, operations.SetQuery{Remote: true}, nil)
@@ -141,7 +141,7 @@ func TestWhatNeedsTheMeshSaysSo(t *testing.T) {
 
 func TestGatherExplainsWhatItTakes(t *testing.T) {
 	_, n, name := offline(t)
-	distil(t, n, name, "gmm", 1)
+	makeSet(t, n, name, "gmm", 1)
 	task, _, err := n.known.FindTask(t.Context(), "glyph-digits")
 	if err != nil {
 		t.Fatal(err)
@@ -241,7 +241,7 @@ func TestTasksAndDataAreRemembered(t *testing.T) {
 
 func TestAModelIsKeptAndCounted(t *testing.T) {
 	_, n, name := offline(t)
-	distil(t, n, name, "gmm", 1)
+	makeSet(t, n, name, "gmm", 1)
 	p := plan.Train{Version: plan.SchemaVersion, Task: "glyph-digits", Model: "lenet", Publish: true,
 		Recipe: recipe.Patch(`{"min_steps": 5, "max_steps": 5}`)}
 	made, err := jobs.Train(t.Context(), n, p, home.Home{}, nil)

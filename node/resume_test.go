@@ -49,7 +49,7 @@ func TestAnInterruptedDistillationResumesToTheSameSet(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	_, err = jobs.Distill(ctx, c, opt, func(p api.Progress) {
-		if p.Stage == "distil" && p.Done >= 30 {
+		if p.Stage == "distill" && p.Done >= 30 {
 			cancel()
 		}
 	})
@@ -69,7 +69,7 @@ func TestAnInterruptedDistillationResumesToTheSameSet(t *testing.T) {
 	resumed, first := false, int64(0)
 	got, err := jobs.Distill(context.Background(), c, opt, func(p api.Progress) {
 		resumed = resumed || p.Stage == "resume an interrupted distillation"
-		if p.Stage == "distil" && first == 0 {
+		if p.Stage == "distill" && first == 0 {
 			first = p.Done
 		}
 	})

@@ -79,7 +79,7 @@ func shortHome(t *testing.T) home.Home {
 
 func TestARunningNodeAnswersAsAnOfflineOneDoes(t *testing.T) {
 	h, n, name := offline(t)
-	made := distil(t, n, name, "gmm", 1)
+	made := makeSet(t, n, name, "gmm", 1)
 	before := sets(t, n)
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestARunningNodeAnswersAsAnOfflineOneDoes(t *testing.T) {
 	if after := sets(t, r); len(after) != 1 || after[0].CID != before[0].CID || after[0].Bytes != before[0].Bytes {
 		t.Errorf("listed %+v, before %+v", after, before)
 	}
-	second := distil(t, r, name, "gmm", 2) // its files travel over the socket
+	second := makeSet(t, r, name, "gmm", 2) // its files travel over the socket
 	if all := sets(t, r); len(all) != 2 || second.CID == made.CID {
 		t.Errorf("listed %+v", all)
 	}
@@ -130,7 +130,7 @@ func TestARunningNodeAnswersAsAnOfflineOneDoes(t *testing.T) {
 // What edges publish, a trainer fetches by itself; what it was told to remove stays away.
 func TestATrainerFetchesWhatAnEdgePublishes(t *testing.T) {
 	h, n, name := offline(t)
-	made := distil(t, n, name, "gmm", 1)
+	made := makeSet(t, n, name, "gmm", 1)
 	if _, err := operations.Publish.Do(t.Context(), n, operations.PublishRequest{CID: made.CID}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestATrainerFetchesWhatAnEdgePublishes(t *testing.T) {
 	if _, err := operations.Remove.Do(t.Context(), trainer, operations.RootRequest{CID: made.CID}, nil); err != nil {
 		t.Fatal(err)
 	}
-	second := distil(t, edge, name, "gmm", 2)
+	second := makeSet(t, edge, name, "gmm", 2)
 	if _, err := operations.Publish.Do(t.Context(), edge, operations.PublishRequest{CID: second.CID}, nil); err != nil {
 		t.Fatal(err)
 	}

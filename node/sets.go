@@ -104,7 +104,7 @@ func (n *Node) publish(ctx context.Context, req operations.PublishRequest, _ api
 	}
 	if name, empty := n.held.State.EmptyOrigin(root); empty {
 		return fail(api.Fail(api.CodeRefused,
-			"remove it with 'distillmesh rm "+root.String()+"', and distil a part that has samples",
+			"remove it with 'distillmesh rm "+root.String()+"', and distill a part that has samples",
 			"the set was made of %s, which has no samples: it holds data of other parts", name))
 	}
 	if err := operations.MayLeave(*m.set); err != nil && !req.AllowReal {

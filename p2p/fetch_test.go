@@ -66,7 +66,7 @@ func TestAFetchAboveTheQuotaIsRefusedBeforeTheFirstBlock(t *testing.T) {
 	opt.QuotaBytes = 1 << 20
 	small := newNode(t)
 	var err error
-	if small.store, err = blocks.OpenMemory(opt); err != nil {
+	if small.store, err = blocks.New(memory(), memory(), 0, opt); err != nil {
 		t.Fatal(err)
 	}
 	small.start(t, loopback(ProfileTrainer, "/tcp/0"))

@@ -48,7 +48,7 @@ func newNode(t *testing.T) *node {
 		t.Fatal(err)
 	}
 	n := &node{key: key, ds: memory(), known: memory()}
-	if n.store, err = blocks.OpenMemory(blocks.DefaultOptions()); err != nil {
+	if n.store, err = blocks.New(memory(), memory(), 0, blocks.DefaultOptions()); err != nil {
 		t.Fatal(err)
 	}
 	if n.book, err = announce.OpenBook(n.ds, announce.DefaultOptions()); err != nil {

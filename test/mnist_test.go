@@ -72,7 +72,7 @@ func TestSetsOutliveTheirPublishers(t *testing.T) {
 	}
 }
 
-// publishMNIST starts the edges; each distils its own part and announces it.
+// publishMNIST starts the edges; each distills its own part and announces it.
 func publishMNIST(t *testing.T, dir, bootstrap string) []*machine {
 	t.Helper()
 	var out []*machine

@@ -114,7 +114,7 @@ func (e *elastic) resample(image []float32) {
 }
 
 // keep copies an image with its last row and column repeated, so that every
-// position has a right and a lower neighbour.
+// position has a right and a lower neighbor.
 func (e *elastic) keep(image []float32) {
 	h, w := e.shape.H, e.shape.W
 	for c := range e.shape.C {

@@ -11,7 +11,7 @@ import (
 // cutMix pastes into every image x of a batch of n the same rectangle of another
 // image of the batch, and mixes their label rows t by its area (Yun et al.
 // 2019). With lambda uniform between 0 and 1 the sides of the rectangle are
-// those of the image times sqrt(1 - lambda); its centre is uniform in the image
+// those of the image times sqrt(1 - lambda); its center is uniform in the image
 // and it is clipped at the border.
 func cutMix(rng *rand.Rand, x, t []float32, s data.Shape, n int) {
 	share := math.Sqrt(1 - rng.Float64())

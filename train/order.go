@@ -12,7 +12,7 @@ import (
 type Order struct {
 	seed     uint64
 	batch    int
-	perEpoch int
+	perEpoch int // steps
 	epoch    int // of the current order
 	index    []int
 	pcg      rand.PCG
@@ -26,9 +26,6 @@ func NewOrder(seed uint64, n, batch int) *Order {
 	o.rng = rand.New(&o.pcg)
 	return o
 }
-
-// PerEpoch is the number of steps in one pass over the samples.
-func (o *Order) PerEpoch() int { return o.perEpoch }
 
 // Batch is the samples of a step, counted from 0, valid until the next call.
 func (o *Order) Batch(step int) []int {

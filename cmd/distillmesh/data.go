@@ -26,7 +26,7 @@ func (a *app) dataAddCommand() *cobra.Command {
 	c := &cobra.Command{Use: "add PATH", Short: "Register local data; nothing is copied and nothing leaves",
 		Args: args(1, 1),
 		Long: "Register " + open.Formats + ", gzip or not; or " + data.GlyphPath + ", the digits that come with " +
-			"the\nprogram. Well-known files are recognised by their content; other data need --task, and 'task new' makes " +
+			"the\nprogram. Well-known files are recognized by their content; other data need --task, and 'task new' makes " +
 			"one of them.\n" + readingHelp,
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			opt.Home = a.home

@@ -17,7 +17,7 @@ func (a *app) demoCommand() *cobra.Command {
 	var opt demo.Options
 	c := &cobra.Command{Use: "demo", Short: "Run ten edge nodes and a trainer on this computer, offline",
 		Args: args(0, 0),
-		Long: "Start ten edge nodes and a trainer as processes on loopback; the edges distil built-in digits (or --data " +
+		Long: "Start ten edge nodes and a trainer as processes on loopback; the edges distill built-in digits (or --data " +
 			"DIR) and announce\nthem, the trainer gathers them by CID and trains. Contacts no other computer, and stops " +
 			"every process it started.",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -58,7 +58,7 @@ func (a *app) showDemo(r *demo.Result) {
 	b := r.Bytes
 	a.print("\nbytes   %s of sets; %s moved in all (every node, every protocol)\n        one-shot FedAvg of LeNet: "+
 		"%s up, %s down",
-		size(b.Sets), size(b.Moved), size(b.FedAvg.Up), size(b.FedAvg.Down))
+		text.Bytes(b.Sets), text.Bytes(b.Moved), text.Bytes(b.FedAvg.Up), text.Bytes(b.FedAvg.Down))
 	a.print("model   %s", r.Model)
 	for i, s := range r.Sets {
 		a.print("%s %s", map[bool]string{true: "sets   ", false: "       "}[i == 0], s)

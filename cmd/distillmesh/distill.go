@@ -38,18 +38,18 @@ func (a *app) distillCommand() *cobra.Command {
 			return a.with(cmd.Context(), func(conn api.Conn) error { return a.distill(cmd, conn, d) })
 		}}
 	d.bind(c)
-	helpTopics(c, methodHelp)
+	helpTopics(c, a.args, topicHelp{"method", methodHelp})
 	return a.readFlags(c, false)
 }
 
 // bind adds the flags, in groups.
 func (d *distilling) bind(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&d.Method, "method", d.Method, "how to distil")
+	f.StringVar(&d.Method, "method", d.Method, "how to distill")
 	f.StringArrayVar(&d.options, "option", nil,
 		"NAME=VALUE, a setting of the method; may be repeated ('distill --help METHOD' lists them)")
 	f.DurationVar(&d.Time, "time", 0,
-		"with --method auto: how long images may be optimised, such as 5m; reading them and "+
+		"with --method auto: how long images may be optimized, such as 5m; reading them and "+
 			"comparing with real samples come on top (default: that of the chosen method)")
 	f.IntVar(&d.IPC, "ipc", d.IPC, "stored images per class held")
 	f.StringVar(&d.budget, "budget", "",
@@ -111,7 +111,7 @@ func (a *app) distill(cmd *cobra.Command, conn api.Conn, d distilling) error {
 
 // methodList is the help of distill: a line for each method.
 func methodList() string {
-	out := "Make a distilled set from a registered data set. Methods that optimise images resume after Ctrl-C when " +
+	out := "Make a distilled set from a registered data set. Methods that optimize images resume after Ctrl-C when " +
 		"the same command\nruns again. 'distill --help METHOD' lists a method's settings. Methods:\n\n"
 	lines := [][2]string{{auto.Name, auto.Summary}}
 	for _, m := range registry.Methods() {
@@ -125,6 +125,10 @@ func methodList() string {
 
 // methodHelp is what 'distill --help METHOD' shows.
 func methodHelp(name string) (string, bool) {
+	if name == auto.Name {
+		return auto.Name + ": " + text.Wrap(auto.Summary, helpWidth, "  ") + "\n\nWhat it considers:\n\n" +
+			auto.Considers, true
+	}
 	m, err := registry.Method(name)
 	if err != nil {
 		return "", false
@@ -159,7 +163,7 @@ func short8(cid string) string { return cid[:min(len(cid), 24)] }
 
 // tellLeaving says what was made, and whether it may be published.
 func (a *app) tellLeaving(set jobs.Distilled) {
-	what := count(set.Images, "image") + ", " + size(set.Bytes)
+	what := count(set.Images, "image") + ", " + text.Bytes(set.Bytes)
 	if set.Refused != nil {
 		a.tell("%s; 'publish' refuses it without --allow-real: %v", what, set.Refused)
 		return

@@ -19,7 +19,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			rows := doctor.Examine(doctor.Gather(cmd.Context(), a.home,
 				func(ctx context.Context, h home.Home) (api.Conn, error) {
-					return node.Connect(ctx, h, a.log)
+					return node.ConnectNow(ctx, h, a.log)
 				}))
 			wrong, warnings := doctor.Count(rows, doctor.Error), doctor.Count(rows, doctor.Warning)
 			if a.json {

@@ -68,20 +68,70 @@ func groupFlags(c *cobra.Command, groups []flagGroup) {
 	})
 }
 
-// helpTopics makes '--help TOPIC' show a verb's help on a topic, and the usual help
-// for an unknown topic or none.
-func helpTopics(c *cobra.Command, topic func(word string) (help string, ok bool)) {
+// topicHelp is the help of a verb on topics of one kind, such as its methods.
+type topicHelp struct {
+	kind string // also the flag that takes a topic
+	show func(word string) (help string, ok bool)
+}
+
+// helpTopics makes '--help TOPIC', 'help VERB TOPIC' and '--KIND TOPIC --help' show a
+// verb's help on a topic. An unknown topic is named on standard error, above the usual
+// help. The arguments are those of the whole command line.
+func helpTopics(c *cobra.Command, args []string, t topicHelp) {
 	usual := c.HelpFunc()
-	c.SetHelpFunc(func(c *cobra.Command, args []string) {
-		for _, word := range append(args, c.Flags().Args()...) {
-			if strings.HasPrefix(word, "-") {
-				continue
-			}
-			if help, ok := topic(word); ok {
+	c.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		maybe, topics := t.words(c, args)
+		for _, word := range slices.Concat(topics, maybe) {
+			if help, ok := t.show(word); ok {
 				fmt.Fprint(c.OutOrStdout(), help)
 				return
 			}
 		}
-		usual(c, args)
+		if len(topics) > 0 {
+			fmt.Fprintf(c.ErrOrStderr(), "no %s %s; the %ss are listed below\n", t.kind, topics[0], t.kind)
+		}
+		usual(c, nil)
 	})
+}
+
+// words are the words of a command line that may name a topic, and those that are meant
+// to: words after a request for help, and the values of the flag of the topics' kind.
+func (t topicHelp) words(c *cobra.Command, args []string) (maybe, topics []string) {
+	asked, verb := false, false
+	for i := 0; i < len(args); i++ {
+		switch arg := args[i]; {
+		case arg == "--help" || arg == "-h":
+			asked = true
+		case strings.HasPrefix(arg, "-"):
+			name, value, whole := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+			if f := lookupFlag(c, name); !whole && f != nil && f.NoOptDefVal == "" && i+1 < len(args) {
+				i++
+				value = args[i]
+			}
+			if name == t.kind && value != "" {
+				topics = append(topics, value)
+			}
+		case !verb:
+			asked = asked || arg == "help"
+			verb = arg == c.Name()
+		case asked:
+			topics = append(topics, arg)
+		default:
+			maybe = append(maybe, arg)
+		}
+	}
+	return maybe, topics
+}
+
+// lookupFlag finds a flag of a verb by its name or its letter; nil where there is none.
+func lookupFlag(c *cobra.Command, name string) *pflag.Flag {
+	for _, set := range []*pflag.FlagSet{c.Flags(), c.InheritedFlags()} {
+		if f := set.Lookup(name); f != nil {
+			return f
+		}
+		if len(name) == 1 && set.ShorthandLookup(name) != nil {
+			return set.ShorthandLookup(name)
+		}
+	}
+	return nil
 }

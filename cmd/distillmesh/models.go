@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/jobs"
 	"github.com/distillmesh/distillmesh/node/operations"
@@ -38,7 +39,7 @@ func (a *app) modelsListCommand() *cobra.Command {
 						acc = fmt.Sprintf("%.2f%%", 100*float64(m.Accuracy.Correct)/float64(m.Accuracy.Total))
 					}
 					rows = append(rows, []string{short(m.CID), m.TaskName, m.Model, strconv.Itoa(m.Sets),
-						strings.ReplaceAll(size(m.Bytes), " ", ""), acc, yes(m.Here), short(m.Signer)})
+						strings.ReplaceAll(text.Bytes(m.Bytes), " ", ""), acc, yes(m.Here), short(m.Signer)})
 				}
 				if !a.quiet {
 					a.table("CID TASK MODEL SETS BYTES ACCURACY HERE SIGNER", rows)

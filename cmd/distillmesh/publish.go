@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/jobs"
 	"github.com/distillmesh/distillmesh/node/operations"
@@ -75,7 +76,7 @@ func (a *app) dryRun(cmd *cobra.Command, conn api.Conn, cid, path string) error 
 	}
 	a.print("set             %s", l.Set.CID)
 	a.print("leaves          %s and their labels, %s; anyone in the mesh learns which classes this device holds",
-		count(m.Images.Count, one), size(l.Set.Bytes))
+		count(m.Images.Count, one), text.Bytes(l.Set.Bytes))
 	a.print("contains real   %s (nearest_real %.4g; a copy is 0, below 0.5 counts as real)",
 		yes(m.ContainsReal), m.NearestReal)
 	if m.SmallestGroup > 0 {

@@ -10,7 +10,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-isatty"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -27,7 +26,7 @@ import (
 //   - A failure is one line "distillmesh: error: FACT" and, where there is
 //     something to do, one line "distillmesh: hint: COMMAND".
 //   - Progress is a bar on a terminal and one line every ten seconds elsewhere.
-//   - Meaning is never in colour alone; in fact there is no colour.
+//   - Meaning is never in color alone; in fact there is no color.
 
 // schemaVersion is the version of every JSON document that verbs print.
 const schemaVersion = 1
@@ -140,7 +139,7 @@ func (s *screen) amount() string {
 	show := func(n int64) string { return fmt.Sprint(n) }
 	unit := " " + p.Unit
 	if p.Unit == "B" {
-		show, unit = size, ""
+		show, unit = text.Bytes, ""
 	}
 	out := " " + show(p.Done)
 	if p.Total > 0 {
@@ -205,17 +204,6 @@ func count(n int, thing string) string {
 		return "1 " + thing
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-// sizeDigits are those that a number of bytes is shown with.
-const sizeDigits = 3
-
-// size is a number of bytes for people; single bytes have no fractions.
-func size(n int64) string {
-	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return humanize.BytesN(uint64(n), sizeDigits)
 }
 
 // short shortens an id for tables.

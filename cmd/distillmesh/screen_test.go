@@ -68,12 +68,6 @@ func TestErrorsAreOneLineAndAHint(t *testing.T) {
 }
 
 func TestNumbersAreWrittenForPeople(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 99: "99 B", 999: "999 B", 1000: "1.00 kB", 2_468_240: "2.47 MB",
-		399_200: "399 kB"} {
-		if got := size(n); got != want {
-			t.Errorf("size(%d) = %q, want %q", n, got, want)
-		}
-	}
 	for got, want := range map[string]string{
 		count(1, "client"): "1 client", count(0, "client"): "0 clients", countWords(0, 0): "no arguments",
 		countWords(1, 1): "one argument", countWords(2, 2): "2 arguments", countWords(0, 1): "0 to 1 arguments",

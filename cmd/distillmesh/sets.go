@@ -44,7 +44,7 @@ func (a *app) showSets(all []operations.SetInfo, remote bool) error {
 	var rows [][]string
 	for _, s := range all {
 		row := []string{short(s.CID), s.TaskName, s.Method, strconv.Itoa(s.Images), classesOf(s.Counts),
-			strings.ReplaceAll(size(s.Bytes), " ", ""), yes(s.ContainsReal)}
+			strings.ReplaceAll(text.Bytes(s.Bytes), " ", ""), yes(s.ContainsReal)}
 		if remote {
 			row = append(row, short(first(s.Signers)), strconv.Itoa(len(s.Holders)), yes(s.Here))
 		} else {
@@ -133,7 +133,7 @@ func (a *app) getCommand() *cobra.Command {
 				if got.Here {
 					a.tell("it was here already")
 				} else {
-					a.tell("%s from %s", size(got.Fetched), count(len(got.From), "peer"))
+					a.tell("%s from %s", text.Bytes(got.Fetched), count(len(got.From), "peer"))
 				}
 				return nil
 			})
@@ -206,12 +206,13 @@ func (a *app) showGathered(got operations.Gathered, explain bool) error {
 		if c.Taken {
 			verdict = "taken"
 		}
-		rows = append(rows, []string{short(c.Set.CID), verdict, strings.ReplaceAll(size(c.Set.Bytes), " ", ""),
+		rows = append(rows, []string{short(c.Set.CID), verdict, strings.ReplaceAll(text.Bytes(c.Set.Bytes), " ", ""),
 			short(first(c.Set.Signers)), c.Why})
 	}
 	a.table("CID VERDICT BYTES SIGNER WHY", rows)
 	if !explain {
-		a.tell("%s here, %s; %s fetched just now", count(len(got.Sets), "set"), size(got.Bytes), size(got.Fetched))
+		a.tell("%s here, %s; %s fetched just now", count(len(got.Sets), "set"), text.Bytes(got.Bytes),
+			text.Bytes(got.Fetched))
 	}
 	return nil
 }

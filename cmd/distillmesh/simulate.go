@@ -36,7 +36,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	s := &simulation{Plan: study.Plan{IPC: 1, Seeds: 3, Curve: 20}, source: study.Source{Path: data.GlyphPath}}
 	c := &cobra.Command{Use: "simulate", Args: args(0, 0),
 		Short: "What would my devices gain? Any split, method and model, compared with the baselines",
-		Long: "Split data over clients, distil each part, merge the sets, train, and compare with random real " +
+		Long: "Split data over clients, distill each part, merge the sets, train, and compare with random real " +
 			"images of the same\nsize and treatment, with federated learning and with all the data. No network is used; the " +
 			"code is that of the nodes.\nThe -o folder keeps finished runs: the same command resumes after Ctrl-C, and more " +
 			"methods or seeds can be added.\n\nMethods take settings, as in kip:official=true or " +

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/operations"
 )
@@ -27,8 +28,8 @@ func (a *app) statusCommand() *cobra.Command {
 				}
 				a.print("node      %s\nstate     %s\nrole      %s\nmesh      %s\nhome      %s\ntasks     %d\nsets      %d "+
 					"here\nmodels    %d here\nknown     %d live announcements\nstore     %s of %s",
-					s.ID, state, s.Role, s.Mesh, s.Home, s.Tasks, s.Sets, s.Models, s.Announced, size(s.StoreBytes),
-					size(s.QuotaBytes))
+					s.ID, state, s.Role, s.Mesh, s.Home, s.Tasks, s.Sets, s.Models, s.Announced, text.Bytes(s.StoreBytes),
+					text.Bytes(s.QuotaBytes))
 				for _, addr := range s.Addrs {
 					a.print("address   %s", addr)
 				}
@@ -64,7 +65,8 @@ func (a *app) peersCommand() *cobra.Command {
 						state = "refused: " + p.Refused
 					}
 					rows = append(rows, []string{short(p.ID), p.Role, p.Agent, fmt.Sprintf("%.1f", p.LatencyMS),
-						strings.ReplaceAll(size(p.In), " ", ""), strings.ReplaceAll(size(p.Out), " ", ""), strings.Join(p.Addrs,
+						strings.ReplaceAll(text.Bytes(p.In), " ", ""),
+						strings.ReplaceAll(text.Bytes(p.Out), " ", ""), strings.Join(p.Addrs,
 							","), state})
 				}
 				if !a.quiet {
@@ -87,23 +89,23 @@ func (a *app) costCommand() *cobra.Command {
 				if a.json {
 					return a.document(cost)
 				}
-				rows := [][]string{{"all", size(cost.In), size(cost.Out)}}
+				rows := [][]string{{"all", text.Bytes(cost.In), text.Bytes(cost.Out)}}
 				for _, p := range cost.Protocols() {
 					name := p
 					if name == "" {
 						name = "(choosing a protocol)"
 					}
-					rows = append(rows, []string{name, size(cost.ByProtocol[p].In), size(cost.ByProtocol[p].Out)})
+					rows = append(rows, []string{name, text.Bytes(cost.ByProtocol[p].In), text.Bytes(cost.ByProtocol[p].Out)})
 				}
 				a.table("PROTOCOL RECEIVED SENT", rows)
 				switch {
 				case cost.FedAvg == nil && req.Task != "":
 					a.print("\n%s offer %s of sets; %s has no weights that FedAvg could move", count(cost.Clients, "client"),
-						size(cost.SetBytes), cost.Model)
+						text.Bytes(cost.SetBytes), cost.Model)
 				case cost.FedAvg != nil:
 					a.print("\n%s offer %s of sets; one-shot FedAvg of %s (%d parameters) would move %s up and %s down",
-						count(cost.Clients, "client"), size(cost.SetBytes), cost.Model, cost.Parameters, size(cost.FedAvg.Up),
-						size(cost.FedAvg.Down))
+						count(cost.Clients, "client"), text.Bytes(cost.SetBytes), cost.Model, cost.Parameters, text.Bytes(cost.FedAvg.Up),
+						text.Bytes(cost.FedAvg.Down))
 				}
 				return nil
 			})

@@ -94,7 +94,7 @@ func studyLine(s study.Summary) []string {
 		images = fmt.Sprint(s.Images)
 	}
 	return []string{"  " + text.Printable(s.Method), fmt.Sprintf("%s [%d]", accuracy, s.Accuracy.N), difference, images,
-		size(s.BytesUp), size(s.BytesDown), fmt.Sprintf("%.1f", s.Seconds)}
+		text.Bytes(s.BytesUp), text.Bytes(s.BytesDown), fmt.Sprintf("%.1f", s.Seconds)}
 }
 
 // commandLine is the command as it was given, ready to paste.

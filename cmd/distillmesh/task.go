@@ -69,7 +69,7 @@ func (a *app) taskNewCommand() *cobra.Command {
 // augmentHelp is the help of the flags for a task's augmentation.
 var augmentHelp = "augmentation that keeps the class: affine (handwriting), mild (objects that stand upright), " +
 	"mild-flip (objects that may be mirrored), or another of " +
-	strings.Join(recipe.Augmentations, ", ") + " (default: mild-flip in colour, else affine)"
+	strings.Join(recipe.Augmentations, ", ") + " (default: mild-flip in color, else affine)"
 
 func checkAugment(name string) error {
 	if name == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// Request is a set to be made: what to distil, and how to write it.
+// Request is a set to be made: what to distill, and how to write it.
 type Request struct {
 	distill.Request
 	Task     *data.Task
@@ -30,7 +30,7 @@ type Made struct {
 	Files Files
 }
 
-// Make distils a set and writes it. Pixels are encoded once: the samples that come
+// Make distills a set and writes it. Pixels are encoded once: the samples that come
 // back, what they disclose and the preview are decoded from the tensors that are
 // written. ReadSet accepts the files and reads the same set; what it would refuse is
 // an error here. It fails with ErrPixels when the pixel type does not exist or fit

@@ -99,7 +99,7 @@ type Manifest struct {
 }
 
 // recipeDoc is a recipe as a manifest holds it: what differs from the default, or
-// the optimiser where nothing does.
+// the optimizer where nothing does.
 type recipeDoc recipe.Recipe
 
 func (r recipeDoc) MarshalJSON() ([]byte, error) {

@@ -13,7 +13,7 @@ import (
 )
 
 // PreviewBytes is the largest size of the preview of a set whose data take a
-// number of bytes: an eighth of them, but 1 to 4 KiB. Fewer shades of grey or colour, then
+// number of bytes: an eighth of them, but 1 to 4 KiB. Fewer shades of grey or color, then
 // fewer images make it so.
 func PreviewBytes(data int) int { return min(max(data/8, 1<<10), MaxPreviewBytes) }
 

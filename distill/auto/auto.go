@@ -1,4 +1,4 @@
-// Package auto chooses how to distil: the method and settings that gave the most
+// Package auto chooses how to distill: the method and settings that gave the most
 // accuracy per byte on held-out training samples, for the data of a device, the
 // model to be trained, and the available time. docs/methods.md has the
 // measurements behind the rules.
@@ -24,6 +24,15 @@ const Name = "auto"
 // Summary is one line for lists of methods.
 const Summary = "chooses one of the methods below for the data and for --time, and reports which and why; the default"
 
+// Considers says what a choice depends on, in lines of a screen.
+const Considers = `  data       images of at least 8 x 8: dm, whose images train any network; smaller images and rows of
+             a table: k-means, the mean of each class or of clusters of it
+  --time     a short trial measures this device, and dm takes one of seven numbers of iterations, the
+             largest that fits; where none fits: k-means. Without --time, dm takes its usual number
+  states     an interrupted distillation goes on with the number of iterations that it began with
+  --budget   decides how many images there are and what they hold, never the method
+`
+
 // Question is what a choice depends on: the request, and how long its
 // distillation may take, or 0 for as long as the chosen method takes by
 // default.
@@ -42,7 +51,7 @@ type Answer struct {
 	Why    string
 }
 
-// minSide is the smallest side of an image that matching methods can optimise.
+// minSide is the smallest side of an image that matching methods can optimize.
 const minSide = 8
 
 // Choose answers. Without a time the answer depends on the request alone; with
@@ -64,9 +73,9 @@ func For(s data.Shape) Answer {
 	means := fmt.Sprintf("the mean of each class, or of clusters of at least %d samples of it", distill.LeastGroup)
 	switch {
 	case s.IsTable():
-		return Answer{coreset.DefaultClusters(), "rows of a table have no pixels to optimise; " + means}
+		return Answer{coreset.DefaultClusters(), "rows of a table have no pixels to optimize; " + means}
 	case min(s.H, s.W) < minSide:
-		return Answer{coreset.DefaultClusters(), fmt.Sprintf("images of %d x %d are too small to optimise; %s", s.H, s.W,
+		return Answer{coreset.DefaultClusters(), fmt.Sprintf("images of %d x %d are too small to optimize; %s", s.H, s.W,
 			means)}
 	}
 	return Answer{match.DefaultDM(),
@@ -103,7 +112,7 @@ func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, er
 	}
 	if at < 0 {
 		return Answer{coreset.DefaultClusters(),
-			fmt.Sprintf("%s is too short to optimise images here (%s for %d iterations); centroids of each class",
+			fmt.Sprintf("%s is too short to optimize images here (%s for %d iterations); centroids of each class",
 				q.Time, rounded(p.before+time.Duration(steps[0])*p.step), steps[0])}, nil
 	}
 	m.Iterations = steps[at]

@@ -16,7 +16,7 @@ type mixture struct {
 	chol   []mat.Cholesky
 }
 
-// em runs expectation maximisation from a hard assignment. Every step is the
+// em runs expectation maximization from a hard assignment. Every step is the
 // textbook one (Bishop, 9.2.2):
 //
 //	r_ik = pi_k N(x_i | mu_k, S_k) / sum_j pi_j N(x_i | mu_j, S_j)
@@ -123,7 +123,7 @@ func (m *mixture) expect(x, resp *mat.Dense) float64 {
 		m.chol[c].LTo(&lower)
 		var white mat.Dense
 		if err := white.Solve(&lower, diff.T()); err != nil && white.IsEmpty() {
-			continue // cannot happen after a successful factorisation
+			continue // cannot happen after a successful factorization
 		}
 		base := math.Log(m.weight[c]/total) - 0.5*(m.chol[c].LogDet()+float64(d)*math.Log(2*math.Pi))
 		for i := range n {

@@ -9,7 +9,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// GMM fits one Gaussian mixture per class by expectation maximisation and
+// GMM fits one Gaussian mixture per class by expectation maximization and
 // publishes the component means (FedD3's coreset instance, fedd3 1.4): full
 // covariance with a floor on its diagonal, started by k-means. With one image
 // per class the mean is the class mean, in one pass.

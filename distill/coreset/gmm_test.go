@@ -37,7 +37,7 @@ func TestOneImageAClassIsTheClassMean(t *testing.T) {
 	}
 }
 
-// Three well-separated blobs of one class: EM must find their centres and
+// Three well-separated blobs of one class: EM must find their centers and
 // share the samples among them.
 func TestComponentsFindSeparateBlobs(t *testing.T) {
 	blobs := distilltest.Samples(data.Shape{C: 1, H: 2, W: 3}, 3, []int{0, 1, 2}, 40)

@@ -19,7 +19,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/device"
 )
 
-// Samples draws a small labelled data set: n samples of each held class, each
+// Samples draws a small labeled data set: n samples of each held class, each
 // class a noisy cluster.
 func Samples(shape data.Shape, classes int, held []int, n int) *data.Samples {
 	rng := rand.New(rand.NewPCG(11, 17))

@@ -207,7 +207,7 @@ func TestLongNamesLoseTheirMiddle(t *testing.T) {
 
 func TestNumbersAreWrittenForPeople(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{Size(0), "0 B"}, {Size(999), "999 B"}, {Size(1000), "1.0 kB"}, {Size(999_950), "1.0 MB"}, {Size(2e18), "2000.0 PB"},
+		{SizeTick(0), "0 B"}, {SizeTick(500), "500 B"}, {SizeTick(20_000), "20 kB"}, {SizeTick(1e9), "1 GB"},
 		{SizeTick(2000), "2 kB"}, {SizeTick(2500), "2.5 kB"}, {CountTick(500), "500"}, {CountTick(2500), "2.5k"},
 		{Count(7), "7"}, {Count(1234567), "1,234,567"}, {Count(int64(-1000)), "-1,000"}, {Count(-100), "-100"},
 		{Plural(1, "client"), "1 client"}, {Plural(2000, "client"), "2,000 clients"},

@@ -2,25 +2,21 @@ package figure
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
+
+	"github.com/distillmesh/distillmesh/distill/text"
 )
 
-// Size writes a number of bytes.
-func Size(bytes float64) string {
-	units := []string{"B", "kB", "MB", "GB", "TB", "PB"}
-	i := 0
-	for ; i < len(units)-1 && bytes >= 999.95; i++ {
-		bytes /= 1000
-	}
-	if i == 0 {
-		return fmt.Sprintf("%.0f B", bytes)
-	}
-	return fmt.Sprintf("%.1f %s", bytes, units[i])
-}
-
 // SizeTick writes a round number of bytes: 2 MB.
-func SizeTick(bytes float64) string { return strings.Replace(Size(bytes), ".0 ", " ", 1) }
+func SizeTick(bytes float64) string {
+	number, unit, _ := strings.Cut(text.Bytes(int64(math.Round(bytes))), " ")
+	if strings.Contains(number, ".") {
+		number = strings.TrimSuffix(strings.TrimRight(number, "0"), ".")
+	}
+	return number + " " + unit
+}
 
 // CountTick writes a round number: 500, 2k.
 func CountTick(v float64) string {

@@ -1,4 +1,4 @@
-// Package kip distils by kernel inducing points: images, and by default their
+// Package kip distills by kernel inducing points: images, and by default their
 // labels, learned so that kernel regression on them predicts the local samples
 // (Nguyen et al. 2021), with the closed-form gradient of train/ntk.
 package kip
@@ -23,7 +23,7 @@ type KIP struct {
 	// that where the samples lack classes of the task.
 	Steps int
 	// LR is Adam's learning rate. 0: 0.02 for grey images and tables, 0.04 for
-	// colour.
+	// color.
 	LR float64
 	// Targets is the largest number of samples predicted in a step, shared
 	// equally by the held classes, at least one each; a class that has fewer
@@ -38,7 +38,7 @@ type KIP struct {
 	Start  string // Centroids, Noise or Real
 	Lambda float64
 	// Official is "true" for the loop of FedD3's official code (fedd3 1.3): stop
-	// at the first batch that is predicted without a mistake, standardise the
+	// at the first batch that is predicted without a mistake, standardize the
 	// client's data a second time and not undo it, count Adam's steps from one
 	// too many.
 	Official string
@@ -46,7 +46,7 @@ type KIP struct {
 
 // Where images start.
 const (
-	Centroids = "centroids" // k-means centres of at least ten samples each
+	Centroids = "centroids" // k-means centers of at least ten samples each
 	Noise     = "noise"     // standard normal
 	Real      = "real"      // real samples: the set then says smallest_group 1
 )
@@ -139,7 +139,7 @@ func (k KIP) resolved(s *data.Samples, ipc int) KIP {
 // partialShare divides the default steps where classes are missing.
 const partialShare = 5
 
-// defaultSteps is 1000, 600, 250 steps at 1, 10, 50 images per class, for colour
+// defaultSteps is 1000, 600, 250 steps at 1, 10, 50 images per class, for color
 // 1000, 500, 150 (edge-distillers 3.1); between these straight over the
 // logarithm of the count, and constant beyond.
 func defaultSteps(color bool, ipc int) int {
@@ -210,7 +210,7 @@ func (k KIP) checkOfficial(req distill.Request) error {
 }
 
 // standardized is a copy with mean 0 and deviation 1 in every channel, over
-// these samples: the official code's second normalisation, which it never
+// these samples: the official code's second normalization, which it never
 // undoes.
 func standardized(s *data.Samples) *data.Samples {
 	out := *s

@@ -53,7 +53,7 @@ func TestOfficialStandsForItsSettings(t *testing.T) {
 }
 
 // On classes that are easy to tell, the official loop stops at its first batch
-// and publishes its starting points: real samples, standardised again.
+// and publishes its starting points: real samples, standardized again.
 func TestOfficialStopsAtALuckyBatch(t *testing.T) {
 	local := distilltest.Samples(data.Shape{C: 1, H: 5, W: 5}, 10, []int{4, 6}, 40)
 	last := distill.Progress{}
@@ -88,7 +88,7 @@ func TestStepsFallWithTheBudget(t *testing.T) {
 	}{{false, 1, 1000}, {false, 10, 600}, {false, 50, 250}, {false, 500, 250}, {true, 10, 500}, {true, 50, 150}, {false,
 		3, 809}} {
 		if got := defaultSteps(c.color, c.ipc); got != c.want {
-			t.Errorf("colour %t, %d images per class: %d steps, want %d", c.color, c.ipc, got, c.want)
+			t.Errorf("color %t, %d images per class: %d steps, want %d", c.color, c.ipc, got, c.want)
 		}
 	}
 }
@@ -133,7 +133,7 @@ func TestStartIsNeverASingleSampleUnlessAsked(t *testing.T) {
 	}
 }
 
-// Clusters that are too small dissolve into their neighbours.
+// Clusters that are too small dissolve into their neighbors.
 func TestCentersAverageAtLeastTen(t *testing.T) {
 	var x [][]float32
 	for i := range 44 {
@@ -148,7 +148,7 @@ func TestCentersAverageAtLeastTen(t *testing.T) {
 	}
 	got := centers(x, 8, uneven)
 	if len(got) != 1 || math.Abs(got[0][0]-21.5) > 1e-9 {
-		t.Errorf("centres %v, want the mean of all, 21.5", got)
+		t.Errorf("centers %v, want the mean of all, 21.5", got)
 	}
 }
 

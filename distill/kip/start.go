@@ -10,14 +10,14 @@ import (
 	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
-// Rounds of k-means, and samples per class and centre. The start need not be
+// Rounds of k-means, and samples per class and center. The start need not be
 // good, only anonymous and spread out.
 const (
 	kmeansRounds  = 10
 	kmeansSamples = 40
 )
 
-// spread is the noise that separates images that start from one centre.
+// spread is the noise that separates images that start from one center.
 const spread = 0.1
 
 // start fills images, class after class, IPC per class held. Once ctx ends it

@@ -1,4 +1,4 @@
-// Package labelsolve distils by labels alone: images as another method makes
+// Package labelsolve distills by labels alone: images as another method makes
 // them, and the labels under which they predict the local samples best, in
 // closed form.
 package labelsolve

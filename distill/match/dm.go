@@ -1,4 +1,4 @@
-// Package match holds the methods that optimise images so that a random network
+// Package match holds the methods that optimize images so that a random network
 // gives the same embeddings (dm) or gradients (dc, dsa) for them as for real
 // ones.
 package match
@@ -23,7 +23,7 @@ type DM struct{ Matching }
 
 // DefaultDM has the settings of the measured recipe, with four times the
 // iterations at half the rate, and tiles that start from random samples averaged
-// with their neighbours. On 5,000 held-out training images of MNIST, ten clients
+// with their neighbors. On 5,000 held-out training images of MNIST, ten clients
 // of two classes, twenty stored images, two seeds, LeNet then read 92.7 +-0.9 and
 // ConvNetD3 95.5 +-0.3; from centroids 89.5 +-1.3 and 95.1 +-0.4 (three seeds;
 // all of whole images: docs/methods.md has the view of tiles).

@@ -51,7 +51,7 @@ func (m *Matching) options(augmentations ...string) distill.Options {
 	}
 }
 
-// Widths of networks: on colour narrow ones are not enough (docs/methods.md has
+// Widths of networks: on color narrow ones are not enough (docs/methods.md has
 // both).
 const (
 	grayWidth  = 16
@@ -120,7 +120,7 @@ type matcher interface {
 	inner() inner
 }
 
-// distilBy distils by a method of this package.
+// distilBy distills by a method of this package.
 func distilBy(ctx context.Context, method matcher, req distill.Request) (*distill.Result, error) {
 	if err := req.Check(); err != nil {
 		return nil, err

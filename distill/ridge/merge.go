@@ -65,7 +65,7 @@ func (r Ridge) Merge(ctx context.Context, parts []*linear.Statistics, req distil
 	if sums.Len() == 0 {
 		return nil, distill.ErrNoSamples
 	}
-	out, err := f.distil(ctx, sums, lambda, req.IPC, req.Seed)
+	out, err := f.distill(ctx, sums, lambda, req.IPC, req.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("ridge: %w", err)
 	}

@@ -1,4 +1,4 @@
-// Package ridge distils by closed-form ridge regression: one image per class that
+// Package ridge distills by closed-form ridge regression: one image per class that
 // carries the whole linear model of a device, or of many devices whose
 // statistics are summed (Chen et al. 2024, "Provable and efficient dataset
 // distillation for kernel ridge regression", linear kernel; edge-distillers 1.8).
@@ -114,7 +114,7 @@ func (r Ridge) Distill(ctx context.Context, req distill.Request) (*distill.Resul
 	if err != nil {
 		return nil, fmt.Errorf("ridge: %w", err)
 	}
-	out, err := f.distil(ctx, sums, lambda, req.IPC, req.Seed)
+	out, err := f.distill(ctx, sums, lambda, req.IPC, req.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("ridge: %w", err)
 	}
@@ -131,10 +131,10 @@ type fitter struct {
 
 func (r Ridge) on(req distill.Request) *fitter { return &fitter{r, kernel.NewPool(req.Device.Workers)} }
 
-// distil makes the set of summed statistics. SmallestGroup is the smallest class:
+// distill makes the set of summed statistics. SmallestGroup is the smallest class:
 // an image is a sum over the samples of all classes, with the largest weights for
 // those of its own class.
-func (f *fitter) distil(ctx context.Context, sums *linear.Statistics, lambda float64, perClass int,
+func (f *fitter) distill(ctx context.Context, sums *linear.Statistics, lambda float64, perClass int,
 	seed uint64) (*distill.Result, error) {
 	w, err := sums.Solve(ctx, f.pool, lambda)
 	if err != nil {

@@ -26,7 +26,7 @@ func with(t *testing.T, settings map[string]string) Ridge {
 func TestEveryVariantConforms(t *testing.T) {
 	for name, settings := range map[string]map[string]string{
 		"a given lambda":             {"lambda": "3"},
-		"a student that regularises": {"student": "0.01"},
+		"a student that regularizes": {"student": "0.01"},
 	} {
 		t.Run(name, func(t *testing.T) { distilltest.Run(t, with(t, settings)) })
 	}

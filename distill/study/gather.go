@@ -22,6 +22,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/federated"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
@@ -47,7 +48,7 @@ type clientNote struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// gather distils all clients' parts, or reads what was distilled before, and
+// gather distills all clients' parts, or reads what was distilled before, and
 // merges what the written sets hold. A formation of 0 is the method's own.
 func (r *runner) gather(ctx context.Context, label string, m distill.Method, formation int,
 	pixels artifact.PixelType, seed int) (*gathered, error) {
@@ -64,7 +65,7 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 	sizes := make([]int64, len(r.parts))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.workers)
-	stage := r.stage(fmt.Sprintf("distil %s, seed %d", label, seed), len(r.parts), "clients")
+	stage := r.stage(fmt.Sprintf("distill %s, seed %d", label, seed), len(r.parts), "clients")
 	for i, part := range r.parts {
 		group.Go(func() error {
 			defer stage.step()
@@ -149,10 +150,18 @@ func (c *client) spend(budget int64) error {
 	return err
 }
 
-// make reads the set, or distils, writes and reads it.
+// make reads the set, or distills, writes and reads it; on the processor where the
+// method has no other engine.
 func (c *client) make(ctx context.Context) error {
 	if c.read() == nil {
 		return nil
+	}
+	outline, err := c.method.Outline(c.req)
+	if err != nil {
+		return err
+	}
+	if !outline.OnEngine { // the control of random samples is part of every study
+		c.req.Device.Name = device.CPU
 	}
 	statePath := c.dir + ".state"
 	state, err := readIfThere(statePath)

@@ -1,4 +1,4 @@
-// Package study answers what a group of devices would gain: it distils the parts
+// Package study answers what a group of devices would gain: it distills the parts
 // of a split data set by any method, merges what the written sets hold, trains
 // any model on it, and puts the result beside random real images of the same
 // treatment, federated learning and all the data. It runs the code that nodes

@@ -23,7 +23,8 @@ import (
 type Options struct {
 	// Dir is the folder of finished runs; the same plan resumes from it.
 	Dir string
-	// Device is where everything is computed, on so many cores.
+	// Device is where networks train and methods that have an engine distill, on so many
+	// cores.
 	Device device.Choice
 	// Report, when not nil, is called as work goes on.
 	Report func(Progress)
@@ -157,7 +158,7 @@ func (r *runner) pixelNames() string {
 	return strings.Join(names, ", ")
 }
 
-// seed does all runs of one seed: it distils everything, then trains.
+// seed does all runs of one seed: it distills everything, then trains.
 func (r *runner) seed(ctx context.Context, seed int) (err error) {
 	if r.parts, err = r.plan.splitOf(seed).Parts(r.train.Y, r.train.Classes); err != nil {
 		return err

@@ -1,11 +1,15 @@
 // Package text prepares strings for terminals and pages: some come from files
-// and peers that nobody vouches for, some are longer than a line.
+// and peers that nobody vouches for, some are longer than a line. It also writes numbers
+// of bytes.
 package text
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Printable is s with a question mark in place of every control character, every
@@ -44,6 +48,16 @@ func Wrap(s string, width int, indent string) string {
 		out, column = out+word, column+n
 	}
 	return out
+}
+
+// Bytes is a number of bytes with three digits and a unit of 1000: 999 B, 1.50 kB,
+// 12.3 MB; single bytes have no fractions.
+func Bytes(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	const digits = 3
+	return humanize.BytesN(uint64(n), digits)
 }
 
 // Middle is s in at most width runes, its middle replaced by two dots if it is

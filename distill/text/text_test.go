@@ -46,6 +46,15 @@ func TestWrappedLinesFitAndKeepEveryWord(t *testing.T) {
 	}
 }
 
+func TestBytesHaveThreeDigitsAndAUnit(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 99: "99 B", 999: "999 B", 1000: "1.00 kB", 2_468_240: "2.47 MB",
+		12_345: "12.3 kB", 399_200: "399 kB", 1e9: "1.00 GB", 2e18: "2.00 EB"} {
+		if got := Bytes(n); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
+
 func TestShortenedTextKeepsBothEnds(t *testing.T) {
 	if got := Middle("short", 5); got != "short" {
 		t.Errorf("got %q", got)

@@ -23,7 +23,7 @@ const (
 	Centroids = "centroids"  // k-means centroids of at least ten samples, else noise
 	Neighbors = "neighbours" // means of a random sample and its nine nearest, else noise
 	Noise     = "noise"      // around the class mean
-	Real      = "real"       // random real samples; they may stay recognisable
+	Real      = "real"       // random real samples; they may stay recognizable
 )
 
 // Starts lists all starts.
@@ -42,7 +42,7 @@ type Start struct {
 	Samples   *data.Samples
 	Formation data.Formation
 	PerClass  int    // tiles
-	Kind      string // Centroids, Neighbours, Noise or Real
+	Kind      string // Centroids, Neighbors, Noise or Real
 	Seed      uint64
 	Purpose   string // names the stream of random numbers
 }

@@ -16,7 +16,7 @@ func TestASmallClassStartsFromPlainNoise(t *testing.T) {
 	}
 }
 
-// A tile of neighbours is the mean of one sample and of the nine nearest, so it
+// A tile of neighbors is the mean of one sample and of the nine nearest, so it
 // lies among samples that are alike, and other seeds give other tiles.
 func TestNeighborsLieAmongSamplesThatAreAlike(t *testing.T) {
 	s := &data.Samples{Shape: data.Shape{C: 1, H: 2, W: 2}, Classes: 1}

@@ -37,7 +37,7 @@ const (
 var Augmentations = append([]string{Suitable}, recipe.Augmentations...)
 
 // ResolveAuto is the augmentation of a name for a request: Suitable is what the task
-// says, else what suits most images in colour, photographs, and most others,
+// says, else what suits most images in color, photographs, and most others,
 // writing.
 func ResolveAuto(name string, req distill.Request) string {
 	if name != Suitable {

@@ -142,7 +142,7 @@ func (r *run) iterate() (Record, error) {
 	return record, nil
 }
 
-// update steps all optimisers.
+// update steps all optimizers.
 func (r *run) update(dAlpha float64) {
 	s := &r.state
 	s.tiles.step(r.student.tileGrad, r.Rate, r.Momentum)

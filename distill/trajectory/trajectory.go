@@ -1,4 +1,4 @@
-// Package trajectory holds the methods that optimise images so that training on
+// Package trajectory holds the methods that optimize images so that training on
 // them leads a network where training on the real samples led an expert: MTT,
 // ATT and TESLA. One iteration starts a student at an expert's parameters
 // theta*_s, trains it on the images,

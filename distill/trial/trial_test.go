@@ -175,7 +175,8 @@ func TestARunThatFailsLeavesNoResult(t *testing.T) {
 // Documents of studies and records in their folders have these names.
 func TestAResultKeepsItsKeys(t *testing.T) {
 	doc, err := json.Marshal(Result{Steps: 5, Curve: []Point{{5, 0.5}}})
-	want := `{"steps":5,"accuracy":0,"best_accuracy":0,"curve":[{"step":5,"accuracy":0.5}],"train_seconds":0,"peak_rss_mib":0}`
+	want := `{"steps":5,"accuracy":0,"best_accuracy":0,"curve":[{"step":5,"accuracy":0.5}],` +
+		`"train_seconds":0,"peak_rss_mib":0}`
 	if err != nil || string(doc) != want {
 		t.Errorf("%s, want %s", doc, want)
 	}

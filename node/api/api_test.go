@@ -78,7 +78,7 @@ func (h *host) fails(_ context.Context, how string, _ Report) (None, error) {
 		return None{}, fmt.Errorf("gather: %w", Fail(CodePartly, "run it again", "2 of 3 failed"))
 	case "with a known cause":
 		return None{}, Describe(fmt.Errorf("write: %w", errKnown), described...)
-	case "cancelled":
+	case "canceled":
 		return None{}, fmt.Errorf("fetch: %w", context.Canceled)
 	case "panics":
 		panic("index out of range")
@@ -206,7 +206,7 @@ func TestErrorsCrossTheSocketUnchanged(t *testing.T) {
 		"with a code":        {Code: CodeNotFound, Message: "no such set", Hint: "list them with 'ls'"},
 		"wrapped":            {Code: CodePartly, Message: "gather: 2 of 3 failed", Hint: "run it again"},
 		"with a known cause": {Code: CodeRefused, Message: "write: the disk is full", Hint: "free some space"},
-		"cancelled":          {Code: CodeStopped, Message: "fetch: context canceled", Hint: canceled.Hint},
+		"canceled":           {Code: CodeStopped, Message: "fetch: context canceled", Hint: canceled.Hint},
 		"unheard of":         {Code: CodeFailed, Message: "unheard of"},
 		"panics": {Code: CodeFailed, Message: "fails: internal error: index out of range",
 			Hint: "see the log of the node"},
@@ -280,7 +280,7 @@ func TestFilesTravelBesideAResult(t *testing.T) {
 	})
 }
 
-func TestACancelledCallEndsItsOperation(t *testing.T) {
+func TestACanceledCallEndsItsOperation(t *testing.T) {
 	h := &host{entered: make(chan struct{})}
 	s, c, _ := socket(t, h, nil)
 	ctx, cancel := context.WithCancel(t.Context())

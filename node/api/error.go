@@ -70,7 +70,7 @@ type Cause struct {
 var canceled = Cause{context.Canceled, CodeStopped, "run the same command again to resume"}
 
 // Describe turns any error into an Error: one that is wrapped keeps its code and
-// hint, a cancelled context is CodeStopped, any other has those of the first cause
+// hint, a canceled context is CodeStopped, any other has those of the first cause
 // that it is, or else CodeFailed and no hint.
 func Describe(err error, causes ...Cause) *Error {
 	var e *Error

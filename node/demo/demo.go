@@ -32,7 +32,7 @@ const (
 	ipc       = 1 // stored images per class
 )
 
-// clientTime is how long a client may distil, of the minute that the
+// clientTime is how long a client may distill, of the minute that the
 // demonstration takes.
 const clientTime = 3 * time.Second
 
@@ -166,7 +166,7 @@ func Run(ctx context.Context, opt Options) (*Result, error) {
 	return out, nil
 }
 
-// runMesh is the part on the mesh: nodes start, edges distil and announce, the
+// runMesh is the part on the mesh: nodes start, edges distill and announce, the
 // trainer gathers and trains.
 func runMesh(ctx context.Context, opt Options, path string, lab *lab, out *Result) error {
 	m, err := startMesh(ctx, opt)
@@ -174,7 +174,7 @@ func runMesh(ctx context.Context, opt Options, path string, lab *lab, out *Resul
 		return err
 	}
 	defer m.stop()
-	if err := m.distil(ctx, path, lab, opt.Report); err != nil {
+	if err := m.distill(ctx, path, lab, opt.Report); err != nil {
 		return err
 	}
 	sets, err := m.await(ctx, lab.task.Name, opt.Report)

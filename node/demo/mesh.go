@@ -179,8 +179,8 @@ func (p *process) connect(ctx context.Context) error {
 	return nil
 }
 
-// distil lets every edge register its part, distil it and publish the set.
-func (m *mesh) distil(ctx context.Context, path string, l *lab, report api.Report) error {
+// distill lets every edge register its part, distill it and publish the set.
+func (m *mesh) distill(ctx context.Context, path string, l *lab, report api.Report) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2)
 	finished := make(chan int, clients)
@@ -204,7 +204,7 @@ func (m *mesh) distil(ctx context.Context, path string, l *lab, report api.Repor
 				return err
 			}
 			finished <- i
-			say(report, "distil and announce", int64(len(finished)), clients, "sets")
+			say(report, "distill and announce", int64(len(finished)), clients, "sets")
 			return nil
 		})
 	}

@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/node/state"
+	"github.com/distillmesh/distillmesh/node/work"
 )
 
 // table lists every check. Docs and tests are generated from it.
@@ -22,6 +25,10 @@ var table = []Check{
 	{"config", "the settings", "a wrong setting stops every verb, or is not what was meant",
 		"correct config.toml or the variable named; 'distillmesh config show --origin' says where values come from",
 		checkConfig},
+	{"state", "what the node remembers", state.FileName + " lists joined tasks, registered data, which set was made " +
+		"of which data, what was removed, and bytes moved; while it cannot be read no verb works",
+		"bring the file back from a copy. Without one, move it away: key, sets and models stay; join tasks and register " +
+			"data again with 'distillmesh data add PATH'", checkState},
 	{"running", "whether a node runs", "only a running node meets peers, serves its sets and hears of others'",
 		"run 'distillmesh run' in another shell, or as a service", checkRunning},
 	{"peers", "connected peers", "a node without peers neither gets nor gives anything",
@@ -32,16 +39,16 @@ var table = []Check{
 	{operations.ProblemClock, "the clock beside those of peers",
 		"announcements from a clock that is hours off are refused, without a line in any log",
 		"set the clock, or turn on time synchronization", checkClock},
-	{operations.ProblemCopy, "the same key on two nodes",
+	{operations.ProblemCopy, "the same key on another node",
 		"two nodes with one key take each other's announcements for their own, and both lose peers",
 		"remove the copied home there, and run 'distillmesh init' for a new one", checkCopy},
 	{operations.ProblemFiles, "how many files the process may open", "connections fail when the limit is met",
 		"raise the hard limit, as with 'ulimit -n 4096' or LimitNOFILE=4096 in a systemd unit", checkFiles},
 	{"store", "the store's size", "a full store fetches no more sets",
-		"let go of sets with 'distillmesh rm CID', or raise quota in [storage] of config.toml", checkStore},
+		"remove sets with 'distillmesh rm CID', or raise quota in [storage] of config.toml", checkStore},
 	{"interrupted-work", "distillations and trainings that were interrupted",
 		"their states take space until the same command finishes the work",
-		"run the same command again to finish it, or delete the file", checkWork},
+		"run the same command again to finish it, or delete the file while no command works on it", checkWork},
 	{"device", "where distilling and training compute", "a device that is not there makes work fail or slow",
 		"leave out --device, or choose auto", checkDevice},
 }
@@ -56,7 +63,7 @@ func checkHome(f *Facts) Finding {
 func checkPermissions(f *Facts) Finding {
 	switch {
 	case f.HomeErr != nil:
-		return skipped("there is no home")
+		return withoutHome(f)
 	case len(f.Mode) > 0:
 		var open []string
 		for _, name := range slices.Sorted(maps.Keys(f.Mode)) {
@@ -70,7 +77,7 @@ func checkPermissions(f *Facts) Finding {
 func checkIdentity(f *Facts) Finding {
 	switch {
 	case f.HomeErr != nil:
-		return skipped("there is no home")
+		return withoutHome(f)
 	case f.IDErr != nil && f.Mode["identity"] != "":
 		return Finding{State: Error, Seen: "it is not used while others may read it",
 			Fix: "run 'chmod 600 " + f.Home.File("identity") + "'"}
@@ -81,18 +88,36 @@ func checkIdentity(f *Facts) Finding {
 }
 
 func checkConfig(f *Facts) Finding {
-	if f.ConfigErr != nil {
+	switch {
+	case f.HomeErr != nil:
+		return withoutHome(f)
+	case f.ConfigErr != nil:
 		return failed(f.ConfigErr)
 	}
 	return Finding{State: OK, Seen: fmt.Sprintf("mesh %s, role %s", f.Config.Mesh.Name, f.Config.Mesh.Role)}
 }
 
+func checkState(f *Facts) Finding {
+	switch {
+	case f.HomeErr != nil:
+		return withoutHome(f)
+	case f.StateErr != nil:
+		return failed(f.StateErr)
+	}
+	return Finding{State: OK, Seen: f.Home.File(state.FileName)}
+}
+
 func checkRunning(f *Facts) Finding {
 	switch {
-	case f.HomeErr != nil || f.ConfigErr != nil || f.IDErr != nil:
+	case f.HomeErr != nil || f.ConfigErr != nil || f.IDErr != nil || f.Status == nil && f.StateErr != nil:
 		return skipped("it could not start")
+	case f.inUse() && f.running() > 0:
+		return Finding{State: OK, Seen: "no node: a distillation or training uses the home while it runs"}
+	case f.inUse():
+		return Finding{State: Warning, Seen: "no node answers: a verb uses the home, or a node is starting",
+			Fix: "wait until it is done. With 'distillmesh run' in another shell, verbs use the home at the same time"}
 	case f.StatusErr != nil:
-		return failed(f.StatusErr)
+		return cannotOpen(f.StatusErr)
 	case !f.Status.Running:
 		return Finding{State: Warning, Seen: "no node runs on this home"}
 	}
@@ -128,10 +153,13 @@ func checkRefused(f *Facts) Finding {
 }
 
 func checkClock(f *Facts) Finding { return problem(f, operations.ProblemClock, "as theirs", true) }
-func checkCopy(f *Facts) Finding  { return problem(f, operations.ProblemCopy, "none was met", true) }
+func checkCopy(f *Facts) Finding {
+	return problem(f, operations.ProblemCopy, "no other node with this key was met", true)
+}
 func checkFiles(f *Facts) Finding { return problem(f, operations.ProblemFiles, "enough", false) }
 
-// problem is the check of a problem that the running node detects.
+// problem is the check of a problem that the running node detects, of mesh by
+// comparing itself with peers.
 func problem(f *Facts, code, good string, mesh bool) Finding {
 	if f.Status == nil || mesh && !f.Status.Running {
 		return skipped("no node runs")
@@ -141,6 +169,9 @@ func problem(f *Facts, code, good string, mesh bool) Finding {
 			return Finding{State: Error, Seen: p.Message, Fix: p.Hint}
 		}
 	}
+	if mesh && f.Status.Peers == 0 {
+		return skipped("not known: no peer is connected to compare with")
+	}
 	return Finding{State: OK, Seen: good}
 }
 
@@ -148,29 +179,55 @@ func problem(f *Facts, code, good string, mesh bool) Finding {
 const nearlyFull = 0.9
 
 func checkStore(f *Facts) Finding {
-	if f.Status == nil {
+	switch {
+	case f.HomeErr != nil:
+		return withoutHome(f)
+	case f.inUse():
+		return skipped("another process uses the home")
+	case f.Status == nil:
 		return skipped("the home cannot be opened")
 	}
 	use, quota := f.Status.StoreBytes, f.Status.QuotaBytes
-	seen := fmt.Sprintf("%.1f of %.1f MB", float64(use)/1e6, float64(quota)/1e6)
-	if quota > 0 && float64(use) > nearlyFull*float64(quota) {
+	seen := text.Bytes(use)
+	if quota > 0 {
+		seen += " of " + text.Bytes(quota)
+	}
+	switch {
+	case quota > 0 && use > quota:
+		return Finding{State: Error, Seen: seen}
+	case quota > 0 && float64(use) > nearlyFull*float64(quota):
 		return Finding{State: Warning, Seen: seen}
 	}
 	return Finding{State: OK, Seen: seen}
 }
 
 func checkWork(f *Facts) Finding {
-	if len(f.Work) == 0 {
-		return Finding{State: OK, Seen: "none"}
+	switch {
+	case f.HomeErr != nil:
+		return withoutHome(f)
+	case f.WorkErr != nil:
+		return Finding{State: Error, Seen: "cannot be listed: " + f.WorkErr.Error(),
+			Fix: "remove or rename what is in the folder's place: without the folder, no work can be resumed"}
 	}
-	bytes, last := int64(0), f.Work[0]
+	bytes, last, count := int64(0), work.Kept{}, 0
 	for _, w := range f.Work {
-		if bytes += w.Bytes; w.Changed.After(last.Changed) {
+		if w.Running {
+			continue
+		}
+		count++
+		if bytes += w.Bytes; count == 1 || w.Changed.After(last.Changed) {
 			last = w
 		}
 	}
-	return Finding{State: Warning, Seen: fmt.Sprintf("%d, %.1f MB; the last is %s", len(f.Work), float64(bytes)/1e6,
-		last.Path)}
+	now := ""
+	if n := f.running(); n > 0 {
+		now = fmt.Sprintf("; %d running", n)
+	}
+	if count == 0 {
+		return Finding{State: OK, Seen: "none" + now}
+	}
+	return Finding{State: Warning, Seen: fmt.Sprintf("%d, %s; the last is %s%s", count, text.Bytes(bytes), last.Path,
+		now)}
 }
 
 func checkDevice(f *Facts) Finding {
@@ -178,6 +235,39 @@ func checkDevice(f *Facts) Finding {
 		return failed(f.EngineErr)
 	}
 	return Finding{State: OK, Seen: explain(f.Engine)}
+}
+
+// running is how many pieces of work processes work on.
+func (f *Facts) running() (n int) {
+	for _, w := range f.Work {
+		if w.Running {
+			n++
+		}
+	}
+	return n
+}
+
+// inUse reports whether another process has the home open without answering.
+func (f *Facts) inUse() bool {
+	return f.StatusErr != nil && api.Describe(f.StatusErr).Code == api.CodeBusy
+}
+
+// withoutHome is the finding of a check of a home that is not there or cannot be used.
+func withoutHome(f *Facts) Finding {
+	if f.Absent {
+		return skipped("there is no home")
+	}
+	return skipped("the home cannot be used")
+}
+
+// cannotOpen is the finding for a home that no node can open.
+func cannotOpen(err error) Finding {
+	found := failed(err)
+	found.Seen = "the home cannot be opened: " + found.Seen
+	if found.Fix == "" {
+		found.Fix = "correct what the message names, or bring it back from a copy"
+	}
+	return found
 }
 
 // failed is the finding for an error, with the error's hint.

@@ -46,6 +46,7 @@ type Finding struct {
 // in the field beside it.
 type Facts struct {
 	Home      home.Home
+	Absent    bool              // there is no home
 	HomeErr   error             // of the home's layout
 	Mode      map[string]string // of files in the home that others may use, by name
 	ID        string
@@ -55,7 +56,9 @@ type Facts struct {
 	Status    *operations.StatusInfo
 	StatusErr error
 	Peers     []operations.PeerInfo // of a running node
-	Work      []work.Kept           // that was interrupted
+	StateErr  error                 // of the file of what the node remembers
+	Work      []work.Kept           // running and interrupted
+	WorkErr   error                 // of its folders
 	Engine    string                // of the device that auto chooses
 	EngineErr error
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/home"
 	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/node/state"
 	"github.com/distillmesh/distillmesh/node/work"
 )
 
@@ -64,7 +66,7 @@ func TestAHealthyNodeHasNothingToFix(t *testing.T) {
 }
 
 func TestWhatIsWrongIsSeen(t *testing.T) {
-	hinted := api.Fail(api.CodeUsage, "do this", "it is broken")
+	hinted, busy := api.Fail(api.CodeUsage, "do this", "it is broken"), api.Fail(api.CodeBusy, "stop it", "it is used")
 	for name, c := range map[string]struct {
 		change func(f *Facts)
 		code   string
@@ -72,14 +74,30 @@ func TestWhatIsWrongIsSeen(t *testing.T) {
 		says   string
 		fix    string
 	}{
-		"no home": {func(f *Facts) { f.HomeErr = hinted }, "home", Error, "it is broken", "do this"},
+		"no home": {func(f *Facts) { f.HomeErr, f.Absent = hinted, true }, "home", Error, "it is broken", "do this"},
 		"an open home": {func(f *Facts) { f.Mode = map[string]string{"identity": "0644"} }, "home-permissions", Warning,
 			"identity is 0644", "chmod 600"},
 		"a lost key": {func(f *Facts) { f.IDErr = hinted }, "identity", Error, "it is broken", "do this"},
 		"a wrong setting": {func(f *Facts) { f.ConfigErr = errors.New("quota: no size") }, "config", Error, "quota",
 			"config.toml"},
-		"a home in use": {func(f *Facts) { f.Status, f.StatusErr = nil, hinted }, "running", Error, "it is broken",
-			"do this"},
+		"a newer home": {func(f *Facts) { f.HomeErr = hinted }, "identity", Skipped, "the home cannot be used", ""},
+		"a newer home's settings": {func(f *Facts) { f.HomeErr = hinted }, "config", Skipped, "the home cannot be used",
+			""},
+		"the key of no home": {func(f *Facts) { f.HomeErr, f.Absent = hinted, true }, "identity", Skipped,
+			"there is no home", ""},
+		"a damaged state": {func(f *Facts) { f.Status, f.StatusErr, f.StateErr = nil, hinted, errors.New("half a file") },
+			"state", Error, "half a file", "data add"},
+		"no node without its state": {func(f *Facts) { f.Status, f.StatusErr, f.StateErr = nil, hinted, hinted },
+			"running", Skipped, "could not start", ""},
+		"a home that does not open": {func(f *Facts) { f.Status, f.StatusErr = nil, hinted }, "running", Error,
+			"cannot be opened: it is broken", "do this"},
+		"a home that a verb uses": {func(f *Facts) { f.Status, f.StatusErr = nil, busy }, "running", Warning,
+			"a verb uses the home", "wait"},
+		"a home that a training uses": {func(f *Facts) {
+			f.Status, f.StatusErr, f.Work = nil, busy, []work.Kept{{Running: true}}
+		}, "running", OK, "a distillation or training uses the home", ""},
+		"the store of a home in use": {func(f *Facts) { f.Status, f.StatusErr = nil, busy }, "store", Skipped,
+			"another process uses the home", ""},
 		"no node": {func(f *Facts) { f.Status.Running = false }, "running", Warning, "no node runs",
 			"distillmesh run"},
 		"nobody there": {func(f *Facts) { f.Status.Peers = 0 }, "peers", Warning, "none", "--bootstrap"},
@@ -90,23 +108,45 @@ func TestWhatIsWrongIsSeen(t *testing.T) {
 		"a copied home": {told(operations.ProblemCopy), operations.ProblemCopy, Error, "seen by the node", "its hint"},
 		"few files": {told(operations.ProblemFiles), operations.ProblemFiles, Error, "seen by the node",
 			"its hint"},
-		"a full store": {func(f *Facts) { f.Status.StoreBytes = 95e6 }, "store", Warning, "95.0 of 100.0 MB",
+		"a nearly full store": {func(f *Facts) { f.Status.StoreBytes = 95e6 }, "store", Warning, "95.0 MB of 100 MB",
 			"rm CID"},
+		"a full store": {func(f *Facts) { f.Status.StoreBytes = 101e6 }, "store", Error, "101 MB of 100 MB",
+			"rm CID"},
+		"a store without a quota": {func(f *Facts) { f.Status.QuotaBytes = 0 }, "store", OK, "5.00 MB", ""},
 		"interrupted work": {func(f *Facts) {
 			f.Work = []work.Kept{{Path: "old", Bytes: 1e6}, {Path: "new", Bytes: 2e6, Changed: time.Unix(9, 0)}}
-		}, "interrupted-work", Warning, "2, 3.0 MB; the last is new", "same command"},
+		}, "interrupted-work", Warning, "2, 3.00 MB; the last is new", "same command"},
+		"running work": {func(f *Facts) { f.Work = []work.Kept{{Path: "now", Bytes: 2e6, Running: true}} },
+			"interrupted-work", OK, "none; 1 running", ""},
+		"running and interrupted work": {func(f *Facts) {
+			f.Work = []work.Kept{{Path: "old", Bytes: 1e6}, {Path: "now", Bytes: 2e6, Running: true, Changed: time.Unix(9, 0)}}
+		}, "interrupted-work", Warning, "1, 1.00 MB; the last is old; 1 running", "same command"},
+		"a file for a folder": {func(f *Facts) { f.WorkErr = errors.New("training: not a directory") },
+			"interrupted-work", Error, "not a directory", "remove or rename"},
+		"nobody to compare keys with": {func(f *Facts) { f.Status.Peers = 0 }, operations.ProblemCopy, Skipped,
+			"not known: no peer", ""},
+		"nobody to compare clocks with": {func(f *Facts) { f.Status.Peers = 0 }, operations.ProblemClock, Skipped,
+			"not known: no peer", ""},
+		"a key met once": {func(f *Facts) {}, operations.ProblemCopy, OK, "no other node with this key was met", ""},
+		"a copy seen without peers": {func(f *Facts) { f.Status.Peers = 0; told(operations.ProblemCopy)(f) },
+			operations.ProblemCopy, Error, "seen by the node", "its hint"},
 		"no device": {func(f *Facts) { f.EngineErr = hinted }, "device", Error, "it is broken", "do this"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := healthy()
 			c.change(f)
+			seen := false
 			for _, r := range Examine(f) {
 				if r.Code != c.code {
 					continue
 				}
+				seen = true
 				if r.State != c.state || !strings.Contains(r.Seen, c.says) || !strings.Contains(r.Fix, c.fix) {
 					t.Errorf("%+v", r)
 				}
+			}
+			if !seen {
+				t.Errorf("no check %s", c.code)
 			}
 			if rows := Examine(f); Count(rows, OK)+Count(rows, Skipped)+Count(rows, Warning)+Count(rows, Error) != len(rows) ||
 				Count(rows, c.state) == 0 {
@@ -134,5 +174,59 @@ func TestWithoutAHomeOneFaultIsSaid(t *testing.T) {
 	rows := Examine(f)
 	if n := Count(rows, Error); n != 1 || rows[0].State != Error {
 		t.Errorf("%d errors: %+v", n, rows)
+	}
+	for _, r := range rows {
+		if r.State == OK && r.Code != "device" {
+			t.Errorf("without a home %+v", r)
+		}
+	}
+}
+
+// A home whose version cannot be used is not called absent.
+func TestAHomeThatCannotBeUsedIsThere(t *testing.T) {
+	for name, version := range map[string]string{"empty": "", "newer": "99\n"} {
+		t.Run(name, func(t *testing.T) {
+			h := home.Home{Path: t.TempDir()}
+			if err := os.WriteFile(h.File("version"), []byte(version), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			rows := Examine(Gather(t.Context(), h, nil))
+			if n := Count(rows, Error); n != 1 || rows[0].State != Error {
+				t.Errorf("%d errors: %+v", n, rows)
+			}
+			for _, r := range rows {
+				if r.Seen == "there is no home" {
+					t.Errorf("%+v", r)
+				}
+			}
+		})
+	}
+}
+
+// Facts of a home with a damaged file of what is remembered and a file in place of a folder.
+func TestFilesThatAreNotWhatTheyShouldBeAreFound(t *testing.T) {
+	h := home.Home{Path: t.TempDir()}
+	if _, _, err := h.Init("edge"); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{state.FileName: "{", "training": ""} {
+		if err := os.WriteFile(h.File(name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows := Examine(Gather(t.Context(), h, func(context.Context, home.Home) (api.Conn, error) {
+		return nil, errors.New("it does not open")
+	}))
+	got := map[string]Row{}
+	for _, r := range rows {
+		got[r.Code] = r
+	}
+	for code, says := range map[string]string{"state": state.FileName, "interrupted-work": "training"} {
+		if r := got[code]; r.State != Error || !strings.Contains(r.Seen, says) {
+			t.Errorf("%+v", r)
+		}
+	}
+	if r := got["running"]; r.State != Skipped {
+		t.Errorf("%+v", r)
 	}
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -9,17 +10,21 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/home"
 	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/node/state"
 	"github.com/distillmesh/distillmesh/node/work"
 	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/engine"
 )
 
-// Connect reaches the node of a home, running or not.
+// Connect reaches the node of a home, running or not. It does not wait for a home that
+// another process uses.
 type Connect func(ctx context.Context, h home.Home) (api.Conn, error)
 
 // Gather collects the facts about a home. It changes nothing.
 func Gather(ctx context.Context, h home.Home, connect Connect) *Facts {
 	f := &Facts{Home: h, HomeErr: h.Check()}
+	_, err := os.Stat(h.File("version"))
+	f.Absent = errors.Is(err, os.ErrNotExist)
 	if cfg, err := h.Config(); err == nil {
 		f.Config = &cfg
 	} else {
@@ -36,9 +41,8 @@ func Gather(ctx context.Context, h home.Home, connect Connect) *Facts {
 	}
 	f.ID, f.IDErr = h.ID()
 	f.Mode = openToOthers(h)
-	if kept, err := work.List(h.Path); err == nil {
-		f.Work = kept
-	}
+	f.Work, f.WorkErr = work.List(h.Path)
+	_, f.StateErr = state.Open(h.File(state.FileName))
 	if f.ConfigErr == nil && f.IDErr == nil {
 		f.ask(ctx, connect)
 	}

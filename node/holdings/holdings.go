@@ -49,7 +49,7 @@ func Open(home string, opt Options) (_ *Holdings, err error) {
 		return nil, err
 	}
 	if h.Book, err = announce.OpenBook(h.Blocks.Metadata("book"), book); err == nil {
-		h.State, err = state.Open(filepath.Join(home, "notes.json"))
+		h.State, err = state.Open(filepath.Join(home, state.FileName))
 	}
 	if err != nil {
 		return nil, errors.Join(err, h.Close())

@@ -17,7 +17,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/device"
 )
 
-// DistillOptions say how to distil a data set.
+// DistillOptions say how to distill a data set.
 type DistillOptions struct {
 	Data    string            // name of a registered data set
 	Method  string            // auto.Name chooses for the data
@@ -91,7 +91,7 @@ func Distill(ctx context.Context, c api.Conn, opt DistillOptions, report api.Rep
 	return Distilled{SetInfo: info, Refused: operations.MayLeave(made.Manifest)}, nil
 }
 
-// load reads the samples to distil.
+// load reads the samples to distill.
 func (opt DistillOptions) load(local *localdata.Opened, report api.Report) (*data.Samples, error) {
 	if opt.Pixels != "" {
 		if err := opt.Pixels.Check(local.Task.Shape); err != nil {

@@ -47,7 +47,7 @@ func (d distillation) make(ctx context.Context, kept *work.Work, report api.Repo
 		if p.Loss == p.Loss { // not NaN
 			unit = fmt.Sprintf("steps, loss %.5f", p.Loss)
 		}
-		report.Say(api.Progress{Stage: "distil", Done: int64(p.Done), Total: int64(p.Total), Unit: unit})
+		report.Say(api.Progress{Stage: "distill", Done: int64(p.Done), Total: int64(p.Total), Unit: unit})
 	}
 	req.Distilled = func(r *distill.Result) {
 		for _, w := range r.Warnings {

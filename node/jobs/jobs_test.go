@@ -41,7 +41,7 @@ func digits(t *testing.T) (*nodetest.Node, string) {
 	return n, split.PartName(whole.Name, 0)
 }
 
-// made distils a set by gmm and returns its CID.
+// made distills a set by gmm and returns its CID.
 func made(t *testing.T, n *nodetest.Node, name string, seed uint64) operations.SetInfo {
 	t.Helper()
 	info, err := Distill(t.Context(), n, DistillOptions{Data: name, Method: "gmm", IPC: 1, Seed: seed}, nil)
@@ -130,11 +130,11 @@ func TestWorkOfTwoEnginesKeepsTwoStates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	distil := distillation{task: task, method: method, opt: DistillOptions{Home: h, Data: "digits"}}
+	distilling := distillation{task: task, method: method, opt: DistillOptions{Home: h, Data: "digits"}}
 	places := map[work.Place]string{}
 	for _, name := range []string{"", device.Auto, device.CPU, device.Gorgonia} {
-		train.plan.Device.Name, distil.opt.Device.Name = name, name
-		places[train.place("task")], places[distil.place()] = name, name
+		train.plan.Device.Name, distilling.opt.Device.Name = name, name
+		places[train.place("task")], places[distilling.place()] = name, name
 	}
 	if len(places) != 4 { // of the processor and of gorgonia, for each
 		t.Errorf("%d places, want 4: %v", len(places), places)

@@ -22,7 +22,7 @@ import (
 
 // Options say how data are registered.
 type Options struct {
-	Task    string       // name or CID; may be empty for data that is recognised
+	Task    string       // name or CID; may be empty for data that is recognized
 	Name    string       // to register under; empty for the task's
 	Reading open.Reading // what the files leave open
 	Holdout float64      // share of each class to test with, of data without a test part; 0 for none

@@ -20,6 +20,9 @@ import (
 	"github.com/distillmesh/distillmesh/train/atomicfile"
 )
 
+// FileName is the name of the file in the node's home.
+const FileName = "notes.json"
+
 // State is safe for concurrent use.
 type State struct {
 	mu   sync.Mutex

@@ -10,46 +10,62 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Kept is the stored state of one piece of work.
+// Kept is one piece of work with a stored state, or that a process works on.
 type Kept struct {
 	Kind    Kind
-	Path    string
-	Bytes   int64
+	Path    string // of its state
+	Bytes   int64  // 0 before the first state is stored
 	Changed time.Time
+	Running bool // a process works on it: it was not interrupted
 }
 
-// List lists the states in the folder of a home, by kind and name.
-func List(home string) ([]Kept, error) {
-	var out []Kept
+// List lists the work in the folder of a home, by kind and name: what a process works
+// on, and what was interrupted. Folders that cannot be read are an error beside what
+// the others hold.
+func List(home string) (out []Kept, err error) {
+	var errs []error
 	for _, kind := range []Kind{Distillation, Training} {
 		dir := filepath.Join(home, kind.folder)
 		entries, err := os.ReadDir(dir)
-		if errors.Is(err, os.ErrNotExist) {
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
 			continue
 		}
-		if err != nil {
-			return nil, err
+		states := map[string]bool{}
+		for _, e := range entries {
+			states[e.Name()] = true
 		}
 		for _, e := range entries {
-			info, err := e.Info()
-			if err != nil || !isState(e.Name(), kind) {
-				continue // removed meanwhile, or another file
+			name, lock := strings.CutSuffix(e.Name(), lockEnding)
+			if !isState(name, kind) || lock && states[name] {
+				continue // another file, or the lock of a state that is listed
 			}
-			out = append(out, Kept{kind, filepath.Join(dir, e.Name()), info.Size(), info.ModTime()})
+			k := Kept{Kind: kind, Path: filepath.Join(dir, name), Running: locked(filepath.Join(dir, name))}
+			info, err := e.Info()
+			switch {
+			case err != nil || lock && !k.Running:
+				continue // removed meanwhile, or the lock of a killed process that stored nothing
+			case !lock:
+				k.Bytes = info.Size()
+			}
+			k.Changed = info.ModTime()
+			out = append(out, k)
 		}
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }
 
 func isState(name string, kind Kind) bool {
 	return !strings.HasPrefix(name, ".") && strings.HasSuffix(name, kind.ending)
 }
 
-// Remove deletes a state that no process uses; it reports whether it did.
-func (k Kept) Remove() (removed bool, err error) {
-	lock := flock.New(k.Path + lockEnding)
-	if removed, err = lock.TryLock(); err != nil || !removed {
-		return false, err
+// locked reports whether a process works on the state at a path. It makes no file. The
+// lock of a killed process is held for a moment, for which Begin waits.
+func locked(path string) bool {
+	lock := flock.New(path+lockEnding, flock.SetFlag(os.O_RDONLY))
+	free, err := lock.TryRLock()
+	if free {
+		lock.Unlock()
 	}
-	return true, errors.Join(os.Remove(k.Path), os.Remove(lock.Path()), lock.Unlock())
+	return err == nil && !free
 }

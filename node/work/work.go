@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -82,7 +83,7 @@ func (p Place) Begin(report api.Report) *Work {
 	w := &Work{path: p.path, lock: flock.New(p.path + lockEnding)}
 	err := os.MkdirAll(filepath.Dir(p.path), 0o700)
 	if err == nil {
-		w.locked, err = w.lock.TryLock()
+		w.locked, err = lockFor(w.lock)
 	}
 	switch {
 	case err != nil:
@@ -94,6 +95,23 @@ func (p Place) Begin(report api.Report) *Work {
 		report.Note("another process does the same work: this one keeps no state to resume from")
 	}
 	return w
+}
+
+// How long Begin tries to take a lock, and how often: List holds it for a moment.
+const (
+	lockWait  = 100 * time.Millisecond
+	lockRetry = 10 * time.Millisecond
+)
+
+// lockFor takes a lock, unless another process still holds it after lockWait.
+func lockFor(lock *flock.Flock) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	taken, err := lock.TryLockContext(ctx, lockRetry)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return false, nil
+	}
+	return taken, err
 }
 
 // lockEnding is the ending of the name of a lock file.

@@ -7,6 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/distillmesh/distillmesh/node/api"
 )
@@ -183,32 +187,72 @@ func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
 	}
 }
 
-func TestStatesAreListedAndRemoved(t *testing.T) {
+func TestRunningWorkIsToldFromInterruptedWork(t *testing.T) {
 	home := t.TempDir()
 	if all, err := List(home); err != nil || len(all) != 0 {
 		t.Errorf("a new home: %v, %v", all, err)
 	}
 	idle, running := begin(t, at(t, home, Distillation, "idle")), begin(t, at(t, home, Training, "running"))
+	fresh := begin(t, at(t, home, Distillation, "fresh")) // has stored nothing yet
 	save(t, idle, "12345")
 	save(t, running, "123")
 	idle.Close()
-	if err := os.WriteFile(filepath.Join(home, "training", "training.log"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	killed := at(t, home, Training, "killed").path + lockEnding
+	for _, name := range []string{killed, filepath.Join(home, "training", "training.log")} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	all, err := List(home)
-	if err != nil || len(all) != 2 || all[0].Kind != Distillation || all[0].Bytes != 5 || all[1].Kind != Training ||
-		all[1].Path != running.Path() || all[0].Changed.IsZero() {
+	if err != nil || len(all) != 3 {
 		t.Fatalf("listed %+v, %v", all, err)
 	}
-	if removed, err := all[0].Remove(); !removed || err != nil {
-		t.Errorf("idle work: removed %t, %v", removed, err)
+	want := map[string]Kept{
+		idle.Path():    {Kind: Distillation, Bytes: 5},
+		fresh.Path():   {Kind: Distillation, Running: true},
+		running.Path(): {Kind: Training, Bytes: 3, Running: true},
 	}
-	if removed, err := all[1].Remove(); removed || err != nil {
-		t.Errorf("running work: removed %t, %v", removed, err)
+	for _, k := range all {
+		w := want[k.Path]
+		if k.Kind != w.Kind || k.Bytes != w.Bytes || k.Running != w.Running || k.Changed.IsZero() {
+			t.Errorf("listed %+v, want %+v", k, w)
+		}
 	}
-	if all, err = List(home); err != nil || len(all) != 1 || all[0].Kind != Training {
-		t.Errorf("afterwards %+v, %v", all, err)
+	if _, err := os.Stat(idle.Path() + lockEnding); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("listing made a lock: %v", err)
 	}
+}
+
+func TestAFileInPlaceOfAFolderIsReported(t *testing.T) {
+	home := t.TempDir()
+	idle := begin(t, at(t, home, Distillation, "idle"))
+	save(t, idle, "12345")
+	idle.Close()
+	if err := os.WriteFile(filepath.Join(home, "training"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := List(home); err == nil || !strings.Contains(err.Error(), "training") || len(all) != 1 {
+		t.Errorf("listed %+v, %v", all, err)
+	}
+}
+
+// Who lists work holds the lock that a killed process left for a moment.
+func TestWorkBeginsWhileAnotherProcessLists(t *testing.T) {
+	p := at(t, t.TempDir(), Training, "x")
+	w := begin(t, p)
+	save(t, w, "state")
+	w.Close()
+	synctest.Test(t, func(t *testing.T) {
+		looking := flock.New(p.path + lockEnding)
+		if free, err := looking.TryRLock(); !free || err != nil {
+			t.Fatalf("locked %t, %v", free, err)
+		}
+		time.AfterFunc(lockRetry/2, func() { looking.Unlock() })
+		again := begin(t, p)
+		if got := load(t, again); got != "state" || !again.Keeps() {
+			t.Errorf("goes on from %q, keeps %t", got, again.Keeps())
+		}
+	})
 }
 
 // A state that cannot be kept is reported once and ends nothing, except for work

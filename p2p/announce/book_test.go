@@ -223,7 +223,7 @@ func TestNobodyFillsTheBook(t *testing.T) {
 	}
 }
 
-func TestWatchersHearAcceptedAndIssuedRecordsUntilCancelled(t *testing.T) {
+func TestWatchersHearAcceptedAndIssuedRecordsUntilCanceled(t *testing.T) {
 	d := newTestBook(t, nil)
 	var heard []uint64
 	cancel := d.Watch(func(r Record) { heard = append(heard, r.Seq) })

@@ -37,7 +37,7 @@ func withNodes(t *testing.T, count int, test func(t *testing.T, nodes []*node)) 
 		nodes := make([]*node, count)
 		for i, h := range network.Hosts() {
 			n := &node{host: h}
-			if n.Store, err = OpenMemory(DefaultOptions()); err != nil {
+			if n.Store, err = inMemory(DefaultOptions()); err != nil {
 				t.Fatal(err)
 			}
 			n.Exchange, err = n.OpenExchange(h, ExchangeOptions{

@@ -12,8 +12,6 @@ import (
 	"github.com/ipfs/boxo/blockstore"
 	blockformat "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
-	"github.com/ipfs/go-datastore"
-	dssync "github.com/ipfs/go-datastore/sync"
 	ipld "github.com/ipfs/go-ipld-format"
 )
 
@@ -186,5 +184,3 @@ func sizeOfFiles(dir string) (total int64, err error) {
 	})
 	return total, err
 }
-
-func syncWrap(d datastore.Batching) datastore.Batching { return dssync.MutexWrap(d) }

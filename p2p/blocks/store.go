@@ -94,23 +94,19 @@ func Open(dir string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), files.Close(), meta.Close())
 	}
-	s, err := assemble(files, meta, used, opt)
+	s, err := New(files, meta, used, opt)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), files.Close(), meta.Close())
 	}
 	return s, nil
 }
 
-// OpenMemory returns a store in memory, for simulations.
-func OpenMemory(opt Options) (*Store, error) {
+// New is a store of the blocks in files, which take used bytes, with pins and records
+// in meta. Both close with the store.
+func New(files, meta datastore.Batching, used int64, opt Options) (*Store, error) {
 	if err := opt.Validate(); err != nil {
 		return nil, err
 	}
-	memory := func() datastore.Batching { return datastore.NewMapDatastore() }
-	return assemble(syncWrap(memory()), syncWrap(memory()), 0, opt)
-}
-
-func assemble(files, meta datastore.Batching, used int64, opt Options) (*Store, error) {
 	quota := newQuotaStore(blockstore.NewBlockstoreNoPrefix(files), used, opt)
 	gc := blockstore.NewGCBlockstore(blockstore.NewIdStore(quota), blockstore.NewGCLocker())
 	dag := merkledag.NewDAGService(blockservice.New(gc, offline.Exchange(gc)))

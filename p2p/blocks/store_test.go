@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/ipfs/go-cid"
+	"github.com/ipfs/go-datastore"
+	dssync "github.com/ipfs/go-datastore/sync"
 )
 
 func openAt(t *testing.T, dir string, change func(*Options)) *Store {
@@ -41,6 +43,13 @@ func openStore(t *testing.T, change func(*Options)) *Store {
 }
 
 // setOf is a directory with one file of size bytes that differs by seed.
+// inMemory is a store in memory. The database of one on disk leaves a goroutine behind
+// for a while, which tests in virtual time cannot wait for.
+func inMemory(opt Options) (*Store, error) {
+	memory := func() datastore.Batching { return dssync.MutexWrap(datastore.NewMapDatastore()) }
+	return New(memory(), memory(), 0, opt)
+}
+
 func setOf(seed string, size int) fstest.MapFS {
 	return fstest.MapFS{
 		"manifest.json":    {Data: []byte(`{"seed":"` + seed + `"}`)},
@@ -126,7 +135,7 @@ func TestALargeDirectoryIsShardedAlikeInMemoryAndInTheStore(t *testing.T) {
 	for i := range 4000 { // links of about 90 bytes: above the 256 KiB of one block
 		in[fmt.Sprintf("file-with-a-fairly-long-name-%06d", i)] = &fstest.MapFile{Data: []byte{byte(i), byte(i >> 8)}}
 	}
-	s, err := OpenMemory(DefaultOptions())
+	s, err := inMemory(DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +324,7 @@ func TestOnlyRegularFilesAndDirectoriesAreAdded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := s.AddFS(ctx, setOf("a", 10), "x"); !errors.Is(err, context.Canceled) {
-		t.Errorf("add after cancelling: %v", err)
+		t.Errorf("add after canceling: %v", err)
 	}
 	if u := s.Usage().Bytes; u != 0 {
 		t.Errorf("%d bytes stored by refused adds", u)
@@ -323,7 +332,7 @@ func TestOnlyRegularFilesAndDirectoriesAreAdded(t *testing.T) {
 }
 
 func BenchmarkAddFS(b *testing.B) {
-	s, err := OpenMemory(DefaultOptions())
+	s, err := inMemory(DefaultOptions())
 	if err != nil {
 		b.Fatal(err)
 	}

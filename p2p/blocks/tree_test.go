@@ -35,7 +35,7 @@ func directory(t *testing.T, s *Store, names ...string) cid.Cid {
 }
 
 func TestADirectoryWithNamesThatNoFileHasIsNotListed(t *testing.T) {
-	s, err := OpenMemory(DefaultOptions())
+	s, err := inMemory(DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestValidateNamesTheOptionThatIsOutOfRange(t *testing.T) {
 	} {
 		opt := DefaultOptions()
 		change(&opt)
-		if _, err := OpenMemory(opt); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := inMemory(opt); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v does not name it", name, err)
 		}
 	}

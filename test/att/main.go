@@ -160,7 +160,7 @@ func (b *bench) run(ctx context.Context, method string, most int, seed uint64, m
 	}
 	r = Run{Method: method, Cap: most, Seed: seed, Accuracy: map[string]float64{}, Nearest: make([]int, most+1)}
 	began := time.Now()
-	samples, formation, err := b.distil(ctx, &r)
+	samples, formation, err := b.distill(ctx, &r)
 	if err != nil {
 		return r, err
 	}
@@ -183,8 +183,8 @@ func (b *bench) request(seed uint64) distill.Request {
 		Cache: b.store.Path("experts")}
 }
 
-// distil makes what networks train on, counting which steps were compared.
-func (b *bench) distil(ctx context.Context, r *Run) (*data.Samples, data.Formation, error) {
+// distill makes what networks train on, counting which steps were compared.
+func (b *bench) distill(ctx context.Context, r *Run) (*data.Samples, data.Formation, error) {
 	req := b.request(r.Seed)
 	if r.Method == "random" {
 		all := trial.Part{Index: make([]int, b.data.Train.Len()), Seed: r.Seed}
@@ -205,7 +205,7 @@ func (b *bench) distil(ctx context.Context, r *Run) (*data.Samples, data.Formati
 	return f.Decode(result.Images), f, nil
 }
 
-// match distils by a trajectory method.
+// match distills by a trajectory method.
 func (b *bench) match(ctx context.Context, r *Run, req distill.Request) (*distill.Result, error) {
 	found, err := registry.Method(r.Method)
 	if err != nil {

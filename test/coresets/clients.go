@@ -14,7 +14,7 @@ import (
 // clientCount is how many devices share the data in a ring.
 const clientCount = 10
 
-// clients measures what ten clients that distil apart give merged: label-solve
+// clients measures what ten clients that distill apart give merged: label-solve
 // with labels solved and not, through the NTK predictor, and ridge by the union
 // of sets and by statistics.
 func (b *bench) clients() error {

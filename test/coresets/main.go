@@ -67,7 +67,7 @@ func main() {
 	sizes := flag.String("ipc", "1,10,50", "images per class")
 	seeds := flag.Int("seeds", 3, "runs of each method that draws")
 	only := flag.String("methods", "", "NAME:SETTING=VALUE,... in place of all; ridge for 3.2")
-	clients := flag.Bool("clients", false, "measure ten clients that distil apart instead")
+	clients := flag.Bool("clients", false, "measure ten clients that distill apart instead")
 	flag.Parse()
 	root := os.Getenv("DISTILLMESH_DATA")
 	if root == "" {

@@ -157,7 +157,7 @@ func TestBothVersionsOfCIFARAreTheSame(t *testing.T) {
 		[]any{19}, ft.Bytes("data"), ft.Nd{DType: "u1", Dims: []int{1, 3072}, Values: wideFloats(cifarImage(7))}})}
 	walk(t, []fieldCase{
 		{name: "binary", files: binary, task: tenth, train: want, y: y, test: test, testY: []int{9, 0}},
-		{name: "Python, recognised by its names", files: python, train: want, y: y, test: test, testY: []int{9, 0},
+		{name: "Python, recognized by its names", files: python, train: want, y: y, test: test, testY: []int{9, 0},
 			classes: tenth.Classes},
 		{name: "Python, in an archive", files: map[string][]byte{"cifar-10-python.tar.gz": ft.Gzip(ft.Tar(python))},
 			path: "cifar-10-python.tar.gz", train: want, y: y, test: test, classes: tenth.Classes},

@@ -81,7 +81,7 @@ func TestFloatsThatOvershootKeepTheirWhite(t *testing.T) {
 				out[9] = 1.5
 				return out
 			}()), "y": ft.Array("<i8", []int{1024}, ramp(1024, 0, 1))}), refused: "--white"},
-		{name: "standardised", files: set("<f4", ramp(32, -1.5, .1)), refused: "taken back"},
+		{name: "standardized", files: set("<f4", ramp(32, -1.5, .1)), refused: "taken back"},
 		{name: "whole numbers up to 16", files: set("<f8", append(ramp(16, 0, 1), append(ramp(15, 0, 1), 16)...)),
 			says: "white is 16", train: rows(singles(ramp(16, 0, 1), 16), singles(append(ramp(15, 0, 1), 16), 16))},
 		{name: "a table of a task of images", files: csv("0,0.25,0.5,1.0000002,a\n1,0.5,0.25,0,b\n0,0,1,1,a\n"),
@@ -140,7 +140,7 @@ func TestNumPyHeadersOfAllVersionsAreRead(t *testing.T) {
 	walk(t, cases)
 }
 
-// Old: the floats were rounded to single precision before they were standardised.
+// Old: the floats were rounded to single precision before they were standardized.
 func TestTimestampsOfOneMinuteStayApart(t *testing.T) {
 	stamps := func(format string) string {
 		text := "t,v,label\n"

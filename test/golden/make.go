@@ -205,7 +205,9 @@ func (m *maker) models(task, set string, names []string) error {
 
 // varies is what differs between two homes: the node's id, its port, seconds, the
 // sizes of files of a database, and the list of sets whose order follows time.
-var varies = regexp.MustCompile(`12D3Koo\w+|"[^"]*(?:port|listen|store_bytes|bytes_used|seconds|rss_mib|time|since)":\s*[^,\n]*|"[0-9]{4,5}"`)
+var varies = regexp.MustCompile(`12D3Koo\w+|` +
+	`"[^"]*(?:port|listen|store_bytes|bytes_used|seconds|rss_mib|time|since)":\s*[^,\n]*|` +
+	`"[0-9]{4,5}"`)
 
 // documents digests the documents of the verbs that read.
 func (m *maker) documents(verbs ...string) error {

@@ -77,7 +77,7 @@ func (b *bench) clients(given distill.Method) error {
 	return nil
 }
 
-// oneClient distils one client; moved is the relative L2 change of its
+// oneClient distills one client; moved is the relative L2 change of its
 // images, the start being the same run with a step of no length.
 func oneClient(method distill.Method, local *data.Samples) (set *data.Samples, stop int, moved float64, err error) {
 	req := distill.Request{Samples: local, IPC: 1, Progress: func(p distill.Progress) { stop = p.Done }}

@@ -49,7 +49,7 @@ func main() {
 		"NAME=VALUE,... of the method beside start=real (with -clients: beside the defaults)")
 	configured := flag.Bool("as-configured", false,
 		"let numpy keep this machine's OPENBLAS settings, which may make it slower")
-	clients := flag.Bool("clients", false, "measure ten clients that distil apart instead")
+	clients := flag.Bool("clients", false, "measure ten clients that distill apart instead")
 	flag.Parse()
 	root := os.Getenv("DISTILLMESH_DATA")
 	if root == "" {

@@ -197,12 +197,12 @@ func TestAFamilyLeavesTheOthersAlone(t *testing.T) {
 		case moved:
 			kinds["moved"]++
 		case colored:
-			kinds["coloured"]++
+			kinds["colored"]++
 		case cut:
 			kinds["cut"]++
 		}
 	}
-	if kinds["moved"] < 20 || kinds["coloured"] < 3 || kinds["cut"] < 3 {
+	if kinds["moved"] < 20 || kinds["colored"] < 3 || kinds["cut"] < 3 {
 		t.Errorf("of 60 draws %v", kinds)
 	}
 }

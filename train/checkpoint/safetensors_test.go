@@ -143,7 +143,9 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a header that is no object", withHeader("[]"), ErrFormat},
 		{"two objects", withHeader("{}{}"), ErrFormat},
 		{"an unknown element type", withHeader(`{"a":{"dtype":"F8","shape":[1],"data_offsets":[0,1]}}`, 0), ErrFormat},
-		{"a name twice", withHeader(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0), ErrFormat},
+		{"a name twice",
+			withHeader(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},`+
+				`"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0), ErrFormat},
 		{"a field twice", withHeader(`{"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 0), ErrFormat},
 		{"an unknown field", withHeader(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":1}}`, 0), ErrFormat},
 		{"no shape", withHeader(`{"a":{"dtype":"U8","data_offsets":[0,1]}}`, 0), ErrFormat},
@@ -153,7 +155,9 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a size that is not the shape's", withHeader(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, 0, 0, 0, 0),
 			ErrFormat},
 		{"a gap", withHeader(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0), ErrFormat},
-		{"an overlap", withHeader(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0), ErrFormat},
+		{"an overlap",
+			withHeader(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},`+
+				`"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 0, 0), ErrFormat},
 		{"bytes of no tensor", withHeader(`{}`, 0), ErrFormat},
 		{"missing data", withHeader(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, 0), ErrFormat},
 		{"metadata that is no string", withHeader(`{"__metadata__":{"a":1}}`), ErrFormat},

@@ -6,11 +6,11 @@ import (
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// assignBlock is how many rows are compared with all centres in one product.
+// assignBlock is how many rows are compared with all centers in one product.
 const assignBlock = 256
 
-// assigner finds each row's nearest centre. Products in float32 select the few
-// centres that could be nearest within rounding; only these are compared in
+// assigner finds each row's nearest center. Products in float32 select the few
+// centers that could be nearest within rounding; only these are compared in
 // float64. So the result is that of Distance2 at the cost of a matrix product.
 type assigner struct {
 	x       [][]float32
@@ -18,7 +18,7 @@ type assigner struct {
 	pool    *kernel.Pool
 	rows    []float32 // a block of x, contiguous
 	centers []float32 // k x d
-	product []float32 // a block's rows times the centres
+	product []float32 // a block's rows times the centers
 	square  []float64 // |c|^2
 }
 
@@ -38,7 +38,7 @@ func newAssigner(x [][]float32, k int) *assigner {
 
 func (a *assigner) close() { a.pool.Close() }
 
-// nearest writes the first of the nearest centres of each row, and returns how
+// nearest writes the first of the nearest centers of each row, and returns how
 // many rows moved.
 func (a *assigner) nearest(center [][]float64, assign []int) (moved int) {
 	d, k := len(a.x[0]), len(center)
@@ -72,7 +72,7 @@ func (a *assigner) nearest(center [][]float64, assign []int) (moved int) {
 	return moved
 }
 
-// among compares the selected centres in float64.
+// among compares the selected centers in float64.
 func (a *assigner) among(i int, center [][]float64, product []float32, slack float64) int {
 	least := math.Inf(1)
 	for c, p := range product {

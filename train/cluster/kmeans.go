@@ -9,7 +9,7 @@ import (
 
 // KMeans assigns each row to one of k clusters: k-means++ seeding, then rounds
 // of Lloyd's algorithm until no assignment changes. An empty cluster takes the
-// row farthest from its centre. There must be at least k rows; no cluster stays empty. It works on
+// row farthest from its center. There must be at least k rows; no cluster stays empty. It works on
 // one core and fails only with ctx's error.
 func KMeans(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand) ([]int, error) {
 	center, err := plusPlus(ctx, x, k, rng)
@@ -35,8 +35,8 @@ func KMeans(ctx context.Context, x [][]float32, k, rounds int, rng *rand.Rand) (
 	return assign, nil
 }
 
-// plusPlus draws centres with probability proportional to the squared distance
-// to the nearest centre so far (Arthur and Vassilvitskii 2007).
+// plusPlus draws centers with probability proportional to the squared distance
+// to the nearest center so far (Arthur and Vassilvitskii 2007).
 func plusPlus(ctx context.Context, x [][]float32, k int, rng *rand.Rand) ([][]float64, error) {
 	center := [][]float64{Mean(x[rng.IntN(len(x)):][:1])}
 	dist := make([]float64, len(x))
@@ -94,7 +94,7 @@ func Rows(x [][]float32, assign []int, c int) [][]float32 {
 	return out
 }
 
-// Distance2 is the squared distance between a row and a centre.
+// Distance2 is the squared distance between a row and a center.
 func Distance2(row []float32, center []float64) float64 {
 	sum := 0.0
 	for j, v := range row {

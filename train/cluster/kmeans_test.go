@@ -23,7 +23,7 @@ func plainNearest(x [][]float32, center [][]float64, assign []int) {
 	}
 }
 
-// The products leave no doubt: rows that lie between centres, to the last bit
+// The products leave no doubt: rows that lie between centers, to the last bit
 // of float32, go where float64 says.
 func TestAssignmentIsTheDefinitions(t *testing.T) {
 	rng := data.Stream(3, "assign-test")
@@ -50,7 +50,7 @@ func TestAssignmentIsTheDefinitions(t *testing.T) {
 		t.Errorf("assigned %v, want %v", got, want)
 	}
 	if moved := a.nearest(center, got); moved != 0 {
-		t.Errorf("%d rows moved among the same centres", moved)
+		t.Errorf("%d rows moved among the same centers", moved)
 	}
 }
 

@@ -15,7 +15,7 @@ const MaxFormation = 8
 // Formation is the multi-formation of IDC (Kim et al. 2022): one stored image holds
 // Factor x Factor sub-images, here called tiles, in row-major order, each a training
 // image down-sampled by Factor. A tile becomes a training image by bilinear up-sampling
-// with half-pixel centres: pixel i of a side Factor times as long shows the tile at
+// with half-pixel centers: pixel i of a side Factor times as long shows the tile at
 // (i + 1/2)/Factor - 1/2, kept inside. Factor 1 is a plain image. For very
 // small budgets, a stored image is a Single tile.
 type Formation struct {

@@ -84,7 +84,7 @@ func TestSingleTilesAreStoredAsTheyAre(t *testing.T) {
 	}
 }
 
-// Doubling [0, 4, 8] with half-pixel centres gives 0, 1, 3, 5, 7, 8.
+// Doubling [0, 4, 8] with half-pixel centers gives 0, 1, 3, 5, 7, 8.
 func TestDecodeUpSamplesEachTile(t *testing.T) {
 	stored := &Samples{Shape: Shape{1, 4, 6}, Classes: 2, Y: []int{1}, X: []float32{
 		0, 4, 8, 1, 1, 1,

@@ -91,7 +91,7 @@ func (g *Glyphs) Read(i int, dst []float32) {
 }
 
 // pose is one random affine map and elastic field, in glyph units (the glyph's
-// height is 1, its centre the origin).
+// height is 1, its center the origin).
 type pose struct {
 	a, b, c, d, dx, dy float64
 	elastic            [elasticGrid][elasticGrid][2]float64
@@ -173,7 +173,7 @@ func addNoise(rng *rand.Rand, dst []float32) {
 type point struct{ x, y float64 }
 
 // glyphFonts parses the Go fonts once: for each font the outlines of the ten
-// digits as closed polygons, height 1, centred on the origin.
+// digits as closed polygons, height 1, centered on the origin.
 var glyphFonts = sync.OnceValue(func() [][10][][]point {
 	var out [][10][][]point
 	for _, ttf := range [][]byte{

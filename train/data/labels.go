@@ -6,12 +6,12 @@ import "math"
 //
 // A distribution is non-negative and sums to 1: soft labels of a teacher, and
 // every hard label, as one-hot. Any other row is a regression target learned for
-// a kernel: it varies around centred one-hot, 1 - 1/C for the class and -1/C
+// a kernel: it varies around centered one-hot, 1 - 1/C for the class and -1/C
 // elsewhere, and is no distribution.
 //
 // Networks, trained by cross-entropy, use distributions unchanged and only the
 // class of a learned row; kernel regression uses learned rows unchanged and
-// centres distributions by subtracting 1/C. So sets of both kinds can be merged,
+// centers distributions by subtracting 1/C. So sets of both kinds can be merged,
 // and a hard label means the same beside either.
 
 // distributionSlack is how far from 1 the sum of a distribution may be.
@@ -49,7 +49,7 @@ func (s *Samples) Probabilities(i int, dst []float32) {
 }
 
 // RegressionTarget fills dst, one value per class, with the label of sample i as
-// kernel regression learns it: centred, or as it was learned.
+// kernel regression learns it: centered, or as it was learned.
 func (s *Samples) RegressionTarget(i int, dst []float32) {
 	if row := s.softRow(i); row != nil && !IsDistribution(row) {
 		copy(dst, row)

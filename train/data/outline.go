@@ -70,7 +70,7 @@ func cubic(a, b, c, d point) []point {
 	return out
 }
 
-// normalize scales an outline to height 1 and centres its bounding box.
+// normalize scales an outline to height 1 and centers its bounding box.
 func normalize(outline [][]point) [][]point {
 	lo, hi := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
 	for _, contour := range outline {
@@ -96,7 +96,7 @@ type canvas struct {
 
 func newCanvas(side int) *canvas { return &canvas{side: side, v: make([]float32, side*side)} }
 
-// fill rasterises closed polygons given in the unit square.
+// fill rasterizes closed polygons given in the unit square.
 func (c *canvas) fill(outline [][]point) {
 	r := vector.NewRasterizer(c.side, c.side)
 	r.DrawOp = draw.Src

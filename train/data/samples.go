@@ -18,7 +18,7 @@ func (s Shape) IsTable() bool { return s.C == 1 && s.H == 1 }
 // String writes the shape as CxHxW.
 func (s Shape) String() string { return fmt.Sprintf("%dx%dx%d", s.C, s.H, s.W) }
 
-// Samples is a batch of labelled samples in task space (standardised float,
+// Samples is a batch of labeled samples in task space (standardized float,
 // NCHW). It is what distillers read and networks train on, whatever file the
 // values came from.
 type Samples struct {

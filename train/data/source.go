@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Source is labelled raw values before standardisation: pixel/255 for images,
+// Source is labeled raw values before standardization: pixel/255 for images,
 // the feature itself for tables. Read must be safe for concurrent use.
 type Source interface {
 	Shape() Shape

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -197,32 +196,4 @@ func ClassTable(labels []int, classes int, parts [][]int) [][]int {
 		}
 	}
 	return table
-}
-
-// ParseSplit reads the short name that String writes, for a number of clients.
-func ParseSplit(name string, clients int) (Split, error) {
-	s := Split{Clients: clients}
-	base, seed, seeded := strings.Cut(name, "-s")
-	var err error
-	if seeded {
-		if s.Seed, err = strconv.ParseUint(seed, 10, 64); err != nil {
-			return s, fmt.Errorf("split %q: seed: %w", name, err)
-		}
-	}
-	switch {
-	case base == "iid":
-		s.Kind = IID
-	case strings.HasPrefix(base, "ring"):
-		s.Kind = Ring
-		s.PerClient, err = strconv.Atoi(base[len("ring"):])
-	case strings.HasPrefix(base, "dir"):
-		s.Kind = Dirichlet
-		s.Alpha, err = strconv.ParseFloat(base[len("dir"):], 64)
-	default:
-		err = fmt.Errorf("want ringN, iid or dirALPHA")
-	}
-	if err != nil {
-		return s, fmt.Errorf("split %q: %w", name, err)
-	}
-	return s, nil
 }

@@ -27,7 +27,7 @@ const (
 var ErrInvalidTask = errors.New("invalid task")
 
 // Task is what sets must have in common to be trained together: the classes in order,
-// the shape of a sample, and the fixed public constants that standardise it.
+// the shape of a sample, and the fixed public constants that standardize it.
 // Mean and Std are never computed from one device's data, so that all devices
 // agree on task space:
 //
@@ -206,7 +206,7 @@ func (t *Task) standardizeExact(x []float64, dst []float32) {
 	}
 }
 
-// Restore is the inverse of Standardise, in place.
+// Restore is the inverse of Standardize, in place.
 func (t *Task) Restore(x []float32) {
 	per := len(x) / t.Constants()
 	for c := range t.Mean {

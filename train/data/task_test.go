@@ -46,7 +46,7 @@ func TestBadTasksAreRefused(t *testing.T) {
 		"a deviation of zero":   func(t *Task) { t.Std = []float64{0, 1, 1} },
 		"features of fewer":     func(t *Task) { t.Features = t.Features[:1] },
 		"a feature twice":       func(t *Task) { t.Features[0].Name = "region" },
-		"a kind of no feature":  func(t *Task) { t.Features[0].Kind = "colour" },
+		"a kind of no feature":  func(t *Task) { t.Features[0].Kind = "color" },
 		"levels of a number":    func(t *Task) { t.Features[0].Levels = []string{"a"} },
 		"words without levels":  func(t *Task) { t.Features[1].Levels = nil },
 		"a level twice":         func(t *Task) { t.Features[1].Levels = []string{"north", "north"} },

@@ -26,7 +26,7 @@ type Config struct {
 	Batch int `json:"batch"`
 	// LR, Momentum and WeightDecay are of the clients' SGD. Official: 0.001,
 	// 0.9, none. The velocity starts at zero in every client and round. FedNova
-	// normalises for this momentum: it is its rho.
+	// normalizes for this momentum: it is its rho.
 	LR          float64 `json:"lr"`
 	Momentum    float64 `json:"momentum,omitempty"`
 	WeightDecay float64 `json:"weight_decay,omitempty"`
@@ -34,7 +34,7 @@ type Config struct {
 	// Zero is FedAvg.
 	Mu float64 `json:"mu,omitempty"`
 	// RandomControls starts SCAFFOLD's control variates, the server's and every
-	// client's, as freshly initialised networks, as the official code does, not
+	// client's, as freshly initialized networks, as the official code does, not
 	// as zeros. On MNIST with two classes per client (500 clients, LeNet, official
 	// rates, seed 0) it moves the first three rounds by at most 2.5 points.
 	RandomControls bool `json:"random_controls,omitempty"`

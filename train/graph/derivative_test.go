@@ -31,6 +31,24 @@ func TestEveryDerivativeMatchesFiniteDifferences(t *testing.T) {
 	}
 }
 
+// The gradient that reaches a square depends on the inputs, so the second
+// derivatives go through every derivative of an operation by the gradient that it is
+// given: those of a convolution's weights by the maps, for one.
+func TestSecondDerivativesGoThroughTheGradientThatAnOperationIsGiven(t *testing.T) {
+	for _, c := range enginetest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			e := c.Make(2)
+			second, err := e.Gradients(graph.Mul(e.Out, e.Out))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, g := range second {
+				checkGradient(t, e, g, fmt.Sprint("second of a square, input ", i))
+			}
+		})
+	}
+}
+
 // checkGradient compares the gradient of a weighted sum of y with central
 // differences.
 func checkGradient(t *testing.T, e enginetest.Expression, y *graph.Node, order string) {

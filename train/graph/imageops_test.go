@@ -30,7 +30,7 @@ func TestResponseNormAndPaddedPoolingAreThoseOfPyTorch(t *testing.T) {
 	}
 }
 
-// Doubling a row by Warp is bilinear up-sampling with half-pixel centres.
+// Doubling a row by Warp is bilinear up-sampling with half-pixel centers.
 func TestWarpUpSamplesWithHalfPixelCenters(t *testing.T) {
 	g := New()
 	x, taps := Input(g, "x", 1, 1, 1, 3), Input(g, "taps", 1, 6)

@@ -15,7 +15,7 @@ func Rsqrt(x *Node) *Node { return apply(MapOp{ReciprocalRoot, 0}, x) }
 // Power is x^c for x > 0.
 func Power(x *Node, c float64) *Node { return apply(MapOp{PowerOf, c}, x) }
 
-// InstanceNorm standardises each map of x, (N, C, H, W), by its own mean and
+// InstanceNorm standardizes each map of x, (N, C, H, W), by its own mean and
 // (biased) variance, then scales and shifts each channel:
 //
 //	y = (x - mean) / sqrt(var + 1e-5) gain + bias
@@ -32,11 +32,11 @@ func InstanceNorm(x, gain, bias *Node) *Node {
 	return Add(Mul(centered, Mul(inverse, Reshape(gain, channel...))), Reshape(bias, channel...))
 }
 
-// ChannelSumOp adds up neighbouring channels of (N, C, H, W). Its derivative
+// ChannelSumOp adds up neighboring channels of (N, C, H, W). Its derivative
 // sums in the other direction.
 type ChannelSumOp struct{ Before, After int }
 
-// LocalResponseNorm divides x, (N, C, H, W), by a function of its neighbours in
+// LocalResponseNorm divides x, (N, C, H, W), by a function of its neighbors in
 // size channels, as PyTorch's layer of the same name:
 //
 //	y[c] = x[c] / (k + alpha/size sum_j x[j]^2)^beta

@@ -1,6 +1,6 @@
 package kernel
 
-// ChannelSum adds up neighbouring channels: out[c] = x[c-Before] + ... +
+// ChannelSum adds up neighboring channels: out[c] = x[c-Before] + ... +
 // x[c+After], where these exist.
 type ChannelSum struct {
 	images, channels, area int

@@ -68,7 +68,7 @@ func (s sums) add(i int, term float64) {
 // sum of squares q of the terms so far, and n independent errors add up as their
 // root: u sqrt(n q / 6) is the standard deviation, sqrt(n q) u twice and a half that.
 // Four times sqrt(n q) u is ten standard deviations. n and q are the largest of all
-// sums, since transforms mix neighbouring ones.
+// sums, since transforms mix neighboring ones.
 func (s sums) bound() float64 {
 	return 4 * math.Pow(2, -24) * math.Sqrt(float64(slices.Max(s.terms))*slices.Max(s.squares))
 }

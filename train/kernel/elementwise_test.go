@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -119,6 +120,9 @@ func ulps(got float32, want float64) float64 {
 	return math.Abs(float64(got)-want) / unit
 }
 
+// supplement is Supplement in the form of the others.
+func supplement(dst, x []float32, _ float32) { Supplement(dst, x) }
+
 func TestFunctionsAreAccurate(t *testing.T) {
 	const n = 200_000
 	fill := func(f func(i int) float64) []float32 {
@@ -144,8 +148,9 @@ func TestFunctionsAreAccurate(t *testing.T) {
 		{"log near one", Log, math.Log, fill(func(int) float64 { return 1 + 0.3*(rng.Float64()-0.5) }), 2, 0},
 		{"sqrt", Sqrt, math.Sqrt, wide, 0.51, 0},
 		{"rsqrt", Rsqrt, func(x float64) float64 { return 1 / math.Sqrt(x) }, wide, 1.6, 0},
-		{"arccos", Arccos, math.Acos, fill(func(int) float64 { return 2*rng.Float64() - 1 }), 0, 4e-7},
-		{"arccos near the ends", Arccos, math.Acos,
+		{"supplement", supplement, func(x float64) float64 { return math.Pi - math.Acos(x) },
+			fill(func(int) float64 { return 2*rng.Float64() - 1 }), 0, 4e-7},
+		{"supplement near the ends", supplement, func(x float64) float64 { return math.Pi - math.Acos(x) },
 			fill(func(i int) float64 { return math.Copysign(1-math.Exp(-20*rng.Float64()), float64(i%2)-0.5) }), 0, 4e-7},
 		{"relu", Relu, func(x float64) float64 { return max(x, 0) }, wide, 0, 0},
 		{"step", Step, func(x float64) float64 {
@@ -243,31 +248,56 @@ func checkWindows(t *testing.T, g Windows, x, values, picked, scattered []float3
 	near(t, fmt.Sprintf("%+v: scattered", g), scattered, want)
 }
 
-// The expected values follow the formulas of the optimisers in float64.
-func TestOptimizersFollowTheirFormulas(t *testing.T) {
+func TestSupplementIsExactWhereInputsCoincideOrAreOrthogonal(t *testing.T) {
 	forEachSet(t, func(t *testing.T) {
-		const n, rate, decay, momentum = 13, 0.01, 0.1, 0.9
-		rng := rand.New(rand.NewPCG(3, 1))
-		w, m, v := random(rng, n), make([]float32, n), make([]float32, n)
-		u, velocity := append([]float32(nil), w...), make([]float32, n)
-		w64, m64, v64, u64, velocity64 := wide(w), wide(m), wide(v), wide(u), wide(velocity)
-		for step := 1; step <= 20; step++ {
-			g := random(rng, n)
-			NewAdamStep(step, rate, decay).Apply(w, g, m, v)
-			Momentum(u, g, velocity, rate, momentum, decay)
-			for i := range g {
-				d := float64(g[i]) + decay*w64[i]
-				m64[i] = 0.9*m64[i] + 0.1*d
-				v64[i] = 0.999*v64[i] + 0.001*d*d
-				t := float64(step)
-				w64[i] -= rate * (m64[i] / (1 - math.Pow(0.9, t))) / (math.Sqrt(v64[i]/(1-math.Pow(0.999, t))) + 1e-8)
-				velocity64[i] = momentum*velocity64[i] + float64(g[i]) + decay*u64[i]
-				u64[i] -= rate * velocity64[i]
+		x := slices.Repeat([]float32{-1, 0, 1}, 11) // vectors and a rest
+		out := make([]float32, len(x))
+		Supplement(out, x)
+		for i, v := range out {
+			if want := float32([]float64{0, math.Pi / 2, math.Pi}[i%3]); v != want {
+				t.Errorf("of %v is %v, want %v", x[i], v, want)
 			}
 		}
-		near(t, "adam", w, w64)
-		near(t, "momentum", u, u64)
 	})
+}
+
+// The expected values follow the formulas of the optimizers in float64, also where
+// gradients are so small that Adam's epsilon decides.
+func TestOptimizersFollowTheirFormulas(t *testing.T) {
+	for name, c := range map[string]struct{ size, decay float64 }{"gradients of size one": {1, 0.1},
+		"gradients of the size of epsilon": {1e-8, 0}} {
+		t.Run(name, func(t *testing.T) {
+			forEachSet(t, func(t *testing.T) { checkOptimizers(t, c.size, c.decay) })
+		})
+	}
+}
+
+func checkOptimizers(t *testing.T, size, decay float64) {
+	t.Helper()
+	const n, rate, momentum = 13, 0.01, 0.9
+	rng := rand.New(rand.NewPCG(3, 1))
+	w, m, v := random(rng, n), make([]float32, n), make([]float32, n)
+	u, velocity := append([]float32(nil), w...), make([]float32, n)
+	w64, m64, v64, u64, velocity64 := wide(w), wide(m), wide(v), wide(u), wide(velocity)
+	for step := 1; step <= 20; step++ {
+		g := random(rng, n)
+		for i := range g {
+			g[i] *= float32(size)
+		}
+		NewAdamStep(step, rate, decay).Apply(w, g, m, v)
+		Momentum(u, g, velocity, rate, momentum, float32(decay))
+		for i := range g {
+			d := float64(g[i]) + decay*w64[i]
+			m64[i] = 0.9*m64[i] + 0.1*d
+			v64[i] = 0.999*v64[i] + 0.001*d*d
+			t := float64(step)
+			w64[i] -= rate * (m64[i] / (1 - math.Pow(0.9, t))) / (math.Sqrt(v64[i]/(1-math.Pow(0.999, t))) + 1e-8)
+			velocity64[i] = momentum*velocity64[i] + float64(g[i]) + decay*u64[i]
+			u64[i] -= rate * velocity64[i]
+		}
+	}
+	near(t, "adam", w, w64)
+	near(t, "momentum", u, u64)
 }
 
 func wide(x []float32) []float64 {
@@ -303,7 +333,7 @@ func BenchmarkVectors(b *testing.B) {
 			step.Apply(z, x, y,
 				v)
 		},
-		"exp": func() { Exp(z, x, 0) }, "log": func() { Log(z, y, 0) }, "arccos": func() { Arccos(z, x, 0) },
+		"exp": func() { Exp(z, x, 0) }, "log": func() { Log(z, y, 0) }, "supplement": func() { Supplement(z, x) },
 		"rsqrt": func() { Rsqrt(z, y, 0) }, "mulAdd": func() { MulAdd(1, n, z, x, y, v) }, "div": func() {
 			Div.Both(n, z, x,
 				y)

@@ -60,7 +60,7 @@ type vectorSet struct {
 	mulAdd, mulValueAdd, mulValueAddValue  rowFunc3
 	scale, offset                          constFunc
 	relu, step, root, inverseRoot          rowFunc1
-	exp, log, arccos                       rowFunc1
+	exp, log                               rowFunc1
 	cosine2sine, supplement                rowFunc1
 	affine, clamp                          pairFunc
 	scaleAdd                               func(rows, n int, dst, a, b *float32, c float32)

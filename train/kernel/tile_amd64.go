@@ -319,11 +319,6 @@ func expAVX512(rows int, n int, dst *float32, a *float32)
 //go:noescape
 func logAVX512(rows int, n int, dst *float32, a *float32)
 
-// arccosAVX512 writes the arc cosine of a, for rows of n values, at least one of each.
-//
-//go:noescape
-func arccosAVX512(rows int, n int, dst *float32, a *float32)
-
 // cosine2sineAVX512 writes sqrt((1 - a)(1 + a)), for rows of n values, at least one of each.
 //
 //go:noescape
@@ -603,11 +598,6 @@ func expAVX2(rows int, n int, dst *float32, a *float32)
 //
 //go:noescape
 func logAVX2(rows int, n int, dst *float32, a *float32)
-
-// arccosAVX2 writes the arc cosine of a, for rows of n values, at least one of each.
-//
-//go:noescape
-func arccosAVX2(rows int, n int, dst *float32, a *float32)
 
 // cosine2sineAVX2 writes sqrt((1 - a)(1 + a)), for rows of n values, at least one of each.
 //

@@ -8186,245 +8186,6 @@ DATA every7fc00000<>+56(SB)/4, $0x7fc00000
 DATA every7fc00000<>+60(SB)/4, $0x7fc00000
 GLOBL every7fc00000<>(SB), RODATA|NOPTR, $64
 
-// func arccosAVX512(rows int, n int, dst *float32, a *float32)
-// Requires: AVX, AVX512F, BMI2, CMOV
-TEXT ·arccosAVX512(SB), NOSPLIT|NOFRAME, $0-32
-	MOVQ    rows+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    dst+16(FP), DX
-	MOVQ    a+24(FP), BX
-	MOVQ    CX, DI
-	ANDQ    $0x0000000f, DI
-	MOVQ    CX, SI
-	SUBQ    DI, SI
-	SHLQ    $0x02, SI
-	SHLQ    $0x02, CX
-	MOVQ    DI, R8
-	MOVQ    $0x00000010, R9
-	CMPQ    R8, R9
-	CMOVQGT R9, R8
-	MOVQ    $0xffffffff, R9
-	BZHIQ   R8, R9, R8
-	KMOVW   R8, K1
-
-row:
-	XORQ R8, R8
-	CMPQ R8, SI
-	JGE  rest
-
-vector:
-	VMOVUPS      (BX)(R8*1), Z0
-	VPANDD       every7fffffff<>+0(SB), Z0, Z1
-	VCMPPS       $0x1e, every3f000000<>+0(SB), Z1, K2
-	VMULPS       Z0, Z0, Z2
-	VMOVUPS      every3f000000<>+0(SB), Z3
-	VFNMADD231PS every3f000000<>+0(SB), Z1, Z3
-	VBLENDMPS    Z3, Z2, K2, Z4
-	VSQRTPS      Z4, Z1
-	VBLENDMPS    Z1, Z0, K2, Z5
-	VMOVUPS      every3d2cb352<>+0(SB), Z1
-	VFMADD213PS  every3cc617e3<>+0(SB), Z4, Z1
-	VFMADD213PS  every3d3a3ec7<>+0(SB), Z4, Z1
-	VFMADD213PS  every3d9980f6<>+0(SB), Z4, Z1
-	VFMADD213PS  every3e2aaae4<>+0(SB), Z4, Z1
-	VMULPS       Z4, Z1, Z1
-	VFMADD213PS  Z5, Z5, Z1
-	VMOVUPS      every3fc90fdb<>+0(SB), Z2
-	VMOVUPS      every40490fdb<>+0(SB), Z3
-	VSUBPS       Z1, Z2, Z2
-	VADDPS       Z1, Z1, Z1
-	VSUBPS       Z1, Z3, Z3
-	VPXORD       Z6, Z6, Z6
-	VCMPPS       $0x11, Z6, Z0, K3
-	VBLENDMPS    Z3, Z1, K3, Z7
-	VBLENDMPS    Z7, Z2, K2, Z8
-	VMOVUPS      Z8, (DX)(R8*1)
-	ADDQ         $0x00000040, R8
-	CMPQ         R8, SI
-	JL           vector
-
-rest:
-	TESTQ        DI, DI
-	JZ           next
-	VMOVUPS.Z    (BX)(R8*1), K1, Z0
-	VPANDD       every7fffffff<>+0(SB), Z0, Z1
-	VCMPPS       $0x1e, every3f000000<>+0(SB), Z1, K2
-	VMULPS       Z0, Z0, Z2
-	VMOVUPS      every3f000000<>+0(SB), Z3
-	VFNMADD231PS every3f000000<>+0(SB), Z1, Z3
-	VBLENDMPS    Z3, Z2, K2, Z9
-	VSQRTPS      Z9, Z1
-	VBLENDMPS    Z1, Z0, K2, Z10
-	VMOVUPS      every3d2cb352<>+0(SB), Z1
-	VFMADD213PS  every3cc617e3<>+0(SB), Z9, Z1
-	VFMADD213PS  every3d3a3ec7<>+0(SB), Z9, Z1
-	VFMADD213PS  every3d9980f6<>+0(SB), Z9, Z1
-	VFMADD213PS  every3e2aaae4<>+0(SB), Z9, Z1
-	VMULPS       Z9, Z1, Z1
-	VFMADD213PS  Z10, Z10, Z1
-	VMOVUPS      every3fc90fdb<>+0(SB), Z2
-	VMOVUPS      every40490fdb<>+0(SB), Z3
-	VSUBPS       Z1, Z2, Z2
-	VADDPS       Z1, Z1, Z1
-	VSUBPS       Z1, Z3, Z3
-	VPXORD       Z11, Z11, Z11
-	VCMPPS       $0x11, Z11, Z0, K3
-	VBLENDMPS    Z3, Z1, K3, Z12
-	VBLENDMPS    Z12, Z2, K2, Z13
-	VMOVUPS      Z13, K1, (DX)(R8*1)
-
-next:
-	ADDQ CX, DX
-	ADDQ CX, BX
-	DECQ AX
-	JNZ  row
-	VZEROUPPER
-	RET
-
-DATA every7fffffff<>+0(SB)/4, $0x7fffffff
-DATA every7fffffff<>+4(SB)/4, $0x7fffffff
-DATA every7fffffff<>+8(SB)/4, $0x7fffffff
-DATA every7fffffff<>+12(SB)/4, $0x7fffffff
-DATA every7fffffff<>+16(SB)/4, $0x7fffffff
-DATA every7fffffff<>+20(SB)/4, $0x7fffffff
-DATA every7fffffff<>+24(SB)/4, $0x7fffffff
-DATA every7fffffff<>+28(SB)/4, $0x7fffffff
-DATA every7fffffff<>+32(SB)/4, $0x7fffffff
-DATA every7fffffff<>+36(SB)/4, $0x7fffffff
-DATA every7fffffff<>+40(SB)/4, $0x7fffffff
-DATA every7fffffff<>+44(SB)/4, $0x7fffffff
-DATA every7fffffff<>+48(SB)/4, $0x7fffffff
-DATA every7fffffff<>+52(SB)/4, $0x7fffffff
-DATA every7fffffff<>+56(SB)/4, $0x7fffffff
-DATA every7fffffff<>+60(SB)/4, $0x7fffffff
-GLOBL every7fffffff<>(SB), RODATA|NOPTR, $64
-
-DATA every3d2cb352<>+0(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+4(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+8(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+12(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+16(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+20(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+24(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+28(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+32(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+36(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+40(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+44(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+48(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+52(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+56(SB)/4, $0x3d2cb352
-DATA every3d2cb352<>+60(SB)/4, $0x3d2cb352
-GLOBL every3d2cb352<>(SB), RODATA|NOPTR, $64
-
-DATA every3cc617e3<>+0(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+4(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+8(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+12(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+16(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+20(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+24(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+28(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+32(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+36(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+40(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+44(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+48(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+52(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+56(SB)/4, $0x3cc617e3
-DATA every3cc617e3<>+60(SB)/4, $0x3cc617e3
-GLOBL every3cc617e3<>(SB), RODATA|NOPTR, $64
-
-DATA every3d3a3ec7<>+0(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+4(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+8(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+12(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+16(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+20(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+24(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+28(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+32(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+36(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+40(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+44(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+48(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+52(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+56(SB)/4, $0x3d3a3ec7
-DATA every3d3a3ec7<>+60(SB)/4, $0x3d3a3ec7
-GLOBL every3d3a3ec7<>(SB), RODATA|NOPTR, $64
-
-DATA every3d9980f6<>+0(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+4(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+8(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+12(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+16(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+20(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+24(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+28(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+32(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+36(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+40(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+44(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+48(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+52(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+56(SB)/4, $0x3d9980f6
-DATA every3d9980f6<>+60(SB)/4, $0x3d9980f6
-GLOBL every3d9980f6<>(SB), RODATA|NOPTR, $64
-
-DATA every3e2aaae4<>+0(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+4(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+8(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+12(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+16(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+20(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+24(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+28(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+32(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+36(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+40(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+44(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+48(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+52(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+56(SB)/4, $0x3e2aaae4
-DATA every3e2aaae4<>+60(SB)/4, $0x3e2aaae4
-GLOBL every3e2aaae4<>(SB), RODATA|NOPTR, $64
-
-DATA every3fc90fdb<>+0(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+4(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+8(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+12(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+16(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+20(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+24(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+28(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+32(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+36(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+40(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+44(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+48(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+52(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+56(SB)/4, $0x3fc90fdb
-DATA every3fc90fdb<>+60(SB)/4, $0x3fc90fdb
-GLOBL every3fc90fdb<>(SB), RODATA|NOPTR, $64
-
-DATA every40490fdb<>+0(SB)/4, $0x40490fdb
-DATA every40490fdb<>+4(SB)/4, $0x40490fdb
-DATA every40490fdb<>+8(SB)/4, $0x40490fdb
-DATA every40490fdb<>+12(SB)/4, $0x40490fdb
-DATA every40490fdb<>+16(SB)/4, $0x40490fdb
-DATA every40490fdb<>+20(SB)/4, $0x40490fdb
-DATA every40490fdb<>+24(SB)/4, $0x40490fdb
-DATA every40490fdb<>+28(SB)/4, $0x40490fdb
-DATA every40490fdb<>+32(SB)/4, $0x40490fdb
-DATA every40490fdb<>+36(SB)/4, $0x40490fdb
-DATA every40490fdb<>+40(SB)/4, $0x40490fdb
-DATA every40490fdb<>+44(SB)/4, $0x40490fdb
-DATA every40490fdb<>+48(SB)/4, $0x40490fdb
-DATA every40490fdb<>+52(SB)/4, $0x40490fdb
-DATA every40490fdb<>+56(SB)/4, $0x40490fdb
-DATA every40490fdb<>+60(SB)/4, $0x40490fdb
-GLOBL every40490fdb<>(SB), RODATA|NOPTR, $64
-
 // func cosine2sineAVX512(rows int, n int, dst *float32, a *float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·cosine2sineAVX512(SB), NOSPLIT|NOFRAME, $0-32
@@ -8564,6 +8325,42 @@ next:
 	JNZ  row
 	VZEROUPPER
 	RET
+
+DATA every3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+4(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+8(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+12(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+16(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+20(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+24(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+28(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+32(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+36(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+40(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+44(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+48(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+52(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+56(SB)/4, $0x3fc90fdb
+DATA every3fc90fdb<>+60(SB)/4, $0x3fc90fdb
+GLOBL every3fc90fdb<>(SB), RODATA|NOPTR, $64
+
+DATA every7fffffff<>+0(SB)/4, $0x7fffffff
+DATA every7fffffff<>+4(SB)/4, $0x7fffffff
+DATA every7fffffff<>+8(SB)/4, $0x7fffffff
+DATA every7fffffff<>+12(SB)/4, $0x7fffffff
+DATA every7fffffff<>+16(SB)/4, $0x7fffffff
+DATA every7fffffff<>+20(SB)/4, $0x7fffffff
+DATA every7fffffff<>+24(SB)/4, $0x7fffffff
+DATA every7fffffff<>+28(SB)/4, $0x7fffffff
+DATA every7fffffff<>+32(SB)/4, $0x7fffffff
+DATA every7fffffff<>+36(SB)/4, $0x7fffffff
+DATA every7fffffff<>+40(SB)/4, $0x7fffffff
+DATA every7fffffff<>+44(SB)/4, $0x7fffffff
+DATA every7fffffff<>+48(SB)/4, $0x7fffffff
+DATA every7fffffff<>+52(SB)/4, $0x7fffffff
+DATA every7fffffff<>+56(SB)/4, $0x7fffffff
+DATA every7fffffff<>+60(SB)/4, $0x7fffffff
+GLOBL every7fffffff<>(SB), RODATA|NOPTR, $64
 
 DATA every80000000<>+0(SB)/4, $0x80000000
 DATA every80000000<>+4(SB)/4, $0x80000000
@@ -13918,102 +13715,6 @@ DATA every007fffff<>+52(SB)/4, $0x007fffff
 DATA every007fffff<>+56(SB)/4, $0x007fffff
 DATA every007fffff<>+60(SB)/4, $0x007fffff
 GLOBL every007fffff<>(SB), RODATA|NOPTR, $64
-
-// func arccosAVX2(rows int, n int, dst *float32, a *float32)
-// Requires: AVX, CMOV, FMA3
-TEXT ·arccosAVX2(SB), NOSPLIT|NOFRAME, $0-32
-	MOVQ    rows+0(FP), AX
-	MOVQ    n+8(FP), CX
-	MOVQ    dst+16(FP), DX
-	MOVQ    a+24(FP), BX
-	MOVQ    CX, DI
-	ANDQ    $0x00000007, DI
-	MOVQ    CX, SI
-	SUBQ    DI, SI
-	SHLQ    $0x02, SI
-	SHLQ    $0x02, CX
-	MOVQ    DI, R8
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQGT R9, R8
-	LEAQ    signs<>+0(SB), R9
-	MOVQ    $0x00000008, R10
-	SUBQ    R8, R10
-	VMOVUPS (R9)(R10*4), Y0
-
-row:
-	XORQ R8, R8
-	CMPQ R8, SI
-	JGE  rest
-
-vector:
-	VMOVUPS      (BX)(R8*1), Y1
-	VANDPS       every7fffffff<>+0(SB), Y1, Y2
-	VCMPPS       $0x1e, every3f000000<>+0(SB), Y2, Y3
-	VMULPS       Y1, Y1, Y4
-	VMOVUPS      every3f000000<>+0(SB), Y5
-	VFNMADD231PS every3f000000<>+0(SB), Y2, Y5
-	VBLENDVPS    Y3, Y5, Y4, Y2
-	VSQRTPS      Y2, Y4
-	VBLENDVPS    Y3, Y4, Y1, Y4
-	VMOVUPS      every3d2cb352<>+0(SB), Y5
-	VFMADD213PS  every3cc617e3<>+0(SB), Y2, Y5
-	VFMADD213PS  every3d3a3ec7<>+0(SB), Y2, Y5
-	VFMADD213PS  every3d9980f6<>+0(SB), Y2, Y5
-	VFMADD213PS  every3e2aaae4<>+0(SB), Y2, Y5
-	VMULPS       Y2, Y5, Y5
-	VFMADD213PS  Y4, Y4, Y5
-	VMOVUPS      every3fc90fdb<>+0(SB), Y2
-	VMOVUPS      every40490fdb<>+0(SB), Y4
-	VSUBPS       Y5, Y2, Y2
-	VADDPS       Y5, Y5, Y5
-	VSUBPS       Y5, Y4, Y4
-	VXORPS       Y6, Y6, Y6
-	VCMPPS       $0x11, Y6, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y5, Y1
-	VBLENDVPS    Y3, Y1, Y2, Y1
-	VMOVUPS      Y1, (DX)(R8*1)
-	ADDQ         $0x00000020, R8
-	CMPQ         R8, SI
-	JL           vector
-
-rest:
-	TESTQ        DI, DI
-	JZ           next
-	VMASKMOVPS   (BX)(R8*1), Y0, Y1
-	VANDPS       every7fffffff<>+0(SB), Y1, Y2
-	VCMPPS       $0x1e, every3f000000<>+0(SB), Y2, Y3
-	VMULPS       Y1, Y1, Y4
-	VMOVUPS      every3f000000<>+0(SB), Y5
-	VFNMADD231PS every3f000000<>+0(SB), Y2, Y5
-	VBLENDVPS    Y3, Y5, Y4, Y2
-	VSQRTPS      Y2, Y4
-	VBLENDVPS    Y3, Y4, Y1, Y4
-	VMOVUPS      every3d2cb352<>+0(SB), Y5
-	VFMADD213PS  every3cc617e3<>+0(SB), Y2, Y5
-	VFMADD213PS  every3d3a3ec7<>+0(SB), Y2, Y5
-	VFMADD213PS  every3d9980f6<>+0(SB), Y2, Y5
-	VFMADD213PS  every3e2aaae4<>+0(SB), Y2, Y5
-	VMULPS       Y2, Y5, Y5
-	VFMADD213PS  Y4, Y4, Y5
-	VMOVUPS      every3fc90fdb<>+0(SB), Y2
-	VMOVUPS      every40490fdb<>+0(SB), Y4
-	VSUBPS       Y5, Y2, Y2
-	VADDPS       Y5, Y5, Y5
-	VSUBPS       Y5, Y4, Y4
-	VXORPS       Y6, Y6, Y6
-	VCMPPS       $0x11, Y6, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y5, Y1
-	VBLENDVPS    Y3, Y1, Y2, Y1
-	VMASKMOVPS   Y1, Y0, (DX)(R8*1)
-
-next:
-	ADDQ CX, DX
-	ADDQ CX, BX
-	DECQ AX
-	JNZ  row
-	VZEROUPPER
-	RET
 
 // func cosine2sineAVX2(rows int, n int, dst *float32, a *float32)
 // Requires: AVX, CMOV

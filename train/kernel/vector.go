@@ -198,12 +198,6 @@ func Log(dst, x []float32, _ float32) {
 		func(x float32) float32 { return float32(math.Log(float64(x))) })
 }
 
-// Arccos is the arc cosine to within 4e-7; NaN outside -1 to 1.
-func Arccos(dst, x []float32, _ float32) {
-	mapWith(dst, x, func(v *vectorSet) rowFunc1 { return v.arccos },
-		func(x float32) float32 { return float32(math.Acos(float64(x))) })
-}
-
 // Supplement is pi - arccos x for |x| <= 1: exact at -1, 0 and 1, within 4e-7
 // elsewhere.
 func Supplement(dst, x []float32) {

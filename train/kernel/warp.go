@@ -95,14 +95,14 @@ func (k *Warp) Part(_ *Scratch, n int) {
 	}
 }
 
-// four are the neighbours of a point and their weights; the weight of a missing
-// neighbour is zero.
+// four are the neighbors of a point and their weights; the weight of a missing
+// neighbor is zero.
 type four struct {
 	a, b, c, d     int
 	wa, wb, wc, wd float32
 }
 
-// inside finds the neighbours of a point in the source, quickly when all four
+// inside finds the neighbors of a point in the source, quickly when all four
 // exist.
 func (s *Sampling) inside(row, col float64) four {
 	if !(row >= 0 && col >= 0 && row < float64(s.H-1) && col < float64(s.W-1)) { // NaN too
@@ -115,7 +115,7 @@ func (s *Sampling) inside(row, col float64) four {
 		wa: (1 - down) * (1 - right), wb: (1 - down) * right, wc: down * (1 - right), wd: down * right}
 }
 
-// taps finds the neighbours of any point.
+// taps finds the neighbors of any point.
 func (s *Sampling) taps(row, col float64) four {
 	if s.Border {
 		row, col = min(max(row, 0), float64(s.H-1)), min(max(col, 0), float64(s.W-1))

@@ -166,7 +166,7 @@ func TestCopiesDoNotMatter(t *testing.T) {
 }
 
 // Soft labels that are distributions count as they are; learned ones lie around
-// centred one-hot and are raised, so that a hard label means the same beside them.
+// centered one-hot and are raised, so that a hard label means the same beside them.
 func TestLabelsMeanTheSame(t *testing.T) {
 	s := &data.Samples{Shape: data.Shape{C: 1, H: 1, W: 1}, Classes: 2, X: []float32{1, 1, 1}, Y: []int{0, 0, 0},
 		Soft: []float32{1, 0, .5, .5, .5, -.5}}

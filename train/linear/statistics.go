@@ -23,7 +23,7 @@ var (
 // Statistics are everything that ridge regression needs of n samples, f being d x n:
 // f f', Y f' and |Y|^2, summed in float64. Statistics of parts add up to those
 // of the whole, to the rounding of float64. Y holds one-hot columns; distributions are used
-// unchanged, and labels learned for a kernel, which vary around centred one-hot, are raised by
+// unchanged, and labels learned for a kernel, which vary around centered one-hot, are raised by
 // 1/C, so that all kinds of sets can be merged.
 type Statistics struct {
 	Shape    data.Shape

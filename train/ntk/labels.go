@@ -57,7 +57,7 @@ func SolveLabels(ctx context.Context, pool *kernel.Pool, p Labeling) ([]float32,
 	return l.solve()
 }
 
-// labeler holds the normal equations of a Labelling.
+// labeler holds the normal equations of a Labeling.
 type labeler struct {
 	Labeling
 	pool    *kernel.Pool

@@ -28,7 +28,7 @@ func TestPairMatchesPublishedVectors(t *testing.T) {
 	}
 }
 
-// A finite network of width w in NTK parameterisation, one hidden layer:
+// A finite network of width w in NTK parameterization, one hidden layer:
 // its empirical tangent kernel tends to Pair at depth 1.
 func TestPairAgreesWithAWideNetwork(t *testing.T) {
 	const d, width = 16, 200_000

@@ -31,7 +31,7 @@ var (
 //
 //	P = K_ts A,  A = (K_ss + lambda tr(K_ss)/n I)^-1 Y_s
 //
-// with centred one-hot labels Y_s (1 - 1/C for the class, -1/C elsewhere), or
+// with centered one-hot labels Y_s (1 - 1/C for the class, -1/C elsewhere), or
 // the set's own learned labels. As a model it consists of the support set and
 // the solved coefficients.
 type Predictor struct {

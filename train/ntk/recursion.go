@@ -46,10 +46,15 @@ func (p *pairs) columns(at int, squares []float32) {
 	}
 }
 
-// block runs the recursion of Gradient, in float32, for one support with
-// <s,s>/d = square and a run of columns. Everything is computed from cos, so
-// that the values are accurate to rounding where ab - c^2 cancels; the derivatives
-// have no limit there and are bounded by qFloor.
+// block computes, in float32, the kernel K and its derivatives by c = n(x,s) and
+// b = n(s,s), at a = n(x,x), where n(x,s) = 2 <x,s>/d + 0.01, for one support with
+// <s,s>/d = square and a run of columns. It follows Pair layer by layer:
+//
+//	q = sqrt(max(ab - c^2, 1e-6 ab)), dk1/dc = k0, dk0/dc = 1/(2 pi q)
+//	dk1/db = q/(4 pi b), dk0/db = -c/(4 pi b q); a and b grow by 0.01 per layer
+//
+// Everything is computed from cos, so that the values are accurate to rounding where
+// ab - c^2 cancels; the derivatives have no limit there and are bounded by sinFloor.
 func (p *pairs) block(s *kernel.Scratch, j, at int, square float32) {
 	lo, hi := p.span(at)
 	n := hi - lo
@@ -100,5 +105,5 @@ func (p *pairs) block(s *kernel.Scratch, j, at int, square float32) {
 	}
 }
 
-// sinFloor is qFloor in terms of sin th = sqrt(ab - c^2) / sqrt(ab).
+// sinFloor bounds sin th = sqrt(ab - c^2) / sqrt(ab) from below where it divides.
 const sinFloor = 1e-3

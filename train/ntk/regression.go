@@ -21,7 +21,7 @@ type Problem struct {
 //
 //	L = 1/2 mean (K_ts (K_ss + lambda tr(K_ss)/n I)^-1 Y_s - Y_t)^2
 //
-// over targets and classes, Y_t being centred one-hot, with its gradients in
+// over targets and classes, Y_t being centered one-hot, with its gradients in
 // closed form. The caller writes the targets and the supports into its slices,
 // calls Step, and reads the gradients from it. All memory is allocated
 // once, 5 n (m + n) + (m + n) d values or so, and a Step allocates nothing. The

@@ -141,7 +141,7 @@ func drawMasks(rng *rand.Rand, active bool, n, h, w int, shared bool, mask []flo
 	}
 }
 
-// cutoutRange is the rows or columns of a cutout: its centre anywhere, cut at
+// cutoutRange is the rows or columns of a cutout: its center anywhere, cut at
 // the borders.
 func cutoutRange(rng *rand.Rand, side int) (from, to int) {
 	size := int(float64(side)*cutoutShare + 0.5)

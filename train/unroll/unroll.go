@@ -227,9 +227,6 @@ func (w *Walk) Backward(u []float32, n int) (dAlpha float64, err error) {
 	return dAlpha, nil
 }
 
-// Direction copies u after the last Backward.
-func (w *Walk) Direction(into []float32) error { return w.u.flat.Get(into) }
-
 // differentiate runs the backward program at step t: it adds to the gradients,
 // notes <u, g> and writes u - alpha H u.
 func (w *Walk) differentiate(t int, theta, next vector) error {

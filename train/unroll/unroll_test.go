@@ -204,7 +204,7 @@ func (s small) walk(t *testing.T, w *Walk) (loss, dAlpha float64, dTheta []float
 	}
 	dAlpha, err := w.Backward(u, s.count)
 	if err == nil {
-		err = w.Direction(u)
+		err = w.u.flat.Get(u)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -169,7 +169,7 @@ func Whiten(ctx context.Context, ds *data.Dataset, workers int) (*data.Dataset, 
 		Shape: ds.Task.Shape,
 		Mean:  []float64{0}, Std: []float64{1}, Augment: ds.Task.Augmentation()}
 	if task.IsTable() {
-		return nil, fmt.Errorf("whiten %s: rows of a table are standardised by feature already", ds.Name)
+		return nil, fmt.Errorf("whiten %s: rows of a table are standardized by feature already", ds.Name)
 	}
 	out := &data.Dataset{Name: ds.Name + "-zca", Task: task.Filled(),
 		Remarks: append(ds.Remarks[:len(ds.Remarks):len(ds.Remarks)],

@@ -14,7 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
-// smooth are images whose neighbouring values are alike.
+// smooth are images whose neighboring values are alike.
 func smooth(n, d int) []float32 {
 	rng := rand.New(rand.NewPCG(1, 2))
 	x := make([]float32, n*d)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/text"
 )
 
 // accuracyFigure is accuracy against uplink bytes, a panel per consumer.
@@ -154,7 +155,7 @@ func accuracyText(doc *study.Document) string {
 		var points []string
 		for _, s := range summaryOf(doc, c) {
 			points = append(points, fmt.Sprintf("%s %s at %s", s.Method, spreadText(s.Accuracy),
-				figure.Size(float64(s.BytesUp))))
+				text.Bytes(s.BytesUp)))
 		}
 		out = append(out, c+": "+strings.Join(points, ", "))
 	}

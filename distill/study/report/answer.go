@@ -8,6 +8,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/distill/trial"
 )
 
@@ -25,7 +26,7 @@ func Answer(doc *study.Document) []string {
 	}
 	out = append(out, fmt.Sprintf("Best: %s on %s, %s from %s, %s up in all.", best.Method, best.Consumer,
 		spreadWords(best.Accuracy),
-		figure.Plural(best.Images, "stored image"), figure.Size(float64(best.BytesUp))), againstControl(best))
+		figure.Plural(best.Images, "stored image"), text.Bytes(best.BytesUp)), againstControl(best))
 	if f := baselineOf(doc, best.Consumer); f != nil {
 		out = append(out, againstFederated(doc, best, f))
 	}
@@ -57,16 +58,16 @@ func warnings(doc *study.Document) (out []string) {
 	return out
 }
 
-// answerWithoutMethods is for studies that distil nothing.
+// answerWithoutMethods is for studies that distill nothing.
 func answerWithoutMethods(doc *study.Document) []string {
 	out := []string{"No distillation method took part."}
 	if c := bestOf(doc.Summary, control); c != nil {
 		out = append(out, fmt.Sprintf("%s real images reach %s on %s with %s up in all.", figure.Count(c.Images)+" random",
-			spreadWords(c.Accuracy), c.Consumer, figure.Size(float64(c.BytesUp))))
+			spreadWords(c.Accuracy), c.Consumer, text.Bytes(c.BytesUp)))
 	}
 	if f := bestOf(doc.Summary, fed); f != nil {
 		out = append(out, fmt.Sprintf("%s (%s) reaches %s with %s up.", strategyWords(f), f.Method, spreadWords(f.Accuracy),
-			figure.Size(float64(f.BytesUp))))
+			text.Bytes(f.BytesUp)))
 	}
 	return out
 }
@@ -87,7 +88,7 @@ func findings(doc *study.Document) (out []finding) {
 			continue
 		}
 		f := finding{c, []string{fmt.Sprintf("%s is best with %s at %s.", best.Method, spreadWords(best.Accuracy),
-			figure.Size(float64(best.BytesUp))), againstControl(best)}}
+			text.Bytes(best.BytesUp)), againstControl(best)}}
 		for i := range group {
 			if kindOf(group[i].Method) == fed {
 				f.Sentences = append(f.Sentences, againstFederated(doc, best, &group[i]))
@@ -151,7 +152,7 @@ func againstControl(s *study.Summary) string {
 // difference in bytes is never given without the difference in accuracy.
 func againstFederated(doc *study.Document, s, f *study.Summary) string {
 	return fmt.Sprintf("%s %s (%s, %s up), at %s.%s", lessUplink(s.BytesUp, f.BytesUp), strategyWords(f), f.Method,
-		figure.Size(float64(f.BytesUp)),
+		text.Bytes(f.BytesUp),
 		accuracyAgainst(doc, s, f), learnedNothing(doc, f))
 }
 

@@ -35,7 +35,7 @@ func TestTheAnswerClaimsWhatWasMeasured(t *testing.T) {
 	}{
 		"ahead of both": {verdict(steady, [2]float64{0.6, 0.6}, 0.1, 0.2, 50_000, 2_500_000),
 			[]string{"Best: dm on lenet, 80.0 ± 1.0 % from 20 stored images, 50.0 kB up", "Better than random",
-				"98.0 % less uplink than FedAvg of lenet in 3 rounds (fedavg:rounds=3, 2.5 MB up)",
+				"98.0 % less uplink than FedAvg of lenet in 3 rounds (fedavg:rounds=3, 2.50 MB up)",
 				"a higher accuracy than its 60.0 %: +20.0 [+20.0, +20.0] points"}, []string{"hardly learned"}},
 		"less accurate than the baseline": {verdict(steady, [2]float64{0.9, 0.9}, 0.1, 0.2, 50_000, 2_500_000),
 			[]string{"a lower accuracy than its 90.0 %: −10.0 [−10.0, −10.0] points"}, []string{"higher accuracy"}},

@@ -71,7 +71,7 @@ func curveOf(rows []study.Row) (c curve) {
 }
 
 // between is a curve's value at a step, on the straight line between its
-// neighbours.
+// neighbors.
 func between(c []trial.Point, step int) float64 {
 	for i, p := range c {
 		if p.Step >= step {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/study"
+	"github.com/distillmesh/distillmesh/distill/text"
 )
 
 //go:embed page.html
@@ -136,7 +137,7 @@ func groupOf(doc *study.Document, consumer string, symbols map[string]template.H
 func lineOf(s study.Summary) line {
 	l := line{Method: s.Method, Accuracy: strings.Replace(spreadText(s.Accuracy), " %", "", 1), Minus: "–",
 		Control: s.Control, Images: "–",
-		Up: figure.Size(float64(s.BytesUp)), Down: figure.Size(float64(s.BytesDown)), Bytes8: "–", Bytes32: "–", GCE: "–",
+		Up: text.Bytes(s.BytesUp), Down: text.Bytes(s.BytesDown), Bytes8: "–", Bytes32: "–", GCE: "–",
 		Seconds: fmt.Sprintf("%.1f", s.Seconds), MiB: fmt.Sprintf("%.0f", s.PeakRSS)}
 	if s.Images > 0 {
 		l.Images = figure.Count(s.Images)
@@ -145,7 +146,7 @@ func lineOf(s study.Summary) line {
 		l.Minus = intervalText(s.MinusRandom)
 	}
 	if s.Payload != nil {
-		l.Bytes8, l.Bytes32 = figure.Size(float64(s.Payload.Images8)), figure.Size(float64(s.Payload.ImagesF32))
+		l.Bytes8, l.Bytes32 = text.Bytes(s.Payload.Images8), text.Bytes(s.Payload.ImagesF32)
 	}
 	if s.GCE != nil {
 		l.GCE = fmt.Sprintf("%.3f", *s.GCE)

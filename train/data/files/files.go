@@ -1,5 +1,5 @@
 // Package files holds what the readers of local data share: limits, errors with
-// a place and a hint, folders and archives, labelled samples before a task is
+// a place and a hint, folders and archives, labeled samples before a task is
 // applied, and the account of what was read, left out and assumed. The readers
 // are its inner packages; package data applies tasks.
 //
@@ -23,7 +23,7 @@ const (
 	MaxClasses = 4096                    // different labels, as many as a task may have
 )
 
-// Part is labelled samples as a file, an archive or a folder holds them.
+// Part is labeled samples as a file, an archive or a folder holds them.
 type Part struct {
 	// Name is the name of the part in its file or folder: train, Test, val; empty
 	// when there is one part.

@@ -148,7 +148,7 @@ func (c *contents) images(p *files.Part, shape data.Shape, labels []int, white f
 		case v < -slack || v > white+slack:
 			place := p.Where(i / shape.Size())
 			return nil, place.Because(fmt.Errorf("%w: a pixel is %g, want 0 to %g", files.ErrValue, v, white),
-				"say what white is with --white (16 for scikit-learn's digits); values that were standardised must be taken "+
+				"say what white is with --white (16 for scikit-learn's digits); values that were standardized must be taken "+
 					"back first")
 		case v < 0 || v > white:
 			beyond++

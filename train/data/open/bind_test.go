@@ -99,7 +99,7 @@ func TestRowsAndArraysBecomeImagesOfTheTask(t *testing.T) {
 		"a row of pixels":    {"d.csv", []byte("0,255,0,255,1\n"), gray, Reading{}, []float32{0, 1, 0, 1}},
 		"a row of 16 shades": {"d.csv", []byte("0,4,8,16,1\n"), gray, Reading{White: 16}, []float32{0, .25, .5, 1}},
 		"a row of fractions": {"d.csv", []byte("0,.25,.5,1,1\n"), gray, Reading{}, []float32{0, .25, .5, 1}},
-		"a row of coloured pixels": {"d.csv", []byte("0,51,102,153,204,255,1\n"), color, Reading{Layout: "NCHW"},
+		"a row of colored pixels": {"d.csv", []byte("0,51,102,153,204,255,1\n"), color, Reading{Layout: "NCHW"},
 			[]float32{0, .2, .4, .6, .8, 1}},
 		"an array of rows": {"d.npz", npz("(1, 4)", []byte{0, 51, 102, 255}, 1), gray, Reading{},
 			[]float32{0, .2, .4, 1}},

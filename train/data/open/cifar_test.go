@@ -105,7 +105,7 @@ func TestRealCIFAR10IsRecognized(t *testing.T) {
 	counts := data.ClassTable(ds.Train.Labels(), 10, [][]int{index(len(ds.Train.Labels()))})[0]
 	if ds.Task.Name != "cifar-10" || len(ds.Test.Labels()) != 10_000 || slices.Min(counts) != 5000 ||
 		slices.Max(counts) != 5000 {
-		t.Errorf("recognised as %s, %v training samples per class, %d test samples", ds.Task.Name, counts,
+		t.Errorf("recognized as %s, %v training samples per class, %d test samples", ds.Task.Name, counts,
 			len(ds.Test.Labels()))
 	}
 	// The task's constants are the training set's own: the mean of a channel is near 0.

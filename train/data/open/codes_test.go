@@ -15,7 +15,8 @@ func TestEveryCodeIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	call := regexp.MustCompile(`\.(?:See|Assume|Warn|Refuse|RefuseFile|Accepts|note)\("([a-z0-9-]+)"|Code = "([a-z0-9-]+)"`)
+	call := regexp.MustCompile(`\.(?:See|Assume|Warn|Refuse|RefuseFile|Accepts|note)\("([a-z0-9-]+)"|` +
+		`Code = "([a-z0-9-]+)"`)
 	found := 0
 	err = filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

@@ -21,7 +21,7 @@ import (
 //
 // A table has a mean and deviation per feature, images one per channel. A deviation
 // of 0 becomes 1. Both are rounded to four digits of the deviation, which is
-// enough for standardisation and discloses less.
+// enough for standardization and discloses less.
 func (r Reading) Derive(path string, draft data.Task) (ds *data.Dataset, measured bool, err error) {
 	if path == data.GlyphPath {
 		return nil, false, fmt.Errorf("make a task of %s: %w: it has one", path, data.ErrInvalidTask)

@@ -24,12 +24,12 @@ type contents struct {
 	kind        string // of the data, for messages
 	train, test *files.Part
 	account     *files.Account
-	known       *data.Task // when recognised
+	known       *data.Task // when recognized
 	made        bool       // a task is made of them
 	fromZero    bool       // the format counts labels from 0 by convention
 }
 
-// finder recognises the format of a path and reads it.
+// finder recognizes the format of a path and reads it.
 type finder struct {
 	Reading
 	task    *data.Task // may be nil
@@ -38,7 +38,7 @@ type finder struct {
 	like    *files.Part // the training table, whose columns a table of another part has; nil for none
 }
 
-// find recognises the format of a path and reads it.
+// find recognizes the format of a path and reads it.
 func (r Reading) find(path string, task *data.Task, want data.Shape) (*contents, error) {
 	if err := r.check(); err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func TestRingSizesOnMNIST(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ds.Task.Name != "mnist" || len(ds.Test.Labels()) != 10_000 {
-		t.Fatalf("recognised as %s with %d test samples", ds.Task.Name, len(ds.Test.Labels()))
+		t.Fatalf("recognized as %s with %d test samples", ds.Task.Name, len(ds.Test.Labels()))
 	}
 	labels := ds.Train.Labels()
 	two, _ := data.Split{Kind: data.Ring, Clients: 500, PerClient: 2}.Parts(labels, 10)

@@ -18,7 +18,7 @@ import (
 // Errors of Open.
 var (
 	ErrNoData      = errors.New("no data set found")
-	ErrUnknownData = errors.New("not a data set this program recognises")
+	ErrUnknownData = errors.New("not a data set this program recognizes")
 )
 
 // Formats are the kinds of data that Open reads, as help texts list them.
@@ -34,7 +34,7 @@ var known = map[string]string{
 }
 
 // Open reads the data set at path: GlyphPath, or data in one of the Formats,
-// gzip or not. Its task is recognised from the content of well-known files; any
+// gzip or not. Its task is recognized from the content of well-known files; any
 // other data needs a task, since a shape alone decides nothing. task may be nil.
 func Path(path string, task *data.Task) (*data.Dataset, error) { return Reading{}.Open(path, task) }
 

@@ -174,7 +174,7 @@ func TestWhatASetLosesForItsTaskIsNeverSilent(t *testing.T) {
 				"y": filestest.Words(o.names()...)},
 			"channels lost": {"x": filestest.Array("|u1", []int{n, 15, 12}, o.pixels),
 				"y": filestest.Words(o.names()...)},
-			"standardised": {"x": filestest.Array("<f8", []int{n, 3, 5, 12}, scaled(o.pixels, -1)),
+			"standardized": {"x": filestest.Array("<f8", []int{n, 3, 5, 12}, scaled(o.pixels, -1)),
 				"y": filestest.Words(o.names()...)},
 			"values of no known white": {"x": filestest.Array("<f8", []int{n, 3, 5, 12}, scaled(o.pixels, 1./60)),
 				"y": filestest.Words(o.names()...)},

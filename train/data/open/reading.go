@@ -34,7 +34,8 @@ type Reading struct {
 	White float64 `json:"scale,omitempty"`
 	// of pictures: behind transparent pixels: white, black or #rrggbb; empty to infer it
 	Background string `json:"background,omitempty"`
-	Resize     bool   `json:"resize,omitempty"` // resize pictures of another size; without a task, to the most frequent size
+	// Resize resizes pictures of another size; without a task, to the most frequent one.
+	Resize bool `json:"resize,omitempty"`
 	// Parts says what named parts are used for: train, test or ignore.
 	Parts map[string]string `json:"parts,omitempty"`
 	// FirstLabel is the number of the first class if labels are numbers and the

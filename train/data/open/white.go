@@ -61,7 +61,7 @@ func (c *contents) white(asked float64) (float64, error) {
 	}
 	hint := "say what white is with --white"
 	if least < 0 {
-		hint += "; values that were standardised must be taken back first"
+		hint += "; values that were standardized must be taken back first"
 	}
 	place := p.Where(at / p.Size())
 	return 0, place.Because(fmt.Errorf("%w: values go from %g to %g, from which white cannot be told", files.ErrValue,

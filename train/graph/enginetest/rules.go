@@ -11,39 +11,38 @@ import (
 
 // rule is a kind of update on arrays of given shapes.
 type rule struct {
-	name   string
-	shapes []tensor.Shape
-	last   []float32 // values of the last array, where they have a meaning
-	build  func(in []*graph.Node) graph.Update
+	name    string
+	shapes  []tensor.Shape
+	last    []float32 // values of the last array, where they have a meaning
+	factors []float32 // of the values of the other arrays; nil: 1
+	build   func(in []*graph.Node) graph.Update
 }
 
 // rules is a table of all rules.
 func rules() []rule {
 	// 37 values are vectors and a rest on every processor.
 	s := tensor.Shape{37}
-	var adam [6]float32
+	var adam, plain [6]float32
 	graph.AdamRates(&adam, 3, 0.01, graph.Beta1, graph.Beta2, 1e-2)
+	graph.AdamRates(&plain, 3, 0.5, graph.Beta1, graph.Beta2, 0)
+	step := func(in []*graph.Node) graph.Update { return graph.Adam(in[0], in[1], in[2], in[3], in[4]) }
 	return []rule{
-		{"assign", shapes(1, s, 37), nil, func(in []*graph.Node) graph.Update { return graph.Assign(in[0], in[1]) }},
-		{"descend", shapes(3, s, 1), []float32{0.3}, func(in []*graph.Node) graph.Update {
-			return graph.Descend(in[0],
-				in[1], in[2], in[3])
-		}},
-		{"descend in place", shapes(2, s, 1), []float32{0.3},
-			func(in []*graph.Node) graph.Update { return graph.Descend(in[0], in[0], in[1], in[2]) }},
-		{"momentum", shapes(3, s, 3), []float32{0.1, 0.9, 0.01}, func(in []*graph.Node) graph.Update {
-			return graph.Momentum(in[0], in[1], in[2], in[3])
-		}},
-		{"adam", shapes(4, s, 6), adam[:], func(in []*graph.Node) graph.Update {
-			return graph.Adam(in[0], in[1], in[2],
-				in[3], in[4])
-		}},
-		{"clamp", []tensor.Shape{{2, 3, 2, 2}, {3}, {3}}, []float32{0.2, 0.4, 0.6}, func(in []*graph.Node) graph.Update {
-			return graph.Clamp(in[0], graph.Scale(in[1], -0.2), in[2])
-		}},
-		{"distance", []tensor.Shape{{3}, {37}, {37}}, nil,
-			func(in []*graph.Node) graph.Update { return graph.Distance(in[0], in[1], in[2], false) }},
-		{"squared distance", []tensor.Shape{{3}, {37}, {37}}, nil, func(in []*graph.Node) graph.Update {
+		{name: "assign", shapes: shapes(1, s, 37),
+			build: func(in []*graph.Node) graph.Update { return graph.Assign(in[0], in[1]) }},
+		{name: "descend", shapes: shapes(3, s, 1), last: []float32{0.3},
+			build: func(in []*graph.Node) graph.Update { return graph.Descend(in[0], in[1], in[2], in[3]) }},
+		{name: "descend in place", shapes: shapes(2, s, 1), last: []float32{0.3},
+			build: func(in []*graph.Node) graph.Update { return graph.Descend(in[0], in[0], in[1], in[2]) }},
+		{name: "momentum", shapes: shapes(3, s, 3), last: []float32{0.1, 0.9, 0.01},
+			build: func(in []*graph.Node) graph.Update { return graph.Momentum(in[0], in[1], in[2], in[3]) }},
+		{name: "adam", shapes: shapes(4, s, 6), last: adam[:], build: step},
+		{name: "adam where epsilon decides", shapes: shapes(4, s, 6), last: plain[:],
+			factors: []float32{1, 1e-8, 1e-8, 1e-19}, build: step},
+		{name: "clamp", shapes: []tensor.Shape{{2, 3, 2, 2}, {3}, {3}}, last: []float32{0.2, 0.4, 0.6},
+			build: func(in []*graph.Node) graph.Update { return graph.Clamp(in[0], graph.Scale(in[1], -0.2), in[2]) }},
+		{name: "distance", shapes: []tensor.Shape{{3}, {37}, {37}},
+			build: func(in []*graph.Node) graph.Update { return graph.Distance(in[0], in[1], in[2], false) }},
+		{name: "squared distance", shapes: []tensor.Shape{{3}, {37}, {37}}, build: func(in []*graph.Node) graph.Update {
 			return graph.Distance(in[0], in[1], graph.Scale(in[2], 0.5), true)
 		}},
 	}
@@ -61,6 +60,10 @@ func update(e graph.Engine, r rule) error {
 		feed := narrow(apart(rng, shape.TotalSize(), true))
 		if i == len(r.shapes)-1 && r.last != nil {
 			feed = r.last
+		} else if r.factors != nil {
+			for j := range feed {
+				feed[j] *= r.factors[i]
+			}
 		}
 		v, err := e.Variable(len(feed))
 		if err != nil {

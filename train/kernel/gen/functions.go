@@ -179,32 +179,6 @@ func (s isa) split(x reg.VecVirtual) (m, e reg.VecVirtual) {
 	return m, e
 }
 
-// arccos is pi/2 - arcsin x near zero, 2 arcsin sqrt((1 - |x|) / 2) near one,
-// and pi less that near minus one.
-func (s isa) arccos(x reg.VecVirtual) reg.VecVirtual {
-	size := s.vector()
-	s.and(everyBits(0x7fffffff), x, size)
-	far := s.compare(greater, size, s.every(0.5))
-	square, rest := s.vector(), s.vector()
-	VMULPS(x, x, square)
-	VMOVUPS(s.every(0.5), rest)
-	VFNMADD231PS(s.every(0.5), size, rest) // (1 - |x|) / 2
-	z := s.choose(far, rest, square)
-	root := s.vector()
-	VSQRTPS(z, root)
-	root = s.choose(far, root, x)
-	p := s.polynomial(z, 4.2163199048e-2, 2.4181311049e-2, 4.5470025998e-2, 7.4953002686e-2, 1.6666752422e-1)
-	VMULPS(z, p, p)
-	VFMADD213PS(root, root, p) // arcsin of root
-	near, twice, flipped := s.fill(math.Pi/2), s.vector(), s.fill(math.Pi)
-	VSUBPS(p, near, near)
-	VADDPS(p, p, twice)
-	VSUBPS(twice, flipped, flipped)
-	zero := s.vector()
-	s.zero(zero)
-	return s.choose(far, s.choose(s.compare(less, x, zero), flipped, twice), near)
-}
-
 // and is the bits that both have.
 func (s isa) and(bits Mem, x, to reg.VecVirtual) {
 	if s.bytes == 64 {

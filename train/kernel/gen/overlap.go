@@ -8,7 +8,7 @@ import (
 
 // Pooling of 3 x 3 windows two apart works on eight windows of three rows at a
 // time, in the shuffled order of 2 x 2 windows. A window's third column is the
-// first of its neighbour.
+// first of its neighbor.
 
 // overlapped is the three values of each window in one row.
 func overlapped(row Mem) [3]reg.VecVirtual {

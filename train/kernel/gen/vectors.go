@@ -119,8 +119,6 @@ func functions(s isa) {
 	rowLoop(s, "exp", "writes e^a", "a", func(in []reg.VecVirtual) reg.VecVirtual { return s.exp(in[0]) })
 	rowLoop(s, "log", "writes the natural logarithm of a", "a",
 		func(in []reg.VecVirtual) reg.VecVirtual { return s.log(in[0]) })
-	rowLoop(s, "arccos", "writes the arc cosine of a", "a",
-		func(in []reg.VecVirtual) reg.VecVirtual { return s.arccos(in[0]) })
 	rowLoop(s, "cosine2sine", "writes sqrt((1 - a)(1 + a))", "a", func(in []reg.VecVirtual) reg.VecVirtual {
 		one, less := s.fill(1), s.fill(1)
 		VSUBPS(in[0], less, less)
@@ -316,7 +314,7 @@ func loop(n reg.GPVirtual, body func()) {
 	Label("done")
 }
 
-// adam is one step of the optimiser; see AdamStep.
+// adam is one step of the optimizer; see AdamStep.
 func adam(s isa) {
 	TEXT("adam"+s.name, NOSPLIT|NOFRAME,
 		"func(n int, w, grad, m, v *float32, rate, root, beta1, rest1, beta2, rest2, epsilon, decay float32)")

@@ -1,4 +1,4 @@
-// Package array reads labelled samples from arrays of numbers: IDX files,
+// Package array reads labeled samples from arrays of numbers: IDX files,
 // CIFAR's binary and Python versions, NumPy's .npy and .npz, MATLAB files and
 // pickled arrays.
 package array

@@ -109,7 +109,7 @@ func (o *Options) fits(d []int) bool {
 
 // rows are samples of one axis: features, or pixels of an image of the wanted
 // shape. Whether such rows are planar (NCHW) or interleaved (NHWC) is decided by
-// which neighbours are more alike.
+// which neighbors are more alike.
 func (o *Options) rows(v *values, a *files.Account) (*values, error) {
 	c, h, w := o.Want[0], o.Want[1], o.Want[2]
 	if c < 2 || h*w == 1 || c*h*w != v.dims[1] {

@@ -1,3 +1,3 @@
-// Package picture reads labelled pictures: a folder for each class, alone or
+// Package picture reads labeled pictures: a folder for each class, alone or
 // inside folders for the parts. Pictures are recognized by their content.
 package picture

@@ -33,7 +33,7 @@ func grayPNG(h, w int) []byte {
 	return encodePNG(m)
 }
 
-// colorPNG is one colour.
+// colorPNG is one color.
 func colorPNG(h, w int, c color.NRGBA) []byte {
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -88,7 +88,7 @@ func TestPicturesAreReadByFolder(t *testing.T) {
 	}
 	if p, _, err = pictures(filepath.Join(dir, "parts"),
 		Options{Channels: 1}); err != nil || len(p.Bytes) != 8 || p.Bytes[4] != 124 {
-		t.Errorf("colours as grey: %v, %v", p, err)
+		t.Errorf("colors as grey: %v, %v", p, err)
 	}
 	if p, _, err = pictures(filepath.Join(dir, "half"),
 		Options{Background: "black"}); err != nil || !bytes.Equal(p.Bytes, []byte{100, 50, 25}) {

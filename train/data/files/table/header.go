@@ -93,7 +93,7 @@ func (h *head) fit(first, second []string) []string {
 	return append([]string{""}, first...)
 }
 
-// announce recognises scikit-learn's first line: rows, features, class names.
+// announce recognizes scikit-learn's first line: rows, features, class names.
 func (h *head) announce(first, second []string) bool {
 	if len(first) < 4 {
 		return false
