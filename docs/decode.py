@@ -1,5 +1,5 @@
 """Reference decoder of images kept as frequency coefficients: {"shape": [C,H,W], "K": K, "step": STEP, "power": POWER,
-"labels": [class of each image], "stream": HEX} on standard input gives [[N*K levels], [N*C*H*W standardized values]]."""
+"labels": [classes of images], "stream": HEX} on standard input gives [[N*K levels], [N*C*H*W standardized values]]."""
 import json, sys
 from math import cos, exp, floor, log, pi, sqrt
 SQUASH = [min(max(int(65536 / (1 + exp((2047 - i) / 256))), 32), 65504) for i in range(4095)]
@@ -36,9 +36,10 @@ def places(C, H, W):  # sigma, channel, row and column frequency; the largest si
            for c in range(C) for u in range(H) for v in range(W)
            for fall in [sqrt(1 + (u * u * W / H + v * v * H / W) / 9)]]
     return sorted(out, key=lambda p: -p[0])
+def wave(n): return [[sqrt((1 + (k > 0)) / n) * cos(pi * (x + 0.5) * k / n) for x in range(n)] for k in range(n)]
 def decode(stream, labels, shape, K, step, power):  # levels [N,K] and images [N,C,H,W]
     (C, H, W), bits, levels, classes = shape, Bits(bytes.fromhex(stream)), [], {}
-    kept, images = places(C, H, W)[:K], [0.0] * (len(labels) * C * H * W)
+    kept, images, rows, cols = places(C, H, W)[:K], [0.0] * (len(labels) * C * H * W), wave(H), wave(W)
     steps = [step * (1, sqrt(sqrt(s)), sqrt(s), sqrt(s) * sqrt(sqrt(s)), s)[power] for s, *_ in kept]
     number = {p[1:]: k for k, p in enumerate(kept)}
     near = [[min(number.get((c - a, u - b, v - d), K), K) for a, b, d in NEAR] for _, c, u, v in kept]
@@ -70,11 +71,10 @@ def decode(stream, labels, shape, K, step, power):  # levels [N,K] and images [N
             q[k], h[0], h[1], total[k] = sign * size, h[0] + sign * size, h[1] + size, total[k] + size
         own[0], levels = own[0] + 1, levels + q[:K]
     if bits.read != len(bits.data) + 2 or bits.data[-1] or bits.off >= 1 << 24: raise ValueError('not the end')
-    wave = lambda k, n: [sqrt((2 if k else 1) / n) * cos(pi * (2 * x + 1) * k / (2 * n)) for x in range(n)]
-    for i, q in enumerate(levels):
-        (_, c, u, v), step = kept[i % K], steps[i % K]
+    for i, q in ((i, q) for i, q in enumerate(levels) if q):
+        (_, c, u, v), value = kept[i % K], q * steps[i % K]
         for e, turn in enumerate(TURN[c] if C == 3 else [1]):
-            for p, w in enumerate(a * b * q * step * turn for a in wave(u, H) for b in wave(v, W)):
+            for p, w in enumerate(value * turn * a * b for a in rows[u] for b in cols[v]):
                 images[(i // K * C + e) * H * W + p] += w
     return levels, images
 if __name__ == '__main__': print(json.dumps(decode(**json.load(sys.stdin))))

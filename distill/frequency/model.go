@@ -32,14 +32,17 @@ var (
 
 // coefficients prepares the model of a transform.
 func (t *Transform) coefficients() []coefficient {
-	kept := t.Places()
-	number := make(map[[3]int]int, len(kept))
+	s, kept := t.code.Shape, t.Places()
+	number := make([]int, s.Size()) // 1 more than that of the kept coefficient at a place
 	for k, p := range kept {
-		number[[3]int{p.C, p.U, p.V}] = k
+		number[(p.C*s.H+p.U)*s.W+p.V] = k + 1
 	}
 	earlier := func(k int, by [3]int) int {
-		p := kept[k]
-		if j, ok := number[[3]int{p.C + by[0], p.U + by[1], p.V + by[2]}]; ok && j < k {
+		c, u, v := kept[k].C+by[0], kept[k].U+by[1], kept[k].V+by[2]
+		if min(c, u, v) < 0 {
+			return -1
+		}
+		if j := number[(c*s.H+u)*s.W+v] - 1; j < k {
 			return j
 		}
 		return -1

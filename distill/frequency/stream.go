@@ -37,18 +37,20 @@ func (t *Transform) Encode(levels []int32, labels []int) ([]byte, error) {
 }
 
 // Decode reads the levels [N,K] of images of classes. It fails with ErrStream for
-// bytes that Encode did not write for these labels, and allocates in proportion to the
-// levels that are announced: the caller bounds the number of labels.
+// bytes that Encode did not write for these labels. Time and memory are in proportion to
+// the levels that the stream holds, at most 12,000 a byte, not to those that the
+// labels announce.
 func (t *Transform) Decode(stream []byte, labels []int) ([]int32, error) {
 	if len(labels) == 0 {
 		return nil, fmt.Errorf("%w: no images", ErrStream)
 	}
 	d, m := newDecoder(stream), newModel(t.model)
-	levels := make([]int32, len(labels)*t.code.K)
+	row, levels := make([]int32, t.code.K), []int32(nil)
 	for i, label := range labels {
-		if !m.image(d, levels[i*t.code.K:(i+1)*t.code.K], label) {
+		if !m.image(d, row, label) {
 			return nil, fmt.Errorf("%w: %d bytes end in image %d of %d", ErrStream, len(stream), i+1, len(labels))
 		}
+		levels = append(levels, row...)
 	}
 	if !d.whole() {
 		return nil, fmt.Errorf("%w: %d bytes do not end with the levels of %d images", ErrStream, len(stream), len(labels))

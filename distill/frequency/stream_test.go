@@ -1,15 +1,10 @@
 package frequency
 
 import (
-	"encoding/hex"
-	"encoding/json"
+	"bytes"
 	"errors"
-	"flag"
-	"fmt"
 	"math"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -69,7 +64,8 @@ func TestStreamsThatAreNotWholeAreRefused(t *testing.T) {
 	ends := slices.Clone(stream)
 	ends[len(ends)-1] = 1
 	for name, bad := range map[string][]byte{
-		"no byte": nil, "one byte": {0}, "the last byte missing": stream[:len(stream)-1], "half of it": stream[:len(stream)/2],
+		"no byte": nil, "one byte": {0}, "the last byte missing": stream[:len(stream)-1],
+		"half of it":            stream[:len(stream)/2],
 		"a zero behind the end": append(slices.Clone(stream), 0), "a byte behind the end": append(slices.Clone(stream), 9),
 		"another last byte": ends,
 	} {
@@ -134,108 +130,91 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-var rewrite = flag.Bool("rewrite", false, "write the golden streams anew")
-
-// goldenCodes are what testdata/golden.txt holds the streams of: a line for each.
-var goldenCodes = []Code{codes[0], codes[1], codes[3], {data.Shape{C: 3, H: 12, W: 10}, 90, 0.75, 3}}
-
-func golden(t *testing.T) (out []string) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden.txt")
-	if *rewrite {
-		for i, c := range goldenCodes {
-			levels, labels := levelsOf(4, c.K, uint64(10+i))
-			levels[1], levels[c.K] = 40, -MaxLevel
-			stream, err := opened(t, c).Encode(levels, labels)
-			if err != nil {
+// FuzzCodes reads streams of any small code, for any classes.
+func FuzzCodes(f *testing.F) {
+	f.Add(uint8(8), uint8(8), uint8(1), uint16(64), float32(0.5), uint8(0), []byte{1, 2, 1}, []byte{3, 200, 0, 0})
+	f.Add(uint8(9), uint8(12), uint8(3), uint16(40), float32(1024), uint8(4), []byte{0},
+		[]byte{255, 255, 255, 255, 1, 0})
+	f.Add(uint8(7), uint8(12), uint8(2), uint16(0), float32(-1), uint8(9), []byte{}, []byte{})
+	f.Fuzz(func(t *testing.T, h, w, c uint8, k uint16, step float32, power uint8, classes, stream []byte) {
+		code := Code{data.Shape{C: int(c), H: int(h % 24), W: int(w % 24)}, int(k), step, int(power)}
+		tr, err := code.Open()
+		if err != nil {
+			if !errors.Is(err, ErrCode) {
 				t.Fatal(err)
 			}
-			out = append(out, hex.EncodeToString(stream))
+			return
 		}
-		if err := os.WriteFile(path, []byte(strings.Join(out, "\n")+"\n"), 0o644); err != nil {
-			t.Fatal(err)
+		labels := make([]int, min(len(classes), 20))
+		for i := range labels {
+			labels[i] = int(classes[i])
 		}
-		return out
+		levels, err := tr.Decode(stream, labels)
+		if err != nil {
+			if !errors.Is(err, ErrStream) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if again, err := tr.Encode(levels, labels); err != nil || !slices.Equal(again, stream) {
+			t.Errorf("%x decodes and is written as %x: %v", stream, again, err)
+		}
+		images, err := tr.Inverse(tr.Dequantize(levels))
+		if err != nil || len(images) != len(labels)*code.Shape.Size() {
+			t.Errorf("%d images become %d values: %v", len(labels), len(images), err)
+		}
+	})
+}
+
+// allocated is how many bytes a call allocates in all.
+func allocated(call func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	call()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+func TestStreamsThatAnnounceMoreThanTheyHoldCostWhatTheyHold(t *testing.T) {
+	const announced = 1 << 20
+	alike, different := make([]int, announced), make([]int, announced)
+	for i := range different {
+		different[i] = i
 	}
-	text, err := os.ReadFile(path)
+	tr := opened(t, codes[1])
+	for _, c := range []struct {
+		name   string
+		stream []byte
+		labels []int
+		most   uint64 // bytes
+	}{
+		{"no byte for a million images", nil, alike, 1 << 20},
+		{"four bytes for a million images", []byte{1, 2, 3, 0}, alike, 1 << 20},
+		{"the cheapest levels, a class", bytes.Repeat([]byte{255}, 40), alike, 16 << 20},
+		{"the cheapest levels, a class per image", bytes.Repeat([]byte{255}, 40), different, 32 << 20},
+		{"the dearest levels", make([]byte, 4000), alike, 4 << 20},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var err error
+			got := allocated(func() { _, err = tr.Decode(c.stream, c.labels) })
+			if !errors.Is(err, ErrStream) || !strings.Contains(err.Error(), "end in image") {
+				t.Errorf("it is not refused: %v", err)
+			}
+			if got > c.most {
+				t.Errorf("%d bytes are allocated for a stream of %d, want %d at most", got, len(c.stream), c.most)
+			}
+		})
+	}
+}
+
+func TestNoStreamHoldsMoreLevelsPerByteThanStated(t *testing.T) {
+	tr := opened(t, Code{data.Shape{C: 1, H: 28, W: 28}, 784, 1024, 0})
+	const n = 500
+	stream, err := tr.Encode(make([]int32, n*784), make([]int, n))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out = strings.Fields(string(text)); len(out) != len(goldenCodes) {
-		t.Fatalf("%d golden streams, want %d", len(out), len(goldenCodes))
+	if per := n * 784 / len(stream); per > 12000 || per < 1000 {
+		t.Errorf("zeros are written %d a byte", per)
 	}
-	return out
-}
-
-func TestGoldenStreams(t *testing.T) {
-	for i, text := range golden(t) {
-		c := goldenCodes[i]
-		want, labels := levelsOf(4, c.K, uint64(10+i))
-		want[1], want[c.K] = 40, -MaxLevel
-		stream, err := hex.DecodeString(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := opened(t, c).Decode(stream, labels)
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s: the golden stream gives other levels: %v", c.name(), err)
-		}
-	}
-}
-
-// The decoder in Python is the reference: it shares no code with this package.
-func TestTheReferenceDecoderAgrees(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("needs python3")
-	}
-	for i, text := range golden(t) {
-		c := goldenCodes[i]
-		_, labels := levelsOf(4, c.K, 0)
-		request, err := json.Marshal(map[string]any{"shape": []int{c.Shape.C, c.Shape.H, c.Shape.W}, "K": c.K,
-			"step": float64(c.Step), "power": c.Power, "labels": labels, "stream": text})
-		if err != nil {
-			t.Fatal(err)
-		}
-		run := exec.Command(python, filepath.Join("..", "..", "docs", "decode.py"))
-		run.Stdin, run.Stderr = strings.NewReader(string(request)), os.Stderr
-		answer, err := run.Output()
-		if err != nil {
-			t.Fatalf("%s: %v", c.name(), err)
-		}
-		levels, images := []int32{}, []float32{}
-		if err := json.Unmarshal(answer, &[]any{&levels, &images}); err != nil {
-			t.Fatal(err)
-		}
-		if err := agrees(opened(t, c), text, labels, levels, images); err != nil {
-			t.Errorf("%s: %v", c.name(), err)
-		}
-	}
-}
-
-// agrees compares what the reference decoder gave with what this package gives.
-func agrees(tr *Transform, text string, labels []int, levels []int32, images []float32) error {
-	stream, err := hex.DecodeString(text)
-	if err != nil {
-		return err
-	}
-	want, err := tr.Decode(stream, labels)
-	if err != nil {
-		return err
-	}
-	if !slices.Equal(levels, want) {
-		return errors.New("levels differ")
-	}
-	pixels, err := tr.Inverse(tr.Dequantize(want))
-	if err != nil {
-		return err
-	}
-	largest := 0.0
-	for _, v := range pixels {
-		largest = math.Max(largest, math.Abs(float64(v)))
-	}
-	if far := farthestApart(pixels, images); len(images) != len(pixels) || far > 1e-5*math.Max(largest/10, 1) {
-		return fmt.Errorf("pixels are up to %g apart, the largest is %g", far, largest)
-	}
-	return nil
 }

@@ -132,7 +132,7 @@ func (f Form) values(images *data.Samples) ([]float32, error) {
 }
 
 // Images are the stored images of values, of the classes y and, unless nil, with soft labels. Those
-// of a code are rounded.
+// of a code are not rounded: whoever writes them does, within a number of bytes.
 func (f Form) Images(values []float32, y []int, soft []float32, classes int) (*data.Samples, error) {
 	out := &data.Samples{Shape: f.Shape(), Classes: classes, X: values, Y: y, Soft: soft}
 	if f.code == nil {
@@ -144,7 +144,7 @@ func (f Form) Images(values []float32, y []int, soft []float32, classes int) (*d
 	}
 	out.Shape = f.whole
 	var err error
-	out.X, err = f.code.Inverse(f.code.Dequantize(f.code.Quantize(c)))
+	out.X, err = f.code.Inverse(c)
 	return out, err
 }
 

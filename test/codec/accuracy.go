@@ -26,9 +26,9 @@ const (
 type setting struct{ models, budgets, codes string }
 
 var usual = map[string]setting{
-	"mnist":         {"lenet", "192,512,784,1568", "64:2:2"},
-	"fashion-mnist": {"lenet", "192,512,784,1568", "64:2:2"},
-	"cifar-10":      {"convnet3:64", "30720", "300:2:2"},
+	"mnist":         {"lenet", "192,512,1024,3100", "tiles,100:0:3,144:0:2"},
+	"fashion-mnist": {"lenet", "512,1960,6300", "tiles,64:0:3,100:0:3,200:0:1.5"},
+	"cifar-10":      {"lenet", "35000", "tiles,300:0:3,600:0:3"},
 }
 
 // accuracy prints, for each network and budget, a line for tiles and for each code.

@@ -22,9 +22,9 @@ const sample = 100
 
 // rateCodes are the codes that rates prints: all coefficients, and usual ones.
 var rateCodes = map[string][]string{
-	"mnist":         {"784:0:1", "784:0:2", "784:0:4", "100:0:3.5", "64:0:3.5", "64:2:2"},
-	"fashion-mnist": {"784:0:1", "784:0:2", "784:0:4", "100:0:3.5", "64:0:3.5", "64:2:2"},
-	"cifar-10":      {"3072:0:1", "3072:0:2", "3072:0:4", "600:0:3", "300:0:3", "300:2:1.5"},
+	"mnist":         {"784:0:1", "784:0:2", "784:0:4", "64:0:3", "100:0:3", "144:0:2", "200:0:1.5"},
+	"fashion-mnist": {"784:0:1", "784:0:2", "784:0:4", "64:0:3", "100:0:3", "144:0:2", "200:0:1.5"},
+	"cifar-10":      {"3072:0:1", "3072:0:2", "3072:0:4", "300:0:3", "600:0:3", "600:0:2"},
 }
 
 // rates prints bytes, distortion and speed.
@@ -40,11 +40,9 @@ func (b *bench) rates() error {
 		}
 	}
 	for _, quality := range []int{10, 30, 60, 90} {
-		one, sheet, distortion, err := b.jpeg(s, quality)
-		if err != nil {
+		if err := b.jpegRate(s, quality); err != nil {
 			return err
 		}
-		fmt.Printf("jpeg %-9d %-12.1f %-8.2f (as one sheet %.1f)\n", quality, one/n, distortion, sheet/n)
 	}
 	one, sheet, err := b.png(s)
 	if err != nil {
@@ -197,7 +195,8 @@ func (b *bench) tileRate(s *data.Samples) error {
 		}
 	}
 	n := float64(s.Len())
-	fmt.Printf("tiles, U4      %-12.1f %-8.2f zstd %.1f\n", float64(len(raw))/n, b.psnr(s.X, f.Decode(down).X), packed(raw)/n)
+	fmt.Printf("tiles, U4      %-12.1f %-8.2f zstd %.1f\n", float64(len(raw))/n, b.psnr(s.X, f.Decode(down).X),
+		packed(raw)/n)
 	return nil
 }
 
@@ -230,34 +229,84 @@ func (b *bench) picture(s *data.Samples, wide int) image.Image {
 // sheetWidth is how many images stand side by side in a sheet.
 const sheetWidth = 40
 
-// jpeg gives the bytes of all images, each a file, and as one sheet, with the PSNR of
-// the files.
-func (b *bench) jpeg(s *data.Samples, quality int) (one, sheet, distortion float64, err error) {
-	var file bytes.Buffer
-	options := &jpeg.Options{Quality: quality}
-	got := slices.Clone(s.X)
+// jpegRate prints bytes and distortion of JPEG, each image a file, and all as one sheet,
+// and the distortion of the code at the bytes of the sheet.
+func (b *bench) jpegRate(s *data.Samples, quality int) error {
+	files, one := slices.Clone(s.X), 0
 	for i := range s.Len() {
-		file.Reset()
-		if err := jpeg.Encode(&file, b.picture(s.Subset([]int{i}), 1), options); err != nil {
-			return 0, 0, 0, err
-		}
-		one += float64(file.Len())
-		back, err := jpeg.Decode(&file)
+		size, err := b.jpeg(s.Subset([]int{i}), 1, quality, files[i*s.Shape.Size():(i+1)*s.Shape.Size()])
 		if err != nil {
-			return 0, 0, 0, err
+			return err
 		}
-		b.standardized(back, got[i*s.Shape.Size():(i+1)*s.Shape.Size()])
+		one += size
 	}
-	file.Reset()
-	err = jpeg.Encode(&file, b.picture(s, sheetWidth), options)
-	return one, float64(file.Len()), b.psnr(s.X, got), err
+	sheet := slices.Clone(s.X)
+	size, err := b.jpeg(s, sheetWidth, quality, sheet)
+	if err != nil {
+		return err
+	}
+	step, equal, err := b.equal(s, size)
+	n := float64(s.Len())
+	fmt.Printf("jpeg %-9d %-12.1f %-8.2f one sheet: %.1f, %.2f; the code, step %.2f, in as many: %.2f\n", quality,
+		float64(one)/n, b.psnr(s.X, files), float64(size)/n, b.psnr(s.X, sheet), step, equal)
+	return err
 }
 
-// standardized fills in the values of a picture.
-func (b *bench) standardized(from image.Image, row []float32) {
+// jpeg writes images as one picture of a width in images, reads it back and gives its
+// bytes.
+func (b *bench) jpeg(s *data.Samples, wide, quality int, back []float32) (int, error) {
+	var file bytes.Buffer
+	if err := jpeg.Encode(&file, b.picture(s, wide), &jpeg.Options{Quality: quality}); err != nil {
+		return 0, err
+	}
+	size := file.Len()
+	got, err := jpeg.Decode(&file)
+	if err != nil {
+		return 0, err
+	}
+	for i := range s.Len() {
+		b.standardized(got, i%wide*s.Shape.W, i/wide*s.Shape.H, back[i*s.Shape.Size():(i+1)*s.Shape.Size()])
+	}
+	return size, nil
+}
+
+// equal finds the step at which all coefficients take so many bytes, and the PSNR.
+func (b *bench) equal(s *data.Samples, size int) (step, distortion float64, err error) {
+	fine, coarse := 0.05, 20.0
+	for range 10 {
+		step = math.Sqrt(fine * coarse)
+		t, err := frequency.Code{Shape: s.Shape, K: s.Shape.Size(), Step: float32(step)}.Open()
+		if err != nil {
+			return 0, 0, err
+		}
+		coefficients, err := t.Forward(s.X)
+		if err != nil {
+			return 0, 0, err
+		}
+		levels := t.Quantize(coefficients)
+		stream, err := t.Encode(levels, s.Y)
+		if err != nil {
+			return 0, 0, err
+		}
+		if len(stream) > size {
+			fine = step
+			continue
+		}
+		coarse = step
+		images, err := t.Inverse(t.Dequantize(levels))
+		if err != nil {
+			return 0, 0, err
+		}
+		distortion = b.psnr(s.X, images)
+	}
+	return coarse, distortion, nil
+}
+
+// standardized fills in the values of the image at a place of a picture.
+func (b *bench) standardized(from image.Image, x, y int, row []float32) {
 	shape := b.Task.Shape
 	for p := range shape.H * shape.W {
-		c := color.NRGBAModel.Convert(from.At(p%shape.W, p/shape.W)).(color.NRGBA)
+		c := color.NRGBAModel.Convert(from.At(x+p%shape.W, y+p/shape.W)).(color.NRGBA)
 		for e, v := range []uint8{c.R, c.G, c.B}[:shape.C] {
 			row[e*shape.H*shape.W+p] = (float32(v)/255 - float32(b.Task.Mean[e])) / float32(b.Task.Std[e])
 		}

@@ -39,7 +39,7 @@ var order = map[string][]string{
 		train/federated train/model
 	`),
 	"distill": strings.Fields(`
-		distill distill/text distill/unixfs
+		distill distill/frequency distill/text distill/unixfs
 		distill/coreset distill/distilltest distill/figure distill/kip distill/ridge distill/tiling
 		distill/labelsolve distill/match distill/trajectory
 		distill/registry

@@ -16,12 +16,11 @@ import (
 //
 // so that the squares of all sigma sum to about the number of values, as those of
 // standardized images do. The constants were fitted once to the training images of
-// MNIST, Fashion-MNIST and CIFAR-10 (docs/bytes.md). Every operation is a basic one or a
+// MNIST, Fashion-MNIST and CIFAR-10. Every operation is a basic one or a
 // square root, rounded by IEEE 754, so that all devices find the same order.
 const corner = 3
 
-// amplitudes of the channels after the rotation by chroma; one or two channels, or
-// more than three, are not rotated and have the same.
+// amplitudes of luma and the two chroma channels; a single channel has that of luma.
 var amplitudes = [3]float64{1, 0.24, 0.12}
 
 // rotation turns three channels into luma and two chroma channels: the rows are the
@@ -63,6 +62,11 @@ func places(s data.Shape) []Place {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Place) int { return cmp.Compare(b.Sigma, a.Sigma) })
+	slices.SortFunc(out, func(a, b Place) int {
+		if a.Sigma != b.Sigma {
+			return cmp.Compare(b.Sigma, a.Sigma)
+		}
+		return cmp.Or(a.C-b.C, a.U-b.U, a.V-b.V)
+	})
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/parallel"
@@ -53,7 +54,7 @@ func Open(s data.Shape, k int) (*Transform, error) {
 	if err := Check(s, k); err != nil {
 		return nil, err
 	}
-	t := &Transform{shape: s, kept: places(s)[:k:k], rows: cosines(s.H), cols: cosines(s.W)}
+	t := &Transform{shape: s, kept: slices.Clone(places(s)[:k]), rows: cosines(s.H), cols: cosines(s.W)}
 	for _, p := range t.kept {
 		t.u[p.C], t.v[p.C] = max(t.u[p.C], p.U+1), max(t.v[p.C], p.V+1)
 	}
@@ -150,20 +151,25 @@ func (t *Transform) Inverse(coefficients []float32) ([]float32, error) {
 
 func (t *Transform) inverse(coefficients, image []float32) {
 	s := t.shape
-	given := make([]float64, s.Size())
+	known := make([]float64, s.Size())
 	for k, p := range t.kept {
-		given[(p.C*s.H+p.U)*s.W+p.V] = float64(coefficients[k])
+		known[(p.C*s.H+p.U)*s.W+p.V] = float64(coefficients[k])
 	}
 	planes := make([]float64, s.Size())
 	half := make([]float64, s.W)
 	for c := range s.C {
-		plane, from := planes[c*s.H*s.W:(c+1)*s.H*s.W], given[c*s.H*s.W:(c+1)*s.H*s.W]
+		plane, from := planes[c*s.H*s.W:(c+1)*s.H*s.W], known[c*s.H*s.W:(c+1)*s.H*s.W]
 		for u := range t.u[c] {
 			clear(half)
+			given := false
 			for v := range t.v[c] {
 				if a := from[u*s.W+v]; a != 0 {
 					addTimes(half, t.cols[v*s.W:(v+1)*s.W], a)
+					given = true
 				}
+			}
+			if !given {
+				continue
 			}
 			for y := range s.H {
 				addTimes(plane[y*s.W:(y+1)*s.W], half, t.rows[u*s.H+y])
