@@ -9,11 +9,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/distillmesh/distillmesh/distill/frequency"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
 // Errors of methods.
@@ -59,7 +59,7 @@ type Request struct {
 	Single bool
 	// Code, when not nil, is how images will be written: methods that learn images learn the
 	// coefficients of the code, rounded as it rounds them. Images are then plain.
-	Code *frequency.Code
+	Code *spectrum.Code
 	// Augment is the augmentation that suits the images of the task
 	// (data.Task.Augmentation), or empty when unknown.
 	Augment string
@@ -158,7 +158,7 @@ func (r Request) Check() error {
 func (r Request) checkCode() error {
 	switch {
 	case r.Code.Shape != r.Samples.Shape:
-		return fmt.Errorf("%w: a code of %v for samples of %v", frequency.ErrCode, r.Code.Shape, r.Samples.Shape)
+		return fmt.Errorf("%w: a code of %v for samples of %v", spectrum.ErrSpectrum, r.Code.Shape, r.Samples.Shape)
 	case r.Formation > 1:
 		return fmt.Errorf("%w: coded images hold no tiles, %d x %d were asked for", data.ErrFormation, r.Formation,
 			r.Formation)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/distillmesh/distillmesh/train/view"
 	"math/rand/v2"
 	"time"
 
@@ -151,7 +152,7 @@ func newLoop(net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*l
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Suits(s.Shape); err != nil {
+	if err := view.CheckRecipe(r, s.Shape); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSamples, err)
 	}
 	state := newState(net, s, r, opt.Seed, opt.Device)
@@ -203,7 +204,7 @@ func (l *loop) eachArray(f func([]graph.Variable, [][]float32) error) error {
 
 // fetchModel is the network with the engine's values.
 func (l *loop) fetchModel() (*Model, error) {
-	m := &Model{Network: l.stepper.net, Params: l.state.params, View: l.recipe.View(), Device: l.opt.Device}
+	m := &Model{Network: l.stepper.net, Params: l.state.params, View: view.Of(l.recipe), Device: l.opt.Device}
 	return m, graph.GetAll(l.stepper.Params(), m.Params)
 }
 

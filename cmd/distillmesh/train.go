@@ -215,7 +215,7 @@ func changed(r *recipe.Recipe) string {
 	if r.Smooth > 0 {
 		out += fmt.Sprintf(", label smoothing %g", r.Smooth)
 	}
-	if v := r.View(); !v.IsNone() {
+	if v := view.Of(*r); !v.IsNone() {
 		out += ", " + viewed(v)
 	}
 	return out

@@ -3,6 +3,7 @@ package artifact
 import (
 	"errors"
 	"fmt"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 	"math"
 	"slices"
 	"strconv"
@@ -38,7 +39,7 @@ var (
 
 // CodeFor is the code for images of a shape that take so many bytes per class; 0 when that is
 // open.
-func CodeFor(s data.Shape, bytesPerClass int) frequency.Code {
+func CodeFor(s data.Shape, bytesPerClass int) spectrum.Code {
 	ladder := grayLadder
 	if s.C == 3 {
 		ladder = colorLadder
@@ -50,11 +51,11 @@ func CodeFor(s data.Shape, bytesPerClass int) frequency.Code {
 		}
 	}
 	k := int(math.Round(at.share * float64(s.Size())))
-	return frequency.Code{Shape: s, K: min(s.Size(), max(1, k)), Step: at.step}
+	return spectrum.Code{Shape: s, K: min(s.Size(), max(1, k)), Step: at.step}
 }
 
 // DCTOf is the pixel type of a code.
-func DCTOf(c frequency.Code) PixelType {
+func DCTOf(c spectrum.Code) PixelType {
 	return PixelType(fmt.Sprintf("%s:%d:%s:%d", DCT, c.K, strconv.FormatFloat(float64(c.Step), 'g', -1, 32), c.Power))
 }
 
@@ -63,11 +64,11 @@ func (p PixelType) IsDCT() bool { return p == DCT || strings.HasPrefix(string(p)
 
 // Code is the code of DCT:COEFFICIENTS:STEP:POWER for images of a shape, nil for pixel types
 // without a code. It fails with ErrPixels where the type is misspelled or does not suit.
-func (p PixelType) Code(s data.Shape) (*frequency.Code, error) {
+func (p PixelType) Code(s data.Shape) (*spectrum.Code, error) {
 	if !p.IsDCT() || p == DCT {
 		return nil, nil
 	}
-	c := frequency.Code{Shape: s}
+	c := spectrum.Code{Shape: s}
 	parts := strings.Split(string(p), ":")
 	if len(parts) != 4 {
 		return nil, fmt.Errorf("%w %q: want DCT or DCT:COEFFICIENTS:STEP:POWER", ErrPixels, p)
@@ -88,11 +89,11 @@ func (p PixelType) Code(s data.Shape) (*frequency.Code, error) {
 // encodeCoded writes images as a stream of levels. Hard labels are not written: images
 // stand class after class, and the manifest has the counts. With a payload above 0 the
 // stream takes at most so many bytes.
-func encodeCoded(s *data.Samples, c frequency.Code, payload int) ([]checkpoint.Tensor, error) {
+func encodeCoded(s *data.Samples, c spectrum.Code, payload int) ([]checkpoint.Tensor, error) {
 	if s.Soft == nil && !slices.IsSorted(s.Y) {
 		return nil, errors.New("encode samples: coded images of hard labels must stand class after class")
 	}
-	t, err := c.Open()
+	t, err := frequency.Open(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode samples: %w", err)
 	}
@@ -112,7 +113,7 @@ func encodeCoded(s *data.Samples, c frequency.Code, payload int) ([]checkpoint.T
 }
 
 // decodeCoded reads back what encodeCoded wrote, counts being the images of each class.
-func decodeCoded(tensors []checkpoint.Tensor, c frequency.Code, counts []int) (*data.Samples, error) {
+func decodeCoded(tensors []checkpoint.Tensor, c spectrum.Code, counts []int) (*data.Samples, error) {
 	byName := checkpoint.ByName(tensors)
 	code, ok := byName[codeTensor]
 	if !ok || code.DType != checkpoint.DTypeU8 || len(code.Shape) != 1 {
@@ -145,7 +146,7 @@ func decodeCoded(tensors []checkpoint.Tensor, c frequency.Code, counts []int) (*
 	if err != nil {
 		return nil, err
 	}
-	t, err := c.Open()
+	t, err := frequency.Open(c)
 	if err != nil {
 		return nil, err
 	}
@@ -160,8 +161,8 @@ func decodeCoded(tensors []checkpoint.Tensor, c frequency.Code, counts []int) (*
 }
 
 // roundedBy is samples with images rounded as by a code.
-func roundedBy(c frequency.Code, s *data.Samples) (*data.Samples, error) {
-	t, err := c.Open()
+func roundedBy(c spectrum.Code, s *data.Samples) (*data.Samples, error) {
+	t, err := frequency.Open(c)
 	if err != nil {
 		return nil, err
 	}

@@ -48,9 +48,9 @@ func Recommend(sets []*Set) Recommendation {
 		shape := form.FullShape(s.Manifest.Images.shape())
 		n += s.Manifest.Images.Count * form.Tiles()
 		side = min(side, shape.H, shape.W)
-		if r != nil && r.Suits(shape) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
+		if r != nil && view.CheckRecipe(*r, shape) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
 			by[*r]++
-			views[r.View()]++
+			views[view.Of(*r)]++
 		}
 	}
 	out := Recommendation{Recipe: recipe.Default()}

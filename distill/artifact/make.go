@@ -3,9 +3,9 @@ package artifact
 import (
 	"context"
 	"fmt"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/distill/frequency"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/recipe"
@@ -93,7 +93,7 @@ func (r Request) disclose(ctx context.Context, result *distill.Result, stored *d
 
 // coefficients are samples as rows of rounded coefficients, which lie as far from each
 // other as the images do.
-func coefficients(t *frequency.Transform, s *data.Samples) (*data.Samples, error) {
+func coefficients(t *spectrum.Quantizer, s *data.Samples) (*data.Samples, error) {
 	c, err := t.Forward(s.X)
 	if err != nil {
 		return nil, err
@@ -230,7 +230,7 @@ func (r Request) manifest(c contents) (Manifest, error) {
 // Recommended is the recipe that a set recommends: its method's own, else the
 // default, at the resolution of the tiles or the band of the code (except with solved labels, which were
 // solved for whole images).
-func Recommended(own *recipe.Recipe, f data.Formation, c *frequency.Code, soft bool) *recipe.Recipe {
+func Recommended(own *recipe.Recipe, f data.Formation, c *spectrum.Code, soft bool) *recipe.Recipe {
 	if own != nil {
 		return own
 	}

@@ -108,8 +108,8 @@ func ReadModelManifest(fsys fs.FS, limits Limits) (ModelManifest, error) {
 		return m, invalid(ModelFile, "%w", m.View().Check())
 	case m.Recipe != nil && m.Recipe.Validate() != nil:
 		return m, invalid(ModelFile, "%w", m.Recipe.Validate())
-	case m.Recipe != nil && m.Recipe.View() != m.View():
-		return m, invalid(ModelFile, "it reads images %v, trained by a recipe that reads them %v", m.View(), m.Recipe.View())
+	case m.Recipe != nil && view.Of(*m.Recipe) != m.View():
+		return m, invalid(ModelFile, "it reads images %v, trained by a recipe that reads them %v", m.View(), view.Of(*m.Recipe))
 	}
 	return m, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/frequency"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -93,7 +94,7 @@ func (w weigher) coded(n int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	stream, err := code.Rate(w.set.Samples.Subset(index))
+	stream, err := frequency.Rate(*code, w.set.Samples.Subset(index))
 	return size - 1 + int64(stream), err
 }
 

@@ -1,6 +1,10 @@
 package frequency
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/distillmesh/distillmesh/train/spectrum"
+)
 
 // scale is 1 in the fixed-point means of levels.
 const scale = 256
@@ -11,7 +15,7 @@ const (
 	lean    = 5  // of the mean of a class, either way
 	signs   = 9  // of two neighbors
 	unary   = 15 // magnitudes from here on are coded by their number of digits
-	// mostDigits of a magnitude behind the first: MaxLevel has them all.
+	// mostDigits of a magnitude behind the first: spectrum.MaxLevel has them all.
 	mostDigits = 13
 	bins       = unary - 1 + mostDigits // behind the first
 )
@@ -31,8 +35,8 @@ var (
 )
 
 // coefficients prepares the model of a transform.
-func (t *Transform) coefficients() []coefficient {
-	s, kept := t.code.Shape, t.Places()
+func (t *Coder) coefficients() []coefficient {
+	s, kept := t.Shape(), t.Places()
 	number := make([]int, s.Size()) // 1 more than that of the kept coefficient at a place
 	for k, p := range kept {
 		number[(p.C*s.H+p.U)*s.W+p.V] = k + 1
@@ -50,7 +54,7 @@ func (t *Transform) coefficients() []coefficient {
 	out := make([]coefficient, len(kept))
 	for k := range out {
 		c := &out[k]
-		c.prior = int64(min(kept[k].Sigma/t.steps[k], MaxLevel) * 192)
+		c.prior = int64(min(kept[k].Sigma/t.Steps()[k], spectrum.MaxLevel) * 192)
 		if c.prior < scale/2 {
 			c.prior = c.prior * c.prior / (scale / 2)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 	"math"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ import (
 var rewrite = flag.Bool("rewrite", false, "write the golden streams anew")
 
 // goldenCodes are what testdata/golden.txt holds the streams of: a line for each.
-var goldenCodes = []Code{codes[0], codes[1], codes[3], {data.Shape{C: 3, H: 12, W: 10}, 90, 0.75, 3}}
+var goldenCodes = []spectrum.Code{codes[0], codes[1], codes[3], {data.Shape{C: 3, H: 12, W: 10}, 90, 0.75, 3}}
 
 func golden(t *testing.T) (out []string) {
 	t.Helper()
@@ -28,7 +29,7 @@ func golden(t *testing.T) (out []string) {
 	if *rewrite {
 		for i, c := range goldenCodes {
 			levels, labels := levelsOf(4, c.K, uint64(10+i))
-			levels[1], levels[c.K] = 40, -MaxLevel
+			levels[1], levels[c.K] = 40, -spectrum.MaxLevel
 			stream, err := opened(t, c).Encode(levels, labels)
 			if err != nil {
 				t.Fatal(err)
@@ -54,20 +55,20 @@ func TestGoldenStreams(t *testing.T) {
 	for i, text := range golden(t) {
 		c := goldenCodes[i]
 		want, labels := levelsOf(4, c.K, uint64(10+i))
-		want[1], want[c.K] = 40, -MaxLevel
+		want[1], want[c.K] = 40, -spectrum.MaxLevel
 		stream, err := hex.DecodeString(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, err := opened(t, c).Decode(stream, labels)
 		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s: the golden stream gives other levels: %v", c.name(), err)
+			t.Errorf("%s: the golden stream gives other levels: %v", name(c), err)
 		}
 	}
 }
 
 // python runs the reference decoder, or skips the test where there is no Python.
-func python(t *testing.T, c Code, labels []int, stream string) (levels []int32, images []float32) {
+func python(t *testing.T, c spectrum.Code, labels []int, stream string) (levels []int32, images []float32) {
 	t.Helper()
 	path, err := exec.LookPath("python3")
 	if err != nil {
@@ -82,7 +83,7 @@ func python(t *testing.T, c Code, labels []int, stream string) (levels []int32, 
 	run.Stdin, run.Stderr = strings.NewReader(string(request)), os.Stderr
 	answer, err := run.Output()
 	if err != nil {
-		t.Fatalf("%s: %v", c.name(), err)
+		t.Fatalf("%s: %v", name(c), err)
 	}
 	if err := json.Unmarshal(answer, &[]any{&levels, &images}); err != nil {
 		t.Fatal(err)
@@ -97,7 +98,7 @@ func TestTheReferenceDecoderReadsTheGoldenStreams(t *testing.T) {
 		_, labels := levelsOf(4, c.K, 0)
 		levels, images := python(t, c, labels, text)
 		if err := agrees(opened(t, c), text, labels, levels, images); err != nil {
-			t.Errorf("%s: %v", c.name(), err)
+			t.Errorf("%s: %v", name(c), err)
 		}
 	}
 }
@@ -110,16 +111,16 @@ func TestTheReferenceDecoderReadsImages(t *testing.T) {
 		code   Code
 		images int
 	}{
-		{"one small image", Code{small, 10, 3, 4}, 1},
-		{"three hundred small images", Code{small, 40, 2, 0}, 300},
-		{"the least step", Code{small, 64, minStep, 0}, 4},
-		{"gray images, coarse", Code{gray, 100, 4.5, 0}, 30},
-		{"gray images, fine, all coefficients", Code{gray, 784, 0.05, 2}, 2},
-		{"odd sides", Code{wide, 153, 0.5, 1}, 60},
-		{"odd sides in color", Code{data.Shape{C: 3, H: 17, W: 9}, 200, 1, 3}, 12},
-		{"color images", Code{color, 300, 3, 0}, 5},
-		{"color images, all coefficients", Code{color, 3072, 1.5, 1}, 1},
-		{"the largest step, zeros alone", Code{color, 3072, maxStep, 0}, 1},
+		{"one small image", spectrum.Code{small, 10, 3, 4}, 1},
+		{"three hundred small images", spectrum.Code{small, 40, 2, 0}, 300},
+		{"the least step", spectrum.Code{small, 64, 1.0 / 1024, 0}, 4},
+		{"gray images, coarse", spectrum.Code{gray, 100, 4.5, 0}, 30},
+		{"gray images, fine, all coefficients", spectrum.Code{gray, 784, 0.05, 2}, 2},
+		{"odd sides", spectrum.Code{wide, 153, 0.5, 1}, 60},
+		{"odd sides in color", spectrum.Code{data.Shape{C: 3, H: 17, W: 9}, 200, 1, 3}, 12},
+		{"color images", spectrum.Code{color, 300, 3, 0}, 5},
+		{"color images, all coefficients", spectrum.Code{color, 3072, 1.5, 1}, 1},
+		{"the largest step, zeros alone", spectrum.Code{color, 3072, 1024, 0}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tr := opened(t, c.code)
@@ -148,7 +149,7 @@ func TestTheReferenceDecoderReadsImages(t *testing.T) {
 }
 
 // agrees compares what the reference decoder gave with what this package gives.
-func agrees(tr *Transform, text string, labels []int, levels []int32, images []float32) error {
+func agrees(tr *Coder, text string, labels []int, levels []int32, images []float32) error {
 	stream, err := hex.DecodeString(text)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package frequency
 import (
 	"errors"
 	"fmt"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 	"math"
 )
 
@@ -15,22 +16,22 @@ var (
 )
 
 // Encode writes the levels [N,K] of images of classes as a stream. It fails with
-// ErrCode where a level exceeds MaxLevel, or their number does not fit the labels.
+// ErrCode where a level exceeds spectrum.MaxLevel, or their number does not fit the labels.
 //
 // Images of a class help to predict each other, best where they stand together.
-func (t *Transform) Encode(levels []int32, labels []int) ([]byte, error) {
-	if len(levels) != len(labels)*t.code.K || len(labels) == 0 {
-		return nil, fmt.Errorf("%w: %d levels for %d images of %d", ErrCode, len(levels), len(labels), t.code.K)
+func (t *Coder) Encode(levels []int32, labels []int) ([]byte, error) {
+	if len(levels) != len(labels)*t.Len() || len(labels) == 0 {
+		return nil, fmt.Errorf("%w: %d levels for %d images of %d", ErrCode, len(levels), len(labels), t.Len())
 	}
 	for i, q := range levels {
-		if q < -MaxLevel || q > MaxLevel {
-			return nil, fmt.Errorf("%w: level %d is %d, want %d at most", ErrCode, i, q, MaxLevel)
+		if q < -spectrum.MaxLevel || q > spectrum.MaxLevel {
+			return nil, fmt.Errorf("%w: level %d is %d, want %d at most", ErrCode, i, q, spectrum.MaxLevel)
 		}
 	}
 	e, m := newEncoder(), newModel(t.model)
-	row := make([]int32, t.code.K)
+	row := make([]int32, t.Len())
 	for i, label := range labels {
-		copy(row, levels[i*t.code.K:])
+		copy(row, levels[i*t.Len():])
 		m.image(e, row, label)
 	}
 	return e.close(), nil
@@ -40,12 +41,12 @@ func (t *Transform) Encode(levels []int32, labels []int) ([]byte, error) {
 // bytes that Encode did not write for these labels. Time and memory are in proportion to
 // the levels that the stream holds, at most 12,000 a byte, not to those that the
 // labels announce.
-func (t *Transform) Decode(stream []byte, labels []int) ([]int32, error) {
+func (t *Coder) Decode(stream []byte, labels []int) ([]int32, error) {
 	if len(labels) == 0 {
 		return nil, fmt.Errorf("%w: no images", ErrStream)
 	}
 	d, m := newDecoder(stream), newModel(t.model)
-	row, levels := make([]int32, t.code.K), []int32(nil)
+	row, levels := make([]int32, t.Len()), []int32(nil)
 	for i, label := range labels {
 		if !m.image(d, row, label) {
 			return nil, fmt.Errorf("%w: %d bytes end in image %d of %d", ErrStream, len(stream), i+1, len(labels))
@@ -68,7 +69,7 @@ const mostDead = 0.5
 //
 // with the least dead zone, up to 1/2, that fits: of equal numbers of bytes, small levels
 // are worth less than others. It fails with ErrRate when even the largest does not fit.
-func (t *Transform) Fit(coefficients []float32, labels []int, most int) ([]byte, error) {
+func (t *Coder) Fit(coefficients []float32, labels []int, most int) ([]byte, error) {
 	stream, err := t.Encode(t.Quantize(coefficients), labels)
 	if err != nil || most <= 0 || len(stream) <= most {
 		return stream, err
@@ -96,12 +97,12 @@ func (t *Transform) Fit(coefficients []float32, labels []int, most int) ([]byte,
 }
 
 // truncate rounds with a dead zone.
-func (t *Transform) truncate(coefficients []float32, dead float64) []int32 {
+func (t *Coder) truncate(coefficients []float32, dead float64) []int32 {
 	out := make([]int32, len(coefficients))
 	for i, c := range coefficients {
-		v := float64(c) / t.steps[i%t.code.K]
+		v := float64(c) / t.Steps()[i%t.Len()]
 		q := math.Copysign(math.Floor(math.Abs(v)+0.5-dead), v)
-		out[i] = int32(max(-MaxLevel, min(MaxLevel, q)))
+		out[i] = int32(max(-spectrum.MaxLevel, min(spectrum.MaxLevel, q)))
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package frequency
 import (
 	"bytes"
 	"errors"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 	"math"
 	"runtime"
 	"slices"
@@ -36,7 +37,7 @@ func TestAnyLevelsComeBack(t *testing.T) {
 		tr := opened(t, c)
 		levels, labels := levelsOf(5, c.K, 1)
 		extreme := slices.Clone(levels)
-		for i, q := range []int32{MaxLevel, -MaxLevel, 13, 14, 15, 16, -15, MaxLevel - 1, 0, 8207, 8206, 8205} {
+		for i, q := range []int32{spectrum.MaxLevel, -spectrum.MaxLevel, 13, 14, 15, 16, -15, spectrum.MaxLevel - 1, 0, 8207, 8206, 8205} {
 			extreme[i*5] = q
 		}
 		for name, given := range map[string][]int32{
@@ -48,7 +49,7 @@ func TestAnyLevelsComeBack(t *testing.T) {
 			}
 			got, err := tr.Decode(stream, labels)
 			if err != nil || !slices.Equal(got, given) {
-				t.Errorf("%s, %s: other levels come back: %v", c.name(), name, err)
+				t.Errorf("%s, %s: other levels come back: %v", name(c), name, err)
 			}
 		}
 	}
@@ -86,7 +87,7 @@ func TestStreamsThatAreNotWholeAreRefused(t *testing.T) {
 
 func TestLevelsThatCannotBeWrittenAreRefused(t *testing.T) {
 	tr := opened(t, codes[0])
-	for _, q := range []int32{MaxLevel + 1, -MaxLevel - 1, math.MinInt32} {
+	for _, q := range []int32{spectrum.MaxLevel + 1, -spectrum.MaxLevel - 1, math.MinInt32} {
 		levels := make([]int32, 64)
 		levels[5] = q
 		if _, err := tr.Encode(levels, []int{0}); !errors.Is(err, ErrCode) {
@@ -103,7 +104,7 @@ func TestLevelsThatCannotBeWrittenAreRefused(t *testing.T) {
 
 // Whatever decodes is the stream of what it decodes to, so that a content has one CID.
 func FuzzDecode(f *testing.F) {
-	small := Code{data.Shape{C: 3, H: 8, W: 9}, 20, 1, 2}
+	small := spectrum.Code{data.Shape{C: 3, H: 8, W: 9}, 20, 1, 2}
 	tr := opened(f, small)
 	for seed := range uint64(4) {
 		levels, labels := levelsOf(3, 20, seed)
@@ -137,8 +138,8 @@ func FuzzCodes(f *testing.F) {
 		[]byte{255, 255, 255, 255, 1, 0})
 	f.Add(uint8(7), uint8(12), uint8(2), uint16(0), float32(-1), uint8(9), []byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, h, w, c uint8, k uint16, step float32, power uint8, classes, stream []byte) {
-		code := Code{data.Shape{C: int(c), H: int(h % 24), W: int(w % 24)}, int(k), step, int(power)}
-		tr, err := code.Open()
+		code := spectrum.Code{data.Shape{C: int(c), H: int(h % 24), W: int(w % 24)}, int(k), step, int(power)}
+		tr, err := Open(code)
 		if err != nil {
 			if !errors.Is(err, ErrCode) {
 				t.Fatal(err)
@@ -208,7 +209,7 @@ func TestStreamsThatAnnounceMoreThanTheyHoldCostWhatTheyHold(t *testing.T) {
 }
 
 func TestNoStreamHoldsMoreLevelsPerByteThanStated(t *testing.T) {
-	tr := opened(t, Code{data.Shape{C: 1, H: 28, W: 28}, 784, 1024, 0})
+	tr := opened(t, spectrum.Code{data.Shape{C: 1, H: 28, W: 28}, 784, 1024, 0})
 	const n = 500
 	stream, err := tr.Encode(make([]int32, n*784), make([]int, n))
 	if err != nil {

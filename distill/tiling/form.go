@@ -4,9 +4,9 @@ import (
 	"fmt"
 
 	"github.com/distillmesh/distillmesh/distill"
-	"github.com/distillmesh/distillmesh/distill/frequency"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
 // Form is what methods learn of an image: a tile of pixels, or the coefficients of a
@@ -14,8 +14,8 @@ import (
 type Form struct {
 	formation data.Formation
 	whole     data.Shape
-	code      *frequency.Transform // nil for tiles
-	unit      []float32            // of the coefficients
+	code      *spectrum.Quantizer // nil for tiles
+	unit      []float32           // of the coefficients
 }
 
 // Units of coefficients.

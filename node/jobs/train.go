@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/distillmesh/distillmesh/train/view"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
@@ -90,7 +91,7 @@ func Train(ctx context.Context, c api.Conn, p plan.Train, h home.Home, report ap
 
 // draft is the manifest of a model that was trained on so many samples; its accuracy is still unknown.
 func (t training) draft(task *data.Task, trained model.Trained, samples int) artifact.ModelDraft {
-	d := artifact.ModelDraft{Task: task, Model: t.plan.Model, Trained: trained, View: t.recipe.View(),
+	d := artifact.ModelDraft{Task: task, Model: t.plan.Model, Trained: trained, View: view.Of(t.recipe),
 		Seed: t.plan.Seed, Sets: t.plan.Sets, Samples: samples, Licence: t.plan.Licence}
 	if t.spec.Iterative() {
 		d.Recipe = &t.recipe
@@ -102,7 +103,7 @@ func (t training) draft(task *data.Task, trained model.Trained, samples int) art
 func check(p plan.Train, task *data.Task) error {
 	probe, err := p.Recipe.Apply(recipe.Default())
 	if err == nil {
-		err = probe.Suits(task.Shape)
+		err = view.CheckRecipe(probe, task.Shape)
 	}
 	if err != nil {
 		return api.Fail(api.CodeUsage, "leave out the flag", "task %s: %w", task.Name, err)

@@ -122,7 +122,7 @@ func (b *bench) gather(word string, budget int, seed uint64) (*set, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := code.Open()
+	t, err := frequency.Open(code)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (b *bench) pick(part []int, client, n int, seed uint64) (*data.Samples, err
 }
 
 // coded are n images per class and device, through the code.
-func (b *bench) coded(t *frequency.Transform, parts [][]int, n int, seed uint64) (*set, error) {
+func (b *bench) coded(t *frequency.Coder, parts [][]int, n int, seed uint64) (*set, error) {
 	out := &set{}
 	var sets []*data.Samples
 	for i, part := range parts {

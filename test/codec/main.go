@@ -11,6 +11,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 	"os"
 	"strconv"
 	"strings"
@@ -67,19 +68,19 @@ func open(root, name string) (*bench, error) {
 }
 
 // parse reads K:POWER:STEP.
-func parse(word string, shape data.Shape) (frequency.Code, error) {
+func parse(word string, shape data.Shape) (spectrum.Code, error) {
 	fields := strings.Split(word, ":")
 	if len(fields) != 3 {
-		return frequency.Code{}, fmt.Errorf("code %q: want K:POWER:STEP", word)
+		return spectrum.Code{}, fmt.Errorf("code %q: want K:POWER:STEP", word)
 	}
 	k, err := strconv.Atoi(fields[0])
 	if err != nil {
-		return frequency.Code{}, err
+		return spectrum.Code{}, err
 	}
 	power, err := strconv.Atoi(fields[1])
 	if err != nil {
-		return frequency.Code{}, err
+		return spectrum.Code{}, err
 	}
 	step, err := strconv.ParseFloat(fields[2], 32)
-	return frequency.Code{Shape: shape, K: k, Power: power, Step: float32(step)}, err
+	return spectrum.Code{Shape: shape, K: k, Power: power, Step: float32(step)}, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -82,7 +83,7 @@ func (b *bench) rate(s *data.Samples, word string) error {
 	if err != nil {
 		return err
 	}
-	t, err := code.Open()
+	t, err := frequency.Open(code)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (b *bench) rate(s *data.Samples, word string) error {
 }
 
 // few gives the bytes per image of 20 others, alone, and behind all.
-func (b *bench) few(t *frequency.Transform, all []byte, levels []int32, labels []int) (cold, warm float64, err error) {
+func (b *bench) few(t *frequency.Coder, all []byte, levels []int32, labels []int) (cold, warm float64, err error) {
 	s := sorted(b.train, 2)
 	coefficients, err := t.Forward(s.X)
 	if err != nil {
@@ -275,7 +276,7 @@ func (b *bench) equal(s *data.Samples, size int) (step, distortion float64, err 
 	fine, coarse := 0.05, 20.0
 	for range 10 {
 		step = math.Sqrt(fine * coarse)
-		t, err := frequency.Code{Shape: s.Shape, K: s.Shape.Size(), Step: float32(step)}.Open()
+		t, err := frequency.Open(spectrum.Code{Shape: s.Shape, K: s.Shape.Size(), Step: float32(step)})
 		if err != nil {
 			return 0, 0, err
 		}

@@ -87,7 +87,7 @@ func (s *Spec) Fit(ctx context.Context, samples *data.Samples, r recipe.Recipe, 
 		if err := opt.Device.RequireCPU("model " + s.Name); err != nil {
 			return nil, err
 		}
-		return s.solved(r.View(), func() (Trained, error) { return s.closed.fit(ctx, samples) })
+		return s.solved(view.Of(r), func() (Trained, error) { return s.closed.fit(ctx, samples) })
 	}
 	m, err := train.Fit(ctx, s.network, samples, r, opt)
 	if err != nil {

@@ -9,9 +9,6 @@ import (
 	"math"
 	"reflect"
 	"strings"
-
-	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // ErrUnsuited means that the recipe cannot be used with the samples.
@@ -104,6 +101,10 @@ func FullData() Recipe {
 const (
 	maxBatch = 1 << 16
 	maxSteps = 1 << 30
+	// MaxCoarse is the largest factor by which resolution is reduced.
+	MaxCoarse = 8
+	// MaxBand is the most frequency coefficients that an image has.
+	MaxBand = 3 << 20
 	// maxElastic exceeds the size of most images.
 	maxElastic = 64
 )
@@ -145,17 +146,17 @@ func (r Recipe) Validate() error {
 	if !within(r.Smooth, 0, 1) || r.Smooth == 1 {
 		return fail("smooth", r.Smooth, "at least 0 and below 1")
 	}
-	if err := r.View().Check(); err != nil {
-		return fmt.Errorf("recipe: %w", err)
+	if r.Coarse != 0 && (r.Coarse < 2 || r.Coarse > MaxCoarse) {
+		return fail("coarse", r.Coarse, fmt.Sprintf("0, or 2 to %d", MaxCoarse))
+	}
+	if r.Band < 0 || r.Band > MaxBand || r.Band != 0 && r.Coarse != 0 {
+		return fail("band", r.Band, fmt.Sprintf("0 to %d, and not together with coarse", MaxBand))
 	}
 	if _, err := r.Strategy(); err != nil {
 		return fail("augment", fmt.Sprintf("%q", r.Augment), strings.Join(Augmentations, ", ")+", or nothing")
 	}
 	return nil
 }
-
-// View is how a model trained by the recipe sees images.
-func (r Recipe) View() view.View { return view.View{Coarse: r.Coarse, Band: r.Band} }
 
 // Strategy is the recipe's augmentation, or the zero Strategy, which changes
 // nothing.
@@ -170,15 +171,13 @@ func (r Recipe) Strategy() (Strategy, error) {
 // rows of a table cannot.
 func Augments(h, w int) bool { return h > 1 && w > 1 }
 
-// Suits fails with ErrUnsuited unless the recipe can be used with samples of a
-// shape: augmentation and mixing need images, and a reduced view images that have it.
-func (r Recipe) Suits(s data.Shape) error {
-	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0) && !Augments(s.H, s.W) {
+// CheckSides fails with ErrUnsuited unless the recipe can be used with samples of h
+// x w values: augmentation and mixing need images. Whether they have the view is a
+// question to package view.
+func (r Recipe) CheckSides(h, w int) error {
+	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0) && !Augments(h, w) {
 		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix), and samples of %d x %d are none",
-			ErrUnsuited, s.H, s.W)
-	}
-	if err := r.View().Suits(s); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnsuited, err)
+			ErrUnsuited, h, w)
 	}
 	return nil
 }

@@ -3,8 +3,6 @@ package recipe
 import (
 	"math"
 	"testing"
-
-	"github.com/distillmesh/distillmesh/train/data"
 )
 
 func TestRecipeCountsSteps(t *testing.T) {
@@ -30,31 +28,13 @@ func TestRecipeCountsSteps(t *testing.T) {
 		func(r *Recipe) { r.CutMix = 1.5 }, func(r *Recipe) { r.CutMix = math.NaN() },
 		func(r *Recipe) { r.Elastic = -1 }, func(r *Recipe) { r.Elastic = math.Inf(1) }, func(r *Recipe) { r.Smooth = 1 },
 		func(r *Recipe) { r.Smooth = math.NaN() },
-		func(r *Recipe) { r.Coarse = 1 }, func(r *Recipe) { r.Coarse = -2 }, func(r *Recipe) { r.Coarse = data.MaxFormation + 1 },
+		func(r *Recipe) { r.Coarse = 1 }, func(r *Recipe) { r.Coarse = -2 }, func(r *Recipe) { r.Coarse = MaxCoarse + 1 },
 		func(r *Recipe) { r.Band = -1 }, func(r *Recipe) { r.Band, r.Coarse = 64, 2 },
 	} {
 		r := Default()
 		spoil(&r)
 		if r.Validate() == nil {
 			t.Errorf("accepted %+v", r)
-		}
-	}
-}
-
-func TestACoarseViewSuitsSidesThatItsFactorDivides(t *testing.T) {
-	r := Default()
-	r.Coarse = 2
-	for shape, want := range map[data.Shape]bool{{C: 1, H: 28, W: 28}: true, {C: 1, H: 27, W: 28}: false,
-		{C: 1, H: 1, W: 14}: false} {
-		if (r.Suits(shape) == nil) != want {
-			t.Errorf("%v suits: %t", shape, !want)
-		}
-	}
-	r.Coarse, r.Band = 0, 700
-	for shape, want := range map[data.Shape]bool{{C: 1, H: 28, W: 28}: true, {C: 1, H: 26, W: 26}: false,
-		{C: 3, H: 27, W: 28}: true, {C: 1, H: 7, W: 800}: false} {
-		if (r.Suits(shape) == nil) != want {
-			t.Errorf("a band of 700 of %v suits: %t", shape, !want)
 		}
 	}
 }

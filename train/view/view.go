@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
@@ -24,6 +25,9 @@ type View struct {
 	// package spectrum; the others become 0.
 	Band int
 }
+
+// Of is how a model that is trained by a recipe sees images.
+func Of(r recipe.Recipe) View { return View{Coarse: r.Coarse, Band: r.Band} }
 
 // IsNone reports whether images are left as they are.
 func (v View) IsNone() bool { return v == View{} }
@@ -114,4 +118,16 @@ func (v View) Samples(s *data.Samples) *data.Samples {
 	out.X = make([]float32, len(s.X))
 	v.Open(s.Shape).ShowRows(s, 0, s.Len(), out.X)
 	return &out
+}
+
+// CheckRecipe fails with recipe.ErrUnsuited unless a recipe can be used with samples
+// of a shape: what it changes are images, and they have its view.
+func CheckRecipe(r recipe.Recipe, s data.Shape) error {
+	if err := r.CheckSides(s.H, s.W); err != nil {
+		return err
+	}
+	if err := Of(r).Suits(s); err != nil {
+		return fmt.Errorf("%w: %w", recipe.ErrUnsuited, err)
+	}
+	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
 func ramp(s data.Shape, n int) *data.Samples {
@@ -89,5 +91,47 @@ func TestACoarseViewIsThatOfTiles(t *testing.T) {
 	}
 	if (View{}).Samples(s) != s {
 		t.Error("the view of nothing copies")
+	}
+}
+
+func TestARecipeSuitsImagesThatHaveItsView(t *testing.T) {
+	gray := data.Shape{C: 1, H: 28, W: 28}
+	for name, c := range map[string]struct {
+		change func(*recipe.Recipe)
+		shape  data.Shape
+		suits  bool
+	}{
+		"a coarse view":                   {func(r *recipe.Recipe) { r.Coarse = 2 }, gray, true},
+		"a factor that does not divide":   {func(r *recipe.Recipe) { r.Coarse = 2 }, data.Shape{C: 1, H: 27, W: 28}, false},
+		"a coarse view of a table":        {func(r *recipe.Recipe) { r.Coarse = 2 }, data.Shape{C: 1, H: 1, W: 14}, false},
+		"a band":                          {func(r *recipe.Recipe) { r.Band = 700 }, gray, true},
+		"a band of three channels":        {func(r *recipe.Recipe) { r.Band = 2000 }, data.Shape{C: 3, H: 27, W: 28}, true},
+		"more than there are":             {func(r *recipe.Recipe) { r.Band = 700 }, data.Shape{C: 1, H: 26, W: 26}, false},
+		"a band of images that are small": {func(r *recipe.Recipe) { r.Band = 9 }, data.Shape{C: 1, H: 7, W: 800}, false},
+		"augmentation of a table":         {func(r *recipe.Recipe) { r.Augment = recipe.Affine }, data.Shape{C: 1, H: 1, W: 14}, false},
+	} {
+		r := recipe.Default()
+		c.change(&r)
+		if err := CheckRecipe(r, c.shape); (err == nil) != c.suits || err != nil && !errors.Is(err, recipe.ErrUnsuited) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Package recipe knows no images; what it allows must be what these can show.
+func TestARecipesViewsAreThoseOfImages(t *testing.T) {
+	for factor := range recipe.MaxCoarse + 3 {
+		r := recipe.Default()
+		r.Coarse = factor
+		if (r.Validate() == nil) != (Of(r).Check() == nil) {
+			t.Errorf("factor %d: recipe says %v, view %v", factor, r.Validate(), Of(r).Check())
+		}
+	}
+	for _, band := range []int{-1, 0, 1, spectrum.MaxCoefficients, spectrum.MaxCoefficients + 1} {
+		r := recipe.Default()
+		r.Band = band
+		if (r.Validate() == nil) != (Of(r).Check() == nil) {
+			t.Errorf("band %d: recipe says %v, view %v", band, r.Validate(), Of(r).Check())
+		}
 	}
 }

@@ -1,21 +1,16 @@
-package frequency
+package spectrum
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/spectrum"
 )
-
-// ErrCode means that a code is out of range or does not fit the values.
-var ErrCode = errors.New("frequency code")
 
 // Limits of a code.
 const (
 	// MaxLevel is the largest magnitude of a quantized coefficient.
-	MaxLevel = unary - 2 + 1<<(mostDigits+1)
+	MaxLevel = 1<<14 + 13
 	// MaxPower is the largest Power.
 	MaxPower = 4
 )
@@ -39,13 +34,13 @@ type Code struct {
 	Power int
 }
 
-// Validate names the first field that is out of range, with ErrCode.
+// Validate names the first field that is out of range, with ErrSpectrum.
 func (c Code) Validate() error {
 	fail := func(field string, value any, want string) error {
-		return fmt.Errorf("%w: %s %v, want %s", ErrCode, field, value, want)
+		return fmt.Errorf("%w: %s %v, want %s", ErrSpectrum, field, value, want)
 	}
-	if err := spectrum.Check(c.Shape, c.K); err != nil {
-		return fmt.Errorf("%w: %w", ErrCode, err)
+	if err := Check(c.Shape, c.K); err != nil {
+		return err
 	}
 	switch {
 	case !(c.Step >= minStep && c.Step <= maxStep):
@@ -62,38 +57,34 @@ const (
 	maxStep = 1024.0
 )
 
-// Transform computes the coefficients of a valid code: Open makes one. Several
-// goroutines may use it.
-type Transform struct {
-	*spectrum.Transform
+// Quantizer computes the coefficients of a code and rounds them. Several goroutines may
+// use it.
+type Quantizer struct {
+	*Transform
 	code  Code
 	steps []float64
-	model []coefficient
 }
 
-// Open prepares a code for use. It fails with ErrCode when a field is out of range.
-func (c Code) Open() (*Transform, error) {
+// Open prepares a code for use. It fails with ErrSpectrum when a field is out of range.
+func (c Code) Open() (*Quantizer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	s, err := spectrum.Open(c.Shape, c.K)
+	t, err := Open(c.Shape, c.K)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCode, err)
+		return nil, err
 	}
-	t := &Transform{Transform: s, code: c}
-	t.steps = c.steps(s.Places())
-	t.model = t.coefficients()
-	return t, nil
+	return &Quantizer{Transform: t, code: c, steps: c.steps(t.kept)}, nil
 }
 
-// Code is what the transform was opened from.
-func (t *Transform) Code() Code { return t.code }
+// Code is what the quantizer was opened from.
+func (t *Quantizer) Code() Code { return t.code }
 
 // Steps are the distances between levels of the kept coefficients.
-func (t *Transform) Steps() []float64 { return t.steps }
+func (t *Quantizer) Steps() []float64 { return t.steps }
 
 // steps are the distances between levels of coefficients.
-func (c Code) steps(kept []spectrum.Place) []float64 {
+func (c Code) steps(kept []Place) []float64 {
 	out := make([]float64, len(kept))
 	for k, p := range kept {
 		root := math.Sqrt(p.Sigma)
@@ -105,7 +96,7 @@ func (c Code) steps(kept []spectrum.Place) []float64 {
 
 // Quantize rounds coefficients [N,K] to levels: integers q = round(c / step),
 // within MaxLevel.
-func (t *Transform) Quantize(coefficients []float32) []int32 {
+func (t *Quantizer) Quantize(coefficients []float32) []int32 {
 	out := make([]int32, len(coefficients))
 	for i, c := range coefficients {
 		q := math.RoundToEven(float64(c) / t.steps[i%t.code.K])
@@ -115,24 +106,10 @@ func (t *Transform) Quantize(coefficients []float32) []int32 {
 }
 
 // Dequantize gives the coefficients [N,K] of levels.
-func (t *Transform) Dequantize(levels []int32) []float32 {
+func (t *Quantizer) Dequantize(levels []int32) []float32 {
 	out := make([]float32, len(levels))
 	for i, q := range levels {
 		out[i] = float32(float64(q) * t.steps[i%t.code.K])
 	}
 	return out
-}
-
-// Rate is how many bytes samples take as a stream of the code, class after class.
-func (c Code) Rate(s *data.Samples) (int, error) {
-	t, err := c.Open()
-	if err != nil {
-		return 0, err
-	}
-	coefficients, err := t.Forward(s.X)
-	if err != nil {
-		return 0, err
-	}
-	stream, err := t.Encode(t.Quantize(coefficients), s.Y)
-	return len(stream), err
 }
