@@ -26,7 +26,7 @@ type ModelManifest struct {
 	TaskName      string              `json:"task_name"`
 	Model         string              `json:"model"`            // lenet, ntk:1
 	Coarse        int                 `json:"coarse,omitempty"` // it reads images at 1/Coarse resolution
-	Band          int                 `json:"band,omitempty"`   // it reads the first Band frequency coefficients of images
+	Band          int                 `json:"band,omitempty"`   // it reads images by their first Band coefficients
 	Recipe        *recipe.Recipe      `json:"recipe,omitempty"`
 	Seed          uint64              `json:"seed"`
 	Sets          []string            `json:"sets"` // CIDs of every set used
@@ -76,8 +76,9 @@ func WriteModel(d ModelDraft) (Files, error) {
 	}
 	m := ModelManifest{
 		SchemaVersion: SchemaVersion, Kind: "model", Task: taskCID.String(), TaskName: d.Task.Name, Model: d.Model,
-		Coarse: d.View.Coarse, Band: d.View.Band, Recipe: d.Recipe, Seed: d.Seed, Sets: d.Sets, Samples: d.Samples, Accuracy: d.Accuracy,
-		Licence: d.Licence,
+		Coarse: d.View.Coarse, Band: d.View.Band, Recipe: d.Recipe, Seed: d.Seed, Sets: d.Sets, Samples: d.Samples,
+		Accuracy: d.Accuracy,
+		Licence:  d.Licence,
 	}
 	files := Files{WeightsFile: weights, CardFile: modelCard(m)}
 	m.Files = fileTable(files)
@@ -109,7 +110,8 @@ func ReadModelManifest(fsys fs.FS, limits Limits) (ModelManifest, error) {
 	case m.Recipe != nil && m.Recipe.Validate() != nil:
 		return m, invalid(ModelFile, "%w", m.Recipe.Validate())
 	case m.Recipe != nil && view.Of(*m.Recipe) != m.View():
-		return m, invalid(ModelFile, "it reads images %v, trained by a recipe that reads them %v", m.View(), view.Of(*m.Recipe))
+		return m, invalid(ModelFile, "it reads images %v, trained by a recipe that reads them %v", m.View(),
+			view.Of(*m.Recipe))
 	}
 	return m, nil
 }

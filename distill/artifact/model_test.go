@@ -36,7 +36,8 @@ func TestAModelKeepsItsView(t *testing.T) {
 			t.Fatal(err)
 		}
 		write := func(coarse int) Files {
-			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, View: view.View{Coarse: coarse}, Samples: 20})
+			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained,
+				View: view.View{Coarse: coarse}, Samples: 20})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +65,8 @@ func TestAModelKeepsItsView(t *testing.T) {
 		}
 		for what, recipe := range map[string]recipe.Recipe{"of another view": recipe.Default(),
 			"without a step": {Optimizer: recipe.Adam, LR: 1, Batch: 1, Coarse: 2}} {
-			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained, View: view.View{Coarse: 2}, Recipe: &recipe,
+			files, err := WriteModel(ModelDraft{Task: task, Model: name, Trained: trained,
+				View: view.View{Coarse: 2}, Recipe: &recipe,
 				Samples: 20})
 			if err != nil {
 				t.Fatal(err)

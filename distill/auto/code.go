@@ -43,8 +43,8 @@ func (w weigher) spendCode(bytes int64) (Spending, error) {
 	}
 	if n == 0 {
 		least, err := w.coded(1)
-		return Spending{}, errors.Join(err, fmt.Errorf("%w: a set by %s of these %d classes as %s takes about %d bytes, not %d",
-			distill.ErrBudget, w.set.Method.Name(), held, w.set.Pixels, least, bytes))
+		return Spending{}, errors.Join(err, fmt.Errorf("%w: a set by %s of these %d classes as %s "+
+			"takes about %d bytes, not %d", distill.ErrBudget, w.set.Method.Name(), held, w.set.Pixels, least, bytes))
 	}
 	w.set.IPC, w.set.Payload = n, 1
 	over, err := w.size()

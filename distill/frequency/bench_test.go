@@ -9,7 +9,7 @@ import (
 
 // Coding takes time in proportion to levels: 20 images of 300 in color.
 func BenchmarkCoding(b *testing.B) {
-	tr := opened(b, spectrum.Code{data.Shape{C: 3, H: 32, W: 32}, 300, 3, 0})
+	tr := opened(b, codeOf(data.Shape{C: 3, H: 32, W: 32}, 300, 3, 0))
 	levels, labels := levelsOf(20, 300, 1)
 	stream, err := tr.Encode(levels, labels)
 	if err != nil {

@@ -12,9 +12,14 @@ import (
 // codes are those that the properties are tested for: square and not, grey and in
 // color, all coefficients and few.
 var codes = []spectrum.Code{
-	{data.Shape{C: 1, H: 8, W: 8}, 64, 0.5, 0}, {data.Shape{C: 1, H: 28, W: 28}, 64, 2, 2},
-	{data.Shape{C: 3, H: 32, W: 32}, 300, 1, 3}, {data.Shape{C: 1, H: 8, W: 21}, 168, 3, 4},
-	{data.Shape{C: 3, H: 40, W: 13}, 1560, 0.25, 1}, {data.Shape{C: 3, H: 64, W: 64}, 2000, 4, 2},
+	codeOf(data.Shape{C: 1, H: 8, W: 8}, 64, 0.5, 0), codeOf(data.Shape{C: 1, H: 28, W: 28}, 64, 2, 2),
+	codeOf(data.Shape{C: 3, H: 32, W: 32}, 300, 1, 3), codeOf(data.Shape{C: 1, H: 8, W: 21}, 168, 3, 4),
+	codeOf(data.Shape{C: 3, H: 40, W: 13}, 1560, 0.25, 1), codeOf(data.Shape{C: 3, H: 64, W: 64}, 2000, 4, 2),
+}
+
+// codeOf is a code of images of a shape.
+func codeOf(s data.Shape, k int, step float32, power int) spectrum.Code {
+	return spectrum.Code{Shape: s, K: k, Step: step, Power: power}
 }
 
 func name(c spectrum.Code) string { return fmt.Sprintf("%v, %d coefficients", c.Shape, c.K) }
@@ -50,4 +55,11 @@ func TestNoEntryOfTheTablesLiesNearABoundary(t *testing.T) {
 			t.Errorf("stretch %d is %v", i, v)
 		}
 	}
+}
+
+func farthestApart(a, b []float32) (most float64) {
+	for i := range a {
+		most = math.Max(most, math.Abs(float64(a[i])-float64(b[i])))
+	}
+	return most
 }

@@ -21,7 +21,7 @@ import (
 var rewrite = flag.Bool("rewrite", false, "write the golden streams anew")
 
 // goldenCodes are what testdata/golden.txt holds the streams of: a line for each.
-var goldenCodes = []spectrum.Code{codes[0], codes[1], codes[3], {data.Shape{C: 3, H: 12, W: 10}, 90, 0.75, 3}}
+var goldenCodes = []spectrum.Code{codes[0], codes[1], codes[3], codeOf(data.Shape{C: 3, H: 12, W: 10}, 90, 0.75, 3)}
 
 func golden(t *testing.T) (out []string) {
 	t.Helper()
@@ -108,19 +108,19 @@ func TestTheReferenceDecoderReadsImages(t *testing.T) {
 	small, color := data.Shape{C: 1, H: 8, W: 8}, data.Shape{C: 3, H: 32, W: 32}
 	for _, c := range []struct {
 		name   string
-		code   Code
+		code   spectrum.Code
 		images int
 	}{
-		{"one small image", spectrum.Code{small, 10, 3, 4}, 1},
-		{"three hundred small images", spectrum.Code{small, 40, 2, 0}, 300},
-		{"the least step", spectrum.Code{small, 64, 1.0 / 1024, 0}, 4},
-		{"gray images, coarse", spectrum.Code{gray, 100, 4.5, 0}, 30},
-		{"gray images, fine, all coefficients", spectrum.Code{gray, 784, 0.05, 2}, 2},
-		{"odd sides", spectrum.Code{wide, 153, 0.5, 1}, 60},
-		{"odd sides in color", spectrum.Code{data.Shape{C: 3, H: 17, W: 9}, 200, 1, 3}, 12},
-		{"color images", spectrum.Code{color, 300, 3, 0}, 5},
-		{"color images, all coefficients", spectrum.Code{color, 3072, 1.5, 1}, 1},
-		{"the largest step, zeros alone", spectrum.Code{color, 3072, 1024, 0}, 1},
+		{"one small image", codeOf(small, 10, 3, 4), 1},
+		{"three hundred small images", codeOf(small, 40, 2, 0), 300},
+		{"the least step", codeOf(small, 64, 1.0 / 1024, 0), 4},
+		{"gray images, coarse", codeOf(gray, 100, 4.5, 0), 30},
+		{"gray images, fine, all coefficients", codeOf(gray, 784, 0.05, 2), 2},
+		{"odd sides", codeOf(wide, 153, 0.5, 1), 60},
+		{"odd sides in color", codeOf(data.Shape{C: 3, H: 17, W: 9}, 200, 1, 3), 12},
+		{"color images", codeOf(color, 300, 3, 0), 5},
+		{"color images, all coefficients", codeOf(color, 3072, 1.5, 1), 1},
+		{"the largest step, zeros alone", codeOf(color, 3072, 1024, 0), 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tr := opened(t, c.code)

@@ -37,10 +37,11 @@ func TestAnyLevelsComeBack(t *testing.T) {
 		tr := opened(t, c)
 		levels, labels := levelsOf(5, c.K, 1)
 		extreme := slices.Clone(levels)
-		for i, q := range []int32{spectrum.MaxLevel, -spectrum.MaxLevel, 13, 14, 15, 16, -15, spectrum.MaxLevel - 1, 0, 8207, 8206, 8205} {
+		for i, q := range []int32{spectrum.MaxLevel, -spectrum.MaxLevel, 13, 14, 15, 16, -15, spectrum.MaxLevel - 1,
+			0, 8207, 8206, 8205} {
 			extreme[i*5] = q
 		}
-		for name, given := range map[string][]int32{
+		for what, given := range map[string][]int32{
 			"levels that fall off": levels, "extreme levels": extreme, "zeros": make([]int32, len(levels)),
 		} {
 			stream, err := tr.Encode(given, labels)
@@ -49,7 +50,7 @@ func TestAnyLevelsComeBack(t *testing.T) {
 			}
 			got, err := tr.Decode(stream, labels)
 			if err != nil || !slices.Equal(got, given) {
-				t.Errorf("%s, %s: other levels come back: %v", name(c), name, err)
+				t.Errorf("%s, %s: other levels come back: %v", name(c), what, err)
 			}
 		}
 	}
@@ -104,7 +105,7 @@ func TestLevelsThatCannotBeWrittenAreRefused(t *testing.T) {
 
 // Whatever decodes is the stream of what it decodes to, so that a content has one CID.
 func FuzzDecode(f *testing.F) {
-	small := spectrum.Code{data.Shape{C: 3, H: 8, W: 9}, 20, 1, 2}
+	small := codeOf(data.Shape{C: 3, H: 8, W: 9}, 20, 1, 2)
 	tr := opened(f, small)
 	for seed := range uint64(4) {
 		levels, labels := levelsOf(3, 20, seed)
@@ -138,7 +139,7 @@ func FuzzCodes(f *testing.F) {
 		[]byte{255, 255, 255, 255, 1, 0})
 	f.Add(uint8(7), uint8(12), uint8(2), uint16(0), float32(-1), uint8(9), []byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, h, w, c uint8, k uint16, step float32, power uint8, classes, stream []byte) {
-		code := spectrum.Code{data.Shape{C: int(c), H: int(h % 24), W: int(w % 24)}, int(k), step, int(power)}
+		code := codeOf(data.Shape{C: int(c), H: int(h % 24), W: int(w % 24)}, int(k), step, int(power))
 		tr, err := Open(code)
 		if err != nil {
 			if !errors.Is(err, ErrCode) {
@@ -209,7 +210,7 @@ func TestStreamsThatAnnounceMoreThanTheyHoldCostWhatTheyHold(t *testing.T) {
 }
 
 func TestNoStreamHoldsMoreLevelsPerByteThanStated(t *testing.T) {
-	tr := opened(t, spectrum.Code{data.Shape{C: 1, H: 28, W: 28}, 784, 1024, 0})
+	tr := opened(t, codeOf(data.Shape{C: 1, H: 28, W: 28}, 784, 1024, 0))
 	const n = 500
 	stream, err := tr.Encode(make([]int32, n*784), make([]int, n))
 	if err != nil {

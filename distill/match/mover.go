@@ -10,7 +10,7 @@ import (
 // mover holds all tiles and moves them by Adam, within the range of real images.
 // They, their gradient and Adam's moments are resident on the engine.
 type mover struct {
-	program                    graph.Program // tiles, gradient, moments, rates, range; of a code also the rate of shrinking
+	program                    graph.Program // tiles, gradient, moments, rates, range; of a code also shrink and steps
 	tiles, grad, first, second graph.Variable
 	losses                     graph.Variable // one per class
 	classes                    []classTiles

@@ -78,7 +78,8 @@ func (s Start) tiles(ctx context.Context) (*data.Samples, error) {
 			}
 			out.X = append(out.X, s.Form.formation.Down(s.Samples.Subset(index)).X...)
 		} else {
-			small := s.Form.formation.Down(s.Samples.Subset(members[:min(len(members), max(startMost, startPerTile*s.PerClass))]))
+			most := min(len(members), max(startMost, startPerTile*s.PerClass))
+			small := s.Form.formation.Down(s.Samples.Subset(members[:most]))
 			rows := make([][]float32, small.Len())
 			for i := range rows {
 				rows[i] = small.Row(i)

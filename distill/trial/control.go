@@ -7,7 +7,6 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
-	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/labelsolve"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -50,24 +49,6 @@ func (c Control) Method() (distill.Method, error) {
 func (c Control) Plain() Control {
 	c.Formation, c.Recipe.Coarse, c.Recipe.Band = data.NewFormation(1), 0, 0
 	return c
-}
-
-// Within is the control of a set within a budget, written with the control's pixels,
-// which must be set, and how many images per class it allows. It fails with distill.ErrBudget when
-// not one fits.
-func (c Control) Within(task *data.Task, local *data.Samples, b auto.Budget) (Control, int, error) {
-	m, err := c.Method()
-	if err != nil {
-		return c, 0, err
-	}
-	b.Pixels = c.Pixels
-	req := distill.Request{Samples: local, Formation: c.Formation.Factor, Single: c.Formation.Single}
-	s, err := auto.Spend(task, m, req, b)
-	if err != nil {
-		return c, 0, err
-	}
-	c.Formation = data.Formation{Factor: s.Formation, Single: s.Single}
-	return c, s.IPC, nil
 }
 
 // Pool is real samples to draw from by label; only drawn samples are loaded.

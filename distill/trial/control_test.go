@@ -7,7 +7,6 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
-	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -122,39 +121,5 @@ func TestControlsSolveLabelsWhereTheMethodLearnsThem(t *testing.T) {
 	}
 	if m, err := (Control{Labels: "deep"}).Method(); err == nil {
 		t.Errorf("a depth that is none makes %v", m)
-	}
-}
-
-// The control of a set of so many bytes holds as much as they do, and no more.
-func TestControlsFitIntoTheBytesOfASet(t *testing.T) {
-	all := samples(30)
-	task := &data.Task{Version: data.TaskVersion, Name: "t", Classes: []string{"a", "b", "c"}, Shape: shape,
-		Mean: []float64{0}, Std: []float64{1}}
-	weigh := func(c Control, ipc int) int64 {
-		m, err := c.Method()
-		if err != nil {
-			t.Fatal(err)
-		}
-		made, err := artifact.Make(t.Context(), artifact.Request{Task: task, Method: m, Settings: m.Settings(),
-			Pixels: c.Pixels, Bare: true, Request: distill.Request{Samples: all, IPC: ipc, Formation: c.Formation.Factor,
-				Single: c.Formation.Single}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return made.Files.Bytes()
-	}
-	for _, budget := range []int64{2200, 3500} {
-		c, ipc, err := Control{Formation: data.NewFormation(1), Pixels: artifact.U8}.Within(task, all,
-			auto.Budget{Bytes: budget})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if fits, more := weigh(c, ipc), weigh(c, ipc+1); fits > budget || more <= budget-64 {
-			t.Errorf("%d images per class weigh %d, one more %d, of %d bytes", ipc, fits, more, budget)
-		}
-	}
-	c := Control{Pixels: artifact.U8}
-	if _, _, err := c.Within(task, all, auto.Budget{Bytes: 100}); !errors.Is(err, distill.ErrBudget) {
-		t.Errorf("a budget that holds nothing: %v", err)
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/distillmesh/distillmesh/distill/frequency"
 	"github.com/distillmesh/distillmesh/test/real"
 	"github.com/distillmesh/distillmesh/train/data"
 )

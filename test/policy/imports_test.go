@@ -32,7 +32,8 @@ var order = map[string][]string{
 		train/data train/data/files/filestest train/data/files/mat train/data/files/parquet
 			train/data/files/pickle train/data/files/picture train/data/files/table train/graph/cpu
 			train/graph/enginetest train/graph/tape train/plan
-		train/cluster train/data/files/array train/engine train/linear train/zca
+		train/cluster train/data/files/array train/engine train/linear train/spectrum train/zca
+		train/view
 		train/augment train/data/open train/nn
 		train/ntk train/unroll
 		train

@@ -153,8 +153,8 @@ func TestFunctionsAreAccurate(t *testing.T) {
 		{"supplement near the ends", supplement, func(x float64) float64 { return math.Pi - math.Acos(x) },
 			fill(func(i int) float64 { return math.Copysign(1-math.Exp(-20*rng.Float64()), float64(i%2)-0.5) }), 0, 4e-7},
 		{"relu", Relu, func(x float64) float64 { return max(x, 0) }, wide, 0, 0},
-		{"round", Round, math.RoundToEven, fill(func(i int) float64 { return float64(i%64)/2 + float64(i%3)*rng.NormFloat64() }),
-			0, 0},
+		{"round", Round, math.RoundToEven,
+			fill(func(i int) float64 { return float64(i%64)/2 + float64(i%3)*rng.NormFloat64() }), 0, 0},
 		{"step", Step, func(x float64) float64 {
 			if x > 0 {
 				return 1

@@ -108,7 +108,8 @@ func TestARecipeSuitsImagesThatHaveItsView(t *testing.T) {
 		"a band of three channels":        {func(r *recipe.Recipe) { r.Band = 2000 }, data.Shape{C: 3, H: 27, W: 28}, true},
 		"more than there are":             {func(r *recipe.Recipe) { r.Band = 700 }, data.Shape{C: 1, H: 26, W: 26}, false},
 		"a band of images that are small": {func(r *recipe.Recipe) { r.Band = 9 }, data.Shape{C: 1, H: 7, W: 800}, false},
-		"augmentation of a table":         {func(r *recipe.Recipe) { r.Augment = recipe.Affine }, data.Shape{C: 1, H: 1, W: 14}, false},
+		"augmentation of a table": {func(r *recipe.Recipe) { r.Augment = recipe.Affine },
+			data.Shape{C: 1, H: 1, W: 14}, false},
 	} {
 		r := recipe.Default()
 		c.change(&r)
