@@ -1,7 +1,6 @@
 package frequency
 
 import (
-	"github.com/distillmesh/distillmesh/train/spectrum"
 	"testing"
 
 	"github.com/distillmesh/distillmesh/train/data"

@@ -113,7 +113,7 @@ func TestTheReferenceDecoderReadsImages(t *testing.T) {
 	}{
 		{"one small image", codeOf(small, 10, 3, 4), 1},
 		{"three hundred small images", codeOf(small, 40, 2, 0), 300},
-		{"the least step", codeOf(small, 64, 1.0 / 1024, 0), 4},
+		{"the least step", codeOf(small, 64, 1.0/1024, 0), 4},
 		{"gray images, coarse", codeOf(gray, 100, 4.5, 0), 30},
 		{"gray images, fine, all coefficients", codeOf(gray, 784, 0.05, 2), 2},
 		{"odd sides", codeOf(wide, 153, 0.5, 1), 60},
