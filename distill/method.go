@@ -95,6 +95,8 @@ type Outline struct {
 	Recipe    *recipe.Recipe // as in Result
 	// Soft reports whether labels will be rows of class probabilities or scores.
 	Soft bool
+	// Natural reports whether images are or resemble real ones, so that a frequency code suits them.
+	Natural bool
 	// InRange reports whether every channel stays within the range of the samples.
 	InRange bool
 	// Grouped reports whether the result will name a smallest group.

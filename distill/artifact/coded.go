@@ -37,6 +37,9 @@ var (
 	colorLadder = []rung{{0, 300.0 / 3072, 3}, {4000, 600.0 / 3072, 3}, {50_000, 600.0 / 3072, 2}}
 )
 
+// LaddersVersion is incremented whenever CodeFor changes.
+const LaddersVersion = 1
+
 // CodeFor is the code for images of a shape that take so many bytes per class; 0 when that is
 // open.
 func CodeFor(s data.Shape, bytesPerClass int) spectrum.Code {

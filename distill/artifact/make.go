@@ -107,18 +107,22 @@ func coefficients(t *spectrum.Quantizer, s *data.Samples) (*data.Samples, error)
 // and where the method's Outline does.
 func (r *Request) Resolve() (distill.Outline, error) {
 	shape := r.Samples.Shape
-	if r.Pixels == DCT {
-		r.Pixels = DCTOf(CodeFor(shape, 0))
-	}
-	var err error
-	if r.Code, err = r.Pixels.Code(shape); err != nil {
-		return distill.Outline{}, err
-	}
+	r.Code = nil
 	outline, err := r.Method.Outline(r.Request)
 	if err != nil {
 		return outline, err
 	}
-	r.Pixels = SuitablePixels(r.Pixels, outline)
+	if r.Pixels = SuitablePixels(r.Pixels, outline, r.Request); r.Pixels == DCT {
+		r.Pixels = DCTOf(CodeFor(shape, 0))
+	}
+	if r.Code, err = r.Pixels.Code(shape); err != nil {
+		return distill.Outline{}, err
+	}
+	if r.Code != nil {
+		if outline, err = r.Method.Outline(r.Request); err != nil {
+			return outline, err
+		}
+	}
 	return outline, r.Pixels.Check(outline.Formation.StoredShape(shape))
 }
 

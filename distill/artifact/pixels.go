@@ -47,13 +47,20 @@ func (p PixelType) Check(s data.Shape) error {
 	return nil
 }
 
-// SuitablePixels is the requested pixel type, or the default for the images: half a
-// byte per value for those that stay within the range of real pixels, where it
-// costs no measurable accuracy (docs/methods.md), else a byte.
-func SuitablePixels(asked PixelType, o distill.Outline) PixelType {
+// mostTiles is the factor of tiles that methods use by themselves; a larger one was asked for.
+const mostTiles = 2
+
+// SuitablePixels is the requested pixel type, or the default for the images of a request,
+// whose outline is that without a code. Images like real ones are kept as frequency
+// coefficients (docs/bytes.md has the types measured), unless tiles were asked for or they
+// are too small. Half a byte per value is for tiles within the range of real pixels, where it costs
+// no measurable accuracy (docs/methods.md). Others take a byte.
+func SuitablePixels(asked PixelType, o distill.Outline, req distill.Request) PixelType {
 	switch {
 	case asked != "":
 		return asked
+	case o.Natural && req.Formation <= 1 && o.Formation.Factor <= mostTiles && DCT.Check(req.Samples.Shape) == nil:
+		return DCT
 	case o.InRange:
 		return U4
 	}

@@ -35,8 +35,8 @@ func (r Request) unknown() int64 {
 	return 13 + 2*int64(max(3, len(strconv.Itoa(largest)))-2)
 }
 
-// Size is the largest size in bytes of the whole DAG of a set of the request, computed
-// without making it. It is exact except for the preview, counted at its largest, and
+// Size is the largest size in bytes of the whole DAG of a set of the request as Resolve left
+// it, computed without making it. It is exact except for the preview, counted at its largest, and
 // for numbers that depend on the images, for which 16 bytes or a few more are
 // reserved. It fails if no such set can be written.
 func (r Request) Size(o distill.Outline) (int64, error) {
@@ -52,7 +52,6 @@ func (r Request) Size(o distill.Outline) (int64, error) {
 		formation: o.Formation, consumer: o.Consumer, recipe: o.Recipe,
 		shape: o.Formation.StoredShape(r.Samples.Shape), counts: held, soft: o.Soft,
 		nearestReal: distill.MaxRatio, smallestGroup: group}
-	r.Pixels = SuitablePixels(r.Pixels, o)
 	if err := r.Pixels.Check(c.shape); err != nil {
 		return 0, err
 	}

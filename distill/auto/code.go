@@ -9,7 +9,6 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/frequency"
-	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // spendCode decides what a set of coded images within a budget holds: as many images as
@@ -96,13 +95,4 @@ func (w weigher) coded(n int) (int64, error) {
 	}
 	stream, err := frequency.Rate(*code, w.set.Samples.Subset(index))
 	return size - 1 + int64(stream), err
-}
-
-// isCoded reports whether images of a method are written as a code where nothing else is
-// asked for: those that stay within the range of real images, if they are large enough.
-func isCoded(b Budget, o distill.Outline, req distill.Request, s data.Shape) bool {
-	if b.Pixels.IsDCT() {
-		return true
-	}
-	return b.Pixels == "" && o.InRange && req.Formation == 0 && artifact.DCT.Check(s) == nil
 }

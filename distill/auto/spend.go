@@ -66,10 +66,14 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 	}
 	w := weigher{artifact.Request{Request: req, Task: task, Method: m, Settings: b.settings(m), Pixels: b.Pixels,
 		Licence: b.Licence}}
-	forms, err := w.forms()
+	plain, err := m.Outline(req)
 	if err != nil {
 		return Spending{}, err
 	}
+	if w.set.Pixels = artifact.SuitablePixels(b.Pixels, plain, req); w.set.Pixels.IsDCT() {
+		return w.spendCode(b.Bytes)
+	}
+	forms := w.forms(plain)
 	if _, err := w.set.Size(forms[0]); err != nil {
 		return Spending{}, err // no image can be written in this form
 	}
@@ -102,15 +106,9 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 // class.
 type weigher struct{ set artifact.Request }
 
-// forms are what sets can be like, the best way to store first; at least one. It decides
-// the pixel type where that is left open. It fails with
-// data.ErrFormation when the formation asked for does not suit the images.
-func (w *weigher) forms() (out []distill.Outline, err error) {
-	asked, err := w.set.Method.Outline(w.set.Request)
-	if err != nil {
-		return nil, err
-	}
-	w.set.Pixels = artifact.SuitablePixels(w.set.Pixels, asked)
+// forms are what sets of tiles can be like, given the outline of what was asked for, the
+// best way to store first; at least one.
+func (w *weigher) forms(asked distill.Outline) (out []distill.Outline) {
 	add := func(factor int, single bool) {
 		r := w.set.Request
 		r.Formation, r.Single = factor, single
@@ -126,7 +124,7 @@ func (w *weigher) forms() (out []distill.Outline, err error) {
 	if factor == tiling.UsualFormation && w.set.Formation == 0 {
 		add(2*factor, true)
 	}
-	return out, nil
+	return out
 }
 
 // most is how many images per class the samples and the method allow.

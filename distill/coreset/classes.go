@@ -22,7 +22,7 @@ type class struct {
 // outline is the outline of a set of methods that pick or average samples.
 func outline(req distill.Request) (distill.Outline, error) {
 	f, err := req.Asked()
-	return distill.Outline{Formation: f, Grouped: true}, err
+	return distill.Outline{Formation: f, Grouped: true, Natural: true}, err
 }
 
 // builder makes the n tiles of a class and returns the smallest number of

@@ -57,6 +57,9 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 	if r.plan.Budget > 0 {
 		parts = append(parts, r.plan.Budget)
 	}
+	if pixels == artifact.DCT {
+		parts = append(parts, artifact.LaddersVersion)
+	}
 	folder, err := trial.Key{Parts: parts, Words: []any{label, fmt.Sprintf("s%d", seed)}}.Name()
 	if err != nil {
 		return nil, err
@@ -96,18 +99,21 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 		return nil, err
 	}
 	g.row.Sets = setsFolder + "/" + folder
-	g.control = r.treat(g, m, sets)
+	g.control = r.treat(g, m, pixels, sets)
 	return g, nil
 }
 
 // treat is the control of a method, the same for every seed of a plan.
-func (r *runner) treat(g *gathered, m distill.Method, sets []*artifact.Set) trial.Control {
+func (r *runner) treat(g *gathered, m distill.Method, pixels artifact.PixelType, sets []*artifact.Set) trial.Control {
 	t := trial.Control{Recipe: g.recipe}
 	for _, s := range sets {
 		if s == nil {
 			continue
 		}
 		t.Formation, t.Pixels = data.NewFormation(s.Manifest.Formation.Factor), s.Manifest.Images.DType
+		if r.plan.Budget > 0 && pixels == artifact.DCT {
+			t.Pixels = pixels // the budget decides the code of each client
+		}
 		t.Some = r.mixed && m.Settings()["labels"] == labelsolve.Auto
 		if g.samples.Soft != nil || t.Some {
 			t.Labels = "1"
@@ -134,6 +140,7 @@ type client struct {
 	req    distill.Request
 	pixels artifact.PixelType
 	bare   bool // no preview, no card
+	most   int  // payload of coded images; 0 for no limit
 	memory *trial.Memory
 	set    *artifact.Set
 	bytes  int64
@@ -146,8 +153,12 @@ func (c *client) spend(budget int64) error {
 		return nil
 	}
 	s, err := auto.Spend(c.task, c.method, c.req, auto.Budget{Bytes: budget, Pixels: c.pixels, Settings: registry.Changed})
+	if err != nil {
+		return err
+	}
 	c.req.IPC, c.req.Formation, c.req.Single, c.bare = s.IPC, s.Formation, s.Single, s.Bare
-	return err
+	c.pixels, c.most = s.Pixels, s.Payload
+	return nil
 }
 
 // make reads the set, or distills, writes and reads it; on the processor where the
@@ -174,7 +185,7 @@ func (c *client) make(ctx context.Context) error {
 	c.req.Progress = func(p distill.Progress) { c.note.Steps = p.Done }
 	c.req.Resume, c.req.Checkpoint = state, func(state []byte) error { return trial.WriteFile(statePath, state) }
 	req := artifact.Request{Request: c.req, Task: c.task, Method: c.method, Settings: registry.Changed(c.method),
-		Pixels: c.pixels, Bare: c.bare, Distilled: func(r *distill.Result) {
+		Pixels: c.pixels, Payload: c.most, Bare: c.bare, Distilled: func(r *distill.Result) {
 			c.note.Seconds, c.note.PeakRSS, c.note.Warnings = time.Since(began).Seconds(), watch.MiB(), r.Warnings
 		}}
 	made, err := artifact.Make(ctx, req)
@@ -193,7 +204,7 @@ func (c *client) make(ctx context.Context) error {
 		return err
 	}
 	os.Remove(statePath) // leftover files are found again and do no harm
-	c.set, c.bytes = &made.Set, sizeOf(made.Files)
+	c.set, c.bytes = &made.Set, made.Files.Bytes()
 	return nil
 }
 
@@ -211,16 +222,8 @@ func (c *client) read() error {
 	if c.set, err = artifact.ReadSet(files, c.task, artifact.Limits{}); err != nil {
 		return err
 	}
-	c.bytes = sizeOf(files)
+	c.bytes = files.Bytes()
 	return nil
-}
-
-// sizeOf is how long all files are together.
-func sizeOf(files artifact.Files) (n int64) {
-	for _, content := range files {
-		n += int64(len(content))
-	}
-	return n
 }
 
 // filesOf are the files of a set in a folder, without clientFile.
@@ -248,7 +251,7 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 		m, size := s.Manifest, int64(s.Samples.Shape.Size())
 		g.row.Images += m.Images.Count
 		g.row.Bytes.Up += sizes[i]
-		g.row.Payload.Data += m.Files[artifact.DataFile].Bytes
+		g.row.Payload.Data += s.Payload
 		g.row.Payload.Images8 += size * int64(m.Images.Count)
 		g.row.Payload.ImagesF32 += 4 * size * int64(m.Images.Count)
 		g.row.Seconds += notes[i].Seconds

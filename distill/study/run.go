@@ -127,18 +127,19 @@ func (r *runner) choosePixels() error {
 		if e.method == nil {
 			continue
 		}
-		o, err := e.method.Outline(distill.Request{Samples: r.train, IPC: r.plan.IPC, Formation: r.formation(e)})
+		req := distill.Request{Samples: r.train, IPC: r.plan.IPC, Formation: r.formation(e)}
+		o, err := e.method.Outline(req)
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrPlan, e.label, err)
 		}
-		r.entries[i].pixels = artifact.SuitablePixels(r.plan.Pixels, o)
+		r.entries[i].pixels = artifact.SuitablePixels(r.plan.Pixels, o, req)
 	}
 	return nil
 }
 
 // plainPixels is the pixel type of plain real images.
 func (r *runner) plainPixels() artifact.PixelType {
-	return artifact.SuitablePixels(r.plan.Pixels, distill.Outline{})
+	return artifact.SuitablePixels(r.plan.Pixels, distill.Outline{}, distill.Request{Samples: r.train})
 }
 
 // pixelNames are the pixel types of the plan's methods.

@@ -63,23 +63,24 @@ func PoolOf(s *data.Samples) Pool {
 	return Pool{s.Y, s.Classes, func(index []int) (*data.Samples, error) { return s.Subset(index), nil }}
 }
 
-// Part is a part of a pool, and the seed by which it is drawn from.
+// Part is a part of a pool, the seed by which it is drawn from, and the number of stored
+// images per held class.
 type Part struct {
 	Index []int
 	Seed  uint64
+	IPC   int
 }
 
-// Draw is what a consumer trains on: a number of stored images per held class
-// from each part, packed, rounded and read back as a written set is, and merged
-// over all parts. It fails with distill.ErrTooFew.
-func (c Control) Draw(ctx context.Context, p Pool, ipc int, parts ...Part) (*data.Samples, error) {
+// Draw is what a consumer trains on: stored images from each part, packed, rounded and
+// read back as a written set is, and merged over all parts. It fails with distill.ErrTooFew.
+func (c Control) Draw(ctx context.Context, p Pool, parts ...Part) (*data.Samples, error) {
 	if c.Labels != "" {
 		return nil, ErrLearned
 	}
 	f := c.Formation.OrDefault()
 	var batches []*data.Samples
 	for _, part := range parts {
-		index, err := p.pick(ctx, part, ipc*f.Tiles())
+		index, err := p.pick(ctx, part, part.IPC*f.Tiles())
 		if err != nil {
 			return nil, fmt.Errorf("draw random real samples: %w", err)
 		}

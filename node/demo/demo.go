@@ -28,8 +28,10 @@ import (
 // Sizes of the demonstration.
 const (
 	clients   = 10
-	perClient = 2 // classes per client: FedD3's ring, C_k = 2
-	ipc       = 1 // stored images per class
+	perClient = 2    // classes per client: FedD3's ring, C_k = 2
+	budget    = 1024 // bytes of a client's set, all of its DAG
+	// tilesBudget is for the control of tiles, of which 1,024 bytes hold none.
+	tilesBudget = 2 * budget
 )
 
 // clientTime is how long a client may distill, of the minute that the
@@ -80,8 +82,8 @@ type Score = trial.Spread
 type Row struct {
 	Consumer   string `json:"consumer"`
 	Gathered   Score  `json:"gathered"`
-	RandomReal Score  `json:"random_real"`  // as many, in the same formation
-	PlainReal  Score  `json:"random_plain"` // as many whole images
+	RandomReal Score  `json:"random_real"`  // as many, through the same code
+	PlainReal  Score  `json:"random_plain"` // tiles of pixels, what fits twice the bytes
 	AllData    Score  `json:"all_data"`     // n is 0 where it was not measured
 	AllSamples int    `json:"all_data_samples"`
 }
@@ -100,7 +102,8 @@ type Result struct {
 	Data    string   `json:"data"`
 	Clients int      `json:"clients"`
 	Images  int      `json:"images"`  // stored
-	Samples int      `json:"samples"` // that a consumer trains on: the tiles
+	Samples int      `json:"samples"` // that a consumer trains on
+	Tiles   int      `json:"tiles"`   // of the control of tiles
 	Method  string   `json:"method"`  // chosen by auto
 	Why     string   `json:"why"`
 	Results []Row    `json:"results"`
@@ -185,7 +188,7 @@ func runMesh(ctx context.Context, opt Options, path string, lab *lab, out *Resul
 		return err
 	}
 	out.Sets, out.Images, out.Bytes.Sets = lab.roots, lab.stored.Len(), lab.setBytes
-	out.Samples = lab.gathered.Len()
+	out.Samples, out.Tiles = lab.gathered.Len(), lab.countTiles()
 	if out.Model, err = m.train(ctx, lab, opt.Report); err != nil {
 		return err
 	}

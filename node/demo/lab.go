@@ -10,6 +10,9 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
+	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/registry"
+	"github.com/distillmesh/distillmesh/distill/tiling"
 	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/jobs"
@@ -43,23 +46,66 @@ type lab struct {
 	scores      map[string]map[string][]float64 // consumer -> source -> accuracies
 }
 
-// choice is the method, what its images hold, and how networks train on them.
-// The controls are stored and trained on in the same way.
+// choice is the method, what sets hold, and how networks train on them. The controls
+// are stored and trained on in the same way.
 type choice struct {
-	method    distill.Method
-	why       string
-	formation data.Formation
-	pixels    artifact.PixelType
-	recipe    recipe.Recipe
+	method distill.Method
+	why    string
+	coded  trial.Control   // images as sets are written
+	images []auto.Spending // of each client
+	pixels trial.Control   // tiles of pixels
+	tiles  []auto.Spending // of each client
 }
 
-// choose lets auto choose for the first client; the others get the same choice.
+// choose lets auto choose for the first client; the others get the same choice. Each
+// client's budget decides how many images it sends, and how many tiles twice as many bytes
+// hold.
 func (l *lab) choose(ctx context.Context) error {
-	first, err := data.Load(l.task, l.train, l.parts[0])
+	for i, part := range l.parts {
+		local, err := data.Load(l.task, l.train, part)
+		if err != nil {
+			return err
+		}
+		req := distill.Request{Samples: local, IPC: 1, Augment: l.task.Augmentation(), Device: device.Choice{Workers: 1}}
+		if i == 0 {
+			if err := l.chooseMethod(ctx, req); err != nil {
+				return err
+			}
+		}
+		images, err := auto.Spend(l.task, l.method, req, within("", budget))
+		if err != nil {
+			return err
+		}
+		tiles, err := auto.Spend(l.task, coreset.Random{}, tiled(req), within(artifact.U4, tilesBudget))
+		if err != nil {
+			return err
+		}
+		l.images, l.tiles = append(l.images, images), append(l.tiles, tiles)
+	}
+	return nil
+}
+
+// within is a budget for images of a pixel type.
+func within(p artifact.PixelType, bytes int64) auto.Budget {
+	return auto.Budget{Bytes: bytes, Pixels: p, Settings: registry.Changed}
+}
+
+// tiled is a request for tiles.
+func tiled(req distill.Request) distill.Request {
+	req.Formation = tiling.UsualFormation
+	return req
+}
+
+// chooseMethod decides the method, and how images are written and trained on.
+func (l *lab) chooseMethod(ctx context.Context, req distill.Request) error {
+	s, err := auto.Spend(l.task, auto.For(req.Samples.Shape).Method, req, within("", budget))
 	if err != nil {
 		return err
 	}
-	req := distill.Request{Samples: first, IPC: ipc, Augment: l.task.Augmentation(), Device: device.Choice{Workers: 1}}
+	if req.Code, err = s.Pixels.Code(l.task.Shape); err != nil {
+		return err
+	}
+	req.IPC = s.IPC
 	a, err := auto.Choose(ctx, auto.Question{Request: req, Time: clientTime})
 	if err != nil {
 		return err
@@ -68,8 +114,14 @@ func (l *lab) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.choice = choice{method: a.Method, why: a.Why, formation: o.Formation, pixels: artifact.SuitablePixels("", o),
-		recipe: *artifact.Recommended(o.Recipe, o.Formation, nil, o.Soft)}
+	l.method, l.why = a.Method, a.Why
+	l.coded = trial.Control{Formation: o.Formation, Pixels: s.Pixels,
+		Recipe: *artifact.Recommended(o.Recipe, o.Formation, req.Code, o.Soft)}
+	req.Code = nil
+	if o, err = l.method.Outline(tiled(req)); err != nil {
+		return err
+	}
+	l.pixels = trial.Control{Pixels: artifact.U4, Recipe: *artifact.Recommended(o.Recipe, o.Formation, nil, o.Soft)}
 	return nil
 }
 
@@ -77,7 +129,7 @@ func (l *lab) choose(ctx context.Context) error {
 const (
 	fromSets   = "gathered"
 	fromRandom = "random real"
-	fromPlain  = "random real, plain"
+	fromTiles  = "random real, tiles"
 	fromAll    = "all data"
 )
 
@@ -97,20 +149,36 @@ func newLab(ds *data.Dataset, report api.Report, until time.Time) (*lab, error) 
 
 func split() data.Split { return data.Split{Kind: data.Ring, Clients: clients, PerClient: perClient} }
 
-// control queues the trainings on random real images: each draw takes from
-// every client as many stored images as it publishes, rounded the same way, and
-// trains by the same recipe.
+// control queues the trainings on random real images: each draw takes from every
+// client as many images as it publishes, through the same code, and trains by the same
+// recipe; or tiles of twice as many bytes.
 func (l *lab) control() {
 	for _, c := range consumers {
-		alike := trial.Control{Formation: l.formation, Recipe: c.recipe(l.recipe)}
-		l.each(c, fromRandom, 0, c.seeds, alike.Recipe, func(ctx context.Context, seed uint64) (*data.Samples, error) {
-			return l.randomReal(ctx, alike.Formation, seed)
+		l.each(c, fromRandom, 0, c.seeds, c.recipe(l.coded.Recipe), func(ctx context.Context, seed uint64) (*data.Samples,
+			error) {
+			return l.randomReal(ctx, l.coded, l.images, seed)
 		})
-		plain := alike.Plain()
-		l.each(c, fromPlain, 0, c.plain, plain.Recipe, func(ctx context.Context, seed uint64) (*data.Samples, error) {
-			return l.randomReal(ctx, plain.Formation, seed)
+		tiles := l.pixels
+		tiles.Formation = data.Formation{Factor: l.tiles[0].Formation, Single: l.tiles[0].Single}
+		tiles.Recipe.Coarse = tiles.Formation.Coarse()
+		l.each(c, fromTiles, 0, c.plain, c.recipe(tiles.Recipe), func(ctx context.Context, seed uint64) (*data.Samples,
+			error) {
+			return l.randomReal(ctx, tiles, l.tiles, seed)
 		})
 	}
+}
+
+// countTiles is how many tiles the control of tiles has.
+func (l *lab) countTiles() (n int) {
+	for i, s := range l.tiles {
+		f := data.Formation{Factor: s.Formation, Single: s.Single}
+		held := map[int]bool{}
+		for _, j := range l.parts[i] {
+			held[l.train.Labels()[j]] = true
+		}
+		n += s.IPC * f.Tiles() * len(held)
+	}
+	return n
 }
 
 // compare queues the trainings on the gathered sets (the first is the published
@@ -125,7 +193,7 @@ func (l *lab) compare() {
 		if c.closedForm() {
 			runs = 1 // the sets give the same predictor for every seed
 		}
-		l.each(c, fromSets, first, runs, c.recipe(l.recipe), func(context.Context, uint64) (*data.Samples,
+		l.each(c, fromSets, first, runs, c.recipe(l.coded.Recipe), func(context.Context, uint64) (*data.Samples,
 			error) {
 			return l.gathered, nil
 		})
@@ -156,14 +224,15 @@ func (c consumer) closedForm() bool { return strings.HasPrefix(c.model, "ntk:") 
 
 // randomReal draws as the method random would at each client, by label only: no
 // other samples are decoded.
-func (l *lab) randomReal(ctx context.Context, f data.Formation, seed uint64) (*data.Samples, error) {
+func (l *lab) randomReal(ctx context.Context, c trial.Control, of []auto.Spending, seed uint64) (*data.Samples,
+	error) {
 	pool := trial.Pool{Labels: l.train.Labels(), Classes: len(l.task.Classes),
 		Load: func(index []int) (*data.Samples, error) { return data.Load(l.task, l.train, index) }}
 	var parts []trial.Part
 	for client, part := range l.parts {
-		parts = append(parts, trial.Part{Index: part, Seed: seed*clients + uint64(client)})
+		parts = append(parts, trial.Part{Index: part, Seed: seed*clients + uint64(client), IPC: of[client].IPC})
 	}
-	return trial.Control{Formation: f, Pixels: l.pixels}.Draw(ctx, pool, ipc, parts...)
+	return c.Draw(ctx, pool, parts...)
 }
 
 // gather reads the fetched sets from the trainer's node.
@@ -248,7 +317,7 @@ func (l *lab) rows() []Row {
 	for _, c := range consumers {
 		scores := l.scores[c.model]
 		r := Row{Consumer: c.model, Gathered: score(scores[fromSets]), RandomReal: score(scores[fromRandom]),
-			PlainReal: score(scores[fromPlain]),
+			PlainReal: score(scores[fromTiles]),
 			AllData:   score(scores[fromAll]), AllSamples: len(l.train.Labels())}
 		if c.samples > 0 {
 			r.AllSamples = min(c.samples, r.AllSamples)

@@ -195,8 +195,8 @@ func (m *mesh) distill(ctx context.Context, path string, l *lab, report api.Repo
 				return err
 			}
 			set, err := jobs.Distill(ctx, e.conn, jobs.DistillOptions{Data: s.PartName(entry.Name, i),
-				Method: l.method.Name(), Options: l.method.Settings(), IPC: ipc, Formation: l.formation.Factor,
-				Device: device.Choice{Workers: 1}, Pixels: l.pixels}, nil)
+				Method: l.method.Name(), Options: l.method.Settings(), Budget: budget,
+				Device: device.Choice{Workers: 1}}, nil)
 			if err != nil {
 				return err
 			}
@@ -249,8 +249,8 @@ func (m *mesh) train(ctx context.Context, l *lab, report api.Report) (string, er
 	if err != nil {
 		return "", err
 	}
-	if *got.Recipe != l.recipe {
-		return "", fmt.Errorf("the sets recommend %+v, the controls train by %+v", *got.Recipe, l.recipe)
+	if *got.Recipe != l.coded.Recipe {
+		return "", fmt.Errorf("the sets recommend %+v, the controls train by %+v", *got.Recipe, l.coded.Recipe)
 	}
 	_, published, err := jobs.ReadModel(ctx, m.trainer, got.CID)
 	if err != nil {

@@ -34,6 +34,7 @@ type DistillOptions struct {
 	Budget  int64
 	single  bool               // stored images are single tiles
 	bare    bool               // no preview, no card
+	payload int                // that coded images take at most; 0 for no limit
 	Pixels  artifact.PixelType // how pixels are stored; empty for the default
 	Licence string
 	Home    home.Home // where interrupted distillations are kept; the zero value keeps none
@@ -69,6 +70,9 @@ func Distill(ctx context.Context, c api.Conn, opt DistillOptions, report api.Rep
 		if opt, err = opt.spend(local.Task, method, samples, report); err != nil {
 			return fail(err)
 		}
+	}
+	if opt, err = opt.resolve(local.Task, method, samples); err != nil {
+		return fail(err)
 	}
 	if method == nil {
 		if method, err = opt.choose(ctx, local.Task, samples, report); err != nil {
@@ -144,9 +148,22 @@ func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples 
 	if err != nil {
 		return opt, err
 	}
-	opt.IPC, opt.Formation, opt.single, opt.bare, opt.Pixels = s.IPC, s.Formation, s.Single, s.Bare, s.Pixels
+	opt.IPC, opt.Formation, opt.single, opt.bare, opt.Pixels, opt.payload = s.IPC, s.Formation, s.Single,
+		s.Bare, s.Pixels, s.Payload
 	report.Note("%d bytes: %s", opt.Budget, s.Why)
 	return opt, nil
+}
+
+// resolve is the options with the pixel type decided.
+func (opt DistillOptions) resolve(task *data.Task, method distill.Method, samples *data.Samples) (DistillOptions,
+	error) {
+	if method == nil {
+		method = auto.For(samples.Shape).Method
+	}
+	set := artifact.Request{Request: opt.request(task, samples), Task: task, Method: method, Pixels: opt.Pixels}
+	_, err := set.Resolve()
+	opt.Pixels = set.Pixels
+	return opt, err
 }
 
 // choose lets auto choose, and reports the choice and its reason.
@@ -172,6 +189,9 @@ func (opt DistillOptions) request(task *data.Task, samples *data.Samples) distil
 		Formation: opt.Formation, Single: opt.single, Device: opt.Device}
 	if opt.Home.Path != "" {
 		req.Cache = opt.Home.File("experts")
+	}
+	if code, err := opt.Pixels.Code(samples.Shape); err == nil {
+		req.Code = code
 	}
 	return req
 }

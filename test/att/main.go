@@ -187,11 +187,11 @@ func (b *bench) request(seed uint64) distill.Request {
 func (b *bench) distill(ctx context.Context, r *Run) (*data.Samples, data.Formation, error) {
 	req := b.request(r.Seed)
 	if r.Method == "random" {
-		all := trial.Part{Index: make([]int, b.data.Train.Len()), Seed: r.Seed}
+		all := trial.Part{Index: make([]int, b.data.Train.Len()), Seed: r.Seed, IPC: req.IPC}
 		for i := range all.Index {
 			all.Index[i] = i
 		}
-		samples, err := trial.Control{}.Draw(ctx, trial.PoolOf(b.data.Train), req.IPC, all)
+		samples, err := trial.Control{}.Draw(ctx, trial.PoolOf(b.data.Train), all)
 		return samples, data.NewFormation(1), err
 	}
 	result, err := b.match(ctx, r, req)

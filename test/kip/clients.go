@@ -50,14 +50,14 @@ func (b *bench) clients(given distill.Method) error {
 					return err
 				}
 				stops, moved = append(stops, stop), moved+far/clientCount
-				sets, drawn = append(sets, set), append(drawn, trial.Part{Index: part})
+				sets, drawn = append(sets, set), append(drawn, trial.Part{Index: part, IPC: 1})
 			}
 			slices.Sort(stops)
 			merged, err := data.Merge(sets...)
 			if err != nil {
 				return err
 			}
-			random, err := trial.Control{}.Draw(context.Background(), trial.PoolOf(b.Train), 1, drawn...)
+			random, err := trial.Control{}.Draw(context.Background(), trial.PoolOf(b.Train), drawn...)
 			if err != nil {
 				return err
 			}
