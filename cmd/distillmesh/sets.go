@@ -99,11 +99,11 @@ func (a *app) showCommand() *cobra.Command {
 				a.print("%s %s\n", content.Subject, content.CID)
 				card, ok := files[artifact.CardFile]
 				if !ok && content.Subject == "set" { // it travels without
-					_, set, task, err := jobs.ReadSet(cmd.Context(), conn, content.CID)
+					set, err := jobs.ReadSet(cmd.Context(), conn, content.CID)
 					if err != nil {
 						return err
 					}
-					card = artifact.Card(task, set.Manifest)
+					card = artifact.Card(set.Task, set.Manifest)
 				}
 				a.print("%s", text.PrintableLines(strings.TrimSpace(string(card)))) // a peer may have written it
 				return nil

@@ -69,8 +69,8 @@ func TestASetIsMadeAndHandedOver(t *testing.T) {
 	if !slices.Contains(kept.Files.Names(), artifact.CardFile) {
 		t.Errorf("handed over %v", kept.Files.Names())
 	}
-	_, set, task, err := ReadSet(t.Context(), n, first.CID)
-	if err != nil || task.Name != "glyph-digits" || set.Samples.Len() != 2 {
+	set, err := ReadSet(t.Context(), n, first.CID)
+	if err != nil || set.Task.Name != "glyph-digits" || set.Samples.Len() != 2 {
 		t.Errorf("read back: %v, %v", set, err)
 	}
 	if other := made(t, n, name, 2); other.CID == first.CID {
@@ -298,7 +298,8 @@ func TestADryRunPutsImagesBesideRealOnes(t *testing.T) {
 	n, name := digits(t)
 	set := made(t, n, name, 1)
 	got, err := DryRun(t.Context(), n, set.CID)
-	if err != nil || got.Disclosure == nil || len(got.Sheet) == 0 || got.Set.Origin != name {
+	if err != nil || got.Disclosure == nil || len(got.Sheet) == 0 || got.Set.Origin != name ||
+		got.Set.Bytes != set.Bytes {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	n.Kept(set.CID).Origin = "forgotten"

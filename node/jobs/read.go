@@ -36,18 +36,26 @@ func taskOf(ctx context.Context, c api.Conn, content operations.Content) (*data.
 	return info.Task(), nil
 }
 
+// Held is a set that is complete on a node, as read.
+type Held struct {
+	*artifact.Set
+	Content operations.Content
+	Task    *data.Task
+	Bytes   int64 // of the whole DAG
+}
+
 // ReadSet reads and verifies a set that is complete on this node.
-func ReadSet(ctx context.Context, c api.Conn, name string) (operations.Content, *artifact.Set, *data.Task, error) {
+func ReadSet(ctx context.Context, c api.Conn, name string) (Held, error) {
 	content, files, err := read(ctx, c, name, "set", listSets)
+	h := Held{Content: content, Bytes: files.Bytes()}
 	if err != nil {
-		return content, nil, nil, err
+		return h, err
 	}
-	task, err := taskOf(ctx, c, content)
-	if err != nil {
-		return content, nil, nil, err
+	if h.Task, err = taskOf(ctx, c, content); err != nil {
+		return h, err
 	}
-	set, err := artifact.ReadSet(files, task, artifact.Limits{})
-	return content, set, task, err
+	h.Set, err = artifact.ReadSet(files, h.Task, artifact.Limits{})
+	return h, err
 }
 
 // ReadSets reads and verifies sets of a task that are here, each once, in the order of
@@ -118,16 +126,16 @@ type Leaving struct {
 
 // DryRun shows what publishing a set would give away.
 func DryRun(ctx context.Context, c api.Conn, name string) (*Leaving, error) {
-	content, set, task, err := ReadSet(ctx, c, name)
+	h, err := ReadSet(ctx, c, name)
 	if err != nil {
 		return nil, err
 	}
-	out := &Leaving{Manifest: set.Manifest,
-		Set: operations.SetInfo{CID: content.CID, Task: content.Task, Origin: content.Origin}}
-	if content.Origin == "" {
+	out := &Leaving{Manifest: h.Manifest, Set: operations.SetInfo{CID: h.Content.CID, Task: h.Content.Task,
+		Origin: h.Content.Origin, Bytes: h.Bytes}}
+	if h.Content.Origin == "" {
 		return out, nil
 	}
-	local, err := localdata.Open(ctx, c, content.Origin)
+	local, err := localdata.Open(ctx, c, h.Content.Origin)
 	if err != nil {
 		return out, nil
 	}
@@ -135,11 +143,11 @@ func DryRun(ctx context.Context, c api.Conn, name string) (*Leaving, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := distill.Disclose(ctx, set.Samples, samples, set.Manifest.Formation)
+	d, err := distill.Disclose(ctx, h.Samples, samples, h.Manifest.Formation)
 	if err != nil {
 		return nil, err
 	}
 	out.Disclosure = &d
-	out.Sheet, err = artifact.EncodePNG(artifact.PairSheet(task, set.TrainingSamples(), samples, d, 4))
+	out.Sheet, err = artifact.EncodePNG(artifact.PairSheet(h.Task, h.TrainingSamples(), samples, d, 4))
 	return out, err
 }

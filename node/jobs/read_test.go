@@ -73,7 +73,7 @@ func TestSetsAreReadInOrderOnceAndOfOneTaskAlone(t *testing.T) {
 		t.Fatalf("read %v, %d sets, %v; want %v", roots, len(sets), err, want)
 	}
 	for i, s := range sets {
-		_, again, _, err := ReadSet(t.Context(), n, roots[i])
+		again, err := ReadSet(t.Context(), n, roots[i])
 		if err != nil || !slices.Equal(again.Samples.X, s.Samples.X) {
 			t.Errorf("set %d is another than %s: %v", i, roots[i], err)
 		}
