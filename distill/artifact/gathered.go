@@ -37,32 +37,23 @@ type Recommendation struct {
 }
 
 // Recommend finds the recipe of more than half of the sets. If there is none, or if it exceeds
-// the limits, the recipe is the default, with the resolution that all sets recommend, if they
-// agree.
+// the limits, the recipe is the default, with the view that all sets recommend, if they
+// agree. Sets of codes with different numbers of coefficients agree on the largest.
 func Recommend(sets []*Set) Recommendation {
-	by, views := map[recipe.Recipe]int{}, map[view.View]int{}
-	n := 0
-	side := math.MaxInt
-	for _, s := range sets {
-		r, form := s.Manifest.Recipe, s.Manifest.Formation
-		shape := form.FullShape(s.Manifest.Images.shape())
-		n += s.Manifest.Images.Count * form.Tiles()
-		side = min(side, shape.H, shape.W)
-		if r != nil && view.CheckRecipe(*r, shape) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
-			by[*r]++
-			views[view.Of(*r)]++
-		}
+	of := tally(sets, 0)
+	if band := widestBand(sets); band > 0 && 2*of.most() <= len(sets) {
+		of = tally(sets, band)
 	}
 	out := Recommendation{Recipe: recipe.Default()}
-	for v, votes := range views {
+	for v, votes := range of.views {
 		if votes == len(sets) {
 			out.Recipe.Coarse, out.Recipe.Band = v.Coarse, v.Band
 		}
 	}
-	for r, votes := range by {
+	for r, votes := range of.recipes {
 		switch {
 		case 2*votes <= len(sets):
-		case !withinLimits(r, n, side):
+		case !withinLimits(r, of.images, of.side):
 			out.Note = "the sets recommend a recipe that asks for more than is given unasked, or for what teaches nothing"
 			return out
 		case votes < len(sets):
@@ -71,10 +62,59 @@ func Recommend(sets []*Set) Recommendation {
 			return Recommendation{r, true, ""}
 		}
 	}
-	if len(by) > 0 {
+	if len(of.recipes) > 0 {
 		out.Note = "the sets recommend different recipes, none of them most sets"
 	}
 	return out
+}
+
+// votes are what sets recommend, and how many images they have of which smallest side.
+type votes struct {
+	recipes      map[recipe.Recipe]int
+	views        map[view.View]int
+	images, side int
+}
+
+// most is how many sets the most frequent recipe has.
+func (v votes) most() (n int) {
+	for _, k := range v.recipes {
+		n = max(n, k)
+	}
+	return n
+}
+
+// tally counts recipes that suit their sets; with a band above 0 all have that one.
+func tally(sets []*Set, band int) votes {
+	out := votes{recipes: map[recipe.Recipe]int{}, views: map[view.View]int{}, side: math.MaxInt}
+	for _, s := range sets {
+		form := s.Manifest.Formation
+		shape := form.FullShape(s.Manifest.Images.shape())
+		out.images += s.Manifest.Images.Count * form.Tiles()
+		out.side = min(out.side, shape.H, shape.W)
+		if s.Manifest.Recipe == nil {
+			continue
+		}
+		r := *s.Manifest.Recipe
+		if band > 0 {
+			r.Band = band
+		}
+		if view.CheckRecipe(r, shape) == nil && (r.Coarse == 0 || r.Coarse == form.Factor) {
+			out.recipes[r]++
+			out.views[view.Of(r)]++
+		}
+	}
+	return out
+}
+
+// widestBand is the largest band that sets recommend, 0 when one recommends none.
+func widestBand(sets []*Set) (band int) {
+	for _, s := range sets {
+		if s.Manifest.Recipe == nil || s.Manifest.Recipe.Band == 0 {
+			return 0
+		}
+		band = max(band, s.Manifest.Recipe.Band)
+	}
+	return band
 }
 
 // withinLimits reports whether a recipe for n samples keeps the limits.

@@ -59,36 +59,35 @@ func Make(ctx context.Context, r Request) (*Made, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write set: %w", err)
 	}
-	d, err := r.disclose(ctx, result, stored)
+	// Each image is compared with the class that it was made from, whatever its label is now.
+	published := *stored
+	published.Y = result.Images.Y
+	d, err := Disclose(ctx, &published, r.Samples, result.Formation.OrDefault(), r.Code)
 	if err != nil {
 		return nil, err
 	}
 	return r.write(result, tensors, stored, d)
 }
 
-// disclose compares each image with the samples of the class that it was made from,
-// whatever its label is now. Those of a code are compared with samples that the code has
-// rounded too, so that an image of one sample is a copy however coarse the code is.
-func (r Request) disclose(ctx context.Context, result *distill.Result, stored *data.Samples) (distill.Disclosure,
-	error) {
-	published := *stored
-	published.Y = result.Images.Y
-	local := r.Samples
-	if r.Code != nil {
-		t, err := r.Code.Open()
-		if err != nil {
-			return distill.Disclosure{}, err
-		}
-		if local, err = coefficients(t, local); err != nil {
-			return distill.Disclosure{}, err
-		}
-		seen, err := coefficients(t, &published)
-		if err != nil {
-			return distill.Disclosure{}, err
-		}
-		published = *seen
+// Disclose compares stored images with local samples, as distill.Disclose does. Those of a
+// code are compared with samples that the code has rounded too, so that an image of one
+// sample is a copy however coarse the code is.
+func Disclose(ctx context.Context, stored, local *data.Samples, f data.Formation, c *spectrum.Code) (
+	distill.Disclosure, error) {
+	if c == nil {
+		return distill.Disclose(ctx, stored, local, f)
 	}
-	return distill.Disclose(ctx, &published, local, result.Formation.OrDefault())
+	t, err := c.Open()
+	if err != nil {
+		return distill.Disclosure{}, err
+	}
+	if local, err = coefficients(t, local); err != nil {
+		return distill.Disclosure{}, err
+	}
+	if stored, err = coefficients(t, stored); err != nil {
+		return distill.Disclosure{}, err
+	}
+	return distill.Disclose(ctx, stored, local, f)
 }
 
 // coefficients are samples as rows of rounded coefficients, which lie as far from each

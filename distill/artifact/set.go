@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -21,6 +22,15 @@ type Set struct {
 // TrainingSamples are the samples to train on: with a formation, each tile at
 // full size.
 func (s *Set) TrainingSamples() *data.Samples { return s.Manifest.Formation.Decode(s.Samples) }
+
+// Disclose compares the set's images with local samples.
+func (s *Set) Disclose(ctx context.Context, local *data.Samples) (distill.Disclosure, error) {
+	code, err := s.Manifest.Images.DType.Code(local.Shape)
+	if err != nil {
+		return distill.Disclosure{}, err
+	}
+	return Disclose(ctx, s.Samples, local, s.Manifest.Formation, code)
+}
 
 // ReadSet reads and verifies a set of a task: sizes before allocating, hashes,
 // shapes, types, finite values, label range, and the manifest against the

@@ -143,7 +143,7 @@ func DryRun(ctx context.Context, c api.Conn, name string) (*Leaving, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := distill.Disclose(ctx, h.Samples, samples, h.Manifest.Formation)
+	d, err := h.Disclose(ctx, samples)
 	if err != nil {
 		return nil, err
 	}
