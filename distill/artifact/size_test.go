@@ -102,7 +102,7 @@ func TestTheSizeOfASetIsKnownBeforeItIsMade(t *testing.T) {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		m, got := made.Manifest, made.Files.Bytes()
-		r.Pixels = SuitablePixels(r.Pixels, o)
+		r.Pixels = SuitablePixels(r.Pixels, o, r.Request)
 		exact, err := r.weigh(contents{formation: o.Formation, consumer: o.Consumer, recipe: o.Recipe,
 			shape: made.Samples.Shape, counts: m.Counts, soft: o.Soft, nearestReal: m.NearestReal,
 			smallestGroup: m.SmallestGroup}, func(int) int { return len(made.Files[PreviewFile]) })
@@ -137,6 +137,7 @@ func TestNumbersThatAreNotKnownFit(t *testing.T) {
 	for seed := range uint64(60) {
 		r, o := drawRequest(seed)
 		o.Grouped = true
+		r.Pixels = SuitablePixels(r.Pixels, o, r.Request)
 		most, err := r.Size(o)
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +146,6 @@ func TestNumbersThatAreNotKnownFit(t *testing.T) {
 		for _, class := range r.Samples.Held() {
 			counts[class] = r.IPC
 		}
-		r.Pixels = SuitablePixels(r.Pixels, o)
 		for _, nearest := range []float64{0, 0.0001, 0.4999, 0.5, 1.2346, 999_999.9999, distill.MaxRatio} {
 			for _, group := range []int{1, 10, 400, 999} {
 				got, err := r.weigh(contents{formation: o.Formation, consumer: o.Consumer, recipe: o.Recipe,

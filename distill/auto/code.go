@@ -26,31 +26,33 @@ func (w weigher) spendCode(bytes int64) (Spending, error) {
 		}
 		w.set.Pixels = artifact.DCTOf(artifact.CodeFor(w.set.Samples.Shape, int(bytes-size)/held))
 	}
-	most, err := w.largest()
+	most, err := w.mostImages()
 	if err != nil {
 		return Spending{}, err
 	}
-	// Lengths grow with the number of images up to chance, which the last search allows for.
-	var failed error
-	n := sort.Search(most, func(i int) bool {
-		size, err := w.coded(i + 1)
-		failed = errors.Join(failed, err)
-		return err != nil || size > bytes
+	// Lengths grow with the number of images, but for chance: what is found fits.
+	n, err := largest(most, func(n int) (bool, error) {
+		size, err := w.coded(n)
+		return size <= bytes, err
 	})
-	if failed != nil {
-		return Spending{}, failed
+	if err != nil {
+		return Spending{}, err
 	}
 	if n == 0 {
 		least, err := w.coded(1)
 		return Spending{}, errors.Join(err, fmt.Errorf("%w: a set by %s of these %d classes as %s "+
 			"takes about %d bytes, not %d", distill.ErrBudget, w.set.Method.Name(), held, w.set.Pixels, least, bytes))
 	}
-	w.set.IPC, w.set.Payload = n, 1
-	over, err := w.size()
+	w.set.IPC = n
+	payload, err := largest(int(bytes), func(p int) (bool, error) {
+		w.set.Payload = p
+		size, err := w.size()
+		return size <= bytes, err
+	})
 	if err != nil {
 		return Spending{}, err
 	}
-	s := Spending{IPC: n, Formation: 1, Bare: w.set.Bare, Pixels: w.set.Pixels, Payload: int(bytes - over + 1),
+	s := Spending{IPC: n, Formation: 1, Bare: w.set.Bare, Pixels: w.set.Pixels, Payload: payload,
 		Bytes: bytes}
 	s.Why = fmt.Sprintf("%d images per class as %s, in at most %d bytes", n, s.Pixels, s.Payload)
 	if n == most {
@@ -62,6 +64,18 @@ func (w weigher) spendCode(bytes int64) (Spending, error) {
 	return s, nil
 }
 
+// largest is the largest number up to most for which fits holds, given that it holds for all
+// smaller ones; 0 when there is none.
+func largest(most int, fits func(n int) (bool, error)) (int, error) {
+	var failed error
+	n := sort.Search(most, func(i int) bool {
+		ok, err := fits(i + 1)
+		failed = errors.Join(failed, err)
+		return err != nil || !ok
+	})
+	return n, failed
+}
+
 // size is that of the set as it stands.
 func (w weigher) size() (int64, error) {
 	o, err := w.set.Resolve()
@@ -71,8 +85,8 @@ func (w weigher) size() (int64, error) {
 	return w.set.Size(o)
 }
 
-// largest is how many images per class the samples and the method allow.
-func (w weigher) largest() (int, error) {
+// mostImages is how many images per class the samples and the method allow.
+func (w weigher) mostImages() (int, error) {
 	w.set.IPC = 1
 	o, err := w.set.Resolve()
 	return w.most(o), err
@@ -80,11 +94,6 @@ func (w weigher) largest() (int, error) {
 
 // coded is what a set of n images per class weighs if they are random real ones.
 func (w weigher) coded(n int) (int64, error) {
-	w.set.IPC, w.set.Payload = n, 1
-	size, err := w.size()
-	if err != nil {
-		return 0, err
-	}
 	code, err := w.set.Pixels.Code(w.set.Samples.Shape)
 	if err != nil {
 		return 0, err
@@ -93,6 +102,9 @@ func (w weigher) coded(n int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	stream, err := frequency.Rate(*code, w.set.Samples.Subset(index))
-	return size - 1 + int64(stream), err
+	w.set.IPC = n
+	if w.set.Payload, err = frequency.Rate(*code, w.set.Samples.Subset(index)); err != nil {
+		return 0, err
+	}
+	return w.size()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/distill/kip"
 	"github.com/distillmesh/distillmesh/distill/match"
 	"github.com/distillmesh/distillmesh/distill/registry"
@@ -101,18 +102,18 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		single, bare bool
 		licence      string
 	}{
-		{"much", quick, 0, "", 80_000, local, 2, false, false, ""},
-		{"much, of all classes", coreset.Random{}, 0, "", 100_000, all, 1, false, false, ""},
-		{"much more", coreset.Random{}, 0, "", 1_500_000, all, 1, false, false, ""},
-		{"little", quick, 0, "", 4_000, local, 2, true, true, ""},
-		{"a little more", quick, 0, "", 10_000, local, 2, false, true, ""},
+		{"much", quick, 0, artifact.U4, 80_000, local, 2, false, false, ""},
+		{"much, of all classes", coreset.Random{}, 0, artifact.U8, 100_000, all, 1, false, false, ""},
+		{"much more", coreset.Random{}, 0, artifact.U8, 1_500_000, all, 1, false, false, ""},
+		{"little", quick, 0, artifact.U4, 4_000, local, 2, true, true, ""},
+		{"a little more", quick, 0, artifact.U4, 10_000, local, 2, false, true, ""},
 		{"little in bytes", quick, 0, artifact.U8, 4_000, local, 2, true, true, ""},
-		{"hardly anything", quick, 0, "", 1_050, local, 4, true, true, ""},
-		{"plain images", coreset.DefaultGMM(), 0, "", 5_000, local, 1, false, true, ""},
-		{"a formation of the user's", quick, 4, "", 5_000, local, 4, false, true, ""},
-		{"a formation of the method's", fours, 0, "", 5_000, local, 4, false, true, ""},
-		{"a licence", quick, 0, "", 4_000, local, 2, true, true, "CC-BY-SA-4.0, of an institute with a long name"},
-		{"a licence and a card", quick, 0, "", 80_000, local, 2, false, false,
+		{"hardly anything", quick, 0, artifact.U4, 1_050, local, 4, true, true, ""},
+		{"plain images", coreset.DefaultGMM(), 0, artifact.U8, 5_000, local, 1, false, true, ""},
+		{"a formation of the user's", quick, 4, artifact.U4, 5_000, local, 4, false, true, ""},
+		{"a formation of the method's", fours, 0, artifact.U4, 5_000, local, 4, false, true, ""},
+		{"a licence", quick, 0, artifact.U4, 4_000, local, 2, true, true, "CC-BY-SA-4.0, of an institute with a long name"},
+		{"a licence and a card", quick, 0, artifact.U4, 80_000, local, 2, false, false,
 			"CC-BY-SA-4.0, of an institute with a long name"},
 		{"labels for a predictor", learned, 0, "", 9_000, local, 1, false, true, ""},
 	} {
@@ -226,28 +227,50 @@ func pixelsFor(t *testing.T, asked artifact.PixelType, m distill.Method, req dis
 	if err != nil {
 		t.Fatal(err)
 	}
-	return artifact.SuitablePixels(asked, outline)
+	return artifact.SuitablePixels(asked, outline, req)
 }
 
-// Half a byte per pixel holds nearly twice the tiles, and is for tiles within the
-// range of real pixels.
-func TestHalfAByteIsForTiles(t *testing.T) {
-	ds := data.GlyphDigits()
-	local := digits(t, ds)
-	for _, c := range []struct {
-		asked  artifact.PixelType
-		method distill.Method
-		want   artifact.PixelType
+// Images like real ones are kept as frequency coefficients, unless tiles were asked for or they are
+// too small. Half a byte per pixel is for tiles within the range of real pixels.
+func TestThePixelTypeSuitsTheImages(t *testing.T) {
+	local := digits(t, data.GlyphDigits())
+	small := distilltest.Samples(data.Shape{C: 1, H: 7, W: 8}, 3, []int{0, 1}, 12)
+	table := distilltest.Samples(data.Shape{C: 1, H: 1, W: 13}, 3, []int{0, 1}, 12)
+	dm, gmm := match.DefaultDM(), coreset.DefaultGMM()
+	fours, err := dm.With(map[string]string{"formation": "4"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		asked   artifact.PixelType
+		method  distill.Method
+		samples *data.Samples
+		tiles   int
+		want    artifact.PixelType
 	}{
-		{"", match.DefaultDM(), artifact.U4},
-		{artifact.F16, match.DefaultDM(), artifact.F16},
-		{"", coreset.DefaultGMM(), artifact.U8},
-		{"", trajectory.DefaultATT(), artifact.U8},
+		"learned images":                       {"", dm, local, 0, artifact.DCT},
+		"learned plain images":                 {"", dm, local, 1, artifact.DCT},
+		"learned tiles":                        {"", dm, local, 2, artifact.U4},
+		"learned tiles by the method's choice": {"", fours, local, 0, artifact.U4},
+		"learned images too small for a code":  {"", dm, small, 0, artifact.U4},
+		"what was asked for":                   {artifact.F16, dm, local, 0, artifact.F16},
+		"means":                                {"", gmm, local, 0, artifact.DCT},
+		"random samples as tiles":              {"", coreset.Random{}, local, 2, artifact.U8},
+		"means too small for a code":           {"", gmm, small, 0, artifact.U8},
+		"means of a table":                     {"", gmm, table, 0, artifact.U8},
+		"images unlike real ones":              {"", trajectory.DefaultATT(), local, 0, artifact.U8},
 	} {
-		if got := pixelsFor(t, c.asked, c.method, distill.Request{Samples: local}); got != c.want {
-			t.Errorf("%q, %s: %s, want %s", c.asked, c.method.Name(), got, c.want)
+		if got := pixelsFor(t, c.asked, c.method, distill.Request{Samples: c.samples, IPC: 1,
+			Formation: c.tiles}); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
+}
+
+// Half a byte per pixel holds nearly twice the tiles.
+func TestHalfAByteHoldsTwiceTheTiles(t *testing.T) {
+	ds := data.GlyphDigits()
+	local := digits(t, ds)
 	tiles := map[artifact.PixelType]int{}
 	for _, pixels := range []artifact.PixelType{artifact.U4, artifact.U8} {
 		s, err := Spend(ds.Task, match.DefaultDM(), distill.Request{Samples: local}, within(60_000, pixels))

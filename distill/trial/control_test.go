@@ -11,9 +11,10 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// two are the parts of two clients of thirty samples per class: the even and the odd.
-func two(s *data.Samples) []Part {
-	parts := []Part{{Seed: 5}, {Seed: 6}}
+// two are the parts of two clients, the even and the odd samples, of which they store so many images per
+// class.
+func two(s *data.Samples, ipc int) []Part {
+	parts := []Part{{Seed: 5, IPC: ipc}, {Seed: 6, IPC: ipc}}
 	for i := range s.Len() {
 		parts[i%2].Index = append(parts[i%2].Index, i)
 	}
@@ -31,7 +32,7 @@ func TestControlsDrawAsManyAsTheSetsHold(t *testing.T) {
 		"single sub-images":  {Control{Formation: data.NewFormation(2).SingleTile(), Pixels: artifact.U4}, 12},
 		"plain, of a method": {Control{Formation: data.NewFormation(2), Pixels: artifact.U8}.Plain(), 12},
 	} {
-		got, err := c.control.Draw(t.Context(), PoolOf(all), 2, two(all)...)
+		got, err := c.control.Draw(t.Context(), PoolOf(all), two(all, 2)...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,13 +44,13 @@ func TestControlsDrawAsManyAsTheSetsHold(t *testing.T) {
 				t.Errorf("%s: %d of class %d", name, len(members), class)
 			}
 		}
-		again, err := c.control.Draw(t.Context(), PoolOf(all), 2, two(all)...)
+		again, err := c.control.Draw(t.Context(), PoolOf(all), two(all, 2)...)
 		if err != nil || !slices.Equal(got.X, again.X) {
 			t.Errorf("%s: the same seeds draw otherwise, %v", name, err)
 		}
-		parts := two(all)
+		parts := two(all, 2)
 		parts[0].Seed++
-		other, err := c.control.Draw(t.Context(), PoolOf(all), 2, parts...)
+		other, err := c.control.Draw(t.Context(), PoolOf(all), parts...)
 		if err != nil || slices.Equal(got.X, other.X) {
 			t.Errorf("%s: another seed draws the same, %v", name, err)
 		}
@@ -59,12 +60,12 @@ func TestControlsDrawAsManyAsTheSetsHold(t *testing.T) {
 // What is drawn by labels alone are the images that the method random publishes.
 func TestControlsDrawWhatTheMethodRandomWould(t *testing.T) {
 	all := samples(30)
-	parts := two(all)
+	parts := two(all, 2)
 	for _, factor := range []int{1, 2} {
 		c := Control{Formation: data.NewFormation(factor), Pixels: artifact.U8}
 		var batches []*data.Samples
 		for _, p := range parts {
-			r, err := coreset.Random{}.Distill(t.Context(), distill.Request{Samples: all.Subset(p.Index), IPC: 2, Seed: p.Seed,
+			r, err := coreset.Random{}.Distill(t.Context(), distill.Request{Samples: all.Subset(p.Index), IPC: p.IPC, Seed: p.Seed,
 				Formation: factor})
 			if err != nil {
 				t.Fatal(err)
@@ -79,7 +80,7 @@ func TestControlsDrawWhatTheMethodRandomWould(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.Draw(t.Context(), PoolOf(all), 2, parts...)
+		got, err := c.Draw(t.Context(), PoolOf(all), parts...)
 		if err != nil || !slices.Equal(got.X, want.X) || !slices.Equal(got.Y, want.Y) {
 			t.Errorf("formation %d: other images, %v", factor, err)
 		}
@@ -88,15 +89,15 @@ func TestControlsDrawWhatTheMethodRandomWould(t *testing.T) {
 
 func TestDrawsThatCannotBeAreRefused(t *testing.T) {
 	all := samples(3)
-	if _, err := (Control{}).Draw(t.Context(), PoolOf(all), 2, two(all)...); !errors.Is(err, distill.ErrTooFew) {
+	if _, err := (Control{}).Draw(t.Context(), PoolOf(all), two(all, 2)...); !errors.Is(err, distill.ErrTooFew) {
 		t.Errorf("too few samples: %v", err)
 	}
-	if _, err := (Control{Labels: "1"}).Draw(t.Context(), PoolOf(all), 1, two(all)...); !errors.Is(err, ErrLearned) {
+	if _, err := (Control{Labels: "1"}).Draw(t.Context(), PoolOf(all), two(all, 1)...); !errors.Is(err, ErrLearned) {
 		t.Errorf("learned labels: %v", err)
 	}
 	missing := errors.New("no file")
 	pool := Pool{all.Y, all.Classes, func([]int) (*data.Samples, error) { return nil, missing }}
-	if _, err := (Control{}).Draw(t.Context(), pool, 1, two(all)...); !errors.Is(err, missing) {
+	if _, err := (Control{}).Draw(t.Context(), pool, two(all, 1)...); !errors.Is(err, missing) {
 		t.Errorf("samples that cannot be loaded: %v", err)
 	}
 }

@@ -12,14 +12,18 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/auto"
+	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/data/open"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// digits is a lab on the built-in digits, with the choice that auto would make of
-// tiles, and few steps.
+// coded is how many images per class the clients of a lab store.
+const coded = 2
+
+// digits is a lab on the built-in digits with few steps, and the choice that auto would make: two coded
+// images per class, or as many stored images of tiles.
 func digits(t *testing.T, report api.Report) *lab {
 	t.Helper()
 	ds, err := open.Path(data.GlyphPath, nil)
@@ -32,8 +36,13 @@ func digits(t *testing.T, report api.Report) *lab {
 	}
 	r := recipe.Default()
 	r.MinSteps, r.MaxSteps = 10, 10
-	l.choice = choice{method: auto.For(ds.Task.Shape).Method, formation: data.NewFormation(2), pixels: artifact.U8,
-		recipe: r}
+	l.choice = choice{method: auto.For(ds.Task.Shape).Method,
+		coded:  trial.Control{Pixels: "DCT:100:3:0", Recipe: r},
+		pixels: trial.Control{Pixels: artifact.U4, Recipe: r}}
+	for range l.parts {
+		l.images = append(l.images, auto.Spending{IPC: coded, Formation: 1})
+		l.tiles = append(l.tiles, auto.Spending{IPC: coded, Formation: 2})
+	}
 	return l
 }
 
@@ -93,22 +102,27 @@ func TestTheTableHasEveryConsumerInOrder(t *testing.T) {
 // A control stores and trains on as much as the sets hold, drawn by every client.
 func TestRandomRealDrawsWhatTheClientsWouldPublish(t *testing.T) {
 	l := digits(t, nil)
+	tiles, few := trial.Control{Formation: data.NewFormation(2), Pixels: artifact.U4}, clients*perClient*coded
+	single := tiles
+	single.Formation = single.Formation.SingleTile()
 	for name, c := range map[string]struct {
-		formation data.Formation
-		images    int
+		control trial.Control
+		of      []auto.Spending
+		images  int
 	}{
-		"whole images": {data.NewFormation(1), clients * perClient * ipc},
-		"tiles":        {data.NewFormation(2), clients * perClient * ipc * 4},
+		"coded images":   {l.coded, l.images, few},
+		"sub-images":     {tiles, l.tiles, 4 * few},
+		"smaller images": {single, l.tiles, few},
 	} {
-		first, err := l.randomReal(t.Context(), c.formation, 1)
+		first, err := l.randomReal(t.Context(), c.control, c.of, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := l.randomReal(t.Context(), c.formation, 1)
+		again, err := l.randomReal(t.Context(), c.control, c.of, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		other, err := l.randomReal(t.Context(), c.formation, 2)
+		other, err := l.randomReal(t.Context(), c.control, c.of, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,11 +169,11 @@ func TestEveryConsumerIsTrainedOnEverySource(t *testing.T) {
 		}
 	}
 	for what, want := range map[string]int{
-		"lenet on random real": 3, "lenet on random real, plain": 2, "lenet on all data": 2,
+		"lenet on random real": 3, "lenet on random real, tiles": 2, "lenet on all data": 2,
 		"lenet on gathered":       2, // the published model is the first
 		"convnet3:64 on gathered": 2, "convnet3:64 on random real": 2, "convnet3:64 on all data": 0,
 		"ntk:1 on gathered":    1, // one predictor, whatever the seed
-		"ntk:1 on random real": 5, "ntk:1 on random real, plain": 5, "ntk:1 on all data": 2,
+		"ntk:1 on random real": 5, "ntk:1 on random real, tiles": 5, "ntk:1 on all data": 2,
 	} {
 		if count[what] != want {
 			t.Errorf("%s: %d trainings, want %d", what, count[what], want)
@@ -176,7 +190,7 @@ func TestATrainingAddsItsAccuracy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, model := range []string{"lenet", "ntk:1"} {
-		if err := l.fit(t.Context(), model, fromAll, samples, l.recipe, 1); err != nil {
+		if err := l.fit(t.Context(), model, fromAll, samples, l.coded.Recipe, 1); err != nil {
 			t.Errorf("%s: %v", model, err)
 		}
 		if got := l.scores[model][fromAll]; len(got) != 1 || got[0] < 0 || got[0] > 1 {
@@ -186,12 +200,12 @@ func TestATrainingAddsItsAccuracy(t *testing.T) {
 	if l.total.Load() != 10 || steps.Load() != l.done.Load() {
 		t.Errorf("%d of %d steps, reported %d", l.done.Load(), l.total.Load(), steps.Load())
 	}
-	if err := l.fit(t.Context(), "transformer", fromAll, samples, l.recipe, 1); err == nil {
+	if err := l.fit(t.Context(), "transformer", fromAll, samples, l.coded.Recipe, 1); err == nil {
 		t.Error("a model that is none was trained")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := l.fit(ctx, "lenet", fromAll, samples, l.recipe, 1); !errors.Is(err, context.Canceled) {
+	if err := l.fit(ctx, "lenet", fromAll, samples, l.coded.Recipe, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
 }
