@@ -136,10 +136,8 @@ func (r Request) Check() error {
 	case r.IPC < 1:
 		return fmt.Errorf("%w: %d images per class, want at least 1", ErrBudget, r.IPC)
 	}
-	if r.Code != nil {
-		if err := r.checkCode(); err != nil {
-			return err
-		}
+	if err := r.CheckCode(); err != nil {
+		return err
 	}
 	if r.Formation != 0 {
 		f := r.StoredAs(r.Formation)
@@ -156,9 +154,12 @@ func (r Request) Check() error {
 	return nil
 }
 
-// checkCode refuses a code of other images, or together with tiles.
-func (r Request) checkCode() error {
+// CheckCode fails with spectrum.ErrSpectrum where the code is of other images, and with
+// data.ErrFormation together with tiles.
+func (r Request) CheckCode() error {
 	switch {
+	case r.Code == nil:
+		return nil
 	case r.Code.Shape != r.Samples.Shape:
 		return fmt.Errorf("%w: a code of %v for samples of %v", spectrum.ErrSpectrum, r.Code.Shape, r.Samples.Shape)
 	case r.Formation > 1:

@@ -102,8 +102,8 @@ func coefficients(t *spectrum.Quantizer, s *data.Samples) (*data.Samples, error)
 }
 
 // Resolve decides the pixel type where it is open, tells the request of its code, and
-// returns the outline of the set. It fails with ErrPixels where the type does not suit,
-// and where the method's Outline does.
+// returns the outline of the set. It fails with ErrPixels where the type does not suit, with
+// data.ErrFormation where tiles are asked for beside a code, and where the method's Outline does.
 func (r *Request) Resolve() (distill.Outline, error) {
 	shape := r.Samples.Shape
 	r.Code = nil
@@ -118,6 +118,9 @@ func (r *Request) Resolve() (distill.Outline, error) {
 		return distill.Outline{}, err
 	}
 	if r.Code != nil {
+		if err := r.CheckCode(); err != nil {
+			return outline, err
+		}
 		if outline, err = r.Method.Outline(r.Request); err != nil {
 			return outline, err
 		}

@@ -106,7 +106,9 @@ func Run(t *testing.T, m distill.Method) {
 			t.Errorf("got %v, want context.Canceled", err)
 		}
 	})
-	t.Run("goes on where it was interrupted", func(t *testing.T) { checkResume(t, m, local) })
+	t.Run("goes on where it was interrupted", func(t *testing.T) {
+		checkResume(t, m, distill.Request{Samples: local, IPC: 2, Seed: 9})
+	})
 	t.Run("reports progress to the end", func(t *testing.T) {
 		var last distill.Progress
 		_, err := m.Distill(context.Background(), distill.Request{Samples: local, IPC: 2,
@@ -123,6 +125,7 @@ func Run(t *testing.T, m distill.Method) {
 		}
 		checkOutline(t, m, Samples(local.Shape, 3, []int{0, 1, 2}, 30)) // every class of the task
 	})
+	t.Run("makes images for a code", func(t *testing.T) { checkCoded(t, m, local) })
 	t.Run("tells the truth about averaging", func(t *testing.T) {
 		r := do(t, 1, 1)
 		d, err := distill.Disclose(context.Background(), r.Images, local, r.Formation.OrDefault())
@@ -158,9 +161,8 @@ func checkSettings(t *testing.T, m distill.Method) {
 
 // checkResume interrupts a method half-way, if it keeps a state, and compares
 // with a run in one go, which leaves a state too.
-func checkResume(t *testing.T, m distill.Method, local *data.Samples) {
+func checkResume(t *testing.T, m distill.Method, req distill.Request) {
 	t.Helper()
-	req := distill.Request{Samples: local, IPC: 2, Seed: 9}
 	var final []byte
 	kept := req
 	kept.Checkpoint = func(b []byte) error { final = slices.Clone(b); return nil }
@@ -199,6 +201,8 @@ func checkResume(t *testing.T, m distill.Method, local *data.Samples) {
 	if _, err := m.Distill(context.Background(), again); !errors.Is(err, checkpoint.ErrState) {
 		t.Errorf("the state of another seed: got %v, want ErrState", err)
 	}
+	again.Seed--
+	checkStateOfAnotherCode(t, m, again)
 	again.Resume = []byte("no state at all")
 	if _, err := m.Distill(context.Background(), again); !errors.Is(err, checkpoint.ErrState) {
 		t.Errorf("a damaged state: got %v, want ErrState", err)

@@ -98,7 +98,7 @@ func (m Matching) check() error {
 // Outline implements distill.Method.
 func (m Matching) Outline(req distill.Request) (distill.Outline, error) {
 	o, err := tiling.Outline(req, m.Formation, m.Augment, m.View, m.Start)
-	o.InRange, o.Natural = true, true
+	o.InRange, o.Natural = req.Code == nil, true
 	return o, err
 }
 

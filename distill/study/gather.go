@@ -226,6 +226,14 @@ func (c *client) read() error {
 	return nil
 }
 
+// written is how many bytes the tensors of a set take in its files.
+func written(s *artifact.Set) int64 {
+	if data, ok := s.Manifest.Files[artifact.DataFile]; ok {
+		return data.Bytes
+	}
+	return s.Payload // of a small form
+}
+
 // filesOf are the files of a set in a folder, without clientFile.
 func filesOf(dir string) (artifact.Files, error) {
 	files, err := artifact.ReadFiles(os.DirFS(dir))
@@ -251,7 +259,7 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 		m, size := s.Manifest, int64(s.Samples.Shape.Size())
 		g.row.Images += m.Images.Count
 		g.row.Bytes.Up += sizes[i]
-		g.row.Payload.Data += s.Payload
+		g.row.Payload.Data += written(s)
 		g.row.Payload.Images8 += size * int64(m.Images.Count)
 		g.row.Payload.ImagesF32 += 4 * size * int64(m.Images.Count)
 		g.row.Seconds += notes[i].Seconds
