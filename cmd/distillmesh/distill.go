@@ -26,6 +26,12 @@ type distilling struct {
 	options             []string
 }
 
+// pixelsHelp is the help of --pixels.
+const pixelsHelp = "how images are stored: dct (frequency coefficients of a suitable code, or " +
+	"dct:COEFFICIENTS:STEP:POWER), u4 (half a byte per pixel) or u8 (with a range per image), f16 or f32 " +
+	"(default: dct for images of at least 8 x 8 unless tiles are asked for; u8 for kip, label-solve, ridge, " +
+	"att, mtt, tesla and tables)"
+
 func (a *app) distillCommand() *cobra.Command {
 	d := distilling{DistillOptions: jobs.DistillOptions{Method: auto.Name, IPC: 1}}
 	c := &cobra.Command{Use: "distill DATA", Short: "Make a distilled set from local data; nothing is published",
@@ -57,8 +63,7 @@ func (d *distilling) bind(c *cobra.Command) {
 	f.IntVar(&d.Formation, "formation", 0,
 		"sub-images along a side of a stored image, each one training image (default: the method's own)")
 	f.StringVar(&d.pixels, "pixels", "",
-		"how pixels are stored: U4 (half a byte) or U8 (with a range per image), F16 or "+
-			"F32 (default: U4 for dm, dsa and dc, else U8)")
+		pixelsHelp)
 	deviceFlags(f, &d.Device)
 	f.Uint64Var(&d.Seed, "seed", 0, "seed of every random draw")
 	f.StringVarP(&d.out, "output", "o", "", "also write the set's files into this new folder")

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -81,20 +84,19 @@ func classesOf(counts []int) string {
 }
 
 func (a *app) showCommand() *cobra.Command {
-	return a.readFlags(&cobra.Command{Use: "show CID", Short: "Show a set or model that is here", Args: args(1, 1),
+	weigh := false
+	c := &cobra.Command{Use: "show CID", Short: "Show a set or model that is here", Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			return a.with(cmd.Context(), func(conn api.Conn) error {
 				content, files, err := operations.Read.Do(cmd.Context(), conn, operations.RootRequest{CID: argv[0]}, nil)
 				if err != nil {
 					return err
 				}
-				name := artifact.ManifestFile
-				if content.Subject == "model" {
-					name = artifact.ModelFile
+				if weigh {
+					return a.showBytes(content.CID, files)
 				}
 				if a.json {
-					return a.document(map[string]any{"cid": content.CID, "subject": content.Subject, "origin": content.Origin,
-						"manifest": json.RawMessage(files[name])})
+					return a.showDocument(cmd.Context(), conn, content, files)
 				}
 				a.print("%s %s\n", content.Subject, content.CID)
 				card, ok := files[artifact.CardFile]
@@ -108,7 +110,46 @@ func (a *app) showCommand() *cobra.Command {
 				a.print("%s", text.PrintableLines(strings.TrimSpace(string(card)))) // a peer may have written it
 				return nil
 			})
-		}}, false)
+		}}
+	c.Flags().BoolVar(&weigh, "bytes", false, "show where each byte goes")
+	return a.readFlags(c, false)
+}
+
+// showDocument prints the manifest of a set or model.
+func (a *app) showDocument(ctx context.Context, conn api.Conn, content operations.Content,
+	files artifact.Files) error {
+	var manifest any
+	switch {
+	case content.Subject == "model":
+		manifest = json.RawMessage(files[artifact.ModelFile])
+	case files[artifact.SmallFile] != nil:
+		set, err := jobs.ReadSet(ctx, conn, content.CID)
+		if err != nil {
+			return err
+		}
+		manifest = set.Manifest
+	default:
+		manifest = json.RawMessage(files[artifact.ManifestFile])
+	}
+	return a.document(map[string]any{"cid": content.CID, "subject": content.Subject, "origin": content.Origin,
+		"manifest": manifest})
+}
+
+// showBytes prints what the bytes of a set or model are for.
+func (a *app) showBytes(cid string, files artifact.Files) error {
+	parts, err := files.Weigh()
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.document(map[string]any{"cid": cid, "bytes": files.Bytes(), "parts": parts})
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, p := range parts {
+		fmt.Fprintf(w, "%d\t %s\t\n", p.Bytes, p.What)
+	}
+	fmt.Fprintf(w, "%d\t in all\t\n", files.Bytes())
+	return w.Flush()
 }
 
 func (a *app) getCommand() *cobra.Command {

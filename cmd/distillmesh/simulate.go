@@ -88,8 +88,7 @@ func (s *simulation) flags(c *cobra.Command) {
 		"largest size of a client's set, such as 20KB: decides how many images there are "+
 			"and what they hold, in place of --ipc")
 	f.IntVar(&s.Formation, "formation", 0, "sub-images along a side of a stored image (default: the method's own)")
-	f.StringVar(&s.pixels, "pixels", "", "how pixels are stored: U4 (half a byte) or U8 (with a range per image), F16 or "+
-		"F32 (default: U4 for dm, dsa and dc, else U8)")
+	f.StringVar(&s.pixels, "pixels", "", pixelsHelp)
 	deviceFlags(f, &s.Device)
 	f.StringVarP(&s.Dir, "output", "o", "", "folder for finished runs and the report (default: study-DATA.SPLIT.CLIENTS)")
 	groupFlags(c, []flagGroup{

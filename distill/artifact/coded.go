@@ -33,7 +33,7 @@ type rung struct {
 // random real images of two classes per device (docs/bytes.md): few bytes are best spent on more
 // images, then on finer steps and more coefficients of each.
 var (
-	grayLadder  = []rung{{0, 100.0 / 784, 3}, {1000, 144.0 / 784, 2}, {2500, 200.0 / 784, 1.5}}
+	grayLadder  = []rung{{0, 100.0 / 784, 3}, {450, 144.0 / 784, 3}, {1300, 144.0 / 784, 2}, {2500, 200.0 / 784, 1.5}}
 	colorLadder = []rung{{0, 300.0 / 3072, 3}, {4000, 600.0 / 3072, 3}, {50_000, 600.0 / 3072, 2}}
 )
 
@@ -178,6 +178,9 @@ func roundedBy(c spectrum.Code, s *data.Samples) (*data.Samples, error) {
 	return out, err
 }
 
+// MostPerByte is how many images a byte of a set can hold: each takes at least a bit.
+const MostPerByte = 8
+
 // checkCounts refuses a code whose images would not be worth their bytes: a stream of a
 // few bytes can claim any number of images. The images take at most so many bytes in memory,
 // and each at least a bit of the stream.
@@ -192,7 +195,7 @@ func checkCounts(counts []int, s data.Shape, stream int, most int64) error {
 	switch bytes := 4 * int64(s.Size()); {
 	case images < 1:
 		return errors.New("no images")
-	case images > 8*int64(stream):
+	case images > MostPerByte*int64(stream):
 		return fmt.Errorf("%d images in %d bytes, want at least a bit for each", images, stream)
 	case images > most/bytes:
 		return fmt.Errorf("%d images of %v take more than %d bytes in memory", images, s, most)

@@ -20,7 +20,7 @@ type Request struct {
 	Pixels   PixelType         // empty for the default (Resolve)
 	Payload  int               // of a code, the most bytes that the stream takes; 0 for no limit
 	Licence  string
-	Bare     bool // without preview and card
+	Bare     bool // without preview and card; small sets of codes never have them
 	// Distilled, when not nil, is called with the method's result before it is compared
 	// with the samples and written.
 	Distilled func(*distill.Result)
@@ -152,13 +152,13 @@ func (r Request) write(result *distill.Result, tensors []checkpoint.Tensor, stor
 		return fail(err)
 	}
 	made := &Made{Set: Set{Manifest: m, Samples: stored, Payload: payload(tensors)}}
-	if r.Bare && m.hasSmallForm() {
+	if r.isSmall(&m, int(made.Payload)) {
 		line, err := m.small()
 		if err != nil {
 			return fail(err)
 		}
 		if content := append(line, tensors[0].Data...); len(content) <= SmallBytes {
-			made.Files = Files{SmallFile: content}
+			made.Files, made.Manifest.Files = Files{SmallFile: content}, map[string]FileInfo{}
 			return made, nil
 		}
 	}

@@ -130,7 +130,7 @@ func readManifest(fsys fs.FS, task *data.Task, limits Limits) (Manifest, error) 
 		return m, fmt.Errorf("made for task %s, not for %s (%s)", m.Task, want, task.Name)
 	}
 	if m.TaskName == "" {
-		return m, m.complete(task)
+		return m, m.Complete(task)
 	}
 	return m, nil
 }

@@ -19,6 +19,21 @@ func (f Files) Bytes() int64 {
 	return unixfs.Bytes(sizes)
 }
 
+// What people look at, a contact sheet and a card of so many bytes at most, is left out
+// where it could take more than this share of a set.
+const (
+	eyesShare = 0.1
+	eyesBytes = MaxPreviewBytes + 1<<10
+)
+
+// TravelsBare reports whether a set of so many bytes has neither preview nor card.
+func TravelsBare(bytes int64) bool { return float64(bytes)*eyesShare < eyesBytes }
+
+// isSmall reports whether a set of a payload is written in its small form.
+func (r Request) isSmall(m *Manifest, payload int) bool {
+	return m.hasSmallForm() && (r.Bare || TravelsBare(int64(payload)))
+}
+
 // unknown is the number of bytes reserved for values that depend on the images. Without a card: four
 // decimals that nearest_real may have beyond 1000000, and twelve digits of
 // smallest_group beyond two. With one: 13 bytes by which it is longer to say that a
@@ -82,7 +97,7 @@ func (r Request) weigh(c contents, previewBytes func(data int) int) (int64, erro
 	if err != nil {
 		return 0, err
 	}
-	if r.Bare && m.hasSmallForm() {
+	if r.isSmall(&m, r.Payload) {
 		line, err := m.small()
 		if size := int64(len(line) + r.Payload); err != nil || size <= SmallBytes {
 			return unixfs.Bytes(map[string]int64{SmallFile: size}), err

@@ -120,7 +120,7 @@ func (d smallDoc) manifest() (m Manifest, err error) {
 		Method: MethodInfo{Name: name, Version: number, IPC: d.IPC, Seed: d.Seed, Settings: d.Settings},
 		Images: ImagesInfo{Shape: d.Shape, DType: d.Pixels, Labels: "hard"}, Consumer: d.Consumer,
 		Formation: data.NewFormation(1), NearestReal: d.NearestReal, SmallestGroup: d.SmallestGroup, Privacy: d.Privacy,
-		Parents: d.Parents, Licence: d.Licence}
+		Parents: d.Parents, Licence: d.Licence, Files: map[string]FileInfo{}}
 	m.ContainsReal = containsReal(m.NearestReal)
 	if err := m.setCounts(d.Counts); err != nil {
 		return m, err
@@ -146,7 +146,7 @@ const maxClasses = 1 << 16
 func (m *Manifest) setCounts(counts map[string]int) error {
 	for name, n := range counts {
 		class, err := strconv.Atoi(name)
-		if err != nil || class < 0 || class >= maxClasses || strconv.Itoa(class) != name || n < 1 || n > SmallBytes*8 {
+		if err != nil || class < 0 || class >= maxClasses || strconv.Itoa(class) != name || n < 1 || n > SmallBytes*MostPerByte {
 			return fmt.Errorf("%d images of class %q", n, name)
 		}
 		if missing := class + 1 - len(m.Counts); missing > 0 {
@@ -158,8 +158,9 @@ func (m *Manifest) setCounts(counts map[string]int) error {
 	return nil
 }
 
-// complete fills in what only the task says.
-func (m *Manifest) complete(task *data.Task) error {
+// Complete fills in what the small form leaves to the task: its name, and zeros for the
+// classes behind the last one held. It fails when the task lacks a class.
+func (m *Manifest) Complete(task *data.Task) error {
 	m.TaskName = task.Name
 	if missing := len(task.Classes) - len(m.Counts); missing > 0 {
 		m.Counts = append(m.Counts, make([]int, missing)...)

@@ -16,7 +16,7 @@ import (
 // same number of images and of bytes. It fails with distill.ErrBudget when not one per
 // class fits.
 func (w weigher) spendCode(bytes int64) (Spending, error) {
-	w.set.Bare = float64(bytes)*eyesShare < eyesBytes
+	w.set.Bare = artifact.TravelsBare(bytes)
 	held := len(w.set.Samples.Held())
 	if w.set.Pixels == artifact.DCT {
 		w.set.IPC, w.set.Payload = 1, 1

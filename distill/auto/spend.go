@@ -24,13 +24,6 @@ type Spending struct {
 	Why       string
 }
 
-// What people look at, a contact sheet and a card of so many bytes at most, is left out
-// where it could take more than this share of the budget.
-const (
-	eyesShare = 0.1
-	eyesBytes = artifact.MaxPreviewBytes + 1<<10
-)
-
 // Budget is the largest size of a set in bytes, and what else it will contain.
 type Budget struct {
 	Bytes   int64
@@ -77,7 +70,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 	if _, err := w.set.Size(forms[0]); err != nil {
 		return Spending{}, err // no image can be written in this form
 	}
-	bare := float64(b.Bytes)*eyesShare < eyesBytes
+	bare := artifact.TravelsBare(b.Bytes)
 	var best Spending
 	tiles, least := 0, int64(0)
 	for _, f := range forms {

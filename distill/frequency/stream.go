@@ -59,27 +59,33 @@ func (t *Coder) Decode(stream []byte, labels []int) ([]int32, error) {
 	return levels, nil
 }
 
-// mostDead is the dead zone that rounds towards zero.
-const mostDead = 0.5
+// mostDead is the largest dead zone, which leaves hardly any level.
+const mostDead = 1 << 8
 
 // Fit writes coefficients [N,K] of images of classes as a stream of at most so many
 // bytes; 0 is no limit. Levels are the nearest ones if those fit; else
 //
-//	q = sign(c) floor(|c| / step + 1/2 - dead)
+//	q = sign(c) floor(max(0, |c| / step + 1/2 - dead))
 //
-// with the least dead zone, up to 1/2, that fits: of equal numbers of bytes, small levels
-// are worth less than others. It fails with ErrRate when even the largest does not fit.
+// with the least dead zone that fits: of equal numbers of bytes, small levels are worth
+// less than others. It fails with ErrRate when not even zeros fit.
 func (t *Coder) Fit(coefficients []float32, labels []int, most int) ([]byte, error) {
 	stream, err := t.Encode(t.Quantize(coefficients), labels)
 	if err != nil || most <= 0 || len(stream) <= most {
 		return stream, err
 	}
-	low, high := 0.0, mostDead
-	if stream, err = t.Encode(t.truncate(coefficients, high), labels); err != nil {
-		return nil, err
-	}
-	if len(stream) > most {
-		return nil, fmt.Errorf("%w: %d bytes, not %d", ErrRate, len(stream), most)
+	low, high := 0.0, 0.5
+	for {
+		if stream, err = t.Encode(t.truncate(coefficients, high), labels); err != nil {
+			return nil, err
+		}
+		if len(stream) <= most {
+			break
+		}
+		if high >= mostDead {
+			return nil, fmt.Errorf("%w: %d bytes, not %d", ErrRate, len(stream), most)
+		}
+		low, high = high, 2*high
 	}
 	for high-low > 1.0/256 {
 		middle := (low + high) / 2
@@ -101,7 +107,7 @@ func (t *Coder) truncate(coefficients []float32, dead float64) []int32 {
 	out := make([]int32, len(coefficients))
 	for i, c := range coefficients {
 		v := float64(c) / t.Steps()[i%t.Len()]
-		q := math.Copysign(math.Floor(math.Abs(v)+0.5-dead), v)
+		q := math.Copysign(math.Floor(max(0, math.Abs(v)+0.5-dead)), v)
 		out[i] = int32(max(-spectrum.MaxLevel, min(spectrum.MaxLevel, q)))
 	}
 	return out

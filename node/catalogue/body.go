@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"github.com/distillmesh/distillmesh/distill/artifact"
 
 	"github.com/distillmesh/distillmesh/p2p/wire"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -114,7 +115,7 @@ func decodeSetBody(schema string, body []byte, classes int, bytes int64) (SetBod
 	if err := decodeBody(body, &b); err != nil {
 		return b, err
 	}
-	if b.Images < 1 || int64(b.Images) > bytes {
+	if b.Images < 1 || int64(b.Images) > artifact.MostPerByte*bytes {
 		return b, fmt.Errorf("announcement body: %d images in %d bytes", b.Images, bytes)
 	}
 	if b.Formation < 1 || b.Formation > data.MaxFormation {

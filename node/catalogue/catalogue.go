@@ -117,6 +117,15 @@ func (c *Catalogue) localSet(ctx context.Context, h holdings.Holding) (operation
 	if err != nil {
 		return operations.SetInfo{}, err
 	}
+	if m.TaskName == "" {
+		t, err := c.TaskHere(ctx, h.Task)
+		if err == nil {
+			err = m.Complete(t)
+		}
+		if err != nil {
+			return operations.SetInfo{}, err
+		}
+	}
 	return c.DescribeSet(h, m), nil
 }
 
