@@ -282,15 +282,30 @@ func TestATrainingThatCannotBeDoneSaysWhy(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	set := made(t, n, name, 1)
 	bad := planned("lenet", recipe.Patch(`{"lr": -1}`))
 	if _, err := Train(t.Context(), n, bad, home.Home{}, nil); !errors.Is(err, plan.ErrInvalid) {
 		t.Errorf("a recipe that is none: %v", err)
 	}
-	n.Kept(set.CID).Files[artifact.DataFile][900] ^= 1
-	_, err := Train(t.Context(), n, planned("lenet", nil), home.Home{}, nil)
-	if d := api.Describe(err); d.Code != api.CodeVerify || !strings.Contains(d.Message, set.CID) {
-		t.Errorf("a damaged set: %+v", *d)
+	for file, damage := range map[string]func([]byte) []byte{
+		artifact.DataFile:  func(content []byte) []byte { content[900] ^= 1; return content },
+		artifact.SmallFile: func(content []byte) []byte { return content[:len(content)-1] },
+	} {
+		opt := DistillOptions{Data: name, Method: "gmm", IPC: 1}
+		if file == artifact.DataFile {
+			opt.Pixels = artifact.U8
+		}
+		set, err := Distill(t.Context(), n, opt, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := n.Kept(set.CID).Files
+		files[file] = damage(files[file])
+		p := planned("lenet", nil)
+		p.Sets = []string{set.CID}
+		_, err = Train(t.Context(), n, p, home.Home{}, nil)
+		if d := api.Describe(err); d.Code != api.CodeVerify || !strings.Contains(d.Message, set.CID) {
+			t.Errorf("a damaged %s: %+v", file, *d)
+		}
 	}
 }
 

@@ -63,8 +63,8 @@ func (v View) Suits(s data.Shape) error {
 	case err != nil:
 	case v.Band != 0:
 		err = spectrum.Check(s, v.Band)
-	default:
-		err = data.CheckView(v.Coarse, s)
+	case data.CheckView(v.Coarse, s) != nil:
+		err = fmt.Errorf("a coarse view of %d x %d pixels does not divide samples of %d x %d", v.Coarse, v.Coarse, s.H, s.W)
 	}
 	if err != nil && !errors.Is(err, ErrView) {
 		err = fmt.Errorf("%w: %w", ErrView, err)
