@@ -54,7 +54,7 @@ func (g GMM) With(settings map[string]string) (distill.Method, error) {
 // Outline implements distill.Method.
 func (GMM) Outline(req distill.Request) (distill.Outline, error) {
 	f, err := req.Plain()
-	return distill.Outline{Formation: f, Grouped: true, MinSamplesPerImage: distill.LeastGroup}, err
+	return distill.Outline{Formation: f, Grouped: true, Natural: true, MinSamplesPerImage: distill.LeastGroup}, err
 }
 
 // Distill implements distill.Method.
