@@ -30,6 +30,9 @@ type Request struct {
 type Made struct {
 	Set
 	Files Files
+	// Moved is how many images of a code were moved towards the mean of their class, because the code
+	// rounded them to nearly what it makes of a real sample.
+	Moved int
 }
 
 // Make distills a set and writes it. Pixels are encoded once: the samples that come
@@ -52,21 +55,24 @@ func Make(ctx context.Context, r Request) (*Made, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Distilled != nil {
-		r.Distilled(result)
-	}
-	tensors, stored, err := r.encode(result)
-	if err != nil {
-		return nil, fmt.Errorf("write set: %w", err)
-	}
-	// Each image is compared with the class that it was made from, whatever its label is now.
-	published := *stored
-	published.Y = result.Images.Y
-	d, err := Disclose(ctx, &published, r.Samples, result.Formation.OrDefault(), r.Code)
+	r.tell(result)
+	e, moved, err := r.encodeApart(ctx, result)
 	if err != nil {
 		return nil, err
 	}
-	return r.write(result, tensors, stored, d)
+	made, err := r.write(result, e.tensors, e.stored, e.disclosure)
+	if err != nil {
+		return nil, err
+	}
+	made.Moved = moved
+	return made, nil
+}
+
+// tell calls Distilled.
+func (r Request) tell(result *distill.Result) {
+	if r.Distilled != nil {
+		r.Distilled(result)
+	}
 }
 
 // Disclose compares stored images with local samples, as distill.Disclose does. Those of a

@@ -86,6 +86,10 @@ func Distill(ctx context.Context, c api.Conn, opt DistillOptions, report api.Rep
 	if err != nil {
 		return fail(err)
 	}
+	if made.Moved > 0 {
+		report.Note("%d of %d images were moved towards the mean of their class: the code had rounded them to nearly what "+
+			"it makes of a real sample", made.Moved, made.Samples.Len())
+	}
 	request := operations.AddSetRequest{Task: local.Entry.Task, Origin: opt.Data}
 	info, err := operations.AddSet.Do(ctx, c, request, made.Files, report)
 	if err != nil {
