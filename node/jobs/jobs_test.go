@@ -65,9 +65,15 @@ func TestASetIsMadeAndHandedOver(t *testing.T) {
 	if first.CID != again.CID || first.Images != 2 || first.Method != "gmm" || first.Origin != name {
 		t.Errorf("made %+v, then %s", first, again.CID)
 	}
-	kept := n.Kept(first.CID)
-	if !slices.Contains(kept.Files.Names(), artifact.CardFile) {
-		t.Errorf("handed over %v", kept.Files.Names())
+	pixels, err := Distill(t.Context(), n, DistillOptions{Data: name, Method: "gmm", IPC: 1, Pixels: artifact.U8}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cid, want := range map[string][]string{first.CID: {artifact.SmallFile},
+		pixels.CID: {artifact.CardFile, artifact.DataFile, artifact.ManifestFile, artifact.PreviewFile}} {
+		if got := n.Kept(cid).Files.Names(); !slices.Equal(got, want) {
+			t.Errorf("handed over %v, want %v", got, want)
+		}
 	}
 	set, err := ReadSet(t.Context(), n, first.CID)
 	if err != nil || set.Task.Name != "glyph-digits" || set.Samples.Len() != 2 {
