@@ -229,7 +229,7 @@ func (r Request) manifest(c contents) (Manifest, error) {
 			Labels: labels},
 		Counts:        c.counts,
 		Consumer:      c.consumer,
-		Recipe:        Recommended(c.recipe, c.formation, r.Code, c.soft),
+		Recipe:        Recommended(c.recipe, c.formation, r.Code, r.Augment, c.soft),
 		Formation:     c.formation.OrDefault(),
 		ContainsReal:  containsReal(c.nearestReal),
 		NearestReal:   c.nearestReal,
@@ -239,18 +239,21 @@ func (r Request) manifest(c contents) (Manifest, error) {
 	return m, m.check()
 }
 
-// Recommended is the recipe that a set recommends: its method's own, else the
-// default, at the resolution of the tiles or the band of the code (except with solved labels, which were
-// solved for whole images).
-func Recommended(own *recipe.Recipe, f data.Formation, c *spectrum.Code, soft bool) *recipe.Recipe {
+// Recommended is the recipe that a set recommends: its method's own; for images of a code
+// the usual one for an augmentation, at the band of the code; else the default, at the resolution of
+// tiles (except with solved labels, which were solved for whole images).
+func Recommended(own *recipe.Recipe, f data.Formation, c *spectrum.Code, augment string, soft bool) *recipe.Recipe {
 	if own != nil {
 		return own
 	}
 	r := recipe.Default()
-	if !soft {
-		if r.Coarse = f.Coarse(); c != nil {
-			r.Band = c.K
-		}
+	switch {
+	case soft:
+	case c != nil:
+		r = recipe.Usual(recipe.Suitable(augment, c.Shape.C), c.Shape.H, c.Shape.W)
+		r.Band = c.K
+	default:
+		r.Coarse = f.Coarse()
 	}
 	return &r
 }

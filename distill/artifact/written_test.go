@@ -176,7 +176,7 @@ func TestNothingIsWrittenThatCannotBeRead(t *testing.T) {
 		},
 		"a negative group": func(r *distill.Result) { r.SmallestGroup = -1 },
 		"a recipe that trains nothing": func(r *distill.Result) {
-			r.Recipe = Recommended(nil, data.NewFormation(1), nil, false)
+			r.Recipe = Recommended(nil, data.NewFormation(1), nil, "", false)
 			r.Recipe.LR = 0
 		},
 	} {

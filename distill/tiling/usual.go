@@ -45,13 +45,11 @@ func ResolveAuto(name string, req distill.Request) string {
 	if name != Suitable {
 		return name
 	}
-	if _, err := recipe.ParseStrategy(req.Augment); err == nil {
-		return req.Augment
+	channels := 0
+	if req.Samples != nil {
+		channels = req.Samples.Shape.C
 	}
-	if req.Samples != nil && req.Samples.Shape.C == 3 {
-		return recipe.MildFlip
-	}
-	return recipe.Affine
+	return recipe.Suitable(req.Augment, channels)
 }
 
 // Augmentation is the strategy of a name, or of None.

@@ -116,12 +116,12 @@ func (l *lab) chooseMethod(ctx context.Context, req distill.Request) error {
 	}
 	l.method, l.why = a.Method, a.Why
 	l.coded = trial.Control{Formation: o.Formation, Pixels: s.Pixels,
-		Recipe: *artifact.Recommended(o.Recipe, o.Formation, req.Code, o.Soft)}
+		Recipe: *artifact.Recommended(o.Recipe, o.Formation, req.Code, req.Augment, o.Soft)}
 	req.Code = nil
 	if o, err = l.method.Outline(tiled(req)); err != nil {
 		return err
 	}
-	l.pixels = trial.Control{Pixels: artifact.U4, Recipe: *artifact.Recommended(o.Recipe, o.Formation, nil, o.Soft)}
+	l.pixels = trial.Control{Pixels: artifact.U4, Recipe: *artifact.Recommended(o.Recipe, o.Formation, nil, req.Augment, o.Soft)}
 	return nil
 }
 

@@ -59,6 +59,19 @@ func Default() Recipe {
 // elasticShare is the largest displacement of elastic deformation as a share of the side: 2 pixels of 28.
 const elasticShare = 1.0 / 14
 
+// Suitable is an augmentation of images with so many channels: the one that is known to
+// keep their class, else what suits most images in color, photographs, and most others,
+// writing.
+func Suitable(known string, channels int) string {
+	if _, err := ParseStrategy(known); err == nil {
+		return known
+	}
+	if channels == 3 {
+		return MildFlip
+	}
+	return Affine
+}
+
 // Usual is the recipe for few synthetic images of h x w pixels whose class an
 // augmentation keeps: a rate that falls to 0; CutMix for upright objects, since half of a
 // digit is another digit; elastic deformation and smoothed labels where rotation and scaling keep the class.
