@@ -104,7 +104,11 @@ func encodeCoded(s *data.Samples, c spectrum.Code, payload int) ([]checkpoint.Te
 	if err != nil {
 		return nil, fmt.Errorf("encode samples: %w", err)
 	}
-	stream, err := t.Fit(coefficients, s.Y, payload)
+	labels := s.Y
+	if s.Soft != nil {
+		labels = argMax(s.Soft, s.Classes) // as a reader knows them
+	}
+	stream, err := t.Fit(coefficients, labels, payload)
 	if err != nil {
 		return nil, fmt.Errorf("encode samples: %w", err)
 	}

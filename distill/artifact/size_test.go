@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -45,7 +47,7 @@ func (d drawn) Distill(_ context.Context, req distill.Request) (*distill.Result,
 func drawRequest(seed uint64) (Request, distill.Outline) {
 	rng := data.Stream(seed, "size-test")
 	pick := func(of ...int) int { return of[rng.IntN(len(of))] }
-	shape := data.Shape{C: pick(1, 3), H: pick(4, 8, 9), W: pick(4, 7, 8)}
+	shape := data.Shape{C: pick(1, 3), H: pick(4, 8, 9), W: pick(7, 8, 8, 10)}
 	if rng.IntN(4) == 0 {
 		shape = data.Shape{C: 1, H: 1, W: pick(2, 13)} // a table
 	}
@@ -84,6 +86,9 @@ func drawRequest(seed uint64) (Request, distill.Outline) {
 	if local.Classes > 100 {
 		r.IPC = 1 // hundreds of images
 	}
+	if o.Formation.Factor == 1 && rng.IntN(3) > 0 {
+		drawCode(&r, rng)
+	}
 	if rng.IntN(2) == 0 {
 		r.Settings = map[string]string{"tolerance": "1e-09", "covariance_floor": "<0.5>"}
 		r.Licence = "CC-BY-SA-4.0, of an institute"
@@ -91,33 +96,63 @@ func drawRequest(seed uint64) (Request, distill.Outline) {
 	return r, o
 }
 
+// drawCode has the images of a request written by a code, where they have one: in as many bytes as they need,
+// in fewer, or in so many that the small form has a card.
+func drawCode(r *Request, rng *rand.Rand) {
+	s := r.Task.Shape
+	k := 1 + rng.IntN(s.Size())
+	code := PixelType(fmt.Sprintf("DCT:%d:%g:%d", k, []float64{0.25, 1, 3}[rng.IntN(3)], rng.IntN(5)))
+	if code.Check(s) != nil {
+		return
+	}
+	r.Pixels, r.Payload = code, []int{100 + len(r.Samples.Held())*r.IPC*k/4, 30_000, 80_000}[rng.IntN(3)]
+}
+
 // What a set is said to weigh is what it weighs: to the byte when all is known that
 // its images decide, and never too little when it is not.
 func TestTheSizeOfASetIsKnownBeforeItIsMade(t *testing.T) {
 	seen := map[string]int{}
-	for seed := range uint64(150) {
+	for seed := range uint64(300) {
 		r, o := drawRequest(seed)
 		made, err := Make(t.Context(), r)
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		m, got := made.Manifest, made.Files.Bytes()
-		r.Pixels = SuitablePixels(r.Pixels, o, r.Request)
+		if o, err = r.Resolve(); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		coded := r.Pixels.IsDCT()
+		payload := r.Payload
+		if coded {
+			r.Payload = int(made.Payload)
+		}
 		exact, err := r.weigh(contents{formation: o.Formation, consumer: o.Consumer, recipe: o.Recipe,
 			shape: made.Samples.Shape, counts: m.Counts, soft: o.Soft, nearestReal: m.NearestReal,
 			smallestGroup: m.SmallestGroup}, func(int) int { return len(made.Files[PreviewFile]) })
 		if err != nil || exact != got {
 			t.Errorf("seed %d: %d bytes computed, %d written (%v): %+v", seed, exact, got, err, m)
 		}
+		r.Payload = payload
 		most, err := r.Size(o)
 		spare := r.unknown() + 7 // 1000000 is longer than other numbers
+		if coded {
+			spare += int64(payload) - made.Payload + 8 // and lengths of lengths
+		}
+		_, small := made.Files[SmallFile]
+		if small && !r.Bare {
+			spare += 2 << 10 // a card and a manifest, if the stream were as long as it may be
+		}
 		if !r.Bare {
 			spare += MaxPreviewBytes + 240 // what a group or a preview that is not there would add
 		}
 		if err != nil || got > most || most-got > spare {
 			t.Errorf("seed %d: at most %d bytes, %d written (%v): %+v", seed, most, got, err, m)
 		}
-		seen[string(r.Pixels)]++
+		kind, _, _ := strings.Cut(string(r.Pixels), ":")
+		seen[kind]++
+		seen[fmt.Sprint("small ", small)]++
+		seen[fmt.Sprint("cut ", coded && int(made.Payload) > payload*9/10)]++
 		seen[m.Images.Labels]++
 		seen[fmt.Sprint("formation ", m.Formation)]++
 		seen[fmt.Sprint("table ", r.Task.IsTable())]++
@@ -125,7 +160,7 @@ func TestTheSizeOfASetIsKnownBeforeItIsMade(t *testing.T) {
 		seen[fmt.Sprint("real ", m.ContainsReal)]++
 	}
 	for _, what := range []string{"U4", "U8", "F16", "F32", "hard", "soft", "formation {1 false}", "formation {2 false}",
-		"formation {2 true}", "table true", "table false", "bare true", "bare false"} {
+		"formation {2 true}", "table true", "table false", "bare true", "bare false", "DCT", "small true", "small false", "cut true"} {
 		if seen[what] < 10 {
 			t.Errorf("only %d sets are %s: %v", seen[what], what, seen)
 		}
@@ -137,7 +172,9 @@ func TestNumbersThatAreNotKnownFit(t *testing.T) {
 	for seed := range uint64(60) {
 		r, o := drawRequest(seed)
 		o.Grouped = true
-		r.Pixels = SuitablePixels(r.Pixels, o, r.Request)
+		if o, err := r.Resolve(); err != nil {
+			t.Fatalf("seed %d: %v, %v", seed, o, err)
+		}
 		most, err := r.Size(o)
 		if err != nil {
 			t.Fatal(err)
