@@ -72,9 +72,11 @@ var spellings = map[string][2]string{
 	"a step of hexadecimal digits":     {`DCT:20:0.5:0`, `DCT:20:0x1p-1:0`},
 	"a class with a zero before it":    {`"1":2`, `"01":2`},
 	"a class with a sign":              {`"1":2`, `"+1":2`},
-	"a default of a recipe":            {`{"band":20}`, `{"band":20,"lr":0.001}`},
-	"a recipe that is nothing":         {`{"band":20}`, `null`},
-	"a method of version 01":           {`"gmm/`, `"gmm/0`},
+	"a default of a recipe":            {`"affine"`, `{"band":20,"lr":0.001}`},
+	"a usual recipe spelled out": {`"affine"`, `{"augment":"affine","band":20,"elastic":0.6,"max_steps":1500,` +
+		`"schedule":"cosine","smooth":0.1}`},
+	"a recipe that is nothing": {`"affine"`, `null`},
+	"a method of version 01":   {`"gmm/`, `"gmm/0`},
 }
 
 // lies are lines that say what is not so, or what no set says.
@@ -110,8 +112,8 @@ var lies = map[string][2]string{
 	"a turned shape":                {`[1,9,8]`, `[1,8,9]`},
 	"a shape of nothing":            {`[1,9,8]`, `[0,0,0]`},
 	"a shape beyond all":            {`[1,9,8]`, `[3,1000000000,1000000000]`},
-	"a recipe that trains nothing":  {`{"band":20}`, `{"epochs":0,"min_steps":0}`},
-	"a recipe of no augmentation":   {`{"band":20}`, `"mirrors"`},
+	"a recipe that trains nothing":  {`"affine"`, `{"epochs":0,"min_steps":0}`},
+	"a recipe of no augmentation":   {`"affine"`, `"mirrors"`},
 	"a line of a megabyte":          {`"set"`, `"licence":"` + strings.Repeat("x", SmallBytes) + `","set"`},
 }
 
