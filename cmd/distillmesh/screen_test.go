@@ -82,13 +82,15 @@ func TestNumbersAreWrittenForPeople(t *testing.T) {
 func TestTheDemoShowsItsTable(t *testing.T) {
 	s, out, _ := screens(false)
 	a := &app{screen: s}
-	a.showDemo(&demo.Result{Task: "digits", Clients: 10, Images: 20, Samples: 20, Tiles: 80, Method: "dm", Why: "it is cheap",
+	a.showDemo(&demo.Result{Task: "digits", Clients: 10, Images: 20, Samples: 20, Tiles: 80, Method: "dm",
+		Why: "it is cheap",
 		Results: []demo.Row{{Consumer: "lenet", Gathered: demo.Score{Mean: 0.893, Std: 0.01, N: 3},
 			RandomReal: demo.Score{Mean: 0.869, N: 1}, AllData: demo.Score{Mean: 0.979, N: 1}, AllSamples: 10000}},
 		Bytes: demo.Bytes{Sets: 34_300, Moved: 399_200, FedAvg: operations.FedAvgBytes{Up: 2_468_240, Down: 2_468_240}},
 		Sets:  []string{"bafya", "bafyb"}, Model: "bafym", Homes: "/tmp/h", Seconds: 52.84, LeftOut: 2})
 	for _, want := range []string{
-		"10 devices, two classes of digits each, distilled them into 20 images, 3.43 kB of each device; a trainer gathered these.\n",
+		"10 devices, two classes of digits each, distilled them into 20 images, 3.43 kB of each device; a trainer " +
+			"gathered these.\n",
 		"dm was chosen: it is cheap\n", "20 random real   80 tiles, twice the bytes", "89.3 +-1.0 [3]   86.9 [1]",
 		" -                           97.9 [1] (10000 samples)\n",
 		"bytes   34.3 kB of sets; 399 kB moved in all", "sets    bafya\n        bafyb\n",

@@ -205,7 +205,8 @@ func TestCodedSetsKeepTheirBytes(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", form, err)
 		} else if m := set.Manifest; fmt.Sprint(m.Counts) != "[3 3 0]" && form == "small" || m.Method.Seed != 7 ||
-			m.NearestReal != 0.75 || m.SmallestGroup != 10 || m.Images.DType != "DCT:40:0.5:1" || m.Licence != "CC0" || *m.Recipe != goldenRecipe {
+			m.NearestReal != 0.75 || m.SmallestGroup != 10 || m.Images.DType != "DCT:40:0.5:1" || m.Licence != "CC0" ||
+			*m.Recipe != goldenRecipe {
 			t.Errorf("%s: %+v", form, m)
 		}
 	}

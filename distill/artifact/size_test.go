@@ -160,7 +160,8 @@ func TestTheSizeOfASetIsKnownBeforeItIsMade(t *testing.T) {
 		seen[fmt.Sprint("real ", m.ContainsReal)]++
 	}
 	for _, what := range []string{"U4", "U8", "F16", "F32", "hard", "soft", "formation {1 false}", "formation {2 false}",
-		"formation {2 true}", "table true", "table false", "bare true", "bare false", "DCT", "small true", "small false", "cut true"} {
+		"formation {2 true}", "table true", "table false", "bare true", "bare false", "DCT",
+		"small true", "small false", "cut true"} {
 		if seen[what] < 10 {
 			t.Errorf("only %d sets are %s: %v", seen[what], what, seen)
 		}

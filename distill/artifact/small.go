@@ -146,7 +146,8 @@ const maxClasses = 1 << 16
 func (m *Manifest) setCounts(counts map[string]int) error {
 	for name, n := range counts {
 		class, err := strconv.Atoi(name)
-		if err != nil || class < 0 || class >= maxClasses || strconv.Itoa(class) != name || n < 1 || n > SmallBytes*MostPerByte {
+		if err != nil || class < 0 || class >= maxClasses || strconv.Itoa(class) != name || n < 1 ||
+			n > SmallBytes*MostPerByte {
 			return fmt.Errorf("%d images of class %q", n, name)
 		}
 		if missing := class + 1 - len(m.Counts); missing > 0 {

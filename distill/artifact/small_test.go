@@ -14,6 +14,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
 // blobs is a request for a set of images of 9 x 8 pixels, two of three classes, by a code.
@@ -93,7 +94,7 @@ var lies = map[string][2]string{
 	"an image more":                 {`"0":2,"1":2`, `"0":2,"1":3`},
 	"other images of other classes": {`"0":2,"1":2`, `"0":1,"1":3`},
 	"a class that the task lacks":   {`"1":2`, `"3":2`},
-	"a class far beyond":            {`"1":2`, `"70000":2`},
+	"a class far beyond":            {`"1":2`, `"100000000":2`},
 	"a class below 0":               {`"0":2,"1":2`, `"-1":2,"0":2`},
 	"thousands of classes":          {`"0":2,"1":2`, oneOfEach(60_000)},
 	"more images than bits":         {`"0":2,"1":2`, `"0":1,"1":9000`},
@@ -147,7 +148,7 @@ func TestSmallFormsHaveOneSpellingAndAreNotTakenOnTrust(t *testing.T) {
 	}
 }
 
-func TestStreamsOfSmallFormsAreWholeAndWorthTheirImages(t *testing.T) {
+func TestStreamsOfSmallFormsAreWhole(t *testing.T) {
 	r := blobs("DCT:20:0.5:0")
 	line, stream := smallParts(t, mustMake(t, r).Files)
 	many := strings.Replace(line, `"0":2,"1":2`, `"0":90000,"1":90000`, 1)
@@ -176,6 +177,11 @@ func TestStreamsOfSmallFormsAreWholeAndWorthTheirImages(t *testing.T) {
 			t.Errorf("%s: %d bytes are allocated to refuse it", name, cost)
 		}
 	}
+}
+
+func TestImagesOfASmallFormAreWorthTheirBytes(t *testing.T) {
+	r := blobs("DCT:20:0.5:0")
+	line, stream := smallParts(t, mustMake(t, r).Files)
 	// Images of four bytes per value that a limit allows, and one more.
 	whole, size := Files{SmallFile: []byte(line + string(stream))}, int64(4*r.Task.Shape.Size())
 	if _, err := ReadSet(whole, r.Task, Limits{DecodedBytes: 4 * size}); err != nil {
@@ -183,6 +189,21 @@ func TestStreamsOfSmallFormsAreWholeAndWorthTheirImages(t *testing.T) {
 	}
 	if _, err := ReadSet(whole, r.Task, Limits{DecodedBytes: 4*size - 1}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("four images in a byte less: %v", err)
+	}
+	code, err := r.Pixels.Code(r.Task.Shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blank := &data.Samples{Shape: r.Task.Shape, Classes: 3, X: make([]float32, 600*72), Y: make([]int, 600)}
+	tensors, err := encodeCoded(blank, *code, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := MostPerByte * len(tensors[0].Data)
+	line = strings.Replace(line, `"0":2,"1":2`, `"0":600`, 1)
+	if _, err := ReadSet(Files{SmallFile: append([]byte(line), tensors[0].Data...)}, r.Task, Limits{}); most >= 600 ||
+		!errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "want at least a bit for each") {
+		t.Errorf("600 images in the bytes of %d: %v", most, err)
 	}
 }
 
@@ -225,20 +246,34 @@ func TestASmallFormTellsOfItselfWithoutItsTask(t *testing.T) {
 	}
 }
 
-// FuzzReadSmall reads any file as a set in its small form: what is accepted is written as the same
-// bytes, and holds as many images as it says.
+// FuzzReadSmall reads any stream behind any line, or behind one that says what is drawn: what is accepted is
+// written as the same bytes, and holds as many images as it says.
 func FuzzReadSmall(f *testing.F) {
-	for _, pixels := range []PixelType{"DCT:20:0.5:0", "DCT:72:1024:4", "DCT:1:0.25:2", "DCT"} {
-		r := blobs(pixels)
-		made, err := Make(f.Context(), r)
+	task := blobs(DCT).Task
+	for _, pixels := range []PixelType{"DCT:20:0.5:0", "DCT:72:1024:4", "DCT:1:0.25:2"} {
+		made, err := Make(f.Context(), blobs(pixels))
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(made.Files[SmallFile])
+		line, stream := smallParts(f, made.Files)
+		f.Add(line, uint16(2), uint16(2), uint8(20), float32(0.5), stream)
+		f.Add("", uint16(2), uint16(2), uint8(20), float32(0.5), stream)
 	}
-	task := blobs("DCT").Task
-	f.Fuzz(func(t *testing.T, content []byte) {
+	m := mustMakeFor(f, blobs("DCT:20:0.5:0"))
+	f.Fuzz(func(t *testing.T, line string, first, second uint16, k uint8, step float32, stream []byte) {
+		if line == "" {
+			m := m
+			m.Counts = []int{int(first), int(second), 0}
+			m.Images.DType = DCTOf(spectrum.Code{Shape: task.Shape, K: int(k), Step: step})
+			m.Recipe = nil
+			doc, err := m.small()
+			if err != nil {
+				t.Skip(err)
+			}
+			line = string(doc)
+		}
 		const most = 1 << 20
+		content := append([]byte(line), stream...)
 		set, err := ReadSet(Files{SmallFile: content}, task, Limits{DecodedBytes: most})
 		if err != nil {
 			if !errors.Is(err, ErrInvalid) {
@@ -251,13 +286,23 @@ func FuzzReadSmall(f *testing.F) {
 			4*len(set.Samples.X) > most {
 			t.Fatalf("%d images with %d values, the set says %d", n, len(set.Samples.X), m.Images.Count)
 		}
-		line, err := m.small()
+		again, err := m.small()
 		tensors, err2 := encode(set.Samples, m.Images.DType, 0)
 		if err != nil || err2 != nil {
 			t.Fatal(err, err2)
 		}
-		if again := append(line, tensors[0].Data...); !bytes.Equal(again, content) {
+		if again = append(again, tensors[0].Data...); !bytes.Equal(again, content) {
 			t.Errorf("%q is read, and written as %q", content, again)
 		}
 	})
+}
+
+// mustMakeFor is the manifest of a set that is made of a request.
+func mustMakeFor(f *testing.F, r Request) Manifest {
+	f.Helper()
+	made, err := Make(f.Context(), r)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return made.Manifest
 }

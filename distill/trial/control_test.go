@@ -65,7 +65,8 @@ func TestControlsDrawWhatTheMethodRandomWould(t *testing.T) {
 		c := Control{Formation: data.NewFormation(factor), Pixels: artifact.U8}
 		var batches []*data.Samples
 		for _, p := range parts {
-			r, err := coreset.Random{}.Distill(t.Context(), distill.Request{Samples: all.Subset(p.Index), IPC: p.IPC, Seed: p.Seed,
+			r, err := coreset.Random{}.Distill(t.Context(), distill.Request{Samples: all.Subset(p.Index), IPC: p.IPC,
+				Seed:      p.Seed,
 				Formation: factor})
 			if err != nil {
 				t.Fatal(err)

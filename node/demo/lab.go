@@ -121,7 +121,8 @@ func (l *lab) chooseMethod(ctx context.Context, req distill.Request) error {
 	if o, err = l.method.Outline(tiled(req)); err != nil {
 		return err
 	}
-	l.pixels = trial.Control{Pixels: artifact.U4, Recipe: *artifact.Recommended(o.Recipe, o.Formation, nil, req.Augment, o.Soft)}
+	l.pixels = trial.Control{Pixels: artifact.U4,
+		Recipe: *artifact.Recommended(o.Recipe, o.Formation, nil, req.Augment, o.Soft)}
 	return nil
 }
 

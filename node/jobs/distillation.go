@@ -45,7 +45,8 @@ func (d distillation) place() work.Place {
 // make makes the set, resuming from a kept state if there is one, and keeps states while it runs.
 func (d distillation) make(ctx context.Context, kept *work.Work, report api.Report) (*artifact.Made, error) {
 	req := artifact.Request{Request: d.opt.request(d.task, d.samples), Task: d.task, Method: d.method,
-		Settings: registry.Changed(d.method), Pixels: d.opt.Pixels, Payload: d.opt.payload, Licence: d.opt.Licence, Bare: d.opt.bare}
+		Settings: registry.Changed(d.method), Pixels: d.opt.Pixels, Payload: d.opt.payload, Licence: d.opt.Licence,
+		Bare: d.opt.bare}
 	req.Progress = func(p distill.Progress) {
 		unit := "steps"
 		if p.Loss == p.Loss { // not NaN

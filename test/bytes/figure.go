@@ -25,7 +25,8 @@ func draw(points []point) *figure.Figure {
 		shares = append(shares, p.Accuracy.Mean-p.Accuracy.Std, p.Accuracy.Mean+p.Accuracy.Std)
 	}
 	x, y, g := figure.LogScale(bytes), figure.ShareScale(shares), figure.NewGrid(len(models))
-	key := figure.Legend{Left: figure.MarginLeft, Right: figure.PageWidth - figure.MarginRight, Top: g.Height(), Lines: true}
+	key := figure.Legend{Left: figure.MarginLeft, Right: figure.PageWidth - figure.MarginRight, Top: g.Height(),
+		Lines: true}
 	markers := map[string]figure.Marker{}
 	for i, m := range methods {
 		markers[m] = figure.Marker{Ink: figure.Series[i%len(figure.Series)], Shape: i % (figure.Shapes - 1)}
@@ -54,7 +55,8 @@ func draw(points []point) *figure.Figure {
 
 // curve draws the points of a method on a model.
 func curve(p *figure.Pen, a figure.Panel, points []point, model, method string, m figure.Marker) {
-	mine := slices.DeleteFunc(slices.Clone(points), func(q point) bool { return q.Consumer != model || q.Method != method })
+	other := func(q point) bool { return q.Consumer != model || q.Method != method }
+	mine := slices.DeleteFunc(slices.Clone(points), other)
 	slices.SortFunc(mine, func(a, b point) int { return int(a.Budget - b.Budget) })
 	var xy []float64
 	for _, q := range mine {

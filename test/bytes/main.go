@@ -54,7 +54,8 @@ func main() {
 	flag.IntVar(&o.steps, "steps", 0, "steps of training; 0 for what sets recommend")
 	flag.IntVar(&o.ring, "ring", 2, "classes of a device")
 	flag.IntVar(&o.clients, "clients", 10, "devices")
-	flag.Float64Var(&o.validation, "validation", 0, "share of the training samples to measure on, in place of the test part")
+	flag.Float64Var(&o.validation, "validation", 0,
+		"share of the training samples to measure on, in place of the test part")
 	flag.StringVar(&records, "records", "", "file for the records, in JSON")
 	flag.StringVar(&picture, "figure", "", "file for the figure, in SVG")
 	flag.Parse()
