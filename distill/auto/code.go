@@ -89,7 +89,10 @@ func (w weigher) size() (int64, error) {
 func (w weigher) mostImages() (int, error) {
 	w.set.IPC = 1
 	o, err := w.set.Resolve()
-	return w.most(o), err
+	if err != nil {
+		return 0, err
+	}
+	return w.most(o), nil
 }
 
 // coded is what a set of n images per class weighs if they are random real ones.
