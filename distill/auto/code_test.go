@@ -37,6 +37,23 @@ func color() owner {
 		Mean: []float64{0, 0, 0}, Std: []float64{1, 1, 1}}, distilltest.Samples(shape, 3, []int{0, 2}, 200)}
 }
 
+// size is what a set weighs at most with a payload of so many bytes more than was spent.
+func (o owner) size(t *testing.T, m distill.Method, req distill.Request, s Spending, more int) int64 {
+	t.Helper()
+	req.IPC = s.IPC
+	set := artifact.Request{Request: req, Task: o.task, Method: m, Settings: registry.Changed(m), Pixels: s.Pixels,
+		Payload: s.Payload + more, Bare: s.Bare}
+	outline, err := set.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, err := set.Size(outline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return size
+}
+
 // some are the first n samples of each class.
 func some(s *data.Samples, n int) *data.Samples {
 	var index []int
@@ -65,7 +82,11 @@ func TestACodedSetKeepsItsBudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	methods := []distill.Method{coreset.Random{}, quick, coreset.DefaultGMM()}
+	noise, err := quick.With(map[string]string{"start": "noise"}) // which takes more bytes than real images
+	if err != nil {
+		t.Fatal(err)
+	}
+	methods := []distill.Method{coreset.Random{}, quick, coreset.DefaultGMM(), noise}
 	budgets := []int64{0, 450, 700, 1_024, 3_100, 9_000, 35_000, 51_300, 60_000}
 	if testing.Short() {
 		methods, budgets = methods[:1], budgets[:3]
@@ -84,6 +105,9 @@ func TestACodedSetKeepsItsBudget(t *testing.T) {
 				if err != nil {
 					t.Errorf("%s by %s in %d bytes: %v", name, m.Name(), bytes, err)
 					continue
+				}
+				if fits, more := d.size(t, m, req, s, 0), d.size(t, m, req, s, 1); fits > bytes || more <= bytes {
+					t.Errorf("%s by %s: the payload makes %d bytes, one more %d, of %d", name, m.Name(), fits, more, bytes)
 				}
 				made := makeSpent(t, d, m, req, s)
 				got := made.Files.Bytes()
