@@ -17,7 +17,8 @@ import (
 
 // codes are those that forms are tested for: gray and in color, few coefficients and all, steps alike and not.
 var codes = []spectrum.Code{
-	{Shape: data.Shape{C: 1, H: 9, W: 12}, K: 30, Step: 0.5}, {Shape: data.Shape{C: 3, H: 8, W: 10}, K: 100, Step: 0.25, Power: 2},
+	{Shape: data.Shape{C: 1, H: 9, W: 12}, K: 30, Step: 0.5},
+	{Shape: data.Shape{C: 3, H: 8, W: 10}, K: 100, Step: 0.25, Power: 2},
 	{Shape: data.Shape{C: 1, H: 8, W: 8}, K: 64, Step: 1, Power: 4},
 }
 
@@ -33,8 +34,8 @@ func coded(t *testing.T, c spectrum.Code, units int) (Form, *data.Samples) {
 }
 
 // evaluated runs an expression of values and of a form's constants.
-func evaluated(t *testing.T, f Form, values []float32, make func(x *graph.Node, constants []*graph.Node) []*graph.Node) (
-	out [][]float32) {
+func evaluated(t *testing.T, f Form, values []float32, make func(x *graph.Node,
+	constants []*graph.Node) []*graph.Node) (out [][]float32) {
 	t.Helper()
 	g, one := graph.New(), f.Shape()
 	n := len(values) / one.Size()
