@@ -17,9 +17,9 @@ func TestTheOrderOfCoefficientsIsTheSameForever(t *testing.T) {
 		first string // channel, row and column frequency of the first
 		sum   uint64 // of all
 	}{
-		{data.Shape{C: 1, H: 28, W: 28}, "", 0},
-		{data.Shape{C: 3, H: 32, W: 32}, "", 0},
-		{data.Shape{C: 1, H: 9, W: 40}, "", 0},
+		{data.Shape{C: 1, H: 28, W: 28}, "000 001 010 011 002 020 012 021 ", 0x3b658e67c405ee31},
+		{data.Shape{C: 3, H: 32, W: 32}, "000 001 010 011 002 020 012 021 ", 0x9c65d0cc8107b50d},
+		{data.Shape{C: 1, H: 9, W: 40}, "000 001 002 003 004 010 011 012 ", 0x3f5258083c42e81b},
 	} {
 		tr, err := Open(c.shape, c.shape.Size())
 		if err != nil {
