@@ -187,8 +187,8 @@ const MostPerByte = 8
 
 // checkCounts refuses a code whose images would not be worth their bytes: a stream of a
 // few bytes can claim any number of images. The images take at most so many bytes in memory,
-// and each at least a bit of the stream.
-func checkCounts(counts []int, s data.Shape, stream int, most int64) error {
+// with their levels and coefficients, and each at least a bit of the stream.
+func checkCounts(counts []int, c spectrum.Code, stream int, most int64) error {
 	images := int64(0)
 	for class, n := range counts {
 		if n < 0 || int64(n) > most {
@@ -196,13 +196,13 @@ func checkCounts(counts []int, s data.Shape, stream int, most int64) error {
 		}
 		images += int64(n)
 	}
-	switch bytes := 4 * int64(s.Size()); {
+	switch bytes := 4 * int64(c.Shape.Size()+2*c.K); {
 	case images < 1:
 		return errors.New("no images")
 	case images > MostPerByte*int64(stream):
 		return fmt.Errorf("%d images in %d bytes, want at least a bit for each", images, stream)
 	case images > most/bytes:
-		return fmt.Errorf("%d images of %v take more than %d bytes in memory", images, s, most)
+		return fmt.Errorf("%d images of %v take more than %d bytes in memory", images, c.Shape, most)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ const (
 type Limits struct {
 	ManifestBytes int64 // manifest.json or model.json; default 1 MiB
 	FileBytes     int64 // any other file; default 1 GiB
-	DecodedBytes  int64 // images of a code in memory; default 1 GiB
+	DecodedBytes  int64 // images of a code in memory, with levels and coefficients; default 1 GiB
 }
 
 func (l Limits) withDefaults() Limits {

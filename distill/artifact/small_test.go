@@ -182,8 +182,8 @@ func TestStreamsOfSmallFormsAreWhole(t *testing.T) {
 func TestImagesOfASmallFormAreWorthTheirBytes(t *testing.T) {
 	r := blobs("DCT:20:0.5:0")
 	line, stream := smallParts(t, mustMake(t, r).Files)
-	// Images of four bytes per value that a limit allows, and one more.
-	whole, size := Files{SmallFile: []byte(line + string(stream))}, int64(4*r.Task.Shape.Size())
+	// Pixels, levels and coefficients of four bytes each.
+	whole, size := Files{SmallFile: []byte(line + string(stream))}, int64(4*(r.Task.Shape.Size()+2*20))
 	if _, err := ReadSet(whole, r.Task, Limits{DecodedBytes: 4 * size}); err != nil {
 		t.Errorf("four images in the bytes of four: %v", err)
 	}

@@ -45,7 +45,7 @@ func (f form) decode(tensors []checkpoint.Tensor, task *data.Task, most int64) (
 		return nil, "", fmt.Errorf("images of %d classes, the task has %d", len(f.counts), len(task.Classes))
 	}
 	stream := checkpoint.ByName(tensors)[codeTensor]
-	if err := checkCounts(f.counts, task.Shape, len(stream.Data), most); err != nil {
+	if err := checkCounts(f.counts, *code, len(stream.Data), most); err != nil {
 		return nil, "", err
 	}
 	s, err := decodeCoded(tensors, *code, f.counts)

@@ -138,6 +138,34 @@ func TestRandomRealDrawsWhatTheClientsWouldPublish(t *testing.T) {
 	}
 }
 
+// Every client has its budget, of which the first chooses for all; the control of tiles has twice as much.
+func TestClientsSpendTheirBudgets(t *testing.T) {
+	ds := data.GlyphDigits()
+	l, err := newLab(ds, nil, time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.choose(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.images) != clients || len(l.tiles) != clients || l.method == nil || l.why == "" {
+		t.Fatalf("%d and %d budgets are spent, by %v: %s", len(l.images), len(l.tiles), l.method, l.why)
+	}
+	for i, s := range l.images {
+		if s.Pixels != l.coded.Pixels || s.IPC < 10 || s.Payload < budget/2 || s.Bytes > budget || s.Formation != 1 {
+			t.Errorf("client %d: %+v, the control stores %s", i, s, l.coded.Pixels)
+		}
+		if tiles := l.tiles[i]; tiles.Bytes > tilesBudget || tiles.IPC < 1 || tiles.Formation < 2 ||
+			tiles.Pixels != l.pixels.Pixels {
+			t.Errorf("client %d, tiles: %+v", i, tiles)
+		}
+	}
+	code, err := l.coded.Pixels.Code(ds.Task.Shape)
+	if err != nil || code == nil || l.coded.Recipe.Band != code.K || l.countTiles() < clients*perClient {
+		t.Errorf("%s: recipe %+v, %d tiles, %v", l.coded.Pixels, l.coded.Recipe, l.countTiles(), err)
+	}
+}
+
 func TestAllDataMayBeADraw(t *testing.T) {
 	l := digits(t, nil)
 	whole, err := l.all(0, 1)
