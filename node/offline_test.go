@@ -25,10 +25,11 @@ import (
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
-// makeSet makes a set of a data set and returns what a list says of it.
+// makeSet makes a set of a data set, with preview and card, and returns what a list says of it.
 func makeSet(t *testing.T, c api.Conn, name, method string, seed uint64) operations.SetInfo {
 	t.Helper()
-	made, err := jobs.Distill(t.Context(), c, jobs.DistillOptions{Data: name, Method: method, IPC: 1, Seed: seed}, nil)
+	made, err := jobs.Distill(t.Context(), c, jobs.DistillOptions{Data: name, Method: method, IPC: 1, Seed: seed,
+		Pixels: artifact.U8}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

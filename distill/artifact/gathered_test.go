@@ -83,6 +83,35 @@ func TestTheRecipeOfMostSetsIsFollowedWhenItIsModest(t *testing.T) {
 	}
 }
 
+// Sets of codes with different numbers of coefficients agree on the largest, in whatever order they come, if all
+// have a band; how most were seen otherwise decides.
+func TestSetsOfDifferentCodesAgreeOnOneBand(t *testing.T) {
+	set := func(augment string, band int) *Set {
+		r := recipe.Usual(augment, 28, 28)
+		r.Band = band
+		return &Set{Manifest: Manifest{Recipe: &r, Formation: data.NewFormation(1),
+			Images: ImagesInfo{Count: 10, Shape: [3]int{1, 28, 28}}}}
+	}
+	for name, c := range map[string]struct {
+		sets []*Set
+		band int
+		own  bool
+	}{
+		"one code":                 {[]*Set{set("affine", 64), set("affine", 64)}, 64, true},
+		"the widest first":         {[]*Set{set("affine", 144), set("affine", 64), set("affine", 100)}, 144, true},
+		"the widest between":       {[]*Set{set("affine", 64), set("affine", 144), set("affine", 100)}, 144, true},
+		"the widest last":          {[]*Set{set("affine", 64), set("affine", 100), set("affine", 144)}, 144, true},
+		"most of one code":         {[]*Set{set("affine", 64), set("affine", 64), set("affine", 144)}, 64, true},
+		"different recipes":        {[]*Set{set("affine", 64), set("mild", 144)}, 144, false},
+		"one without a band":       {[]*Set{set("affine", 64), set("affine", 0), set("affine", 144)}, 0, false},
+		"more than an image holds": {[]*Set{set("affine", 785), set("affine", 64)}, 0, false},
+	} {
+		if got := Recommend(c.sets); got.Recipe.Band != c.band || got.Own != c.own || got.Recipe.Validate() != nil {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 func TestAFewSamplesAreASmallGroupWhateverTheMethod(t *testing.T) {
 	images := &data.Samples{Shape: data.Shape{C: 1, H: 1, W: 2}, Classes: 2, X: []float32{1, 2, 3, 4}, Y: []int{0, 1}}
 	task := &data.Task{Version: data.TaskVersion, Name: "pairs", Classes: []string{"a", "b"}, Shape: images.Shape,

@@ -207,6 +207,39 @@ func TestAFinishedDistillationLeavesNoState(t *testing.T) {
 	}
 }
 
+// Work on images for one code is kept apart from work for another, and for as many bytes more.
+func TestWorkForACodeIsItsOwn(t *testing.T) {
+	n, name := digits(t)
+	opt := DistillOptions{Data: name, Method: "dm", Options: map[string]string{"iterations": "60", "width": "4"}, IPC: 1,
+		Pixels: "DCT:64:2:0", Home: home.Home{Path: t.TempDir()}}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := Distill(ctx, n, opt, func(p api.Progress) {
+		if p.Done >= 52 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted: %v", err)
+	}
+	resumes := func(opt DistillOptions) bool {
+		t.Helper()
+		var stages []string
+		if _, err := Distill(t.Context(), n, opt, func(p api.Progress) { stages = append(stages, p.Stage) }); err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(stages, "resume an interrupted distillation")
+	}
+	other := opt
+	for _, other.Pixels = range []artifact.PixelType{"DCT:64:3:0", "DCT:65:2:0", artifact.U4} {
+		if resumes(other) {
+			t.Errorf("work for %s goes on as work for %s", opt.Pixels, other.Pixels)
+		}
+	}
+	if !resumes(opt) {
+		t.Error("the work was not found again")
+	}
+}
+
 func TestAModelIsTrainedMeasuredAndHandedOver(t *testing.T) {
 	n, name := digits(t)
 	set := made(t, n, name, 1)
