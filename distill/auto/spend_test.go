@@ -12,6 +12,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/distill/kip"
+	"github.com/distillmesh/distillmesh/distill/labelsolve"
 	"github.com/distillmesh/distillmesh/distill/match"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/ridge"
@@ -258,6 +259,7 @@ func TestThePixelTypeSuitsTheImages(t *testing.T) {
 		"random samples as tiles":              {"", coreset.Random{}, local, 2, artifact.U8},
 		"means too small for a code":           {"", gmm, small, 0, artifact.U8},
 		"means of a table":                     {"", gmm, table, 0, artifact.U8},
+		"images of solved labels":              {"", labelsolve.Default(), local, 0, artifact.U8},
 		"images unlike real ones":              {"", trajectory.DefaultATT(), local, 0, artifact.U8},
 	} {
 		if got := pixelsFor(t, c.asked, c.method, distill.Request{Samples: c.samples, IPC: 1,

@@ -107,6 +107,7 @@ func (l LabelSolve) Outline(req distill.Request) (distill.Outline, error) {
 		return distill.Outline{}, err
 	}
 	o, err := start.Outline(req)
+	o.Natural = false // labels are solved for images before they are rounded
 	o.Consumer = "ntk:" + strconv.Itoa(l.Depth)
 	o.Soft = l.Labels == Solved || l.Labels == Auto && len(req.Samples.Held()) == req.Samples.Classes
 	return o, err
