@@ -224,3 +224,53 @@ func TestLinksBetweenChunksAreCounted(t *testing.T) {
 		t.Errorf("%d bytes beside the content of three chunks", links)
 	}
 }
+
+// Coded sets that are too large for the small form, or large enough for a preview and a card, have a manifest.
+func TestLargeCodedSetsHaveAManifest(t *testing.T) {
+	noise := drawn{Method: coreset.DefaultGMM(), outline: distill.Outline{Formation: data.NewFormation(1), Natural: true}}
+	for name, c := range map[string]struct {
+		ipc   int
+		bare  bool
+		files int
+	}{
+		"a little, bare":               {40, true, 1},
+		"a little":                     {40, false, 1},
+		"enough for a preview":         {120, false, 4},
+		"enough for a preview, bare":   {120, true, 1},
+		"more than a small form, bare": {1300, true, 2},
+	} {
+		if testing.Short() && c.ipc > 120 {
+			continue
+		}
+		r := codedDigits(t, c.ipc, "DCT:784:0.125:0")
+		r.Method, r.Bare = noise, c.bare
+		made := mustMake(t, r)
+		if len(made.Files) != c.files || (made.Files[SmallFile] != nil) != (c.files == 1) {
+			t.Errorf("%s: payload %d, files %v", name, made.Payload, made.Files.Names())
+		}
+		set, err := ReadSet(made.Files, r.Task, Limits{})
+		if err != nil || !sameSet(t, set, &made.Set) {
+			t.Errorf("%s: read %v", name, err)
+		}
+		parts, err := made.Files.Weigh()
+		sum := int64(0)
+		for _, p := range parts {
+			sum += p.Bytes
+		}
+		if err != nil || sum != made.Files.Bytes() || parts[0].Bytes < 1 {
+			t.Errorf("%s: parts %v of %d bytes, %v", name, parts, made.Files.Bytes(), err)
+		}
+		r.Payload = int(made.Payload)
+		o, err := r.Resolve()
+		if err != nil {
+			t.Fatal(err)
+		}
+		spare := r.unknown() + 7
+		if c.files == 4 {
+			spare += MaxPreviewBytes
+		}
+		if most, err := r.Size(o); err != nil || made.Files.Bytes() > most || most-made.Files.Bytes() > spare {
+			t.Errorf("%s: at most %d bytes, %d written (%v)", name, most, made.Files.Bytes(), err)
+		}
+	}
+}
