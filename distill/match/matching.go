@@ -146,6 +146,11 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	if err := r.adam.fetch(r.state); err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
 	}
+	if r.Matching.Start == tiling.Spread {
+		if err := r.form.KeepApart(ctx, req.Samples, r.state.tiles, r.perClass); err != nil {
+			return nil, fmt.Errorf("%s: %w", method.Name(), err)
+		}
+	}
 	images, err := r.form.Images(r.state.tiles, r.labels(), nil, req.Samples.Classes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)

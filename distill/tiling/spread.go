@@ -156,3 +156,36 @@ func (f Form) rounded(row []float32) []float32 {
 	}
 	return f.code.Dequantize(f.code.Quantize(row))
 }
+
+// KeepApart stretches learned images of a code, in place, about the means of their classes
+// while they count as real samples. Values are those of all held classes, perClass images
+// each. Tiles, and classes too small for groups, are left as they are.
+func (f Form) KeepApart(ctx context.Context, samples *data.Samples, values []float32, perClass int) error {
+	if f.code == nil {
+		return nil
+	}
+	size := perClass * f.code.Len()
+	byClass := samples.ByClass()
+	for at, class := range samples.Held() {
+		members := byClass[class]
+		if len(members) < distill.LeastGroup {
+			continue
+		}
+		rows, err := f.rows(samples.Subset(members))
+		if err != nil {
+			return err
+		}
+		mean, _ := around(rows, f.code.Len())
+		part := values[at*size : (at+1)*size]
+		for i := range part {
+			part[i] *= f.unit[i%len(f.unit)]
+		}
+		if err := f.keepApart(ctx, part, rows, mean); err != nil {
+			return err
+		}
+		for i := range part {
+			part[i] /= f.unit[i%len(f.unit)]
+		}
+	}
+	return nil
+}

@@ -126,3 +126,21 @@ func TestSpreadImagesLieAsFarApartAsSamplesAndFromThem(t *testing.T) {
 		t.Errorf("plain means have nearest_real %g (%v): the test shows nothing", d.NearestReal(), err)
 	}
 }
+
+func TestLearnedImagesAreKeptApartFromSamples(t *testing.T) {
+	s, f := coded(t, 40)
+	values, err := f.values(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples := &data.Samples{Shape: data.Shape{C: 1, H: 1, W: 6}, Classes: 1, X: f.rounded(values), Y: s.Y}
+	learned := slices.Clone(values[:5*6]) // copies of samples
+	if err := f.KeepApart(context.Background(), s, learned, 5); err != nil {
+		t.Fatal(err)
+	}
+	images := &data.Samples{Shape: samples.Shape, Classes: 1, X: f.rounded(learned), Y: make([]int, 5)}
+	d, err := distill.Disclose(context.Background(), images, samples, data.NewFormation(1))
+	if err != nil || d.ContainsReal() {
+		t.Errorf("nearest_real %g, %v", d.NearestReal(), err)
+	}
+}
