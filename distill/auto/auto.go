@@ -91,7 +91,8 @@ func ladder(usual int) []int {
 
 // inTime chooses the number of iterations that fits the time.
 func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, error) {
-	steps := ladder(m.Iterations)
+	usual := m.Steps(q.Request)
+	steps := ladder(usual)
 	for _, m.Iterations = range steps {
 		if q.Begun != nil && q.Begun(m) {
 			return Answer{m, fmt.Sprintf("%s; %d iterations, as when it began", why, m.Iterations)}, nil
@@ -115,7 +116,9 @@ func inTime(ctx context.Context, q Question, m match.DM, why string) (Answer, er
 			fmt.Sprintf("%s is too short to optimize images here (%s for %d iterations); centroids of each class",
 				q.Time, rounded(p.before+time.Duration(steps[0])*p.step), steps[0])}, nil
 	}
-	m.Iterations = steps[at]
+	if m.Iterations = steps[at]; steps[at] == usual {
+		m.Iterations = 0 // the default, which no manifest has to name
+	}
 	return Answer{m, fmt.Sprintf("%s; %d iterations take about %s here, of the %s given", why, steps[at],
 		rounded(p.before+time.Duration(steps[at])*p.step), q.Time)}, nil
 }

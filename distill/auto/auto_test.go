@@ -49,7 +49,7 @@ func TestIterationsFitTheTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := ladder(match.DefaultDM().Iterations)
+	steps := ladder(match.DefaultDM().Steps(q.Request))
 	if got := most.Method.(match.DM).Iterations; got != steps[len(steps)-1] {
 		t.Errorf("%d iterations in an hour, want %d", got, steps[len(steps)-1])
 	}

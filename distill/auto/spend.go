@@ -53,7 +53,7 @@ func Spend(task *data.Task, m distill.Method, req distill.Request, b Budget) (Sp
 		return Spending{}, err
 	}
 	if dm, ok := m.(match.DM); ok && b.Timed {
-		steps := ladder(dm.Iterations)
+		steps := ladder(dm.Steps(req))
 		dm.Iterations = steps[len(steps)-1] // the longest to write
 		m = dm
 	}

@@ -20,8 +20,8 @@ import (
 // the class. A class needs nothing from the others, and the networks come from
 // a seed that all devices share.
 type Matching struct {
-	Iterations int     // of one step on all tiles
-	Rate       float64 // of Adam, to zero along a cosine
+	Iterations int     // of one step on all tiles; 0 for what suits the request
+	Rate       float64 // of Adam, to zero along a cosine; 0 for what suits the request
 	Beta1      float64
 	Beta2      float64
 	BitWeight  float64 // of a code, how far bits shrink a coefficient in a step, in units of Rate
@@ -38,14 +38,14 @@ type Matching struct {
 // options are the settings and their ranges.
 func (m *Matching) options(augmentations ...string) distill.Options {
 	return distill.Options{
-		distill.Int("iterations", &m.Iterations, 1, 10_000_000),
-		distill.Float("rate", &m.Rate, 1e-9, 100),
+		distill.Auto(distill.Int("iterations", &m.Iterations, 0, 10_000_000)),
+		distill.Auto(distill.Float("rate", &m.Rate, 0, 100)),
 		distill.Float("beta1", &m.Beta1, 0, 0.9999),
 		distill.Float("beta2", &m.Beta2, 0, 0.999999),
 		distill.Float("bit-weight", &m.BitWeight, 0, 10),
 		distill.Auto(distill.Int("width", &m.Width, 0, 4096)),
 		distill.Auto(distill.Int("batch", &m.Batch, 0, 100_000)),
-		distill.Choice("start", &m.Start, tiling.Starts...),
+		distill.Choice("start", &m.Start, append([]string{tiling.Suitable}, tiling.Starts...)...),
 		distill.Int("formation", &m.Formation, 1, data.MaxFormation),
 		distill.Choice("augment", &m.Augment, augmentations...),
 		distill.Choice("view", &m.View, tiling.Views...),
@@ -71,9 +71,41 @@ func batchFor(tiles int) int {
 	return max(usualBatch, chunks*chunkMost)
 }
 
+// Iterations and rates that suit tiles (docs/methods.md), and coefficients of a code: these
+// start from what trains networks well already, and longer learning makes them cost more
+// bits than it gains (docs/bytes.md).
+const (
+	tileSteps, codeSteps = 600, 60
+	tileRate, codeRate   = 0.05, 0.02
+)
+
+// Steps is the number of iterations for a request.
+func (m Matching) Steps(req distill.Request) int {
+	switch {
+	case m.Iterations > 0:
+		return m.Iterations
+	case req.Code != nil:
+		return codeSteps
+	}
+	return tileSteps
+}
+
 // suited is the settings with the choices that depend on the request and its tiles per class.
 func (m Matching) suited(req distill.Request, tiles int) Matching {
-	m.Augment = tiling.ResolveAuto(m.Augment, req)
+	m.Augment, m.Iterations = tiling.ResolveAuto(m.Augment, req), m.Steps(req)
+	coded := req.Code != nil
+	if m.Rate == 0 {
+		m.Rate = tileRate
+		if coded {
+			m.Rate = codeRate
+		}
+	}
+	if m.Start == tiling.Suitable {
+		m.Start = tiling.Neighbors
+		if coded {
+			m.Start = tiling.Spread
+		}
+	}
 	if m.Width == 0 {
 		m.Width = grayWidth
 		if req.Samples.Shape.C > 1 {
@@ -88,7 +120,7 @@ func (m Matching) suited(req distill.Request, tiles int) Matching {
 
 // check refuses settings that no run accepts.
 func (m Matching) check() error {
-	if m.Iterations < 1 || m.Batch < 0 || !slices.Contains(tiling.Starts, m.Start) {
+	if m.Iterations < 1 || m.Rate <= 0 || m.Batch < 0 || !slices.Contains(tiling.Starts, m.Start) {
 		return fmt.Errorf("%d iterations, batch %d, start %q: want at least 1, 0, and one of %v", m.Iterations, m.Batch,
 			m.Start, tiling.Starts)
 	}
@@ -145,6 +177,11 @@ func distilBy(ctx context.Context, method matcher, req distill.Request) (*distil
 	}
 	if err := r.adam.fetch(r.state); err != nil {
 		return nil, fmt.Errorf("%s: %w", method.Name(), err)
+	}
+	if r.Matching.Start == tiling.Spread {
+		if err := r.form.KeepApart(ctx, req.Samples, r.state.tiles, r.perClass); err != nil {
+			return nil, fmt.Errorf("%s: %w", method.Name(), err)
+		}
 	}
 	images, err := r.form.Images(r.state.tiles, r.labels(), nil, req.Samples.Classes)
 	if err != nil {

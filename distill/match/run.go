@@ -37,9 +37,6 @@ type run struct {
 
 func newRun(ctx context.Context, engine graph.Engine, method matcher, req distill.Request) (*run, error) {
 	m := method.matching()
-	if err := m.check(); err != nil {
-		return nil, err
-	}
 	outline, err := method.Outline(req)
 	if err != nil {
 		return nil, err
@@ -47,6 +44,9 @@ func newRun(ctx context.Context, engine graph.Engine, method matcher, req distil
 	formation := outline.Formation
 	perClass := req.IPC * formation.Tiles()
 	m = m.suited(req, perClass)
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	r := &run{Matching: m, perClass: perClass, method: method, req: req, formation: formation, recipe: outline.Recipe,
 		held: req.Samples.Held(), members: req.Samples.ByClass(), engine: engine}
 	r.rng = rand.New(&r.pcg)

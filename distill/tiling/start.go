@@ -22,12 +22,13 @@ import (
 const (
 	Centroids = "centroids"  // k-means centroids of at least ten samples, else noise
 	Neighbors = "neighbours" // means of a random sample and its nine nearest, else noise
+	Spread    = "spread"     // as neighbours, stretched to lie as far apart as samples do, else noise
 	Noise     = "noise"      // around the class mean
 	Real      = "real"       // random real samples; they may stay recognizable
 )
 
 // Starts lists all starts.
-var Starts = []string{Centroids, Neighbors, Noise, Real}
+var Starts = []string{Centroids, Neighbors, Spread, Noise, Real}
 
 // startMost is how many samples of a class are grouped, or startPerTile per tile
 // if that is more; startRounds is the number of rounds of k-means.
@@ -78,14 +79,23 @@ func (s Start) tiles(ctx context.Context) (*data.Samples, error) {
 			}
 			out.X = append(out.X, s.Form.formation.Down(s.Samples.Subset(index)).X...)
 		} else {
-			most := min(len(members), max(startMost, startPerTile*s.PerClass))
+			most := startMost
+			if s.Kind == Spread {
+				most = spreadMost
+			}
+			most = min(len(members), max(most, startPerTile*s.PerClass))
 			small := s.Form.formation.Down(s.Samples.Subset(members[:most]))
 			rows := make([][]float32, small.Len())
 			for i := range rows {
 				rows[i] = small.Row(i)
 			}
 			var err error
-			if out.X, err = s.class(ctx, out.X, rows, rng); err != nil {
+			if s.Kind == Spread && len(rows) >= max(distill.LeastGroup, s.PerClass) {
+				out.X, err = s.spread(ctx, out.X, small, rng)
+			} else {
+				out.X, err = s.class(ctx, out.X, rows, rng)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
