@@ -57,9 +57,11 @@ func (d *distilling) bind(c *cobra.Command) {
 	f.DurationVar(&d.Time, "time", 0,
 		"with --method auto: how long images may be optimized, such as 5m; reading them and "+
 			"comparing with real samples come on top (default: that of the chosen method)")
-	f.IntVar(&d.IPC, "ipc", d.IPC, "stored images per class held")
+	f.IntVar(&d.IPC, "ipc", d.IPC, "stored images per class held (default: 1; of dm, dsa and dc what --budget holds)")
+	f.Lookup("ipc").DefValue = "0" // the help says it
 	f.StringVar(&d.budget, "budget", "",
-		"largest size of the set, such as 20KB: decides how many images there are and what they hold")
+		"largest size of the set, such as 20KB: decides how many images there are and what they hold "+
+			"(default: of dm, dsa and dc 0.5 KB for each class held, 8 KB in color; else what --ipc takes)")
 	f.IntVar(&d.Formation, "formation", 0,
 		"sub-images along a side of a stored image, each one training image (default: the method's own)")
 	f.StringVar(&d.pixels, "pixels", "",
@@ -91,6 +93,7 @@ func (a *app) settleDistilling(cmd *cobra.Command, d *distilling) error {
 	if d.Options, err = parseOptions(d.options); err != nil {
 		return err
 	}
+	d.Usual = !cmd.Flags().Changed("ipc") && !cmd.Flags().Changed("formation")
 	d.Budget, err = imageBudget(cmd, d.budget)
 	return err
 }

@@ -9,7 +9,19 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/coreset"
 	"github.com/distillmesh/distillmesh/distill/frequency"
+	"github.com/distillmesh/distillmesh/train/data"
 )
+
+// UsualBudget is the size in bytes of a set of learned images where nothing is asked for: half a
+// kilobyte for each class held, at least one in all, and for photographs eight kilobytes a
+// class; more for larger images.
+func UsualBudget(s data.Shape, held int) int64 {
+	perClass, of := 512, 784
+	if s.C == 3 {
+		perClass, of = 8192, 3072
+	}
+	return max(1024, int64(held)*int64(perClass)*int64(s.Size())/int64(of))
+}
 
 // spendCode decides what a set of coded images within a budget holds: as many images as
 // random real ones would fit, which the control of the set then are, so that both have the

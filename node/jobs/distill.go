@@ -32,6 +32,7 @@ type DistillOptions struct {
 	// Budget is the largest size of the set in bytes; 0 for no limit. It
 	// decides IPC, and the formation if that is 0.
 	Budget  int64
+	Usual   bool               // without a budget, learned images of a code get the usual one
 	single  bool               // stored images are single tiles
 	bare    bool               // no preview, no card
 	payload int                // that coded images take at most; 0 for no limit
@@ -65,6 +66,11 @@ func Distill(ctx context.Context, c api.Conn, opt DistillOptions, report api.Rep
 	samples, err := opt.load(local, report)
 	if err != nil {
 		return fail(err)
+	}
+	if opt.Usual && opt.Budget == 0 {
+		if opt.Budget, err = opt.usual(local.Task, method, samples, report); err != nil {
+			return fail(err)
+		}
 	}
 	if opt.Budget > 0 {
 		if opt, err = opt.spend(local.Task, method, samples, report); err != nil {
@@ -156,6 +162,21 @@ func (opt DistillOptions) spend(task *data.Task, method distill.Method, samples 
 		s.Bare, s.Pixels, s.Payload
 	report.Note("%d bytes: %s", opt.Budget, s.Why)
 	return opt, nil
+}
+
+// usual is the budget of learned images of a code, 0 for others.
+func (opt DistillOptions) usual(task *data.Task, method distill.Method, samples *data.Samples, report api.Report) (
+	int64, error) {
+	if method == nil {
+		method = auto.For(samples.Shape).Method
+	}
+	plain, err := method.Outline(opt.request(task, samples))
+	if err != nil || !plain.InRange || !artifact.SuitablePixels(opt.Pixels, plain, opt.request(task, samples)).IsDCT() {
+		return 0, err
+	}
+	n := auto.UsualBudget(samples.Shape, len(samples.Held()))
+	report.Note("no --ipc and no --budget: at most %d bytes", n)
+	return n, nil
 }
 
 // resolve is the options with the pixel type decided.
