@@ -123,3 +123,20 @@ func TestAPlanMayNameACode(t *testing.T) {
 		}
 	}
 }
+
+// The method random writes a code, the control of learned labels does not: they are rows
+// of different names.
+func TestRandomImagesOfTwoKindsAreTwoRows(t *testing.T) {
+	p := codedPlan(t)
+	p.Methods = []string{"random", "label-solve"}
+	seen := map[string]bool{}
+	for _, r := range run(t, t.Context(), p, Options{Dir: t.TempDir()}).Rows {
+		if seen[r.Method] {
+			t.Errorf("two rows of %s", r.Method)
+		}
+		seen[r.Method] = true
+	}
+	if len(seen) != 3 || !seen[Random+":as=label-solve"] {
+		t.Errorf("rows of %v", seen)
+	}
+}

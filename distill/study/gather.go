@@ -290,10 +290,10 @@ func (r *runner) merge(label string, seed int, sets []*artifact.Set, sizes []int
 func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([]*gathered, error) {
 	plain := trial.Control{Formation: data.NewFormation(1), Pixels: r.plainPixels(),
 		Recipe: r.plan.recipe(recipe.Default())}
-	names := map[trial.Control]string{}
+	names, taken := map[trial.Control]string{}, false // whether a method of the plan is called so
 	for _, g := range methods {
 		if g.label == Random {
-			names[g.control] = Random
+			names[g.control], taken = Random, true
 		}
 	}
 	var out []*gathered
@@ -306,7 +306,7 @@ func (r *runner) controls(ctx context.Context, methods []*gathered, seed int) ([
 			continue
 		}
 		label := Random
-		if g.control != plain {
+		if g.control != plain || taken {
 			label += ":as=" + g.label
 		}
 		c, err := r.gatherControl(ctx, label, g.control, seed)
