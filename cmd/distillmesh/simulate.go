@@ -138,7 +138,18 @@ func (a *app) planStudy(cmd *cobra.Command, s *simulation) (err error) {
 			s.Data.Name, strings.Join(missing, ", "))
 	}
 	a.tellIdle(&s.Plan)
+	if !cmd.Flags().Changed("ipc") {
+		a.tellFew(&s.Plan)
+	}
 	return nil
+}
+
+// tellFew says that a plan compares fewer images than distill would send.
+func (a *app) tellFew(p *study.Plan) {
+	if p.Pixels == "" && p.Budget == 0 && artifact.DCT.Check(p.Data.Task.Shape) == nil {
+		a.tell("%s: one image per class and client, as --ipc says; 'distill' would send more of dm, dsa and dc: "+
+			"--budget 1KB compares by bytes", p.Data.Name)
+	}
 }
 
 // tellIdle says how many clients of a split take no part; what is wrong with the
