@@ -14,6 +14,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/distill/match"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/trajectory"
@@ -261,8 +262,8 @@ func TestRealImagesStayRealThroughEveryCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := codedDigits(t, 10, "")
-	for _, step := range []string{"1", "2", "3", "5", "8", "12"} {
-		for _, k := range []string{"30", "100", "784"} {
+	for _, step := range distilltest.Fewer([]string{"2", "8"}, []string{"1", "2", "3", "5", "8", "12"}) {
+		for _, k := range distilltest.Fewer([]string{"100"}, []string{"30", "100", "784"}) {
 			r.Pixels = PixelType("DCT:" + k + ":" + step + ":0")
 			r.Method = coreset.Random{}
 			real := mustMake(t, r).Manifest
