@@ -3,7 +3,6 @@ package artifact
 import (
 	"errors"
 	"fmt"
-	"github.com/distillmesh/distillmesh/train/spectrum"
 	"math"
 	"slices"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/frequency"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
 // DCT is the pixel type of images kept as frequency coefficients. Its full form names
@@ -169,7 +169,7 @@ func decodeCoded(tensors []checkpoint.Tensor, c spectrum.Code, counts []int) (*d
 
 // roundedBy is samples with images rounded as by a code.
 func roundedBy(c spectrum.Code, s *data.Samples) (*data.Samples, error) {
-	t, err := frequency.Open(c)
+	t, err := c.Open()
 	if err != nil {
 		return nil, err
 	}

@@ -37,19 +37,14 @@ func (s *Set) Disclose(ctx context.Context, local *data.Samples) (distill.Disclo
 // tensors. Every refusal wraps ErrInvalid and names the cause.
 func ReadSet(fsys fs.FS, task *data.Task, limits Limits) (*Set, error) {
 	limits = limits.withDefaults()
-	m, err := readManifest(fsys, task, limits)
+	m, stream, err := readManifest(fsys, task, limits)
 	if err != nil {
 		return nil, invalid("set", "%w", err)
 	}
 	name := DataFile
 	var tensors []checkpoint.Tensor
-	if isSmall(fsys) {
-		name = SmallFile
-		_, stream, err := readSmall(fsys)
-		if err != nil {
-			return nil, invalid("set", "%s: %w", name, err)
-		}
-		tensors = smallTensors(stream)
+	if stream != nil {
+		name, tensors = SmallFile, smallTensors(stream)
 	} else if tensors, err = readTensors(fsys, m, limits); err != nil {
 		return nil, err
 	}
@@ -99,40 +94,43 @@ func readTensors(fsys fs.FS, m Manifest, limits Limits) ([]checkpoint.Tensor, er
 // form. Of a set in its small form the name of the task is unknown, and counts reach only
 // to the last class held.
 func ReadManifest(fsys fs.FS, limits Limits) (Manifest, error) {
-	var m Manifest
+	m, _, err := readForm(fsys, limits)
+	return m, err
+}
+
+// readForm is ReadManifest with the stream of a small form, nil for other sets.
+func readForm(fsys fs.FS, limits Limits) (m Manifest, stream []byte, err error) {
 	if isSmall(fsys) {
-		m, _, err := readSmall(fsys)
-		if err != nil {
-			return m, invalid("set", "%s: %w", SmallFile, err)
+		if m, stream, err = readSmall(fsys); err != nil {
+			return m, nil, invalid("set", "%s: %w", SmallFile, err)
 		}
-		return m, m.check()
+		return m, stream, m.check()
 	}
 	doc, err := readBounded(fsys, ManifestFile, limits.withDefaults().ManifestBytes)
 	if err != nil {
-		return m, invalid("set", "%s: %w", ManifestFile, err)
+		return m, nil, invalid("set", "%s: %w", ManifestFile, err)
 	}
 	if err := decodeJSON(doc, &m); err != nil {
-		return m, invalid("set", "%s: %w", ManifestFile, err)
+		return m, nil, invalid("set", "%s: %w", ManifestFile, err)
 	}
-	return m, m.check()
+	return m, nil, m.check()
 }
 
-func readManifest(fsys fs.FS, task *data.Task, limits Limits) (Manifest, error) {
-	m, err := ReadManifest(fsys, limits)
-	if err != nil {
-		return m, err
+func readManifest(fsys fs.FS, task *data.Task, limits Limits) (m Manifest, stream []byte, err error) {
+	if m, stream, err = readForm(fsys, limits); err != nil {
+		return m, nil, err
 	}
 	want, err := TaskCID(task)
 	if err != nil {
-		return m, err
+		return m, nil, err
 	}
 	if m.Task != want.String() {
-		return m, fmt.Errorf("made for task %s, not for %s (%s)", m.Task, want, task.Name)
+		return m, nil, fmt.Errorf("made for task %s, not for %s (%s)", m.Task, want, task.Name)
 	}
 	if m.TaskName == "" {
-		return m, m.Complete(task)
+		err = m.Complete(task)
 	}
-	return m, nil
+	return m, stream, err
 }
 
 // containsReal reports whether images so near to a real one count as real.
