@@ -13,6 +13,10 @@ import (
 // as a real one.
 const RealThreshold = 0.5
 
+// ChangedThreshold is the relative distance below which a published image counts as a changed
+// copy of a sample: shifted, mirrored, turned, negated or of another contrast.
+const ChangedThreshold = 0.25
+
 // LeastGroup is the fewest samples that a published image may start from or be
 // the mean of: it must not be the data of one person.
 const LeastGroup = 10
@@ -33,6 +37,10 @@ type Disclosure struct {
 	Ratio []float64
 	// Nearest is the local sample that Ratio was measured to, or -1.
 	Nearest []int
+	// Changed is, for each of the same, how far it is from any sample of any class however
+	// that is changed (package likeness), divided by what is usual among samples; nil
+	// where it was not measured.
+	Changed []float64
 }
 
 // MaxRatio is what a larger ratio is written as, and that of no images.
@@ -42,20 +50,27 @@ const MaxRatio = 1e6
 // decimals, at most MaxRatio; 0 for NaN, since nothing is then known of the
 // distance. Every decision uses this value, so that a reader of the manifest
 // reaches the same one.
-func (d Disclosure) NearestReal() float64 {
-	nearest := math.Inf(1)
-	if len(d.Ratio) > 0 {
-		nearest = slices.Min(d.Ratio) // NaN when any is
+func (d Disclosure) NearestReal() float64 { return smallest(d.Ratio, 1e4) }
+
+// NearestChanged is the smallest of Changed, rounded to three decimals in the same way.
+func (d Disclosure) NearestChanged() float64 { return smallest(d.Changed, 1e3) }
+
+func smallest(ratios []float64, digits float64) float64 {
+	least := math.Inf(1)
+	if len(ratios) > 0 {
+		least = slices.Min(ratios) // NaN when any is
 	}
-	if math.IsNaN(nearest) {
+	if math.IsNaN(least) {
 		return 0
 	}
-	return math.Round(min(nearest, MaxRatio)*1e4) / 1e4
+	return math.Round(min(least, MaxRatio)*digits) / digits
 }
 
-// ContainsReal reports whether an image is so close to a real one that it
+// ContainsReal reports whether an image is so close to a real one, or to a changed one, that it
 // counts as published raw data.
-func (d Disclosure) ContainsReal() bool { return d.NearestReal() < RealThreshold }
+func (d Disclosure) ContainsReal() bool {
+	return d.NearestReal() < RealThreshold || d.NearestChanged() < ChangedThreshold
+}
 
 // Disclose compares every image with the local samples of its class; with a
 // formation, every tile with the samples averaged to a tile's size. Distances

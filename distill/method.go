@@ -97,6 +97,8 @@ type Outline struct {
 	Soft bool
 	// Natural reports whether images are or resemble real ones, so that a frequency code suits them.
 	Natural bool
+	// Real reports whether images are real samples, so that nothing else needs to be measured.
+	Real bool
 	// InRange reports whether every channel stays within the range of the samples.
 	InRange bool
 	// Grouped reports whether the result will name a smallest group.

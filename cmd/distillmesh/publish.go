@@ -77,8 +77,7 @@ func (a *app) dryRun(cmd *cobra.Command, conn api.Conn, cid, path string) error 
 	a.print("set             %s", l.Set.CID)
 	a.print("leaves          %s and their labels, %s; anyone in the mesh learns which classes this device holds",
 		count(m.Images.Count, one), text.Bytes(l.Set.Bytes))
-	a.print("contains real   %s (nearest_real %.4g; a copy is 0, below 0.5 counts as real)",
-		yes(m.ContainsReal), m.NearestReal)
+	a.print("contains real   %s (%s; a copy is 0, below 0.5 counts as real)", yes(m.ContainsReal), m.Nearness())
 	if m.SmallestGroup > 0 {
 		a.print("smallest group  %s averaged into one %s", count(m.SmallestGroup, "sample"), one)
 	}

@@ -46,15 +46,30 @@ func Card(task *data.Task, m Manifest) []byte {
 	return []byte(b.String())
 }
 
+// Nearness names the measured distances to real samples: what decides, or both.
+func (m Manifest) Nearness() string {
+	switch {
+	case m.NearestChanged == nil || m.NearestReal < distill.RealThreshold:
+		return fmt.Sprintf("nearest_real %.4g", m.NearestReal)
+	case *m.NearestChanged < distill.ChangedThreshold:
+		return fmt.Sprintf("nearest_changed %.4g", *m.NearestChanged)
+	}
+	return fmt.Sprintf("nearest_real %.4g, nearest_changed %.4g", m.NearestReal, *m.NearestChanged)
+}
+
 // realWords says whether images count as real. The ratio has two digits after the
 // point, or all digits of the manifest when two would contradict the decision.
 func realWords(m Manifest) string {
 	ratio := fmt.Sprintf("%.2f", m.NearestReal)
-	if shown, err := strconv.ParseFloat(ratio, 64); err != nil || (shown < distill.RealThreshold) != m.ContainsReal {
+	shown, err := strconv.ParseFloat(ratio, 64)
+	if err != nil || (shown < distill.RealThreshold) != (m.NearestReal < distill.RealThreshold) {
 		ratio = fmt.Sprintf("%.4g", m.NearestReal)
 	}
 	words := fmt.Sprintf("none found (nearest_real %s; a copy is 0).", ratio)
-	if m.ContainsReal {
+	switch {
+	case m.ContainsReal && m.NearestReal >= distill.RealThreshold:
+		words = fmt.Sprintf("yes, images are or nearly are changed samples (%s).", m.Nearness())
+	case m.ContainsReal:
 		words = fmt.Sprintf("yes, images are or nearly are real samples (nearest_real %s).", ratio)
 	}
 	if m.SmallestGroup > 1 {

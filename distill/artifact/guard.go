@@ -6,13 +6,15 @@ import (
 	"slices"
 
 	"github.com/distillmesh/distillmesh/distill"
+	"github.com/distillmesh/distillmesh/distill/likeness"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
 // A coarse code can round an average, or a learned image, to what it makes of one real
-// sample. Such images are moved towards the mean of their class, by these shares of the
-// way, the first that is far enough.
+// sample, and an image can be learned to look like a changed sample. Such images of a code are moved towards
+// the mean of their class, by these shares of the way, the first that is far enough.
 var guardSteps = []float32{0.2, 0.4, 0.6, 0.8, 1}
 
 // encoded is a result as it is written.
@@ -22,38 +24,55 @@ type encoded struct {
 	disclosure distill.Disclosure
 }
 
+// guard measures what images of a result disclose.
+type guard struct {
+	r       Request
+	result  *distill.Result
+	real    bool                // images are samples by the method's own word
+	code    *spectrum.Quantizer // nil for pixels
+	local   *data.Samples       // as rounded coefficients, or r.Samples
+	search  *likeness.Finder    // nil until it is needed
+	changed []float64           // what it found; nil until then
+	near    []bool              // images that were too near to a sample at some time
+}
+
 // encodeApart encodes a result and measures what it discloses. Images of a code that was not
 // made from single samples are kept apart from real ones where that is possible; moved
-// is how many had to be moved. Each image is compared with the class that it was made from, whatever its label is
-// now.
-func (r Request) encodeApart(ctx context.Context, result *distill.Result) (e encoded, moved int, err error) {
+// is how many had to be moved. Each image is compared with the class that it was made from,
+// whatever its label is now, and with all samples under changes.
+func (r Request) encodeApart(ctx context.Context, result *distill.Result, real bool) (e encoded, moved int, err error) {
+	g := &guard{r: r, result: result, local: r.Samples, real: real}
+	if r.Code != nil {
+		if g.code, err = r.Code.Open(); err != nil {
+			return e, 0, err
+		}
+		if g.local, err = coefficients(g.code, r.Samples); err != nil {
+			return e, 0, err
+		}
+	}
 	images := result.Images
-	if e, err = r.measured(ctx, result, images); err != nil {
+	if e, err = g.measure(ctx, images); err != nil || !e.disclosure.ContainsReal() {
 		return e, 0, err
 	}
-	if r.Code == nil || result.SmallestGroup == 1 || !e.disclosure.ContainsReal() {
+	if r.Code == nil || result.SmallestGroup == 1 {
 		return e, 0, nil
 	}
 	means := classMeans(r.Samples)
-	near := make([]bool, images.Len())
 	for _, share := range guardSteps {
-		changed := *images
-		changed.X = slices.Clone(images.X)
-		for i, ratio := range e.disclosure.Ratio {
-			mean := means[images.Y[i]]
-			near[i] = near[i] || ratio < distill.RealThreshold
-			if !near[i] || mean == nil {
-				continue
-			}
-			for j, v := range images.Row(i) {
-				changed.Row(i)[j] = v + share*(mean[j]-v)
+		moved := *images
+		moved.X = slices.Clone(images.X)
+		for i, near := range g.near {
+			if mean := means[images.Y[i]]; near && mean != nil {
+				for j, v := range images.Row(i) {
+					moved.Row(i)[j] = v + share*(mean[j]-v)
+				}
 			}
 		}
-		if e, err = r.measured(ctx, result, &changed); err != nil || !e.disclosure.ContainsReal() {
+		if e, err = g.measure(ctx, &moved); err != nil || !e.disclosure.ContainsReal() {
 			break
 		}
 	}
-	for _, n := range near {
+	for _, n := range g.near {
 		if n {
 			moved++
 		}
@@ -61,17 +80,82 @@ func (r Request) encodeApart(ctx context.Context, result *distill.Result) (e enc
 	return e, moved, err
 }
 
-// measured encodes images of a result and measures what they disclose.
-func (r Request) measured(ctx context.Context, result *distill.Result, images *data.Samples) (e encoded, err error) {
-	shown := *result
+// measure encodes images of a result and measures what they disclose. Changed copies are
+// searched only where no image is a plain one.
+func (g *guard) measure(ctx context.Context, images *data.Samples) (e encoded, err error) {
+	shown := *g.result
 	shown.Images = images
-	if e.tensors, e.stored, err = r.encode(&shown); err != nil {
+	if e.tensors, e.stored, err = g.r.encode(&shown); err != nil {
 		return e, fmt.Errorf("write set: %w", err)
 	}
 	published := *e.stored
-	published.Y = result.Images.Y
-	e.disclosure, err = Disclose(ctx, &published, r.Samples, result.Formation.OrDefault(), r.Code)
-	return e, err
+	published.Y = g.result.Images.Y
+	compared := &published
+	if g.code != nil {
+		if compared, err = coefficients(g.code, &published); err != nil {
+			return e, err
+		}
+	}
+	if e.disclosure, err = distill.Disclose(ctx, compared, g.local, g.formation()); err != nil {
+		return e, err
+	}
+	if g.near == nil {
+		g.near = make([]bool, len(e.disclosure.Ratio))
+	}
+	again := slices.Clone(g.near)
+	for i, ratio := range e.disclosure.Ratio {
+		g.near[i] = g.near[i] || ratio < distill.RealThreshold
+	}
+	if g.real || e.disclosure.ContainsReal() {
+		return e, nil
+	}
+	if err := g.measureChanged(ctx, images, again); err != nil {
+		return e, err
+	}
+	e.disclosure.Changed = g.changed
+	return e, nil
+}
+
+func (g *guard) formation() data.Formation { return g.result.Formation.OrDefault() }
+
+// measureChanged searches the samples for changed copies of images: of those that were moved,
+// and the first time of all.
+func (g *guard) measureChanged(ctx context.Context, images *data.Samples, again []bool) (err error) {
+	f := g.formation()
+	if g.search == nil {
+		if g.search, err = likeness.Open(g.r.Samples, publishing(g.r.Samples.Shape, f, g.code)); err != nil {
+			return err
+		}
+	}
+	shown, rows := f.Decode(images).X, f.Cut(images).X
+	if g.code != nil {
+		if rows, err = g.code.Forward(images.X); err != nil {
+			return err
+		}
+	}
+	if g.changed == nil {
+		g.changed = make([]float64, len(g.near))
+		again = slices.Repeat([]bool{true}, len(g.near))
+	}
+	var which []int
+	var someShown, someRows []float32
+	size, k := g.r.Samples.Shape.Size(), len(rows)/len(g.near)
+	for i, again := range again {
+		if again {
+			which = append(which, i)
+			someShown = append(someShown, shown[i*size:(i+1)*size]...)
+			someRows = append(someRows, rows[i*k:(i+1)*k]...)
+		}
+	}
+	ratios, _, err := g.search.Ratios(ctx, someShown, someRows)
+	if err != nil {
+		return err
+	}
+	for j, i := range which {
+		g.changed[i] = ratios[j]
+		g.near[i] = g.near[i] || ratios[j] < distill.ChangedThreshold
+	}
+	return nil
 }
 
 // classMeans are the means of classes of at least distill.LeastGroup samples; nil for others.

@@ -32,7 +32,8 @@ type Made struct {
 	Files Files
 	// Moved is how many images of a code were moved towards the mean of their class, because the code
 	// rounded them to nearly what it makes of a real sample.
-	Moved int
+	Moved      int
+	Disclosure distill.Disclosure
 }
 
 // Make distills a set and writes it. Pixels are encoded once: the samples that come
@@ -56,7 +57,7 @@ func Make(ctx context.Context, r Request) (*Made, error) {
 		return nil, err
 	}
 	r.tell(result)
-	e, moved, err := r.encodeApart(ctx, result)
+	e, moved, err := r.encodeApart(ctx, result, outline.Real)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func Make(ctx context.Context, r Request) (*Made, error) {
 	if err != nil {
 		return nil, err
 	}
-	made.Moved = moved
+	made.Moved, made.Disclosure = moved, e.disclosure
 	return made, nil
 }
 
@@ -153,7 +154,8 @@ func (r Request) write(result *distill.Result, tensors []checkpoint.Tensor, stor
 	m, err := r.manifest(contents{
 		formation: result.Formation, consumer: result.Consumer, recipe: result.Recipe,
 		shape: stored.Shape, counts: countLabels(stored), soft: stored.Soft != nil,
-		nearestReal: d.NearestReal(), smallestGroup: fewest(result.SmallestGroup, r.Samples)})
+		nearestReal: d.NearestReal(), nearestChanged: nearestChanged(d),
+		smallestGroup: fewest(result.SmallestGroup, r.Samples)})
 	if err != nil {
 		return fail(err)
 	}
@@ -195,14 +197,25 @@ func (r Request) write(result *distill.Result, tensors []checkpoint.Tensor, stor
 // taken from images as stored, as a reader will see them, since rounding may change
 // them.
 type contents struct {
-	formation     data.Formation
-	consumer      string
-	recipe        *recipe.Recipe
-	shape         data.Shape
-	counts        []int // per class
-	soft          bool
-	nearestReal   float64
-	smallestGroup int
+	formation   data.Formation
+	consumer    string
+	recipe      *recipe.Recipe
+	shape       data.Shape
+	counts      []int // per class
+	soft        bool
+	nearestReal float64
+	// nearestChanged is nil where it was not measured.
+	nearestChanged *float64
+	smallestGroup  int
+}
+
+// nearestChanged is what a manifest says of changed copies.
+func nearestChanged(d distill.Disclosure) *float64 {
+	if d.Changed == nil {
+		return nil
+	}
+	ratio := d.NearestChanged()
+	return &ratio
 }
 
 // manifest is that of a set of the request that holds contents, without its files.
@@ -227,14 +240,15 @@ func (r Request) manifest(c contents) (Manifest, error) {
 			Settings: r.Settings},
 		Images: ImagesInfo{Count: total, Shape: [3]int{c.shape.C, c.shape.H, c.shape.W}, DType: r.Pixels,
 			Labels: labels},
-		Counts:        c.counts,
-		Consumer:      c.consumer,
-		Recipe:        Recommended(c.recipe, c.formation, r.Code, r.Augment, c.soft),
-		Formation:     c.formation.OrDefault(),
-		ContainsReal:  containsReal(c.nearestReal),
-		NearestReal:   c.nearestReal,
-		SmallestGroup: c.smallestGroup,
-		Licence:       r.Licence,
+		Counts:         c.counts,
+		Consumer:       c.consumer,
+		Recipe:         Recommended(c.recipe, c.formation, r.Code, r.Augment, c.soft),
+		Formation:      c.formation.OrDefault(),
+		ContainsReal:   containsReal(c.nearestReal, c.nearestChanged),
+		NearestReal:    c.nearestReal,
+		NearestChanged: c.nearestChanged,
+		SmallestGroup:  c.smallestGroup,
+		Licence:        r.Licence,
 	}
 	return m, m.check()
 }

@@ -83,23 +83,26 @@ type FileInfo struct {
 // Manifest is manifest.json of a set. It holds no time stamp, no score and
 // nothing that depends on hardware: the same content has the same CID.
 type Manifest struct {
-	SchemaVersion int                 `json:"schema_version"`
-	Kind          string              `json:"kind"` // "set"
-	Task          string              `json:"task"` // CID
-	TaskName      string              `json:"task_name"`
-	Method        MethodInfo          `json:"method"`
-	Images        ImagesInfo          `json:"images"`
-	Counts        []int               `json:"counts"` // images per class
-	Consumer      string              `json:"consumer,omitempty"`
-	Recipe        *recipe.Recipe      `json:"recipe,omitempty"` // recommended
-	Formation     data.Formation      `json:"formation"`
-	ContainsReal  bool                `json:"contains_real"`
-	NearestReal   float64             `json:"nearest_real"` // rounded to 4 decimals
-	SmallestGroup int                 `json:"smallest_group,omitempty"`
-	Privacy       *Privacy            `json:"privacy,omitempty"`
-	Parents       []string            `json:"parents,omitempty"`
-	Licence       string              `json:"licence,omitempty"`
-	Files         map[string]FileInfo `json:"files"`
+	SchemaVersion int            `json:"schema_version"`
+	Kind          string         `json:"kind"` // "set"
+	Task          string         `json:"task"` // CID
+	TaskName      string         `json:"task_name"`
+	Method        MethodInfo     `json:"method"`
+	Images        ImagesInfo     `json:"images"`
+	Counts        []int          `json:"counts"` // images per class
+	Consumer      string         `json:"consumer,omitempty"`
+	Recipe        *recipe.Recipe `json:"recipe,omitempty"` // recommended
+	Formation     data.Formation `json:"formation"`
+	ContainsReal  bool           `json:"contains_real"`
+	NearestReal   float64        `json:"nearest_real"` // rounded to 4 decimals
+	// NearestChanged is the same under changes of the samples, rounded to 3 decimals;
+	// nil in sets of versions that did not measure it, and where NearestReal decides.
+	NearestChanged *float64            `json:"nearest_changed,omitempty"`
+	SmallestGroup  int                 `json:"smallest_group,omitempty"`
+	Privacy        *Privacy            `json:"privacy,omitempty"`
+	Parents        []string            `json:"parents,omitempty"`
+	Licence        string              `json:"licence,omitempty"`
+	Files          map[string]FileInfo `json:"files"`
 }
 
 // recipeDoc is a recipe as a manifest holds it: what differs from the default, or

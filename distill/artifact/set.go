@@ -133,8 +133,11 @@ func readManifest(fsys fs.FS, task *data.Task, limits Limits) (m Manifest, strea
 	return m, stream, err
 }
 
-// containsReal reports whether images so near to a real one count as real.
-func containsReal(nearest float64) bool { return nearest < distill.RealThreshold }
+// containsReal reports whether images so near to a real one, or to a changed one, count as
+// real.
+func containsReal(nearest float64, changed *float64) bool {
+	return nearest < distill.RealThreshold || changed != nil && *changed < distill.ChangedThreshold
+}
 
 // check verifies a manifest by itself.
 func (m *Manifest) check() error {
@@ -145,8 +148,10 @@ func (m *Manifest) check() error {
 		return invalid(ManifestFile, "kind %q, want set", m.Kind)
 	case m.NearestReal < 0 || m.SmallestGroup < 0:
 		return invalid(ManifestFile, "nearest_real %g, smallest_group %d: want none negative", m.NearestReal, m.SmallestGroup)
-	case m.ContainsReal != containsReal(m.NearestReal):
-		return invalid(ManifestFile, "contains_real is %t beside nearest_real %g", m.ContainsReal, m.NearestReal)
+	case m.NearestChanged != nil && !(*m.NearestChanged >= 0):
+		return invalid(ManifestFile, "nearest_changed %g: want none negative", *m.NearestChanged)
+	case m.ContainsReal != containsReal(m.NearestReal, m.NearestChanged):
+		return invalid(ManifestFile, "contains_real is %t beside %s", m.ContainsReal, m.Nearness())
 	}
 	shape := m.Images.shape()
 	if err := m.Formation.Validate(m.Formation.FullShape(shape)); err != nil {

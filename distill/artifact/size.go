@@ -63,10 +63,15 @@ func (r Request) Size(o distill.Outline) (int64, error) {
 	for _, class := range r.Samples.Held() {
 		held[class] = r.IPC
 	}
+	var farthest *float64 // as long as a ratio that was measured
+	if !o.Real {
+		farthest = new(float64)
+		*farthest = 99.999
+	}
 	c := contents{
 		formation: o.Formation, consumer: o.Consumer, recipe: o.Recipe,
 		shape: o.Formation.StoredShape(r.Samples.Shape), counts: held, soft: o.Soft,
-		nearestReal: distill.MaxRatio, smallestGroup: group}
+		nearestReal: distill.MaxRatio, nearestChanged: farthest, smallestGroup: group}
 	if err := r.Pixels.Check(c.shape); err != nil {
 		return 0, err
 	}

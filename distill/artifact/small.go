@@ -39,6 +39,7 @@ type smallDoc struct {
 	Consumer      string            `json:"consumer,omitempty"`
 	Recipe        json.RawMessage   `json:"recipe,omitempty"` // the augmentation of recipe.Usual, or as in a manifest
 	NearestReal   float64           `json:"nearest_real"`
+	Changed       *float64          `json:"nearest_changed,omitempty"`
 	SmallestGroup int               `json:"smallest_group,omitempty"`
 	Privacy       *Privacy          `json:"privacy,omitempty"`
 	Parents       []string          `json:"parents,omitempty"`
@@ -65,8 +66,9 @@ func usualRecipe(augment string, images ImagesInfo) (recipe.Recipe, error) {
 func (m *Manifest) small() ([]byte, error) {
 	d := smallDoc{Version: smallVersion, Counts: map[string]int{}, Pixels: m.Images.DType, Shape: m.Images.Shape,
 		Method: fmt.Sprintf("%s/%d", m.Method.Name, m.Method.Version), IPC: m.Method.IPC, Seed: m.Method.Seed,
-		Settings: m.Method.Settings, Consumer: m.Consumer, NearestReal: m.NearestReal, SmallestGroup: m.SmallestGroup,
-		Privacy: m.Privacy, Parents: m.Parents, Licence: m.Licence, Task: m.Task}
+		Settings: m.Method.Settings, Consumer: m.Consumer, NearestReal: m.NearestReal, Changed: m.NearestChanged,
+		SmallestGroup: m.SmallestGroup,
+		Privacy:       m.Privacy, Parents: m.Parents, Licence: m.Licence, Task: m.Task}
 	for class, n := range m.Counts {
 		if n > 0 {
 			d.Counts[strconv.Itoa(class)] = n
@@ -119,9 +121,10 @@ func (d smallDoc) manifest() (m Manifest, err error) {
 	m = Manifest{SchemaVersion: SchemaVersion, Kind: "set", Task: d.Task,
 		Method: MethodInfo{Name: name, Version: number, IPC: d.IPC, Seed: d.Seed, Settings: d.Settings},
 		Images: ImagesInfo{Shape: d.Shape, DType: d.Pixels, Labels: "hard"}, Consumer: d.Consumer,
-		Formation: data.NewFormation(1), NearestReal: d.NearestReal, SmallestGroup: d.SmallestGroup, Privacy: d.Privacy,
+		Formation: data.NewFormation(1), NearestReal: d.NearestReal, NearestChanged: d.Changed,
+		SmallestGroup: d.SmallestGroup, Privacy: d.Privacy,
 		Parents: d.Parents, Licence: d.Licence, Files: map[string]FileInfo{}}
-	m.ContainsReal = containsReal(m.NearestReal)
+	m.ContainsReal = containsReal(m.NearestReal, m.NearestChanged)
 	if err := m.setCounts(d.Counts); err != nil {
 		return m, err
 	}

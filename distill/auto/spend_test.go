@@ -109,7 +109,7 @@ func TestASetWeighsWhatItsBudgetAllows(t *testing.T) {
 		{"little", quick, 0, artifact.U4, 4_000, local, 2, true, true, ""},
 		{"a little more", quick, 0, artifact.U4, 10_000, local, 2, false, true, ""},
 		{"little in bytes", quick, 0, artifact.U8, 4_000, local, 2, true, true, ""},
-		{"hardly anything", quick, 0, artifact.U4, 1_050, local, 4, true, true, ""},
+		{"hardly anything", quick, 0, artifact.U4, 1_080, local, 4, true, true, ""},
 		{"plain images", coreset.DefaultGMM(), 0, artifact.U8, 5_000, local, 1, false, true, ""},
 		{"a formation of the user's", quick, 4, artifact.U4, 5_000, local, 4, false, true, ""},
 		{"a formation of the method's", fours, 0, artifact.U4, 5_000, local, 4, false, true, ""},
@@ -158,7 +158,7 @@ func TestTheLeastAndWhatIsStillToBeChosen(t *testing.T) {
 	if _, err := Spend(ds.Task, dm, req, within(900, artifact.U8)); !errors.Is(err, distill.ErrBudget) {
 		t.Errorf("900 bytes: %v", err)
 	}
-	if s, err := Spend(ds.Task, dm, req, within(1_000, artifact.U4)); err != nil || s.Formation != 4 || !s.Single {
+	if s, err := Spend(ds.Task, dm, req, within(1_024, artifact.U4)); err != nil || s.Formation != 4 || !s.Single {
 		t.Errorf("a kilobyte: %+v, %v", s, err)
 	}
 	thirds, err := dm.With(map[string]string{"formation": "3"})

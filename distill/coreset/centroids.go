@@ -63,6 +63,7 @@ func (k Clusters) With(settings map[string]string) (distill.Method, error) {
 // Outline implements distill.Method.
 func (k Clusters) Outline(req distill.Request) (distill.Outline, error) {
 	o, err := outline(req)
+	o.Real = k.Publish != PublishCentroids
 	if k.Publish == PublishCentroids {
 		o.MinSamplesPerImage = k.LeastGroup
 	}

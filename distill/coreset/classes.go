@@ -25,6 +25,13 @@ func outline(req distill.Request) (distill.Outline, error) {
 	return distill.Outline{Formation: f, Grouped: true, Natural: true}, err
 }
 
+// ofReal is the outline of a set of real samples.
+func ofReal(req distill.Request) (distill.Outline, error) {
+	o, err := outline(req)
+	o.Real = true
+	return o, err
+}
+
 // builder makes the n tiles of a class and returns the smallest number of
 // samples averaged into one.
 type builder func(ctx context.Context, c class) (tiles [][]float32, group int, err error)

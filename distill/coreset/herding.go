@@ -38,7 +38,7 @@ func (h Herding) With(settings map[string]string) (distill.Method, error) {
 }
 
 // Outline implements distill.Method.
-func (Herding) Outline(req distill.Request) (distill.Outline, error) { return outline(req) }
+func (Herding) Outline(req distill.Request) (distill.Outline, error) { return ofReal(req) }
 
 // Distill implements distill.Method.
 func (h Herding) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {

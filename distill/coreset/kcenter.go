@@ -36,7 +36,7 @@ func (k KCenter) With(settings map[string]string) (distill.Method, error) {
 }
 
 // Outline implements distill.Method.
-func (KCenter) Outline(req distill.Request) (distill.Outline, error) { return outline(req) }
+func (KCenter) Outline(req distill.Request) (distill.Outline, error) { return ofReal(req) }
 
 // Distill implements distill.Method.
 func (k KCenter) Distill(ctx context.Context, req distill.Request) (*distill.Result, error) {

@@ -39,7 +39,7 @@ func (r Random) With(settings map[string]string) (distill.Method, error) {
 }
 
 // Outline implements distill.Method.
-func (Random) Outline(req distill.Request) (distill.Outline, error) { return outline(req) }
+func (Random) Outline(req distill.Request) (distill.Outline, error) { return ofReal(req) }
 
 // Pick draws n random samples of each class held, class after class, without
 // replacement. It fails with distill.ErrTooFew.

@@ -49,8 +49,7 @@ func MayLeave(m artifact.Manifest) error {
 	const hint = "look at it with 'publish --dry-run'; publish it all the same with --allow-real"
 	switch {
 	case m.ContainsReal:
-		return api.Fail(api.CodeRefused, hint, "the set holds real samples (nearest_real %.4g is below 0.5)",
-			m.NearestReal)
+		return api.Fail(api.CodeRefused, hint, "the set holds real samples (%s is below 0.5)", m.Nearness())
 	case m.SmallestGroup > 0 && m.SmallestGroup < distill.LeastGroup:
 		return api.Fail(api.CodeRefused, hint, "an image of the set averages %d real samples, fewer than %d",
 			m.SmallestGroup, distill.LeastGroup)

@@ -40,7 +40,7 @@ var order = map[string][]string{
 		train/federated train/model
 	`),
 	"distill": strings.Fields(`
-		distill distill/frequency distill/text distill/unixfs
+		distill distill/frequency distill/likeness distill/text distill/unixfs
 		distill/coreset distill/distilltest distill/figure distill/kip distill/ridge distill/tiling
 		distill/labelsolve distill/match distill/trajectory
 		distill/registry
@@ -71,7 +71,8 @@ var order = map[string][]string{
 // the programs under test; docs/ARCHITECTURE.md says why.
 var users = map[string][]string{
 	"train/kernel": {"train/graph/cpu", "train/cluster", "train/federated", "train/linear", "train/ntk", "train/zca",
-		"distill/coreset", "distill/kip", "distill/labelsolve", "distill/ridge", "distill/trajectory", "distill/trial"},
+		"distill/coreset", "distill/kip", "distill/labelsolve", "distill/likeness", "distill/ridge", "distill/trajectory",
+		"distill/trial"},
 	"train/graph/cpu":  {"train/engine"},
 	"train/graph/tape": {"train/engine"},
 }

@@ -104,12 +104,13 @@ func (t *Transform) Forward(images []float32) ([]float32, error) {
 	}
 	out := make([]float32, n*t.Len())
 	parallel.Each(0, n, func(i int) {
-		t.forward(images[i*s.Size():(i+1)*s.Size()], out[i*t.Len():(i+1)*t.Len()])
+		t.ForwardOne(images[i*s.Size():(i+1)*s.Size()], out[i*t.Len():(i+1)*t.Len()])
 	})
 	return out, nil
 }
 
-func (t *Transform) forward(image, coefficients []float32) {
+// ForwardOne computes the kept coefficients of one image, on the calling goroutine.
+func (t *Transform) ForwardOne(image, coefficients []float32) {
 	s := t.shape
 	planes := make([]float64, s.Size())
 	turn(planes, image, s, false)
@@ -212,7 +213,7 @@ func turn(planes []float64, image []float32, s data.Shape, back bool) {
 // Limit writes an image without the coefficients that are not kept.
 func (t *Transform) Limit(image, limited []float32) {
 	coefficients := make([]float32, t.Len())
-	t.forward(image, coefficients)
+	t.ForwardOne(image, coefficients)
 	t.inverse(coefficients, limited)
 }
 
