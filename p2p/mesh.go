@@ -114,13 +114,13 @@ func (m *Mesh) start(ctx context.Context, known datastore.Batching) (err error) 
 // openAnnouncing makes gossip, catch-up and the announcing of this node's records.
 func (m *Mesh) openAnnouncing() (err error) {
 	m.catchup = catchup.New(m.book, m.host, catchup.Options{
-		Admits: m.table.Admits, Judged: m.judged, Now: m.cfg.Now, Logger: m.log,
+		Admits: m.table.Admits, Source: m.host.source, Judged: m.judged, Now: m.cfg.Now, Logger: m.log,
 	})
 	m.bus, err = gossip.Open(m.host, gossip.Options{Mesh: m.cfg.Mesh, Small: m.small(), Validate: m.validate})
 	if err != nil {
 		return err
 	}
-	m.republisher, err = announce.NewRepublisher(m.book, m.bus, announce.RepublisherOptions{
+	m.republisher, err = announce.NewRepublisher(m.book, topics{m.bus, m.book}, announce.RepublisherOptions{
 		Key: m.key, Min: m.cfg.AnnounceMin, Max: m.cfg.AnnounceMax, Addrs: m.host.Addrs,
 		Now: m.cfg.Now, Logger: m.log, Issued: m.copies.issuedHere,
 	})
@@ -186,7 +186,7 @@ func (m *Mesh) Join(ctx context.Context, task cid.Cid) error {
 	if err := m.check(ctx); err != nil {
 		return fmt.Errorf("join task %s: %w", task, err)
 	}
-	if err := m.bus.Join(task); err != nil {
+	if err := (topics{m.bus, m.book}).Join(task); err != nil {
 		return err
 	}
 	for _, p := range m.table.Met() {
@@ -200,7 +200,23 @@ func (m *Mesh) Leave(task cid.Cid) error {
 	if !task.Defined() {
 		return nil // the mesh's own topic is left by Close alone
 	}
+	m.book.Release(task)
 	return m.bus.Leave(task)
+}
+
+// topics joins gossip and gives the records of the task their room in the book.
+type topics struct {
+	*gossip.Bus
+	book *announce.Book
+}
+
+// Join implements announce.Topics.
+func (t topics) Join(task cid.Cid) error {
+	if err := t.Bus.Join(task); err != nil {
+		return err
+	}
+	t.book.Reserve(task)
+	return nil
 }
 
 // Tasks returns the tasks joined, in order of CID.
@@ -212,7 +228,7 @@ func (m *Mesh) topics() []cid.Cid { return append([]cid.Cid{cid.Undef}, m.bus.Ta
 // validate is the validator of gossip: the book's, but a record that is held through
 // catch-up alone is forwarded.
 func (m *Mesh) validate(ctx context.Context, topic cid.Cid, from peer.ID, data []byte) announce.Verdict {
-	r, verdict, err := m.book.Receive(ctx, data, topic)
+	r, verdict, err := m.book.Receive(ctx, data, m.host.source(from), topic)
 	m.clocks.judge(from, r, err, true)
 	if verdict == announce.Reject {
 		m.log.Debug("announcement rejected", "from", from, "err", err)
