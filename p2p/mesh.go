@@ -230,8 +230,11 @@ func (m *Mesh) topics() []cid.Cid { return append([]cid.Cid{cid.Undef}, m.bus.Ta
 func (m *Mesh) validate(ctx context.Context, topic cid.Cid, from peer.ID, data []byte) announce.Verdict {
 	r, verdict, err := m.book.Receive(ctx, data, m.host.source(from), topic)
 	m.clocks.judge(from, r, err, true)
-	if verdict == announce.Reject {
+	switch verdict {
+	case announce.Reject:
 		m.log.Debug("announcement rejected", "from", from, "err", err)
+	case announce.Accept:
+		m.used(from, peers.SentRecord)
 	}
 	if errors.Is(err, announce.ErrHeld) && m.catchup.TakeLearned(data) {
 		return announce.Accept
@@ -243,8 +246,18 @@ func (m *Mesh) validate(ctx context.Context, topic cid.Cid, from peer.ID, data [
 // never delivers what this node's own key signed, catch-up does.
 func (m *Mesh) judged(from peer.ID, r announce.Record, err error) {
 	m.clocks.judge(from, r, err, false)
+	if err == nil {
+		m.used(from, peers.SentRecord)
+	}
 	if r.Signer == m.host.ID() && !errors.Is(err, announce.ErrHeld) {
 		m.copies.judge(r, from)
+	}
+}
+
+// used notes what a peer was good for. Bootstrap peers stay in the configuration.
+func (m *Mesh) used(p peer.ID, use peers.Use) {
+	if !m.dialer.IsBootstrap(p) {
+		m.table.Used(p, use, func() []ma.Multiaddr { return m.host.addrsOf(p) })
 	}
 }
 
@@ -297,6 +310,11 @@ func (m *Mesh) Close() error {
 		errs = append(errs, m.bus.Close())
 	}
 	m.tasks.Wait()
+	if m.table != nil {
+		for _, p := range m.table.Met() {
+			m.table.Drop(p)
+		}
+	}
 	if m.exchange != nil {
 		errs = append(errs, m.exchange.Close())
 	}
