@@ -35,6 +35,7 @@ type Mesh struct {
 	table       *peers.Table
 	greeter     *peers.Greeter
 	dialer      *peers.Dialer
+	announcers  *peers.Announcers
 	bus         *gossip.Bus
 	catchup     *catchup.Catchup
 	republisher *announce.Republisher
@@ -91,6 +92,7 @@ func (m *Mesh) start(ctx context.Context, known datastore.Batching) (err error) 
 	}
 	m.copies = newCopies(m.cfg.Now, m.localAddrs, m.log)
 	m.openPeers()
+	m.openAnnouncers()
 	if err := m.openAnnouncing(); err != nil {
 		return err
 	}
@@ -106,6 +108,7 @@ func (m *Mesh) start(ctx context.Context, known datastore.Batching) (err error) 
 	}
 	m.spawn(func() { m.republisher.Run(m.ctx) })
 	m.spawn(func() { m.dialer.Run(m.ctx) })
+	m.spawn(m.runAnnouncers)
 	m.spawn(func() { m.clocks.watch(m.ctx) })
 	m.spawn(m.watchCopies)
 	return m.startMDNS()
@@ -192,6 +195,7 @@ func (m *Mesh) Join(ctx context.Context, task cid.Cid) error {
 	for _, p := range m.table.Met() {
 		m.spawn(func() { m.learnFrom(p, []cid.Cid{task}) })
 	}
+	m.announcers.Wake()
 	return nil
 }
 

@@ -120,6 +120,10 @@ func (d *Dialer) Lost(p peer.ID) {
 	a := d.of(p)
 	a.pause.Reset()
 	a.next = d.opt.Now().Add(a.pause.NextBackOff())
+	d.wakeUp()
+}
+
+func (d *Dialer) wakeUp() {
 	select {
 	case d.wake <- struct{}{}:
 	default: // a round is due already
@@ -195,6 +199,7 @@ func (d *Dialer) dial(ctx context.Context, p peer.AddrInfo) {
 	defer d.mu.Unlock()
 	a := d.of(p.ID)
 	a.running = false
+	d.wakeUp() // a round that came meanwhile did not plan the next attempt
 	switch {
 	case err == nil || ctx.Err() != nil:
 	case a.bootstrap && !a.warned: // the user asked for this one
