@@ -76,7 +76,7 @@ func first(ids []string) string {
 // others still serve their copies.
 func offeredBy(s operations.SetInfo) string {
 	if len(s.Signers) == 0 && len(s.Holders) > 0 {
-		return "withdrawn"
+		return "nobody"
 	}
 	return short(first(s.Signers))
 }
