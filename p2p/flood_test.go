@@ -64,7 +64,8 @@ func freshKeys(t *testing.T, n int) (out []crypto.PrivKey) {
 
 func fakeTask(i int) announce.Announcement {
 	c := taskOf(fmt.Sprint("fake ", i))
-	return announce.Announcement{Task: c, Kind: announce.Offer, Subject: announce.SubjectTask, Root: c, Bytes: 1, Blocks: 1}
+	return announce.Announcement{Task: c, Kind: announce.Offer, Subject: announce.SubjectTask, Root: c, Bytes: 1,
+		Blocks: 1}
 }
 
 func fakeSet(i int) announce.Announcement {
