@@ -21,7 +21,7 @@ func (n *Node) showTask(ctx context.Context, req operations.TaskRequest, _ api.R
 	if err != nil {
 		return operations.TaskInfo{}, err
 	}
-	return n.known.TaskInfo(task, t), nil
+	return n.known.TaskInfo(ctx, task, t), nil
 }
 
 func (n *Node) addTask(ctx context.Context, req operations.AddTaskRequest, _ api.Report) (operations.TaskInfo, error) {
@@ -33,7 +33,7 @@ func (n *Node) addTask(ctx context.Context, req operations.AddTaskRequest, _ api
 	if err != nil {
 		return operations.TaskInfo{}, err
 	}
-	for _, other := range n.known.TasksNamed(ctx, t.Name) {
+	for _, other := range n.known.OwnTasksNamed(ctx, t.Name) {
 		if !other.Equals(task) {
 			return operations.TaskInfo{}, api.Fail(api.CodeUsage,
 				"choose another name; 'distillmesh task show "+t.Name+"' shows that one",
@@ -48,7 +48,7 @@ func (n *Node) addTask(ctx context.Context, req operations.AddTaskRequest, _ api
 			return operations.TaskInfo{}, err
 		}
 	}
-	return n.known.TaskInfo(task, t), nil
+	return n.known.TaskInfo(ctx, task, t), nil
 }
 
 // takePart stores and pins a task's document, remembers the task, and joins its

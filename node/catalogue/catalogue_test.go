@@ -215,6 +215,25 @@ func TestRootsAreFoundByWhatPeopleType(t *testing.T) {
 	}
 }
 
+// A stranger announces more fake tasks than a refresh looks at.
+func TestARefreshLooksAtATaskOfEverySigner(t *testing.T) {
+	w := newWorld(t)
+	c, doc := own(t, "honest")
+	mesh := &remote{w: w, docs: map[cid.Cid][]byte{c: doc}}
+	w.known.GoOnline(mesh)
+	liar := stranger(t)
+	for i := range 20 {
+		fake, _ := own(t, strings.Repeat("x", i+1))
+		w.announce(liar, announce.Announcement{Task: fake, Kind: announce.Offer, Subject: announce.SubjectTask, Root: fake,
+			Bytes: 1, Blocks: 1}, nil)
+	}
+	w.announceTask(c, doc)
+	w.known.Refresh(t.Context(), cid.Undef)
+	if !slices.Contains(mesh.asked, c) || len(mesh.asked) != 3 {
+		t.Errorf("asked %v, want the mesh and a task of both signers", mesh.asked)
+	}
+}
+
 // remote is a mesh that answers from maps.
 type remote struct {
 	w     *world
@@ -255,111 +274,4 @@ func own(t *testing.T, name string) (cid.Cid, []byte) {
 func (w *world) announceTask(c cid.Cid, doc []byte) {
 	w.announce(w.other, announce.Announcement{Task: c, Kind: announce.Offer, Subject: announce.SubjectTask, Root: c,
 		Bytes: int64(len(doc)), Blocks: 1}, nil)
-}
-
-func TestTasksAreFoundHereBeforeTheMeshIsAsked(t *testing.T) {
-	w := newWorld(t)
-	mesh := &remote{w: w, docs: map[cid.Cid][]byte{}}
-	w.known.GoOnline(mesh)
-	c, doc := own(t, "flowers")
-	if _, err := w.held.AddTask(t.Context(), doc); err != nil {
-		t.Fatal(err)
-	}
-	for _, typed := range []string{"flowers", c.String(), c.String()[:20]} {
-		got, task, err := w.known.FindTask(t.Context(), typed)
-		if err != nil || !got.Equals(c) || task.Name != "flowers" {
-			t.Errorf("%q finds %s, %v", typed, got, err)
-		}
-	}
-	if got, task, err := w.known.FindTask(t.Context(), "mnist"); err != nil || task.Name != "mnist" {
-		t.Errorf("a built-in task: %s, %v", got, err)
-	}
-	if len(mesh.asked) != 0 {
-		t.Errorf("the mesh was asked for %v", mesh.asked)
-	}
-	info := w.known.TaskInfo(c, mustTask(t, doc))
-	if !info.Joined || info.BuiltIn || info.Sets != 0 {
-		t.Errorf("described as %+v", info)
-	}
-	if all := w.known.Tasks(t.Context()); !slices.IsSortedFunc(all,
-		func(a, b operations.TaskInfo) int { return strings.Compare(a.Name, b.Name) }) ||
-		len(all) != len(data.WellKnownTasks())+1 {
-		t.Errorf("listed %+v", all)
-	}
-}
-
-func mustTask(t *testing.T, doc []byte) *data.Task {
-	t.Helper()
-	task, err := artifact.DecodeTask(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return task
-}
-
-func TestTasksOfOthersAreFoundOnTheMesh(t *testing.T) {
-	w := newWorld(t)
-	c, doc := own(t, "theirs")
-	if _, _, err := w.known.FindTask(t.Context(), "theirs"); api.Describe(err).Code != api.CodeNotFound {
-		t.Errorf("offline: %v", err)
-	}
-	if _, _, err := w.known.FindTask(t.Context(), c.String()); !errors.Is(err, blocks.ErrNotFound) {
-		t.Errorf("offline, by its CID: %v", err)
-	}
-	mesh := &remote{w: w, docs: map[cid.Cid][]byte{c: doc}}
-	mesh.tells = func() { w.announceTask(c, doc) }
-	w.known.GoOnline(mesh)
-	got, task, err := w.known.FindTask(t.Context(), c.String())
-	if err != nil || !got.Equals(c) || task.Name != "theirs" || len(mesh.asked) != 0 {
-		t.Errorf("by its CID: %s, %v, asked %v", got, err, mesh.asked)
-	}
-	// By name it needs its document, which a refresh brings where a node keeps it.
-	if _, _, err := w.known.FindTask(t.Context(), "theirs"); api.Describe(err).Code != api.CodeNotFound {
-		t.Errorf("by a name that nobody here has read: %v", err)
-	}
-	if !slices.Equal(mesh.asked, []cid.Cid{cid.Undef, c}) {
-		t.Errorf("asked %v, want the mesh and the task", mesh.asked)
-	}
-}
-
-func TestARefreshAsksForAFewTasksOnly(t *testing.T) {
-	w := newWorld(t)
-	w.known.Refresh(t.Context(), cid.Undef) // offline: nothing happens
-	mesh := &remote{w: w}
-	w.known.GoOnline(mesh)
-	for _, name := range []string{"one", "two", "three"} {
-		c, doc := own(t, name)
-		w.announceTask(c, doc)
-	}
-	w.known.Refresh(t.Context(), cid.Undef)
-	if len(mesh.asked) != 3 || mesh.asked[0].Defined() {
-		t.Errorf("asked %v, want the mesh and two tasks", mesh.asked)
-	}
-	mesh.asked = nil
-	c, _ := own(t, "one")
-	w.known.Refresh(t.Context(), c)
-	if !slices.Equal(mesh.asked, []cid.Cid{c}) {
-		t.Errorf("of one task: asked %v", mesh.asked)
-	}
-}
-
-func TestTasksOfOneNameAreToldApartByCID(t *testing.T) {
-	w := newWorld(t)
-	for _, classes := range []string{"b", "c"} {
-		doc, err := artifact.EncodeTask(&data.Task{Version: data.TaskVersion, Name: "same", Classes: []string{"a",
-			classes},
-			Shape: data.Shape{C: 1, H: 1, W: 2}, Mean: []float64{0, 0}, Std: []float64{1, 1}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.held.AddTask(t.Context(), doc); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, _, err := w.known.FindTask(t.Context(), "same"); api.Describe(err).Code != api.CodeUsage {
-		t.Errorf("got %v", err)
-	}
-	if got := w.known.TasksNamed(t.Context(), "same"); len(got) != 2 {
-		t.Errorf("found %v", got)
-	}
 }

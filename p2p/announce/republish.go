@@ -23,8 +23,9 @@ const recordsPerInterval = 1000
 // maxOwnAddrs is how many of a node's addresses its announcements carry.
 const maxOwnAddrs = 8
 
-// minLifetime is the least lifetime of a record, for meshes with very short intervals.
-const minLifetime = time.Minute
+// minLifetime is the least lifetime of a record, for meshes with very short intervals:
+// where clocks are ten minutes apart, it must not have expired when it arrives.
+const minLifetime = 20 * time.Minute
 
 // Topics is where a Republisher sends records: gossip, in a running node. A topic
 // is a task, or Undef for the mesh's own.
@@ -89,7 +90,7 @@ func (p *Republisher) Resume(ctx context.Context) error {
 	defer p.mu.Unlock()
 	now := p.opt.Now()
 	for _, r := range p.book.Own(p.self) {
-		if r.Kind != Withdraw && r.Expires.Sub(now) < 2*p.longest() {
+		if r.Kind != Withdraw && r.Ends().Sub(now) < 2*p.longest() {
 			var err error
 			if r, err = p.book.Issue(ctx, p.opt.Key, p.complete(nextDraft(r))); err != nil {
 				return err
@@ -142,18 +143,19 @@ func (p *Republisher) publish(ctx context.Context, r Record) bool {
 	return true
 }
 
-// longest is the longest interval at the present size of the catalogue.
-func (p *Republisher) longest() time.Duration { return p.opt.Max * p.stretch() }
+// longest is the longest interval at the present size of the catalogue. A record is
+// renewed before it ends.
+func (p *Republisher) longest() time.Duration { return min(p.opt.Max*p.stretch(), MaxLifetime*3/4) }
 
 func (p *Republisher) stretch() time.Duration {
-	return time.Duration(1 + len(p.book.Live(Query{}))/recordsPerInterval)
+	return time.Duration(1 + p.book.Size()/recordsPerInterval)
 }
 
 // interval draws the time to the next announcement, so that nodes do not announce
 // at the same moment.
 func (p *Republisher) interval() time.Duration {
 	lo, hi := p.opt.Min, p.opt.Max
-	return (lo + rand.N(hi-lo+1)) * p.stretch()
+	return min((lo+rand.N(hi-lo+1))*p.stretch(), p.longest())
 }
 
 // complete sets the addresses and the lifetime that a draft leaves open. The
@@ -225,7 +227,7 @@ func (p *Republisher) round(ctx context.Context) time.Duration {
 	now := p.opt.Now()
 	wait := p.opt.Max
 	for s, e := range p.entries {
-		if e.latest.Kind == Withdraw && !e.latest.Expires.After(now.Add(time.Second)) {
+		if e.latest.Kind == Withdraw && !e.latest.Ends().After(now.Add(time.Second)) {
 			delete(p.entries, s) // what it withdrew has expired
 			continue
 		}

@@ -5,6 +5,7 @@
 package catchup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,13 +38,18 @@ const (
 	requestBurst = 32
 )
 
+// maxRefused is how many envelopes beyond those it learned an asker lets a peer send
+// for which its book has no room. Each costs the check of a signature.
+const maxRefused = 512
+
 // maxLearned bounds the digests of learned envelopes.
 const maxLearned = 1 << 13
 
 // Book is what catch-up reads and fills: an announce.Book.
 type Book interface {
 	Held(topic cid.Cid) []announce.Record
-	Receive(ctx context.Context, envelope []byte, topics ...cid.Cid) (announce.Record, announce.Verdict, error)
+	Receive(ctx context.Context, envelope []byte, from announce.Source, topics ...cid.Cid) (
+		announce.Record, announce.Verdict, error)
 }
 
 // Streams is what catch-up needs of the network.
@@ -54,6 +60,7 @@ type Streams interface {
 // Options of a Catchup. All fields must be set.
 type Options struct {
 	Admits func(p peer.ID) error                            // nil for peers that get answers
+	Source func(p peer.ID) announce.Source                  // of what p sends
 	Judged func(from peer.ID, r announce.Record, err error) // called for each envelope that was received
 	Now    func() time.Time                                 // clock of the request limits
 	Logger *slog.Logger
@@ -163,7 +170,7 @@ type stream interface {
 }
 
 func (c *Catchup) receive(ctx context.Context, p peer.ID, s stream, topics []cid.Cid) (learned int, err error) {
-	r := msgio.NewVarintReaderSize(s, maxPage)
+	r, refused := msgio.NewVarintReaderSize(s, maxPage), 0
 	for total := 0; total <= maxEnvelopes; {
 		_ = s.SetDeadline(time.Now().Add(stallTimeout))
 		data, err := r.ReadMsg()
@@ -174,8 +181,11 @@ func (c *Catchup) receive(ctx context.Context, p peer.ID, s stream, topics []cid
 		if err != nil {
 			return learned, err
 		}
-		n, err := c.takeIn(ctx, p, got.envelopes, topics)
-		learned += n
+		n, over, err := c.takeIn(ctx, p, got.envelopes, topics)
+		learned, refused = learned+n, refused+over
+		if err == nil && refused > learned+maxRefused {
+			err = fmt.Errorf("no room for %d of %d announcements", refused, total+len(got.envelopes))
+		}
 		if err != nil || got.last {
 			return learned, err
 		}
@@ -187,22 +197,27 @@ func (c *Catchup) receive(ctx context.Context, p peer.ID, s stream, topics []cid
 	return learned, fmt.Errorf("more than %d announcements", maxEnvelopes)
 }
 
-// takeIn validates a page of envelopes from a peer.
+// takeIn validates a page of envelopes from a peer, and counts those that were new and
+// those for which the book has no room.
 func (c *Catchup) takeIn(
 	ctx context.Context, from peer.ID, envelopes [][]byte, topics []cid.Cid,
-) (learned int, err error) {
+) (learned, refused int, err error) {
+	source := c.opt.Source(from)
 	for _, e := range envelopes {
-		r, verdict, err := c.book.Receive(ctx, e, topics...)
+		r, verdict, err := c.book.Receive(ctx, e, source, topics...)
 		c.opt.Judged(from, r, err)
 		switch verdict {
 		case announce.Reject:
-			return learned, err
+			return learned, refused, err
 		case announce.Accept:
 			c.learn(e)
 			learned++
 		}
+		if errors.Is(err, announce.ErrOverQuota) {
+			refused++
+		}
 	}
-	return learned, nil
+	return learned, refused, nil
 }
 
 // Answer is the handler of Protocol. It answers one request of a peer at a time, and
@@ -278,7 +293,7 @@ func (c *Catchup) missing(questions []question) [][]byte {
 		for d := range slices.Chunk(q.held, digestBytes) {
 			has[Digest(d)] = true
 		}
-		for _, r := range c.book.Held(q.topic) {
+		for _, r := range inTurns(c.book.Held(q.topic)) {
 			if len(out) == maxEnvelopes {
 				return out
 			}
@@ -286,6 +301,24 @@ func (c *Catchup) missing(questions []question) [][]byte {
 				out = append(out, r.Envelope)
 			}
 		}
+	}
+	return out
+}
+
+// inTurns orders records so that every signer has one before any has a second: an asker
+// whose book fills up has then learned something of each.
+func inTurns(records []announce.Record) []announce.Record {
+	turns := map[peer.ID]int{}
+	turn := make([]int, len(records))
+	order := make([]int, len(records))
+	for i, r := range records {
+		turn[i], order[i] = turns[r.Signer], i
+		turns[r.Signer]++
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(turn[x], turn[y]) })
+	out := make([]announce.Record, len(records))
+	for i, at := range order {
+		out[i] = records[at]
 	}
 	return out
 }

@@ -69,6 +69,7 @@ func newNode(t *testing.T, seed byte) *node {
 	}
 	n.Catchup = New(n.book, n, Options{
 		Admits: func(peer.ID) error { return n.refuse },
+		Source: func(p peer.ID) announce.Source { return announce.Source{Peer: p} },
 		Judged: func(_ peer.ID, _ announce.Record, err error) { n.judged = append(n.judged, err) },
 		Now:    opt.Now, Logger: slog.New(slog.DiscardHandler),
 	})
@@ -104,7 +105,7 @@ func (n *node) issue(of cid.Cid, name string, count int) (out []announce.Record)
 func (n *node) put(records ...announce.Record) {
 	n.t.Helper()
 	for _, r := range records {
-		if v, err := n.book.Put(n.t.Context(), r); v != announce.Accept {
+		if v, err := n.book.Put(n.t.Context(), r, announce.Source{}); v != announce.Accept {
 			n.t.Fatal(v, err)
 		}
 	}
@@ -312,5 +313,31 @@ func TestALearnedEnvelopeIsTakenOnce(t *testing.T) {
 	}
 	if len(asker.learned) > maxLearned {
 		t.Errorf("%d digests are kept, at most %d", len(asker.learned), maxLearned)
+	}
+}
+
+// One signer has filled the answerer's book and has nearly filled the asker's quota for
+// it. The honest record comes all the same, and the asker does not go on to the end.
+func TestAPageOfOneSignerNeitherHidesTheOthersNorIsReadForEver(t *testing.T) {
+	asker, answerer := newNode(t, 1), newNode(t, 2)
+	opt := announce.DefaultOptions()
+	opt.Now = func() time.Time { return asker.now }
+	opt.MaxRecords, opt.MaxPerSigner = 64, 16
+	var err error
+	if asker.book, err = announce.OpenBook(dssync.MutexWrap(datastore.NewMapDatastore()), opt); err != nil {
+		t.Fatal(err)
+	}
+	asker.book.Reserve(task)
+	asker.Catchup.book = asker.book
+	answerer.issue(task, "fake ", 3*maxRefused)
+	honest := newNode(t, 3).issue(task, "honest ", 1)[0]
+	answerer.put(honest)
+	asker.other = answerer.Answer
+	learned, err := asker.Ask(t.Context(), answerer.id, []cid.Cid{task})
+	if err == nil || learned != 17 || len(asker.judged) > 2*maxRefused {
+		t.Errorf("learned %d of %d, %v; want 17 of about %d", learned, len(asker.judged), err, maxRefused)
+	}
+	if len(asker.book.Live(announce.Query{Root: honest.Root})) != 1 {
+		t.Error("the honest record is missing")
 	}
 }
