@@ -104,7 +104,7 @@ func (n *Node) fetchAnnounced(ctx context.Context, want holdings.Holding, from [
 	got, err := n.mesh.Fetch(ctx, want.Root, p2p.FetchOptions{
 		MaxBytes: int64(n.config.Trainer.MaxSetSize), Size: n.announcedSize(want.Root),
 		Pin: holdings.PinName(want.Subject, want.Task), MaxDepth: 8, MaxEntries: 64, From: from,
-		StallTimeout: stallTimeout,
+		Pace: blocks.Pace{Stall: stallTimeout},
 		Verify: func(fsys fs.FS) (err error) {
 			said, err = verifyFiles(fsys, t, want.Subject)
 			return err
