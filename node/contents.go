@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -10,11 +11,13 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/catalogue"
 	"github.com/distillmesh/distillmesh/node/holdings"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/p2p"
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 func (n *Node) read(ctx context.Context, req operations.RootRequest, _ api.Report) (operations.Content, fs.FS, error) {
@@ -39,8 +42,18 @@ func (n *Node) read(ctx context.Context, req operations.RootRequest, _ api.Repor
 	return out, fsys, nil
 }
 
-// stallTimeout is how long a fetch may go without a block.
-const stallTimeout = 60 * time.Second
+// firstBlock is how long the first block of a fetch may take, and stallTimeout any later one.
+const (
+	firstBlock   = 15 * time.Second
+	stallTimeout = 60 * time.Second
+)
+
+// logicalBound is how many bytes the files of a set or model may have together that is
+// claimed to have so many in its blocks. Equal blocks are stored once and read as often
+// as they are referred to, which honest sets hardly do.
+func (n *Node) logicalBound(claimed int64) int64 {
+	return min(int64(n.config.Trainer.MaxSetSize), 2*claimed+1<<20)
+}
 
 func (n *Node) fetch(ctx context.Context, req operations.RootRequest, report api.Report) (operations.Fetched, error) {
 	root, err := n.known.FindRoot(ctx, req.CID)
@@ -58,9 +71,9 @@ func (n *Node) fetch(ctx context.Context, req operations.RootRequest, report api
 func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, from []peer.ID, report api.Report) (
 	operations.Fetched, error) {
 	out := operations.Fetched{CID: root.String(), From: []string{}}
-	task, subject := n.known.SubjectOf(ctx, root)
-	if held, err := n.held.Find(ctx, root); err == nil {
-		_, damage := n.verify(ctx, root, task, subject)
+	held, err := n.held.Find(ctx, root)
+	if err == nil {
+		_, damage := n.verify(ctx, root, held.Task, held.Subject)
 		if damage == nil {
 			out.Bytes, out.Here = held.Bytes, true
 			return out, nil
@@ -76,11 +89,7 @@ func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, from []peer.ID, repo
 	if n.mesh == nil {
 		return out, needsMesh("fetching")
 	}
-	if !task.Defined() {
-		return out, api.Fail(api.CodeNotFound, "see what is announced with 'distillmesh ls --remote'",
-			"nobody this node knows announces %s", root)
-	}
-	got, err := n.fetchAnnounced(ctx, holdings.Holding{Root: root, Task: task, Subject: subject}, from, report)
+	got, err := n.fetchClaimed(ctx, root, from, report)
 	if err != nil {
 		return out, err
 	}
@@ -91,22 +100,60 @@ func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, from []peer.ID, repo
 	return out, nil
 }
 
-// fetchAnnounced fetches an announced set or model, joins its task and announces
-// that this node serves a copy.
-func (n *Node) fetchAnnounced(ctx context.Context, want holdings.Holding, from []peer.ID, report api.Report) (
-	p2p.FetchResult, error) {
-	t, err := n.known.Task(ctx, want.Task)
-	if err != nil {
-		return p2p.FetchResult{}, err
+// fetchClaimed fetches a root as one of the claims about it says, whichever is true.
+// Each is tried until the content refutes it; when the content does not arrive, no
+// other claim would help.
+func (n *Node) fetchClaimed(ctx context.Context, root cid.Cid, from []peer.ID, report api.Report) (
+	got p2p.FetchResult, err error) {
+	err = api.Fail(api.CodeNotFound, "see what is announced with 'distillmesh ls --remote'",
+		"nobody this node knows announces %s", root)
+	tried := map[catalogue.Statement]bool{}
+	for {
+		claim, ok := n.untried(ctx, root, tried)
+		if !ok {
+			return got, err
+		}
+		tried[claim.Says()] = true
+		if most := int64(n.config.Trainer.MaxSetSize); claim.Bytes > most {
+			err = fmt.Errorf("fetch %s: %w: %d bytes announced, at most %d wanted", root, p2p.ErrTooLarge, claim.Bytes, most)
+			continue
+		}
+		t, unknown := n.known.Task(ctx, claim.Task)
+		if unknown != nil {
+			err = unknown
+			continue
+		}
+		got, err = n.fetchAnnounced(ctx, claim, t, from, report)
+		n.known.Judge(claim, got.Bytes, err)
+		if err == nil || !catalogue.Refutes(err) {
+			return got, err
+		}
+		err = fmt.Errorf("%w: %w", blocks.ErrRefused, err)
 	}
-	stage := "fetch " + shortCID(want.Root)
+}
+
+// untried returns the first claim about a root that differs from all that were tried.
+func (n *Node) untried(ctx context.Context, root cid.Cid, tried map[catalogue.Statement]bool) (catalogue.Claim, bool) {
+	for _, claim := range n.known.Claims(ctx, announce.Query{Root: root}) {
+		if !tried[claim.Says()] {
+			return claim, true
+		}
+	}
+	return catalogue.Claim{}, false
+}
+
+// fetchAnnounced fetches a set or model as a claim says, joins its task and announces
+// that this node serves a copy. The size that the claim says bounds the fetch.
+func (n *Node) fetchAnnounced(ctx context.Context, claim catalogue.Claim, t *data.Task, from []peer.ID,
+	report api.Report) (p2p.FetchResult, error) {
+	stage := "fetch " + shortCID(claim.Root)
 	var said manifest
-	got, err := n.mesh.Fetch(ctx, want.Root, p2p.FetchOptions{
-		MaxBytes: int64(n.config.Trainer.MaxSetSize), Size: n.announcedSize(want.Root),
-		Pin: holdings.PinName(want.Subject, want.Task), MaxDepth: 8, MaxEntries: 64, From: from,
-		Pace: blocks.Pace{Stall: stallTimeout},
+	got, err := n.mesh.Fetch(ctx, claim.Root, p2p.FetchOptions{
+		MaxBytes: claim.Bytes, MaxLogical: n.logicalBound(claim.Bytes), Size: claim.Bytes,
+		Pin: holdings.PinName(claim.Subject, claim.Task), MaxDepth: 8, MaxEntries: 1024, From: from,
+		Pace: blocks.Pace{FirstBlock: firstBlock, Stall: stallTimeout, MinRate: int64(n.config.Trainer.MinRate)},
 		Verify: func(fsys fs.FS) (err error) {
-			said, err = verifyFiles(fsys, t, want.Subject)
+			said, err = verifyFiles(fsys, t, claim.Subject, n.limits())
 			return err
 		},
 		Progress: func(done, total int64) {
@@ -119,15 +166,8 @@ func (n *Node) fetchAnnounced(ctx context.Context, want holdings.Holding, from [
 	if err := n.takePart(ctx, t); err != nil {
 		return got, err
 	}
-	want.Stat = got.Stat
-	return got, n.announceHolding(ctx, announce.Have, want, said)
-}
-
-func (n *Node) announcedSize(root cid.Cid) int64 {
-	for _, r := range n.held.Book.Live(announce.Query{Root: root}) {
-		return r.Bytes
-	}
-	return 0
+	held := holdings.Holding{Root: claim.Root, Task: claim.Task, Subject: claim.Subject, Stat: got.Stat}
+	return got, n.announceHolding(ctx, announce.Have, held, said)
 }
 
 // shortCID is a CID as tables show it.

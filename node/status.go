@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipfs/go-cid"
+
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/p2p"
@@ -76,10 +78,14 @@ func (n *Node) cost(ctx context.Context, req operations.CostRequest, _ api.Repor
 		return out, api.Fail(api.CodeUsage, "choose "+model.Names+" with --model", "%w", err)
 	}
 	signers := map[string]bool{}
-	for _, r := range n.held.Book.Live(announce.Query{Task: c, Subject: announce.SubjectSet,
+	counted := map[cid.Cid]bool{}
+	for _, claim := range n.known.Claims(ctx, announce.Query{Task: c, Subject: announce.SubjectSet,
 		Kinds: []announce.Kind{announce.Offer}}) {
-		signers[r.Signer.String()] = true
-		out.SetBytes += r.Bytes
+		signers[claim.Signer.String()] = true
+		if !counted[claim.Root] { // of several sizes that are claimed, the first
+			counted[claim.Root] = true
+			out.SetBytes += min(claim.Bytes, int64(n.config.Trainer.MaxSetSize))
+		}
 	}
 	out.Task, out.Clients, out.Model, out.Parameters = c.String(), len(signers), req.Model, spec.NumParams()
 	if spec.NumParams() > 0 {

@@ -21,7 +21,7 @@ func (n *Node) showTask(ctx context.Context, req operations.TaskRequest, _ api.R
 	if err != nil {
 		return operations.TaskInfo{}, err
 	}
-	return n.known.TaskInfo(task, t), nil
+	return n.known.TaskInfo(ctx, task, t), nil
 }
 
 func (n *Node) addTask(ctx context.Context, req operations.AddTaskRequest, _ api.Report) (operations.TaskInfo, error) {
@@ -48,7 +48,7 @@ func (n *Node) addTask(ctx context.Context, req operations.AddTaskRequest, _ api
 			return operations.TaskInfo{}, err
 		}
 	}
-	return n.known.TaskInfo(task, t), nil
+	return n.known.TaskInfo(ctx, task, t), nil
 }
 
 // takePart stores and pins a task's document, remembers the task, and joins its

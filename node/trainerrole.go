@@ -51,7 +51,7 @@ func (t trainerNode) Look(ctx context.Context) (trainer.View, error) {
 	}
 	for _, task := range t.n.mesh.Tasks() {
 		seen := trainer.Task{CID: task, Held: rootsOf(byTask[task])}
-		for _, root := range held.Announced(task, announce.SubjectSet) {
+		for _, root := range t.n.known.Announced(ctx, task, announce.SubjectSet) {
 			if !here[root] && !held.State.Removed(root) {
 				seen.Missing = append(seen.Missing, root)
 			}

@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+
 	"github.com/distillmesh/distillmesh/distill/artifact"
 
 	"github.com/distillmesh/distillmesh/p2p/wire"
@@ -105,6 +106,9 @@ func (b TrainerBody) write(m *wire.Map) {
 	m.Bool("auto", b.Auto)
 }
 
+// anyClasses is the number of classes of a task that is not known.
+const anyClasses = -1
+
 // decodeSetBody reads and checks the body of a set's announcement. It refuses
 // more images than fit into the set's bytes.
 func decodeSetBody(schema string, body []byte, classes int, bytes int64) (SetBody, error) {
@@ -135,8 +139,19 @@ func (b SetBody) checkCounts(classes int) error {
 			break
 		}
 	}
+	if classes == anyClasses {
+		classes = len(b.Counts)
+	}
 	if len(b.Counts) != classes || sum != b.Images {
 		return fmt.Errorf("announcement body: %d images, %v per class, for %d classes", b.Images, b.Counts, classes)
 	}
 	return nil
+}
+
+// decodeModelBody reads the body of a model's announcement.
+func decodeModelBody(schema string, body []byte) (b ModelBody, err error) {
+	if schema != SchemaModel {
+		return b, fmt.Errorf("announcement body of schema %q, this program reads %s", schema, SchemaModel)
+	}
+	return b, decodeBody(body, &b)
 }

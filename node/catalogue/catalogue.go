@@ -36,6 +36,7 @@ type Catalogue struct {
 	maxTasks int
 	log      *slog.Logger
 	remote   Remote // nil when offline
+	facts    facts
 }
 
 // New makes the catalogue of a node that is offline. Refresh learns of at most
@@ -78,33 +79,54 @@ func (c *Catalogue) Refresh(ctx context.Context, task cid.Cid) {
 	}
 }
 
-// Sets merges the local sets with the announced ones, one entry per
-// root, ordered by task name and CID. task may be undefined for all.
+// listed is an entry of a list: claims about one root under two tasks are two entries,
+// until content decides.
+type listed struct{ root, task cid.Cid }
+
+// Sets merges the local sets with the announced ones, ordered by task name and CID: one
+// entry per root that is here, and one per root and task that is announced. task may
+// be undefined for all.
 func (c *Catalogue) Sets(ctx context.Context, task cid.Cid) ([]operations.SetInfo, error) {
-	infos := map[cid.Cid]*operations.SetInfo{}
-	held, err := c.held.List(ctx, announce.SubjectSet, task)
+	infos := map[listed]*operations.SetInfo{}
+	here, err := c.here(ctx, announce.SubjectSet)
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range held {
+	for _, h := range here {
+		if task.Defined() && !h.Task.Equals(task) {
+			continue
+		}
 		info, err := c.localSet(ctx, h)
 		if err != nil {
 			c.log.Warn("pinned set cannot be read", "set", h.Root, "error", err)
 			continue
 		}
-		infos[h.Root] = &info
+		infos[listed{h.Root, h.Task}] = &info
 	}
-	for _, r := range c.held.Book.Live(announce.Query{Task: task, Subject: announce.SubjectSet}) {
-		c.mergeSet(ctx, infos, r)
+	for _, claim := range c.Claims(ctx, announce.Query{Task: task, Subject: announce.SubjectSet}) {
+		if h, ok := here[claim.Root]; !ok || h.Task.Equals(claim.Task) { // what is here has its task
+			c.mergeSet(ctx, infos, claim)
+		}
 	}
 	out := make([]operations.SetInfo, 0, len(infos))
 	for _, info := range infos {
 		out = append(out, *info)
 	}
 	slices.SortFunc(out, func(a, b operations.SetInfo) int {
-		return cmp.Or(strings.Compare(a.TaskName, b.TaskName), strings.Compare(a.CID, b.CID))
+		return cmp.Or(strings.Compare(a.TaskName, b.TaskName), strings.Compare(a.CID, b.CID),
+			strings.Compare(a.Task, b.Task))
 	})
 	return out, nil
+}
+
+// here returns the sets or models of all tasks that are here, by root.
+func (c *Catalogue) here(ctx context.Context, subject announce.Subject) (map[cid.Cid]holdings.Holding, error) {
+	held, err := c.held.List(ctx, subject, cid.Undef)
+	out := make(map[cid.Cid]holdings.Holding, len(held))
+	for _, h := range held {
+		out[h.Root] = h
+	}
+	return out, err
 }
 
 // localSet describes a set that is here from its manifest, which alone is read.
@@ -139,63 +161,62 @@ func (c *Catalogue) DescribeSet(h holdings.Holding, m artifact.Manifest) operati
 	}
 }
 
-// mergeSet adds what an announcement says. Local information takes precedence.
-func (c *Catalogue) mergeSet(ctx context.Context, infos map[cid.Cid]*operations.SetInfo, r announce.Record) {
-	info, ok := infos[r.Root]
+// mergeSet adds what a claim says. Local information takes precedence, then the first claim.
+func (c *Catalogue) mergeSet(ctx context.Context, infos map[listed]*operations.SetInfo, claim Claim) {
+	info, ok := infos[listed{claim.Root, claim.Task}]
 	if !ok {
-		t, err := c.TaskHere(ctx, r.Task)
+		t, err := c.TaskHere(ctx, claim.Task)
 		if err != nil {
 			return
 		}
-		body, err := decodeSetBody(r.Schema, r.Body, len(t.Classes), r.Bytes)
-		if err != nil {
-			c.log.Debug("announcement left out", "set", r.Root, "signer", r.Signer, "error", err)
-			return
-		}
-		info = describe(r, t, body)
-		infos[r.Root] = info
+		info = describe(claim, t)
+		infos[listed{claim.Root, claim.Task}] = info
 	}
-	id := r.Signer.String()
-	info.Published = info.Published || r.Signer == c.self
+	id := claim.Signer.String()
+	info.Published = info.Published || claim.Signer == c.self
 	info.Holders = append(info.Holders, id)
-	if r.Kind == announce.Offer {
+	if claim.Kind == announce.Offer {
 		info.Signers = append(info.Signers, id)
 	}
 }
 
-func describe(r announce.Record, t *data.Task, b SetBody) *operations.SetInfo {
+func describe(c Claim, t *data.Task) *operations.SetInfo {
+	b := c.Set
 	return &operations.SetInfo{
-		CID: r.Root.String(), Task: r.Task.String(), TaskName: t.Name, Bytes: r.Bytes, Blocks: r.Blocks,
+		CID: c.Root.String(), Task: c.Task.String(), TaskName: t.Name, Bytes: c.Bytes, Blocks: c.Blocks,
 		Method: b.Method, Images: b.Images, Counts: b.Counts, Consumer: b.Consumer, ContainsReal: b.ContainsReal,
 		Signers: []string{}, Holders: []string{},
 	}
 }
 
-// Models merges the local models with the announced ones, ordered by
+// Models merges the local models with the announced ones as Sets does, ordered by
 // task name and CID.
 func (c *Catalogue) Models(ctx context.Context) ([]operations.ModelInfo, error) {
-	infos := map[cid.Cid]operations.ModelInfo{}
-	held, err := c.held.List(ctx, announce.SubjectModel, cid.Undef)
+	infos := map[listed]operations.ModelInfo{}
+	here, err := c.here(ctx, announce.SubjectModel)
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range held {
+	for _, h := range here {
 		info, err := c.localModel(ctx, h)
 		if err != nil {
 			c.log.Warn("pinned model cannot be read", "model", h.Root, "error", err)
 			continue
 		}
-		infos[h.Root] = info
+		infos[listed{h.Root, h.Task}] = info
 	}
-	for _, r := range c.held.Book.Live(announce.Query{Subject: announce.SubjectModel}) {
-		c.mergeModel(ctx, infos, r)
+	for _, claim := range c.Claims(ctx, announce.Query{Subject: announce.SubjectModel}) {
+		if h, ok := here[claim.Root]; !ok || h.Task.Equals(claim.Task) {
+			c.mergeModel(ctx, infos, claim)
+		}
 	}
 	out := make([]operations.ModelInfo, 0, len(infos))
 	for _, i := range infos {
 		out = append(out, i)
 	}
 	slices.SortFunc(out, func(a, b operations.ModelInfo) int {
-		return cmp.Or(strings.Compare(a.TaskName, b.TaskName), strings.Compare(a.CID, b.CID))
+		return cmp.Or(strings.Compare(a.TaskName, b.TaskName), strings.Compare(a.CID, b.CID),
+			strings.Compare(a.Task, b.Task))
 	})
 	return out, nil
 }
@@ -219,24 +240,25 @@ func DescribeModel(h holdings.Holding, m artifact.ModelManifest) operations.Mode
 		Bytes: h.Bytes, Sets: len(m.Sets), Samples: m.Samples, Accuracy: m.Accuracy, Here: true}
 }
 
-func (c *Catalogue) mergeModel(ctx context.Context, infos map[cid.Cid]operations.ModelInfo, r announce.Record) {
-	info, ok := infos[r.Root]
+func (c *Catalogue) mergeModel(ctx context.Context, infos map[listed]operations.ModelInfo, claim Claim) {
+	key := listed{claim.Root, claim.Task}
+	info, ok := infos[key]
 	if !ok {
-		t, err := c.TaskHere(ctx, r.Task)
-		var body ModelBody
-		if err != nil || r.Schema != SchemaModel || decodeBody(r.Body, &body) != nil {
+		t, err := c.TaskHere(ctx, claim.Task)
+		if err != nil {
 			return
 		}
-		info = operations.ModelInfo{CID: r.Root.String(), Task: r.Task.String(), TaskName: t.Name, Model: body.Model,
-			Bytes: r.Bytes, Sets: body.Sets}
+		info = operations.ModelInfo{CID: claim.Root.String(), Task: claim.Task.String(), TaskName: t.Name,
+			Model: claim.Model.Model, Bytes: claim.Bytes, Sets: claim.Model.Sets}
 	}
-	if r.Kind == announce.Offer {
-		info.Signer = r.Signer.String()
+	if claim.Kind == announce.Offer {
+		info.Signer = claim.Signer.String()
 	}
-	infos[r.Root] = info
+	infos[key] = info
 }
 
-// FindRoot finds a local or announced set or model by CID or unique prefix.
+// FindRoot finds a set or model by CID or unique prefix, among those that are here,
+// and only if none of them fits, among the announced ones.
 func (c *Catalogue) FindRoot(ctx context.Context, name string) (cid.Cid, error) {
 	if root, err := cid.Decode(name); err == nil {
 		return root, nil
@@ -245,14 +267,13 @@ func (c *Catalogue) FindRoot(ctx context.Context, name string) (cid.Cid, error) 
 	if err != nil {
 		return cid.Undef, err
 	}
-	for _, r := range c.held.Book.Live(announce.Query{}) {
-		known = append(known, r.Root)
-	}
-	var found []cid.Cid
-	for _, root := range known {
-		if isNamed(root, name) && !slices.ContainsFunc(found, root.Equals) {
-			found = append(found, root)
+	found := named(known, name)
+	if len(found) == 0 {
+		var announced []cid.Cid
+		for _, r := range c.held.Book.Live(announce.Query{}) {
+			announced = append(announced, r.Root)
 		}
+		found = named(announced, name)
 	}
 	switch len(found) {
 	case 0:
@@ -265,14 +286,26 @@ func (c *Catalogue) FindRoot(ctx context.Context, name string) (cid.Cid, error) 
 	return cid.Undef, api.Fail(api.CodeUsage, "type more of it", "%d CIDs are called %q", len(found), name)
 }
 
-// SubjectOf is the task and subject under which a root is stored here or else
-// announced; undefined when it is neither.
+// named returns the distinct CIDs that name fits.
+func named(known []cid.Cid, name string) (found []cid.Cid) {
+	seen := map[cid.Cid]bool{}
+	for _, c := range known {
+		if c.Defined() && !seen[c] && isNamed(c, name) {
+			seen[c] = true
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// SubjectOf is the task and subject under which a root is stored here, or else what
+// the first of the claims about it says; undefined when it is neither.
 func (c *Catalogue) SubjectOf(ctx context.Context, root cid.Cid) (task cid.Cid, subject announce.Subject) {
 	if h, err := c.held.Find(ctx, root); err == nil {
 		return h.Task, h.Subject
 	}
-	for _, r := range c.held.Book.Live(announce.Query{Root: root}) {
-		return r.Task, r.Subject
+	for _, claim := range c.Claims(ctx, announce.Query{Root: root}) {
+		return claim.Task, claim.Subject
 	}
 	return cid.Undef, ""
 }

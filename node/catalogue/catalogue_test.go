@@ -277,7 +277,7 @@ func TestTasksAreFoundHereBeforeTheMeshIsAsked(t *testing.T) {
 	if len(mesh.asked) != 0 {
 		t.Errorf("the mesh was asked for %v", mesh.asked)
 	}
-	info := w.known.TaskInfo(c, mustTask(t, doc))
+	info := w.known.TaskInfo(t.Context(), c, mustTask(t, doc))
 	if !info.Joined || info.BuiltIn || info.Sets != 0 {
 		t.Errorf("described as %+v", info)
 	}

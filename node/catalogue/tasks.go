@@ -136,18 +136,18 @@ func (c *Catalogue) Tasks(ctx context.Context) []operations.TaskInfo {
 			c.log.Debug("task document not at hand", "task", task, "error", err)
 			continue
 		}
-		out = append(out, c.TaskInfo(task, t))
+		out = append(out, c.TaskInfo(ctx, task, t))
 	}
 	slices.SortStableFunc(out, func(a, b operations.TaskInfo) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 
 // TaskInfo describes a task and counts what is known of it.
-func (c *Catalogue) TaskInfo(task cid.Cid, t *data.Task) operations.TaskInfo {
+func (c *Catalogue) TaskInfo(ctx context.Context, task cid.Cid, t *data.Task) operations.TaskInfo {
 	_, builtIn := wellKnown[task]
 	info := operations.NewTaskInfo(task.String(), t, builtIn)
 	info.Joined = slices.ContainsFunc(c.held.State.Tasks(), task.Equals)
-	info.Sets = len(c.held.Announced(task, announce.SubjectSet))
+	info.Sets = len(c.Announced(ctx, task, announce.SubjectSet))
 	info.Trainers = len(c.held.Book.Live(announce.Query{Task: task, Subject: announce.SubjectTrainer}))
 	return info
 }

@@ -69,7 +69,8 @@ const (
 // Subject names what an announcement is about. This package does not interpret it.
 type Subject string
 
-// The subjects in use.
+// The subjects in use. Records of any other are well formed, and a later version may
+// have them, so the peers that forward one are not penalized; but no book keeps it.
 const (
 	SubjectTask    Subject = "task"
 	SubjectSet     Subject = "set"
@@ -77,6 +78,15 @@ const (
 	SubjectScore   Subject = "score"
 	SubjectTrainer Subject = "trainer"
 )
+
+// known reports whether s is a subject in use.
+func (s Subject) known() bool {
+	switch s {
+	case SubjectTask, SubjectSet, SubjectModel, SubjectScore, SubjectTrainer:
+		return true
+	}
+	return false
+}
 
 // Announcement is the signed payload. Times have whole seconds, UTC.
 type Announcement struct {
@@ -115,6 +125,9 @@ func (p *payload) UnmarshalRecord(b []byte) error { p.raw = b; return nil }
 func Seal(a Announcement, key crypto.PrivKey) (Record, error) {
 	if a.Version == 0 {
 		a.Version = Version
+	}
+	if !a.Subject.known() {
+		return Record{}, fmt.Errorf("seal announcement: %w", malformed("subject %q", a.Subject))
 	}
 	raw, err := a.encode()
 	if err != nil {

@@ -118,6 +118,8 @@ func (b *Book) judge(r Record) (Verdict, error) {
 		return Ignore, ErrExpired
 	case r.Issued.After(now.Add(b.opt.MaxAhead)):
 		return Ignore, ErrFromFuture
+	case !r.Subject.known():
+		return Ignore, ErrNewSubject
 	}
 	if err := b.opt.Membership.Admits(r.Signer); err != nil {
 		return Ignore, fmt.Errorf("%w: %w", ErrUnknownSigner, err)

@@ -236,3 +236,23 @@ func TestWatchersHearAcceptedAndIssuedRecordsUntilCanceled(t *testing.T) {
 		t.Errorf("heard %v, want two records", heard)
 	}
 }
+
+// A later version may have other subjects: their records are well formed, so nobody who
+// forwards them is penalized, but they are not kept, and this version signs none.
+func TestARecordOfAnUnknownSubjectIsIgnored(t *testing.T) {
+	d := newTestBook(t, nil)
+	a := offer(1)
+	a.Subject = "dataset"
+	if _, err := Seal(a, keyOf(1)); !errors.Is(err, ErrMalformed) {
+		t.Errorf("seal: %v", err)
+	}
+	a.Version = Version
+	raw, err := a.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, verdict, err := d.Receive(t.Context(), sealRaw{Domain, payloadType, raw}.envelope(t), a.Task)
+	if verdict != Ignore || !errors.Is(err, ErrNewSubject) || len(d.Live(Query{})) != 0 {
+		t.Errorf("%v, %v, %d held", verdict, err, len(d.Live(Query{})))
+	}
+}

@@ -38,6 +38,7 @@ var (
 	ErrHeld          = errors.New("announcement already held")
 	ErrStale         = errors.New("announcement older than the one held")
 	ErrUnknownSigner = errors.New("announcement signer is no member")
+	ErrNewSubject    = errors.New("announcement subject unknown")
 	ErrOverQuota     = errors.New("announcement quota used up")
 )
 

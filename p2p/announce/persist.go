@@ -68,8 +68,8 @@ func (b *Book) loadCounter(ctx context.Context, key datastore.Key, value []byte)
 
 func (b *Book) loadRecord(ctx context.Context, key datastore.Key, value []byte) error {
 	h, err := unmarshalHeld(value)
-	if err != nil {
-		return b.ds.Delete(ctx, key) // damaged, or of an unknown version
+	if err != nil || !h.rec.Subject.known() {
+		return b.ds.Delete(ctx, key) // damaged, or of another version
 	}
 	b.records[h.rec.slot()] = h
 	b.perSigner[h.rec.Signer]++

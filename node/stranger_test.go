@@ -1,0 +1,114 @@
+package node
+
+import (
+	"crypto/rand"
+	"testing"
+
+	"github.com/ipfs/go-cid"
+	"github.com/ipfs/go-datastore"
+	dssync "github.com/ipfs/go-datastore/sync"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/multiformats/go-multiaddr"
+
+	"github.com/distillmesh/distillmesh/node/catalogue"
+	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/p2p"
+	"github.com/distillmesh/distillmesh/p2p/announce"
+	"github.com/distillmesh/distillmesh/p2p/blocks"
+)
+
+// stranger is a peer with a fresh key that says what a test wants, connected to a node.
+func stranger(t *testing.T, addr string) *p2p.Mesh {
+	t.Helper()
+	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := func() datastore.Batching { return dssync.MutexWrap(datastore.NewMapDatastore()) }
+	store, err := blocks.New(memory(), memory(), 0, blocks.DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := announce.OpenBook(memory(), announce.DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := p2p.DefaultConfig(p2p.ProfileEdge)
+	cfg.Mesh, cfg.MDNS, cfg.PortMap = "test", false, false
+	cfg.Listen = []multiaddr.Multiaddr{multiaddr.StringCast("/ip4/127.0.0.1/tcp/0")}
+	m, err := p2p.Open(t.Context(), cfg, key, store, book, memory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := m.Connect(t.Context(), multiaddr.StringCast(addr)); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// say announces a draft with a body.
+func say(t *testing.T, m *p2p.Mesh, draft announce.Announcement, body catalogue.Body) {
+	t.Helper()
+	var err error
+	if body != nil {
+		if draft.Body, err = catalogue.EncodeBody(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := m.Publish(t.Context(), draft); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Twenty strangers lie about a set before and while its maker announces it: about what
+// it is, whose task it belongs to, and its size. The trainer gets it all the same.
+func TestStrangersWhoLieAboutASetDoNotKeepItFromATrainer(t *testing.T) {
+	h, n, name := offline(t)
+	made := makeSet(t, n, name, "gmm", 1)
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	edge := start(t, h, StartOptions{})
+	trainer := start(t, shortHome(t), StartOptions{Role: RoleTrainer, Bootstrap: []string{edge.addr}})
+	root, task := cid.MustParse(made.CID), cid.MustParse(made.Task)
+	images := catalogue.SetBody{Method: "gmm", Images: made.Images, Counts: made.Counts, Formation: 1}
+	say(t, stranger(t, trainer.addr), announce.Announcement{Task: task, Kind: announce.Offer,
+		Subject: announce.SubjectTask, Root: task, Bytes: 1, Blocks: 1}, nil)
+	for i := range 20 {
+		m := stranger(t, trainer.addr)
+		lie := announce.Announcement{Task: task, Kind: announce.Have, Subject: announce.SubjectSet, Root: root,
+			Bytes: made.Bytes, Blocks: made.Blocks, Schema: catalogue.SchemaSet}
+		body := catalogue.Body(images)
+		switch i % 4 {
+		case 0:
+			lie.Subject, lie.Schema, body = announce.SubjectModel, catalogue.SchemaModel, catalogue.ModelBody{Model: "lenet"}
+		case 1:
+			lie.Bytes = 1 << 50
+		case 2:
+			lie.Bytes = 1000 + int64(i)
+		case 3:
+			lie.Kind, lie.Bytes = announce.Offer, made.Bytes-1
+		}
+		say(t, m, lie, body)
+	}
+	until(t, "lied to", func() bool {
+		return len(trainer.node.held.Book.Live(announce.Query{Root: root})) == 20
+	})
+	if _, err := operations.Publish.Do(t.Context(), edge, operations.PublishRequest{CID: made.CID}, nil); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "fetched", func() bool { return len(sets(t, trainer)) == 1 })
+	got := sets(t, trainer)[0]
+	if got.CID != made.CID || got.Bytes != made.Bytes || got.Task != made.Task {
+		t.Errorf("holds %+v, want %+v", got, made)
+	}
+	until(t, "listed by one signer", func() bool {
+		all, err := operations.Sets.Do(t.Context(), trainer, operations.SetQuery{Remote: true}, nil)
+		return err == nil && len(all) == 1 && len(all[0].Signers) == 1 && all[0].Signers[0] == edge.node.ID().String()
+	})
+}
