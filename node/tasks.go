@@ -33,7 +33,7 @@ func (n *Node) addTask(ctx context.Context, req operations.AddTaskRequest, _ api
 	if err != nil {
 		return operations.TaskInfo{}, err
 	}
-	for _, other := range n.known.TasksNamed(ctx, t.Name) {
+	for _, other := range n.known.OwnTasksNamed(ctx, t.Name) {
 		if !other.Equals(task) {
 			return operations.TaskInfo{}, api.Fail(api.CodeUsage,
 				"choose another name; 'distillmesh task show "+t.Name+"' shows that one",

@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/distillmesh/distillmesh/p2p/announce"
+	"github.com/distillmesh/distillmesh/p2p/peers"
 )
 
 // maxFallbackPeers bounds the connected peers that are asked for content which nobody
@@ -33,7 +34,13 @@ func (m *Mesh) Fetch(ctx context.Context, root cid.Cid, opt FetchOptions) (Fetch
 	}
 	opt.MaxBytes = cmp.Or(opt.MaxBytes, largest)
 	opt.Size = cmp.Or(opt.Size, smallest)
-	return m.exchange.Fetch(ctx, root, opt)
+	got, err := m.exchange.Fetch(ctx, root, opt)
+	if err == nil {
+		for _, p := range got.Providers {
+			m.used(p, peers.SentBlocks)
+		}
+	}
+	return got, err
 }
 
 // FetchRaw returns one block of at most max bytes, from the store or from peers.

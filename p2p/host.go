@@ -20,6 +20,9 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/distillmesh/distillmesh/p2p/announce"
+	"github.com/distillmesh/distillmesh/p2p/peers"
 )
 
 // newHost builds the libp2p host of cfg, not listening yet. It dials only peers for
@@ -165,6 +168,19 @@ func (n hostNetwork) addrsOf(p peer.ID) []ma.Multiaddr {
 		}
 	}
 	return addrs
+}
+
+// source says where a record comes from that p sends: p itself, and the range of its
+// address where that is public. Devices behind one private network have no range.
+func (n hostNetwork) source(p peer.ID) announce.Source {
+	from := announce.Source{Peer: p}
+	for _, c := range n.Network().ConnsToPeer(p) {
+		if r := peers.RangeOf(c.RemoteMultiaddr()); r.IsValid() {
+			from.Range = r
+			break
+		}
+	}
+	return from
 }
 
 func (n hostNetwork) connectedPeers() []peer.ID { return n.Network().Peers() }

@@ -35,6 +35,7 @@ type Mesh struct {
 	table       *peers.Table
 	greeter     *peers.Greeter
 	dialer      *peers.Dialer
+	announcers  *peers.Announcers
 	bus         *gossip.Bus
 	catchup     *catchup.Catchup
 	republisher *announce.Republisher
@@ -91,6 +92,7 @@ func (m *Mesh) start(ctx context.Context, known datastore.Batching) (err error) 
 	}
 	m.copies = newCopies(m.cfg.Now, m.localAddrs, m.log)
 	m.openPeers()
+	m.openAnnouncers()
 	if err := m.openAnnouncing(); err != nil {
 		return err
 	}
@@ -106,6 +108,7 @@ func (m *Mesh) start(ctx context.Context, known datastore.Batching) (err error) 
 	}
 	m.spawn(func() { m.republisher.Run(m.ctx) })
 	m.spawn(func() { m.dialer.Run(m.ctx) })
+	m.spawn(m.runAnnouncers)
 	m.spawn(func() { m.clocks.watch(m.ctx) })
 	m.spawn(m.watchCopies)
 	return m.startMDNS()
@@ -114,13 +117,13 @@ func (m *Mesh) start(ctx context.Context, known datastore.Batching) (err error) 
 // openAnnouncing makes gossip, catch-up and the announcing of this node's records.
 func (m *Mesh) openAnnouncing() (err error) {
 	m.catchup = catchup.New(m.book, m.host, catchup.Options{
-		Admits: m.table.Admits, Judged: m.judged, Now: m.cfg.Now, Logger: m.log,
+		Admits: m.table.Admits, Source: m.host.source, Judged: m.judged, Now: m.cfg.Now, Logger: m.log,
 	})
 	m.bus, err = gossip.Open(m.host, gossip.Options{Mesh: m.cfg.Mesh, Small: m.small(), Validate: m.validate})
 	if err != nil {
 		return err
 	}
-	m.republisher, err = announce.NewRepublisher(m.book, m.bus, announce.RepublisherOptions{
+	m.republisher, err = announce.NewRepublisher(m.book, topics{m.bus, m.book}, announce.RepublisherOptions{
 		Key: m.key, Min: m.cfg.AnnounceMin, Max: m.cfg.AnnounceMax, Addrs: m.host.Addrs,
 		Now: m.cfg.Now, Logger: m.log, Issued: m.copies.issuedHere,
 	})
@@ -186,12 +189,13 @@ func (m *Mesh) Join(ctx context.Context, task cid.Cid) error {
 	if err := m.check(ctx); err != nil {
 		return fmt.Errorf("join task %s: %w", task, err)
 	}
-	if err := m.bus.Join(task); err != nil {
+	if err := (topics{m.bus, m.book}).Join(task); err != nil {
 		return err
 	}
 	for _, p := range m.table.Met() {
 		m.spawn(func() { m.learnFrom(p, []cid.Cid{task}) })
 	}
+	m.announcers.Wake()
 	return nil
 }
 
@@ -200,7 +204,23 @@ func (m *Mesh) Leave(task cid.Cid) error {
 	if !task.Defined() {
 		return nil // the mesh's own topic is left by Close alone
 	}
+	m.book.Release(task)
 	return m.bus.Leave(task)
+}
+
+// topics joins gossip and gives the records of the task their room in the book.
+type topics struct {
+	*gossip.Bus
+	book *announce.Book
+}
+
+// Join implements announce.Topics.
+func (t topics) Join(task cid.Cid) error {
+	if err := t.Bus.Join(task); err != nil {
+		return err
+	}
+	t.book.Reserve(task)
+	return nil
 }
 
 // Tasks returns the tasks joined, in order of CID.
@@ -212,10 +232,13 @@ func (m *Mesh) topics() []cid.Cid { return append([]cid.Cid{cid.Undef}, m.bus.Ta
 // validate is the validator of gossip: the book's, but a record that is held through
 // catch-up alone is forwarded.
 func (m *Mesh) validate(ctx context.Context, topic cid.Cid, from peer.ID, data []byte) announce.Verdict {
-	r, verdict, err := m.book.Receive(ctx, data, topic)
+	r, verdict, err := m.book.Receive(ctx, data, m.host.source(from), topic)
 	m.clocks.judge(from, r, err, true)
-	if verdict == announce.Reject {
+	switch verdict {
+	case announce.Reject:
 		m.log.Debug("announcement rejected", "from", from, "err", err)
+	case announce.Accept:
+		m.used(from, peers.SentRecord)
 	}
 	if errors.Is(err, announce.ErrHeld) && m.catchup.TakeLearned(data) {
 		return announce.Accept
@@ -227,8 +250,18 @@ func (m *Mesh) validate(ctx context.Context, topic cid.Cid, from peer.ID, data [
 // never delivers what this node's own key signed, catch-up does.
 func (m *Mesh) judged(from peer.ID, r announce.Record, err error) {
 	m.clocks.judge(from, r, err, false)
+	if err == nil {
+		m.used(from, peers.SentRecord)
+	}
 	if r.Signer == m.host.ID() && !errors.Is(err, announce.ErrHeld) {
 		m.copies.judge(r, from)
+	}
+}
+
+// used notes what a peer was good for. Bootstrap peers stay in the configuration.
+func (m *Mesh) used(p peer.ID, use peers.Use) {
+	if !m.dialer.IsBootstrap(p) {
+		m.table.Used(p, use, func() []ma.Multiaddr { return m.host.addrsOf(p) })
 	}
 }
 
@@ -281,6 +314,11 @@ func (m *Mesh) Close() error {
 		errs = append(errs, m.bus.Close())
 	}
 	m.tasks.Wait()
+	if m.table != nil {
+		for _, p := range m.table.Met() {
+			m.table.Drop(p)
+		}
+	}
 	if m.exchange != nil {
 		errs = append(errs, m.exchange.Close())
 	}

@@ -363,3 +363,54 @@ func TestTasksOfOneNameAreToldApartByCID(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 }
+
+// Strangers announce tasks called as a built-in one, a joined one, and as each other's.
+func TestNamesOfStrangersNeverHideNorBlurOurs(t *testing.T) {
+	w := newWorld(t)
+	mesh := &remote{w: w, docs: map[cid.Cid][]byte{}}
+	w.known.GoOnline(mesh)
+	mine, doc := own(t, "flowers")
+	if _, err := w.held.AddTask(t.Context(), doc); err != nil {
+		t.Fatal(err)
+	}
+	liars := map[cid.Cid]crypto.PrivKey{}
+	for i, name := range []string{"mnist", "flowers", "birds", "birds"} {
+		doc, err := artifact.EncodeTask(&data.Task{Version: data.TaskVersion, Name: name,
+			Classes: []string{"a", strings.Repeat("z", i+1)},
+			Shape:   data.Shape{C: 1, H: 1, W: 2}, Mean: []float64{0, 0}, Std: []float64{1, 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := w.held.Blocks.AddRaw(t.Context(), doc, "task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		liars[c] = stranger(t)
+		w.announce(liars[c], announce.Announcement{Task: c, Kind: announce.Offer, Subject: announce.SubjectTask, Root: c,
+			Bytes: int64(len(doc)), Blocks: 1}, nil)
+	}
+	if c, _, err := w.known.FindTask(t.Context(), "mnist"); err != nil || liars[c] != nil {
+		t.Errorf("mnist: %s, %v", c, err)
+	}
+	if c, _, err := w.known.FindTask(t.Context(), "flowers"); err != nil || !c.Equals(mine) {
+		t.Errorf("flowers: %s, %v", c, err)
+	}
+	if _, _, err := w.known.FindTask(t.Context(), "birds"); api.Describe(err).Code != api.CodeUsage {
+		t.Errorf("a name of two strangers: %v", err)
+	}
+	for c, key := range liars {
+		task, err := w.known.TaskHere(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := w.id(key).String()
+		for _, typed := range []string{task.Name + "@" + id, task.Name + "@" + id[:20], task.Name + "@" + id[8:16]} {
+			if got, _, err := w.known.FindTask(t.Context(), typed); err != nil || !got.Equals(c) {
+				t.Errorf("%s: %s, %v, want %s", typed, got, err, c)
+			}
+		}
+	}
+	if got := w.known.OwnTasksNamed(t.Context(), "birds"); got != nil {
+		t.Errorf("the name birds is taken by %v", got)
+	}
+}

@@ -62,8 +62,11 @@ func (c *Catalogue) Task(ctx context.Context, task cid.Cid) (*data.Task, error) 
 	return artifact.DecodeTask(doc)
 }
 
-// FindTask finds a task by name, CID or a unique prefix of its CID, among those
-// built in, joined or announced. Peers are asked only when it is not found locally.
+// FindTask finds a task by name, CID or a unique prefix of its CID. Names of strangers
+// never hide nor make ambiguous those of this node: the tasks built in come first, then
+// those joined, then those whose sets are here, then the announced ones. NAME@SIGNER
+// names an announced one by who announces it. Peers are asked only when it is not found
+// locally.
 func (c *Catalogue) FindTask(ctx context.Context, name string) (cid.Cid, *data.Task, error) {
 	found := c.TasksNamed(ctx, name)
 	if found == nil {
@@ -82,47 +85,128 @@ func (c *Catalogue) FindTask(ctx context.Context, name string) (cid.Cid, *data.T
 		t, err := c.Task(ctx, found[0])
 		return found[0], t, err
 	}
-	return cid.Undef, nil, api.Fail(api.CodeUsage, "name it by CID: 'distillmesh task ls -q'",
+	return cid.Undef, nil, api.Fail(api.CodeUsage,
+		"name it by CID ('distillmesh task ls -q'), or by who announces it: NAME@NODE-ID",
 		"%d tasks are called %q", len(found), name)
 }
 
-// TasksNamed lists the tasks that a name fits: by name or whole CID, else by
-// prefix. It never waits for the network.
-func (c *Catalogue) TasksNamed(ctx context.Context, name string) (found []cid.Cid) {
-	known := c.knownTasks()
-	for _, task := range known {
-		t, err := c.TaskHere(ctx, task)
-		if err == nil && t.Name == name || task.String() == name {
-			found = append(found, task)
+// TasksNamed lists the tasks that a name fits: by whole CID, else by name, else by
+// signer, else by prefix, and of tasks that fit equally well only those closest to this
+// node. It never waits for the network.
+func (c *Catalogue) TasksNamed(ctx context.Context, name string) []cid.Cid {
+	groups := c.taskGroups(ctx)
+	first, signer, bySigner := cutLast(name, "@")
+	fits := []func(group int, task cid.Cid) bool{
+		func(_ int, task cid.Cid) bool { return task.String() == name },
+		func(group int, task cid.Cid) bool { // a stranger's name may look like NAME@SIGNER
+			return (group != announcedTasks || !bySigner) && c.isCalled(ctx, task, name)
+		},
+		func(_ int, task cid.Cid) bool {
+			return bySigner && c.isAnnouncedBy(task, signer) && c.isCalled(ctx, task, first)
+		},
+		func(_ int, task cid.Cid) bool { return isNamed(task, name) },
+	}
+	for _, fit := range fits {
+		for i, group := range groups {
+			var found []cid.Cid
+			for _, task := range group {
+				if fit(i, task) {
+					found = append(found, task)
+				}
+			}
+			if found != nil {
+				return found
+			}
 		}
 	}
-	if found != nil {
-		return found
-	}
-	for _, task := range known {
-		if isNamed(task, name) {
-			found = append(found, task)
+	return nil
+}
+
+// OwnTasksNamed lists the tasks of a name among those built in, joined, or with sets here.
+func (c *Catalogue) OwnTasksNamed(ctx context.Context, name string) (found []cid.Cid) {
+	groups := c.taskGroups(ctx)
+	for _, group := range groups[:announcedTasks] {
+		for _, task := range group {
+			if c.isCalled(ctx, task, name) {
+				found = append(found, task)
+			}
 		}
 	}
 	return found
 }
 
-// knownTasks lists every task that this node knows, in order of CID.
-func (c *Catalogue) knownTasks() []cid.Cid {
+// isCalled reports whether the document of a task is here and has this name.
+func (c *Catalogue) isCalled(ctx context.Context, task cid.Cid, name string) bool {
+	t, err := c.TaskHere(ctx, task)
+	return err == nil && t.Name == name
+}
+
+// idStart is how the ids of all nodes with keys of our kind begin.
+const idStart = "12D3KooW"
+
+// isAnnouncedBy reports whether a node announces a task whose id begins as typed, with or
+// without what all ids begin with.
+func (c *Catalogue) isAnnouncedBy(task cid.Cid, typed string) bool {
+	if len(typed) < 4 {
+		return false
+	}
+	for _, r := range c.held.Book.Live(announce.Query{Task: task, Subject: announce.SubjectTask}) {
+		id := r.Signer.String()
+		if strings.HasPrefix(id, typed) && len(typed) > len(idStart) ||
+			strings.HasPrefix(strings.TrimPrefix(id, idStart), typed) {
+			return true
+		}
+	}
+	return false
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// announcedTasks is the group of tasks that are only announced.
+const announcedTasks = 3
+
+// taskGroups lists every task that this node knows once, closest first: built in, joined,
+// with sets here, announced; each group in order of CID.
+func (c *Catalogue) taskGroups(ctx context.Context) (groups [announcedTasks + 1][]cid.Cid) {
 	seen := map[cid.Cid]bool{}
+	add := func(group int, task cid.Cid) {
+		if !seen[task] {
+			seen[task] = true
+			groups[group] = append(groups[group], task)
+		}
+	}
 	for task := range wellKnown {
-		seen[task] = true
+		add(0, task)
 	}
 	for _, task := range c.held.State.Tasks() {
-		seen[task] = true
+		add(1, task)
+	}
+	held, err := c.held.List(ctx, announce.SubjectSet, cid.Undef)
+	if err != nil {
+		c.log.Warn("sets cannot be listed", "error", err)
+	}
+	for _, h := range held {
+		add(2, h.Task)
 	}
 	for _, r := range c.held.Book.Live(announce.Query{Subject: announce.SubjectTask}) {
-		seen[r.Task] = true
+		add(announcedTasks, r.Task)
 	}
-	var out []cid.Cid
-	for task := range seen {
-		out = append(out, task)
+	for _, group := range groups {
+		slices.SortFunc(group, func(a, b cid.Cid) int { return strings.Compare(a.KeyString(), b.KeyString()) })
 	}
+	return groups
+}
+
+// knownTasks lists every task that this node knows, in order of CID.
+func (c *Catalogue) knownTasks(ctx context.Context) []cid.Cid {
+	groups := c.taskGroups(ctx)
+	out := slices.Concat(groups[:]...)
 	slices.SortFunc(out, func(a, b cid.Cid) int { return strings.Compare(a.KeyString(), b.KeyString()) })
 	return out
 }
@@ -130,7 +214,7 @@ func (c *Catalogue) knownTasks() []cid.Cid {
 // Tasks lists the tasks this node knows, by name.
 func (c *Catalogue) Tasks(ctx context.Context) []operations.TaskInfo {
 	var out []operations.TaskInfo
-	for _, task := range c.knownTasks() {
+	for _, task := range c.knownTasks(ctx) {
 		t, err := c.TaskHere(ctx, task)
 		if err != nil {
 			c.log.Debug("task document not at hand", "task", task, "error", err)

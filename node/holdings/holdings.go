@@ -43,7 +43,7 @@ func Open(home string, opt Options) (_ *Holdings, err error) {
 	store := blocks.DefaultOptions()
 	store.QuotaBytes = opt.QuotaBytes
 	book := announce.DefaultOptions()
-	book.Lifetime = max(book.Lifetime, opt.Lifetime)
+	book.Lifetime = min(max(book.Lifetime, opt.Lifetime), announce.MaxLifetime)
 	h := &Holdings{}
 	if h.Blocks, err = blocks.Open(filepath.Join(home, "store"), store); err != nil {
 		return nil, err

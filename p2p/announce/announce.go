@@ -43,8 +43,12 @@ const (
 	maxName  = 64 // bytes of a subject or schema
 	maxAddrs = 16
 	maxAddr  = 256 // bytes of one binary multiaddr
-	// MaxLifetime bounds Expires - Issued, so that an abandoned record ends.
-	MaxLifetime = 30 * 24 * time.Hour
+	// MaxLifetime is how long a record counts after it was issued, whatever it says:
+	// its signer renews it long before. What nobody renews ends.
+	MaxLifetime = 48 * time.Hour
+	// maxExpiry bounds Expires - Issued. Earlier versions sign records for up to 30 days;
+	// to refuse them would penalize the peers that forward them.
+	maxExpiry = 30 * 24 * time.Hour
 )
 
 // The reasons why received bytes are no announcement. An honest forwarder would
@@ -103,6 +107,15 @@ type Announcement struct {
 	Expires time.Time      // when it expires
 	Seq     uint64         // rises per (signer, task, subject, root), from 1
 	Addrs   []ma.Multiaddr // where the signer can be dialed
+}
+
+// Ends returns when the announcement ceases to count: when it expires, and at the
+// latest MaxLifetime after it was issued.
+func (a Announcement) Ends() time.Time {
+	if most := a.Issued.Add(MaxLifetime); a.Expires.After(most) {
+		return most
+	}
+	return a.Expires
 }
 
 // Record is an announcement together with the proof of who signed it.
@@ -219,7 +232,7 @@ func (a *Announcement) check() error {
 
 func (a *Announcement) checkTimes() error {
 	issued, expires := a.Issued.Unix(), a.Expires.Unix()
-	if issued <= 0 || expires <= issued || expires-issued > int64(MaxLifetime/time.Second) {
+	if issued <= 0 || expires <= issued || expires-issued > int64(maxExpiry/time.Second) {
 		return malformed("lifetime from %d to %d", issued, expires)
 	}
 	return nil

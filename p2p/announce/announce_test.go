@@ -92,7 +92,7 @@ func TestSealRefusesWhatReadersWould(t *testing.T) {
 		{"no sequence number", func(a *Announcement) { a.Seq = 0 }, ErrMalformed},
 		{"negative bytes", func(a *Announcement) { a.Bytes = -1 }, ErrMalformed},
 		{"expiry before issue", func(a *Announcement) { a.Expires = a.Issued }, ErrMalformed},
-		{"a life too long", func(a *Announcement) { a.Expires = a.Issued.Add(MaxLifetime + time.Second) }, ErrMalformed},
+		{"a life too long", func(a *Announcement) { a.Expires = a.Issued.Add(maxExpiry + time.Second) }, ErrMalformed},
 		{"too many addresses", func(a *Announcement) {
 			a.Addrs = slices.Repeat(a.Addrs, maxAddrs+1)
 		}, ErrMalformed},

@@ -13,6 +13,7 @@ import (
 	"github.com/ipfs/go-datastore"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/time/rate"
 
 	"github.com/distillmesh/distillmesh/p2p/members"
 )
@@ -30,8 +31,11 @@ func (r Record) slot() slot { return slot{r.Signer, r.Task, r.Subject, r.Root} }
 // held is the latest record of a slot and how long the slot must be kept: until
 // everything ever held in it has expired, or a replay could bring it back.
 type held struct {
-	rec   Record
-	until time.Time
+	rec     Record
+	until   time.Time
+	account string    // whose room it takes up
+	purpose purpose   // in which room
+	paced   time.Time // see renew
 }
 
 // Book holds the latest valid announcement of every (signer, task, subject, root)
@@ -44,7 +48,12 @@ type Book struct {
 	mu        sync.RWMutex
 	records   map[slot]held
 	perSigner map[peer.ID]int
-	counters  map[slot]uint64 // last sequence number signed, of this node's own slots
+	counters  map[slot]uint64  // last sequence number signed, of this node's own slots
+	used      map[cid.Cid]bool // roots of this node's own records
+	reserved  map[cid.Cid]bool // joined tasks
+	rooms     [purposes]room
+	swept     time.Time                // when a record last found the book full
+	churn     map[string]*rate.Limiter // of accounts
 	watchers  map[int]func(Record)
 	nextWatch int
 }
@@ -58,6 +67,7 @@ func OpenBook(ds datastore.Batching, opt Options) (*Book, error) {
 	b := &Book{
 		ds: ds, opt: opt, records: map[slot]held{}, perSigner: map[peer.ID]int{},
 		counters: map[slot]uint64{}, watchers: map[int]func(Record){},
+		used: map[cid.Cid]bool{}, reserved: map[cid.Cid]bool{}, churn: map[string]*rate.Limiter{},
 	}
 	if err := b.load(context.Background()); err != nil {
 		return nil, fmt.Errorf("open announcement book: %w", err)
@@ -70,12 +80,13 @@ func (b *Book) Membership() members.Membership { return b.opt.Membership }
 
 // Put judges a record that Open or Seal returned and keeps it when the verdict is
 // Accept. The error is the reason for Ignore, or a failure to store. Gossip,
-// catch-up and import all use this one validator.
-func (b *Book) Put(ctx context.Context, r Record) (Verdict, error) {
+// catch-up and import all use this one validator. A record that is new to a full book
+// displaces another: see room.go.
+func (b *Book) Put(ctx context.Context, r Record, from Source) (Verdict, error) {
 	b.mu.Lock()
 	verdict, err := b.judge(r)
 	if verdict == Accept {
-		if err = b.keep(ctx, r); err != nil {
+		if err = b.admit(ctx, r, from); err != nil {
 			verdict = Ignore
 		}
 	}
@@ -89,7 +100,7 @@ func (b *Book) Put(ctx context.Context, r Record) (Verdict, error) {
 // Receive opens an envelope that belongs to one of the given topics (tasks, or
 // Undef for the mesh's own topic) and puts it. Errors of Open and ErrWrongTopic
 // come with Reject.
-func (b *Book) Receive(ctx context.Context, envelope []byte, topics ...cid.Cid) (Record, Verdict, error) {
+func (b *Book) Receive(ctx context.Context, envelope []byte, from Source, topics ...cid.Cid) (Record, Verdict, error) {
 	r, err := Open(envelope)
 	if err != nil {
 		return Record{}, Reject, err
@@ -97,7 +108,7 @@ func (b *Book) Receive(ctx context.Context, envelope []byte, topics ...cid.Cid) 
 	if !slices.ContainsFunc(topics, r.Topic().Equals) {
 		return Record{}, Reject, ErrWrongTopic
 	}
-	verdict, err := b.Put(ctx, r)
+	verdict, err := b.Put(ctx, r, from)
 	return r, verdict, err
 }
 
@@ -114,7 +125,7 @@ func (a Announcement) Topic() cid.Cid {
 func (b *Book) judge(r Record) (Verdict, error) {
 	now := b.opt.Now()
 	switch {
-	case !r.Expires.After(now):
+	case !r.Ends().After(now):
 		return Ignore, ErrExpired
 	case r.Issued.After(now.Add(b.opt.MaxAhead)):
 		return Ignore, ErrFromFuture
@@ -133,24 +144,46 @@ func (b *Book) judge(r Record) (Verdict, error) {
 		}
 		return Accept, nil
 	}
-	if b.full(r.Signer) {
-		b.sweep(now)
-		if b.full(r.Signer) {
-			return Ignore, ErrOverQuota
-		}
-	}
 	return Accept, nil
 }
 
-func (b *Book) full(signer peer.ID) bool {
-	return len(b.records) >= b.opt.MaxRecords || b.perSigner[signer] >= b.opt.MaxPerSigner
+// admit keeps a record that was judged, in place of another when there is no room.
+// Callers lock.
+func (b *Book) admit(ctx context.Context, r Record, from Source) error {
+	now, s := b.opt.Now(), r.slot()
+	h := held{rec: r, until: later(r.Ends(), now.Add(occupies)), account: from.account(r.Signer)}
+	if old, known := b.records[s]; known {
+		var ok bool
+		if h.paced, ok = old.renew(now); !ok && (r.Kind != Withdraw || old.rec.Kind == Withdraw) {
+			return ErrTooOften
+		}
+		if old.account != earlier && from.Peer != r.Signer {
+			h.account = old.account // others that relay it later change nothing
+		}
+		return b.keep(ctx, h)
+	}
+	_, full := b.crowded(b.purposeOf(s))
+	if full = full || b.perSigner[r.Signer] >= b.opt.MaxPerSigner; full && !now.Before(b.swept.Add(sweepPause)) {
+		b.swept = now
+		b.sweep(now)
+	}
+	if b.perSigner[r.Signer] >= b.opt.MaxPerSigner {
+		return ErrOverQuota
+	}
+	victim, err := b.makeRoom(s, h.account, now)
+	if err != nil {
+		return err
+	}
+	if victim != nil && b.drop([]slot{*victim}) == 0 {
+		return ErrOverQuota
+	}
+	return b.keep(ctx, h)
 }
 
-// keep makes r the latest of its slot, on disk first. Callers lock.
-func (b *Book) keep(ctx context.Context, r Record) error {
-	s := r.slot()
-	old, replaced := b.records[s]
-	h := held{rec: r, until: later(r.Expires, old.until)}
+// keep makes h the latest of its slot, on disk first. Callers lock.
+func (b *Book) keep(ctx context.Context, h held) error {
+	r, s := h.rec, h.rec.slot()
+	h.until = later(h.until, b.records[s].until)
 	if err := b.ds.Put(ctx, recordKey(s), h.marshal()); err != nil {
 		return fmt.Errorf("store announcement: %w", err)
 	}
@@ -160,10 +193,7 @@ func (b *Book) keep(ctx context.Context, r Record) error {
 			return err
 		}
 	}
-	if !replaced {
-		b.perSigner[s.signer]++
-	}
-	b.records[s] = h
+	b.place(s, h)
 	return nil
 }
 
@@ -208,7 +238,8 @@ func (b *Book) issue(ctx context.Context, key crypto.PrivKey, signer peer.ID, dr
 	if err := b.count(ctx, s, r.Seq); err != nil {
 		return Record{}, err
 	}
-	return r, b.keep(ctx, r)
+	b.use(s)
+	return r, b.keep(ctx, held{rec: r, until: r.Ends()})
 }
 
 // count persists the last sequence number signed for an own slot. Callers lock.

@@ -85,11 +85,11 @@ func TestPutJudgesWhatDependsOnTimeAndState(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newTestBook(t, func(o *Options) { o.Membership = without(outsider) })
-			if v, err := d.Put(t.Context(), seal(t, held, keyOf(1))); v != Accept {
+			if v, err := d.Put(t.Context(), seal(t, held, keyOf(1)), Source{}); v != Accept {
 				t.Fatalf("first put: %v, %v", v, err)
 			}
 			before := d.Live(Query{})
-			v, err := d.Put(t.Context(), seal(t, tt.put, keyOf(tt.by)))
+			v, err := d.Put(t.Context(), seal(t, tt.put, keyOf(tt.by)), Source{})
 			if v != tt.verdict || !errors.Is(err, tt.reason) {
 				t.Errorf("%v, %v; want %v, %v", v, err, tt.verdict, tt.reason)
 			}
@@ -116,7 +116,7 @@ func TestReceiveRejectsWhatAnyForwarderMustCatch(t *testing.T) {
 		"a set, mesh's topic": {envelope, cid.Undef, ErrWrongTopic},
 	} {
 		d := newTestBook(t, nil)
-		if _, v, err := d.Receive(t.Context(), tt.envelope, tt.topic); v != Reject || !errors.Is(err, tt.want) {
+		if _, v, err := d.Receive(t.Context(), tt.envelope, Source{}, tt.topic); v != Reject || !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, %v; want reject, %v", name, v, err, tt.want)
 		}
 		if n := len(d.Live(Query{})); n != 0 {
@@ -141,14 +141,14 @@ func TestAWithdrawalOutlivesWhatItTakesBack(t *testing.T) {
 	if !taken.Expires.Equal(given.Expires) || taken.Seq != 2 {
 		t.Errorf("withdrawal number %d expires %v, want 2 and %v", taken.Seq, taken.Expires, given.Expires)
 	}
-	if v, err := reader.Put(t.Context(), taken); v != Accept {
+	if v, err := reader.Put(t.Context(), taken, Source{}); v != Accept {
 		t.Fatalf("withdrawal before its offer: %v, %v", v, err)
 	}
 	for _, at := range []time.Duration{0, 5 * time.Hour, 6 * time.Hour} {
 		reader.now = epoch.Add(at)
 		reader.Sweep()
 		reader.reopen(t)
-		if v, _ := reader.Put(t.Context(), given); v != Ignore || len(reader.Live(Query{})) != 0 {
+		if v, _ := reader.Put(t.Context(), given, Source{}); v != Ignore || len(reader.Live(Query{})) != 0 {
 			t.Errorf("after %v a replay of the offer: %v, %d live", at, v, len(reader.Live(Query{})))
 		}
 	}
@@ -172,7 +172,7 @@ func TestSequenceNumbersRiseAcrossRestarts(t *testing.T) {
 	// Everything lost but the key: the mesh still knows the last number.
 	last := d.Live(Query{})[0]
 	fresh := newTestBook(t, nil)
-	if v, err := fresh.Put(t.Context(), last); v != Accept {
+	if v, err := fresh.Put(t.Context(), last, Source{}); v != Accept {
 		t.Fatal(v, err)
 	}
 	if r, err := fresh.Issue(t.Context(), keyOf(1), offer(0)); err != nil || r.Seq != 5 {
@@ -187,7 +187,7 @@ func TestOwnRecordsSurviveALongRest(t *testing.T) {
 	}
 	foreign := offer(1)
 	foreign.Root = cidOf("foreign")
-	if v, err := d.Put(t.Context(), seal(t, foreign, keyOf(2))); v != Accept {
+	if v, err := d.Put(t.Context(), seal(t, foreign, keyOf(2)), Source{}); v != Accept {
 		t.Fatal(v, err)
 	}
 	d.now = epoch.Add(30 * 24 * time.Hour)
@@ -198,40 +198,15 @@ func TestOwnRecordsSurviveALongRest(t *testing.T) {
 	}
 }
 
-func TestNobodyFillsTheBook(t *testing.T) {
-	d := newTestBook(t, func(o *Options) { o.MaxPerSigner, o.MaxRecords = 2, 3 })
-	put := func(key byte, root string) Verdict {
-		a := offer(1)
-		a.Root = cidOf(root)
-		v, _ := d.Put(t.Context(), seal(t, a, keyOf(key)))
-		return v
-	}
-	for i, tt := range []struct {
-		key  byte
-		root string
-		want Verdict
-	}{{1, "a", Accept}, {1, "b", Accept}, {1, "c", Ignore}, {2, "a", Accept}, {3, "a", Ignore}} {
-		if got := put(tt.key, tt.root); got != tt.want {
-			t.Errorf("put %d: %v, want %v", i, got, tt.want)
-		}
-	}
-	d.now = epoch.Add(time.Hour) // all expired: there is room again
-	a := offer(1)
-	a.Issued, a.Expires = d.now, d.now.Add(time.Hour)
-	if v, err := d.Put(t.Context(), seal(t, a, keyOf(3))); v != Accept {
-		t.Errorf("after expiry: %v, %v", v, err)
-	}
-}
-
 func TestWatchersHearAcceptedAndIssuedRecordsUntilCanceled(t *testing.T) {
 	d := newTestBook(t, nil)
 	var heard []uint64
 	cancel := d.Watch(func(r Record) { heard = append(heard, r.Seq) })
-	_, _ = d.Put(t.Context(), seal(t, offer(1), keyOf(2)))
-	_, _ = d.Put(t.Context(), seal(t, offer(1), keyOf(2)))
+	_, _ = d.Put(t.Context(), seal(t, offer(1), keyOf(2)), Source{})
+	_, _ = d.Put(t.Context(), seal(t, offer(1), keyOf(2)), Source{})
 	_, _ = d.Issue(t.Context(), keyOf(1), offer(0))
 	cancel()
-	_, _ = d.Put(t.Context(), seal(t, offer(2), keyOf(2)))
+	_, _ = d.Put(t.Context(), seal(t, offer(2), keyOf(2)), Source{})
 	if len(heard) != 2 {
 		t.Errorf("heard %v, want two records", heard)
 	}
@@ -251,7 +226,7 @@ func TestARecordOfAnUnknownSubjectIsIgnored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, verdict, err := d.Receive(t.Context(), sealRaw{Domain, payloadType, raw}.envelope(t), a.Task)
+	_, verdict, err := d.Receive(t.Context(), sealRaw{Domain, payloadType, raw}.envelope(t), Source{}, a.Task)
 	if verdict != Ignore || !errors.Is(err, ErrNewSubject) || len(d.Live(Query{})) != 0 {
 		t.Errorf("%v, %v, %d held", verdict, err, len(d.Live(Query{})))
 	}

@@ -40,6 +40,7 @@ var (
 	ErrUnknownSigner = errors.New("announcement signer is no member")
 	ErrNewSubject    = errors.New("announcement subject unknown")
 	ErrOverQuota     = errors.New("announcement quota used up")
+	ErrTooOften      = errors.New("announcement renewed too often")
 )
 
 // ErrWrongTopic is the Reject for an announcement that came over another topic.

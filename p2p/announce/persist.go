@@ -63,6 +63,7 @@ func (b *Book) loadCounter(ctx context.Context, key datastore.Key, value []byte)
 		return fmt.Errorf("sequence counter %s is damaged", key)
 	}
 	b.counters[s] = binary.BigEndian.Uint64(value)
+	b.use(s)
 	return nil
 }
 
@@ -71,8 +72,8 @@ func (b *Book) loadRecord(ctx context.Context, key datastore.Key, value []byte) 
 	if err != nil || !h.rec.Subject.known() {
 		return b.ds.Delete(ctx, key) // damaged, or of another version
 	}
-	b.records[h.rec.slot()] = h
-	b.perSigner[h.rec.Signer]++
+	h.account = earlier
+	b.place(h.rec.slot(), h)
 	return nil
 }
 
@@ -121,19 +122,36 @@ func (b *Book) Sweep() int {
 }
 
 func (b *Book) sweep(now time.Time) (dropped int) {
+	var ended []slot
 	for s, h := range b.records {
-		if _, own := b.counters[s]; own && h.rec.Kind != Withdraw || h.until.After(now) {
-			continue
+		if _, own := b.counters[s]; (!own || h.rec.Kind == Withdraw) && !h.until.After(now) {
+			ended = append(ended, s)
 		}
-		// A record that cannot be deleted from disk now is dropped at the next sweep.
-		if b.ds.Delete(context.Background(), recordKey(s)) != nil {
-			continue
-		}
-		delete(b.records, s)
-		if b.perSigner[s.signer]--; b.perSigner[s.signer] == 0 {
-			delete(b.perSigner, s.signer)
-		}
-		dropped++
 	}
-	return dropped
+	return b.drop(ended)
+}
+
+// drop deletes records, from disk first, and returns how many. What cannot be deleted
+// from disk now is kept.
+func (b *Book) drop(slots []slot) int {
+	ctx := context.Background()
+	if len(slots) == 0 {
+		return 0
+	}
+	batch, err := b.ds.Batch(ctx)
+	if err != nil {
+		return 0
+	}
+	for _, s := range slots {
+		if batch.Delete(ctx, recordKey(s)) != nil {
+			return 0
+		}
+	}
+	if batch.Commit(ctx) != nil {
+		return 0
+	}
+	for _, s := range slots {
+		b.forget(s)
+	}
+	return len(slots)
 }

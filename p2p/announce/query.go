@@ -32,14 +32,14 @@ func (b *Book) Live(q Query) []Record {
 		q.Kinds = []Kind{Offer, Have}
 	}
 	now := b.opt.Now()
-	return b.collect(func(h held) bool { return h.rec.Expires.After(now) && q.matches(&h.rec) })
+	return b.collect(func(h held) bool { return h.rec.Ends().After(now) && q.matches(&h.rec) })
 }
 
 // Held returns every unexpired record of a topic, withdrawals included: what a
 // peer that catches up on it needs.
 func (b *Book) Held(topic cid.Cid) []Record {
 	now := b.opt.Now()
-	return b.collect(func(h held) bool { return h.rec.Expires.After(now) && h.rec.Topic().Equals(topic) })
+	return b.collect(func(h held) bool { return h.rec.Ends().After(now) && h.rec.Topic().Equals(topic) })
 }
 
 // Own returns the latest record of everything signer issued through this book:

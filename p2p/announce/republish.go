@@ -89,7 +89,7 @@ func (p *Republisher) Resume(ctx context.Context) error {
 	defer p.mu.Unlock()
 	now := p.opt.Now()
 	for _, r := range p.book.Own(p.self) {
-		if r.Kind != Withdraw && r.Expires.Sub(now) < 2*p.longest() {
+		if r.Kind != Withdraw && r.Ends().Sub(now) < 2*p.longest() {
 			var err error
 			if r, err = p.book.Issue(ctx, p.opt.Key, p.complete(nextDraft(r))); err != nil {
 				return err
@@ -142,8 +142,9 @@ func (p *Republisher) publish(ctx context.Context, r Record) bool {
 	return true
 }
 
-// longest is the longest interval at the present size of the catalogue.
-func (p *Republisher) longest() time.Duration { return p.opt.Max * p.stretch() }
+// longest is the longest interval at the present size of the catalogue. A record is
+// renewed before it ends.
+func (p *Republisher) longest() time.Duration { return min(p.opt.Max*p.stretch(), MaxLifetime*3/4) }
 
 func (p *Republisher) stretch() time.Duration {
 	return time.Duration(1 + len(p.book.Live(Query{}))/recordsPerInterval)
@@ -153,7 +154,7 @@ func (p *Republisher) stretch() time.Duration {
 // at the same moment.
 func (p *Republisher) interval() time.Duration {
 	lo, hi := p.opt.Min, p.opt.Max
-	return (lo + rand.N(hi-lo+1)) * p.stretch()
+	return min((lo+rand.N(hi-lo+1))*p.stretch(), p.longest())
 }
 
 // complete sets the addresses and the lifetime that a draft leaves open. The
@@ -225,7 +226,7 @@ func (p *Republisher) round(ctx context.Context) time.Duration {
 	now := p.opt.Now()
 	wait := p.opt.Max
 	for s, e := range p.entries {
-		if e.latest.Kind == Withdraw && !e.latest.Expires.After(now.Add(time.Second)) {
+		if e.latest.Kind == Withdraw && !e.latest.Ends().After(now.Add(time.Second)) {
 			delete(p.entries, s) // what it withdrew has expired
 			continue
 		}

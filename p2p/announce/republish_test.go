@@ -133,7 +133,7 @@ func TestIntervalsGrowWithTheCatalogue(t *testing.T) {
 		a := offer(1)
 		a.Root = cidOf(string(rune('a' + i)))
 		a.Addrs, a.Body = nil, nil
-		if v, err := s.book.Put(t.Context(), seal(t, a, keyOf(2))); v != Accept {
+		if v, err := s.book.Put(t.Context(), seal(t, a, keyOf(2)), Source{}); v != Accept {
 			t.Fatal(v, err)
 		}
 	}

@@ -43,7 +43,8 @@ const maxLearned = 1 << 13
 // Book is what catch-up reads and fills: an announce.Book.
 type Book interface {
 	Held(topic cid.Cid) []announce.Record
-	Receive(ctx context.Context, envelope []byte, topics ...cid.Cid) (announce.Record, announce.Verdict, error)
+	Receive(ctx context.Context, envelope []byte, from announce.Source, topics ...cid.Cid) (
+		announce.Record, announce.Verdict, error)
 }
 
 // Streams is what catch-up needs of the network.
@@ -54,6 +55,7 @@ type Streams interface {
 // Options of a Catchup. All fields must be set.
 type Options struct {
 	Admits func(p peer.ID) error                            // nil for peers that get answers
+	Source func(p peer.ID) announce.Source                  // of what p sends
 	Judged func(from peer.ID, r announce.Record, err error) // called for each envelope that was received
 	Now    func() time.Time                                 // clock of the request limits
 	Logger *slog.Logger
@@ -191,8 +193,9 @@ func (c *Catchup) receive(ctx context.Context, p peer.ID, s stream, topics []cid
 func (c *Catchup) takeIn(
 	ctx context.Context, from peer.ID, envelopes [][]byte, topics []cid.Cid,
 ) (learned int, err error) {
+	source := c.opt.Source(from)
 	for _, e := range envelopes {
-		r, verdict, err := c.book.Receive(ctx, e, topics...)
+		r, verdict, err := c.book.Receive(ctx, e, source, topics...)
 		c.opt.Judged(from, r, err)
 		switch verdict {
 		case announce.Reject:

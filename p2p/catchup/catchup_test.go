@@ -69,6 +69,7 @@ func newNode(t *testing.T, seed byte) *node {
 	}
 	n.Catchup = New(n.book, n, Options{
 		Admits: func(peer.ID) error { return n.refuse },
+		Source: func(p peer.ID) announce.Source { return announce.Source{Peer: p} },
 		Judged: func(_ peer.ID, _ announce.Record, err error) { n.judged = append(n.judged, err) },
 		Now:    opt.Now, Logger: slog.New(slog.DiscardHandler),
 	})
@@ -104,7 +105,7 @@ func (n *node) issue(of cid.Cid, name string, count int) (out []announce.Record)
 func (n *node) put(records ...announce.Record) {
 	n.t.Helper()
 	for _, r := range records {
-		if v, err := n.book.Put(n.t.Context(), r); v != announce.Accept {
+		if v, err := n.book.Put(n.t.Context(), r, announce.Source{}); v != announce.Accept {
 			n.t.Fatal(v, err)
 		}
 	}

@@ -1,9 +1,11 @@
 package peers
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,11 +74,14 @@ func (d *Dialer) IsBootstrap(p peer.ID) bool {
 	return false
 }
 
-// targets returns the peers to stay connected to: bootstrap peers, then the others in
-// random order, so that nodes with few connections do not all choose the same ones.
+// targets returns the peers to stay connected to: bootstrap peers, then the others,
+// those of most use first, else in random order, so that nodes with few connections do
+// not all choose the same ones.
 func (d *Dialer) targets() []peer.AddrInfo {
 	known := d.table.Known()
 	rand.Shuffle(len(known), func(i, j int) { known[i], known[j] = known[j], known[i] })
+	uses := d.table.usesOf()
+	slices.SortStableFunc(known, func(x, y peer.AddrInfo) int { return cmp.Compare(uses[y.ID], uses[x.ID]) })
 	out := append([]peer.AddrInfo{}, d.opt.Bootstrap...)
 	for _, p := range known {
 		if !d.IsBootstrap(p.ID) {
@@ -115,6 +120,10 @@ func (d *Dialer) Lost(p peer.ID) {
 	a := d.of(p)
 	a.pause.Reset()
 	a.next = d.opt.Now().Add(a.pause.NextBackOff())
+	d.wakeUp()
+}
+
+func (d *Dialer) wakeUp() {
 	select {
 	case d.wake <- struct{}{}:
 	default: // a round is due already
@@ -190,6 +199,7 @@ func (d *Dialer) dial(ctx context.Context, p peer.AddrInfo) {
 	defer d.mu.Unlock()
 	a := d.of(p.ID)
 	a.running = false
+	d.wakeUp() // a round that came meanwhile did not plan the next attempt
 	switch {
 	case err == nil || ctx.Err() != nil:
 	case a.bootstrap && !a.warned: // the user asked for this one

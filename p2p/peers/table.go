@@ -61,7 +61,8 @@ type Table struct {
 	opt TableOptions
 
 	mu      sync.Mutex
-	met     map[peer.ID]Hello // connected peers whose hello went through
+	met     map[peer.ID]Hello     // connected peers whose hello went through
+	since   map[peer.ID]time.Time // when it did
 	refused map[peer.ID]Refusal
 	known   known
 }
@@ -69,7 +70,7 @@ type Table struct {
 // OpenTable loads the known peers of earlier runs from ds. Entries that cannot be
 // read are dropped.
 func OpenTable(ctx context.Context, ds datastore.Batching, opt TableOptions) (*Table, error) {
-	t := &Table{opt: opt, met: map[peer.ID]Hello{}, refused: map[peer.ID]Refusal{}, known: newKnown(ds, opt.KnownPeers)}
+	t := &Table{opt: opt, met: map[peer.ID]Hello{}, since: map[peer.ID]time.Time{}, refused: map[peer.ID]Refusal{}, known: newKnown(ds, opt.KnownPeers)}
 	if err := t.known.load(ctx); err != nil {
 		return nil, fmt.Errorf("load known peers: %w", err)
 	}
@@ -109,6 +110,7 @@ func (t *Table) Refuse(p peer.ID, reason string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.met, p)
+	delete(t.since, p)
 	t.refused[p] = Refusal{Peer: p, Reason: reason, At: t.opt.Now()}
 	if len(t.refused) <= maxRefused {
 		return
@@ -136,15 +138,47 @@ func (t *Table) Meet(p peer.ID, h Hello) (first bool) {
 	defer t.mu.Unlock()
 	_, again := t.met[p]
 	t.met[p] = h
+	if !again {
+		t.since[p] = t.opt.Now()
+	}
 	delete(t.refused, p)
 	return !again
 }
 
-// Drop forgets a peer that is no longer connected.
+// Drop forgets a peer that is no longer connected. That it stayed long is remembered.
 func (t *Table) Drop(p peer.ID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if at, ok := t.since[p]; ok && t.opt.Now().Sub(at) >= StayedAfter {
+		if _, known := t.known.peers[p]; known {
+			t.note(t.known.used(p, Stayed, nil, t.opt.Now()), p)
+		}
+	}
 	delete(t.met, p)
+	delete(t.since, p)
+}
+
+// Used notes what a connected peer was good for, so that it is remembered longer than
+// peers that only said hello. addrs are those to remember it by, if it was not.
+func (t *Table) Used(p peer.ID, use Use, addrs func() []ma.Multiaddr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if at, ok := t.since[p]; !ok {
+		return
+	} else if t.opt.Now().Sub(at) >= StayedAfter {
+		use = Stayed
+	}
+	if e, known := t.known.peers[p]; known && e.use >= use {
+		return
+	}
+	t.note(t.known.used(p, use, addrs(), t.opt.Now()), p)
+}
+
+// note logs that a peer could not be remembered.
+func (t *Table) note(err error, p peer.ID) {
+	if err != nil {
+		t.opt.Logger.Warn("peer not remembered", "peer", p, "err", err)
+	}
 }
 
 // Hello returns the hello of a connected peer, once it went through.
@@ -186,9 +220,7 @@ func (t *Table) Refusals() []Refusal {
 func (t *Table) Remember(p peer.ID, addrs []ma.Multiaddr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.known.put(p, addrs, t.opt.Now()); err != nil {
-		t.opt.Logger.Warn("peer not remembered", "peer", p, "err", err)
-	}
+	t.note(t.known.put(p, addrs, t.opt.Now()), p)
 }
 
 // Known returns the peers of this and earlier runs, in order of ID.
@@ -196,4 +228,15 @@ func (t *Table) Known() []peer.AddrInfo {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.known.list()
+}
+
+// usesOf returns what known peers were good for.
+func (t *Table) usesOf() map[peer.ID]Use {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := make(map[peer.ID]Use, len(t.known.peers))
+	for p, e := range t.known.peers {
+		out[p] = e.use
+	}
+	return out
 }

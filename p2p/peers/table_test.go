@@ -280,3 +280,70 @@ func FuzzDecodeKnown(f *testing.F) {
 		}
 	})
 }
+
+// Three hundred fresh keys say hello and send a record each. Those that stayed, and that
+// sent blocks, are known afterwards, also after a restart, and are dialed first.
+func TestHellosOfStrangersDoNotPushOutPeersThatWereOfUse(t *testing.T) {
+	table := newTestTable(t, nil)
+	table.reopen(t, nil, 64)
+	hello := Hello{Version: 1, Mesh: "test"}
+	none := func() []ma.Multiaddr { return nil }
+	var honest []peer.ID
+	for i := range 20 {
+		p := peerOf(1000 + i)
+		honest = append(honest, p)
+		table.Meet(p, hello)
+		table.Remember(p, []ma.Multiaddr{tcp})
+	}
+	for _, p := range honest[:10] {
+		table.Used(p, SentBlocks, none)
+	}
+	table.now = table.now.Add(StayedAfter)
+	for _, p := range honest[10:] {
+		table.Drop(p)
+	}
+	for i := range 300 {
+		table.now = table.now.Add(13 * time.Millisecond)
+		table.Meet(peerOf(i), hello)
+		table.Remember(peerOf(i), []ma.Multiaddr{ma.StringCast(fmt.Sprintf("/ip4/8.%d.%d.1/tcp/1", i%20, i%256))})
+		table.Used(peerOf(i), SentRecord, none)
+		table.Drop(peerOf(i))
+	}
+	table.reopen(t, nil, 64)
+	known := table.Known()
+	if len(known) != 64 {
+		t.Errorf("%d peers are known, want 64", len(known))
+	}
+	for _, p := range honest {
+		if !slices.ContainsFunc(known, func(k peer.AddrInfo) bool { return k.ID == p }) {
+			t.Errorf("%s was pushed out", p)
+		}
+	}
+	d := newTestDialer(t, table)
+	for _, p := range d.targets()[:20] {
+		if !slices.Contains(honest, p.ID) {
+			t.Errorf("%s is dialed before the peers that were of use", p.ID)
+		}
+	}
+}
+
+func TestPeersOfOnePublicRangeTakeAPartOfTheTable(t *testing.T) {
+	for name, tt := range map[string]struct {
+		addr string
+		want int
+	}{
+		"public addresses of one range": {"/ip4/8.8.8.%d/tcp/1", 8}, "private addresses": {"/ip4/192.168.1.%d/tcp/1", 40},
+		"loopback": {"/ip4/127.0.0.1/tcp/%d", 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := newTestTable(t, nil)
+			table.reopen(t, nil, 64)
+			for i := range 40 {
+				table.Remember(peerOf(i), []ma.Multiaddr{ma.StringCast(fmt.Sprintf(tt.addr, i+1))})
+			}
+			if n := len(table.Known()); n != tt.want {
+				t.Errorf("%d known, want %d", n, tt.want)
+			}
+		})
+	}
+}
