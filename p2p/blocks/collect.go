@@ -47,7 +47,7 @@ func (s *Store) mark(ctx context.Context) (*walker.MapTracker, error) {
 	fetch := func(ctx context.Context, c cid.Cid) ([]cid.Cid, error) {
 		out, err := links(ctx, c)
 		if err != nil && failed == nil {
-			failed = fmt.Errorf("read %s: %w", c, err)
+			failed = fmt.Errorf("read %s: %w", c, missing(err))
 		}
 		return out, err
 	}

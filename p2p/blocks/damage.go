@@ -72,8 +72,8 @@ func (s *Store) openPins(ctx context.Context, path string) error {
 	if err := s.adopt(ctx, said, held); err != nil {
 		return fmt.Errorf("open pins: %w", err)
 	}
-	lost := cause != nil || t.damage.Rebuilt > 0
-	t.damage.Doubt = said.damaged > 0 && lost || said.missing && cause != nil ||
+	// A line that cannot be read may be a pin that the database has lost too.
+	t.damage.Doubt = said.damaged > 0 || said.missing && cause != nil ||
 		path != "" && said.missing && len(held) == 0 && s.quota.used.Load() > 0
 	if t.journal == nil || said.says(t.byRoot) && t.journal.lines <= 2*len(t.byRoot)+spareLines {
 		return t.journal.resume()
@@ -166,7 +166,7 @@ func (s *Store) resetPinner(ctx context.Context, held map[cid.Cid]Pin) error {
 }
 
 // Directories finds the stored directories that have an entry of the name: candidates to
-// pin again when both records of pins are damaged. It reads every stored block.
+// pin again when there is doubt. It reads every stored block.
 func (s *Store) Directories(ctx context.Context, entry string) (out []cid.Cid, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

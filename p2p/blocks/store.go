@@ -83,11 +83,16 @@ func Open(dir string, opt Options) (*Store, error) {
 	if err != nil {
 		if isLocked(err) {
 			err = fmt.Errorf("%w: %w", ErrLocked, err)
+		} else if strings.Contains(err.Error(), "corrupt") {
+			err = fmt.Errorf("%w: %s: %w", ErrDamaged, filepath.Join(dir, "datastore"), err)
 		}
 		return nil, fmt.Errorf("open block store %s: %w", dir, err)
 	}
 	path := filepath.Join(dir, "blocks")
-	files, err := flatfs.CreateOrOpen(path, flatfs.NextToLast(2), true)
+	if err := restoreSharding(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), meta.Close())
+	}
+	files, err := flatfs.CreateOrOpen(path, sharding, true)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), meta.Close())
 	}
@@ -100,6 +105,26 @@ func Open(dir string, opt Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), files.Close(), meta.Close())
 	}
 	return s, nil
+}
+
+// sharding is how block files are spread over folders, in every store.
+var sharding = flatfs.NextToLast(2)
+
+// restoreSharding writes the file that says how blocks are spread again where it is
+// damaged or gone: there is only one way.
+func restoreSharding(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return nil // a new store
+	}
+	name, want := filepath.Join(path, flatfs.SHARDING_FN), sharding.String()+"\n"
+	have, err := os.ReadFile(name)
+	if err == nil && string(have) == want || err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.WriteFile(name, []byte(want), 0o600); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrDamaged, name, err)
+	}
+	return nil
 }
 
 // New is a store of the blocks in files, which take used bytes, with pins and records
