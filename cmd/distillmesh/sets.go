@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,10 +27,14 @@ func (a *app) lsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := a.showSets(all, q.Remote); err != nil || q.Remote {
-					return err
+				var damage error
+				if !q.Remote {
+					damage = a.sayDamage(cmd.Context(), conn, q, all)
 				}
-				return a.sayDamage(cmd.Context(), conn, q, all)
+				if damage != nil && len(all) == 0 {
+					return damage
+				}
+				return errors.Join(a.showSets(all, q.Remote), damage)
 			})
 		}}
 	c.Flags().BoolVar(&q.Remote, "remote", false, "what the mesh announces")
