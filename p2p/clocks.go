@@ -153,16 +153,20 @@ func (c *clocks) note(p peer.ID, s Skew) {
 	}
 }
 
-// add makes the entry of a peer, in place of any other one when there are too many.
+// add makes the entry of a peer, in place of any other one when there are too many: one
+// that was not measured if there is one, since anybody can sign records from the future.
 func (c *clocks) add(p peer.ID) *clock {
 	if c.peers == nil {
 		c.peers = map[peer.ID]*clock{}
 	}
 	if len(c.peers) >= maxClocks {
-		for q := range c.peers {
-			delete(c.peers, q)
-			break
+		var out peer.ID
+		for q, k := range c.peers {
+			if out = q; k.AtLeast {
+				break
+			}
 		}
+		delete(c.peers, out)
 	}
 	c.peers[p] = &clock{}
 	return c.peers[p]

@@ -136,7 +136,8 @@ func TestRecordsOfAPeerThatIsNoMemberAreNotAdmitted(t *testing.T) {
 		if !hub.sees(member.Root)() {
 			t.Error("the hub misses the member's record")
 		}
-		if v, err := hub.book.Put(t.Context(), after, announce.Source{}); v != announce.Ignore || !errors.Is(err, announce.ErrUnknownSigner) {
+		v, err := hub.book.Put(t.Context(), after, announce.Source{})
+		if v != announce.Ignore || !errors.Is(err, announce.ErrUnknownSigner) {
 			t.Errorf("put: %v, %v", v, err)
 		}
 		list.remove("") // now it is a member

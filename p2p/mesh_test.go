@@ -41,7 +41,10 @@ type node struct {
 func memory() datastore.Batching { return dssync.MutexWrap(datastore.NewMapDatastore()) }
 
 // newNode prepares a node without starting it.
-func newNode(t *testing.T) *node {
+func newNode(t *testing.T) *node { return newNodeWith(t, announce.DefaultOptions()) }
+
+// newNodeWith prepares a node whose book has these options.
+func newNodeWith(t *testing.T, opt announce.Options) *node {
 	t.Helper()
 	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
 	if err != nil {
@@ -51,7 +54,7 @@ func newNode(t *testing.T) *node {
 	if n.store, err = blocks.New(memory(), memory(), 0, blocks.DefaultOptions()); err != nil {
 		t.Fatal(err)
 	}
-	if n.book, err = announce.OpenBook(n.ds, announce.DefaultOptions()); err != nil {
+	if n.book, err = announce.OpenBook(n.ds, opt); err != nil {
 		t.Fatal(err)
 	}
 	return n

@@ -106,7 +106,8 @@ func TestCatchUpGivesTheLateAndTheAbsentEveryLiveAnnouncement(t *testing.T) {
 		}
 
 		// A replay of the withdrawn offer changes nothing, as long as it has not expired.
-		if _, verdict, err := late.book.Receive(t.Context(), taken.Envelope, announce.Source{}, task); verdict != announce.Ignore {
+		_, verdict, err := late.book.Receive(t.Context(), taken.Envelope, announce.Source{}, task)
+		if verdict != announce.Ignore {
 			t.Errorf("replayed offer: %v (%v), want ignore", verdict, err)
 		}
 		for _, n := range []*node{hub, back, late} {

@@ -57,7 +57,7 @@ func (a *app) showSets(all []operations.SetInfo, remote bool) error {
 		row := []string{short(s.CID), s.TaskName, s.Method, strconv.Itoa(s.Images), classesOf(s.Counts),
 			strings.ReplaceAll(text.Bytes(s.Bytes), " ", ""), yes(s.ContainsReal)}
 		if remote {
-			row = append(row, short(first(s.Signers)), strconv.Itoa(len(s.Holders)), yes(s.Here))
+			row = append(row, offeredBy(s), strconv.Itoa(len(s.Holders)), yes(s.Here))
 		} else {
 			row = append(row, s.Origin, yes(s.Published))
 		}
@@ -96,6 +96,15 @@ func first(ids []string) string {
 		return ""
 	}
 	return ids[0]
+}
+
+// offeredBy says who offers a set: nobody, when its maker has withdrawn it or is gone and
+// others still serve their copies.
+func offeredBy(s operations.SetInfo) string {
+	if len(s.Signers) == 0 && len(s.Holders) > 0 {
+		return "nobody"
+	}
+	return short(first(s.Signers))
 }
 
 // classesOf lists the classes with images, by index.

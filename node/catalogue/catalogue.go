@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
@@ -66,17 +67,55 @@ func (c *Catalogue) Refresh(ctx context.Context, task cid.Cid) {
 		return
 	}
 	c.remote.Learn(ctx, cid.Undef)
-	tasks := c.held.Announced(cid.Undef, announce.SubjectTask)
+	tasks := c.tasksInTurns(ctx)
 	tasks = tasks[:min(len(tasks), c.maxTasks)]
 	if len(tasks) == 0 {
 		return
 	}
 	c.remote.Learn(ctx, tasks...)
+	var fetches errgroup.Group // side by side: documents of tasks that strangers made up never come
+	fetches.SetLimit(maxDocuments)
 	for _, task := range tasks {
-		if _, err := c.Task(ctx, task); err != nil {
-			c.log.Debug("task document not at hand", "task", task, "error", err)
-		}
+		fetches.Go(func() error {
+			if _, err := c.Task(ctx, task); err != nil {
+				c.log.Debug("task document not at hand", "task", task, "error", err)
+			}
+			return nil
+		})
 	}
+	_ = fetches.Wait()
+}
+
+// maxDocuments is how many documents of tasks are fetched at once.
+const maxDocuments = 16
+
+// tasksInTurns lists the announced tasks: those whose documents are here first, then one
+// of every signer before any has a second.
+func (c *Catalogue) tasksInTurns(ctx context.Context) []cid.Cid {
+	type announced struct {
+		task cid.Cid
+		turn int // -1 when its document is here
+	}
+	var all []announced
+	turns, seen := map[peer.ID]int{}, map[cid.Cid]bool{}
+	for _, r := range c.held.Book.Live(announce.Query{Subject: announce.SubjectTask}) {
+		if seen[r.Task] {
+			continue
+		}
+		seen[r.Task] = true
+		turn := -1
+		if _, err := c.TaskHere(ctx, r.Task); err != nil {
+			turn = turns[r.Signer]
+			turns[r.Signer]++
+		}
+		all = append(all, announced{r.Task, turn})
+	}
+	slices.SortStableFunc(all, func(x, y announced) int { return cmp.Compare(x.turn, y.turn) })
+	out := make([]cid.Cid, len(all))
+	for i, a := range all {
+		out[i] = a.task
+	}
+	return out
 }
 
 // listed is an entry of a list: claims about one root under two tasks are two entries,

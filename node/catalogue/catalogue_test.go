@@ -215,6 +215,25 @@ func TestRootsAreFoundByWhatPeopleType(t *testing.T) {
 	}
 }
 
+// A stranger announces more fake tasks than a refresh looks at.
+func TestARefreshLooksAtATaskOfEverySigner(t *testing.T) {
+	w := newWorld(t)
+	c, doc := own(t, "honest")
+	mesh := &remote{w: w, docs: map[cid.Cid][]byte{c: doc}}
+	w.known.GoOnline(mesh)
+	liar := stranger(t)
+	for i := range 20 {
+		fake, _ := own(t, strings.Repeat("x", i+1))
+		w.announce(liar, announce.Announcement{Task: fake, Kind: announce.Offer, Subject: announce.SubjectTask, Root: fake,
+			Bytes: 1, Blocks: 1}, nil)
+	}
+	w.announceTask(c, doc)
+	w.known.Refresh(t.Context(), cid.Undef)
+	if !slices.Contains(mesh.asked, c) || len(mesh.asked) != 3 {
+		t.Errorf("asked %v, want the mesh and a task of both signers", mesh.asked)
+	}
+}
+
 // remote is a mesh that answers from maps.
 type remote struct {
 	w     *world

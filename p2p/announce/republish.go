@@ -23,8 +23,9 @@ const recordsPerInterval = 1000
 // maxOwnAddrs is how many of a node's addresses its announcements carry.
 const maxOwnAddrs = 8
 
-// minLifetime is the least lifetime of a record, for meshes with very short intervals.
-const minLifetime = time.Minute
+// minLifetime is the least lifetime of a record, for meshes with very short intervals:
+// where clocks are ten minutes apart, it must not have expired when it arrives.
+const minLifetime = 20 * time.Minute
 
 // Topics is where a Republisher sends records: gossip, in a running node. A topic
 // is a task, or Undef for the mesh's own.

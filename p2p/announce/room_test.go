@@ -71,7 +71,9 @@ func smallBook(t *testing.T) *testBook {
 }
 
 // flood offers n fake records and returns how many were accepted.
-func (d *testBook) flood(t *testing.T, n, keys int, make func(string, time.Time) Announcement, from Source) (accepted int) {
+func (d *testBook) flood(
+	t *testing.T, n, keys int, make func(string, time.Time) Announcement, from Source,
+) (accepted int) {
 	t.Helper()
 	for i := range n {
 		if v, _ := d.take(t, make(fmt.Sprint("fake ", n, keys, i), d.now), fresh(1000+i%keys), from); v == Accept {
@@ -249,7 +251,8 @@ func TestOneSignerHasAQuota(t *testing.T) {
 	for i := range small / 8 {
 		d.accept(t, setOffer(fmt.Sprint(i), epoch), fresh(1), direct(fresh(1), 1))
 	}
-	if v, err := d.take(t, setOffer("more", epoch), fresh(1), direct(fresh(1), 1)); v != Ignore || !errors.Is(err, ErrOverQuota) {
+	v, err := d.take(t, setOffer("more", epoch), fresh(1), direct(fresh(1), 1))
+	if v != Ignore || !errors.Is(err, ErrOverQuota) {
 		t.Errorf("%v, %v", v, err)
 	}
 	d.now = epoch.Add(2 * time.Hour) // all expired: there is room again

@@ -5,6 +5,7 @@
 package catchup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,10 @@ const (
 	requestRate  = 1
 	requestBurst = 32
 )
+
+// maxRefused is how many envelopes beyond those it learned an asker lets a peer send
+// for which its book has no room. Each costs the check of a signature.
+const maxRefused = 512
 
 // maxLearned bounds the digests of learned envelopes.
 const maxLearned = 1 << 13
@@ -165,7 +170,7 @@ type stream interface {
 }
 
 func (c *Catchup) receive(ctx context.Context, p peer.ID, s stream, topics []cid.Cid) (learned int, err error) {
-	r := msgio.NewVarintReaderSize(s, maxPage)
+	r, refused := msgio.NewVarintReaderSize(s, maxPage), 0
 	for total := 0; total <= maxEnvelopes; {
 		_ = s.SetDeadline(time.Now().Add(stallTimeout))
 		data, err := r.ReadMsg()
@@ -176,8 +181,11 @@ func (c *Catchup) receive(ctx context.Context, p peer.ID, s stream, topics []cid
 		if err != nil {
 			return learned, err
 		}
-		n, err := c.takeIn(ctx, p, got.envelopes, topics)
-		learned += n
+		n, over, err := c.takeIn(ctx, p, got.envelopes, topics)
+		learned, refused = learned+n, refused+over
+		if err == nil && refused > learned+maxRefused {
+			err = fmt.Errorf("no room for %d of %d announcements", refused, total+len(got.envelopes))
+		}
 		if err != nil || got.last {
 			return learned, err
 		}
@@ -189,23 +197,27 @@ func (c *Catchup) receive(ctx context.Context, p peer.ID, s stream, topics []cid
 	return learned, fmt.Errorf("more than %d announcements", maxEnvelopes)
 }
 
-// takeIn validates a page of envelopes from a peer.
+// takeIn validates a page of envelopes from a peer, and counts those that were new and
+// those for which the book has no room.
 func (c *Catchup) takeIn(
 	ctx context.Context, from peer.ID, envelopes [][]byte, topics []cid.Cid,
-) (learned int, err error) {
+) (learned, refused int, err error) {
 	source := c.opt.Source(from)
 	for _, e := range envelopes {
 		r, verdict, err := c.book.Receive(ctx, e, source, topics...)
 		c.opt.Judged(from, r, err)
 		switch verdict {
 		case announce.Reject:
-			return learned, err
+			return learned, refused, err
 		case announce.Accept:
 			c.learn(e)
 			learned++
 		}
+		if errors.Is(err, announce.ErrOverQuota) {
+			refused++
+		}
 	}
-	return learned, nil
+	return learned, refused, nil
 }
 
 // Answer is the handler of Protocol. It answers one request of a peer at a time, and
@@ -281,7 +293,7 @@ func (c *Catchup) missing(questions []question) [][]byte {
 		for d := range slices.Chunk(q.held, digestBytes) {
 			has[Digest(d)] = true
 		}
-		for _, r := range c.book.Held(q.topic) {
+		for _, r := range inTurns(c.book.Held(q.topic)) {
 			if len(out) == maxEnvelopes {
 				return out
 			}
@@ -289,6 +301,24 @@ func (c *Catchup) missing(questions []question) [][]byte {
 				out = append(out, r.Envelope)
 			}
 		}
+	}
+	return out
+}
+
+// inTurns orders records so that every signer has one before any has a second: an asker
+// whose book fills up has then learned something of each.
+func inTurns(records []announce.Record) []announce.Record {
+	turns := map[peer.ID]int{}
+	turn := make([]int, len(records))
+	order := make([]int, len(records))
+	for i, r := range records {
+		turn[i], order[i] = turns[r.Signer], i
+		turns[r.Signer]++
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(turn[x], turn[y]) })
+	out := make([]announce.Record, len(records))
+	for i, at := range order {
+		out[i] = records[at]
 	}
 	return out
 }

@@ -315,3 +315,29 @@ func TestALearnedEnvelopeIsTakenOnce(t *testing.T) {
 		t.Errorf("%d digests are kept, at most %d", len(asker.learned), maxLearned)
 	}
 }
+
+// One signer has filled the answerer's book and has nearly filled the asker's quota for
+// it. The honest record comes all the same, and the asker does not go on to the end.
+func TestAPageOfOneSignerNeitherHidesTheOthersNorIsReadForEver(t *testing.T) {
+	asker, answerer := newNode(t, 1), newNode(t, 2)
+	opt := announce.DefaultOptions()
+	opt.Now = func() time.Time { return asker.now }
+	opt.MaxRecords, opt.MaxPerSigner = 64, 16
+	var err error
+	if asker.book, err = announce.OpenBook(dssync.MutexWrap(datastore.NewMapDatastore()), opt); err != nil {
+		t.Fatal(err)
+	}
+	asker.book.Reserve(task)
+	asker.Catchup.book = asker.book
+	answerer.issue(task, "fake ", 4*maxRefused)
+	honest := newNode(t, 3).issue(task, "honest ", 1)[0]
+	answerer.put(honest)
+	asker.other = answerer.Answer
+	learned, err := asker.Ask(t.Context(), answerer.id, []cid.Cid{task})
+	if err == nil || learned != 17 || len(asker.judged) > 2*maxRefused {
+		t.Errorf("learned %d of %d, %v; want 17 of about %d", learned, len(asker.judged), err, maxRefused)
+	}
+	if len(asker.book.Live(announce.Query{Root: honest.Root})) != 1 {
+		t.Error("the honest record is missing")
+	}
+}

@@ -196,6 +196,12 @@ func TestAnAttemptThatStillRunsIsNotRepeated(t *testing.T) {
 	if due, _ := d.round(); len(due) != 0 {
 		t.Errorf("dialed again while the first attempt runs: %v", due)
 	}
+	d.dial(t.Context(), peer.AddrInfo{ID: peerOf(1)})
+	select {
+	case <-d.wake:
+	default:
+		t.Error("the next attempt is not planned when an attempt ends that took longer than the pause")
+	}
 }
 
 func TestRunDialsUntilItIsStoppedAndWaitsForItsAttempts(t *testing.T) {

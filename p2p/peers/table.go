@@ -70,7 +70,10 @@ type Table struct {
 // OpenTable loads the known peers of earlier runs from ds. Entries that cannot be
 // read are dropped.
 func OpenTable(ctx context.Context, ds datastore.Batching, opt TableOptions) (*Table, error) {
-	t := &Table{opt: opt, met: map[peer.ID]Hello{}, since: map[peer.ID]time.Time{}, refused: map[peer.ID]Refusal{}, known: newKnown(ds, opt.KnownPeers)}
+	t := &Table{
+		opt: opt, met: map[peer.ID]Hello{}, since: map[peer.ID]time.Time{}, refused: map[peer.ID]Refusal{},
+		known: newKnown(ds, opt.KnownPeers),
+	}
 	if err := t.known.load(ctx); err != nil {
 		return nil, fmt.Errorf("load known peers: %w", err)
 	}
