@@ -10,6 +10,7 @@ import (
 	"github.com/ipfs/boxo/pinning/pinner/dspinner"
 	"github.com/ipfs/go-cid"
 	"github.com/ipfs/go-datastore"
+	"github.com/ipfs/go-datastore/autobatch"
 	"github.com/ipfs/go-datastore/namespace"
 	"github.com/ipfs/go-datastore/query"
 )
@@ -124,8 +125,11 @@ func (s *Store) readPins(ctx context.Context) (map[cid.Cid]Pin, error) {
 // pinnerSpace is where the database has pins. A namespace must not be a prefix that
 // the pinner's own keys begin with ("pins"): such keys are taken for prefixed ones and
 // come back cut.
+//
+// The writes of one pin are one batch, for which the disk is waited for once: the journal
+// has it already.
 func (s *Store) pinnerSpace() datastore.Datastore {
-	return namespace.Wrap(s.meta, datastore.NewKey("pinner"))
+	return autobatch.NewAutoBatching(namespace.Wrap(s.meta, datastore.NewKey("pinner")), 256)
 }
 
 func (s *Store) openPinner(ctx context.Context) error {
@@ -133,6 +137,7 @@ func (s *Store) openPinner(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	pins.SetAutosync(false) // keepPin and dropPin flush
 	s.pins = pins
 	return nil
 }
@@ -153,6 +158,9 @@ func (s *Store) resetPinner(ctx context.Context, held map[cid.Cid]Pin) error {
 		if err := space.Delete(ctx, datastore.NewKey(k.Key)); err != nil {
 			return err
 		}
+	}
+	if err := space.Sync(ctx, datastore.NewKey("")); err != nil {
+		return err
 	}
 	if err := s.openPinner(ctx); err != nil {
 		return err
