@@ -67,5 +67,12 @@ fuzz: ## each decoder of foreign bytes for a while
 golden: ## sets, models and documents beside those written down (minutes; MNIST's need DISTILLMESH_DATA)
 	go run ./test/golden
 
-race: ## with the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race -timeout 1h ./cmd/... ./configs/... ./distill/... ./node/... ./p2p/... ./train/...
+# With Go 1.26 the detector itself can fail in a bubble of testing/synctest ("ThreadSanitizer: CHECK failed",
+# golang/go#78156). A package that ends so is run again; one whose tests fail, or race, is not.
+RACED = ./cmd/... ./configs/... ./distill/... ./node/... ./p2p/... ./train/...
+race: ## with the race detector (needs a C compiler; hours); RACED='./p2p/... ./node/...' names fewer packages (half an hour)
+	@out=$$(mktemp); trap 'rm -f "$$out"' EXIT; for pkg in $$(go list $(RACED)); do for try in 1 2 3; do \
+		CGO_ENABLED=1 go test -race -timeout 1h $$pkg >"$$out" 2>&1 && { tail -n 1 "$$out"; break; }; \
+		grep -q 'ThreadSanitizer: CHECK failed' "$$out" && [ $$try -lt 3 ] && continue; \
+		cat "$$out"; exit 1; \
+	done; done

@@ -62,7 +62,7 @@ func direct(key crypto.PrivKey, n byte) Source {
 	return Source{Peer: idOf(key), Range: netip.PrefixFrom(netip.AddrFrom4([4]byte{8, 8, n, 0}), 24)}
 }
 
-const small = 256 // records in the books of these tests
+const small = 128 // records in the books of these tests
 
 func smallBook(t *testing.T) *testBook {
 	d := newTestBook(t, func(o *Options) { o.MaxRecords, o.MaxPerSigner = small, small/8 })
@@ -237,12 +237,12 @@ func TestShortLivesDoNotFillTheBookAgainAndAgain(t *testing.T) {
 		return a
 	}
 	accepted := 0
-	for range 20 {
+	for range 5 {
 		accepted += d.flood(t, small+accepted, 4*small, brief, direct(fresh(999), 200))
 		d.now = d.now.Add(2 * time.Second)
 	}
-	if accepted > small+churnBurst+40 {
-		t.Errorf("%d accepted in 40 s, want one book full", accepted)
+	if accepted > small+churnBurst+10 {
+		t.Errorf("%d accepted in 10 s, want one book full", accepted)
 	}
 }
 

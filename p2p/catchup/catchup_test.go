@@ -329,7 +329,7 @@ func TestAPageOfOneSignerNeitherHidesTheOthersNorIsReadForEver(t *testing.T) {
 	}
 	asker.book.Reserve(task)
 	asker.Catchup.book = asker.book
-	answerer.issue(task, "fake ", 4*maxRefused)
+	answerer.issue(task, "fake ", 3*maxRefused)
 	honest := newNode(t, 3).issue(task, "honest ", 1)[0]
 	answerer.put(honest)
 	asker.other = answerer.Answer

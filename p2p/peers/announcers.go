@@ -191,14 +191,14 @@ func firstTwo(addr ma.Multiaddr) ma.Multiaddr {
 	return addr[:2]
 }
 
-// Bits of the private networks whose addresses are taken for one's own network.
-const (
-	sameV4 = 16
-	sameV6 = 48
-)
+// privateBlocks are the private addresses of IPv4. A site routes between its networks of
+// one block.
+var privateBlocks = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+}
 
 // isReachable reports whether an address may be one of a peer: a public one, or one of a
-// private network that this node is in as well. Another node's loopback is of no use,
+// private block that this node has an address of as well. Another node's loopback is of no use,
 // but where this node has no other addresses, the mesh is one computer.
 func isReachable(addr ma.Multiaddr, host netip.Addr, own []ma.Multiaddr) bool {
 	if manet.IsPublicAddr(addr) {
@@ -224,14 +224,16 @@ func isReachable(addr ma.Multiaddr, host netip.Addr, own []ma.Multiaddr) bool {
 	return near
 }
 
-// isNear reports whether two addresses are in one network.
+// isNear reports whether two addresses may be of one site: of one private block of IPv4,
+// or of one /48 of IPv6.
 func isNear(x, y netip.Addr) bool {
-	bits := sameV6
-	if x.Is4() {
-		bits = sameV4
+	for _, block := range privateBlocks {
+		if block.Contains(x) {
+			return block.Contains(y)
+		}
 	}
-	network, err := x.Prefix(bits)
-	return err == nil && network.Contains(y)
+	site, err := x.Prefix(rangeV6)
+	return err == nil && x.Is6() && site.Contains(y)
 }
 
 // dial makes one attempt. The hello follows from the connection itself.
