@@ -106,7 +106,7 @@ func Default() Config {
 		Storage: Storage{Quota: 2 << 30},
 		Trainer: Trainer{Model: "auto", MaxTasks: 64, MaxSetSize: 64 << 20, MinRate: 16 << 10,
 			Settle: Duration(30 * time.Second)},
-		Log:     Log{Level: "info"},
+		Log: Log{Level: "info"},
 	}
 }
 

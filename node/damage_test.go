@@ -173,7 +173,8 @@ func TestDamagedFilesOfAHomeGetHints(t *testing.T) {
 				}
 				return
 			}
-			if d := Describe(err); err == nil || d.Hint == "" || d.Code == api.CodeUsage || !strings.Contains(d.Message, tt.said) {
+			if d := Describe(err); err == nil || d.Hint == "" || d.Code == api.CodeUsage ||
+				!strings.Contains(d.Message, tt.said) {
 				t.Errorf("%v (%+v)", err, d)
 			}
 		})

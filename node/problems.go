@@ -48,7 +48,8 @@ func storeProblem(d blocks.Damage, recovered int, store string) operations.Probl
 		what = append(what, fmt.Sprintf("the database could not be read (%v)", d.Cause))
 	}
 	if d.Rebuilt > 0 {
-		what = append(what, fmt.Sprintf("the database had lost %d sets, models or tasks, which were entered again", d.Rebuilt))
+		what = append(what, fmt.Sprintf("the database had lost %d sets, models or tasks, which were entered again",
+			d.Rebuilt))
 	}
 	if d.Lines > 0 {
 		what = append(what, fmt.Sprintf("%d lines of the journal could not be read (the old one is kept beside it)", d.Lines))

@@ -86,7 +86,8 @@ func (s *source) known(signer string) bool {
 }
 
 // gathered runs a gather of honest sets beside fakes.
-func gathered(t *testing.T, fakes int, fakeBytes, budget int64) (s *source, out operations.Gathered, took time.Duration) {
+func gathered(t *testing.T, fakes int, fakeBytes, budget int64) (s *source, out operations.Gathered,
+	took time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s = newSource()

@@ -55,7 +55,8 @@ type fake struct {
 
 func newFake() *fake {
 	return &fake{sets: map[string][]string{}, held: map[string][]string{}, removed: map[string]bool{},
-		broken: map[string]error{}, takes: map[string]time.Duration{}, told: map[string]bool{}, signer: map[string]string{}, start: time.Now()}
+		broken: map[string]error{}, takes: map[string]time.Duration{}, told: map[string]bool{}, signer: map[string]string{},
+		start: time.Now()}
 }
 
 func (f *fake) note(format string, args ...any) {

@@ -227,11 +227,13 @@ func TestTheJournalStaysAboutAsLongAsThePins(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, journalName))
-	if n := bytes.Count(text, []byte("\n")); err != nil || n > 2+spareLines+2 || !strings.HasPrefix(string(text), journalHeader) {
+	if n := bytes.Count(text, []byte("\n")); err != nil || n > 2+spareLines+2 ||
+		!strings.HasPrefix(string(text), journalHeader) {
 		t.Errorf("%d lines for one pin, %v", n, err)
 	}
 	s = openAt(t, dir, nil)
-	if pins, err := s.Pins(t.Context()); err != nil || len(pins) != 1 || pins[0].Name != "name with \"quotes\"\nand lines" {
+	if pins, err := s.Pins(t.Context()); err != nil || len(pins) != 1 ||
+		pins[0].Name != "name with \"quotes\"\nand lines" {
 		t.Errorf("%+v, %v", pins, err)
 	}
 	// The database is changed after the journal: a crash between leaves it behind.

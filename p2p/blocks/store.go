@@ -190,7 +190,8 @@ func (s *Store) AddRaw(ctx context.Context, data []byte, name string) (cid.Cid, 
 	if err := s.blocks.Put(ctx, blk); err != nil {
 		return cid.Undef, fmt.Errorf("add raw block %s: %w", c, err)
 	}
-	return c, s.pinLocked(ctx, Pin{Root: c, Name: name, Stat: Stat{Bytes: int64(len(data)), Blocks: 1}})
+	stat := Stat{Bytes: int64(len(data)), Blocks: 1}
+	return c, s.pinLocked(ctx, Pin{Root: c, Name: name, Stat: stat})
 }
 
 // Raw returns the bytes of one block, or ErrNotFound.
