@@ -159,8 +159,8 @@ func (s *Store) Usage() Usage {
 // Close flushes and releases the store. Nothing may use it afterwards.
 func (s *Store) Close() error {
 	ctx := context.Background()
-	err := errors.Join(s.table.journal.close(), s.pins.Flush(ctx), s.pins.Close(), s.files.Sync(ctx, datastore.NewKey("/")),
-		s.files.Close(), s.meta.Close())
+	err := errors.Join(s.table.journal.close(), s.pins.Flush(ctx), s.pins.Close(),
+		s.files.Sync(ctx, datastore.NewKey("/")), s.files.Close(), s.meta.Close())
 	if err != nil {
 		return fmt.Errorf("close block store: %w", err)
 	}
