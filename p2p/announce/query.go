@@ -35,6 +35,14 @@ func (b *Book) Live(q Query) []Record {
 	return b.collect(func(h held) bool { return h.rec.Ends().After(now) && q.matches(&h.rec) })
 }
 
+// Size returns how many records the book holds, those included that have expired since
+// the last sweep.
+func (b *Book) Size() int {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return len(b.records)
+}
+
 // Held returns every unexpired record of a topic, withdrawals included: what a
 // peer that catches up on it needs.
 func (b *Book) Held(topic cid.Cid) []Record {
@@ -62,7 +70,7 @@ func (b *Book) Count(q Query) (n int) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	for _, h := range b.records {
-		if h.rec.Expires.After(now) && q.matches(&h.rec) {
+		if h.rec.Ends().After(now) && q.matches(&h.rec) {
 			n++
 		}
 	}

@@ -148,7 +148,7 @@ func (p *Republisher) publish(ctx context.Context, r Record) bool {
 func (p *Republisher) longest() time.Duration { return min(p.opt.Max*p.stretch(), MaxLifetime*3/4) }
 
 func (p *Republisher) stretch() time.Duration {
-	return time.Duration(1 + p.book.Count(Query{})/recordsPerInterval)
+	return time.Duration(1 + p.book.Size()/recordsPerInterval)
 }
 
 // interval draws the time to the next announcement, so that nodes do not announce
