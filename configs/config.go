@@ -85,6 +85,9 @@ type Trainer struct {
 	MaxTasks int `toml:"max_tasks"`
 	// MaxSetSize is the largest set fetched. Default 64MiB.
 	MaxSetSize Size `toml:"max_set_size"`
+	// MinRate is how many bytes per second a fetch must bring on the average; a
+	// slower one is given up. Default 16KiB.
+	MinRate Size `toml:"min_rate"`
 	// Settle is how long the sets of a task must be unchanged before Auto
 	// trains. Default 30s.
 	Settle Duration `toml:"settle"`
@@ -101,8 +104,9 @@ func Default() Config {
 	return Config{
 		Mesh:    Mesh{Name: "open", Role: "auto", MDNS: true, Announce: Duration(20 * time.Minute)},
 		Storage: Storage{Quota: 2 << 30},
-		Trainer: Trainer{Model: "auto", MaxTasks: 64, MaxSetSize: 64 << 20, Settle: Duration(30 * time.Second)},
-		Log:     Log{Level: "info"},
+		Trainer: Trainer{Model: "auto", MaxTasks: 64, MaxSetSize: 64 << 20, MinRate: 16 << 10,
+			Settle: Duration(30 * time.Second)},
+		Log: Log{Level: "info"},
 	}
 }
 
@@ -186,6 +190,8 @@ func (c Config) Validate() error {
 		return bad("trainer.max_tasks", c.Trainer.MaxTasks, "1..4096")
 	case c.Trainer.MaxSetSize < 1<<10:
 		return bad("trainer.max_set_size", c.Trainer.MaxSetSize, "at least 1KiB")
+	case c.Trainer.MinRate < 1:
+		return bad("trainer.min_rate", c.Trainer.MinRate, "at least 1B")
 	case c.Trainer.Settle.Std() < 0:
 		return bad("trainer.settle", c.Trainer.Settle, "at least 0s")
 	case strings.ContainsFunc(c.Publish.Licence, func(r rune) bool { return !unicode.IsPrint(r) }):

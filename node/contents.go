@@ -42,8 +42,18 @@ func (n *Node) read(ctx context.Context, req operations.RootRequest, _ api.Repor
 	return out, fsys, nil
 }
 
-// stallTimeout is how long a fetch may go without a block.
-const stallTimeout = 60 * time.Second
+// firstBlock is how long the first block of a fetch may take, and stallTimeout any later one.
+const (
+	firstBlock   = 15 * time.Second
+	stallTimeout = 60 * time.Second
+)
+
+// logicalBound is how many bytes the files of a set or model may have together that is
+// claimed to have so many in its blocks. Equal blocks are stored once and read as often
+// as they are referred to, which honest sets hardly do.
+func (n *Node) logicalBound(claimed int64) int64 {
+	return min(int64(n.config.Trainer.MaxSetSize), 2*claimed+1<<20)
+}
 
 func (n *Node) fetch(ctx context.Context, req operations.RootRequest, report api.Report) (operations.Fetched, error) {
 	root, err := n.known.FindRoot(ctx, req.CID)
@@ -139,11 +149,11 @@ func (n *Node) fetchAnnounced(ctx context.Context, claim catalogue.Claim, t *dat
 	stage := "fetch " + shortCID(claim.Root)
 	var said manifest
 	got, err := n.mesh.Fetch(ctx, claim.Root, p2p.FetchOptions{
-		MaxBytes: claim.Bytes, Size: claim.Bytes,
-		Pin: holdings.PinName(claim.Subject, claim.Task), MaxDepth: 8, MaxEntries: 64, From: from,
-		StallTimeout: stallTimeout,
+		MaxBytes: claim.Bytes, MaxLogical: n.logicalBound(claim.Bytes), Size: claim.Bytes,
+		Pin: holdings.PinName(claim.Subject, claim.Task), MaxDepth: 8, MaxEntries: 1024, From: from,
+		Pace: blocks.Pace{FirstBlock: firstBlock, Stall: stallTimeout, MinRate: int64(n.config.Trainer.MinRate)},
 		Verify: func(fsys fs.FS) (err error) {
-			said, err = verifyFiles(fsys, t, claim.Subject)
+			said, err = verifyFiles(fsys, t, claim.Subject, n.limits())
 			return err
 		},
 		Progress: func(done, total int64) {

@@ -24,6 +24,13 @@ import (
 var causes = []api.Cause{
 	{Is: blocks.ErrFull, Code: api.CodeRefused,
 		Hint: "free space with 'distillmesh rm CID', or raise storage.quota in config.toml"},
+	{Is: blocks.ErrMissing, Code: api.CodeVerify,
+		Hint: "'distillmesh get CID' fetches it again, as long as somebody else has it; 'distillmesh rm CID' gives it up"},
+	{Is: blocks.ErrDoubt, Code: api.CodeVerify,
+		Hint: "nothing is deleted until the node has opened its home again and found what it keeps"},
+	{Is: blocks.ErrDamaged, Code: api.CodeFailed,
+		Hint: "check the disk. Move the file or folder named out of the home: sets, models and what is kept are found " +
+			"again at the next start, announcements of others return from the mesh"},
 	{Is: blocks.ErrRefused, Code: api.CodeVerify,
 		Hint: "the content is not what was announced; nothing was kept. Choose other signers with --from"},
 	{Is: artifact.ErrInvalid, Code: api.CodeVerify,
@@ -70,6 +77,9 @@ var causes = []api.Cause{
 	{Is: fs.ErrNotExist, Code: api.CodeUsage, Hint: "check the path"},
 	{Is: fs.ErrPermission, Code: api.CodeUsage,
 		Hint: "check who may read and write there, or set DISTILLMESH_PATH to a folder of yours"},
+	{Is: syscall.EROFS, Code: api.CodeUsage,
+		Hint: "the home is on a file system that cannot be written: mount it writable, or set DISTILLMESH_PATH to a " +
+			"folder on another"},
 	{Is: syscall.ENOSPC, Code: api.CodeFailed,
 		Hint: "free space on this disk, or set DISTILLMESH_PATH to a folder on another"},
 }

@@ -29,20 +29,28 @@ func (m manifest) body() (schema string, body catalogue.Body) {
 		ContainsReal: m.set.ContainsReal}
 }
 
-// verifyFiles reads the files of a set or model whole, and verifies them.
-func verifyFiles(files fs.FS, t *data.Task, subject announce.Subject) (manifest, error) {
+// limits bound what is read of a set or model: no file, and no images in memory, beyond
+// what a fetch may bring.
+func (n *Node) limits() artifact.Limits {
+	most := int64(n.config.Trainer.MaxSetSize)
+	return artifact.Limits{FileBytes: most, DecodedBytes: 4 * most}
+}
+
+// verifyFiles verifies the files of a set or model. A set is read in pieces, the weights
+// of a model whole.
+func verifyFiles(files fs.FS, t *data.Task, subject announce.Subject, limits artifact.Limits) (manifest, error) {
 	if subject == announce.SubjectModel {
-		m, err := artifact.ReadModel(files, t, artifact.Limits{}, model.Load)
+		m, err := artifact.ReadModel(files, t, limits, model.Load)
 		if err != nil {
 			return manifest{}, err
 		}
 		return manifest{model: &m.Manifest}, nil
 	}
-	s, err := artifact.ReadSet(files, t, artifact.Limits{})
+	m, err := artifact.VerifySet(files, t, limits)
 	if err != nil {
 		return manifest{}, err
 	}
-	return manifest{set: &s.Manifest}, nil
+	return manifest{set: &m}, nil
 }
 
 // verify reads stored content again, since a disk can damage it.
@@ -55,5 +63,5 @@ func (n *Node) verify(ctx context.Context, root, task cid.Cid, subject announce.
 	if err != nil {
 		return manifest{}, err
 	}
-	return verifyFiles(fsys, t, subject)
+	return verifyFiles(fsys, t, subject, artifact.Limits{})
 }

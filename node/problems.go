@@ -2,10 +2,12 @@ package node
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/p2p"
+	"github.com/distillmesh/distillmesh/p2p/blocks"
 )
 
 // fewFiles is how many open files a node should be allowed: connections, the
@@ -17,6 +19,9 @@ func (n *Node) problems() []operations.Problem {
 	out := []operations.Problem{}
 	if limit, known := fileLimit(); known && limit < fewFiles {
 		out = append(out, filesProblem(limit))
+	}
+	if n.held.Damage.Any() {
+		out = append(out, storeProblem(n.held.Damage, n.held.Recovered, n.home.File("store")))
 	}
 	if n.mesh == nil {
 		return out
@@ -31,6 +36,30 @@ func (n *Node) problems() []operations.Problem {
 		out = append(out, clockProblem(c, time.Now()))
 	}
 	return out
+}
+
+// storeProblem says what was damaged in the store, and what became of it.
+func storeProblem(d blocks.Damage, recovered int, store string) operations.Problem {
+	p := operations.Problem{Code: operations.ProblemStore,
+		Hint: "check the disk and its cables or card, and keep copies of what only this node has; " +
+			"'distillmesh ls' and 'distillmesh models ls' show what is here"}
+	var what []string
+	if d.Cause != nil {
+		what = append(what, fmt.Sprintf("the database could not be read (%v)", d.Cause))
+	}
+	if d.Rebuilt > 0 {
+		what = append(what, fmt.Sprintf("the database had lost %d sets, models or tasks, which were entered again",
+			d.Rebuilt))
+	}
+	if d.Lines > 0 {
+		what = append(what, fmt.Sprintf("%d lines of the journal could not be read (the old one is kept beside it)", d.Lines))
+	}
+	if d.Doubt {
+		what = append(what, fmt.Sprintf("what is kept was looked up in the blocks, where %d more sets and models were "+
+			"found; some that were removed may be back", recovered))
+	}
+	p.Message = "the records in " + store + " of what is kept were damaged: " + strings.Join(what, "; ")
+	return p
 }
 
 // filesProblem is the problem of a low limit of open files.

@@ -16,7 +16,7 @@ import (
 )
 
 // offline is a fresh home with one client's built-in digits, and its node.
-func offline(t *testing.T) (home.Home, *Node, string) {
+func offline(t testing.TB) (home.Home, *Node, string) {
 	t.Helper()
 	h := home.Home{Path: t.TempDir()}
 	if _, _, err := h.Init("edge"); err != nil {

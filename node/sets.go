@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 
+	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/catalogue"
 	"github.com/distillmesh/distillmesh/node/holdings"
@@ -77,7 +78,7 @@ func (n *Node) add(ctx context.Context, subject announce.Subject, task string, f
 	if err != nil {
 		return fail(err)
 	}
-	m, err := verifyFiles(files, t, subject)
+	m, err := verifyFiles(files, t, subject, artifact.Limits{})
 	if err != nil {
 		return fail(err)
 	}

@@ -23,7 +23,7 @@ func (n *Node) status(ctx context.Context, _ api.None, _ api.Report) (operations
 	s := operations.StatusInfo{
 		ID: n.id.String(), Home: n.home.Path, Running: n.mesh != nil, Role: n.role, Mesh: n.config.Mesh.Name,
 		Version: Version, Addrs: n.Addrs(), Tasks: len(n.held.State.Tasks()), Sets: sets, Models: models,
-		Announced: len(n.held.Book.Live(announce.Query{})), StoreBytes: use.Bytes, QuotaBytes: use.QuotaBytes,
+		Announced: n.held.Book.Count(announce.Query{}), StoreBytes: use.Bytes, QuotaBytes: use.QuotaBytes,
 		Problems: n.problems(),
 	}
 	if n.mesh != nil {

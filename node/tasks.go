@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ipfs/go-cid"
 
@@ -59,8 +60,8 @@ func (n *Node) takePart(ctx context.Context, t *data.Task) error {
 		return err
 	}
 	task, err := n.held.AddTask(ctx, doc)
-	if err != nil || n.mesh == nil {
-		return err
+	if err != nil || n.mesh == nil || slices.ContainsFunc(n.mesh.Tasks(), task.Equals) {
+		return err // joining again would ask every peer for what it knows of the task
 	}
 	return n.mesh.Join(ctx, task)
 }

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/distillmesh/distillmesh/node/fetching"
 	"github.com/distillmesh/distillmesh/node/holdings"
 	"github.com/distillmesh/distillmesh/node/trainer"
 	"github.com/distillmesh/distillmesh/p2p/announce"
@@ -28,8 +30,15 @@ func (n *Node) runTrainer() {
 	})
 	defer cancel()
 	cfg := n.config.Trainer
-	opt := trainer.Options{MaxTasks: cfg.MaxTasks, Auto: cfg.Auto, Settle: cfg.Settle.Std(), Log: n.log}
+	opt := trainer.Options{MaxTasks: cfg.MaxTasks, Auto: cfg.Auto, Settle: cfg.Settle.Std(), Log: n.log,
+		Queue: fetching.Options{Proven: n.proven}}
 	trainer.New(trainerNode{n}, opt).Run(n.ctx, announced)
+}
+
+// proven reports whether content of a signer was verified here before.
+func (n *Node) proven(signer string) bool {
+	id, err := peer.Decode(signer)
+	return err == nil && (id == n.id || n.known.Proven(id))
 }
 
 // trainerNode adapts a node to trainer.Node.
@@ -38,7 +47,10 @@ type trainerNode struct{ n *Node }
 // Look implements trainer.Node.
 func (t trainerNode) Look(ctx context.Context) (trainer.View, error) {
 	held := t.n.held
-	view := trainer.View{Announced: held.Announced(cid.Undef, announce.SubjectTask)}
+	var view trainer.View
+	for _, r := range held.Book.Live(announce.Query{Subject: announce.SubjectTask}) {
+		view.Announced = offered(view.Announced, r.Task, r.Task, r.Signer)
+	}
 	sets, err := held.List(ctx, announce.SubjectSet, cid.Undef)
 	if err != nil {
 		return view, err
@@ -51,14 +63,23 @@ func (t trainerNode) Look(ctx context.Context) (trainer.View, error) {
 	}
 	for _, task := range t.n.mesh.Tasks() {
 		seen := trainer.Task{CID: task, Held: rootsOf(byTask[task])}
-		for _, root := range t.n.known.Announced(ctx, task, announce.SubjectSet) {
-			if !here[root] && !held.State.Removed(root) {
-				seen.Missing = append(seen.Missing, root)
+		for _, claim := range t.n.known.Claims(ctx, announce.Query{Task: task, Subject: announce.SubjectSet}) {
+			if !here[claim.Root] && !held.State.Removed(claim.Root) && claim.Bytes <= int64(t.n.config.Trainer.MaxSetSize) {
+				seen.Missing = offered(seen.Missing, claim.Root, task, claim.Signer)
 			}
 		}
 		view.Joined = append(view.Joined, seen)
 	}
 	return view, nil
+}
+
+// offered adds one more offer to items, which are in order of root.
+func offered(items []fetching.Item, root, task cid.Cid, signer peer.ID) []fetching.Item {
+	if last := len(items) - 1; last >= 0 && items[last].Root.Equals(root) {
+		items[last].Signers = append(items[last].Signers, signer.String())
+		return items
+	}
+	return append(items, fetching.Item{Root: root, Task: task, Signers: []string{signer.String()}})
 }
 
 // Join implements trainer.Node.

@@ -87,7 +87,7 @@ func TestWhatNobodyHasIsAnErrorAndNotAWait(t *testing.T) {
 		t.Errorf("without peers: %v, want ErrNoProviders", err)
 	}
 	_, trainer, _ := pair(t)
-	_, err := trainer.Fetch(t.Context(), taskOf("nowhere"), FetchOptions{StallTimeout: 200 * time.Millisecond})
+	_, err := trainer.Fetch(t.Context(), taskOf("nowhere"), FetchOptions{Pace: blocks.Pace{Stall: 200 * time.Millisecond}})
 	if !errors.Is(err, ErrNoProviders) {
 		t.Errorf("with peers that lack it: %v, want ErrNoProviders", err)
 	}

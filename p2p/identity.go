@@ -45,6 +45,15 @@ func LoadIdentity(path string) (crypto.PrivKey, error) {
 	if key.Type() != pb.KeyType_Ed25519 {
 		return nil, fmt.Errorf("load identity %s: key type %v, want Ed25519", path, key.Type())
 	}
+	// A key is stored with its public half: damage to either shows in a signature.
+	probe := []byte("is this key whole?")
+	signature, err := key.Sign(probe)
+	if err != nil {
+		return nil, fmt.Errorf("load identity %s: %w", path, err)
+	}
+	if valid, err := key.GetPublic().Verify(probe, signature); err != nil || !valid {
+		return nil, fmt.Errorf("load identity %s: the key is damaged: its halves do not belong together", path)
+	}
 	return key, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/marcopolo/simnet"
 
 	"github.com/distillmesh/distillmesh/p2p/announce"
+	"github.com/distillmesh/distillmesh/p2p/blocks"
 	"github.com/distillmesh/distillmesh/p2p/members"
 )
 
@@ -168,7 +169,7 @@ func TestAPeerThatIsNoMemberIsServedNoBlocks(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		list.remove(former.ID())
-		opt := FetchOptions{Pin: "set", StallTimeout: 10 * time.Second}
+		opt := FetchOptions{Pin: "set", Pace: blocks.Pace{Stall: 10 * time.Second}}
 		res, err := former.Fetch(t.Context(), set.Root, opt)
 		if !errors.Is(err, ErrNoProviders) || res.Fetched.Blocks != 0 || former.store.Usage().Bytes != 0 {
 			t.Errorf("the former member's fetch: %v, %+v", err, res)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,7 +27,14 @@ func (a *app) lsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.showSets(all, q.Remote)
+				var damage error
+				if !q.Remote {
+					damage = a.sayDamage(cmd.Context(), conn, q, all)
+				}
+				if damage != nil && len(all) == 0 {
+					return damage
+				}
+				return errors.Join(a.showSets(all, q.Remote), damage)
 			})
 		}}
 	c.Flags().BoolVar(&q.Remote, "remote", false, "what the mesh announces")
@@ -60,6 +68,24 @@ func (a *app) showSets(all []operations.SetInfo, remote bool) error {
 		a.table(header+"SIGNER HOLDERS HERE", rows)
 	} else {
 		a.table(header+"FROM PUBLISHED", rows)
+	}
+	return nil
+}
+
+// sayDamage warns of damaged records, and fails when sets that are kept could not be listed.
+func (a *app) sayDamage(ctx context.Context, conn api.Conn, q operations.SetQuery, listed []operations.SetInfo) error {
+	status, err := operations.Status.Do(ctx, conn, api.None{}, nil)
+	if err != nil {
+		return err
+	}
+	for _, p := range status.Problems {
+		if p.Code == operations.ProblemStore {
+			fmt.Fprintf(a.stderr, "distillmesh: warning: %s\n", text.Printable(p.Message))
+		}
+	}
+	if missing := status.Sets - len(listed); q.Task == "" && missing > 0 {
+		return api.Fail(api.CodeVerify, "the node's log names them; 'distillmesh get CID' fetches a set again",
+			"%d of %d sets that are kept here cannot be read", missing, status.Sets)
 	}
 	return nil
 }

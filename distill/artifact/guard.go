@@ -106,7 +106,7 @@ func (g *guard) measure(ctx context.Context, images *data.Samples) (e encoded, e
 	for i, ratio := range e.disclosure.Ratio {
 		g.near[i] = g.near[i] || ratio < distill.RealThreshold
 	}
-	if g.real || e.disclosure.ContainsReal() {
+	if g.real || !likeness.Suits(g.r.Samples.Shape) || e.disclosure.ContainsReal() {
 		return e, nil
 	}
 	if err := g.measureChanged(ctx, images, again); err != nil {

@@ -31,9 +31,7 @@ func publishing(shape data.Shape, f data.Formation, t *spectrum.Quantizer) liken
 			return data.Formation{Factor: f.Factor, Single: true}.Decode(tiles(images)).X
 		},
 		Center: func(row []float32) {
-			if likeness.HasBrightness(shape) {
-				centerChannels(row, tile)
-			}
+			centerChannels(row, tile)
 		},
 	}
 }

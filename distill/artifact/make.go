@@ -3,6 +3,7 @@ package artifact
 import (
 	"context"
 	"fmt"
+
 	"github.com/distillmesh/distillmesh/train/spectrum"
 
 	"github.com/distillmesh/distillmesh/distill"

@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/distillmesh/distillmesh/train/data"
@@ -30,20 +32,23 @@ const (
 // Limits bound what a reader accepts.
 type Limits struct {
 	ManifestBytes int64 // manifest.json or model.json; default 1 MiB
+	PreviewBytes  int64 // preview.png; default 4 MiB
+	CardBytes     int64 // README.md; default 256 KiB
 	FileBytes     int64 // any other file; default 1 GiB
 	DecodedBytes  int64 // images of a code in memory, with levels and coefficients; default 1 GiB
 }
 
 func (l Limits) withDefaults() Limits {
-	if l.ManifestBytes == 0 {
-		l.ManifestBytes = 1 << 20
+	orElse := func(v *int64, fallback int64) {
+		if *v == 0 {
+			*v = fallback
+		}
 	}
-	if l.FileBytes == 0 {
-		l.FileBytes = 1 << 30
-	}
-	if l.DecodedBytes == 0 {
-		l.DecodedBytes = 1 << 30
-	}
+	orElse(&l.ManifestBytes, 1<<20)
+	orElse(&l.PreviewBytes, 4<<20)
+	orElse(&l.CardBytes, 256<<10)
+	orElse(&l.FileBytes, 1<<30)
+	orElse(&l.DecodedBytes, 1<<30)
 	return l
 }
 
@@ -201,47 +206,94 @@ func fileTable(files Files) map[string]FileInfo {
 	return out
 }
 
-// readBounded reads one file after checking its size.
-func readBounded(fsys fs.FS, name string, most int64) ([]byte, error) {
-	info, err := fs.Stat(fsys, name)
+// openBounded opens a regular file of at most so many bytes. A file of fewer bytes than it
+// claims ends early, one of more is cut: either way it is not the one in a manifest.
+func openBounded(fsys fs.FS, name string, most int64) (fs.File, int64, error) {
+	f, err := fsys.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, fmt.Errorf("%d bytes (%s), at most %d", info.Size(), info.Mode(), most)
+	info, err := f.Stat()
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > most) {
+		err = fmt.Errorf("%d bytes (%s), at most %d", info.Size(), info.Mode(), most)
 	}
-	return fs.ReadFile(fsys, name)
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
 }
 
-// readFiles reads the files that a manifest lists, checks that there are no
-// others, and that sizes and hashes match.
-func readFiles(fsys fs.FS, manifest string, table map[string]FileInfo, limits Limits) (map[string][]byte, error) {
-	entries, err := fs.ReadDir(fsys, ".")
+// readBounded reads one file after checking its size.
+func readBounded(fsys fs.FS, name string, most int64) ([]byte, error) {
+	f, size, err := openBounded(fsys, name, most)
 	if err != nil {
 		return nil, err
 	}
+	defer f.Close()
+	content := make([]byte, size)
+	_, err = io.ReadFull(f, content)
+	return content, err
+}
+
+// bound is how many bytes a file may have.
+func (l Limits) bound(name string) int64 {
+	switch name {
+	case PreviewFile:
+		return l.PreviewBytes
+	case CardFile:
+		return l.CardBytes
+	}
+	return l.FileBytes
+}
+
+// hashFiles checks that the files are those that a manifest lists and no others, and that
+// sizes and hashes match. It holds no file whole but those that content names, and leaves
+// them there.
+func hashFiles(fsys fs.FS, manifest string, table map[string]FileInfo, limits Limits, content map[string][]byte) error {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return err
+	}
 	if len(entries) != len(table)+1 {
-		return nil, fmt.Errorf("%d files, the manifest lists %d beside itself", len(entries), len(table))
+		return fmt.Errorf("%d files, the manifest lists %d beside itself", len(entries), len(table))
 	}
-	out := map[string][]byte{}
-	names := make([]string, 0, len(table))
-	for name := range table {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(table)) {
 		if name == manifest {
-			return nil, fmt.Errorf("the manifest lists itself")
+			return fmt.Errorf("the manifest lists itself")
 		}
-		content, err := readBounded(fsys, name, limits.FileBytes)
+		_, keep := content[name]
+		whole, err := hashFile(fsys, name, table[name], limits.bound(name), keep)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
-		sum := sha256.Sum256(content)
-		if want := table[name]; int64(len(content)) != want.Bytes || hex.EncodeToString(sum[:]) != want.SHA256 {
-			return nil, fmt.Errorf("%s: %d bytes do not match the size and hash of the manifest", name, len(content))
+		if keep {
+			content[name] = whole
 		}
-		out[name] = content
 	}
-	return out, nil
+	return nil
+}
+
+// hashFile compares one file with its entry in a manifest, and gives its content if it is
+// to be kept.
+func hashFile(fsys fs.FS, name string, want FileInfo, most int64, keep bool) (content []byte, err error) {
+	f, size, err := openBounded(fsys, name, most)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	var to io.Writer = hash
+	var whole bytes.Buffer
+	if keep && size == want.Bytes {
+		whole.Grow(int(size))
+		to = io.MultiWriter(hash, &whole)
+	}
+	n, err := io.Copy(to, io.LimitReader(f, size+1))
+	if err != nil {
+		return nil, err
+	}
+	if n != want.Bytes || hex.EncodeToString(hash.Sum(nil)) != want.SHA256 {
+		return nil, fmt.Errorf("%d bytes do not match the size and hash of the manifest", n)
+	}
+	return whole.Bytes(), nil
 }

@@ -129,14 +129,14 @@ func ReadModel[Trained any](fsys fs.FS, task *data.Task, limits Limits, load Loa
 	if m.Task != want.String() {
 		return nil, invalid("model", "made for task %s, not for %s (%s)", m.Task, want, task.Name)
 	}
-	files, err := readFiles(fsys, ModelFile, m.Files, limits.withDefaults())
-	if err != nil {
-		return nil, invalid("model", "%w", err)
-	}
-	if _, ok := files[WeightsFile]; !ok {
+	if _, ok := m.Files[WeightsFile]; !ok {
 		return nil, invalid("model", "%s is missing", WeightsFile)
 	}
-	tensors, _, err := checkpoint.Decode(files[WeightsFile], checkpoint.Limits{})
+	content := map[string][]byte{WeightsFile: nil}
+	if err := hashFiles(fsys, ModelFile, m.Files, limits.withDefaults(), content); err != nil {
+		return nil, invalid("model", "%w", err)
+	}
+	tensors, _, err := checkpoint.Decode(content[WeightsFile], checkpoint.Limits{})
 	if err != nil {
 		return nil, invalid("model", "%s: %w", WeightsFile, err)
 	}

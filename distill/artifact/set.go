@@ -71,23 +71,31 @@ func payload(tensors []checkpoint.Tensor) (bytes int64) {
 
 // readTensors reads the files of a set with a manifest.
 func readTensors(fsys fs.FS, m Manifest, limits Limits) ([]checkpoint.Tensor, error) {
-	files, err := readFiles(fsys, ManifestFile, m.Files, limits)
-	if err != nil {
+	if err := checkSetFiles(m.Files); err != nil {
 		return nil, invalid("set", "%w", err)
 	}
-	if _, ok := files[DataFile]; !ok {
-		return nil, invalid("set", "%s is missing", DataFile)
+	content := map[string][]byte{DataFile: nil}
+	if err := hashFiles(fsys, ManifestFile, m.Files, limits, content); err != nil {
+		return nil, invalid("set", "%w", err)
 	}
-	for name := range files {
-		if name != DataFile && name != PreviewFile && name != CardFile {
-			return nil, invalid("set", "%s has no place in a set", name)
-		}
-	}
-	tensors, _, err := checkpoint.Decode(files[DataFile], checkpoint.Limits{Tensors: 16, Rank: 4})
+	tensors, _, err := checkpoint.Decode(content[DataFile], checkpoint.Limits{Tensors: 16, Rank: 4})
 	if err != nil {
 		return nil, invalid("set", "%s: %w", DataFile, err)
 	}
 	return tensors, nil
+}
+
+// checkSetFiles refuses files that have no place in a set.
+func checkSetFiles(table map[string]FileInfo) error {
+	if _, ok := table[DataFile]; !ok {
+		return fmt.Errorf("%s is missing", DataFile)
+	}
+	for name := range table {
+		if name != DataFile && name != PreviewFile && name != CardFile {
+			return fmt.Errorf("%s has no place in a set", name)
+		}
+	}
+	return nil
 }
 
 // ReadManifest reads what a set says of itself and needs no task; it verifies only the
@@ -165,21 +173,46 @@ func (m *Manifest) check() error {
 	return nil
 }
 
+// seenTensors is what tensors hold, as far as they were seen.
+type seenTensors struct {
+	images int
+	counts []int // per class
+	shape  data.Shape
+	pixels PixelType
+	soft   bool
+}
+
+// add counts samples.
+func (t *seenTensors) add(s *data.Samples, pixels PixelType) {
+	t.images += s.Len()
+	for class, n := range countLabels(s) {
+		t.counts[class] += n
+	}
+	t.shape, t.pixels, t.soft = s.Shape, pixels, s.Soft != nil
+}
+
 // agrees compares the manifest with the tensors.
 func (m *Manifest) agrees(s *data.Samples, pixels PixelType) error {
-	shape := [3]int{s.Shape.C, s.Shape.H, s.Shape.W}
-	labels := map[bool]string{false: "hard", true: "soft"}[s.Soft != nil]
+	t := seenTensors{counts: make([]int, s.Classes)}
+	t.add(s, pixels)
+	return m.agreesWith(t)
+}
+
+// agreesWith compares the manifest with what the tensors hold.
+func (m *Manifest) agreesWith(t seenTensors) error {
+	shape := [3]int{t.shape.C, t.shape.H, t.shape.W}
+	labels := map[bool]string{false: "hard", true: "soft"}[t.soft]
 	switch {
-	case m.Images.Count != s.Len():
-		return fmt.Errorf("says %d images, the data hold %d", m.Images.Count, s.Len())
+	case m.Images.Count != t.images:
+		return fmt.Errorf("says %d images, the data hold %d", m.Images.Count, t.images)
 	case m.Images.Shape != shape:
 		return fmt.Errorf("says images of %v, the data are %v", m.Images.Shape, shape)
-	case m.Images.DType != pixels:
-		return fmt.Errorf("says %s pixels, the data are %s", m.Images.DType, pixels)
+	case m.Images.DType != t.pixels:
+		return fmt.Errorf("says %s pixels, the data are %s", m.Images.DType, t.pixels)
 	case m.Images.Labels != labels:
 		return fmt.Errorf("says %s labels, the data are %s", m.Images.Labels, labels)
-	case !slices.Equal(m.Counts, countLabels(s)):
-		return fmt.Errorf("says %v images per class, the data hold %v", m.Counts, countLabels(s))
+	case !slices.Equal(m.Counts, t.counts):
+		return fmt.Errorf("says %v images per class, the data hold %v", m.Counts, t.counts)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"fmt"
+	"github.com/distillmesh/distillmesh/distill/likeness"
 	"strconv"
 	"strings"
 
@@ -64,7 +65,7 @@ func (r Request) Size(o distill.Outline) (int64, error) {
 		held[class] = r.IPC
 	}
 	var farthest *float64 // as long as a ratio that was measured
-	if !o.Real {
+	if !o.Real && likeness.Suits(r.Samples.Shape) {
 		farthest = new(float64)
 		*farthest = 99.999
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
 // encode writes samples as tensors, of a code in at most so many bytes (0 for no
@@ -36,18 +37,23 @@ func (f form) decode(tensors []checkpoint.Tensor, task *data.Task, most int64) (
 	if code == nil {
 		return decodeSamples(tensors, task, f.formation)
 	}
-	switch {
-	case DCTOf(*code) != f.pixels:
-		return nil, "", fmt.Errorf("%w %q, want it written as %q", ErrPixels, f.pixels, DCTOf(*code))
-	case f.formation.Factor != 1:
-		return nil, "", fmt.Errorf("%w: coded images hold no tiles", data.ErrFormation)
-	case len(f.counts) != len(task.Classes):
-		return nil, "", fmt.Errorf("images of %d classes, the task has %d", len(f.counts), len(task.Classes))
-	}
 	stream := checkpoint.ByName(tensors)[codeTensor]
-	if err := checkCounts(f.counts, *code, len(stream.Data), most); err != nil {
+	if err := f.checkCode(*code, task, len(stream.Data), most); err != nil {
 		return nil, "", err
 	}
 	s, err := decodeCoded(tensors, *code, f.counts)
 	return s, f.pixels, err
+}
+
+// checkCode checks a code and the counts before a stream of so many bytes is decoded.
+func (f form) checkCode(code spectrum.Code, task *data.Task, stream int, most int64) error {
+	switch {
+	case DCTOf(code) != f.pixels:
+		return fmt.Errorf("%w %q, want it written as %q", ErrPixels, f.pixels, DCTOf(code))
+	case f.formation.Factor != 1:
+		return fmt.Errorf("%w: coded images hold no tiles", data.ErrFormation)
+	case len(f.counts) != len(task.Classes):
+		return fmt.Errorf("images of %d classes, the task has %d", len(f.counts), len(task.Classes))
+	}
+	return checkCounts(f.counts, code, stream, most)
 }

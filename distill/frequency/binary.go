@@ -1,5 +1,7 @@
 package frequency
 
+import "io"
+
 // Binary arithmetic coding in integers: an interval of 32 bits is divided by each bit
 // in proportion to its probability, and a byte is written whenever the width falls
 // below narrow. The last byte makes the number the least multiple of 2^24 in the
@@ -69,12 +71,15 @@ func (e *encoder) close() []byte {
 // decoder reads a stream.
 type decoder struct {
 	offset, width uint64 // of the number from the low end of the interval
-	stream        []byte
-	read          int // bytes, with those behind the end
+	in            io.ByteReader
+	size          int  // bytes of the stream
+	read          int  // bytes, with those behind the end
+	last          byte // of the stream, as far as it was read
+	err           error
 }
 
-func newDecoder(stream []byte) *decoder {
-	d := &decoder{stream: stream, width: full}
+func newDecoder(in io.ByteReader, size int) *decoder {
+	d := &decoder{in: in, size: size, width: full}
 	for range 4 {
 		d.next()
 	}
@@ -83,8 +88,9 @@ func newDecoder(stream []byte) *decoder {
 
 func (d *decoder) next() {
 	d.offset <<= 8
-	if d.read < len(d.stream) {
-		d.offset |= uint64(d.stream[d.read])
+	if d.read < d.size && d.err == nil {
+		d.last, d.err = d.in.ReadByte()
+		d.offset |= uint64(d.last)
 	}
 	d.read++
 }
@@ -108,9 +114,9 @@ func (d *decoder) code(_ int, p uint32) int {
 // surplus is how many bytes are read at the end of a stream behind its last byte.
 const surplus = 2
 
-func (d *decoder) failed() bool { return d.read > len(d.stream)+surplus }
+func (d *decoder) failed() bool { return d.err != nil || d.read > d.size+surplus }
 
 // whole reports whether the stream ended with its content, as an encoder ends it.
 func (d *decoder) whole() bool {
-	return d.read == len(d.stream)+surplus && d.stream[len(d.stream)-1] == 0 && d.offset < narrow
+	return d.err == nil && d.read == d.size+surplus && d.last == 0 && d.offset < narrow
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"github.com/distillmesh/distillmesh/train/spectrum"
 	"math"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/distillmesh/distillmesh/train/spectrum"
 
 	"github.com/distillmesh/distillmesh/train/data"
 )

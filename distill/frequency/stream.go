@@ -1,10 +1,16 @@
 package frequency
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
-	"github.com/distillmesh/distillmesh/train/spectrum"
+	"io"
+	"iter"
 	"math"
+	"slices"
+
+	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
 // Causes of refusal.
@@ -42,21 +48,42 @@ func (t *Coder) Encode(levels []int32, labels []int) ([]byte, error) {
 // the levels that the stream holds, at most 12,000 a byte, not to those that the
 // labels announce.
 func (t *Coder) Decode(stream []byte, labels []int) ([]int32, error) {
-	if len(labels) == 0 {
-		return nil, fmt.Errorf("%w: no images", ErrStream)
-	}
-	d, m := newDecoder(stream), newModel(t.model)
-	row, levels := make([]int32, t.Len()), []int32(nil)
-	for i, label := range labels {
-		if !m.image(d, row, label) {
-			return nil, fmt.Errorf("%w: %d bytes end in image %d of %d", ErrStream, len(stream), i+1, len(labels))
-		}
+	levels := []int32(nil)
+	err := t.decode(bytes.NewReader(stream), len(stream), slices.Values(labels), func(row []int32) {
 		levels = append(levels, row...)
-	}
-	if !d.whole() {
-		return nil, fmt.Errorf("%w: %d bytes do not end with the levels of %d images", ErrStream, len(stream), len(labels))
+	})
+	if err != nil {
+		return nil, err
 	}
 	return levels, nil
+}
+
+// Check fails where Decode would, for a stream of size bytes, and keeps the levels of one
+// image at a time.
+func (t *Coder) Check(stream io.Reader, size int, labels iter.Seq[int]) error {
+	return t.decode(bufio.NewReader(stream), size, labels, func([]int32) {})
+}
+
+// decode passes on the levels of one image after the other.
+func (t *Coder) decode(in io.ByteReader, size int, labels iter.Seq[int], image func([]int32)) error {
+	var d *decoder
+	m, row, n := newModel(t.model), make([]int32, t.Len()), 0
+	for label := range labels {
+		if d == nil {
+			d = newDecoder(in, size)
+		}
+		if n++; !m.image(d, row, label) {
+			return fmt.Errorf("%w: %d bytes end in image %d", ErrStream, size, n)
+		}
+		image(row)
+	}
+	if d == nil {
+		return fmt.Errorf("%w: no images", ErrStream)
+	}
+	if !d.whole() {
+		return fmt.Errorf("%w: %d bytes do not end with the levels of %d images", ErrStream, size, n)
+	}
+	return nil
 }
 
 // mostDead is the largest dead zone, which leaves hardly any level.

@@ -3,12 +3,13 @@ package frequency
 import (
 	"bytes"
 	"errors"
-	"github.com/distillmesh/distillmesh/train/spectrum"
 	"math"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/distillmesh/distillmesh/train/spectrum"
 
 	"github.com/distillmesh/distillmesh/train/data"
 )

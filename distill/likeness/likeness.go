@@ -32,6 +32,10 @@ const (
 	probes, allProbes, leastProbes = 16, 128, 4
 )
 
+// Suits reports whether samples of a shape have enough values to be told apart whatever their
+// brightness and contrast are.
+func Suits(s data.Shape) bool { return s.Size() >= 8 }
+
 // Publishing is what publishing does to images.
 type Publishing struct {
 	// Present gives the values of whole images [N,C,H,W] that are published: pixels of tiles,

@@ -31,9 +31,6 @@ func pixels(s data.Shape) Publishing {
 	return Publishing{
 		Present: func(images []float32) ([]float32, error) { return images, nil },
 		Center: func(row []float32) {
-			if !HasBrightness(s) {
-				return
-			}
 			for c := range s.C {
 				plane, sum := row[c*s.H*s.W:(c+1)*s.H*s.W], 0.0
 				for _, v := range plane {

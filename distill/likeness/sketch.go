@@ -51,10 +51,6 @@ func newSketcher(s data.Shape) (*sketcher, error) {
 	return k, nil
 }
 
-// HasBrightness reports whether adding one number to all values of a sample could hide a copy:
-// in images, and in rows of so many values that one less still tells them apart.
-func HasBrightness(s data.Shape) bool { return !s.IsTable() || s.W >= 8 }
-
 // mean gives the mean over the channels of images.
 func (k *sketcher) mean(images []float32) []float32 {
 	if k.shape.C == 1 {
@@ -97,9 +93,6 @@ func (k *sketcher) drawOne(gray, out []float32) {
 		return
 	}
 	copy(out, gray)
-	if !HasBrightness(k.shape) {
-		return
-	}
 	sum := 0.0
 	for _, v := range out {
 		sum += float64(v)

@@ -30,6 +30,10 @@ type Holdings struct {
 	Blocks *blocks.Store // only this package makes and reads its pins
 	Book   *announce.Book
 	State  *state.State
+	// Damage is what was found damaged when the store was opened.
+	Damage blocks.Damage
+	// Recovered is how many sets and models were found by their blocks alone.
+	Recovered int
 }
 
 // Options of what a home holds.
@@ -50,6 +54,9 @@ func Open(home string, opt Options) (_ *Holdings, err error) {
 	}
 	if h.Book, err = announce.OpenBook(h.Blocks.Metadata("book"), book); err == nil {
 		h.State, err = state.Open(filepath.Join(home, state.FileName))
+	}
+	if err == nil {
+		err = h.mend(context.Background())
 	}
 	if err != nil {
 		return nil, errors.Join(err, h.Close())

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -88,15 +87,18 @@ func (h Home) Exists() bool {
 	return err == nil && strings.TrimSpace(string(v)) != ""
 }
 
-// Init makes the home: identity, configuration with a free port, version. Run
-// again it changes nothing. It returns the node's id.
+// Init makes the home: identity, configuration with a free port, version. The
+// folder becomes its owner's alone. Run again it changes nothing else. It returns the node's id.
 func (h Home) Init(role string) (id string, created bool, err error) {
+	if err := os.MkdirAll(h.Path, 0o700); err != nil {
+		return "", false, err
+	}
+	if err := os.Chmod(h.Path, 0o700); err != nil { // a folder that was there may be open to others
+		return "", false, err
+	}
 	if h.Exists() {
 		id, err = h.ID()
 		return id, false, err
-	}
-	if err := os.MkdirAll(h.Path, 0o700); err != nil {
-		return "", false, err
 	}
 	key, err := h.firstKey()
 	if err != nil {
@@ -232,9 +234,8 @@ func (h Home) SocketPath() (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make a folder for the API socket: %w", err)
 	}
-	// A folder that others may write to was not made by this program.
-	if info, err := os.Lstat(dir); err != nil || !info.IsDir() || runtime.GOOS != "windows" &&
-		info.Mode().Perm()&0o077 != 0 {
+	// A folder of somebody else, or that others may write to, was not made by this program.
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() || !ownAlone(info) {
 		return "", api.Fail(api.CodeRefused, "remove it, or choose a shorter DISTILLMESH_PATH",
 			"%s is not a private folder", dir)
 	}

@@ -1,8 +1,10 @@
 package home
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -79,5 +81,42 @@ func TestInitMakesNoSecondKeyForAStore(t *testing.T) {
 	}
 	if id, _, err := h.Init("edge"); err == nil {
 		t.Errorf("a new key %s", id)
+	}
+}
+
+func TestInitMakesAnExistingFolderPrivate(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("permissions work differently there")
+	}
+	h := Home{t.TempDir()}
+	for range 2 { // made, and made again
+		if err := os.Chmod(h.Path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := h.Init("edge"); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(h.Path); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("mode %v, %v", info.Mode(), err)
+		}
+	}
+}
+
+func TestASocketFolderOfAnotherUserIsNotUsed(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a folder away")
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	h := Home{"/" + strings.Repeat("long/", 30)}
+	path, err := h.SocketPath()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(filepath.Dir(path), 4711, -1); err != nil {
+		t.Fatal(err)
+	}
+	var refused *api.Error
+	if _, err := h.SocketPath(); !errors.As(err, &refused) || refused.Code != api.CodeRefused || refused.Hint == "" {
+		t.Errorf("another user's folder: %v", err)
 	}
 }

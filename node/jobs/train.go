@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+
 	"github.com/distillmesh/distillmesh/train/view"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"

@@ -42,6 +42,7 @@ const (
 	ProblemClock = "clock-differs"
 	ProblemCopy  = "key-in-use-elsewhere"
 	ProblemFiles = "few-open-files"
+	ProblemStore = "store-damaged"
 )
 
 // PeerInfo is one peer as lists show it.

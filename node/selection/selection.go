@@ -10,35 +10,51 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 )
 
-// Choose selects sets greedily: always the one that adds the most value per
-// byte, until the budget is spent. The value of one more image of a class that
-// has k already is 1/(k+1)^2, so classes that are covered worst come first.
-func Choose(all []operations.SetInfo, classes int, budget int64, from []string) []operations.Choice {
-	var out []operations.Choice
-	var open []operations.SetInfo
+// Request says what to choose.
+type Request struct {
+	Classes int      // of the task
+	Budget  int64    // bytes of all sets chosen; 0 for no bound, negative for none left
+	From    []string // only sets offered by these signers; empty for all
+	Have    []int    // images per class that are chosen already; nil for none
+	// Known reports whether something of this signer was verified before: such sets are
+	// chosen first. Nil for nobody.
+	Known func(signer string) bool
+}
+
+// Choose selects sets greedily: those of known signers first, and of these always the one
+// that adds the most value per byte, until the budget is spent. The value of one more image
+// of a class that has k already is 1/(k+1)^2, so classes that are covered worst come first.
+func Choose(all []operations.SetInfo, req Request) []operations.Choice {
+	var out, taken []operations.Choice
+	var known, fresh []operations.SetInfo
 	for _, s := range all {
-		if why := excluded(s, classes, from); why != "" {
+		switch why := excluded(s, req.Classes, req.From); {
+		case why != "":
 			out = append(out, operations.Choice{Set: s, Why: why})
-		} else {
-			open = append(open, s)
+		case req.Known != nil && slices.ContainsFunc(s.Signers, req.Known):
+			known = append(known, s)
+		default:
+			fresh = append(fresh, s)
 		}
 	}
-	have := make([]int, classes)
-	left := budget
-	var taken []operations.Choice
-	for len(open) > 0 {
-		i := bestOf(open, have)
-		s := open[i]
-		open = slices.Delete(open, i, i+1)
-		if budget > 0 && s.Bytes > left {
-			out = append(out, operations.Choice{Set: s,
-				Why: fmt.Sprintf("%d bytes do not fit into the %d left of the budget", s.Bytes, left)})
-			continue
-		}
-		taken = append(taken, operations.Choice{Set: s, Taken: true, Why: reason(s, have)})
-		left -= s.Bytes
-		for c, k := range s.Counts {
-			have[c] += k
+	have := make([]int, req.Classes)
+	copy(have, req.Have)
+	left := req.Budget
+	for _, open := range [][]operations.SetInfo{known, fresh} {
+		for len(open) > 0 {
+			i := bestOf(open, have)
+			s := open[i]
+			open = slices.Delete(open, i, i+1)
+			if req.Budget != 0 && s.Bytes > left {
+				out = append(out, operations.Choice{Set: s,
+					Why: fmt.Sprintf("%d bytes do not fit into the %d left of the budget", s.Bytes, max(0, left))})
+				continue
+			}
+			taken = append(taken, operations.Choice{Set: s, Taken: true, Why: reason(s, have)})
+			left -= s.Bytes
+			for c, k := range s.Counts {
+				have[c] += k
+			}
 		}
 	}
 	return append(taken, out...)

@@ -24,17 +24,17 @@ func taken(all []operations.Choice) string {
 
 func TestGatherCoversClassesBeforeItRepeatsThem(t *testing.T) {
 	all := []operations.SetInfo{set("a", "x", 100, 1, 1, 0), set("b", "x", 100, 1, 1, 0), set("c", "y", 100, 0, 0, 1)}
-	if got := taken(Choose(all, 3, 200, nil)); got != "a c" {
+	if got := taken(Choose(all, Request{Classes: 3, Budget: 200})); got != "a c" {
 		t.Errorf("took %s, want a c: every class once before any twice", got)
 	}
-	if got := taken(Choose(all, 3, 0, nil)); got != "a c b" {
+	if got := taken(Choose(all, Request{Classes: 3, Budget: 0})); got != "a c b" {
 		t.Errorf("without a budget took %s, want all", got)
 	}
 }
 
 func TestGatherPrefersMoreImagesAByte(t *testing.T) {
 	all := []operations.SetInfo{set("large", "x", 1000, 1, 1), set("small", "x", 100, 1, 1)}
-	if got := taken(Choose(all, 2, 500, nil)); got != "small" {
+	if got := taken(Choose(all, Request{Classes: 2, Budget: 500})); got != "small" {
 		t.Errorf("took %s, want small", got)
 	}
 }
@@ -44,9 +44,24 @@ func TestGatherSaysWhyItLeavesASet(t *testing.T) {
 		set("huge", "x", 999, 0, 1)}
 	want := map[string]string{"b": "--from", "odd": "does not fit the task", "huge": "budget",
 		"a": "first images of class 0"}
-	for _, c := range Choose(all, 2, 150, []string{"x"}) {
+	for _, c := range Choose(all, Request{Classes: 2, Budget: 150, From: []string{"x"}}) {
 		if !strings.Contains(c.Why, want[c.Set.CID]) || c.Taken != (c.Set.CID == "a") {
 			t.Errorf("%s: taken %t because %q", c.Set.CID, c.Taken, c.Why)
 		}
+	}
+}
+
+func TestGatherTakesKnownSignersFirstAndCountsWhatIsThere(t *testing.T) {
+	all := []operations.SetInfo{set("new", "x", 10, 9, 9), set("known", "y", 100, 1, 1)}
+	known := func(signer string) bool { return signer == "y" }
+	if got := taken(Choose(all, Request{Classes: 2, Known: known})); got != "known new" {
+		t.Errorf("took %s, want the known signer's first", got)
+	}
+	all = []operations.SetInfo{set("a", "x", 10, 1, 0), set("b", "x", 10, 0, 1)}
+	if got := taken(Choose(all, Request{Classes: 2, Have: []int{5, 0}})); got != "b a" {
+		t.Errorf("took %s, want the class that is missing first", got)
+	}
+	if got := taken(Choose(all, Request{Classes: 2, Budget: -1})); got != "" {
+		t.Errorf("took %s with nothing left", got)
 	}
 }

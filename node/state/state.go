@@ -7,7 +7,6 @@ package state
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -61,7 +60,8 @@ func Open(path string) (*State, error) {
 		err = json.Unmarshal(file, &s.doc)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, api.Fail(api.CodeFailed, "bring the file back from a copy. Without one, move it away: key, sets and "+
+			"models stay; join tasks and register data again with 'distillmesh data add PATH'", "read %s: %w", path, err)
 	}
 	s.doc.fill()
 	return s, nil

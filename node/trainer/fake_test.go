@@ -14,6 +14,8 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+
+	"github.com/distillmesh/distillmesh/node/fetching"
 )
 
 var errAway = errors.New("no peer has it")
@@ -38,6 +40,7 @@ type fake struct {
 	sets      map[string][]string // task -> announced sets
 	held      map[string][]string // task -> sets
 	removed   map[string]bool
+	signer    map[string]string        // task or set -> who offers it
 	broken    map[string]error         // task or set -> why it cannot be had
 	takes     map[string]time.Duration // set or task -> how long a fetch or training lasts
 	blind     error                    // why nothing can be seen
@@ -52,7 +55,8 @@ type fake struct {
 
 func newFake() *fake {
 	return &fake{sets: map[string][]string{}, held: map[string][]string{}, removed: map[string]bool{},
-		broken: map[string]error{}, takes: map[string]time.Duration{}, told: map[string]bool{}, start: time.Now()}
+		broken: map[string]error{}, takes: map[string]time.Duration{}, told: map[string]bool{}, signer: map[string]string{},
+		start: time.Now()}
 }
 
 func (f *fake) note(format string, args ...any) {
@@ -68,18 +72,27 @@ func (f *fake) Look(ctx context.Context) (View, error) {
 		return v, errors.Join(f.blind, ctx.Err())
 	}
 	for _, task := range f.announced {
-		v.Announced = append(v.Announced, id(task))
+		v.Announced = append(v.Announced, f.item(task, id(task)))
 	}
 	for _, task := range f.joined {
 		seen := Task{CID: id(task), Held: slices.Sorted(slices.Values(f.held[task]))}
 		for _, set := range f.sets[task] {
 			if !slices.Contains(f.held[task], set) && !f.removed[set] {
-				seen.Missing = append(seen.Missing, id(set))
+				seen.Missing = append(seen.Missing, f.item(set, id(task)))
 			}
 		}
 		v.Joined = append(v.Joined, seen)
 	}
 	return v, nil
+}
+
+// item is a task or set of a signer of its own, unless the test says whose.
+func (f *fake) item(name string, task cid.Cid) fetching.Item {
+	signer, ok := f.signer[name]
+	if !ok {
+		signer = "signer of " + name
+	}
+	return fetching.Item{Root: id(name), Task: task, Signers: []string{signer}}
 }
 
 // name is what a CID was made of.
@@ -97,10 +110,19 @@ func (f *fake) name(c cid.Cid) (name, task string) {
 	return "?", ""
 }
 
-func (f *fake) Join(_ context.Context, task cid.Cid) error {
+func (f *fake) Join(ctx context.Context, task cid.Cid) error {
+	f.mu.Lock()
+	name, _ := f.name(task)
+	wait := f.takes[name]
+	f.mu.Unlock()
+	if wait > 0 && f.broken[name] != nil {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	name, _ := f.name(task)
 	if err := f.broken[name]; err != nil {
 		f.note("fails to join %s", name)
 		return err
@@ -188,6 +210,9 @@ func play(t *testing.T, opt Options, prepare func(*fake), script func(*scene)) {
 		if opt.MaxTasks == 0 {
 			opt.MaxTasks = 10
 		}
+		if opt.Queue.Proven == nil {
+			opt.Queue.Proven = func(string) bool { return true }
+		}
 		opt.Log = slog.New(slog.DiscardHandler)
 		var ctx context.Context
 		ctx, s.stop = context.WithCancel(t.Context())
@@ -224,7 +249,10 @@ func (s *scene) did(want ...string) {
 	s.t.Helper()
 	s.node.mu.Lock()
 	defer s.node.mu.Unlock()
-	if !slices.Equal(s.node.events, want) {
+	got := slices.Clone(s.node.events) // what happens at one time has no order
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
 		s.t.Errorf("the trainer did\n%q, want\n%q", s.node.events, want)
 	}
 	s.node.events = nil

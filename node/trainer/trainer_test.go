@@ -3,8 +3,11 @@ package trainer
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/distillmesh/distillmesh/node/fetching"
 )
 
 // joined is a node in tasks whose sets are announced.
@@ -139,19 +142,93 @@ func TestASetThatIsNotWantedAnyMoreChangesNothing(t *testing.T) {
 	})
 }
 
-func TestSetsAreFetchedEightAtATime(t *testing.T) {
+func TestSetsOfOneSignerAreFetchedEightAtATime(t *testing.T) {
 	play(t, Options{}, func(f *fake) {
 		sets := []string{}
 		for i := range 20 {
 			sets = append(sets, fmt.Sprint("s", i))
-			f.takes[sets[i]] = time.Minute
+			f.takes[sets[i]], f.signer[sets[i]] = time.Minute, "one"
 		}
 		joined(map[string][]string{"T": sets[:10], "U": sets[10:]})(f)
 	}, func(s *scene) {
 		s.pass(time.Minute)
 		s.pass(2 * time.Minute)
-		if len(s.node.events) != 20 || s.node.most != fetchers {
-			t.Errorf("%d sets in 3 minutes, %d at once; want 20 and %d", len(s.node.events), s.node.most, fetchers)
+		if len(s.node.events) != 20 || s.node.most != 8 {
+			t.Errorf("%d sets in 3 minutes, %d at once; want 20 and 8", len(s.node.events), s.node.most)
+		}
+	})
+}
+
+// unproven says that nothing of any signer was verified.
+func unproven(string) bool { return false }
+
+// attack adds fake sets by twenty fresh keys to those of one honest signer, and counts
+// the seconds until all honest ones are here. A fake is given up after 15 seconds.
+func attack(t *testing.T, fakes int, proven func(string) bool) (took time.Duration) {
+	t.Helper()
+	play(t, Options{Queue: fetching.Options{Proven: proven}}, func(f *fake) {
+		var sets []string
+		for i := range fakes {
+			name := fmt.Sprint("fake ", i)
+			sets = append(sets, name)
+			f.signer[name], f.takes[name], f.broken[name] = fmt.Sprint("key ", i%20), 15*time.Second, errAway
+		}
+		for i := range 10 {
+			name := fmt.Sprint("honest ", i)
+			sets = append(sets, name)
+			f.signer[name], f.takes[name] = "honest", time.Second
+		}
+		joined(map[string][]string{"T": sets})(f)
+	}, func(s *scene) {
+		s.pass(10 * time.Minute)
+		s.node.mu.Lock()
+		defer s.node.mu.Unlock()
+		honest := 0
+		for _, e := range s.node.events {
+			at, what, _ := strings.Cut(e, " ")
+			if strings.HasPrefix(what, "fetches honest") {
+				honest++
+				took, _ = time.ParseDuration(at)
+			}
+		}
+		if honest != 10 {
+			t.Errorf("%d of 10 honest sets", honest)
+		}
+		if n := len(s.node.events) - honest; n > 20*10 {
+			t.Errorf("%d fetches of fake sets in 10 minutes", n)
+		}
+	})
+	return took
+}
+
+func TestFakeSetsDoNotHoldHonestOnesBack(t *testing.T) {
+	for name, proven := range map[string]func(string) bool{
+		"of a signer who is new":         unproven,
+		"of a signer who was right once": func(signer string) bool { return signer == "honest" },
+	} {
+		quiet := attack(t, 0, proven)
+		for _, fakes := range []int{40, 400} {
+			if took := attack(t, fakes, proven); took > 2*quiet {
+				t.Errorf("%s: beside %d fake sets %v, quiet %v", name, fakes, took, quiet)
+			}
+		}
+	}
+}
+
+func TestFakeTasksHoldNeitherSetsNorHonestTasksBack(t *testing.T) {
+	play(t, Options{MaxTasks: 64, Queue: fetching.Options{Proven: unproven}}, func(f *fake) {
+		for i := range 6600 {
+			name := fmt.Sprint("fake ", i)
+			f.announced = append(f.announced, name)
+			f.signer[name], f.takes[name], f.broken[name] = fmt.Sprint("key ", i%20), 5*time.Second, errAway
+		}
+		f.announced = append(f.announced, "honest")
+		joined(map[string][]string{"T": {"a"}})(f)
+	}, func(s *scene) {
+		s.did("0s fetches a", "0s joins honest", "0s volunteers for honest")
+		s.pass(10 * time.Minute)
+		if n := len(s.node.events); n > 20*10 {
+			t.Errorf("%d joins of fake tasks in 10 minutes", n)
 		}
 	})
 }

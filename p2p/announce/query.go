@@ -61,21 +61,49 @@ func (b *Book) Own(signer peer.ID) []Record {
 	})
 }
 
+// Count is how many records Live returns, without their order.
+func (b *Book) Count(q Query) (n int) {
+	if len(q.Kinds) == 0 {
+		q.Kinds = []Kind{Offer, Have}
+	}
+	now := b.opt.Now()
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, h := range b.records {
+		if h.rec.Ends().After(now) && q.matches(&h.rec) {
+			n++
+		}
+	}
+	return n
+}
+
 func (b *Book) collect(want func(held) bool) []Record {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	var out []Record
+	var found []*Record // records are large: their order is made of pointers
 	for _, h := range b.records {
 		if want(h) {
-			out = append(out, h.rec)
+			r := h.rec
+			found = append(found, &r)
 		}
 	}
-	slices.SortFunc(out, compareSlots)
+	slices.SortFunc(found, compareSlots)
+	var out []Record
+	for _, r := range found {
+		out = append(out, *r)
+	}
 	return out
 }
 
-func compareSlots(x, y Record) int {
-	return cmp.Or(
-		cmp.Compare(x.Task.KeyString(), y.Task.KeyString()), cmp.Compare(x.Subject, y.Subject),
-		cmp.Compare(x.Root.KeyString(), y.Root.KeyString()), cmp.Compare(x.Signer, y.Signer))
+func compareSlots(x, y *Record) int {
+	if c := cmp.Compare(x.Task.KeyString(), y.Task.KeyString()); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(x.Subject, y.Subject); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(x.Root.KeyString(), y.Root.KeyString()); c != 0 {
+		return c
+	}
+	return cmp.Compare(x.Signer, y.Signer)
 }

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"path"
 
-	"github.com/ipfs/boxo/chunker"
+	chunk "github.com/ipfs/boxo/chunker"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/boxo/ipld/unixfs/importer/balanced"
 	"github.com/ipfs/boxo/ipld/unixfs/importer/helpers"
@@ -67,7 +67,7 @@ func (s *Store) AddFS(ctx context.Context, fsys fs.FS, name string) (cid.Cid, St
 	if !root.Cid().Equals(planned.Cid()) {
 		return fail(errors.New("it changed while being read"))
 	}
-	if err := s.pinLocked(ctx, root.Cid(), name, plan.stat); err != nil {
+	if err := s.pinLocked(ctx, Pin{Root: root.Cid(), Name: name, Stat: plan.stat}); err != nil {
 		return fail(err)
 	}
 	return root.Cid(), plan.stat, nil

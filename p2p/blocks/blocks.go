@@ -21,8 +21,12 @@ var (
 	ErrNotPinned   = errors.New("not pinned")
 	ErrNotAFile    = errors.New("neither a regular file nor a directory")
 	ErrNoProviders = errors.New("no peer known to have it")
-	ErrStalled     = errors.New("no block arrived within the stall time-out")
+	ErrStalled     = errors.New("blocks arrive too slowly")
+	ErrMissing     = errors.New("a block of it is missing from the store")
+	ErrDamaged     = errors.New("a file of the block store is damaged")
+	ErrDoubt       = errors.New("the records of what is kept are damaged")
 	ErrTooLarge    = errors.New("content exceeds a limit of the fetch")
+	ErrShape       = errors.New("not a directory of plain files")
 	ErrRefused     = errors.New("content failed verification")
 )
 

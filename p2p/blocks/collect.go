@@ -10,8 +10,9 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
-// Collect deletes every unpinned block and returns the bytes freed. It waits for
-// running adds and fetches, and deletes nothing when any pinned block is unreadable.
+// Collect deletes every unpinned block that no running fetch needs and returns the bytes
+// freed. It waits for running adds, and deletes nothing when any pinned block is
+// unreadable, or, with ErrDoubt, when pins may have been lost.
 func (s *Store) Collect(ctx context.Context) (freed int64, err error) {
 	s.reserving.Lock()
 	defer s.reserving.Unlock()
@@ -21,6 +22,9 @@ func (s *Store) Collect(ctx context.Context) (freed int64, err error) {
 // collect deletes unpinned blocks until at most target bytes are used; spareYoung
 // keeps those younger than MinAge. The caller holds s.reserving.
 func (s *Store) collect(ctx context.Context, target int64, spareYoung bool) (freed int64, err error) {
+	if s.Damage().Doubt {
+		return 0, fmt.Errorf("collect blocks: %w", ErrDoubt)
+	}
 	defer s.blocks.GCLock(ctx).Unlock(ctx)
 	live, err := s.mark(ctx)
 	if err != nil {
@@ -43,16 +47,13 @@ func (s *Store) mark(ctx context.Context) (*walker.MapTracker, error) {
 	fetch := func(ctx context.Context, c cid.Cid) ([]cid.Cid, error) {
 		out, err := links(ctx, c)
 		if err != nil && failed == nil {
-			failed = fmt.Errorf("read %s: %w", c, err)
+			failed = fmt.Errorf("read %s: %w", c, missing(err))
 		}
 		return out, err
 	}
 	all := func(cid.Cid) bool { return failed == nil }
-	for p := range s.pins.RecursiveKeys(ctx, false) {
-		if p.Err != nil {
-			return nil, p.Err
-		}
-		if err := walker.WalkDAG(ctx, p.Pin.Key, fetch, all, walker.WithVisitedTracker(live)); err != nil {
+	for root := range s.table.all() {
+		if err := walker.WalkDAG(ctx, root, fetch, all, walker.WithVisitedTracker(live)); err != nil {
 			return nil, err
 		}
 		if failed != nil {
@@ -86,7 +87,7 @@ func (s *Store) sweep(ctx context.Context, live *walker.MapTracker, target int64
 		if live.Has(c) || spareYoung && s.quota.isYoung(c) {
 			continue
 		}
-		if err := s.blocks.DeleteBlock(ctx, c); err != nil {
+		if err := s.running.unless(c, func() error { return s.blocks.DeleteBlock(ctx, c) }); err != nil {
 			return err
 		}
 	}

@@ -12,9 +12,7 @@ import (
 	bsmsg "github.com/ipfs/boxo/bitswap/message"
 	"github.com/ipfs/boxo/bitswap/network/bsnet"
 	"github.com/ipfs/boxo/blockservice"
-	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/go-cid"
-	ipld "github.com/ipfs/go-ipld-format"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
@@ -35,7 +33,7 @@ type Exchange struct {
 	store   *Store
 	find    Finder
 	bitswap *bitswap.Bitswap
-	dag     ipld.DAGService
+	service blockservice.BlockService
 	cancel  context.CancelFunc
 
 	mu      sync.Mutex
@@ -63,7 +61,7 @@ func (s *Store) OpenExchange(h host.Host, opt ExchangeOptions) (*Exchange, error
 			bitswap.EngineBlockstoreWorkerCount(4), bitswap.TaskWorkerCount(2), bitswap.EngineTaskWorkerCount(2))
 	}
 	x.bitswap = bitswap.New(ctx, bsnet.NewFromIpfsHost(h), (*discovery)(x), s.blocks, opts...)
-	x.dag = merkledag.NewDAGService(blockservice.New(s.blocks, x.bitswap))
+	x.service = blockservice.New(s.blocks, x.bitswap)
 	return x, nil
 }
 

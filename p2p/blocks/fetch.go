@@ -19,23 +19,29 @@ import (
 
 // FetchOptions limit and direct a fetch. Zero limits mean the defaults.
 type FetchOptions struct {
-	MaxBytes     int64                    // of the whole DAG; 0 leaves it to the quota
-	MaxBlocks    int64                    // default 1 << 20
-	MaxDepth     int                      // of the DAG; default 32
-	MaxEntries   int                      // links of one node; default 1 << 16
-	Size         int64                    // announced size, reserved before the first block; 0 when unknown
-	Pin          string                   // name to pin under; empty stores without a pin
-	From         []peer.ID                // peers to ask first
-	Verify       func(fs.FS) error        // judges the complete directory before it is pinned; nil accepts
-	Progress     func(bytes, total int64) // called after each block, with Size as total, from several goroutines at once
-	StallTimeout time.Duration            // without any block arriving; default 60 s
+	MaxBytes   int64                    // of the whole DAG, every distinct block once; 0 leaves it to the quota
+	MaxLogical int64                    // of all files, what is repeated counted again; 0 for no limit
+	MaxBlocks  int64                    // default 64, and one for every 16 KiB of MaxBytes; without it 1 << 20
+	MaxDepth   int                      // of the DAG; default 32
+	MaxEntries int                      // links of one node; default 1 << 16
+	Size       int64                    // announced size, reserved before the first block; 0 when unknown
+	Pin        string                   // name to pin under; empty stores without a pin
+	From       []peer.ID                // peers to ask first
+	Verify     func(fs.FS) error        // judges the complete directory before it is pinned; nil accepts
+	Progress   func(bytes, total int64) // called after each block, with Size as total, from several goroutines at once
+	Pace
 }
 
 func (o FetchOptions) withDefaults() FetchOptions {
+	if o.MaxBlocks == 0 && o.MaxBytes > 0 {
+		o.MaxBlocks = 64 + o.MaxBytes>>14
+	}
 	orElse(&o.MaxBlocks, 1<<20)
 	orElse(&o.MaxDepth, 32)
 	orElse(&o.MaxEntries, 1<<16)
-	orElse(&o.StallTimeout, time.Minute)
+	orElse(&o.Stall, time.Minute)
+	orElse(&o.FirstBlock, o.Stall)
+	orElse(&o.MinRate, 16<<10)
 	return o
 }
 
@@ -60,10 +66,13 @@ type fetch struct {
 	from []peer.AddrInfo
 
 	bytes, blocks atomic.Int64
+	start         time.Time
 	alive         *time.Timer // cancels the fetch unless reset in time
+	again         *time.Timer // asks all providers again unless reset in time
 
 	mu        sync.Mutex
 	arrivals  map[cid.Cid]int // blocks asked for, and how often each came
+	asking    inquiry
 	fetched   Stat
 	providers map[peer.ID]struct{}
 }
@@ -110,16 +119,27 @@ func (f *fetch) result() FetchResult {
 // Errors: ErrNoProviders, ErrStalled, ErrTooLarge, ErrRefused (with the error of
 // Verify), *FullError, or the context's.
 func (x *Exchange) Fetch(ctx context.Context, root cid.Cid, opt FetchOptions) (FetchResult, error) {
-	f := &fetch{
-		root: root, opt: opt.withDefaults(), arrivals: map[cid.Cid]int{root: 0}, providers: map[peer.ID]struct{}{},
-	}
+	f := &fetch{root: root, opt: opt.withDefaults(), arrivals: map[cid.Cid]int{}, providers: map[peer.ID]struct{}{}}
 	for _, p := range opt.From {
 		f.from = append(f.from, peer.AddrInfo{ID: p})
 	}
+	x.asks(f, root)
+	defer func() { x.store.running.remove(f.arrivals) }()
 	if err := x.fetch(ctx, f); err != nil {
 		return f.result(), fmt.Errorf("fetch %s: %w", root, err)
 	}
 	return f.result(), nil
+}
+
+// asks notes that a fetch needs a block, before it looks for it: the collector spares
+// what a fetch needs.
+func (x *Exchange) asks(f *fetch, c cid.Cid) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, asked := f.arrivals[c]; !asked {
+		f.arrivals[c] = 0
+		x.store.running.add(c)
+	}
 }
 
 func (x *Exchange) fetch(ctx context.Context, f *fetch) error {
@@ -140,18 +160,21 @@ func (x *Exchange) fetch(ctx context.Context, f *fetch) error {
 		}
 		defer release()
 	}
-	defer x.store.blocks.PinLock(ctx).Unlock(ctx)
 	if err := x.walk(ctx, f); err != nil {
 		return err
 	}
 	return x.store.admit(ctx, f)
 }
 
+// inFlight is how many blocks of one fetch are asked for at once. A block has at most 2 MiB.
+const inFlight = 8
+
 // walk asks for every block of the DAG, several at a time, in one bitswap session.
 func (x *Exchange) walk(ctx context.Context, f *fetch) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	f.alive = time.AfterFunc(f.opt.StallTimeout, func() { cancel(ErrStalled) })
+	f.start = time.Now()
+	f.alive = time.AfterFunc(f.opt.FirstBlock, func() { cancel(ErrStalled) })
 	defer f.alive.Stop()
 	x.mu.Lock()
 	x.fetches[f] = struct{}{}
@@ -161,10 +184,18 @@ func (x *Exchange) walk(ctx context.Context, f *fetch) error {
 		delete(x.fetches, f)
 		x.mu.Unlock()
 	}()
-	session := merkledag.NewSession(ctx, x.dag)
-	links := func(ctx context.Context, c cid.Cid) ([]*ipld.Link, error) { return f.links(ctx, session, c) }
+	f.mu.Lock()
+	f.again = time.AfterFunc(f.opt.FirstBlock/2, func() { f.inquire(ctx, x.service) })
+	f.mu.Unlock()
+	f.inquire(ctx, x.service)
+	f.again.Reset(f.opt.FirstBlock / 2)
+	defer f.again.Stop()
+	links := func(ctx context.Context, c cid.Cid) ([]*ipld.Link, error) {
+		x.asks(f, c)
+		return f.links(ctx, c)
+	}
 	visit := newDepths(f.opt.MaxDepth, cancel)
-	err := merkledag.WalkDepth(ctx, links, f.root, visit.visit, merkledag.Concurrent())
+	err := merkledag.WalkDepth(ctx, links, f.root, visit.visit, merkledag.Concurrency(inFlight))
 	if cause := context.Cause(ctx); cause != nil {
 		return f.explain(cause)
 	}
@@ -176,37 +207,30 @@ func (f *fetch) explain(cause error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if errors.Is(cause, ErrStalled) && f.fetched.Blocks == 0 && f.blocks.Load() == 0 {
-		return fmt.Errorf("%w: nobody answered within %v (%w)", ErrNoProviders, f.opt.StallTimeout, cause)
+		return fmt.Errorf("%w: nobody answered within %v (%w)", ErrNoProviders, f.opt.FirstBlock, cause)
 	}
 	return cause
 }
 
-// links gets one node and counts it. Exceeding a limit ends the walk.
-func (f *fetch) links(ctx context.Context, session ipld.NodeGetter, c cid.Cid) ([]*ipld.Link, error) {
-	f.mu.Lock()
-	if _, asked := f.arrivals[c]; !asked {
-		f.arrivals[c] = 0
-	}
-	f.mu.Unlock()
-	node, err := session.Get(ctx, c)
+// links gets one block and counts it. Exceeding a limit ends the walk.
+func (f *fetch) links(ctx context.Context, c cid.Cid) ([]*ipld.Link, error) {
+	block, err := f.block(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	f.alive.Reset(f.opt.StallTimeout)
-	bytes, blocks := f.bytes.Add(int64(len(node.RawData()))), f.blocks.Add(1)
+	bytes, blocks := f.bytes.Add(int64(len(block.RawData()))), f.blocks.Add(1)
+	f.alive.Reset(f.patience(bytes))
+	f.again.Reset(f.opt.Stall / 2)
 	if f.opt.Progress != nil {
 		f.opt.Progress(bytes, f.opt.Size)
 	}
-	links := node.Links()
 	switch {
 	case f.opt.MaxBytes > 0 && bytes > f.opt.MaxBytes:
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, f.opt.MaxBytes)
 	case blocks > f.opt.MaxBlocks:
 		return nil, fmt.Errorf("%w: more than %d blocks", ErrTooLarge, f.opt.MaxBlocks)
-	case len(links) > f.opt.MaxEntries:
-		return nil, fmt.Errorf("%w: a node with %d links, at most %d allowed", ErrTooLarge, len(links), f.opt.MaxEntries)
 	}
-	return links, nil
+	return linksOf(block, f.opt.MaxEntries)
 }
 
 // depths remembers what a walk has visited and cancels it when it goes too deep.
@@ -229,8 +253,20 @@ func (d *depths) visit(c cid.Cid, depth int) bool {
 	return d.seen.Visit(c)
 }
 
-// admit verifies a complete DAG and pins it. The caller holds the pin lock.
+// admit verifies a complete DAG and pins it. Its blocks are registered as those of a
+// running fetch until it is pinned, so verifying needs no lock.
 func (s *Store) admit(ctx context.Context, f *fetch) error {
+	if f.opt.Verify != nil || f.opt.MaxLogical > 0 {
+		m, err := s.inspect(ctx, f.root, f.opt.MaxDepth)
+		switch {
+		case errors.Is(err, ErrShape):
+			return fmt.Errorf("%w: %w", ErrRefused, err)
+		case err != nil:
+			return err
+		case f.opt.MaxLogical > 0 && m.bytes > f.opt.MaxLogical:
+			return fmt.Errorf("%w: its blocks repeat to %d bytes, at most %d wanted", ErrTooLarge, m.bytes, f.opt.MaxLogical)
+		}
+	}
 	if f.opt.Verify != nil {
 		dir, err := s.tree(ctx, f.root)
 		if err != nil {
@@ -243,7 +279,8 @@ func (s *Store) admit(ctx context.Context, f *fetch) error {
 	if f.opt.Pin == "" {
 		return nil
 	}
-	return s.pinLocked(ctx, f.root, f.opt.Pin, f.result().Stat)
+	defer s.blocks.PinLock(ctx).Unlock(ctx)
+	return s.pinLocked(ctx, Pin{Root: f.root, Name: f.opt.Pin, Stat: f.result().Stat})
 }
 
 // FetchRaw returns one block of at most max bytes, from the store or from peers,

@@ -170,7 +170,7 @@ func TestFetchesThatCannotSucceedSayWhy(t *testing.T) {
 				if tt.prepare != nil {
 					tt.prepare(t, from, to)
 				}
-				tt.opt.Pin, tt.opt.StallTimeout = "set", stall
+				tt.opt.Pin, tt.opt.Stall = "set", stall
 				if _, err := to.Fetch(t.Context(), root, tt.opt); !errors.Is(err, tt.want) {
 					t.Errorf("fetch: %v, want %v", err, tt.want)
 				}
@@ -197,7 +197,7 @@ func TestAnotherProviderCompletesWhatOneWithheld(t *testing.T) {
 		partial.deny = func(_ peer.ID, c cid.Cid) bool { return c.Equals(withheld) }
 		complete.deny = func(_ peer.ID, c cid.Cid) bool { return !c.Equals(withheld) }
 		res, err := to.Fetch(t.Context(), root, FetchOptions{
-			Pin: "set", From: []peer.ID{partial.host.ID(), complete.host.ID()}, StallTimeout: time.Minute,
+			Pin: "set", From: []peer.ID{partial.host.ID(), complete.host.ID()}, Pace: Pace{Stall: time.Minute},
 		})
 		want := []peer.ID{partial.host.ID(), complete.host.ID()}
 		slices.Sort(want)
@@ -251,4 +251,12 @@ func TestAnExchangeNeedsAFinder(t *testing.T) {
 	if _, err := s.OpenExchange(nil, ExchangeOptions{}); err == nil {
 		t.Error("opened without a way to find providers")
 	}
+}
+
+// peersOf are the ids of nodes.
+func peersOf(nodes ...*node) (out []peer.ID) {
+	for _, n := range nodes {
+		out = append(out, n.host.ID())
+	}
+	return out
 }

@@ -23,8 +23,9 @@ type quotaStore struct {
 	used     atomic.Int64 // bytes of stored blocks
 	reserved atomic.Int64 // bytes set aside for running adds and fetches, beyond used
 
-	mu    sync.Mutex           // one writer at a time, so that a block is counted once
-	young map[string]time.Time // when a block was stored, by multihash
+	mu      sync.Mutex
+	writing map[string]chan struct{} // blocks being written, by multihash, so that each is counted once
+	young   map[string]time.Time     // when a block was stored, by multihash
 }
 
 // reservation is what is left of the bytes that reserve set aside. It is passed in
@@ -42,42 +43,65 @@ func (r *reservation) covers(n int64) int64 {
 }
 
 func newQuotaStore(bs blockstore.Blockstore, used int64, opt Options) *quotaStore {
-	q := &quotaStore{Blockstore: bs, opt: opt, young: map[string]time.Time{}}
+	q := &quotaStore{Blockstore: bs, opt: opt, young: map[string]time.Time{},
+		writing: map[string]chan struct{}{}}
 	q.used.Store(used)
 	return q
 }
 
-// Put stores a block unless it is held already or the quota forbids it.
+// Put stores a block unless it is held already or the quota forbids it. Blocks are written
+// side by side, since each write waits for the disk.
 func (q *quotaStore) Put(ctx context.Context, b blockformat.Block) error {
+	hash := string(b.Cid().Hash())
+	q.mu.Lock()
+	for q.writing[hash] != nil { // by somebody else
+		written := q.writing[hash]
+		q.mu.Unlock()
+		<-written
+		q.mu.Lock()
+	}
+	undo, err := q.claim(ctx, b)
+	if err != nil || undo == nil {
+		q.mu.Unlock()
+		return err
+	}
+	written := make(chan struct{})
+	q.writing[hash] = written
+	q.mu.Unlock()
+
+	err = q.Blockstore.Put(ctx, b)
+
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.put(ctx, b)
+	delete(q.writing, hash)
+	close(written)
+	if err != nil {
+		undo()
+	}
+	return err
 }
 
 // PutMany stores blocks one by one; the first refusal ends it.
 func (q *quotaStore) PutMany(ctx context.Context, bs []blockformat.Block) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
 	for _, b := range bs {
-		if err := q.put(ctx, b); err != nil {
+		if err := q.Put(ctx, b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (q *quotaStore) put(ctx context.Context, b blockformat.Block) error {
+// claim counts a block that is to be written, and gives a function that takes it back; nil
+// for a block that is held already. Callers lock.
+func (q *quotaStore) claim(ctx context.Context, b blockformat.Block) (undo func(), err error) {
 	if have, err := q.Blockstore.Has(ctx, b.Cid()); err != nil || have {
-		return err
+		return nil, err
 	}
 	n := int64(len(b.RawData()))
 	reserved, _ := ctx.Value(reservationKey{}).(*reservation)
 	covered := reserved.covers(n)
 	if used := q.used.Load() + q.reserved.Load(); q.opt.QuotaBytes > 0 && used+n-covered > q.opt.QuotaBytes {
-		return &FullError{NeedBytes: n, UsedBytes: used, QuotaBytes: q.opt.QuotaBytes}
-	}
-	if err := q.Blockstore.Put(ctx, b); err != nil {
-		return err
+		return nil, &FullError{NeedBytes: n, UsedBytes: used, QuotaBytes: q.opt.QuotaBytes}
 	}
 	q.used.Add(n)
 	if covered > 0 {
@@ -85,7 +109,14 @@ func (q *quotaStore) put(ctx context.Context, b blockformat.Block) error {
 		q.reserved.Add(-covered)
 	}
 	q.markYoung(string(b.Cid().Hash()))
-	return nil
+	return func() {
+		q.used.Add(-n)
+		if covered > 0 {
+			reserved.left += covered
+			q.reserved.Add(covered)
+		}
+		delete(q.young, string(b.Cid().Hash()))
+	}, nil
 }
 
 // markYoung notes when a block was stored and forgets blocks older than MinAge.

@@ -15,7 +15,6 @@ import (
 	"github.com/ipfs/boxo/exchange/offline"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	pin "github.com/ipfs/boxo/pinning/pinner"
-	"github.com/ipfs/boxo/pinning/pinner/dspinner"
 	blockformat "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
 	"github.com/ipfs/go-datastore"
@@ -66,6 +65,8 @@ type Store struct {
 	blocks    blockstore.GCBlockstore
 	dag       ipld.DAGService // offline
 	pins      pin.Pinner
+	table     pinTable
+	running   running
 	reserving sync.Mutex // held by reserve and Collect, so that two adds do not count the same free bytes
 }
 
@@ -82,11 +83,16 @@ func Open(dir string, opt Options) (*Store, error) {
 	if err != nil {
 		if isLocked(err) {
 			err = fmt.Errorf("%w: %w", ErrLocked, err)
+		} else if strings.Contains(err.Error(), "corrupt") {
+			err = fmt.Errorf("%w: %s: %w", ErrDamaged, filepath.Join(dir, "datastore"), err)
 		}
 		return nil, fmt.Errorf("open block store %s: %w", dir, err)
 	}
 	path := filepath.Join(dir, "blocks")
-	files, err := flatfs.CreateOrOpen(path, flatfs.NextToLast(2), true)
+	if err := restoreSharding(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), meta.Close())
+	}
+	files, err := flatfs.CreateOrOpen(path, sharding, true)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), meta.Close())
 	}
@@ -94,11 +100,31 @@ func Open(dir string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), files.Close(), meta.Close())
 	}
-	s, err := New(files, meta, used, opt)
+	s, err := open(files, meta, used, opt, filepath.Join(dir, journalName))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), files.Close(), meta.Close())
 	}
 	return s, nil
+}
+
+// sharding is how block files are spread over folders, in every store.
+var sharding = flatfs.NextToLast(2)
+
+// restoreSharding writes the file that says how blocks are spread again where it is
+// damaged or gone: there is only one way.
+func restoreSharding(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return nil // a new store
+	}
+	name, want := filepath.Join(path, flatfs.SHARDING_FN), sharding.String()+"\n"
+	have, err := os.ReadFile(name)
+	if err == nil && string(have) == want || err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.WriteFile(name, []byte(want), 0o600); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrDamaged, name, err)
+	}
+	return nil
 }
 
 // New is a store of the blocks in files, which take used bytes, with pins and records
@@ -107,16 +133,16 @@ func New(files, meta datastore.Batching, used int64, opt Options) (*Store, error
 	if err := opt.Validate(); err != nil {
 		return nil, err
 	}
+	return open(files, meta, used, opt, "")
+}
+
+// open is New with a journal of pins at a path, or without one.
+func open(files, meta datastore.Batching, used int64, opt Options, journal string) (*Store, error) {
 	quota := newQuotaStore(blockstore.NewBlockstoreNoPrefix(files), used, opt)
 	gc := blockstore.NewGCBlockstore(blockstore.NewIdStore(quota), blockstore.NewGCLocker())
 	dag := merkledag.NewDAGService(blockservice.New(gc, offline.Exchange(gc)))
-	// A namespace must not be a prefix that the pinner's own keys begin with
-	// ("pins"): such keys are taken for prefixed ones and come back cut.
-	pins, err := dspinner.New(context.Background(), namespace.Wrap(meta, datastore.NewKey("pinner")), dag)
-	if err != nil {
-		return nil, fmt.Errorf("open pins: %w", err)
-	}
-	return &Store{opt: opt, files: files, meta: meta, quota: quota, blocks: gc, dag: dag, pins: pins}, nil
+	s := &Store{opt: opt, files: files, meta: meta, quota: quota, blocks: gc, dag: dag}
+	return s, s.openPins(context.Background(), journal)
 }
 
 // Metadata returns the part of the store's database named name, for records kept
@@ -133,8 +159,8 @@ func (s *Store) Usage() Usage {
 // Close flushes and releases the store. Nothing may use it afterwards.
 func (s *Store) Close() error {
 	ctx := context.Background()
-	err := errors.Join(s.pins.Flush(ctx), s.pins.Close(), s.files.Sync(ctx, datastore.NewKey("/")), s.files.Close(),
-		s.meta.Close())
+	err := errors.Join(s.table.journal.close(), s.pins.Flush(ctx), s.pins.Close(),
+		s.files.Sync(ctx, datastore.NewKey("/")), s.files.Close(), s.meta.Close())
 	if err != nil {
 		return fmt.Errorf("close block store: %w", err)
 	}
@@ -164,7 +190,8 @@ func (s *Store) AddRaw(ctx context.Context, data []byte, name string) (cid.Cid, 
 	if err := s.blocks.Put(ctx, blk); err != nil {
 		return cid.Undef, fmt.Errorf("add raw block %s: %w", c, err)
 	}
-	return c, s.pinLocked(ctx, c, name, Stat{Bytes: int64(len(data)), Blocks: 1})
+	stat := Stat{Bytes: int64(len(data)), Blocks: 1}
+	return c, s.pinLocked(ctx, Pin{Root: c, Name: name, Stat: stat})
 }
 
 // Raw returns the bytes of one block, or ErrNotFound.

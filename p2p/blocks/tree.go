@@ -20,8 +20,8 @@ import (
 
 // Has reports whether every block of the DAG under root is stored.
 func (s *Store) Has(ctx context.Context, root cid.Cid) (complete bool, err error) {
-	if pinned, err := s.isPinned(ctx, root); err != nil || pinned {
-		return pinned, err
+	if _, pinned := s.table.find(root); pinned {
+		return true, nil
 	}
 	_, err = s.measure(ctx, root)
 	if errors.Is(err, ErrNotFound) {
@@ -61,14 +61,45 @@ func (s *Store) FS(ctx context.Context, root cid.Cid) (fs.FS, error) {
 }
 
 func (s *Store) tree(ctx context.Context, root cid.Cid) (fs.FS, error) {
-	node, err := s.dag.Get(ctx, root)
+	node, err := complete{s.dag}.Get(ctx, root)
 	if err != nil {
 		return nil, fmt.Errorf("open directory %s: %w", root, err)
 	}
 	if _, err := uio.NewDirectoryFromNode(s.dag, node); err != nil {
 		return nil, fmt.Errorf("open directory %s: %w", root, err)
 	}
-	return &tree{ctx: ctx, dag: s.dag, root: node}, nil
+	return &tree{ctx: ctx, dag: complete{s.dag}, root: node}, nil
+}
+
+// complete is the DAG service of a tree whose blocks should all be stored: a block that
+// is not is ErrMissing.
+type complete struct{ ipld.DAGService }
+
+// Get returns one node.
+func (d complete) Get(ctx context.Context, c cid.Cid) (ipld.Node, error) {
+	node, err := d.DAGService.Get(ctx, c)
+	return node, missing(err)
+}
+
+// GetMany streams nodes.
+func (d complete) GetMany(ctx context.Context, all []cid.Cid) <-chan *ipld.NodeOption {
+	out := make(chan *ipld.NodeOption, len(all))
+	go func() {
+		defer close(out)
+		for o := range d.DAGService.GetMany(ctx, all) {
+			o.Err = missing(o.Err)
+			out <- o
+		}
+	}()
+	return out
+}
+
+// missing says that a block which is not found is one of a tree.
+func missing(err error) error {
+	if ipld.IsNotFound(err) {
+		return fmt.Errorf("%w: %w", ErrMissing, err)
+	}
+	return err
 }
 
 // tree is a UnixFS directory as an fs.FS.

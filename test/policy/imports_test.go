@@ -57,10 +57,12 @@ var order = map[string][]string{
 		p2p
 	`),
 	"node": strings.Fields(`
-		node/api node/trainer
+		node/api node/fetching
+		node/trainer
 		node/home node/state node/work
 		node/holdings node/operations
 		node/catalogue node/doctor node/localdata node/nodetest node/selection
+		node/gather
 		node/jobs
 		node
 		node/demo

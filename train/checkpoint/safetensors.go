@@ -193,20 +193,54 @@ func writeField(buf *bytes.Buffer, key string, value any) error {
 // not match; with ErrTooLarge beyond the limits, before anything is allocated for
 // it.
 func Decode(file []byte, limits Limits) ([]Tensor, map[string]string, error) {
-	limits = limits.orDefault()
-	if len(file) < lengthBytes {
-		return nil, nil, fmt.Errorf("decode: %w: %d bytes", ErrFormat, len(file))
+	places, meta, err := DecodeHeader(bytes.NewReader(file), int64(len(file)), limits)
+	if err != nil {
+		return nil, nil, err
 	}
-	length := binary.LittleEndian.Uint64(file)
+	header := int(binary.LittleEndian.Uint64(file)) + lengthBytes
+	if err := verify(file[lengthBytes:header], file[header:], meta); err != nil {
+		return nil, nil, fmt.Errorf("decode: %w", err)
+	}
+	tensors := make([]Tensor, 0, len(places))
+	for _, p := range places {
+		p.Data = file[p.Offset : p.Offset+p.Bytes : p.Offset+p.Bytes]
+		tensors = append(tensors, p.Tensor)
+	}
+	return tensors, meta, nil
+}
+
+// Place is a tensor without its Data, and where those are in the file.
+type Place struct {
+	Tensor
+	Offset, Bytes int64
+}
+
+// DecodeHeader reads the header of a safetensors file of size bytes, and where its tensors
+// are, in the order of their bytes. It fails where Decode does, but for a digest that does
+// not match: metadata still has it.
+func DecodeHeader(file io.Reader, size int64, limits Limits) ([]Place, map[string]string, error) {
+	limits = limits.orDefault()
+	var first [lengthBytes]byte
+	if size < lengthBytes {
+		return nil, nil, fmt.Errorf("decode: %w: %d bytes", ErrFormat, size)
+	}
+	if _, err := io.ReadFull(file, first[:]); err != nil {
+		return nil, nil, fmt.Errorf("decode: %w", err)
+	}
+	length := binary.LittleEndian.Uint64(first[:])
 	if length > uint64(limits.HeaderBytes) {
 		return nil, nil, fmt.Errorf("decode: %w: header of %d bytes, at most %d", ErrTooLarge, length, limits.HeaderBytes)
 	}
-	if length > uint64(len(file)-lengthBytes) {
-		return nil, nil, fmt.Errorf("decode: %w: header of %d bytes in a file of %d", ErrFormat, length, len(file))
+	if length > uint64(size-lengthBytes) {
+		return nil, nil, fmt.Errorf("decode: %w: header of %d bytes in a file of %d", ErrFormat, length, size)
 	}
-	header, data := file[lengthBytes:lengthBytes+int(length)], file[lengthBytes+int(length):]
-	if len(data) > limits.DataBytes {
-		return nil, nil, fmt.Errorf("decode: %w: %d bytes of data, at most %d", ErrTooLarge, len(data), limits.DataBytes)
+	start := lengthBytes + int64(length)
+	if size-start > int64(limits.DataBytes) {
+		return nil, nil, fmt.Errorf("decode: %w: %d bytes of data, at most %d", ErrTooLarge, size-start, limits.DataBytes)
+	}
+	header := make([]byte, length)
+	if _, err := io.ReadFull(file, header); err != nil {
+		return nil, nil, fmt.Errorf("decode: %w", err)
 	}
 	if !utf8.Valid(header) || len(header) == 0 || header[0] != '{' {
 		return nil, nil, fmt.Errorf("decode: %w: header is not a JSON object in UTF-8", ErrFormat)
@@ -215,14 +249,11 @@ func Decode(file []byte, limits Limits) ([]Tensor, map[string]string, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("decode: %w", err)
 	}
-	if err := verify(header, data, meta); err != nil {
-		return nil, nil, fmt.Errorf("decode: %w", err)
-	}
-	tensors, err := place(entries, data)
+	places, err := place(entries, start, size-start)
 	if err != nil {
 		return nil, nil, fmt.Errorf("decode: %w", err)
 	}
-	return tensors, meta, nil
+	return places, meta, nil
 }
 
 type namedEntry struct {
@@ -337,24 +368,25 @@ func decodeEntry(d *json.Decoder, e *entry, limits Limits) error {
 	return nil
 }
 
-// place gives each tensor its bytes, after checking that they tile the data.
-func place(entries []namedEntry, data []byte) ([]Tensor, error) {
+// place gives each tensor its bytes behind a start, after checking that they tile the data.
+func place(entries []namedEntry, start, size int64) ([]Place, error) {
 	slices.SortStableFunc(entries, func(a, b namedEntry) int {
 		if d := a.Offsets[0] - b.Offsets[0]; d != 0 {
 			return d
 		}
 		return a.Offsets[1] - b.Offsets[1]
 	})
-	tensors, end := make([]Tensor, 0, len(entries)), 0
+	places, end := make([]Place, 0, len(entries)), int64(0)
 	for _, e := range entries {
-		if e.Offsets[0] != end || e.Offsets[1] > len(data) {
+		from, to := int64(e.Offsets[0]), int64(e.Offsets[1])
+		if from != end || to > size {
 			return nil, fmt.Errorf("%w: tensor %q at %v leaves a gap, overlaps or passes the end", ErrFormat, e.name, e.Offsets)
 		}
-		tensors = append(tensors, Tensor{e.name, e.DType, e.Shape, data[e.Offsets[0]:e.Offsets[1]:e.Offsets[1]]})
-		end = e.Offsets[1]
+		places = append(places, Place{Tensor{Name: e.name, DType: e.DType, Shape: e.Shape}, start + from, to - from})
+		end = to
 	}
-	if end != len(data) {
-		return nil, fmt.Errorf("%w: %d bytes belong to no tensor", ErrFormat, len(data)-end)
+	if end != size {
+		return nil, fmt.Errorf("%w: %d bytes belong to no tensor", ErrFormat, size-end)
 	}
-	return tensors, nil
+	return places, nil
 }

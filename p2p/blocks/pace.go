@@ -1,0 +1,62 @@
+package blocks
+
+import (
+	"context"
+	"time"
+
+	"github.com/ipfs/boxo/blockservice"
+	blockformat "github.com/ipfs/go-block-format"
+	"github.com/ipfs/go-cid"
+)
+
+// Pace is how fast blocks must arrive. A fetch that has b bytes after its first Stall
+// ends with ErrStalled b / MinRate seconds later, and whenever no block arrives for
+// Stall. So a fetch of n bytes ends within Stall + n / MinRate.
+type Pace struct {
+	FirstBlock time.Duration // until the first block; default Stall
+	Stall      time.Duration // without any block; default 60 s
+	MinRate    int64         // bytes per second on the average; default 16 KiB
+}
+
+// patience is how long to wait for the next block, when bytes have arrived.
+func (f *fetch) patience(bytes int64) time.Duration {
+	allowed := f.opt.Stall + time.Duration(float64(bytes)/float64(f.opt.MinRate)*float64(time.Second))
+	return min(f.opt.Stall, max(0, allowed-time.Since(f.start)))
+}
+
+// inquiry is one bitswap session. A session does not ask a peer twice that lacked a block
+// or went away with an answer due, so a fetch that waits begins another one.
+type inquiry struct {
+	ctx     context.Context
+	end     context.CancelFunc
+	session blockservice.BlockGetter
+}
+
+// inquire begins a session and ends the one before; blocks still to come are asked for
+// again, of every provider.
+func (f *fetch) inquire(ctx context.Context, service blockservice.BlockService) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.asking.end != nil {
+		f.asking.end()
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	f.asking.ctx, f.asking.end = context.WithCancel(ctx)
+	f.asking.session = blockservice.NewSession(f.asking.ctx, service)
+	f.again.Reset(f.opt.Stall / 2)
+}
+
+// block gets one block, through as many sessions as it takes.
+func (f *fetch) block(ctx context.Context, c cid.Cid) (blockformat.Block, error) {
+	for {
+		f.mu.Lock()
+		now := f.asking
+		f.mu.Unlock()
+		block, err := now.session.GetBlock(now.ctx, c)
+		if err == nil || ctx.Err() != nil || now.ctx.Err() == nil {
+			return block, err
+		}
+	}
+}
