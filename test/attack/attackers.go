@@ -125,7 +125,8 @@ var errNothing = errors.New("nothing to speak of")
 
 // speak says one thing of a kind.
 func (a *attackers) speak(ctx context.Context, s *speaker, kind string, i int) error {
-	fake := announce.Announcement{Task: noContent(), Kind: announce.Offer, Subject: announce.SubjectTask, Bytes: 1, Blocks: 1}
+	fake := announce.Announcement{Task: noContent(), Kind: announce.Offer, Subject: announce.SubjectTask, Bytes: 1,
+		Blocks: 1}
 	fake.Root = fake.Task
 	switch kind {
 	case kinds[0]:

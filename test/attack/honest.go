@@ -88,7 +88,8 @@ func newProcess(ctx context.Context, p plan, i int, role string) (*process, erro
 	if _, _, err := one.home.Init(role); err != nil {
 		return nil, err
 	}
-	config := fmt.Sprintf("[mesh]\nname = %q\nrole = %q\nmdns = false\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n", meshName, role)
+	config := fmt.Sprintf("[mesh]\nname = %q\nrole = %q\nmdns = false\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n", meshName,
+		role)
 	if err := os.WriteFile(one.home.ConfigPath(), []byte(config), 0o600); err != nil || role == node.RoleTrainer {
 		return one, err
 	}
