@@ -48,8 +48,9 @@ type trainerNode struct{ n *Node }
 func (t trainerNode) Look(ctx context.Context) (trainer.View, error) {
 	held := t.n.held
 	var view trainer.View
+	names := map[peer.ID]string{}
 	for _, r := range held.Book.Live(announce.Query{Subject: announce.SubjectTask}) {
-		view.Announced = offered(view.Announced, r.Task, r.Task, r.Signer)
+		view.Announced = offered(view.Announced, r.Task, r.Task, nameOf(r.Signer, names))
 	}
 	sets, err := held.List(ctx, announce.SubjectSet, cid.Undef)
 	if err != nil {
@@ -65,7 +66,7 @@ func (t trainerNode) Look(ctx context.Context) (trainer.View, error) {
 		seen := trainer.Task{CID: task, Held: rootsOf(byTask[task])}
 		for _, claim := range t.n.known.Claims(ctx, announce.Query{Task: task, Subject: announce.SubjectSet}) {
 			if !here[claim.Root] && !held.State.Removed(claim.Root) && claim.Bytes <= int64(t.n.config.Trainer.MaxSetSize) {
-				seen.Missing = offered(seen.Missing, claim.Root, task, claim.Signer)
+				seen.Missing = offered(seen.Missing, claim.Root, task, nameOf(claim.Signer, names))
 			}
 		}
 		view.Joined = append(view.Joined, seen)
@@ -74,12 +75,22 @@ func (t trainerNode) Look(ctx context.Context) (trainer.View, error) {
 }
 
 // offered adds one more offer to items, which are in order of root.
-func offered(items []fetching.Item, root, task cid.Cid, signer peer.ID) []fetching.Item {
+func offered(items []fetching.Item, root, task cid.Cid, signer string) []fetching.Item {
 	if last := len(items) - 1; last >= 0 && items[last].Root.Equals(root) {
-		items[last].Signers = append(items[last].Signers, signer.String())
+		items[last].Signers = append(items[last].Signers, signer)
 		return items
 	}
-	return append(items, fetching.Item{Root: root, Task: task, Signers: []string{signer.String()}})
+	return append(items, fetching.Item{Root: root, Task: task, Signers: []string{signer}})
+}
+
+// nameOf is the text of a node's id, made once for all that it signed.
+func nameOf(id peer.ID, names map[peer.ID]string) string {
+	name, ok := names[id]
+	if !ok {
+		name = id.String()
+		names[id] = name
+	}
+	return name
 }
 
 // Join implements trainer.Node.

@@ -38,6 +38,7 @@ type Catalogue struct {
 	log      *slog.Logger
 	remote   Remote // nil when offline
 	facts    facts
+	memory   memory
 }
 
 // New makes the catalogue of a node that is offline. Refresh learns of at most
@@ -168,8 +169,12 @@ func (c *Catalogue) here(ctx context.Context, subject announce.Subject) (map[cid
 	return out, err
 }
 
-// localSet describes a set that is here from its manifest, which alone is read.
+// localSet describes a set that is here from its manifest, which alone is read, once.
 func (c *Catalogue) localSet(ctx context.Context, h holdings.Holding) (operations.SetInfo, error) {
+	if info, ok := c.memory.set(h.Root); ok {
+		info.Origin = c.held.State.Origin(h.Root)
+		return info, nil
+	}
 	fsys, err := c.held.Files(ctx, h.Root)
 	if err != nil {
 		return operations.SetInfo{}, err
@@ -187,7 +192,9 @@ func (c *Catalogue) localSet(ctx context.Context, h holdings.Holding) (operation
 			return operations.SetInfo{}, err
 		}
 	}
-	return c.DescribeSet(h, m), nil
+	info := c.DescribeSet(h, m)
+	c.memory.keepSet(h.Root, info)
+	return info, nil
 }
 
 // DescribeSet describes a set that is here by its manifest.

@@ -57,7 +57,7 @@ func (c *Catalogue) Claims(ctx context.Context, q announce.Query) []Claim {
 		if _, seen := tasks[r.Task]; !seen {
 			tasks[r.Task], _ = c.TaskHere(ctx, r.Task)
 		}
-		claim, err := readClaim(r, tasks[r.Task])
+		claim, err := c.memory.claim(r, tasks[r.Task])
 		if err != nil {
 			c.log.Debug("announcement left out", "root", r.Root, "signer", r.Signer, "error", err)
 			continue
@@ -66,12 +66,20 @@ func (c *Catalogue) Claims(ctx context.Context, q announce.Query) []Claim {
 			out = append(out, claim)
 		}
 	}
-	slices.SortStableFunc(out, func(x, y Claim) int {
+	order := make([]*Claim, len(out)) // claims are large: their order is made of pointers
+	for i := range out {
+		order[i] = &out[i]
+	}
+	slices.SortStableFunc(order, func(x, y *Claim) int {
 		return cmp.Or(cmp.Compare(x.Root.KeyString(), y.Root.KeyString()),
 			before(x.Signer == c.self, y.Signer == c.self), before(tasks[x.Task] != nil, tasks[y.Task] != nil),
 			cmp.Compare(x.Bytes, y.Bytes), cmp.Compare(x.Signer, y.Signer))
 	})
-	return out
+	sorted := make([]Claim, len(order))
+	for i, claim := range order {
+		sorted[i] = *claim
+	}
+	return sorted
 }
 
 // before orders what is true first.

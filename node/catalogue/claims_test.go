@@ -142,3 +142,52 @@ func TestWhatIsHereIsFoundBeforeWhatIsAnnounced(t *testing.T) {
 		t.Errorf("found %s, %v, want %s", got, err, here)
 	}
 }
+
+// A claim is decoded once; a newer record of its signer is read anew, and so is one that
+// has the same number and was signed by a copy of the key.
+func TestAClaimThatIsKeptDecodedGivesWayToANewerRecord(t *testing.T) {
+	w := newWorld(t)
+	truth, body := honest(t, 1)
+	q := announce.Query{Root: truth.Root}
+	for i, size := range []int64{5000, 4000, 3000} {
+		truth.Bytes = size
+		w.announce(w.other, truth, body)
+		for range 2 {
+			if claims := w.known.Claims(t.Context(), q); len(claims) != 1 || claims[0].Bytes != size {
+				t.Errorf("record %d: %+v, want %d bytes", i, claims, size)
+			}
+		}
+	}
+	m := &memory{}
+	for _, envelope := range []string{"one", "another"} {
+		r := announce.Record{Announcement: truth, Envelope: []byte(envelope)}
+		r.Bytes = int64(len(envelope))
+		if claim, _ := m.claim(r, nil); claim.Bytes != r.Bytes {
+			t.Errorf("%d bytes, want %d", claim.Bytes, r.Bytes)
+		}
+	}
+}
+
+// What is kept of sets that are here follows what changes about them.
+func TestAListedSetThatWasReadBeforeIsTheSame(t *testing.T) {
+	w := newWorld(t)
+	h := w.add(set(t, 1))
+	first, err := w.known.Sets(t.Context(), h.Task)
+	if err != nil || len(first) != 1 {
+		t.Fatal(first, err)
+	}
+	first[0].Counts[0] = -1 // the caller's own
+	if err := w.held.State.AddOrigin(h.Root, "my data"); err != nil {
+		t.Fatal(err)
+	}
+	again, err := w.known.Sets(t.Context(), h.Task)
+	if err != nil || len(again) != 1 || again[0].Origin != "my data" || again[0].Counts[0] == -1 || again[0].Images == 0 {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if err := w.held.Discard(t.Context(), h.Root); err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := w.known.Sets(t.Context(), h.Task); err != nil || len(gone) != 0 {
+		t.Errorf("after it is gone: %+v, %v", gone, err)
+	}
+}

@@ -36,11 +36,18 @@ func (c *Catalogue) TaskHere(ctx context.Context, task cid.Cid) (*data.Task, err
 	if t, ok := wellKnown[task]; ok {
 		return t, nil
 	}
+	if t, ok := c.memory.task(task); ok {
+		return t, nil
+	}
 	doc, err := c.held.Blocks.Raw(ctx, task)
 	if err != nil {
 		return nil, err
 	}
-	return artifact.DecodeTask(doc)
+	t, err := artifact.DecodeTask(doc)
+	if err == nil {
+		c.memory.keepTask(task, doc, t)
+	}
+	return t, err
 }
 
 // taskWait is how long the document of one task may take to arrive: it is a

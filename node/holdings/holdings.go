@@ -75,8 +75,9 @@ func (h *Holdings) List(ctx context.Context, subject announce.Subject, task cid.
 		return nil, err
 	}
 	var out []Holding
+	var read purposes
 	for _, p := range pins {
-		held, ok := holdingOf(p)
+		held, ok := read.holdingOf(p)
 		if ok && held.Subject == subject && (!task.Defined() || held.Task.Equals(task)) {
 			out = append(out, held)
 		}
@@ -113,8 +114,9 @@ func (h *Holdings) Roots(ctx context.Context) ([]cid.Cid, error) {
 // Count counts the local sets and models.
 func (h *Holdings) Count(ctx context.Context) (sets, models int, err error) {
 	pins, err := h.Blocks.Pins(ctx)
+	var read purposes
 	for _, p := range pins {
-		switch held, _ := holdingOf(p); held.Subject {
+		switch held, _ := read.holdingOf(p); held.Subject {
 		case announce.SubjectSet:
 			sets++
 		case announce.SubjectModel:

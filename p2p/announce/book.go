@@ -3,7 +3,6 @@ package announce
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -36,18 +35,29 @@ type held struct {
 	account string    // whose room it takes up
 	purpose purpose   // in which room
 	paced   time.Time // see renew
+	since   time.Time // when the slot was first held in this run
 }
 
 // Book holds the latest valid announcement of every (signer, task, subject, root)
 // and the sequence counters of this node's own. It survives restarts through its
 // datastore and is safe for concurrent use.
+//
+// Records live in memory, and nobody who asks for them waits for a disk: what changed is
+// written afterwards, by one batch for all who wait, see commit.go.
 type Book struct {
 	ds  datastore.Batching
 	opt Options
 
+	disk    sync.Mutex // held while writing to ds; taken before mu
+	issuing sync.Mutex // held while this node signs a record; taken before disk
+
 	mu        sync.RWMutex
-	records   map[slot]held
-	perSigner map[peer.ID]int
+	records   map[slot]*held // the entries are replaced, not changed
+	byTask    index[cid.Cid]
+	byRoot    index[cid.Cid]
+	bySigner  index[peer.ID]
+	announce  map[*held]struct{} // those that announce a task
+	unsaved   *commit
 	counters  map[slot]uint64  // last sequence number signed, of this node's own slots
 	used      map[cid.Cid]bool // roots of this node's own records
 	reserved  map[cid.Cid]bool // joined tasks
@@ -65,7 +75,8 @@ func OpenBook(ds datastore.Batching, opt Options) (*Book, error) {
 	}
 	opt.Membership = members.OrEverybody(opt.Membership)
 	b := &Book{
-		ds: ds, opt: opt, records: map[slot]held{}, perSigner: map[peer.ID]int{},
+		ds: ds, opt: opt, records: map[slot]*held{}, byTask: index[cid.Cid]{}, byRoot: index[cid.Cid]{},
+		bySigner: index[peer.ID]{}, announce: map[*held]struct{}{}, unsaved: newCommit(),
 		counters: map[slot]uint64{}, watchers: map[int]func(Record){},
 		used: map[cid.Cid]bool{}, reserved: map[cid.Cid]bool{}, churn: map[string]*rate.Limiter{},
 	}
@@ -79,19 +90,22 @@ func OpenBook(ds datastore.Batching, opt Options) (*Book, error) {
 func (b *Book) Membership() members.Membership { return b.opt.Membership }
 
 // Put judges a record that Open or Seal returned and keeps it when the verdict is
-// Accept. The error is the reason for Ignore, or a failure to store. Gossip,
+// Accept, and returns when it is stored. The error is the reason for Ignore; beside Accept
+// it says that the record is kept in memory alone until a later one can be stored. Gossip,
 // catch-up and import all use this one validator. A record that is new to a full book
 // displaces another: see room.go.
 func (b *Book) Put(ctx context.Context, r Record, from Source) (Verdict, error) {
 	b.mu.Lock()
 	verdict, err := b.judge(r)
 	if verdict == Accept {
-		if err = b.admit(ctx, r, from); err != nil {
+		if err = b.admit(r, from); err != nil {
 			verdict = Ignore
 		}
 	}
+	c := b.unsaved
 	b.mu.Unlock()
 	if verdict == Accept {
+		err = b.save(ctx, c)
 		b.notify(r)
 	}
 	return verdict, err
@@ -148,10 +162,10 @@ func (b *Book) judge(r Record) (Verdict, error) {
 }
 
 // admit keeps a record that was judged, in place of another when there is no room.
-// Callers lock.
-func (b *Book) admit(ctx context.Context, r Record, from Source) error {
+// Callers lock, and save.
+func (b *Book) admit(r Record, from Source) error {
 	now, s := b.opt.Now(), r.slot()
-	h := held{rec: r, until: later(r.Ends(), now.Add(occupies)), account: from.account(r.Signer)}
+	h := held{rec: r, until: later(r.Ends(), now.Add(occupies)), account: from.account(r.Signer), since: now}
 	if old, known := b.records[s]; known {
 		var ok bool
 		if h.paced, ok = old.renew(now); !ok && (r.Kind != Withdraw || old.rec.Kind == Withdraw) {
@@ -160,41 +174,41 @@ func (b *Book) admit(ctx context.Context, r Record, from Source) error {
 		if old.account != earlier && from.Peer != r.Signer {
 			h.account = old.account // others that relay it later change nothing
 		}
-		return b.keep(ctx, h)
+		h.since = old.since
+		b.keep(h)
+		return nil
 	}
-	_, full := b.crowded(b.purposeOf(s))
-	if full = full || b.perSigner[r.Signer] >= b.opt.MaxPerSigner; full && !now.Before(b.swept.Add(sweepPause)) {
+	full := func() bool { return len(b.bySigner[r.Signer]) >= b.opt.MaxPerSigner }
+	_, crowded := b.crowded(b.purposeOf(s))
+	if (crowded || full()) && !now.Before(b.swept.Add(sweepPause)) {
 		b.swept = now
 		b.sweep(now)
 	}
-	if b.perSigner[r.Signer] >= b.opt.MaxPerSigner {
+	if full() {
 		return ErrOverQuota
 	}
 	victim, err := b.makeRoom(s, h.account, now)
 	if err != nil {
 		return err
 	}
-	if victim != nil && b.drop([]slot{*victim}) == 0 {
-		return ErrOverQuota
+	if victim != nil {
+		b.forget(*victim)
 	}
-	return b.keep(ctx, h)
+	b.keep(h)
+	return nil
 }
 
-// keep makes h the latest of its slot, on disk first. Callers lock.
-func (b *Book) keep(ctx context.Context, h held) error {
-	r, s := h.rec, h.rec.slot()
-	h.until = later(h.until, b.records[s].until)
-	if err := b.ds.Put(ctx, recordKey(s), h.marshal()); err != nil {
-		return fmt.Errorf("store announcement: %w", err)
+// keep makes h the latest of its slot. Callers lock, and save.
+func (b *Book) keep(h held) {
+	s := h.rec.slot()
+	if old, known := b.records[s]; known {
+		h.until = later(h.until, old.until)
 	}
-	if n, own := b.counters[s]; own && r.Seq > n {
-		// This node signed it before it lost its counters: continue from there.
-		if err := b.count(ctx, s, r.Seq); err != nil {
-			return err
-		}
+	if n, own := b.counters[s]; own {
+		// This node may have signed it before it lost its counters: continue from there.
+		b.counters[s] = max(n, h.rec.Seq)
 	}
 	b.place(s, h)
-	return nil
 }
 
 // Issue completes a draft, signs it with key and keeps it. It sets Issued, Expires
@@ -205,9 +219,7 @@ func (b *Book) Issue(ctx context.Context, key crypto.PrivKey, draft Announcement
 	if err != nil {
 		return Record{}, fmt.Errorf("issue announcement: %w", err)
 	}
-	b.mu.Lock()
 	r, err := b.issue(ctx, key, signer, draft)
-	b.mu.Unlock()
 	if err != nil {
 		return Record{}, fmt.Errorf("issue announcement: %w", err)
 	}
@@ -216,39 +228,44 @@ func (b *Book) Issue(ctx context.Context, key crypto.PrivKey, draft Announcement
 }
 
 func (b *Book) issue(ctx context.Context, key crypto.PrivKey, signer peer.ID, draft Announcement) (Record, error) {
+	b.issuing.Lock()
+	defer b.issuing.Unlock()
 	s := slot{signer, draft.Task, draft.Subject, draft.Root}
+	now := b.opt.Now().UTC()
+	b.mu.RLock()
 	old, known := b.records[s]
+	draft.Seq = b.counters[s] + 1
+	b.mu.RUnlock()
 	if draft.Kind == Withdraw && !known {
 		return Record{}, ErrNothingToWithdraw
 	}
-	now := b.opt.Now().UTC().Truncate(time.Second)
-	draft.Issued = now
+	draft.Issued = now.Truncate(time.Second)
 	if draft.Expires.IsZero() {
-		draft.Expires = now.Add(b.opt.Lifetime)
+		draft.Expires = draft.Issued.Add(b.opt.Lifetime)
 	}
-	if draft.Kind == Withdraw {
-		draft.Expires = later(draft.Expires, old.until)
+	if known {
+		draft.Seq = max(draft.Seq, old.rec.Seq+1)
+		if draft.Kind == Withdraw {
+			draft.Expires = later(draft.Expires, old.until)
+		}
 	}
-	draft.Seq = max(b.counters[s], old.rec.Seq) + 1
 	r, err := Seal(draft, key)
 	if err != nil {
 		return Record{}, err
 	}
-	// The counter is stored first: a crash may leave a gap, but no number is used twice.
-	if err := b.count(ctx, s, r.Seq); err != nil {
+	h := held{rec: r, until: r.Ends(), since: now}
+	// It is stored together with its number, before anybody sees it: no number is used twice.
+	b.disk.Lock()
+	defer b.disk.Unlock()
+	if err := b.write(ctx, s, h); err != nil {
 		return Record{}, err
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.counters[s] = max(b.counters[s], r.Seq)
 	b.use(s)
-	return r, b.keep(ctx, held{rec: r, until: r.Ends()})
-}
-
-// count persists the last sequence number signed for an own slot. Callers lock.
-func (b *Book) count(ctx context.Context, s slot, n uint64) error {
-	if err := b.ds.Put(ctx, counterKey(s), binary.BigEndian.AppendUint64(nil, n)); err != nil {
-		return fmt.Errorf("store sequence number: %w", err)
-	}
-	b.counters[s] = n
-	return nil
+	b.keep(h)
+	return r, nil
 }
 
 // Watch calls f for every record accepted or issued from now on, until cancel.

@@ -47,14 +47,15 @@ func unmarshalHeld(b []byte) (held, error) {
 
 // load fills an empty book from its datastore.
 func (b *Book) load(ctx context.Context) error {
-	if err := b.each(ctx, counterPrefix, b.loadCounter); err != nil {
+	if err := b.read(ctx, counterPrefix, b.loadCounter); err != nil {
 		return err
 	}
-	if err := b.each(ctx, recordPrefix, b.loadRecord); err != nil {
+	if err := b.read(ctx, recordPrefix, b.loadRecord); err != nil {
 		return err
 	}
+	b.unsaved = newCommit() // all of it is on disk
 	b.sweep(b.opt.Now())
-	return nil
+	return b.save(ctx, b.unsaved)
 }
 
 func (b *Book) loadCounter(ctx context.Context, key datastore.Key, value []byte) error {
@@ -72,12 +73,12 @@ func (b *Book) loadRecord(ctx context.Context, key datastore.Key, value []byte) 
 	if err != nil || !h.rec.Subject.known() {
 		return b.ds.Delete(ctx, key) // damaged, or of another version
 	}
-	h.account = earlier
+	h.account, h.since = earlier, b.opt.Now()
 	b.place(h.rec.slot(), h)
 	return nil
 }
 
-func (b *Book) each(ctx context.Context, prefix datastore.Key,
+func (b *Book) read(ctx context.Context, prefix datastore.Key,
 	f func(context.Context, datastore.Key, []byte) error) error {
 	results, err := b.ds.Query(ctx, query.Query{Prefix: prefix.String()})
 	if err != nil {
@@ -114,44 +115,24 @@ func parseCounterKey(key datastore.Key) (s slot, err error) {
 }
 
 // Sweep drops expired records and returns how many. A withdrawal stays until what
-// it withdrew would have expired; this node's own offers stay until withdrawn.
+// it withdrew would have expired; this node's own offers stay until withdrawn. What cannot
+// be deleted from disk now is deleted with a later change.
 func (b *Book) Sweep() int {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.sweep(b.opt.Now())
+	dropped := b.sweep(b.opt.Now())
+	c := b.unsaved
+	b.mu.Unlock()
+	_ = b.save(context.Background(), c)
+	return dropped
 }
 
+// sweep is Sweep. Callers lock, and save.
 func (b *Book) sweep(now time.Time) (dropped int) {
-	var ended []slot
 	for s, h := range b.records {
 		if _, own := b.counters[s]; (!own || h.rec.Kind == Withdraw) && !h.until.After(now) {
-			ended = append(ended, s)
+			b.forget(s)
+			dropped++
 		}
 	}
-	return b.drop(ended)
-}
-
-// drop deletes records, from disk first, and returns how many. What cannot be deleted
-// from disk now is kept.
-func (b *Book) drop(slots []slot) int {
-	ctx := context.Background()
-	if len(slots) == 0 {
-		return 0
-	}
-	batch, err := b.ds.Batch(ctx)
-	if err != nil {
-		return 0
-	}
-	for _, s := range slots {
-		if batch.Delete(ctx, recordKey(s)) != nil {
-			return 0
-		}
-	}
-	if batch.Commit(ctx) != nil {
-		return 0
-	}
-	for _, s := range slots {
-		b.forget(s)
-	}
-	return len(slots)
+	return dropped
 }

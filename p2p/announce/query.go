@@ -25,6 +25,64 @@ func (q Query) matches(r *Record) bool {
 		slices.Contains(q.Kinds, r.Kind)
 }
 
+// index finds the records that have something in common.
+type index[K comparable] map[K]map[*held]struct{}
+
+func (x index[K]) add(key K, h *held) {
+	if x[key] == nil {
+		x[key] = map[*held]struct{}{}
+	}
+	x[key][h] = struct{}{}
+}
+
+func (x index[K]) remove(key K, h *held) {
+	delete(x[key], h)
+	if len(x[key]) == 0 {
+		delete(x, key)
+	}
+}
+
+// addToIndexes makes a record found. Callers lock.
+func (b *Book) addToIndexes(h *held) {
+	b.byTask.add(h.rec.Task, h)
+	b.byRoot.add(h.rec.Root, h)
+	b.bySigner.add(h.rec.Signer, h)
+	if h.rec.Subject == SubjectTask {
+		b.announce[h] = struct{}{}
+	}
+}
+
+func (b *Book) removeFromIndexes(h *held) {
+	b.byTask.remove(h.rec.Task, h)
+	b.byRoot.remove(h.rec.Root, h)
+	b.bySigner.remove(h.rec.Signer, h)
+	delete(b.announce, h)
+}
+
+// each calls do for the records that may match q, found by the index of fewest.
+// Callers lock for reading.
+func (b *Book) each(q Query, do func(*held)) {
+	var found map[*held]struct{}
+	switch {
+	case q.Root.Defined():
+		found = b.byRoot[q.Root]
+	case q.Subject == SubjectTask && !q.Task.Defined():
+		found = b.announce
+	case q.Task.Defined() && (q.Signer == "" || len(b.byTask[q.Task]) < len(b.bySigner[q.Signer])):
+		found = b.byTask[q.Task]
+	case q.Signer != "":
+		found = b.bySigner[q.Signer]
+	default:
+		for _, h := range b.records {
+			do(h)
+		}
+		return
+	}
+	for h := range found {
+		do(h)
+	}
+}
+
 // Live returns the records that match q and have not expired, ordered by task,
 // subject, root and signer.
 func (b *Book) Live(q Query) []Record {
@@ -32,7 +90,7 @@ func (b *Book) Live(q Query) []Record {
 		q.Kinds = []Kind{Offer, Have}
 	}
 	now := b.opt.Now()
-	return b.collect(func(h held) bool { return h.rec.Ends().After(now) && q.matches(&h.rec) })
+	return b.collect(q, func(h *held) bool { return h.rec.Ends().After(now) && q.matches(&h.rec) })
 }
 
 // Size returns how many records the book holds, those included that have expired since
@@ -47,7 +105,11 @@ func (b *Book) Size() int {
 // peer that catches up on it needs.
 func (b *Book) Held(topic cid.Cid) []Record {
 	now := b.opt.Now()
-	return b.collect(func(h held) bool { return h.rec.Ends().After(now) && h.rec.Topic().Equals(topic) })
+	q := Query{Task: topic}
+	if !topic.Defined() {
+		q.Subject = SubjectTask
+	}
+	return b.collect(q, func(h *held) bool { return h.rec.Ends().After(now) && h.rec.Topic().Equals(topic) })
 }
 
 // Own returns the latest record of everything signer issued through this book:
@@ -55,7 +117,7 @@ func (b *Book) Held(topic cid.Cid) []Record {
 // its sets), withdrawals until what they withdraw has expired.
 func (b *Book) Own(signer peer.ID) []Record {
 	now := b.opt.Now()
-	return b.collect(func(h held) bool {
+	return b.collect(Query{Signer: signer}, func(h *held) bool {
 		_, own := b.counters[h.rec.slot()]
 		return own && h.rec.Signer == signer && (h.rec.Kind != Withdraw || h.until.After(now))
 	})
@@ -69,28 +131,30 @@ func (b *Book) Count(q Query) (n int) {
 	now := b.opt.Now()
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	for _, h := range b.records {
+	b.each(q, func(h *held) {
 		if h.rec.Ends().After(now) && q.matches(&h.rec) {
 			n++
 		}
-	}
+	})
 	return n
 }
 
-func (b *Book) collect(want func(held) bool) []Record {
+func (b *Book) collect(q Query, want func(*held) bool) []Record {
+	var found []*held // records are large: their order is made of pointers
 	b.mu.RLock()
-	defer b.mu.RUnlock()
-	var found []*Record // records are large: their order is made of pointers
-	for _, h := range b.records {
+	b.each(q, func(h *held) {
 		if want(h) {
-			r := h.rec
-			found = append(found, &r)
+			found = append(found, h)
 		}
+	})
+	b.mu.RUnlock()
+	if len(found) == 0 {
+		return nil
 	}
-	slices.SortFunc(found, compareSlots)
-	var out []Record
-	for _, r := range found {
-		out = append(out, *r)
+	slices.SortFunc(found, func(x, y *held) int { return compareSlots(&x.rec, &y.rec) })
+	out := make([]Record, len(found))
+	for i, h := range found {
+		out[i] = h.rec
 	}
 	return out
 }

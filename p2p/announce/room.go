@@ -1,7 +1,9 @@
 package announce
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -185,53 +187,64 @@ func (b *Book) reserve(task cid.Cid, joined bool) {
 	if !task.Defined() || b.reserved[task] == joined {
 		return
 	}
-	b.reserved[task] = joined
-	b.move(func(s slot) bool { return s.task.Equals(task) })
+	if b.reserved[task] = joined; !joined {
+		delete(b.reserved, task)
+	}
+	b.move(b.byTask[task])
 }
 
 // use notes that this node signed a record in slot s. Callers lock.
 func (b *Book) use(s slot) {
 	if s.root.Defined() && !b.used[s.root] {
 		b.used[s.root] = true
-		b.move(func(other slot) bool { return other.root.Equals(s.root) })
+		b.move(b.byRoot[s.root])
 	}
 }
 
 // move puts records into the rooms where they belong now. Callers lock.
-func (b *Book) move(which func(slot) bool) {
-	for s, h := range b.records {
-		if !which(s) {
-			continue
-		}
+func (b *Book) move(all map[*held]struct{}) {
+	for _, h := range slices.Collect(maps.Keys(all)) {
+		s := h.rec.slot()
 		if p := b.purposeOf(s); p != h.purpose {
 			b.rooms[h.purpose].remove(s, h.account)
 			b.rooms[p].add(s, h.account)
-			h.purpose = p
-			b.records[s] = h
+			moved := *h
+			moved.purpose = p
+			b.replace(s, &moved)
 		}
 	}
 }
 
-// place puts h into the room of its slot, in place of what the slot held. Callers lock.
+// place puts h into the room of its slot, in place of what the slot held. Callers lock,
+// and save.
 func (b *Book) place(s slot, h held) {
 	if old, ok := b.records[s]; ok {
 		b.rooms[old.purpose].remove(s, old.account)
-	} else {
-		b.perSigner[s.signer]++
 	}
 	h.purpose = b.purposeOf(s)
 	b.rooms[h.purpose].add(s, h.account)
-	b.records[s] = h
+	b.replace(s, &h)
+	b.unsaved.slots[s] = struct{}{}
 }
 
-// forget drops a slot from memory. Callers lock.
+// replace makes h the entry of a slot, nil for none. Callers lock.
+func (b *Book) replace(s slot, h *held) {
+	if old, ok := b.records[s]; ok {
+		b.removeFromIndexes(old)
+		delete(b.records, s)
+	}
+	if h != nil {
+		b.records[s] = h
+		b.addToIndexes(h)
+	}
+}
+
+// forget drops a slot. Callers lock, and save.
 func (b *Book) forget(s slot) {
 	h := b.records[s]
 	b.rooms[h.purpose].remove(s, h.account)
-	delete(b.records, s)
-	if b.perSigner[s.signer]--; b.perSigner[s.signer] == 0 {
-		delete(b.perSigner, s.signer)
-	}
+	b.replace(s, nil)
+	b.unsaved.slots[s] = struct{}{}
 }
 
 // capacity returns how many records a purpose may have when no other lacks room.
