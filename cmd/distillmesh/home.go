@@ -45,8 +45,13 @@ func (a *app) initCommand() *cobra.Command {
 	return a.readFlags(c, false)
 }
 
-// edgeMemoryLimit is the soft memory limit of an edge node's process.
-const edgeMemoryLimit = 128 << 20
+// edgeMemoryLimit is the soft memory limit of an edge node's process, and edgeGarbage how
+// much its heap may grow between two collections, in percent: a full book of announcements
+// is most of it, and collecting twice as often costs little there.
+const (
+	edgeMemoryLimit = 128 << 20
+	edgeGarbage     = 50
+)
 
 func (a *app) runCommand() *cobra.Command {
 	var opt node.StartOptions
@@ -64,6 +69,7 @@ func (a *app) runCommand() *cobra.Command {
 			}
 			if node.ResolveRole(cmp.Or(opt.Role, cfg.Mesh.Role)) == node.RoleEdge {
 				debug.SetMemoryLimit(edgeMemoryLimit)
+				debug.SetGCPercent(edgeGarbage)
 			}
 			ctx := cmd.Context()
 			if whileStdin {

@@ -210,20 +210,24 @@ func (h *honest) delays(sets []string) (out []time.Duration) {
 	return out
 }
 
+// missing are the sets that were published and that a trainer lacks, once for each.
+func (h *honest) missing() (out []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for set, at := range h.published {
+		for i, t := range h.trainers {
+			if _, ok := t.held[set]; !ok {
+				out = append(out, fmt.Sprintf("trainer %d lacks %s, published at %s", i, set, at.Format(time.TimeOnly)))
+			}
+		}
+	}
+	return out
+}
+
 // wait waits until every trainer holds every set that was published.
 func (h *honest) wait(ctx context.Context, most time.Duration) bool {
 	for end := time.Now().Add(most); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
-		h.mu.Lock()
-		missing := 0
-		for set := range h.published {
-			for _, t := range h.trainers {
-				if _, ok := t.held[set]; !ok {
-					missing++
-				}
-			}
-		}
-		h.mu.Unlock()
-		if missing == 0 {
+		if len(h.missing()) == 0 {
 			return true
 		}
 	}

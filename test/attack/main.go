@@ -115,6 +115,9 @@ func (p plan) run(ctx context.Context) (got result, err error) {
 	}
 	published := honest.publish(ctx, p.edges, int(p.last), p.edges*(p.sets-1))
 	honest.wait(ctx, arrival)
+	for _, lack := range honest.missing() {
+		fmt.Fprintln(p.tell, lack)
+	}
 	delays := honest.delays(published)
 	slices.Sort(delays)
 	got.Published, got.Wanted, got.Delivered = len(published), len(published)*p.trainers, len(delays)
