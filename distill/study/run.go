@@ -139,7 +139,7 @@ func (r *runner) choosePixels() error {
 		case asked.Pixels.IsDCT():
 			asked.Pixels = artifact.DCT // by which code is each client's decision
 		}
-		usual := r.plan.Usual && asked.Pixels == artifact.DCT && o.InRange
+		usual := r.plan.Usual && asked.Pixels == artifact.DCT && o.OnEngine // learned
 		r.entries[i].stored = storage{req.Formation, asked.Pixels, usual}
 	}
 	return nil
