@@ -141,11 +141,7 @@ func (h *Holdings) Files(ctx context.Context, root cid.Cid) (fs.FS, error) {
 // Discard deletes what is under a root, such as a damaged copy, so that its blocks can
 // be fetched again; blocks.ErrNotPinned when it is not here.
 func (h *Holdings) Discard(ctx context.Context, root cid.Cid) error {
-	if err := h.Blocks.Unpin(ctx, root); err != nil {
-		return err
-	}
-	_, err := h.Blocks.Collect(ctx)
-	return err
+	return h.Blocks.Discard(ctx, root)
 }
 
 // Remove deletes what is under a root and remembers that it was removed here;
