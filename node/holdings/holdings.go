@@ -166,6 +166,18 @@ func (h *Holdings) AddTask(ctx context.Context, document []byte) (cid.Cid, error
 	return c, h.State.AddTask(c)
 }
 
+// RemoveTask forgets that the node has joined a task, and lets the collector take its document.
+func (h *Holdings) RemoveTask(ctx context.Context, task cid.Cid) error {
+	if err := h.State.RemoveTask(task); err != nil {
+		return err
+	}
+	err := h.Blocks.Unpin(ctx, task)
+	if errors.Is(err, blocks.ErrNotPinned) {
+		return nil
+	}
+	return err
+}
+
 // Announced lists the distinct announced roots of a subject in a task.
 func (h *Holdings) Announced(task cid.Cid, subject announce.Subject) []cid.Cid {
 	var out []cid.Cid
