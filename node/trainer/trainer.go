@@ -248,7 +248,7 @@ func (t *Trainer) fill(ctx context.Context, done chan<- struct{}) {
 	left, refused := t.waiting[:0], map[string]bool{} // signers who have no place left
 	for _, it := range t.waiting {
 		alone := len(it.Signers) == 1
-		if t.arrived[it.Root] {
+		if t.arrived[it.Root] || t.sets.Running(it.Root) { // if it fails, the next look finds it again
 			continue
 		}
 		if ctx.Err() != nil || alone && refused[it.Signers[0]] || !t.sets.Start(it) {
