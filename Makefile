@@ -56,11 +56,12 @@ fedd3: build ## the studies of docs/fedd3.md (hours; needs DISTILLMESH_DATA; goe
 	$(CLIENTS500) --ring 10 --method fedavg:rounds=18:epochs=5 -o bin/fedd3/fedavg
 	$(CLIENTS500) --ring 2 --method scaffold:rounds=18:epochs=5 -o bin/fedd3/scaffold
 
-FUZZTIME ?= 20s
-fuzz: ## each decoder of foreign bytes for a while
+# Unless it is told otherwise, the tool spends up to a minute on shortening each input that reaches something new.
+FUZZTIME ?= 60s
+fuzz: ## each decoder of foreign bytes, and each kernel, for FUZZTIME (60s: three quarters of an hour)
 	@for pkg in $$(go list ./...); do \
 		for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
-			echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+			echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg || exit 1; \
 		done; \
 	done
 

@@ -79,20 +79,46 @@ func (d Disclosure) ContainsReal() bool {
 // median of a tight class a hundred times too small. Cost: (images + 256 per
 // class) x samples of the class x values.
 func Disclose(ctx context.Context, images, local *data.Samples, f data.Formation) (Disclosure, error) {
-	if err := f.Validate(f.FullShape(images.Shape)); err != nil {
+	return CompareWith(local, f).Disclose(ctx, images)
+}
+
+// Comparison compares images with local samples, as Disclose does, more than once: what it
+// learns of the samples is kept. It belongs to one goroutine.
+type Comparison struct {
+	f       data.Formation
+	local   *data.Samples // at the resolution of tiles; nil until needed
+	whole   *data.Samples
+	members [][]int
+	scale   []float64 // per class, the typical distance; 0 until needed
+}
+
+// CompareWith prepares a comparison with local samples.
+func CompareWith(local *data.Samples, f data.Formation) *Comparison {
+	return &Comparison{f: f, whole: local, members: local.ByClass(), scale: make([]float64, local.Classes)}
+}
+
+// Disclose compares every image with the samples of its class.
+func (c *Comparison) Disclose(ctx context.Context, images *data.Samples) (Disclosure, error) {
+	if err := c.f.Validate(c.f.FullShape(images.Shape)); err != nil {
 		return Disclosure{}, err
 	}
-	images, local = f.Cut(images), f.Down(local)
-	members := local.ByClass()
-	scale := make([]float64, local.Classes)
-	for _, c := range images.Held() {
-		scale[c] = typicalDistance(ctx, local, members[c])
+	images = c.f.Cut(images)
+	if c.local == nil {
+		c.local = c.f.Down(c.whole)
+	}
+	for _, class := range images.Held() {
+		if c.scale[class] == 0 {
+			c.scale[class] = typicalDistance(ctx, c.local, c.members[class])
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return Disclosure{}, err
 	}
 	out := Disclosure{Ratio: make([]float64, images.Len()), Nearest: make([]int, images.Len())}
 	parallel.Each(0, images.Len(), func(i int) {
-		c := images.Y[i]
-		j, dist := nearest(images.Row(i), local, members[c], -1)
-		out.Nearest[i], out.Ratio[i] = j, dist/scale[c]
+		class := images.Y[i]
+		j, dist := nearest(images.Row(i), c.local, c.members[class], -1)
+		out.Nearest[i], out.Ratio[i] = j, dist/c.scale[class]
 		if j < 0 {
 			out.Ratio[i] = math.Inf(1)
 		}

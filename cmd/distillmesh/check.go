@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/train/data"
@@ -85,7 +84,7 @@ func (a *app) showReport(r *open.Report) error {
 		return nil
 	}
 	for _, line := range r.Lines() {
-		a.print("%s", text.Printable(line))
+		a.print("%s", line)
 	}
 	if !open.IsTableShape(r.Shape) {
 		return nil

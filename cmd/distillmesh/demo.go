@@ -47,7 +47,7 @@ func (a *app) demoCommand() *cobra.Command {
 func (a *app) showDemo(r *demo.Result) {
 	a.print("%d devices, two classes of %s each, distilled them into %d images, %s of each device; "+
 		"a trainer gathered these.", r.Clients, r.Task, r.Images, text.Bytes(r.Bytes.Sets/int64(r.Clients)))
-	a.print("%s\n", text.Wrap(r.Method+" was chosen: "+r.Why, studyWidth-2, "  "))
+	a.print("%s\n", wrapped(r.Method+" was chosen: "+r.Why, studyWidth-2, "  "))
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "accuracy in %% [runs]\tgathered\t%d random real\t%d tiles, twice the bytes\tall data\n", r.Images,
 		r.Tiles)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -199,11 +200,26 @@ func (a *app) export(cmd *cobra.Command, conn api.Conn, cid, dir string) error {
 	if err != nil {
 		return err
 	}
+	return writeFiles(dir, files)
+}
+
+// fileName is what the name of a file may be that is written for the user: its maker
+// chose it.
+var fileName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$`)
+
+// writeFiles writes all files into a folder, or none where a name is unusual.
+func writeFiles(dir string, files artifact.Files) error {
+	for name := range files {
+		if !fileName.MatchString(name) {
+			return api.Fail(api.CodeVerify, "leave out --output: it is kept here all the same",
+				"it has a file %q, which is not written", name)
+		}
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	for name, b := range files {
-		if err := writeNew(filepath.Join(dir, filepath.Base(name)), b); err != nil {
+		if err := writeNew(filepath.Join(dir, name), b); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/node"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/doctor"
@@ -40,10 +39,10 @@ func (a *app) doctorCommand() *cobra.Command {
 // and what to do.
 func (a *app) showExamined(rows []doctor.Row) {
 	for _, r := range rows {
-		a.print("%-8s %-22s %s", r.State, r.Code, text.Wrap(r.Seen, helpWidth-32, "                                "))
+		a.print("%-8s %-22s %s", r.State, r.Code, wrapped(r.Seen, helpWidth-32, "                                "))
 		if r.Fix != "" {
-			a.print("%-8s %-22s %s", "", "why", text.Wrap(r.Why, helpWidth-32, "                                "))
-			a.print("%-8s %-22s %s", "", "fix", text.Wrap(r.Fix, helpWidth-32, "                                "))
+			a.print("%-8s %-22s %s", "", "why", wrapped(r.Why, helpWidth-32, "                                "))
+			a.print("%-8s %-22s %s", "", "fix", wrapped(r.Fix, helpWidth-32, "                                "))
 		}
 	}
 	a.print("%d ok, %s, %s", doctor.Count(rows, doctor.OK), count(doctor.Count(rows, doctor.Warning), "warning"),

@@ -31,8 +31,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	a := &app{screen: newScreen(stdout, stderr), args: args}
 	root := a.rootCommand()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
 	a.finish()
 	if err == nil {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -27,6 +30,8 @@ import (
 //     something to do, one line "distillmesh: hint: COMMAND".
 //   - Progress is a bar on a terminal and one line every ten seconds elsewhere.
 //   - Meaning is never in color alone; in fact there is no color.
+//   - What verbs print passes text.Printable, whoever wrote it: a text stays in its
+//     line, and does nothing to a terminal.
 
 // schemaVersion is the version of every JSON document that verbs print.
 const schemaVersion = 1
@@ -36,7 +41,8 @@ const plainEvery = 10 * time.Second
 
 // screen is where a verb prints.
 type screen struct {
-	stdout, stderr io.Writer
+	stdout, stderr io.Writer // let nothing through that does not print
+	raw            io.Writer // standard error as it is, for bars alone
 	terminal       bool
 
 	mu    sync.Mutex
@@ -49,24 +55,59 @@ type screen struct {
 
 func newScreen(stdout, stderr io.Writer) *screen {
 	f, ok := stderr.(*os.File)
-	return &screen{stdout: stdout, stderr: stderr, terminal: ok && isatty.IsTerminal(f.Fd())}
+	return &screen{stdout: text.NewWriter(stdout), stderr: text.NewWriter(stderr), raw: stderr,
+		terminal: ok && isatty.IsTerminal(f.Fd())}
 }
 
+// lines is a text of several lines, as an argument of print and tell. Any other text
+// is kept in one.
+type lines string
+
+// wrapped is a text broken into lines.
+func wrapped(s string, width int, indent string) lines {
+	return lines(text.Wrap(text.Printable(s), width, indent))
+}
+
+// plain are arguments of a format with every text made printable.
+func plain(args []any) []any {
+	out := slices.Clone(args)
+	for i, a := range out {
+		switch v := a.(type) {
+		case lines:
+			out[i] = text.PrintableLines(string(v))
+		case error:
+			out[i] = oneLine(v.Error())
+		case fmt.Stringer:
+			out[i] = text.Printable(v.String())
+		default:
+			if k := reflect.ValueOf(a); k.Kind() == reflect.String {
+				out[i] = text.Printable(k.String())
+			}
+		}
+	}
+	return out
+}
+
+// oneLine is a text that may have been joined from several.
+func oneLine(s string) string { return text.Printable(strings.ReplaceAll(s, "\n", "; ")) }
+
 func (s *screen) fail(e *api.Error) {
-	fmt.Fprintf(s.stderr, "distillmesh: error: %s\n", text.Printable(strings.ReplaceAll(e.Message, "\n", "; ")))
+	fmt.Fprintf(s.stderr, "distillmesh: error: %s\n", oneLine(e.Message))
 	if e.Hint != "" {
-		fmt.Fprintf(s.stderr, "distillmesh: hint: %s\n", e.Hint)
+		fmt.Fprintf(s.stderr, "distillmesh: hint: %s\n", oneLine(e.Hint))
 	}
 }
 
 // tell prints a line for people, beside the data.
 func (s *screen) tell(format string, args ...any) {
 	s.finish()
-	fmt.Fprintf(s.stderr, format+"\n", args...)
+	fmt.Fprintf(s.stderr, format+"\n", plain(args)...)
 }
 
 // print prints a line of data.
-func (s *screen) print(format string, args ...any) { fmt.Fprintf(s.stdout, format+"\n", args...) }
+func (s *screen) print(format string, args ...any) {
+	fmt.Fprintf(s.stdout, format+"\n", plain(args)...)
+}
 
 // document prints v as one JSON document with its schema version.
 func (s *screen) document(v any) error {
@@ -79,15 +120,25 @@ func (s *screen) document(v any) error {
 		return err
 	}
 	doc["schema_version"] = json.RawMessage(fmt.Sprint(schemaVersion))
-	enc := json.NewEncoder(s.stdout)
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
 	enc.SetIndent("", "  ")
-	return enc.Encode(doc)
+	if err := enc.Encode(doc); err != nil {
+		return err
+	}
+	return s.printJSON(out.Bytes())
+}
+
+// printJSON prints a JSON document as it is, but for escapes of what does not print.
+func (s *screen) printJSON(doc []byte) error {
+	_, err := s.stdout.Write(text.JSON(doc))
+	return err
 }
 
 // table prints rows under a header, columns aligned.
 func (s *screen) table(header string, rows [][]string) {
 	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
+	fmt.Fprintln(w, strings.ReplaceAll(text.Printable(header), " ", "\t"))
 	for _, r := range rows {
 		for i, cell := range r {
 			r[i] = text.Printable(cell)
@@ -100,9 +151,10 @@ func (s *screen) table(header string, rows [][]string) {
 // report shows progress, or a line to keep.
 func (s *screen) report(p api.Progress) {
 	if p.Note != "" {
-		s.tell("%s", text.Printable(p.Note))
+		s.tell("%s", p.Note)
 		return
 	}
+	p.Stage, p.Unit = text.Printable(p.Stage), text.Printable(p.Unit)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fresh := p.Stage != s.now.Stage
@@ -155,7 +207,7 @@ func (s *screen) amount() string {
 
 func (s *screen) startBar() {
 	if s.bars == nil {
-		s.bars = mpb.New(mpb.WithOutput(s.stderr), mpb.WithWidth(24))
+		s.bars = mpb.New(mpb.WithOutput(s.raw), mpb.WithWidth(24))
 	}
 	s.bar = s.bars.AddBar(1, mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return s.stage() })),

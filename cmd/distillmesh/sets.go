@@ -142,7 +142,7 @@ func (a *app) showCommand() *cobra.Command {
 					}
 					card = artifact.Card(set.Task, set.Manifest)
 				}
-				a.print("%s", text.PrintableLines(strings.TrimSpace(string(card)))) // a peer may have written it
+				a.print("%s", lines(strings.TrimSpace(string(card)))) // a peer may have written it
 				return nil
 			})
 		}}
@@ -181,7 +181,7 @@ func (a *app) showBytes(cid string, files artifact.Files) error {
 	}
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, p := range parts {
-		fmt.Fprintf(w, "%d\t %s\t\n", p.Bytes, p.What)
+		fmt.Fprintf(w, "%d\t %s\t\n", p.Bytes, text.Printable(p.What))
 	}
 	fmt.Fprintf(w, "%d\t in all\t\n", files.Bytes())
 	return w.Flush()

@@ -12,7 +12,6 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/study"
 	"github.com/distillmesh/distillmesh/distill/study/report"
-	"github.com/distillmesh/distillmesh/distill/text"
 	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/localdata"
@@ -202,11 +201,11 @@ func (a *app) openStudyData(cmd *cobra.Command, source study.Source, validation 
 	}
 	if r := open.ReportOf(ds); r != nil {
 		for _, line := range append(r.Lines()[:1], r.NoteLines()...) {
-			a.tell("%s: %s", ds.Name, text.Printable(line))
+			a.tell("%s: %s", ds.Name, line)
 		}
 	}
 	for _, remark := range ds.Remarks {
-		a.tell("%s: %s", ds.Name, text.Printable(remark))
+		a.tell("%s: %s", ds.Name, remark)
 	}
 	return ds, nil
 }

@@ -24,13 +24,12 @@ func (a *app) showStudy(doc *study.Document, dir string, opt report.Options) err
 		if err != nil {
 			return err
 		}
-		_, err = a.stdout.Write(content)
-		return err
+		return a.printJSON(content)
 	}
 	a.studyTable(doc)
 	for _, sentence := range report.Answer(doc) {
-		sentence = strings.NewReplacer("±", "+-", "−", "-").Replace(text.Printable(sentence))
-		a.print("%s", text.Wrap(sentence, studyWidth-2, "  "))
+		sentence = strings.NewReplacer("±", "+-", "−", "-").Replace(sentence)
+		a.print("%s", wrapped(sentence, studyWidth-2, "  "))
 	}
 	a.tell("everything is in %s; open %s", dir, filepath.Join(dir, report.PageFile))
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,7 +38,11 @@ func (a *app) trainCommand() *cobra.Command {
 				return err
 			}
 			if t.onlyPlan {
-				return t.plan.Write(a.stdout)
+				var doc bytes.Buffer
+				if err := t.plan.Write(&doc); err != nil {
+					return err
+				}
+				return a.printJSON(doc.Bytes())
 			}
 			return a.with(cmd.Context(), func(conn api.Conn) error {
 				if conn.Online() && !t.plan.Held && len(t.plan.Sets) == 0 {

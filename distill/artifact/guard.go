@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -17,6 +18,9 @@ import (
 // the mean of their class, by these shares of the way, the first that is far enough.
 var guardSteps = []float32{0.2, 0.4, 0.6, 0.8, 1}
 
+// ErrClass means that a method made images of a class of which there are no samples.
+var ErrClass = errors.New("class without samples")
+
 // encoded is a result as it is written.
 type encoded struct {
 	tensors    []checkpoint.Tensor
@@ -30,7 +34,7 @@ type guard struct {
 	result  *distill.Result
 	real    bool                // images are samples by the method's own word
 	code    *spectrum.Quantizer // nil for pixels
-	local   *data.Samples       // as rounded coefficients, or r.Samples
+	plain   *distill.Comparison // with samples as the code rounds them
 	search  *likeness.Finder    // nil until it is needed
 	changed []float64           // what it found; nil until then
 	near    []bool              // images that were too near to a sample at some time
@@ -41,15 +45,20 @@ type guard struct {
 // is how many had to be moved. Each image is compared with the class that it was made from,
 // whatever its label is now, and with all samples under changes.
 func (r Request) encodeApart(ctx context.Context, result *distill.Result, real bool) (e encoded, moved int, err error) {
-	g := &guard{r: r, result: result, local: r.Samples, real: real}
+	if err := r.checkClasses(result.Images); err != nil {
+		return e, 0, err
+	}
+	g := &guard{r: r, result: result, real: real}
+	local := r.Samples
 	if r.Code != nil {
 		if g.code, err = r.Code.Open(); err != nil {
 			return e, 0, err
 		}
-		if g.local, err = coefficients(g.code, r.Samples); err != nil {
+		if local, err = coefficients(g.code, r.Samples); err != nil {
 			return e, 0, err
 		}
 	}
+	g.plain = distill.CompareWith(local, g.formation())
 	images := result.Images
 	if e, err = g.measure(ctx, images); err != nil || !e.disclosure.ContainsReal() {
 		return e, 0, err
@@ -80,6 +89,19 @@ func (r Request) encodeApart(ctx context.Context, result *distill.Result, real b
 	return e, moved, err
 }
 
+// checkClasses refuses images of a class of which there are no samples: nothing says what they
+// are made from.
+func (r Request) checkClasses(images *data.Samples) error {
+	members := r.Samples.ByClass()
+	for i, class := range images.Y {
+		if len(members[class]) == 0 {
+			return fmt.Errorf("%w: image %d of method %s is of class %q, of which there are no samples here", ErrClass, i,
+				r.Method.Name(), r.Task.Classes[class])
+		}
+	}
+	return nil
+}
+
 // measure encodes images of a result and measures what they disclose. Changed copies are
 // searched only where no image is a plain one.
 func (g *guard) measure(ctx context.Context, images *data.Samples) (e encoded, err error) {
@@ -96,7 +118,7 @@ func (g *guard) measure(ctx context.Context, images *data.Samples) (e encoded, e
 			return e, err
 		}
 	}
-	if e.disclosure, err = distill.Disclose(ctx, compared, g.local, g.formation()); err != nil {
+	if e.disclosure, err = g.plain.Disclose(ctx, compared); err != nil {
 		return e, err
 	}
 	if g.near == nil {

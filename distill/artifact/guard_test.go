@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -57,5 +58,68 @@ func TestImagesThatACodeCannotKeepApartCountAsReal(t *testing.T) {
 	made := mustMake(t, r)
 	if m := made.Manifest; made.Moved == 0 || !m.ContainsReal || m.NearestReal >= distill.RealThreshold {
 		t.Errorf("%d moved, nearest_real %v", made.Moved, m.NearestReal)
+	}
+}
+
+// A copy of a sample under another label, or changed so that it lies far from all samples of its
+// class, counts as real in pixels, and is moved away in a code.
+func TestChangedCopiesCountAsReal(t *testing.T) {
+	r := blobs("DCT:20:0.5:0")
+	means := of(t, r).result.Images
+	size, width := r.Task.Shape.Size(), r.Task.Shape.W
+	copied := func(change func(image []float32)) *data.Samples {
+		images := *means
+		images.X = slices.Clone(means.X)
+		image := slices.Clone(r.Samples.Row(slices.Index(r.Samples.Y, 1)))
+		change(image)
+		copy(images.X[:size], image) // of class 0
+		return &images
+	}
+	for name, images := range map[string]*data.Samples{
+		"another label": copied(func([]float32) {}),
+		"negated": copied(func(x []float32) {
+			for i := range x {
+				x[i] = 0.2 - x[i]
+			}
+		}),
+		"of low contrast": copied(func(x []float32) {
+			for i := range x {
+				x[i] *= 0.3
+			}
+		}),
+		"mirrored": copied(func(x []float32) {
+			for i := 0; i < len(x); i += width {
+				slices.Reverse(x[i : i+width])
+			}
+		}),
+	} {
+		q := r
+		q.Pixels, q.Method = U8, given{r.Method, distill.Result{Images: images, SmallestGroup: 10}}
+		m := mustMake(t, q).Manifest
+		if m.NearestReal < distill.RealThreshold || m.NearestChanged == nil || !m.ContainsReal ||
+			*m.NearestChanged > distill.ChangedThreshold/2 {
+			t.Errorf("%s: %s, contains real samples: %t", name, m.Nearness(), m.ContainsReal)
+		}
+		q.Pixels = r.Pixels
+		made := mustMake(t, q)
+		if m := made.Manifest; made.Moved == 0 || m.ContainsReal {
+			t.Errorf("%s, in a code: %d moved, %s", name, made.Moved, m.Nearness())
+		}
+	}
+}
+
+func TestImagesOfAClassWithoutSamplesAreRefused(t *testing.T) {
+	r := blobs(U8)
+	images := of(t, r).result.Images
+	r.Method = given{r.Method, distill.Result{Images: images, SmallestGroup: 10}}
+	var others []int
+	for i, y := range r.Samples.Y {
+		if y != images.Y[0] {
+			others = append(others, i)
+		}
+	}
+	r.Samples = r.Samples.Subset(others)
+	if _, err := Make(t.Context(), r); !errors.Is(err, ErrClass) {
+		t.Errorf("got %v", err)
 	}
 }

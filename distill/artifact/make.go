@@ -116,8 +116,19 @@ func (r *Request) Resolve() (distill.Outline, error) {
 	shape := r.Samples.Shape
 	r.Code = nil
 	outline, err := r.Method.Outline(r.Request)
-	if err != nil {
-		return outline, err
+	if err != nil && !r.Pixels.IsDCT() {
+		// Samples that are too few for tiles can still be enough for images of a code.
+		coded := *r
+		coded.Pixels = DCT
+		if r.Pixels != "" || r.Formation != 0 || DCT.Check(shape) != nil {
+			return outline, err
+		}
+		o, again := coded.Resolve()
+		if again != nil || !o.Natural {
+			return outline, err
+		}
+		*r = coded
+		return o, nil
 	}
 	if r.Pixels = SuitablePixels(r.Pixels, outline, r.Request); r.Pixels == DCT {
 		r.Pixels = DCTOf(CodeFor(shape, 0))

@@ -128,8 +128,9 @@ func TestTheSizeOfASetIsKnownBeforeItIsMade(t *testing.T) {
 			r.Payload = int(made.Payload)
 		}
 		exact, err := r.weigh(contents{formation: o.Formation, consumer: o.Consumer, recipe: o.Recipe,
-			shape: made.Samples.Shape, counts: m.Counts, soft: o.Soft, nearestReal: m.NearestReal, nearestChanged: m.NearestChanged,
-			smallestGroup: m.SmallestGroup}, func(int) int { return len(made.Files[PreviewFile]) })
+			shape: made.Samples.Shape, counts: m.Counts, soft: o.Soft, nearestReal: m.NearestReal,
+			nearestChanged: m.NearestChanged, smallestGroup: m.SmallestGroup},
+			func(int) int { return len(made.Files[PreviewFile]) })
 		if err != nil || exact != got {
 			t.Errorf("seed %d: %d bytes computed, %d written (%v): %+v", seed, exact, got, err, m)
 		}

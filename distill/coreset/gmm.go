@@ -73,7 +73,9 @@ func (g GMM) Distill(ctx context.Context, req distill.Request) (*distill.Result,
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		fit, err := g.fitClass(ctx, req, members[class], class)
+		fit, err := g.fitClass(ctx, req, members[class], class, func(part, of int) {
+			req.Report(distill.Progress{Done: done*req.IPC + part*req.IPC/of, Total: len(held) * req.IPC, Loss: math.NaN()})
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -84,13 +86,14 @@ func (g GMM) Distill(ctx context.Context, req distill.Request) (*distill.Result,
 			out.Y = append(out.Y, class)
 			smallest = math.Min(smallest, fit.weight[k])
 		}
-		req.Report(distill.Progress{Done: done + 1, Total: len(held), Loss: math.NaN()})
+		req.Report(distill.Progress{Done: (done + 1) * req.IPC, Total: len(held) * req.IPC, Loss: math.NaN()})
 	}
 	return &distill.Result{Images: out, SmallestGroup: max(1, int(math.Floor(smallest+1e-6)))}, nil
 }
 
 // fitClass fits one mixture; its weights are sums of responsibilities.
-func (g GMM) fitClass(ctx context.Context, req distill.Request, members []int, class int) (*mixture, error) {
+func (g GMM) fitClass(ctx context.Context, req distill.Request, members []int, class int,
+	report func(done, of int)) (*mixture, error) {
 	x := make([][]float32, len(members))
 	for i, j := range members {
 		x[i] = req.Samples.Row(j)
@@ -102,5 +105,5 @@ func (g GMM) fitClass(ctx context.Context, req distill.Request, members []int, c
 	if err != nil {
 		return nil, err
 	}
-	return g.em(ctx, x, start)
+	return g.em(ctx, x, start, report)
 }

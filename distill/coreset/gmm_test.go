@@ -87,11 +87,11 @@ func TestRoundsInTheSpanAreTheTextbooks(t *testing.T) {
 	g := GMM{Floor: 0.5}
 	other := mat.DenseCopyOf(resp)
 	for range 3 {
-		a, one, err := g.round(x, resp)
+		a, one, err := g.round(t.Context(), x, resp, func(_, _ int) {})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, two, err := g.inSpan(x).round(x, other)
+		b, two, err := g.inSpan(x).round(t.Context(), x, other, func(_, _ int) {})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -131,7 +131,7 @@ func TestAMixtureOfTwoGroupsByHand(t *testing.T) {
 	g := DefaultGMM()
 	g.Floor = 0.01
 	assign := []int{0, 1, 0, 1, 0, 1, 1}
-	fit, err := g.em(t.Context(), twoGroups, assign)
+	fit, err := g.em(t.Context(), twoGroups, assign, func(_, _ int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestAMixtureOfTwoGroupsByHand(t *testing.T) {
 	// distribution one deviation from its mean.
 	x, resp := mat.NewDense(2, 1, []float64{0, 2}), mat.NewDense(2, 1, []float64{1, 1})
 	g.Floor = 1e-12
-	_, likelihood, err := g.round(x, resp)
+	_, likelihood, err := g.round(t.Context(), x, resp, func(_, _ int) {})
 	if want := -0.5 - 0.5*math.Log(2*math.Pi); err != nil || math.Abs(likelihood-want) > 1e-9 {
 		t.Errorf("mean log-likelihood %v (%v), want %v", likelihood, err, want)
 	}

@@ -1,6 +1,7 @@
 package coreset
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -30,18 +31,24 @@ func (g GMM) inSpan(x *mat.Dense) span {
 	return span{g.Floor, gram}
 }
 
-func (p span) round(x, resp *mat.Dense) (*mixture, float64, error) {
+func (p span) round(ctx context.Context, x, resp *mat.Dense, report func(done, of int)) (*mixture, float64, error) {
 	n, d := x.Dims()
 	_, k := resp.Dims()
 	fit := &mixture{mean: make([][]float64, k), weight: make([]float64, k)}
 	logs := mat.NewDense(n, k, nil)
 	for c := range k {
+		if err := ctx.Err(); err != nil {
+			return nil, 0, err
+		}
+		report(c, k)
 		weights := mat.Col(nil, c, resp)
 		total := floats.Sum(weights) + 1e-12 // keeps an empty component finite
 		floats.Scale(1/total, weights)
 		mean := make([]float64, d)
 		for i, w := range weights {
-			floats.AddScaled(mean, w, x.RawRowView(i))
+			if w > 0 {
+				floats.AddScaled(mean, w, x.RawRowView(i))
+			}
 		}
 		fit.mean[c], fit.weight[c] = mean, total
 		density, err := p.density(weights, d)
@@ -68,28 +75,69 @@ func (p span) density(weights []float64, d int) ([]float64, error) {
 	copy(against, product.RawVector().Data)
 	norm := floats.Dot(weights, against)
 	centered := func(i, j int) float64 { return p.gram.At(i, j) - against[i] - against[j] + norm }
-	var held []int
+	held := heldBy(weights)
+	all := mat.NewDense(max(1, len(held)), n, nil)
+	for a, i := range held {
+		row := all.RawRowView(a)
+		for j := range n {
+			row[j] = centered(i, j)
+		}
+	}
+	square := make([]float64, n)
+	for i := range n {
+		square[i] = centered(i, i)
+	}
+	return densityInSpan(weights, held, all, square, p.floor, d)
+}
+
+// heldBy lists the samples of a component.
+func heldBy(weights []float64) (held []int) {
 	for i, w := range weights {
 		if w > 0 {
 			held = append(held, i)
 		}
 	}
+	return held
+}
+
+// densityOf is the same for a component of few among many samples, given less its mean:
+// no product but those with its own samples is computed.
+func densityOf(weights []float64, less *mat.Dense, floor float64) ([]float64, error) {
+	n, d := less.Dims()
+	held := heldBy(weights)
+	all, own := mat.NewDense(max(1, len(held)), n, nil), mat.NewDense(max(1, len(held)), d, nil)
+	for a, i := range held {
+		own.SetRow(a, less.RawRowView(i))
+	}
+	all.Mul(own, less.T())
+	square := make([]float64, n)
+	for i := range n {
+		row := less.RawRowView(i)
+		square[i] = floats.Dot(row, row)
+	}
+	return densityInSpan(weights, held, all, square, floor, d)
+}
+
+// densityInSpan is the logarithm of a density from the products of a component's samples
+// with all samples, which it overwrites, and of each sample with itself, all less the mean.
+func densityInSpan(weights []float64, held []int, all *mat.Dense, square []float64, floor float64, d int) ([]float64,
+	error) {
+	n, s := len(weights), len(held)
 	out := make([]float64, n)
-	s := len(held)
-	logDet := float64(d-s) * math.Log(p.floor)
+	logDet := float64(d-s) * math.Log(floor)
 	inside := make([]float64, n)
 	if s > 0 {
-		small, all := mat.NewSymDense(s, nil), mat.NewDense(s, n, nil)
+		small := mat.NewSymDense(s, nil)
 		for a, i := range held {
 			root := math.Sqrt(weights[i])
 			row := all.RawRowView(a)
 			for j := range n {
-				row[j] = root * centered(i, j)
+				row[j] *= root
 			}
 			for b := a; b < s; b++ {
 				small.SetSym(a, b, math.Sqrt(weights[held[b]])*row[held[b]])
 			}
-			small.SetSym(a, a, small.At(a, a)+p.floor)
+			small.SetSym(a, a, small.At(a, a)+floor)
 		}
 		var chol mat.Cholesky
 		if !chol.Factorize(small) {
@@ -109,7 +157,7 @@ func (p span) density(weights []float64, d int) ([]float64, error) {
 		}
 	}
 	for i := range n {
-		distance := max(0, centered(i, i)-inside[i]) / p.floor
+		distance := max(0, square[i]-inside[i]) / floor
 		out[i] = -0.5 * (distance + logDet + float64(d)*math.Log(2*math.Pi))
 	}
 	return out, nil

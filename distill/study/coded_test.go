@@ -140,3 +140,28 @@ func TestRandomImagesOfTwoKindsAreTwoRows(t *testing.T) {
 		t.Errorf("rows of %v", seen)
 	}
 }
+
+// Images of a code are made from as few samples as there are images, where tiles would need more.
+func TestFewSamplesAreEnoughForImagesOfACode(t *testing.T) {
+	p := codedPlan(t)
+	held, err := p.splitOf(0).Parts(p.Data.Train.Labels(), len(p.Data.Task.Classes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := len(held[0])
+	for _, counts := range data.ClassTable(p.Data.Train.Labels(), len(p.Data.Task.Classes), held) {
+		for _, n := range counts {
+			if n > 0 {
+				least = min(least, n)
+			}
+		}
+	}
+	p.Methods, p.IPC, p.Pixels = []string{"dm:iterations=1:width=4:start=real", "random"}, least, artifact.DCT
+	doc, err := Run(t.Context(), p, Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row := doc.Rows[0]; row.Images < len(held)*least {
+		t.Errorf("%s made %d images of %d clients, want at least %d each", row.Method, row.Images, len(held), least)
+	}
+}

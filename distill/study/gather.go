@@ -167,7 +167,8 @@ func (c *client) make(ctx context.Context) error {
 	if c.read() == nil {
 		return nil
 	}
-	outline, err := c.method.Outline(c.req)
+	asked := artifact.Request{Request: c.req, Task: c.task, Method: c.method, Pixels: c.pixels, Payload: c.most}
+	outline, err := asked.Resolve()
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/distillmesh/distillmesh/distill/artifact"
 	"slices"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -21,7 +22,12 @@ func (p *Plan) splitOf(seed int) data.Split {
 const leastTiles = 4
 
 // need is how many samples of a class a client must have to publish it.
-func (p *Plan) need() int { return p.IPC * max(leastTiles, p.Formation*p.Formation) }
+func (p *Plan) need() int {
+	if p.Pixels.IsDCT() {
+		return p.IPC
+	}
+	return p.IPC * max(leastTiles, p.Formation*p.Formation)
+}
 
 // Idle counts clients over all seeds: those without samples, which take no
 // part; those with too few samples of every class to publish an image, which
@@ -128,7 +134,11 @@ func (r *runner) try(ctx context.Context) error {
 		}
 		req := distill.Request{Samples: local.Subset(keep), IPC: r.plan.IPC, Formation: r.formation(e), Device: r.on(1),
 			Cache: r.store.experts()}
-		if _, err := e.method.Distill(ended, req); err != nil && !errors.Is(err, context.Canceled) {
+		asked := artifact.Request{Request: req, Method: e.method, Pixels: e.pixels}
+		if _, err := asked.Resolve(); err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrPlan, e.label, err)
+		}
+		if _, err := e.method.Distill(ended, asked.Request); err != nil && !errors.Is(err, context.Canceled) {
 			return fmt.Errorf("%w: %s: %w", ErrPlan, e.label, err)
 		}
 	}

@@ -128,11 +128,17 @@ func (r *runner) choosePixels() error {
 			continue
 		}
 		req := distill.Request{Samples: r.train, IPC: r.plan.IPC, Formation: r.formation(e)}
-		o, err := e.method.Outline(req)
-		if err != nil {
+		asked := artifact.Request{Request: req, Method: e.method, Pixels: r.plan.Pixels}
+		if _, err := asked.Resolve(); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrPlan, e.label, err)
 		}
-		r.entries[i].pixels = artifact.SuitablePixels(r.plan.Pixels, o, req)
+		switch {
+		case r.plan.Pixels != "":
+			asked.Pixels = r.plan.Pixels
+		case asked.Pixels.IsDCT():
+			asked.Pixels = artifact.DCT // by which code is each client's decision
+		}
+		r.entries[i].pixels = asked.Pixels
 	}
 	return nil
 }

@@ -5,22 +5,33 @@ package text
 
 import (
 	"fmt"
+	"io"
 	"strings"
+	"sync"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
 )
 
-// Printable is s with a question mark in place of every control character, every
-// other character that does not print, and every byte that is no UTF-8.
+// MaxLine is how many runes of one line are shown; of a longer one the middle is
+// left out.
+const MaxLine = 4000
+
+// Printable is s as one line that does nothing to a terminal or a page: a question mark
+// stands for every control character, every mark that changes the direction of
+// writing, every other character that does not print, and every byte that is no UTF-8.
+// Everything that a file or a peer has named passes it before it is shown.
 func Printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, strings.ToValidUTF8(s, "?"))
+	return Middle(strings.Map(printable, strings.ToValidUTF8(s, "?")), MaxLine)
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }
 
 // PrintableLines is Printable for each line of s.
@@ -30,6 +41,60 @@ func PrintableLines(s string) string {
 		lines[i] = Printable(line)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// JSON is the same document with an escape for every character that does not print
+// and for every byte that is no UTF-8. Line feeds, which stand between values, stay.
+func JSON(doc []byte) []byte {
+	out := make([]byte, 0, len(doc))
+	for len(doc) > 0 {
+		r, n := utf8.DecodeRune(doc)
+		switch {
+		case r == '\n', unicode.IsPrint(r) && (r != utf8.RuneError || n > 1):
+			out = append(out, doc[:n]...)
+		default:
+			for _, unit := range utf16.AppendRune(nil, r) {
+				out = fmt.Appendf(out, `\u%04x`, unit)
+			}
+		}
+		doc = doc[n:]
+	}
+	return out
+}
+
+// Writer passes lines on to a terminal or a file, with a question mark for every
+// character but line feed and tab that does not print. It is the last guard behind
+// Printable, which also keeps a text in its line. Several goroutines may write.
+type Writer struct {
+	mu   sync.Mutex
+	to   io.Writer
+	rest []byte // the beginning of a character whose end has not been written yet
+}
+
+// NewWriter is a writer to another.
+func NewWriter(to io.Writer) *Writer { return &Writer{to: to} }
+
+// Write implements io.Writer.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := append(w.rest, p...)
+	out := make([]byte, 0, len(all))
+	for len(all) > 0 && utf8.FullRune(all) {
+		r, n := utf8.DecodeRune(all)
+		if r != '\n' && r != '\t' && (r != utf8.RuneError || n == 1) {
+			r = printable(r)
+		}
+		if r == utf8.RuneError && n == 1 {
+			r = '?'
+		}
+		out, all = utf8.AppendRune(out, r), all[n:]
+	}
+	w.rest = append([]byte(nil), all...)
+	if _, err := w.to.Write(out); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // Wrap breaks s between words into lines of at most width runes, not counting the

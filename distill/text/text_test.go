@@ -1,8 +1,13 @@
 package text
 
 import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -19,6 +24,67 @@ func TestPrintableTextHoldsNoControlCharacters(t *testing.T) {
 			t.Errorf("Printable(%q) = %q, want %q", in, got, want)
 		}
 	}
+}
+
+func TestLongLinesAreCut(t *testing.T) {
+	if got := Printable("a" + strings.Repeat("\n", 1<<20)); utf8.RuneCountInString(got) != MaxLine {
+		t.Errorf("%d characters", utf8.RuneCountInString(got))
+	}
+}
+
+// The escaped document has the same values, and nothing that acts on a terminal.
+func TestJSONWithEscapesIsTheSameDocument(t *testing.T) {
+	for doc, want := range map[string]string{
+		"{\n  \"a\": \"Gr\u00fc\u00dfe\"\n}\n": "{\n  \"a\": \"Gr\u00fc\u00dfe\"\n}\n",
+		"\"\u202e\u009b\x7f\U000e0041\"":       `"\u202e\u009b\u007f\udb40\udc41"`,
+		"\"\xff\xc3\"":                         `"\ufffd\ufffd"`,
+		"\"\ufffd\"":                           "\"\ufffd\"",
+	} {
+		got := JSON([]byte(doc))
+		var before, after any
+		if err := errors.Join(json.Unmarshal([]byte(doc), &before), json.Unmarshal(got, &after)); err != nil {
+			t.Error(err)
+		}
+		if string(got) != want || !reflect.DeepEqual(before, after) {
+			t.Errorf("%q becomes %q, want %q", doc, got, want)
+		}
+	}
+}
+
+// However the bytes are divided into writes, the same comes out.
+func TestAWriterLetsNothingThroughThatActsOnATerminal(t *testing.T) {
+	const in = "a\tb\n\x1b[2J\u009b\u202eGr\u00fc\u00dfe \u732b \xff\xc3(\xe7\x8c\n\ufffd"
+	const want = "a\tb\n?[2J??Gr\u00fc\u00dfe \u732b ??(??\n\ufffd"
+	for size := 1; size <= len(in); size++ {
+		var out strings.Builder
+		w := NewWriter(&out)
+		for part := range slices.Chunk([]byte(in), size) {
+			if n, err := w.Write(part); n != len(part) || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		if out.String() != want {
+			t.Fatalf("%d bytes at a time: %q, want %q", size, out.String(), want)
+		}
+	}
+}
+
+func FuzzPrintable(f *testing.F) {
+	f.Add([]byte("\x1b[2J\u202e\xff\n{}"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var out strings.Builder
+		NewWriter(&out).Write(in)
+		for _, s := range []string{Printable(string(in)), PrintableLines(string(in)), out.String(), string(JSON(in))} {
+			for _, r := range s {
+				if !unicode.IsPrint(r) && r != '\n' && r != '\t' || !utf8.ValidString(s) {
+					t.Fatalf("%q becomes %q", in, s)
+				}
+			}
+		}
+		if strings.Contains(Printable(string(in)), "\n") {
+			t.Fatalf("%q is more than a line", in)
+		}
+	})
 }
 
 func TestLinesStayLines(t *testing.T) {

@@ -123,6 +123,7 @@ func (f Form) keepApart(ctx context.Context, x []float32, rows [][]float32, mean
 	for _, row := range rows {
 		real.X = append(real.X, f.rounded(row)...)
 	}
+	samples := distill.CompareWith(real, data.NewFormation(1))
 	near := make([]int, len(x)/k)
 	for i := range near {
 		near[i] = i
@@ -132,7 +133,7 @@ func (f Form) keepApart(ctx context.Context, x []float32, rows [][]float32, mean
 		for _, i := range near {
 			images.X = append(images.X, f.rounded(x[i*k:(i+1)*k])...)
 		}
-		d, err := distill.Disclose(ctx, images, real, data.NewFormation(1))
+		d, err := samples.Disclose(ctx, images)
 		if err != nil {
 			return err
 		}

@@ -125,7 +125,7 @@ func TestFilesThatCannotBeKeptFailWithACodeAndAHint(t *testing.T) {
 
 type file struct{ name, content string }
 
-func archive(t *testing.T, files ...file) string {
+func archive(t testing.TB, files ...file) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)

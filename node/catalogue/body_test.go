@@ -109,5 +109,31 @@ func FuzzSetBody(f *testing.F) {
 		if b, err := decodeSetBody(SchemaSet, body, 3, 1000); err == nil && len(b.Counts) != 3 {
 			t.Errorf("accepted %+v", b)
 		}
+		if b, err := decodeSetBody(SchemaSet, body, anyClasses, 1000); err == nil {
+			if again, err := EncodeBody(b); err != nil {
+				t.Errorf("%+v cannot be written again: %v, %x", b, err, again)
+			}
+		}
+	})
+}
+
+// Nobody reads the body of a trainer's announcement: that it is there says all.
+func FuzzModelBody(f *testing.F) {
+	for _, b := range []Body{ModelBody{Model: "lenet", Sets: 3}, TrainerBody{Model: "lenet", Auto: true}} {
+		body, _ := EncodeBody(b)
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		b, err := decodeModelBody(SchemaModel, body)
+		if err != nil {
+			return
+		}
+		again, err := EncodeBody(b)
+		if err != nil {
+			t.Fatalf("%+v cannot be written again: %v", b, err)
+		}
+		if same, err := decodeModelBody(SchemaModel, again); err != nil || same != b {
+			t.Errorf("%+v becomes %+v, %v", b, same, err)
+		}
 	})
 }

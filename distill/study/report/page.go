@@ -90,8 +90,8 @@ func page(dir string, doc *study.Document, opt Options, accuracy, curves, split 
 		v.Real = v.Real || v.Sheets[i].Real
 	}
 	var out bytes.Buffer
-	err = pageTemplate.Execute(&out, v)
-	return bytes.ToValidUTF8(out.Bytes(), []byte("?")), err
+	err = pageTemplate.Execute(text.NewWriter(&out), v)
+	return out.Bytes(), err
 }
 
 // style is the style sheet with the inks of figures for both schemes.
