@@ -36,15 +36,14 @@ func (n *Node) limits() artifact.Limits {
 	return artifact.Limits{FileBytes: most, DecodedBytes: 4 * most}
 }
 
-// verifyFiles verifies the files of a set or model. A set is read in pieces, the weights
-// of a model whole.
+// verifyFiles verifies the files of a set or model, which are read in pieces.
 func verifyFiles(files fs.FS, t *data.Task, subject announce.Subject, limits artifact.Limits) (manifest, error) {
 	if subject == announce.SubjectModel {
-		m, err := artifact.ReadModel(files, t, limits, model.Load)
+		m, err := artifact.VerifyModel(files, t, limits, model.Check)
 		if err != nil {
 			return manifest{}, err
 		}
-		return manifest{model: &m.Manifest}, nil
+		return manifest{model: &m}, nil
 	}
 	m, err := artifact.VerifySet(files, t, limits)
 	if err != nil {

@@ -44,6 +44,9 @@ func (n *Node) addTask(ctx context.Context, req operations.AddTaskRequest, _ api
 	if err := n.takePart(ctx, t); err != nil {
 		return operations.TaskInfo{}, err
 	}
+	if err := n.held.State.MarkJoined(task, false); err != nil {
+		return operations.TaskInfo{}, err
+	}
 	if req.Publish {
 		if err := n.announceTask(ctx, task); err != nil {
 			return operations.TaskInfo{}, err
@@ -87,6 +90,13 @@ func (n *Node) registerData(ctx context.Context, req []operations.DataRegistrati
 			return api.None{}, err
 		}
 		if err := n.takePart(ctx, t); err != nil {
+			return api.None{}, err
+		}
+		task, err := artifact.RawCID(r.TaskDocument)
+		if err == nil {
+			err = n.held.State.MarkJoined(task, false)
+		}
+		if err != nil {
 			return api.None{}, err
 		}
 		entries = append(entries, r.DataEntry)

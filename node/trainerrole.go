@@ -51,6 +51,8 @@ func (t trainerNode) Look(ctx context.Context) (trainer.View, error) {
 	names := map[peer.ID]string{}
 	for _, r := range held.Book.Live(announce.Query{Subject: announce.SubjectTask}) {
 		view.Announced = offered(view.Announced, r.Task, r.Task, nameOf(r.Signer, names))
+		it := &view.Announced[len(view.Announced)-1]
+		it.Origins = append(it.Origins, r.Origin)
 	}
 	sets, err := held.List(ctx, announce.SubjectSet, cid.Undef)
 	if err != nil {
@@ -63,7 +65,7 @@ func (t trainerNode) Look(ctx context.Context) (trainer.View, error) {
 		byTask[h.Task] = append(byTask[h.Task], h)
 	}
 	for _, task := range t.n.mesh.Tasks() {
-		seen := trainer.Task{CID: task, Held: rootsOf(byTask[task])}
+		seen := trainer.Task{CID: task, Held: rootsOf(byTask[task]), Auto: held.State.JoinedByTrainer(task)}
 		for _, claim := range t.n.known.Claims(ctx, announce.Query{Task: task, Subject: announce.SubjectSet}) {
 			if !here[claim.Root] && !held.State.Removed(claim.Root) && claim.Bytes <= int64(t.n.config.Trainer.MaxSetSize) {
 				seen.Missing = offered(seen.Missing, claim.Root, task, nameOf(claim.Signer, names))
@@ -99,8 +101,24 @@ func (t trainerNode) Join(ctx context.Context, task cid.Cid) error {
 		if err := t.n.takePartIn(ctx, task); err != nil {
 			return err
 		}
+		if err := t.n.held.State.MarkJoined(task, true); err != nil {
+			return err
+		}
 	}
 	return t.n.announceTrainer(ctx, task)
+}
+
+// Leave implements trainer.Node.
+func (t trainerNode) Leave(ctx context.Context, task cid.Cid) error {
+	for _, r := range t.n.held.Book.Live(announce.Query{Task: task, Subject: announce.SubjectTrainer, Signer: t.n.id}) {
+		if err := t.n.mesh.Withdraw(ctx, r); err != nil {
+			return err
+		}
+	}
+	if err := t.n.mesh.Leave(task); err != nil {
+		return err
+	}
+	return t.n.held.RemoveTask(ctx, task)
 }
 
 // Fetch implements trainer.Node. A set that was removed since the trainer looked is not fetched.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
-	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
@@ -113,6 +112,8 @@ func TestATrainerServesOnWhatItFetched(t *testing.T) {
 	connect(t, second, trainer)
 	both := func() bool { return len(second.book.Live(announce.Query{Root: set.Root})) == 2 }
 	await(t, second.book, "the newcomer hears the offer and the have", both)
+	second.providers.sent(trainer.ID())
+	second.providers.sent(edge.ID())
 	if first := second.providers.find(t.Context(), set.Root); first[0].ID != trainer.ID() {
 		t.Errorf("asks %v first, want the trainer", first[0].ID)
 	}
@@ -165,94 +166,5 @@ func TestCloseEndsRunningFetches(t *testing.T) {
 	}
 	if err := <-done; err == nil {
 		t.Error("a fetch succeeded on a closed mesh")
-	}
-}
-
-// fakeMesh is a book and connected peers in memory.
-type fakeMesh struct {
-	records   []announce.Record
-	connected []peer.ID
-}
-
-func (f *fakeMesh) Live(announce.Query) []announce.Record { return slices.Clone(f.records) }
-func (f *fakeMesh) connectedPeers() []peer.ID             { return f.connected }
-func (f *fakeMesh) listenAddrs(p peer.ID) peer.AddrInfo {
-	return peer.AddrInfo{ID: p, Addrs: []ma.Multiaddr{ma.StringCast("/ip4/192.0.2.2/tcp/2")}}
-}
-
-func TestProvidersAreTheAnnouncersElseConnectedPeers(t *testing.T) {
-	record := func(kind announce.Kind, signer peer.ID) announce.Record {
-		return announce.Record{Signer: signer, Announcement: announce.Announcement{
-			Kind: kind, Root: taskOf("set"), Addrs: []ma.Multiaddr{ma.StringCast("/ip4/192.0.2.1/tcp/1")},
-		}}
-	}
-	many := make([]peer.ID, 2*maxFallbackPeers)
-	for i := range many {
-		many[i] = peer.ID(rune('a' + i))
-	}
-	for _, tt := range []struct {
-		name string
-		mesh fakeMesh
-		want []peer.ID
-	}{
-		{"nobody announced it: the connected peers", fakeMesh{connected: []peer.ID{"a", "b"}}, []peer.ID{"a", "b"}},
-		{"no more than a bounded number of them", fakeMesh{connected: many}, many[:maxFallbackPeers]},
-		{"without those that were refused", fakeMesh{connected: []peer.ID{"a", "refused"}}, []peer.ID{"a"}},
-		{"the announcer alone, connected or not", fakeMesh{
-			records: []announce.Record{record(announce.Offer, "maker")}, connected: []peer.ID{"a"},
-		}, []peer.ID{"maker"}},
-		{"who fetched it before who made it", fakeMesh{
-			records: []announce.Record{record(announce.Offer, "maker"), record(announce.Have, "trainer")},
-		}, []peer.ID{"trainer", "maker"}},
-		{"each announcer once", fakeMesh{
-			records: []announce.Record{record(announce.Offer, "both"), record(announce.Have, "both")},
-		}, []peer.ID{"both"}},
-		{"neither this node nor a refused announcer", fakeMesh{
-			records:   []announce.Record{record(announce.Offer, "self"), record(announce.Have, "refused")},
-			connected: []peer.ID{"a"},
-		}, []peer.ID{"a"}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			f := &providers{self: "self", book: &tt.mesh, network: &tt.mesh, admits: func(p peer.ID) error {
-				if p == "refused" {
-					return ErrRefused
-				}
-				return nil
-			}}
-			var got []peer.ID
-			for _, p := range f.find(t.Context(), taskOf("set")) {
-				got = append(got, p.ID)
-				if addrs := len(p.Addrs); addrs != 1 && len(tt.mesh.connected) > 0 && len(tt.mesh.records) == 0 {
-					t.Errorf("%s has %d addresses", p.ID, addrs)
-				}
-			}
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("providers %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
-
-func TestNodesAskEquallyGoodProvidersInDifferentOrders(t *testing.T) {
-	var mesh fakeMesh
-	for _, signer := range []peer.ID{"a", "b", "c", "d"} {
-		mesh.records = append(mesh.records, announce.Record{Signer: signer,
-			Announcement: announce.Announcement{Kind: announce.Have, Root: taskOf("set")}})
-	}
-	first := map[peer.ID]int{}
-	for i := range 100 {
-		f := &providers{self: peer.ID(rune(i + 1000)), book: &mesh, network: &mesh,
-			admits: func(peer.ID) error { return nil }}
-		order := f.find(t.Context(), taskOf("set"))
-		sameID := func(x, y peer.AddrInfo) bool { return x.ID == y.ID }
-		if again := f.find(t.Context(), taskOf("set")); !slices.EqualFunc(order, again, sameID) {
-			t.Fatal("one node's order changes")
-		}
-		first[order[0].ID]++
-	}
-	for _, r := range mesh.records {
-		if n := first[r.Signer]; n < 10 || n > 50 {
-			t.Errorf("%d of 100 nodes ask %s first, want about 25", n, r.Signer)
-		}
 	}
 }

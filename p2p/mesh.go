@@ -136,7 +136,7 @@ func (m *Mesh) openAnnouncing() (err error) {
 
 // openContent makes the exchange of blocks.
 func (m *Mesh) openContent() (err error) {
-	m.providers = &providers{self: m.host.ID(), book: m.book, admits: m.table.Admits, network: m.host}
+	m.providers = newProviders(m)
 	m.exchange, err = m.store.OpenExchange(m.host, blocks.ExchangeOptions{
 		Find: m.providers.find, Small: m.small(),
 		Serve: func(p peer.ID, _ cid.Cid) bool { return m.table.Admits(p) == nil },

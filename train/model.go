@@ -134,6 +134,33 @@ func (m *Model) Tensors() []checkpoint.Tensor {
 	return tensors
 }
 
+// CheckTensors fails with ErrTensors unless names, shapes and types are exactly the network's.
+// It reads no values.
+func CheckTensors(n *nn.Network, tensors []checkpoint.Tensor) error {
+	if len(tensors) != len(n.Params) {
+		return fmt.Errorf("read %s: %w: %d tensors, want %d", n.Name, ErrTensors, len(tensors), len(n.Params))
+	}
+	for _, p := range n.Params {
+		if _, err := tensorOf(p.Name, p.Shape, tensors); err != nil {
+			return fmt.Errorf("read %s: %w", n.Name, err)
+		}
+	}
+	return nil
+}
+
+// tensorOf finds the values of a parameter.
+func tensorOf(name string, shape []int, tensors []checkpoint.Tensor) (t checkpoint.Tensor, err error) {
+	at := slices.IndexFunc(tensors, func(t checkpoint.Tensor) bool { return t.Name == name })
+	if at < 0 {
+		return t, fmt.Errorf("%w: %s is missing", ErrTensors, name)
+	}
+	t = tensors[at]
+	if t.DType != checkpoint.DTypeF32 || !slices.Equal(t.Shape, shape) {
+		return t, fmt.Errorf("%w: %s is %s %v, want F32 %v", ErrTensors, t.Name, t.DType, t.Shape, shape)
+	}
+	return t, nil
+}
+
 // FromTensors is the model whose values the tensors hold. Names, shapes and
 // types must be exactly the network's, and all values finite; it fails with
 // ErrTensors otherwise.
@@ -152,13 +179,9 @@ func FromTensors(n *nn.Network, tensors []checkpoint.Tensor) (*Model, error) {
 func paramsFrom(n *nn.Network, prefix string, tensors []checkpoint.Tensor) ([][]float32, error) {
 	params := make([][]float32, len(n.Params))
 	for i, p := range n.Params {
-		at := slices.IndexFunc(tensors, func(t checkpoint.Tensor) bool { return t.Name == prefix+p.Name })
-		if at < 0 {
-			return nil, fmt.Errorf("%w: %s is missing", ErrTensors, prefix+p.Name)
-		}
-		t := tensors[at]
-		if t.DType != checkpoint.DTypeF32 || !slices.Equal(t.Shape, p.Shape) {
-			return nil, fmt.Errorf("%w: %s is %s %v, want F32 %v", ErrTensors, t.Name, t.DType, t.Shape, p.Shape)
+		t, err := tensorOf(prefix+p.Name, p.Shape, tensors)
+		if err != nil {
+			return nil, err
 		}
 		values, err := t.Float32s()
 		if err != nil {

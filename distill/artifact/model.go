@@ -116,21 +116,30 @@ func ReadModelManifest(fsys fs.FS, limits Limits) (ModelManifest, error) {
 	return m, nil
 }
 
-// ReadModel reads and verifies a model of a task.
-func ReadModel[Trained any](fsys fs.FS, task *data.Task, limits Limits, load Loader[Trained]) (*Model[Trained], error) {
+// readModelOf reads the manifest of a model of a task.
+func readModelOf(fsys fs.FS, task *data.Task, limits Limits) (ModelManifest, error) {
 	m, err := ReadModelManifest(fsys, limits)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
 	want, err := TaskCID(task)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
 	if m.Task != want.String() {
-		return nil, invalid("model", "made for task %s, not for %s (%s)", m.Task, want, task.Name)
+		return m, invalid("model", "made for task %s, not for %s (%s)", m.Task, want, task.Name)
 	}
 	if _, ok := m.Files[WeightsFile]; !ok {
-		return nil, invalid("model", "%s is missing", WeightsFile)
+		return m, invalid("model", "%s is missing", WeightsFile)
+	}
+	return m, nil
+}
+
+// ReadModel reads and verifies a model of a task.
+func ReadModel[Trained any](fsys fs.FS, task *data.Task, limits Limits, load Loader[Trained]) (*Model[Trained], error) {
+	m, err := readModelOf(fsys, task, limits)
+	if err != nil {
+		return nil, err
 	}
 	content := map[string][]byte{WeightsFile: nil}
 	if err := hashFiles(fsys, ModelFile, m.Files, limits.withDefaults(), content); err != nil {

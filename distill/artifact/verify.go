@@ -14,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/spectrum"
+	"github.com/distillmesh/distillmesh/train/view"
 )
 
 // chunkBytes is how much of the tensors VerifySet holds at a time, or one image.
@@ -41,6 +42,82 @@ func VerifySet(fsys fs.FS, task *data.Task, limits Limits) (Manifest, error) {
 	return m, nil
 }
 
+// Checker fails unless tensors, which have no Data, are in name and shape those of the model
+// of a name, for samples of a task; model.Check knows all models.
+type Checker func(name string, task *data.Task, tensors []checkpoint.Tensor, v view.View) error
+
+// VerifyModel verifies a model of a task as ReadModel does, but reads its weights in pieces:
+// memory does not grow with their number. It refuses what ReadModel refuses, and metadata in
+// the weights' file, which no model has.
+func VerifyModel(fsys fs.FS, task *data.Task, limits Limits, check Checker) (ModelManifest, error) {
+	m, err := readModelOf(fsys, task, limits)
+	if err != nil {
+		return m, err
+	}
+	if err := hashFiles(fsys, ModelFile, m.Files, limits.withDefaults(), nil); err != nil {
+		return m, invalid("model", "%w", err)
+	}
+	places, err := headerOf(fsys, WeightsFile, m.Files[WeightsFile].Bytes, checkpoint.Limits{})
+	if err != nil {
+		return m, invalid("model", "%s: %w", WeightsFile, err)
+	}
+	tensors := make([]checkpoint.Tensor, len(places))
+	for i, p := range places {
+		tensors[i] = p.Tensor
+	}
+	if err := check(m.Model, task, tensors, m.View()); err != nil {
+		return m, invalid("model", "%s: %w", m.Model, err)
+	}
+	at := sectionsOf(fsys, WeightsFile)
+	for _, p := range places {
+		if err := checkFinite(p, at); err != nil {
+			return m, invalid("model", "%s: %w", WeightsFile, err)
+		}
+	}
+	return m, nil
+}
+
+// headerOf reads where the tensors of a file of a given size are, and refuses metadata.
+func headerOf(fsys fs.FS, name string, size int64, limits checkpoint.Limits) ([]checkpoint.Place, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	places, meta, err := checkpoint.DecodeHeader(f, size, limits)
+	if err == nil && len(meta) > 0 {
+		err = errors.New("holds metadata")
+	}
+	return places, err
+}
+
+// checkFinite reads a tensor of F32 in pieces.
+func checkFinite(p checkpoint.Place, at section) error {
+	if p.DType != checkpoint.DTypeF32 {
+		return fmt.Errorf("%s is %s, want F32", p.Name, p.DType)
+	}
+	r, err := at(p.Offset, p.Bytes)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	piece := make([]byte, min(chunkBytes, p.Bytes))
+	for left := p.Bytes; left > 0; left -= int64(len(piece)) {
+		piece = piece[:min(int64(len(piece)), left)]
+		if _, err := io.ReadFull(r, piece); err != nil {
+			return err
+		}
+		values, err := checkpoint.Tensor{Name: p.Name, DType: p.DType, Shape: []int{len(piece) / 4}, Data: piece}.Float32s()
+		if err == nil {
+			err = checkpoint.CheckFinite(p.Name, values)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // section reads bytes of the tensors' file.
 type section func(offset, bytes int64) (io.ReadCloser, error)
 
@@ -58,17 +135,9 @@ func (m *Manifest) verifyFiles(fsys fs.FS, task *data.Task, limits Limits) error
 	if err := hashFiles(fsys, ManifestFile, m.Files, limits, nil); err != nil {
 		return err
 	}
-	f, err := fsys.Open(DataFile)
+	places, err := headerOf(fsys, DataFile, m.Files[DataFile].Bytes, checkpoint.Limits{Tensors: 16, Rank: 4})
 	if err != nil {
 		return fmt.Errorf("%s: %w", DataFile, err)
-	}
-	defer f.Close()
-	places, meta, err := checkpoint.DecodeHeader(f, m.Files[DataFile].Bytes, checkpoint.Limits{Tensors: 16, Rank: 4})
-	switch {
-	case err != nil:
-		return fmt.Errorf("%s: %w", DataFile, err)
-	case len(meta) > 0:
-		return fmt.Errorf("%s: holds metadata", DataFile)
 	}
 	return m.verifyTensors(task, places, sectionsOf(fsys, DataFile), limits)
 }

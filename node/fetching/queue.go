@@ -16,6 +16,7 @@ type Item struct {
 	Root    cid.Cid  // what to fetch
 	Task    cid.Cid  // which it belongs to
 	Signers []string // who offer it
+	Origins []string // where the offers entered the mesh, one per signer; empty when unknown
 }
 
 // Options of a Queue. Zero fields mean their defaults.

@@ -141,11 +141,7 @@ func (h *Holdings) Files(ctx context.Context, root cid.Cid) (fs.FS, error) {
 // Discard deletes what is under a root, such as a damaged copy, so that its blocks can
 // be fetched again; blocks.ErrNotPinned when it is not here.
 func (h *Holdings) Discard(ctx context.Context, root cid.Cid) error {
-	if err := h.Blocks.Unpin(ctx, root); err != nil {
-		return err
-	}
-	_, err := h.Blocks.Collect(ctx)
-	return err
+	return h.Blocks.Discard(ctx, root)
 }
 
 // Remove deletes what is under a root and remembers that it was removed here;
@@ -168,6 +164,18 @@ func (h *Holdings) AddTask(ctx context.Context, document []byte) (cid.Cid, error
 		return cid.Undef, err
 	}
 	return c, h.State.AddTask(c)
+}
+
+// RemoveTask forgets that the node has joined a task, and lets the collector take its document.
+func (h *Holdings) RemoveTask(ctx context.Context, task cid.Cid) error {
+	if err := h.State.RemoveTask(task); err != nil {
+		return err
+	}
+	err := h.Blocks.Unpin(ctx, task)
+	if errors.Is(err, blocks.ErrNotPinned) {
+		return nil
+	}
+	return err
 }
 
 // Announced lists the distinct announced roots of a subject in a task.

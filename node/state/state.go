@@ -31,10 +31,11 @@ type State struct {
 
 // document is the file.
 type document struct {
-	Tasks   []string             `json:"tasks"`   // CIDs of the joined tasks
-	Data    map[string]DataEntry `json:"data"`    // by name
-	Origins map[string]string    `json:"origins"` // set made here -> name of its data
-	Removed map[string]bool      `json:"removed"` // roots that were removed: a trainer does not fetch them again
+	Tasks   []string             `json:"tasks"`                       // CIDs of the joined tasks
+	Auto    map[string]bool      `json:"joined_by_trainer,omitempty"` // those of them that nobody asked for
+	Data    map[string]DataEntry `json:"data"`                        // by name
+	Origins map[string]string    `json:"origins"`                     // set made here -> name of its data
+	Removed map[string]bool      `json:"removed"`                     // roots that were removed: a trainer does not fetch them again
 	Traffic Traffic              `json:"traffic"`
 }
 
@@ -114,6 +115,39 @@ func (s *State) AddTask(c cid.Cid) error {
 	}
 	return s.change(func(d *document) error {
 		d.Tasks = append(d.Tasks, c.String())
+		return nil
+	})
+}
+
+// JoinedByTrainer reports whether a task was joined because it was announced, and nobody
+// here asked for it since.
+func (s *State) JoinedByTrainer(c cid.Cid) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doc.Auto[c.String()]
+}
+
+// MarkJoined notes whether a joined task was joined by the trainer alone.
+func (s *State) MarkJoined(c cid.Cid, byTrainer bool) error {
+	if s.JoinedByTrainer(c) == byTrainer {
+		return nil
+	}
+	return s.change(func(d *document) error {
+		if d.Auto == nil {
+			d.Auto = map[string]bool{}
+		}
+		if d.Auto[c.String()] = byTrainer; !byTrainer {
+			delete(d.Auto, c.String())
+		}
+		return nil
+	})
+}
+
+// RemoveTask forgets that this node has joined a task.
+func (s *State) RemoveTask(c cid.Cid) error {
+	return s.change(func(d *document) error {
+		d.Tasks = slices.DeleteFunc(d.Tasks, func(text string) bool { return text == c.String() })
+		delete(d.Auto, c.String())
 		return nil
 	})
 }

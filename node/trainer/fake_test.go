@@ -41,6 +41,8 @@ type fake struct {
 	held      map[string][]string // task -> sets
 	removed   map[string]bool
 	signer    map[string]string        // task or set -> who offers it
+	origin    map[string]string        // task or set -> where the offer entered the mesh
+	auto      map[string]bool          // tasks that were joined automatically
 	broken    map[string]error         // task or set -> why it cannot be had
 	takes     map[string]time.Duration // set or task -> how long a fetch or training lasts
 	blind     error                    // why nothing can be seen
@@ -56,6 +58,7 @@ type fake struct {
 func newFake() *fake {
 	return &fake{sets: map[string][]string{}, held: map[string][]string{}, removed: map[string]bool{},
 		broken: map[string]error{}, takes: map[string]time.Duration{}, told: map[string]bool{}, signer: map[string]string{},
+		origin: map[string]string{}, auto: map[string]bool{},
 		start: time.Now()}
 }
 
@@ -75,7 +78,7 @@ func (f *fake) Look(ctx context.Context) (View, error) {
 		v.Announced = append(v.Announced, f.item(task, id(task)))
 	}
 	for _, task := range f.joined {
-		seen := Task{CID: id(task), Held: slices.Sorted(slices.Values(f.held[task]))}
+		seen := Task{CID: id(task), Auto: f.auto[task], Held: slices.Sorted(slices.Values(f.held[task]))}
 		for _, set := range f.sets[task] {
 			if !slices.Contains(f.held[task], set) && !f.removed[set] {
 				seen.Missing = append(seen.Missing, f.item(set, id(task)))
@@ -92,7 +95,7 @@ func (f *fake) item(name string, task cid.Cid) fetching.Item {
 	if !ok {
 		signer = "signer of " + name
 	}
-	return fetching.Item{Root: id(name), Task: task, Signers: []string{signer}}
+	return fetching.Item{Root: id(name), Task: task, Signers: []string{signer}, Origins: []string{f.origin[name]}}
 }
 
 // name is what a CID was made of.
@@ -130,12 +133,24 @@ func (f *fake) Join(ctx context.Context, task cid.Cid) error {
 	if !slices.Contains(f.joined, name) {
 		f.note("joins %s", name)
 		f.joined = append(f.joined, name)
+		f.auto[name] = true
 	}
 	if f.shy == nil && !f.told[name] {
 		f.told[name] = true
 		f.note("volunteers for %s", name)
 	}
 	return f.shy
+}
+
+func (f *fake) Leave(_ context.Context, task cid.Cid) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name, _ := f.name(task)
+	f.note("leaves %s", name)
+	f.joined = slices.DeleteFunc(f.joined, func(other string) bool { return other == name })
+	delete(f.auto, name)
+	delete(f.told, name)
+	return nil
 }
 
 func (f *fake) Fetch(ctx context.Context, set cid.Cid) (Fetched, error) {

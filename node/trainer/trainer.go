@@ -22,6 +22,8 @@ type Node interface {
 	// Join joins a task and announces this node as its trainer, unless it has done
 	// so.
 	Join(ctx context.Context, task cid.Cid) error
+	// Leave leaves a task that was joined automatically.
+	Leave(ctx context.Context, task cid.Cid) error
 	// Fetch fetches a set.
 	Fetch(ctx context.Context, set cid.Cid) (Fetched, error)
 	// Train trains on the local sets of a task, and publishes the model.
@@ -39,6 +41,7 @@ type Task struct {
 	CID     cid.Cid
 	Missing []fetching.Item // announced sets that are not here and were not removed here
 	Held    []string        // CIDs of the sets that are here, in order
+	Auto    bool            // nobody asked for it: it was joined because it was announced
 }
 
 // Fetched is the outcome of a fetch.
@@ -73,21 +76,23 @@ type Trainer struct {
 	sets    *fetching.Queue
 	trained map[cid.Cid][]string  // task -> sets of its last automatic training
 	told    map[cid.Cid]time.Time // task -> when this trainer was announced to it last
+	empty   map[cid.Cid]time.Time // task joined automatically -> since when no set of it is here
 	working sync.WaitGroup        // joins, fetches and a training
 
-	mu      sync.Mutex            // guards what follows
-	waiting []fetching.Item       // sets that had no place yet, as of the last look
-	arrived map[cid.Cid]bool      // sets that arrived since the last look began, which may not have seen them
-	joining int                   // tasks being joined
-	running map[cid.Cid]int       // task -> sets of it being fetched from signers who were right before
-	busy    bool                  // a training runs
-	changed map[cid.Cid]time.Time // task -> when a set of it was fetched last
+	mu      sync.Mutex                // guards what follows
+	waiting []fetching.Item           // sets that had no place yet, as of the last look
+	arrived map[cid.Cid]bool          // sets that arrived since the last look began, which may not have seen them
+	joining map[cid.Cid]fetching.Item // tasks being joined
+	running map[cid.Cid]int           // task -> sets of it being fetched from signers who were right before
+	busy    bool                      // a training runs
+	changed map[cid.Cid]time.Time     // task -> when a set of it was fetched last
 }
 
 // New makes a trainer, which does nothing before Run.
 func New(node Node, opt Options) *Trainer {
 	return &Trainer{node: node, opt: opt, joins: fetching.New(opt.Queue), sets: fetching.New(opt.Queue),
-		trained: map[cid.Cid][]string{}, told: map[cid.Cid]time.Time{}, running: map[cid.Cid]int{},
+		trained: map[cid.Cid][]string{}, told: map[cid.Cid]time.Time{}, empty: map[cid.Cid]time.Time{}, running: map[cid.Cid]int{},
+		joining: map[cid.Cid]fetching.Item{},
 		changed: map[cid.Cid]time.Time{}}
 }
 
@@ -164,15 +169,26 @@ func (t *Trainer) join(ctx context.Context, view View, done chan<- struct{}) tim
 	}
 	open := slices.DeleteFunc(slices.Clone(view.Announced), func(it fetching.Item) bool { return joined[it.Root] })
 	t.joins.Order(open)
+	taken := t.shares(view)
+	t.countEmpty(view)
 	for _, it := range open {
+		if !taken.has(it) {
+			continue
+		}
 		t.mu.Lock()
-		room := len(joined)+t.joining < t.opt.MaxTasks
+		room := len(joined)+len(t.joining) < t.opt.MaxTasks
+		t.mu.Unlock()
+		if !room && t.joins.Due(it) == 0 && t.giveWay(ctx, view, joined) {
+			room = true
+		}
+		t.mu.Lock()
 		start := room && ctx.Err() == nil && t.joins.Start(it)
 		if start {
-			t.joining++
+			t.joining[it.Root] = it
 		}
 		t.mu.Unlock()
 		if start {
+			taken.add(it)
 			t.working.Go(func() { t.joinOne(ctx, it, done) })
 		}
 	}
@@ -185,7 +201,7 @@ func (t *Trainer) joinOne(ctx context.Context, it fetching.Item, done chan<- str
 	err := t.node.Join(ctx, it.Root)
 	wait := t.joins.Done(it, err)
 	t.mu.Lock()
-	t.joining--
+	delete(t.joining, it.Root)
 	t.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
@@ -232,7 +248,7 @@ func (t *Trainer) fill(ctx context.Context, done chan<- struct{}) {
 	left, refused := t.waiting[:0], map[string]bool{} // signers who have no place left
 	for _, it := range t.waiting {
 		alone := len(it.Signers) == 1
-		if t.arrived[it.Root] {
+		if t.arrived[it.Root] || t.sets.Running(it.Root) { // if it fails, the next look finds it again
 			continue
 		}
 		if ctx.Err() != nil || alone && refused[it.Signers[0]] || !t.sets.Start(it) {

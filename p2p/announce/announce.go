@@ -123,6 +123,7 @@ type Record struct {
 	Announcement
 	Signer   peer.ID // derived from the envelope's public key
 	Envelope []byte  // the signed bytes, as they travel; do not modify
+	Origin   string  // of one in a book: where it entered the mesh, as far as known
 }
 
 // payload adapts an Announcement to the record.Record interface of libp2p.

@@ -155,6 +155,7 @@ func (b *Book) collect(q Query, want func(*held) bool) []Record {
 	out := make([]Record, len(found))
 	for i, h := range found {
 		out[i] = h.rec
+		out[i].Origin = h.account
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package announce
 
 import (
 	"maps"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
@@ -127,7 +128,7 @@ func (r *room) largest() (name string, most *account) {
 	return name, most
 }
 
-// signer returns the signer that has most, any of several.
+// signer returns what the signer has that has most, any of several.
 func (a *account) signer() (most map[slot]struct{}) {
 	for _, slots := range a.signers {
 		if len(slots) > len(most) {
@@ -301,18 +302,31 @@ func (b *Book) makeRoom(s slot, name string, now time.Time) (victim *slot, err e
 			return nil, ErrOverQuota
 		}
 	}
-	return b.victim(most.signer()), nil
+	return b.victim(most), nil
 }
 
-// victim picks one of a signer's records: a withdrawal last, since without it a replay
-// could bring back what it withdrew. Callers lock.
-func (b *Book) victim(slots map[slot]struct{}) *slot {
-	var picked slot
-	for s := range slots {
-		picked = s
-		if b.records[s].rec.Kind != Withdraw {
-			break
+// victim picks the record of an account that gives way: of the signers that have most, one
+// of the younger half. So a flood of fresh keys displaces its own kind, and not what was there
+// before it. A withdrawal goes last, since without it a replay could bring back what it
+// withdrew. Callers lock.
+func (b *Book) victim(a *account) *slot {
+	most := len(a.signer())
+	var offers, withdrawals []slot
+	for _, slots := range a.signers {
+		if len(slots) < most {
+			continue
+		}
+		for s := range slots {
+			if b.records[s].rec.Kind == Withdraw {
+				withdrawals = append(withdrawals, s)
+			} else {
+				offers = append(offers, s)
+			}
 		}
 	}
-	return &picked
+	if len(offers) == 0 {
+		offers = withdrawals
+	}
+	slices.SortFunc(offers, func(x, y slot) int { return b.records[y].since.Compare(b.records[x].since) })
+	return &offers[rand.IntN((len(offers)+1)/2)]
 }

@@ -298,3 +298,36 @@ func TestRecordsAreCountedWhereTheyEnterTheMesh(t *testing.T) {
 		}
 	}
 }
+
+// Behind one relay, thousands of fresh keys announce one set each, for two hours. What
+// others had announced through it before stays.
+func TestFreshKeysBehindOneRelayDisplaceTheirOwnKind(t *testing.T) {
+	d := smallBook(t)
+	relay := Source{Peer: idOf(fresh(999)), Range: netip.MustParsePrefix("9.9.9.0/24")}
+	const honest = 20
+	for i := range honest {
+		d.accept(t, setOffer(fmt.Sprint("set ", i), d.now), fresh(i), relay)
+	}
+	for i := range 1500 {
+		d.now = d.now.Add(5 * time.Second)
+		if i%60 == 0 { // every five minutes the honest renew
+			for j := range honest {
+				a := setOffer(fmt.Sprint("set ", j), d.now)
+				a.Seq = uint64(2 + i)
+				if v, err := d.take(t, a, fresh(j), relay); v != Accept {
+					t.Fatalf("after %v: %v, %v", d.now.Sub(epoch), v, err)
+				}
+			}
+		}
+		a := setOffer(fmt.Sprint("fake ", i), d.now)
+		a.Expires = a.Issued.Add(MaxLifetime)
+		_, _ = d.take(t, a, fresh(2000+i), relay)
+	}
+	left := 0
+	for i := range honest {
+		left += d.Count(Query{Root: cidOf(fmt.Sprint("set ", i))})
+	}
+	if left != honest {
+		t.Errorf("%d of %d records are left", left, honest)
+	}
+}

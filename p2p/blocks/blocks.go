@@ -25,6 +25,7 @@ var (
 	ErrMissing     = errors.New("a block of it is missing from the store")
 	ErrDamaged     = errors.New("a file of the block store is damaged")
 	ErrDoubt       = errors.New("the records of what is kept are damaged")
+	ErrUnreadable  = errors.New("not all that is kept can be read, so nothing is deleted")
 	ErrTooLarge    = errors.New("content exceeds a limit of the fetch")
 	ErrShape       = errors.New("not a directory of plain files")
 	ErrRefused     = errors.New("content failed verification")

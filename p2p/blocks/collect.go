@@ -2,6 +2,7 @@ package blocks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ipfs/boxo/blockstore"
@@ -26,9 +27,9 @@ func (s *Store) collect(ctx context.Context, target int64, spareYoung bool) (fre
 		return 0, fmt.Errorf("collect blocks: %w", ErrDoubt)
 	}
 	defer s.blocks.GCLock(ctx).Unlock(ctx)
-	live, err := s.mark(ctx)
+	live, err := s.mark(ctx, nil)
 	if err != nil {
-		return 0, fmt.Errorf("collect blocks: %w", err)
+		return 0, fmt.Errorf("collect blocks: %w: %w", ErrUnreadable, err)
 	}
 	before := s.quota.used.Load()
 	if err := s.sweep(ctx, live, target, spareYoung); err != nil {
@@ -37,17 +38,63 @@ func (s *Store) collect(ctx context.Context, target int64, spareYoung bool) (fre
 	return before - s.quota.used.Load(), nil
 }
 
+// Discard unpins a root and deletes the blocks that it alone needs, also those that cannot be
+// read, so that they can be fetched again. ErrNotPinned when it is not pinned. Where something
+// else that is pinned lacks a block, what that block refers to is not known: such blocks may
+// be deleted with the root, and come back when the other is fetched again.
+func (s *Store) Discard(ctx context.Context, root cid.Cid) error {
+	if err := s.Unpin(ctx, root); err != nil {
+		return err
+	}
+	if _, err := s.Collect(ctx); !errors.Is(err, ErrUnreadable) {
+		return err
+	}
+	s.reserving.Lock()
+	defer s.reserving.Unlock()
+	defer s.blocks.GCLock(ctx).Unlock(ctx)
+	live, err := s.mark(ctx, func(error) {})
+	if err != nil {
+		return fmt.Errorf("discard %s: %w", root, err)
+	}
+	for _, c := range s.under(ctx, root) {
+		if live.Has(c) {
+			continue
+		}
+		if err := s.running.unless(c, func() error { return s.blocks.DeleteBlock(ctx, c) }); err != nil {
+			return fmt.Errorf("discard %s: %w", root, err)
+		}
+	}
+	return nil
+}
+
+// under lists the blocks of a DAG, as far as they can be read.
+func (s *Store) under(ctx context.Context, root cid.Cid) (out []cid.Cid) {
+	links := walker.LinksFetcherFromBlockstore(s.blocks)
+	fetch := func(ctx context.Context, c cid.Cid) ([]cid.Cid, error) {
+		out = append(out, c)
+		return links(ctx, c)
+	}
+	_ = walker.WalkDAG(ctx, root, fetch, func(cid.Cid) bool { return true }, walker.WithVisitedTracker(walker.NewMapTracker()))
+	return out
+}
+
 // mark walks everything pinned. Recursive roots come first: a CID that is marked
 // already makes the walk skip its subtree. The tracker is exact: with a false positive
 // a subtree would stay unmarked, and sweep would delete it.
-func (s *Store) mark(ctx context.Context) (*walker.MapTracker, error) {
+//
+// Blocks that cannot be read end the walk, unless unreadable is given: it is told their error.
+func (s *Store) mark(ctx context.Context, unreadable func(error)) (*walker.MapTracker, error) {
 	live := walker.NewMapTracker()
 	var failed error // of a read, which WalkDAG only logs
 	links := walker.LinksFetcherFromBlockstore(s.blocks)
 	fetch := func(ctx context.Context, c cid.Cid) ([]cid.Cid, error) {
 		out, err := links(ctx, c)
 		if err != nil && failed == nil {
-			failed = fmt.Errorf("read %s: %w", c, missing(err))
+			if err = fmt.Errorf("read %s: %w", c, missing(err)); unreadable == nil {
+				failed = err
+			} else {
+				unreadable(err)
+			}
 		}
 		return out, err
 	}

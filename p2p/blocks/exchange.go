@@ -14,6 +14,7 @@ import (
 	"github.com/ipfs/boxo/blockservice"
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
@@ -35,6 +36,8 @@ type Exchange struct {
 	bitswap *bitswap.Bitswap
 	service blockservice.BlockService
 	cancel  context.CancelFunc
+	network network.Network
+	watch   network.Notifiee
 
 	mu      sync.Mutex
 	fetches map[*fetch]struct{}
@@ -62,11 +65,28 @@ func (s *Store) OpenExchange(h host.Host, opt ExchangeOptions) (*Exchange, error
 	}
 	x.bitswap = bitswap.New(ctx, bsnet.NewFromIpfsHost(h), (*discovery)(x), s.blocks, opts...)
 	x.service = blockservice.New(s.blocks, x.bitswap)
+	x.watch = &network.NotifyBundle{DisconnectedF: x.disconnected}
+	x.network = h.Network()
+	x.network.Notify(x.watch)
 	return x, nil
+}
+
+// disconnected has the fetches to which a peer sent blocks ask the others soon.
+func (x *Exchange) disconnected(n network.Network, c network.Conn) {
+	p := c.RemotePeer()
+	if n.Connectedness(p) == network.Connected {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for f := range x.fetches {
+		f.lost(p)
+	}
 }
 
 // Close ends serving. Fetches must have ended.
 func (x *Exchange) Close() error {
+	x.network.StopNotify(x.watch)
 	err := x.bitswap.Close()
 	x.cancel()
 	if err != nil {

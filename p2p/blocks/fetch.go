@@ -256,6 +256,22 @@ func (d *depths) visit(c cid.Cid, depth int) bool {
 // admit verifies a complete DAG and pins it. Its blocks are registered as those of a
 // running fetch until it is pinned, so verifying needs no lock.
 func (s *Store) admit(ctx context.Context, f *fetch) error {
+	if err := s.verify(ctx, f); err != nil || f.opt.Pin == "" {
+		return err
+	}
+	defer s.blocks.PinLock(ctx).Unlock(ctx)
+	return s.pinLocked(ctx, Pin{Root: f.root, Name: f.opt.Pin, Stat: f.result().Stat})
+}
+
+// verify measures a complete DAG and has the caller judge it, when it has one of the places that
+// all fetches share.
+func (s *Store) verify(ctx context.Context, f *fetch) error {
+	select {
+	case s.verifying <- struct{}{}:
+		defer func() { <-s.verifying }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	if f.opt.Verify != nil || f.opt.MaxLogical > 0 {
 		m, err := s.inspect(ctx, f.root, f.opt.MaxDepth)
 		switch {
@@ -276,11 +292,7 @@ func (s *Store) admit(ctx context.Context, f *fetch) error {
 			return fmt.Errorf("%w: %w", ErrRefused, err)
 		}
 	}
-	if f.opt.Pin == "" {
-		return nil
-	}
-	defer s.blocks.PinLock(ctx).Unlock(ctx)
-	return s.pinLocked(ctx, Pin{Root: f.root, Name: f.opt.Pin, Stat: f.result().Stat})
+	return nil
 }
 
 // FetchRaw returns one block of at most max bytes, from the store or from peers,

@@ -7,6 +7,7 @@ import (
 	"github.com/ipfs/boxo/blockservice"
 	blockformat "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 // Pace is how fast blocks must arrive. A fetch that has b bytes after its first Stall
@@ -46,6 +47,18 @@ func (f *fetch) inquire(ctx context.Context, service blockservice.BlockService) 
 	f.asking.ctx, f.asking.end = context.WithCancel(ctx)
 	f.asking.session = blockservice.NewSession(f.asking.ctx, service)
 	f.again.Reset(f.opt.Stall / 2)
+}
+
+// askAfterLoss is how long after a peer that sent blocks has left all others are asked.
+const askAfterLoss = time.Second
+
+// lost notes that a peer has left.
+func (f *fetch) lost(p peer.ID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, sent := f.providers[p]; sent && f.again != nil {
+		f.again.Reset(askAfterLoss)
+	}
 }
 
 // block gets one block, through as many sessions as it takes.

@@ -67,8 +67,13 @@ type Store struct {
 	pins      pin.Pinner
 	table     pinTable
 	running   running
-	reserving sync.Mutex // held by reserve and Collect, so that two adds do not count the same free bytes
+	verifying chan struct{} // a place for each fetch that is being verified
+	reserving sync.Mutex    // held by reserve and Collect, so that two adds do not count the same free bytes
 }
+
+// verifiedAtOnce is how many fetches are verified side by side. It takes memory and processor time, and
+// no peer can prolong it, so many fetches may wait for few.
+const verifiedAtOnce = 4
 
 // Open opens or creates the store under dir. ErrLocked means another process has
 // it open.
@@ -141,7 +146,8 @@ func open(files, meta datastore.Batching, used int64, opt Options, journal strin
 	quota := newQuotaStore(blockstore.NewBlockstoreNoPrefix(files), used, opt)
 	gc := blockstore.NewGCBlockstore(blockstore.NewIdStore(quota), blockstore.NewGCLocker())
 	dag := merkledag.NewDAGService(blockservice.New(gc, offline.Exchange(gc)))
-	s := &Store{opt: opt, files: files, meta: meta, quota: quota, blocks: gc, dag: dag}
+	s := &Store{opt: opt, files: files, meta: meta, quota: quota, blocks: gc, dag: dag,
+		verifying: make(chan struct{}, verifiedAtOnce)}
 	return s, s.openPins(context.Background(), journal)
 }
 

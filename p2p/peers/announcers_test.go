@@ -105,7 +105,7 @@ func TestRecordsDoNotMakeANodeDialAHostOften(t *testing.T) {
 	}
 	a.want(1, many...)
 	due := a.due()
-	if len(due) != 1 || len(due[0].Addrs) != announcerAddrs {
+	if len(due) != 1 || len(due[0].Addrs) != signedAddrs {
 		t.Errorf("due %v", due)
 	}
 	if n := a.dialAll(t, announcerAgain); n != 0 {

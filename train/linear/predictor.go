@@ -181,16 +181,25 @@ func (p *Predictor) Tensors() []checkpoint.Tensor {
 	return []checkpoint.Tensor{checkpoint.F32(weightsTensor, []int{p.Classes, p.Shape.C, p.Shape.H, p.Shape.W}, p.Weights)}
 }
 
-// FromTensors reads what Tensors wrote, for the given shape and classes.
-func FromTensors(shape data.Shape, classes int, tensors []checkpoint.Tensor) (*Predictor, error) {
-	p := &Predictor{Shape: shape, Classes: classes}
+// CheckTensors fails unless tensors have the name, type and shape of a classifier's. It reads
+// no values.
+func CheckTensors(shape data.Shape, classes int, tensors []checkpoint.Tensor) error {
 	t := checkpoint.ByName(tensors)[weightsTensor]
 	if len(tensors) != 1 || t.DType != checkpoint.DTypeF32 || !slices.Equal(t.Shape,
 		[]int{classes, shape.C, shape.H, shape.W}) {
-		return nil, fmt.Errorf("load ridge: %w: %d tensors, weights %s %v", ErrShape, len(tensors), t.DType, t.Shape)
+		return fmt.Errorf("load ridge: %w: %d tensors, weights %s %v", ErrShape, len(tensors), t.DType, t.Shape)
 	}
+	return nil
+}
+
+// FromTensors reads what Tensors wrote, for the given shape and classes.
+func FromTensors(shape data.Shape, classes int, tensors []checkpoint.Tensor) (*Predictor, error) {
+	if err := CheckTensors(shape, classes, tensors); err != nil {
+		return nil, err
+	}
+	p := &Predictor{Shape: shape, Classes: classes}
 	var err error
-	if p.Weights, err = t.Float32s(); err == nil {
+	if p.Weights, err = checkpoint.ByName(tensors)[weightsTensor].Float32s(); err == nil {
 		err = checkpoint.CheckFinite(weightsTensor, p.Weights)
 	}
 	if err != nil {

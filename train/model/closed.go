@@ -54,6 +54,10 @@ func (d ntkForm) load(shape data.Shape, classes int, tensors []checkpoint.Tensor
 	return p, nil
 }
 
+func (d ntkForm) check(shape data.Shape, classes int, tensors []checkpoint.Tensor) error {
+	return ntk.CheckTensors(int(d), shape, classes, tensors)
+}
+
 func (ntkForm) params(data.Shape, int) int { return 0 }
 
 // ridgeForm is the ridge classifier of a lambda.
@@ -73,6 +77,10 @@ func (ridgeForm) load(shape data.Shape, classes int, tensors []checkpoint.Tensor
 		return nil, err
 	}
 	return p, nil
+}
+
+func (ridgeForm) check(shape data.Shape, classes int, tensors []checkpoint.Tensor) error {
+	return linear.CheckTensors(shape, classes, tensors)
 }
 
 func (ridgeForm) params(shape data.Shape, classes int) int { return classes * shape.Size() }

@@ -39,6 +39,7 @@ type Spec struct {
 type closedForm interface {
 	fit(ctx context.Context, s *data.Samples) (Trained, error)
 	load(shape data.Shape, classes int, tensors []checkpoint.Tensor) (Trained, error)
+	check(shape data.Shape, classes int, tensors []checkpoint.Tensor) error
 	params(shape data.Shape, classes int) int
 }
 
@@ -120,6 +121,22 @@ func (s *Spec) Load(tensors []checkpoint.Tensor, v view.View) (Trained, error) {
 	}
 	m.View = v
 	return m, nil
+}
+
+// Check fails where Load would because of a name, a shape, a type or the view, and reads
+// no values: the tensors need no Data.
+func Check(name string, task *data.Task, tensors []checkpoint.Tensor, v view.View) error {
+	s, err := Parse(name, task.Shape, len(task.Classes))
+	if err != nil {
+		return err
+	}
+	if err := v.Suits(s.Shape); err != nil {
+		return err
+	}
+	if s.network == nil {
+		return s.closed.check(s.Shape, s.Classes, tensors)
+	}
+	return train.CheckTensors(s.network, tensors)
 }
 
 // solved is a fitted model in closed form with its view.

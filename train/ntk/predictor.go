@@ -176,18 +176,28 @@ func (p *Predictor) Tensors() []checkpoint.Tensor {
 	}
 }
 
-// FromTensors reads what Tensors wrote, for the given depth, shape and classes.
-func FromTensors(depth int, shape data.Shape, classes int, tensors []checkpoint.Tensor) (*Predictor, error) {
-	p := &Predictor{Depth: depth, Shape: shape, Classes: classes}
+// CheckTensors fails unless tensors have the names and shapes of a predictor's. It reads no
+// values.
+func CheckTensors(depth int, shape data.Shape, classes int, tensors []checkpoint.Tensor) error {
 	byName := checkpoint.ByName(tensors)
 	support, coef := byName["support"], byName["coefficients"]
 	if len(tensors) != 2 || len(coef.Shape) != 2 || coef.Shape[0] < 1 || coef.Shape[1] != classes ||
 		!slices.Equal(support.Shape, []int{coef.Shape[0], shape.C, shape.H, shape.W}) {
-		return nil, fmt.Errorf("load ntk:%d: %w: support %v, coefficients %v", depth, ErrShape, support.Shape, coef.Shape)
+		return fmt.Errorf("load ntk:%d: %w: support %v, coefficients %v", depth, ErrShape, support.Shape, coef.Shape)
 	}
+	return nil
+}
+
+// FromTensors reads what Tensors wrote, for the given depth, shape and classes.
+func FromTensors(depth int, shape data.Shape, classes int, tensors []checkpoint.Tensor) (*Predictor, error) {
+	if err := CheckTensors(depth, shape, classes, tensors); err != nil {
+		return nil, err
+	}
+	p := &Predictor{Depth: depth, Shape: shape, Classes: classes}
+	byName := checkpoint.ByName(tensors)
 	var err error
-	if p.Support, err = finite(support); err == nil {
-		p.Coef, err = finite(coef)
+	if p.Support, err = finite(byName["support"]); err == nil {
+		p.Coef, err = finite(byName["coefficients"])
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load ntk:%d: %w", depth, err)
