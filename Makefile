@@ -1,7 +1,7 @@
 # One set of build flags everywhere, so that the build cache is shared.
 export CGO_ENABLED = 0
 
-.PHONY: build test ci arm bench benchmarks fuzz race golden demo kip coresets study fedd3 att
+.PHONY: build test ci arm bench benchmarks fuzz attack race golden demo kip coresets study fedd3 att
 
 build: ## the program, stripped, in bin/
 	go build -trimpath -ldflags "-s -w" -o bin/distillmesh ./cmd/distillmesh
@@ -64,6 +64,10 @@ fuzz: ## each decoder of foreign bytes, and each kernel, for FUZZTIME (60s: thre
 			echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg || exit 1; \
 		done; \
 	done
+
+ATTACK ?= 10m
+attack: ## 17 attackers with free keys against ten edges and three trainers, processes on loopback
+	go run ./test/attack -for $(ATTACK)
 
 golden: ## sets, models and documents beside those written down (minutes; MNIST's need DISTILLMESH_DATA)
 	go run ./test/golden

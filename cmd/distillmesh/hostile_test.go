@@ -13,6 +13,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	golog "github.com/ipfs/go-log/v2"
+
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/operations"
@@ -22,8 +24,8 @@ import (
 // hostile is what a file or a peer can put wherever it may put text: it clears the
 // screen, sets the title, forges a line of the program, turns the writing round, goes
 // back over its line, and is no UTF-8 and no end of it either.
-const hostile = "evil\x1b[2J\x1b]0;owned\x07\ndistillmesh: hint: rm -rf ~\r\x08\x7f\u009b31m\u202e\u2066\u200fdesrever" +
-	"\u200b\U000e0041\xff\xfe\xc3"
+const hostile = "evil\x1b[2J\x1b]0;owned\x07\ndistillmesh: hint: rm -rf ~\r\x08\x7f\u009b31m\u202e\u2066" +
+	"\u200fdesrever\u200b\U000e0041\xff\xfe\xc3"
 
 // hostileNode answers every operation with hostile text, on the socket of a new home.
 func hostileNode(t *testing.T) {
@@ -111,8 +113,9 @@ func harmless(t *testing.T, name, printed string) {
 
 func TestTextOfStrangersIsPrintedWithoutHarm(t *testing.T) {
 	hostileNode(t)
-	for _, verb := range []string{"ls", "ls -q", "ls --json", "ls --remote", "ls --remote --json", "show x", "show x --json",
-		"show x --bytes", "show x --bytes --json", "models ls", "models ls -q", "models ls --json", "models show x",
+	for _, verb := range []string{"ls", "ls -q", "ls --json", "ls --remote", "ls --remote --json", "show x",
+		"show x --json", "show x --bytes", "show x --bytes --json", "models ls", "models ls -q", "models ls --json",
+		"models show x",
 		"status", "status --json", "doctor", "doctor --json", "peers", "peers -q", "peers --json", "cost", "cost --json",
 		"task ls", "task ls -q", "task ls --json", "task show x", "task show x --json", "data ls", "data ls -q",
 		"data ls --json", "data rm x", "data rm x --json", "gather --task x", "gather --task x --explain",
@@ -147,6 +150,14 @@ func TestLogsHoldNoTextThatActsOnATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	end := a.libraries()
+	golog.Logger("test").Errorf("a peer says %s", hostile)
+	end()
+	harmless(t, "the log of a library", told.String())
+	if !strings.Contains(told.String(), "a peer says evil") || strings.Count(told.String(), "\n") != 1 {
+		t.Errorf("the log of a library is %q", told.String())
+	}
+	told.Reset()
 	log.Warn(hostile, "peer", hostile, hostile, api.Fail(api.CodeFailed, hostile, "%s", hostile))
 	harmless(t, "the log", told.String())
 	if n := strings.Count(told.String(), "\n"); n != 1 {

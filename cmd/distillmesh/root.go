@@ -33,6 +33,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
+	defer a.libraries()()
 	err := root.ExecuteContext(ctx)
 	a.finish()
 	if err == nil {

@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	golog "github.com/ipfs/go-log/v2"
 	"github.com/mattn/go-isatty"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -57,6 +58,24 @@ func newScreen(stdout, stderr io.Writer) *screen {
 	f, ok := stderr.(*os.File)
 	return &screen{stdout: text.NewWriter(stdout), stderr: text.NewWriter(stderr), raw: stderr,
 		terminal: ok && isatty.IsTerminal(f.Fd())}
+}
+
+// libraries passes what libraries log by themselves on to standard error, one line of
+// JSON each: they repeat what peers say. It ends with end.
+func (s *screen) libraries() (end func()) {
+	cfg := golog.GetConfig()
+	cfg.Stderr, cfg.Format = false, golog.JSONOutput
+	golog.SetupLogging(cfg)
+	lines := golog.NewPipeReader()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		io.Copy(s.stderr, lines) // until they are closed
+	}()
+	return func() {
+		lines.Close()
+		<-done
+	}
 }
 
 // lines is a text of several lines, as an argument of print and tell. Any other text

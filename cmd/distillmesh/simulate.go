@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"github.com/distillmesh/distillmesh/distill/auto"
 	"os"
 	"slices"
 	"strings"
@@ -82,7 +83,8 @@ func (s *simulation) flags(c *cobra.Command) {
 	f.IntVar(&s.Steps, "steps", 0, "training steps (default: what the sets recommend)")
 	f.IntVar(&s.Curve, "curve", s.Curve, "evaluations per run, on the test set, the last iterate included")
 	f.BoolVar(&s.NoBound, "no-bound", false, "leave out the training on all data")
-	f.IntVar(&s.IPC, "ipc", s.IPC, "stored images per class and client")
+	f.IntVar(&s.IPC, "ipc", s.IPC,
+		"stored images per class and client; of dm, dsa and dc without it and --budget what 'distill' makes")
 	f.StringVar(&s.budget, "budget", "",
 		"largest size of a client's set, such as 20KB: decides how many images there are "+
 			"and what they hold, in place of --ipc")
@@ -137,18 +139,12 @@ func (a *app) planStudy(cmd *cobra.Command, s *simulation) (err error) {
 			s.Data.Name, strings.Join(missing, ", "))
 	}
 	a.tellIdle(&s.Plan)
-	if !cmd.Flags().Changed("ipc") {
-		a.tellFew(&s.Plan)
+	s.Usual = s.Budget == 0 && !cmd.Flags().Changed("ipc") && !cmd.Flags().Changed("pixels")
+	if s.Usual && artifact.DCT.Check(s.Data.Task.Shape) == nil {
+		a.tell("%s: images of dm, dsa and dc take what 'distill' gives them, %d bytes for a client of two classes; "+
+			"other methods make %d per class (--budget, --ipc)", s.Data.Name, auto.UsualBudget(s.Data.Task.Shape, 2), s.IPC)
 	}
 	return nil
-}
-
-// tellFew says that a plan compares fewer images than distill would send.
-func (a *app) tellFew(p *study.Plan) {
-	if p.Pixels == "" && p.Budget == 0 && artifact.DCT.Check(p.Data.Task.Shape) == nil {
-		a.tell("%s: one image per class and client, as --ipc says; 'distill' would send more of dm, dsa and dc: "+
-			"--budget 1KB compares by bytes", p.Data.Name)
-	}
 }
 
 // tellIdle says how many clients of a split take no part; what is wrong with the

@@ -39,7 +39,7 @@ type smallDoc struct {
 	Consumer      string            `json:"consumer,omitempty"`
 	Recipe        json.RawMessage   `json:"recipe,omitempty"` // the augmentation of recipe.Usual, or as in a manifest
 	NearestReal   float64           `json:"nearest_real"`
-	Changed       *float64          `json:"nearest_changed,omitempty"`
+	Changed       *float64          `json:"changed,omitempty"`
 	SmallestGroup int               `json:"smallest_group,omitempty"`
 	Privacy       *Privacy          `json:"privacy,omitempty"`
 	Parents       []string          `json:"parents,omitempty"`

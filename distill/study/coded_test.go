@@ -1,12 +1,14 @@
 package study
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
+	"github.com/distillmesh/distillmesh/distill/auto"
 	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -71,7 +73,7 @@ func TestABudgetIsSpentOnCodesOfMethodsAndControls(t *testing.T) {
 		}
 		dm := rows[p.Methods[0]]
 		control, ok := rows[dm.Control]
-		if !ok || dm.Images > control.Images || control.Images > dm.Images*11/10 || dm.Images < 3*2*5 {
+		if !ok || dm.Images > control.Images || control.Images > dm.Images*5/4 || dm.Images < 3*2*5 {
 			t.Errorf("%q: dm %+v\nits control %+v", pixels, dm, control)
 		}
 		mine, _ := setsOf(t, dir, p.Data.Task, dm)
@@ -163,5 +165,33 @@ func TestFewSamplesAreEnoughForImagesOfACode(t *testing.T) {
 	}
 	if row := doc.Rows[0]; row.Images < len(held)*least {
 		t.Errorf("%s made %d images of %d clients, want at least %d each", row.Method, row.Images, len(held), least)
+	}
+}
+
+// Unless told otherwise a learning method takes the bytes that 'distill' takes, its control the
+// same, and the others make as many images as the plan says.
+func TestUsualBudgetsAreThoseOfDistill(t *testing.T) {
+	p := codedPlan(t)
+	p.Usual = true
+	dir := t.TempDir()
+	doc, err := Run(t.Context(), p, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := auto.UsualBudget(p.Data.Task.Shape, p.Split.PerClient)
+	for _, row := range doc.Rows {
+		sets, bytes := setsOf(t, dir, p.Data.Task, row)
+		switch {
+		case strings.HasPrefix(row.Method, "dm") || strings.HasSuffix(row.Method, "as="+p.Methods[0]):
+			if mean := bytes / int64(len(sets)); mean > most || row.Images < 4*len(sets)*p.Split.PerClient {
+				t.Errorf("%s: %d images, %d bytes per set, of %d", row.Method, row.Images, mean, most)
+			}
+		case row.Images != len(sets)*p.Split.PerClient*p.IPC:
+			t.Errorf("%s: %d images in %d sets, want %d per class", row.Method, row.Images, len(sets), p.IPC)
+		}
+	}
+	p.Budget = 5000
+	if _, err := Run(t.Context(), p, Options{Dir: t.TempDir()}); !errors.Is(err, ErrPlan) {
+		t.Errorf("a budget beside the usual ones: %v", err)
 	}
 }

@@ -25,7 +25,8 @@ type Document struct {
 	// Holdings is how many samples of each class each client holds, at seed 0.
 	Holdings  [][]int   `json:"clients_hold"`
 	IPC       int       `json:"ipc"`
-	Budget    int64     `json:"budget,omitempty"` // bytes of a client's set: these decide the images in place of ipc
+	Usual     bool      `json:"usual_budget,omitempty"` // images learned as a code take what distill takes unasked
+	Budget    int64     `json:"budget,omitempty"`       // bytes of a client's set: these decide the images in place of ipc
 	Pixels    string    `json:"pixels"`
 	Formation int       `json:"formation,omitempty"` // asked for; 0 for each method's own
 	Steps     int       `json:"steps,omitempty"`     // asked for; 0 for what sets recommend

@@ -49,13 +49,17 @@ type clientNote struct {
 }
 
 // gather distills all clients' parts, or reads what was distilled before, and
-// merges what the written sets hold. A formation of 0 is the method's own.
-func (r *runner) gather(ctx context.Context, label string, m distill.Method, formation int,
-	pixels artifact.PixelType, seed int) (*gathered, error) {
+// merges what the written sets hold.
+func (r *runner) gather(ctx context.Context, label string, m distill.Method, stored storage, seed int) (
+	*gathered, error) {
+	pixels := stored.pixels
 	parts := []any{r.identity, r.plan.splitOf(seed), r.plan.IPC, pixels,
-		m.Name(), m.Version(), m.Settings(), formation, seed}
+		m.Name(), m.Version(), m.Settings(), stored.formation, seed}
 	if r.plan.Budget > 0 {
 		parts = append(parts, r.plan.Budget)
+	}
+	if stored.usual {
+		parts = append(parts, "usual")
 	}
 	if pixels == artifact.DCT {
 		parts = append(parts, artifact.LaddersVersion)
@@ -77,11 +81,15 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 				return ctx.Err()
 			}
 			req := distill.Request{Samples: local, Augment: r.plan.Data.Task.Augmentation(), IPC: r.plan.IPC,
-				Seed: clientSeed(seed, i), Formation: formation, Device: r.on(max(1, r.workers/len(r.parts))),
+				Seed: clientSeed(seed, i), Formation: stored.formation, Device: r.on(max(1, r.workers/len(r.parts))),
 				Cache: r.store.experts()}
 			c := client{dir: r.store.set(folder, i), task: r.plan.Data.Task, method: m, req: req, pixels: pixels,
 				memory: r.memory}
-			if err := c.spend(r.plan.Budget); err != nil {
+			budget := r.plan.Budget
+			if stored.usual {
+				budget = auto.UsualBudget(local.Shape, len(local.Held()))
+			}
+			if err := c.spend(budget); err != nil {
 				return fmt.Errorf("client %d of %d: %w", i+1, len(r.parts), err)
 			}
 			if err := c.make(ctx); err != nil {
@@ -99,20 +107,20 @@ func (r *runner) gather(ctx context.Context, label string, m distill.Method, for
 		return nil, err
 	}
 	g.row.Sets = setsFolder + "/" + folder
-	g.control = r.treat(g, m, pixels, sets)
+	g.control = r.treat(g, m, stored, sets)
 	return g, nil
 }
 
 // treat is the control of a method, the same for every seed of a plan.
-func (r *runner) treat(g *gathered, m distill.Method, pixels artifact.PixelType, sets []*artifact.Set) trial.Control {
+func (r *runner) treat(g *gathered, m distill.Method, stored storage, sets []*artifact.Set) trial.Control {
 	t := trial.Control{Recipe: g.recipe}
 	for _, s := range sets {
 		if s == nil {
 			continue
 		}
 		t.Formation, t.Pixels = data.NewFormation(s.Manifest.Formation.Factor), s.Manifest.Images.DType
-		if r.plan.Budget > 0 && pixels == artifact.DCT {
-			t.Pixels = pixels // the budget decides the code of each client
+		if (r.plan.Budget > 0 || stored.usual) && stored.pixels == artifact.DCT {
+			t.Pixels = stored.pixels // the budget decides the code of each client
 		}
 		t.Some = r.mixed && m.Settings()["labels"] == labelsolve.Auto
 		if g.samples.Soft != nil || t.Some {
@@ -327,7 +335,8 @@ func (r *runner) gatherControl(ctx context.Context, label string, t trial.Contro
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.gather(ctx, label, m, t.Formation.Factor, t.Pixels, seed)
+	stored := storage{t.Formation.Factor, t.Pixels, r.plan.Usual && t.Pixels == artifact.DCT}
+	c, err := r.gather(ctx, label, m, stored, seed)
 	if err != nil {
 		return nil, err
 	}

@@ -134,7 +134,7 @@ func (r *runner) try(ctx context.Context) error {
 		}
 		req := distill.Request{Samples: local.Subset(keep), IPC: r.plan.IPC, Formation: r.formation(e), Device: r.on(1),
 			Cache: r.store.experts()}
-		asked := artifact.Request{Request: req, Method: e.method, Pixels: e.pixels}
+		asked := artifact.Request{Request: req, Method: e.method, Pixels: e.stored.pixels}
 		if _, err := asked.Resolve(); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrPlan, e.label, err)
 		}

@@ -44,6 +44,9 @@ type Plan struct {
 	// decides the images and what they hold, of methods and controls, in place of
 	// IPC.
 	Budget int64
+	// Usual has images that methods learn as a code take what 'distill' takes unasked
+	// (auto.UsualBudget), in place of IPC, which holds for the others. It needs Budget 0.
+	Usual bool
 	// Methods are names of distillation methods and federated strategies, with
 	// settings: "dm", "kip:official=true", "fedavg:rounds=5:steps=20".
 	Methods   []string
@@ -65,10 +68,17 @@ type Plan struct {
 // strategy, or All.
 type entry struct {
 	label  string
-	method distill.Method     // nil for the others
-	pixels artifact.PixelType // of its images
-	pooled *ridge.Ridge       // sent as statistics; nil for the others
-	fed    *federated.Config  // nil for the others
+	method distill.Method    // nil for the others
+	stored storage           // how its images are
+	pooled *ridge.Ridge      // sent as statistics; nil for the others
+	fed    *federated.Config // nil for the others
+}
+
+// storage is how a method's images are stored.
+type storage struct {
+	formation int // 0 for the method's own
+	pixels    artifact.PixelType
+	usual     bool // in as many bytes as distill takes unasked
 }
 
 // entries reads the plan's methods and checks everything that can be checked
@@ -85,6 +95,9 @@ func (p *Plan) entries() ([]entry, error) {
 	}
 	if err := p.checkNumbers(); err != nil {
 		return refuse("%w", err)
+	}
+	if p.Usual && p.Budget > 0 {
+		return refuse("a budget of %d bytes beside the usual ones", p.Budget)
 	}
 	if p.Pixels != "" {
 		if err := p.Pixels.Check(p.Data.Task.Shape); err != nil {

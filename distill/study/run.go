@@ -129,7 +129,8 @@ func (r *runner) choosePixels() error {
 		}
 		req := distill.Request{Samples: r.train, IPC: r.plan.IPC, Formation: r.formation(e)}
 		asked := artifact.Request{Request: req, Method: e.method, Pixels: r.plan.Pixels}
-		if _, err := asked.Resolve(); err != nil {
+		o, err := asked.Resolve()
+		if err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrPlan, e.label, err)
 		}
 		switch {
@@ -138,7 +139,8 @@ func (r *runner) choosePixels() error {
 		case asked.Pixels.IsDCT():
 			asked.Pixels = artifact.DCT // by which code is each client's decision
 		}
-		r.entries[i].pixels = asked.Pixels
+		usual := r.plan.Usual && asked.Pixels == artifact.DCT && o.OnEngine // learned
+		r.entries[i].stored = storage{req.Formation, asked.Pixels, usual}
 	}
 	return nil
 }
@@ -155,7 +157,7 @@ func (r *runner) pixelNames() string {
 		if e.method == nil {
 			continue
 		}
-		if name := string(e.pixels); !slices.Contains(names, name) {
+		if name := string(e.stored.pixels); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -182,7 +184,7 @@ func (r *runner) seed(ctx context.Context, seed int) (err error) {
 		if e.method == nil {
 			continue
 		}
-		g, err := r.gather(ctx, e.label, e.method, r.formation(e), e.pixels, seed)
+		g, err := r.gather(ctx, e.label, e.method, e.stored, seed)
 		if err != nil {
 			return err
 		}
@@ -314,7 +316,7 @@ func (r *runner) document() (*Document, error) {
 	}
 	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(),
 		Classes: r.plan.Data.Task.Classes, Train: r.train.Len(), Test: r.test.Len(),
-		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Pixels: r.pixelNames(),
+		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Usual: r.plan.Usual, Pixels: r.pixelNames(),
 		Formation: r.plan.Formation, Steps: r.plan.Steps,
 		Seeds: r.plan.Seeds, Auto: r.plan.auto(), Engine: r.engine, Rows: r.rows, Summary: summarize(r.rows)}, nil
 }

@@ -14,7 +14,8 @@ import (
 // line of it and an archive.
 func FuzzRequest(f *testing.F) {
 	a := []byte(archive(f, file{"a.txt", "content"}))
-	for _, path := range []string{pathPrefix + string(greet), pathPrefix + string(store), pathPrefix + string(read), "/v1/x"} {
+	for _, path := range []string{pathPrefix + string(greet), pathPrefix + string(store), pathPrefix + string(read),
+		"/v1/x"} {
 		f.Add("POST", path, []byte(`{"name":"x"}`))
 		f.Add("POST", path, append([]byte("{\"name\":\"x\"}\n"), a...))
 	}
