@@ -1,7 +1,7 @@
 # One set of build flags everywhere, so that the build cache is shared.
 export CGO_ENABLED = 0
 
-.PHONY: build test ci arm bench benchmarks fuzz attack race golden demo kip coresets study fedd3 att
+.PHONY: build test ci arm bench benchmarks scale fuzz attack race golden demo kip coresets study fedd3 att
 
 build: ## the program, stripped, in bin/
 	go build -trimpath -ldflags "-s -w" -o bin/distillmesh ./cmd/distillmesh
@@ -32,6 +32,9 @@ bench: ## our workloads beside PyTorch's (where installed) and the processor's l
 
 benchmarks: ## every kernel, the graph, training and announcements alone
 	go test -run '^$$' -bench . ./train/... ./p2p/...
+
+scale: ## a node that keeps, lists and fetches a thousand sets (minutes)
+	go test -run '^$$' -bench 'Claims|SetsHeld|ATrainerFetches' -benchtime 1x ./node ./node/catalogue
 
 study: ## dm and kip through a real mesh, beside their controls (minutes; needs DISTILLMESH_DATA)
 	DISTILLMESH_STUDY=3 go test ./test -run StudyThroughTheMesh -v -timeout 60m

@@ -72,7 +72,8 @@ type dialedAt struct {
 func newProviders(m *Mesh) *providers {
 	return &providers{
 		self: m.host.ID(), book: m.book, admits: m.table.Admits, network: m.host, now: m.cfg.Now,
-		reach: peers.NewReach(m.localAddrs, m.cfg.Now, providersPerHost), dials: rate.NewLimiter(providersPerSec, providersAtOnce),
+		reach:  peers.NewReach(m.localAddrs, m.cfg.Now, providersPerHost),
+		dials:  rate.NewLimiter(providersPerSec, providersAtOnce),
 		served: map[peer.ID]struct{}{}, asked: map[askedFor]askedTimes{}, dialed: map[peer.ID]dialedAt{},
 	}
 }

@@ -50,8 +50,10 @@ func TestAModelVerifiedInPiecesIsOneThatCanBeRead(t *testing.T) {
 		valid   bool
 	}{
 		{"an NTK predictor", "ntk:1", view.View{}, tensorsOf{support, coef}, true},
-		{"one whose tensors differ in length", "ntk:1", view.View{}, tensorsOf{support, floats("coefficients", 1, 2, k)}, false},
-		{"one with a value that is no number", "ntk:1", view.View{}, tensorsOf{support, floats("coefficients", nan, 3, k)}, false},
+		{"one whose tensors differ in length", "ntk:1", view.View{}, tensorsOf{support, floats("coefficients", 1, 2, k)},
+			false},
+		{"one with a value that is no number", "ntk:1", view.View{},
+			tensorsOf{support, floats("coefficients", nan, 3, k)}, false},
 		{"one with a third tensor", "ntk:1", view.View{}, tensorsOf{support, coef, floats("more", 1, 1)}, false},
 		{"a ridge classifier", "ridge", view.View{}, tensorsOf{weights}, true},
 		{"one for other images", "ridge", view.View{}, tensorsOf{floats("weights", 1, k, c, h, w+1)}, false},
@@ -157,7 +159,8 @@ func TestAModelWithMetadataIsRefused(t *testing.T) {
 	if files[ModelFile], err = canonicalJSON(m); err != nil || bytes.Contains(files[ModelFile], []byte("hidden")) {
 		t.Fatal(err)
 	}
-	if _, err := VerifyModel(files, task, Limits{}, model.Check); err == nil || !strings.Contains(fmt.Sprint(err), "metadata") {
+	_, err = VerifyModel(files, task, Limits{}, model.Check)
+	if err == nil || !strings.Contains(fmt.Sprint(err), "metadata") {
 		t.Errorf("verified: %v", err)
 	}
 }

@@ -61,6 +61,10 @@ func Choose(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	a := For(q.Request.Samples.Shape)
+	if _, ok := a.Method.(match.DM); ok && match.Few(q.Request) {
+		a.Why += "; with so few samples per image its images are about as good as random real ones, which may not leave " +
+			"the device (docs/bytes.md)"
+	}
 	if m, ok := a.Method.(match.DM); ok && q.Time > 0 {
 		return inTime(ctx, q, m, a.Why)
 	}

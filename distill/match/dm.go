@@ -37,7 +37,7 @@ func DefaultDM() DM {
 func (DM) Name() string { return "dm" }
 
 // Version implements distill.Method.
-func (DM) Version() int { return 4 }
+func (DM) Version() int { return 5 }
 
 // Summary implements distill.Method.
 func (DM) Summary() string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 	"math"
 	"os"
 	"path/filepath"
@@ -308,6 +309,27 @@ func TestRealBatchesOutnumberTiles(t *testing.T) {
 		}
 		if m := (Matching{Batch: 20}).suited(distill.Request{Samples: small()}, tiles); m.Batch != 20 {
 			t.Errorf("%d tiles: a batch of 20 that was asked for became %d", tiles, m.Batch)
+		}
+	}
+}
+
+// With few samples for the images asked for, images of a code are learned for longer.
+func TestFewSamplesPerImageAreLearnedForLonger(t *testing.T) {
+	code := &spectrum.Code{}
+	many := &data.Samples{Shape: data.Shape{C: 1, H: 8, W: 8}, Classes: 2,
+		Y: slices.Concat(slices.Repeat([]int{0}, 40), slices.Repeat([]int{1}, 79))}
+	for _, c := range []struct {
+		ipc   int
+		coded bool
+		few   bool
+		steps int
+	}{{10, true, false, codeSteps}, {11, true, true, fewSteps}, {11, false, true, tileSteps}} {
+		req := distill.Request{Samples: many, IPC: c.ipc}
+		if c.coded {
+			req.Code = code
+		}
+		if m := DefaultDM(); Few(req) != c.few || m.Steps(req) != c.steps {
+			t.Errorf("%d images per class, coded %t: few %t, %d iterations", c.ipc, c.coded, Few(req), m.Steps(req))
 		}
 	}
 }

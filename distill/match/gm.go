@@ -52,7 +52,7 @@ func (m GM) Name() string {
 }
 
 // Version implements distill.Method.
-func (GM) Version() int { return 3 }
+func (GM) Version() int { return 4 }
 
 // Summary implements distill.Method.
 func (m GM) Summary() string {

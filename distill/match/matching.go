@@ -77,13 +77,31 @@ func batchFor(tiles int) int {
 const (
 	tileSteps, codeSteps = 600, 60
 	tileRate, codeRate   = 0.05, 0.02
+	// Where a class has few samples for its images, means of ten overlap, and more learning
+	// tells them apart.
+	fewSteps, fewRate = 100, 0.05
 )
+
+// fewPerImage is how many samples of a class for each of its images are few.
+const fewPerImage = 4
+
+// Few reports whether a request asks for many images of the few samples of some class.
+func Few(req distill.Request) bool {
+	for _, members := range req.Samples.ByClass() {
+		if n := len(members); n > 0 && n < fewPerImage*req.IPC {
+			return true
+		}
+	}
+	return false
+}
 
 // Steps is the number of iterations for a request.
 func (m Matching) Steps(req distill.Request) int {
 	switch {
 	case m.Iterations > 0:
 		return m.Iterations
+	case req.Code != nil && Few(req):
+		return fewSteps
 	case req.Code != nil:
 		return codeSteps
 	}
@@ -95,8 +113,12 @@ func (m Matching) suited(req distill.Request, tiles int) Matching {
 	m.Augment, m.Iterations = tiling.ResolveAuto(m.Augment, req), m.Steps(req)
 	coded := req.Code != nil
 	if m.Rate == 0 {
-		m.Rate = tileRate
-		if coded {
+		switch {
+		case !coded:
+			m.Rate = tileRate
+		case Few(req):
+			m.Rate = fewRate
+		default:
 			m.Rate = codeRate
 		}
 	}

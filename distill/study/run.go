@@ -316,7 +316,8 @@ func (r *runner) document() (*Document, error) {
 	}
 	return &Document{SchemaVersion: SchemaVersion, Data: r.plan.Data.Name, Task: task.String(),
 		Classes: r.plan.Data.Task.Classes, Train: r.train.Len(), Test: r.test.Len(),
-		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Usual: r.plan.Usual, Pixels: r.pixelNames(),
+		Split: r.plan.Split, Holdings: holdings, IPC: r.plan.IPC, Budget: r.plan.Budget, Usual: r.plan.Usual,
+		Pixels:    r.pixelNames(),
 		Formation: r.plan.Formation, Steps: r.plan.Steps,
 		Seeds: r.plan.Seeds, Auto: r.plan.auto(), Engine: r.engine, Rows: r.rows, Summary: summarize(r.rows)}, nil
 }

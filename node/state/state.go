@@ -31,12 +31,13 @@ type State struct {
 
 // document is the file.
 type document struct {
-	Tasks   []string             `json:"tasks"`                       // CIDs of the joined tasks
-	Auto    map[string]bool      `json:"joined_by_trainer,omitempty"` // those of them that nobody asked for
-	Data    map[string]DataEntry `json:"data"`                        // by name
-	Origins map[string]string    `json:"origins"`                     // set made here -> name of its data
-	Removed map[string]bool      `json:"removed"`                     // roots that were removed: a trainer does not fetch them again
-	Traffic Traffic              `json:"traffic"`
+	Tasks   []string             `json:"tasks"`   // CIDs of the joined tasks
+	Data    map[string]DataEntry `json:"data"`    // by name
+	Origins map[string]string    `json:"origins"` // set made here -> name of its data
+	// Auto are those of Tasks that the trainer joined by itself.
+	Auto    map[string]bool `json:"joined_by_trainer,omitempty"`
+	Removed map[string]bool `json:"removed"` // roots that were removed: a trainer does not fetch them again
+	Traffic Traffic         `json:"traffic"`
 }
 
 // fill makes the maps that are missing in a file.

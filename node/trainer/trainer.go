@@ -91,9 +91,8 @@ type Trainer struct {
 // New makes a trainer, which does nothing before Run.
 func New(node Node, opt Options) *Trainer {
 	return &Trainer{node: node, opt: opt, joins: fetching.New(opt.Queue), sets: fetching.New(opt.Queue),
-		trained: map[cid.Cid][]string{}, told: map[cid.Cid]time.Time{}, empty: map[cid.Cid]time.Time{}, running: map[cid.Cid]int{},
-		joining: map[cid.Cid]fetching.Item{},
-		changed: map[cid.Cid]time.Time{}}
+		trained: map[cid.Cid][]string{}, told: map[cid.Cid]time.Time{}, empty: map[cid.Cid]time.Time{},
+		running: map[cid.Cid]int{}, joining: map[cid.Cid]fetching.Item{}, changed: map[cid.Cid]time.Time{}}
 }
 
 // Run works until ctx ends, and waits for what it has begun. It looks again whenever

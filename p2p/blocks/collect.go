@@ -74,7 +74,8 @@ func (s *Store) under(ctx context.Context, root cid.Cid) (out []cid.Cid) {
 		out = append(out, c)
 		return links(ctx, c)
 	}
-	_ = walker.WalkDAG(ctx, root, fetch, func(cid.Cid) bool { return true }, walker.WithVisitedTracker(walker.NewMapTracker()))
+	all := func(cid.Cid) bool { return true }
+	_ = walker.WalkDAG(ctx, root, fetch, all, walker.WithVisitedTracker(walker.NewMapTracker()))
 	return out
 }
 

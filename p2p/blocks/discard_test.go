@@ -22,7 +22,8 @@ func TestASetIsDiscardedWhileAnotherLacksABlock(t *testing.T) {
 	s := openAt(t, dir, nil)
 	defer s.Close()
 	shared := []byte("in both sets")
-	broken, _ := add(t, s, fstest.MapFS{"a": {Data: []byte("lost")}, "b": {Data: []byte("left")}, "c": {Data: shared}}, "set")
+	files := fstest.MapFS{"a": {Data: []byte("lost")}, "b": {Data: []byte("left")}, "c": {Data: shared}}
+	broken, _ := add(t, s, files, "set")
 	gone, _ := add(t, s, fstest.MapFS{"a": {Data: []byte("own")}, "c": {Data: shared}}, "set")
 	has := func(data string) bool {
 		ok, err := s.blocks.Has(t.Context(), rawRoot(t, data))
