@@ -60,7 +60,7 @@ func oneOfEach(classes int) string {
 var spellings = map[string][2]string{
 	"an unknown field":                 {`"method"`, `"kind":"set","method"`},
 	"a field that only a manifest has": {`"method"`, `"contains_real":false,"method"`},
-	"a field of another order":         {`{"counts"`, `{"set":1,"counts"`}, // and at its place
+	"a field of another order":         {`{"changed":`, `{"set":1,"changed":`}, // and at its place
 	"a field in capitals":              {`"set"`, `"Set"`},
 	"a space":                          {`"set":1`, `"set": 1`},
 	"an exponent":                      {`"set":1`, `"set":1e0`},

@@ -27,9 +27,9 @@ import (
 const (
 	candidates = 10 // samples that are compared further
 	block      = 1024
-	// Samples of a class that say what is usual: so many, fewer where all classes together would have
-	// too many.
-	probes, allProbes, leastProbes = 16, 128, 4
+	// Samples of a class that say what is usual; of so many classes these samples of all
+	// together.
+	probes, manyClasses, allProbes = 16, 16, 256
 )
 
 // Suits reports whether samples of a shape have enough values to be told apart whatever their
@@ -56,9 +56,8 @@ type Finder struct {
 	even    []float32 // sketches of the samples, for the search
 	odd     []float32
 	moves   []move
-	members [][]int
+	members [][]int   // samples by class; all together where classes are many
 	usual   []float64 // per class, the median distance to the nearest other sample; 0 until needed
-	held    int       // classes that have samples
 }
 
 // Open prepares the comparison with local samples of images, or of rows of tables.
@@ -75,7 +74,10 @@ func Open(local *data.Samples, p Publishing) (*Finder, error) {
 	f.gray = f.sketch.mean(shown)
 	f.even, f.odd = f.sketch.forSearch(f.sketch.drawAll(f.gray))
 	f.usual = make([]float64, local.Classes)
-	f.members, f.held = local.ByClass(), len(local.Held())
+	f.members = local.ByClass()
+	if len(local.Held()) > manyClasses {
+		f.members = [][]int{slices.Concat(f.members...)}
+	}
 	return f, nil
 }
 
@@ -99,7 +101,7 @@ func (f *Finder) Ratios(ctx context.Context, shown, rows []float32) (ratio []flo
 	for i, q := range all {
 		ratio[i], like[i] = math.Inf(1), -1
 		for _, t := range q.fits {
-			if d := t.distance / f.usual[f.local.Y[t.sample]]; d < ratio[i] {
+			if d := t.distance / f.usual[f.group(t.sample)]; d < ratio[i] {
 				ratio[i], like[i] = d, t.sample
 			}
 		}
@@ -137,7 +139,7 @@ func (f *Finder) learnUsual(ctx context.Context, found []query) error {
 	from := map[int]int{} // a class to its first query
 	for _, q := range found {
 		for _, t := range q.fits {
-			class := f.local.Y[t.sample]
+			class := f.group(t.sample)
 			if _, ok := from[class]; ok || f.usual[class] > 0 {
 				continue
 			}
@@ -175,10 +177,21 @@ func (f *Finder) learnUsual(ctx context.Context, found []query) error {
 	return nil
 }
 
+// group is the class of a sample, or 0 where classes are many.
+func (f *Finder) group(sample int) int {
+	if len(f.members) == 1 {
+		return 0
+	}
+	return f.local.Y[sample]
+}
+
 // probesOf are the samples of a class that say what is usual.
 func (f *Finder) probesOf(class int) []int {
 	members := f.members[class]
-	n := min(len(members), max(leastProbes, min(probes, allProbes/f.held)))
+	n := min(len(members), probes)
+	if len(f.members) == 1 {
+		n = min(len(members), allProbes)
+	}
 	out := make([]int, n)
 	for i := range out {
 		out[i] = members[i*len(members)/n]

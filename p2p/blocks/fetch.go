@@ -73,6 +73,7 @@ type fetch struct {
 	mu        sync.Mutex
 	arrivals  map[cid.Cid]int // blocks asked for, and how often each came
 	asking    inquiry
+	loss      bool // a peer has left since the inquiry began
 	fetched   Stat
 	providers map[peer.ID]struct{}
 }
@@ -220,7 +221,11 @@ func (f *fetch) links(ctx context.Context, c cid.Cid) ([]*ipld.Link, error) {
 	}
 	bytes, blocks := f.bytes.Add(int64(len(block.RawData()))), f.blocks.Add(1)
 	f.alive.Reset(f.patience(bytes))
-	f.again.Reset(f.opt.Stall / 2)
+	f.mu.Lock()
+	if !f.loss { // blocks still under way from a peer that has left put nothing off
+		f.again.Reset(f.opt.Stall / 2)
+	}
+	f.mu.Unlock()
 	if f.opt.Progress != nil {
 		f.opt.Progress(bytes, f.opt.Size)
 	}

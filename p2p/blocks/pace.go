@@ -2,6 +2,7 @@ package blocks
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ipfs/boxo/blockservice"
@@ -46,17 +47,19 @@ func (f *fetch) inquire(ctx context.Context, service blockservice.BlockService) 
 	}
 	f.asking.ctx, f.asking.end = context.WithCancel(ctx)
 	f.asking.session = blockservice.NewSession(f.asking.ctx, service)
+	f.loss = false
 	f.again.Reset(f.opt.Stall / 2)
 }
 
-// askAfterLoss is how long after a peer that sent blocks has left all others are asked.
+// askAfterLoss is how long after a peer that sent blocks, or was to send them, has left all others are asked.
 const askAfterLoss = time.Second
 
 // lost notes that a peer has left.
 func (f *fetch) lost(p peer.ID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, sent := f.providers[p]; sent && f.again != nil {
+	if _, sent := f.providers[p]; (sent || slices.Contains(f.opt.From, p)) && f.again != nil {
+		f.loss = true
 		f.again.Reset(askAfterLoss)
 	}
 }
