@@ -34,7 +34,7 @@ func TestAKilledStudyGoesOnToTheSameDocument(t *testing.T) {
 		if err := json.Unmarshal(out, &doc); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		if len(doc.Rows) != 3*2+1 { // gmm, dm and random, which is the control of both
+		if len(doc.Rows) != 4*2+1 { // gmm, dm, and a control of each
 			t.Errorf("%d rows", len(doc.Rows))
 		}
 		again, err := json.Marshal(doc.WithoutTimes())
