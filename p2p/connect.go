@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
@@ -45,6 +46,30 @@ func (m *Mesh) handle() {
 	m.host.SetStreamHandler(catchup.Protocol, m.catchup.Answer)
 	m.host.SetStreamHandler(clockProtocol, m.clocks.answer)
 	m.host.Network().Notify(&network.NotifyBundle{ConnectedF: m.connected, DisconnectedF: m.disconnected})
+}
+
+// rememberAddresses notes the addresses of peers that tell them, by libp2p's identify, only
+// after their hello: without addresses a known peer could not be dialed.
+func (m *Mesh) rememberAddresses() error {
+	told, err := m.host.EventBus().Subscribe(new(event.EvtPeerIdentificationCompleted))
+	if err != nil {
+		return fmt.Errorf("watch addresses of peers: %w", err)
+	}
+	m.spawn(func() {
+		defer told.Close()
+		for {
+			select {
+			case <-m.ctx.Done():
+				return
+			case e := <-told.Out():
+				p := e.(event.EvtPeerIdentificationCompleted).Peer
+				if _, met := m.table.Hello(p); met && !m.dialer.IsBootstrap(p) {
+					m.table.Remember(p, m.host.addrsOf(p))
+				}
+			}
+		}
+	})
+	return nil
 }
 
 // hello is this node's hello.

@@ -54,15 +54,14 @@ func TestANodeStillKnowsItsPeersAfterAFloodOfHellos(t *testing.T) {
 			known = append(known, n.ID())
 		}
 		hub.start(t, cfg)
-		time.Sleep(30 * time.Minute)
+		time.Sleep(5 * time.Minute)
 		back := 0
 		for _, p := range hub.Peers() {
 			if slices.Contains(known, p.ID) {
 				back++
 			}
 		}
-		t.Logf("%d of %d peers are connected again", back, honest)
-		if back == 0 { // some are lost in three of ten runs, which is still to be explained
+		if back != honest {
 			t.Errorf("%d of %d peers are connected again", back, honest)
 		}
 		for _, n := range append(nodes[:honest:honest], hub) {

@@ -100,6 +100,9 @@ func (m *Mesh) start(ctx context.Context, known datastore.Batching) (err error) 
 		return err
 	}
 	m.handle()
+	if err := m.rememberAddresses(); err != nil {
+		return err
+	}
 	if err := listen(m.host, m.cfg); err != nil {
 		return err
 	}
