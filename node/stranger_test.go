@@ -1,53 +1,20 @@
 package node
 
 import (
-	"crypto/rand"
 	"testing"
 
 	"github.com/ipfs/go-cid"
-	"github.com/ipfs/go-datastore"
-	dssync "github.com/ipfs/go-datastore/sync"
-	"github.com/libp2p/go-libp2p/core/crypto"
-	"github.com/multiformats/go-multiaddr"
 
 	"github.com/distillmesh/distillmesh/node/catalogue"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/p2p"
 	"github.com/distillmesh/distillmesh/p2p/announce"
-	"github.com/distillmesh/distillmesh/p2p/blocks"
 )
 
 // stranger is a peer with a fresh key that says what a test wants, connected to a node.
 func stranger(t *testing.T, addr string) *p2p.Mesh {
 	t.Helper()
-	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	memory := func() datastore.Batching { return dssync.MutexWrap(datastore.NewMapDatastore()) }
-	store, err := blocks.New(memory(), memory(), 0, blocks.DefaultOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
-	book, err := announce.OpenBook(memory(), announce.DefaultOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := p2p.DefaultConfig(p2p.ProfileEdge)
-	cfg.Mesh, cfg.MDNS, cfg.PortMap = "test", false, false
-	cfg.Listen = []multiaddr.Multiaddr{multiaddr.StringCast("/ip4/127.0.0.1/tcp/0")}
-	m, err := p2p.Open(t.Context(), cfg, key, store, book, memory())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := m.Connect(t.Context(), multiaddr.StringCast(addr)); err != nil {
-		t.Fatal(err)
-	}
+	m, _ := server(t, addr)
 	return m
 }
 
