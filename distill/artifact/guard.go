@@ -10,7 +10,6 @@ import (
 	"github.com/distillmesh/distillmesh/distill/likeness"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
 // A coarse code can round an average, or a learned image, to what it makes of one real
@@ -32,12 +31,11 @@ type encoded struct {
 type guard struct {
 	r       Request
 	result  *distill.Result
-	real    bool                // images are samples by the method's own word
-	code    *spectrum.Quantizer // nil for pixels
-	plain   *distill.Comparison // with samples as the code rounds them
-	search  *likeness.Finder    // nil until it is needed
-	changed []float64           // what it found; nil until then
-	near    []bool              // images that were too near to a sample at some time
+	real    bool // images are samples by the method's own word
+	plain   *comparison
+	search  *likeness.Finder // nil until it is needed
+	changed []float64        // what it found; nil until then
+	near    []bool           // images that were too near to a sample at some time
 }
 
 // encodeApart encodes a result and measures what it discloses. Images of a code that was not
@@ -49,16 +47,9 @@ func (r Request) encodeApart(ctx context.Context, result *distill.Result, real b
 		return e, 0, err
 	}
 	g := &guard{r: r, result: result, real: real}
-	local := r.Samples
-	if r.Code != nil {
-		if g.code, err = r.Code.Open(); err != nil {
-			return e, 0, err
-		}
-		if local, err = coefficients(g.code, r.Samples); err != nil {
-			return e, 0, err
-		}
+	if g.plain, err = compareWith(r.Samples, g.formation(), r.Code); err != nil {
+		return e, 0, err
 	}
-	g.plain = distill.CompareWith(local, g.formation())
 	images := result.Images
 	if e, err = g.measure(ctx, images); err != nil || !e.disclosure.ContainsReal() {
 		return e, 0, err
@@ -112,13 +103,7 @@ func (g *guard) measure(ctx context.Context, images *data.Samples) (e encoded, e
 	}
 	published := *e.stored
 	published.Y = g.result.Images.Y
-	compared := &published
-	if g.code != nil {
-		if compared, err = coefficients(g.code, &published); err != nil {
-			return e, err
-		}
-	}
-	if e.disclosure, err = g.plain.Disclose(ctx, compared); err != nil {
+	if e.disclosure, err = g.plain.disclose(ctx, &published); err != nil {
 		return e, err
 	}
 	if g.near == nil {
@@ -145,13 +130,13 @@ func (g *guard) formation() data.Formation { return g.result.Formation.OrDefault
 func (g *guard) measureChanged(ctx context.Context, images *data.Samples, again []bool) (err error) {
 	f := g.formation()
 	if g.search == nil {
-		if g.search, err = likeness.Open(g.r.Samples, publishing(g.r.Samples.Shape, f, g.code)); err != nil {
+		if g.search, err = likeness.Open(g.r.Samples, publishing(g.r.Samples.Shape, f, g.plain.code)); err != nil {
 			return err
 		}
 	}
 	shown, rows := f.Decode(images).X, f.Cut(images).X
-	if g.code != nil {
-		if rows, err = g.code.Forward(images.X); err != nil {
+	if g.plain.code != nil {
+		if rows, err = g.plain.code.Forward(images.X); err != nil {
 			return err
 		}
 	}

@@ -82,20 +82,41 @@ func (r Request) tell(result *distill.Result) {
 // sample is a copy however coarse the code is.
 func Disclose(ctx context.Context, stored, local *data.Samples, f data.Formation, c *spectrum.Code) (
 	distill.Disclosure, error) {
-	if c == nil {
-		return distill.Disclose(ctx, stored, local, f)
-	}
-	t, err := c.Open()
+	compared, err := compareWith(local, f, c)
 	if err != nil {
 		return distill.Disclosure{}, err
 	}
-	if local, err = coefficients(t, local); err != nil {
-		return distill.Disclosure{}, err
+	return compared.disclose(ctx, stored)
+}
+
+// comparison compares stored images with the same samples, more than once.
+type comparison struct {
+	*distill.Comparison
+	code *spectrum.Quantizer // nil for pixels
+}
+
+func compareWith(local *data.Samples, f data.Formation, c *spectrum.Code) (*comparison, error) {
+	if c == nil {
+		return &comparison{distill.CompareWith(local, f), nil}, nil
 	}
-	if stored, err = coefficients(t, stored); err != nil {
-		return distill.Disclosure{}, err
+	code, err := c.Open()
+	if err != nil {
+		return nil, err
 	}
-	return distill.Disclose(ctx, stored, local, f)
+	if local, err = coefficients(code, local); err != nil {
+		return nil, err
+	}
+	return &comparison{distill.CompareWith(local, f), code}, nil
+}
+
+func (c *comparison) disclose(ctx context.Context, stored *data.Samples) (distill.Disclosure, error) {
+	if c.code != nil {
+		var err error
+		if stored, err = coefficients(c.code, stored); err != nil {
+			return distill.Disclosure{}, err
+		}
+	}
+	return c.Disclose(ctx, stored)
 }
 
 // coefficients are samples as rows of rounded coefficients, which lie as far from each
