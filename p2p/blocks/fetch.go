@@ -186,10 +186,10 @@ func (x *Exchange) walk(ctx context.Context, f *fetch) error {
 		x.mu.Unlock()
 	}()
 	f.mu.Lock()
-	f.again = time.AfterFunc(f.opt.FirstBlock/2, func() { f.inquire(ctx, x.service) })
+	f.again = time.AfterFunc(f.opt.FirstBlock/inquiries, func() { f.inquire(ctx, x.service) })
 	f.mu.Unlock()
 	f.inquire(ctx, x.service)
-	f.again.Reset(f.opt.FirstBlock / 2)
+	f.again.Reset(f.opt.FirstBlock / inquiries)
 	defer f.again.Stop()
 	links := func(ctx context.Context, c cid.Cid) ([]*ipld.Link, error) {
 		x.asks(f, c)
@@ -223,7 +223,7 @@ func (f *fetch) links(ctx context.Context, c cid.Cid) ([]*ipld.Link, error) {
 	f.alive.Reset(f.patience(bytes))
 	f.mu.Lock()
 	if !f.loss { // blocks still under way from a peer that has left put nothing off
-		f.again.Reset(f.opt.Stall / 2)
+		f.again.Reset(f.opt.Stall / inquiries)
 	}
 	f.mu.Unlock()
 	if f.opt.Progress != nil {
