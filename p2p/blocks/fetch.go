@@ -65,6 +65,7 @@ type fetch struct {
 	opt  FetchOptions
 	from []peer.AddrInfo
 
+	ctx           context.Context // of the walk, with its reservation
 	bytes, blocks atomic.Int64
 	start         time.Time
 	alive         *time.Timer // cancels the fetch unless reset in time
@@ -86,13 +87,14 @@ func (f *fetch) wants(c cid.Cid) bool {
 	return ok
 }
 
-// received counts a block that came from a peer, if this fetch asked for it.
-func (f *fetch) received(from peer.ID, c cid.Cid, size int64) {
+// received counts a block that came from a peer, if this fetch asked for it, and reports
+// whether it is the first time.
+func (f *fetch) received(from peer.ID, c cid.Cid, size int64) (first bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n, asked := f.arrivals[c]
 	if !asked {
-		return
+		return false
 	}
 	f.arrivals[c] = n + 1
 	f.providers[from] = struct{}{}
@@ -100,6 +102,7 @@ func (f *fetch) received(from peer.ID, c cid.Cid, size int64) {
 		f.fetched.Bytes += size
 		f.fetched.Blocks++
 	}
+	return n == 0
 }
 
 func (f *fetch) result() FetchResult {
@@ -174,7 +177,7 @@ const inFlight = 8
 func (x *Exchange) walk(ctx context.Context, f *fetch) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	f.start = time.Now()
+	f.ctx, f.start = ctx, time.Now()
 	f.alive = time.AfterFunc(f.opt.FirstBlock, func() { cancel(ErrStalled) })
 	defer f.alive.Stop()
 	x.mu.Lock()
