@@ -97,7 +97,7 @@ func TestASetThatUnfoldsIsRefusedWithoutBeingRead(t *testing.T) {
 		return len(receiver.node.held.Book.Live(announce.Query{Root: bombRoot})) > 0
 	})
 	began := receiver.node.held.Blocks.Usage().Bytes
-	_, err = receiver.node.fetchRoot(t.Context(), bombRoot, nil, nil)
+	_, err = receiver.node.fetchRoot(t.Context(), bombRoot, wish{})
 	if d := Describe(err); !errors.Is(err, p2p.ErrTooLarge) {
 		t.Errorf("fetch: %v (%s)", err, d.Code)
 	}

@@ -27,6 +27,7 @@ type FetchOptions struct {
 	Size       int64                    // announced size, reserved before the first block; 0 when unknown
 	Pin        string                   // name to pin under; empty stores without a pin
 	From       []peer.ID                // peers to ask first
+	Complete   func()                   // called when all blocks are here, before they are verified; nil for nothing
 	Verify     func(fs.FS) error        // judges the complete directory before it is pinned; nil accepts
 	Progress   func(bytes, total int64) // called after each block, with Size as total, from several goroutines at once
 	Pace
@@ -166,6 +167,9 @@ func (x *Exchange) fetch(ctx context.Context, f *fetch) error {
 	}
 	if err := x.walk(ctx, f); err != nil {
 		return err
+	}
+	if f.opt.Complete != nil {
+		f.opt.Complete()
 	}
 	return x.store.admit(ctx, f)
 }
