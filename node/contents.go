@@ -160,7 +160,7 @@ func (n *Node) fetchAnnounced(ctx context.Context, claim catalogue.Claim, t *dat
 		MaxBytes: claim.Bytes, MaxLogical: n.logicalBound(claim.Bytes), Size: claim.Bytes,
 		Pin: holdings.PinName(claim.Subject, claim.Task), MaxDepth: 8, MaxEntries: 1024, From: w.from,
 		Complete: w.complete,
-		Pace: blocks.Pace{FirstBlock: firstBlock, Stall: stallTimeout, MinRate: int64(n.config.Trainer.MinRate)},
+		Pace:     blocks.Pace{FirstBlock: firstBlock, Stall: stallTimeout, MinRate: int64(n.config.Trainer.MinRate)},
 		Verify: func(fsys fs.FS) (err error) {
 			said, err = verifyFiles(fsys, t, claim.Subject, n.limits())
 			return err
