@@ -163,7 +163,7 @@ func newLoop(net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*l
 		}
 	}
 	state := newState(net, s, r, opt.Seed, opt.Device)
-	state.run += opt.Teacher.identity()
+	state.run += opt.Teacher.Identity()
 	if opt.Resume != nil {
 		if err := state.restore(opt.Resume, r.Steps(s.Len())); err != nil {
 			return nil, err

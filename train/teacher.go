@@ -38,8 +38,8 @@ func (t *Teacher) check(net *nn.Network) error {
 	return nil
 }
 
-// identity is what results depend on.
-func (t *Teacher) identity() string {
+// Identity is all of the teacher that results depend on; empty without one.
+func (t *Teacher) Identity() string {
 	if t == nil {
 		return ""
 	}
