@@ -2,6 +2,7 @@ package rank
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -114,15 +115,20 @@ func (p pool) written(ctx context.Context, s *artifact.Set, bytes int64, seed ui
 	if dtype := s.Manifest.Images.DType; dtype.IsDCT() {
 		req.Formation, req.Single = 1, false
 		spent, err := auto.Spend(p.task, made.Method, req, auto.Budget{Bytes: bytes, Pixels: artifact.DCT})
-		if err != nil {
+		switch {
+		case errors.Is(err, distill.ErrBudget): // not even one of each class: a little more than the set weighs
+			made.Pixels = dtype
+		case err != nil:
 			return nil, err
+		default:
+			req.IPC, made.Pixels, made.Payload = spent.IPC, spent.Pixels, spent.Payload
 		}
-		req.IPC, made.Pixels, made.Payload = spent.IPC, spent.Pixels, spent.Payload
 	} else {
 		each := int64(s.Samples.Shape.Size())
 		if dtype == artifact.U4 {
 			made.Pixels, each = artifact.U4, (each+1)/2
 		}
+		each += int64(8 * s.Samples.Shape.C) // the range of each channel
 		req.IPC = int(max(1, s.Payload/each/int64(len(local.Held()))))
 		req.IPC = min(req.IPC, p.fewest(local)/form.Tiles())
 	}

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
 
 	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/kernel"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/zca"
 )
@@ -173,10 +171,9 @@ func softmax(logits []float32, classes int) []float32 {
 	return out
 }
 
-// whitening whitens images by the training samples, in [0, 1].
+// whitening whitens images by the training samples.
 type whitening struct {
-	transform     *zca.Transform
-	pool          *kernel.Pool
+	*zca.Whitening
 	choose, judge *trial.Bench
 }
 
@@ -189,7 +186,7 @@ func (w *work) whiten(ctx context.Context, on *trial.Bench, i images) (*trial.Be
 			return nil, i, err
 		}
 	}
-	samples, err := w.whitened(ctx, i.samples)
+	samples, err := w.white.Apply(ctx, i.samples)
 	if on == w.choose {
 		return w.white.choose, images{samples, i.view}, err
 	}
@@ -197,36 +194,21 @@ func (w *work) whiten(ctx context.Context, on *trial.Bench, i images) (*trial.Be
 }
 
 func (w *work) openWhitening(ctx context.Context) (err error) {
-	w.white = &whitening{pool: kernel.NewPool(1)}
-	unit := w.unit(w.runner.train)
-	if w.white.transform, err = zca.Fit(ctx, w.white.pool, unit.X, unit.Shape.Size(), zca.Epsilon); err != nil {
-		w.white = nil
+	white := &whitening{}
+	if white.Whitening, err = zca.By(ctx, w.plan.Data.Task, w.runner.train, 1); err != nil {
 		return err
 	}
 	of := func(b *trial.Bench) (*trial.Bench, error) {
 		out := *b
 		out.Identity = append([]any{"zca"}, b.Identity...)
-		out.Test, err = w.whitened(ctx, b.Test)
+		out.Test, err = white.Apply(ctx, b.Test)
 		return &out, err
 	}
-	if w.white.choose, err = of(w.choose); err != nil {
+	if white.choose, err = of(w.choose); err != nil {
 		return err
 	}
-	w.white.judge, err = of(w.judge)
-	return err
-}
-
-// unit is a copy of samples with pixels from 0 to 1.
-func (w *work) unit(s *data.Samples) *data.Samples {
-	out := *s
-	out.X = slices.Clone(s.X)
-	for i := range out.Len() {
-		w.plan.Data.Task.Restore(out.Row(i))
+	if white.judge, err = of(w.judge); err == nil {
+		w.white = white
 	}
-	return &out
-}
-
-func (w *work) whitened(ctx context.Context, s *data.Samples) (*data.Samples, error) {
-	out := w.unit(s)
-	return out, w.white.transform.Apply(ctx, w.white.pool, out.X)
+	return err
 }

@@ -33,6 +33,7 @@ type Options struct {
 type Progress struct {
 	Stage       string
 	Done, Total int64
+	Unit        string
 }
 
 // The split of a ranking: this share of the training samples is held out to choose learning
@@ -107,8 +108,7 @@ func newRunner(ctx context.Context, p Plan, opt Options) (*runner, error) {
 		return nil, err
 	}
 	r.task = cid.String()
-	share := min(validationShare, validationMost/float64(all.Len()))
-	kept, held := data.Holdout(all.Y, all.Classes, share, 0)
+	kept, held := Split(all)
 	if len(held) == 0 {
 		return nil, fmt.Errorf("%w: %d training samples, too few to choose learning rates on some of them", ErrPlan,
 			all.Len())
@@ -295,8 +295,8 @@ func best(rates, accuracies []float64) (rate float64) {
 }
 
 // train1 is one training of an arm. One that diverges has no accuracy: it counts as 0.
-func (w *work) train1(ctx context.Context, on *trial.Bench, a *arm, rate float64, seed uint64, points int) (trial.Result,
-	int, error) {
+func (w *work) train1(ctx context.Context, on *trial.Bench, a *arm, rate float64, seed uint64, points int) (
+	trial.Result, int, error) {
 	drawn, err := a.draw(ctx, seed)
 	if err != nil {
 		return trial.Result{}, 0, err
@@ -372,7 +372,7 @@ type stage struct {
 }
 
 func (r *runner) stage(what string, total int) *stage {
-	s := &stage{report: r.opt.Report, now: Progress{Stage: what, Total: int64(total)}}
+	s := &stage{report: r.opt.Report, now: Progress{Stage: what, Total: int64(total), Unit: "trainings"}}
 	if s.report != nil {
 		s.report(s.now)
 	}

@@ -47,7 +47,7 @@ var order = map[string][]string{
 		distill/artifact
 		distill/auto
 		distill/trial
-		distill/study
+		distill/rank distill/study
 		distill/study/report
 	`),
 	"p2p": strings.Fields(`
@@ -64,6 +64,7 @@ var order = map[string][]string{
 		node/catalogue node/doctor node/localdata node/nodetest node/selection
 		node/gather
 		node/jobs
+		node/ranking
 		node
 		node/demo
 	`),
