@@ -45,7 +45,7 @@ var order = map[string][]string{
 		distill/labelsolve distill/match distill/trajectory
 		distill/registry
 		distill/artifact
-		distill/auto
+		distill/auto distill/exchange
 		distill/trial
 		distill/study
 		distill/study/report
