@@ -218,6 +218,7 @@ func (a *arrays) run(v any) ([]any, error) {
 	case a.opt.Item > n, n > 1 && a.opt.Item == 0:
 		return nil, wrong(a.path, ErrNames, fmt.Sprintf("choose one with --item 1 to %d", n), "it holds %d sets", n)
 	}
+	a.several = true
 	return items(all[max(a.opt.Item, 1)-1]), nil
 }
 

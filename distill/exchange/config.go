@@ -36,8 +36,12 @@ func (e *exporting) config(method string, opt ExportOptions) Config {
 	if opt.Model != "" {
 		recipe.Model = opt.Model
 	}
-	c := Config{Recipe: recipe, Dataset: e.task.Name, Shape: e.task.Shape, Form: opt.Form, Mean: e.task.Mean, Std: e.task.Std,
-		Method: asked}
+	if recipe.ZCA {
+		e.account.Warn("zca", "", "the recipe of %s is for whitened images, which these are not: use_zca is false", asked)
+		recipe.ZCA = false
+	}
+	c := Config{Recipe: recipe, Dataset: e.task.Name, Shape: e.task.Shape, Form: opt.Form, Mean: e.task.Mean,
+		Std: e.task.Std, Method: asked}
 	if !own {
 		c.Method = "dm"
 	}

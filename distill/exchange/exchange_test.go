@@ -190,7 +190,8 @@ func numbersOf(t testing.TB, values ...byte) []byte {
 		content = append(content, v, 0, 0, 0, 0, 0, 0, 0)
 	}
 	var out bytes.Buffer
-	if err := torch.Write(&out, "labels", torch.Tensor{Dims: []int{len(values)}, DType: "<i8", Data: content}, nil); err != nil {
+	x := torch.Tensor{Dims: []int{len(values)}, DType: "<i8", Data: content}
+	if err := torch.Write(&out, "labels", x, nil); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()

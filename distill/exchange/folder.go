@@ -17,8 +17,12 @@ import (
 // maxWrapping bounds folders that hold nothing but one folder.
 const maxWrapping = 8
 
-// folder reads one folder of pictures for each class.
+// folder reads one folder of pictures for each class, whose values are bytes by the format.
 func (r *reading) folder() (*found, error) {
+	if !known(r.opt.Values, Byte) || r.opt.Mean != nil {
+		return nil, wrong(r.path, ErrOption, "leave --values, --mean and --std out", "values of pictures are bytes")
+	}
+	r.opt.Values = Byte
 	tree := files.Dir(r.path)
 	dir, err := r.inner(tree)
 	if err != nil {
@@ -49,9 +53,6 @@ func (r *reading) folder() (*found, error) {
 	}
 	out.images = &array.Numbers{Name: "pictures", DType: "|u1", Dims: slices.Concat([]int{train.Len()}, train.Dims),
 		Bytes: train.Bytes}
-	if r.opt.Values == "" {
-		r.opt.Values = Byte // by the format, as for local data
-	}
 	return out, nil
 }
 
@@ -115,8 +116,8 @@ func (r *reading) matchFolders(names []string) ([]int, error) {
 	byName := r.opt.Classes == ByName || r.opt.Classes == "" && len(strangers) < len(names)
 	switch {
 	case byName && len(strangers) > 0:
-		return nil, wrong(r.path, ErrLabels, "rename the folders, or write --classes natural if they are in the order of the "+
-			"classes", "no class of task %s has the name of folder %s", r.task.Name, files.Joined(strangers))
+		return nil, wrong(r.path, ErrLabels, "rename the folders, or write --classes natural if they are in the order of "+
+			"the classes", "no class of task %s has the name of folder %s", r.task.Name, files.Joined(strangers))
 	case byName:
 		return to, r.twice(names, to)
 	case len(names) == len(r.task.Classes):

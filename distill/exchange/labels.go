@@ -63,7 +63,8 @@ func (r *reading) hard(s *data.Samples, labels *array.Numbers, rec *record) erro
 	}
 	if low < 0 || high >= s.Classes {
 		return wrong(r.path, ErrLabels, "say with --first-label 1 that the first class has number 1",
-			"labels are %d to %d, and task %s has %d classes counted from %d", low+first, high+first, r.task.Name, s.Classes, first)
+			"labels are %d to %d, and task %s has %d classes counted from %d", low+first, high+first, r.task.Name,
+			s.Classes, first)
 	}
 	if low > 0 && r.opt.FirstLabel == "" {
 		r.unless(rec)("first-label", "--first-label", "labels count from 0, which none of them is: %d is %q", low,
@@ -115,8 +116,8 @@ func (r *reading) guessSoft(s *data.Samples) Soft {
 		most = max(most, math.Abs(float64(v)))
 	}
 	if most <= near {
-		r.account.Assume("soft", "--soft", "rows of labels are taken for targets of kernel regression, as none is beyond %g: "+
-			"networks take the class of the largest value", near)
+		r.account.Assume("soft", "--soft", "rows of labels are taken for targets of kernel regression, as none is beyond %g"+
+			": networks take the class of the largest value", near)
 		return Targets
 	}
 	r.account.Assume("soft", "--soft", "rows of labels are taken for logits, as values are up to %.4g: a softmax makes "+

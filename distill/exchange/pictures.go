@@ -18,8 +18,8 @@ import (
 func (e *exporting) pictures() error {
 	s, task := e.samples, e.task
 	if task.IsTable() || s.Shape.C != 1 && s.Shape.C != 3 {
-		return wrong(e.out.Dir, ErrExport, "write the form tensor", "pictures have 1 or 3 channels, task %s has samples of %v",
-			task.Name, s.Shape)
+		return wrong(e.out.Dir, ErrExport, "write the form tensor", "pictures have 1 or 3 channels, task %s has samples "+
+			"of %v", task.Name, s.Shape)
 	}
 	folders := foldersOf(task.Classes)
 	digits := len(strconv.Itoa(max(s.Len()-1, 1)))
@@ -46,8 +46,8 @@ func (e *exporting) pictures() error {
 	e.out.Files = append(e.out.Files, imagesDir+string(filepath.Separator))
 	e.out.Exact = changed == 0
 	if changed > 0 {
-		e.account.Warn("rounded", "", "%d of %d values are rounded to 8 bits, and %d of them clipped to black or white: the form "+
-			"tensor loses nothing", changed, len(s.X), clipped)
+		e.account.Warn("rounded", "", "%d of %d values are rounded to 8 bits, and %d of them clipped to black or white: the "+
+			"form tensor loses nothing", changed, len(s.X), clipped)
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type reading struct {
 	task    *data.Task
 	opt     Options
 	account *files.Account
+	several bool // the file holds several sets, of which Item chose one
 }
 
 // found is what a file holds.
@@ -54,6 +55,9 @@ func Read(path string, task *data.Task, opt Options) (*Foreign, error) {
 	in, err := r.find()
 	if err != nil {
 		return nil, err
+	}
+	if opt.Item > 1 && !r.several {
+		return nil, wrong(path, ErrNames, "leave --item out", "the file holds one set, and item %d was asked for", opt.Item)
 	}
 	images, err := r.arrange(in)
 	if err != nil {

@@ -31,7 +31,7 @@ func noteLines(notes []files.Note) (out []string) {
 		switch {
 		case n.Flag == "":
 		case n.Level == files.Assumed:
-			text += " (" + n.Flag + " decides)"
+			text += " (decided by " + n.Flag + ")"
 		default:
 			text += " (" + n.Flag + ")"
 		}

@@ -25,13 +25,15 @@ func TestAnExportedTensorComesBackBitForBit(t *testing.T) {
 		f      data.Formation
 		files  []string
 	}{
-		"a set of the task's own constants":      {digits, noise(digits, 2), artifact.F32, data.Formation{}, nil},
-		"bytes in a range for each image":        {digits, noise(digits, 1), artifact.U8, data.Formation{}, nil},
-		"a set with the package's constants":     {colors, noise(colors, 2), artifact.F32, data.Formation{}, nil},
-		"coefficients of a code":                 {colors, noise(colors, 1), artifact.DCT, data.Formation{}, nil},
-		"tiles, which become images":             {digits, noise(digits, 1), artifact.U4, data.NewFormation(2), nil},
-		"probabilities":                          {colors, soften(noise(colors, 1), true), artifact.F16, data.Formation{}, []string{labelsFile}},
-		"targets learned for kernel regression":  {digits, soften(noise(digits, 1), false), artifact.F32, data.Formation{}, []string{labelsFile}},
+		"a set of the task's own constants":  {digits, noise(digits, 2), artifact.F32, data.Formation{}, nil},
+		"bytes in a range for each image":    {digits, noise(digits, 1), artifact.U8, data.Formation{}, nil},
+		"a set with the package's constants": {colors, noise(colors, 2), artifact.F32, data.Formation{}, nil},
+		"coefficients of a code":             {colors, noise(colors, 1), artifact.DCT, data.Formation{}, nil},
+		"tiles, which become images":         {digits, noise(digits, 1), artifact.U4, data.NewFormation(2), nil},
+		"probabilities": {colors, soften(noise(colors, 1), true), artifact.F16, data.Formation{},
+			[]string{labelsFile}},
+		"targets learned for kernel regression": {digits, soften(noise(digits, 1), false), artifact.F32, data.Formation{},
+			[]string{labelsFile}},
 		"classes of different numbers of images": {colors, uneven, artifact.F32, data.Formation{}, []string{labelsFile}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +129,8 @@ func TestTheSameImagesAreTheSameInEveryFormat(t *testing.T) {
 	}
 	paths := map[string]string{
 		".npz of bytes": fileOf(t, "a.npz", filestest.NPZ(map[string][]byte{
-			"images": filestest.NumPy("|u1", false, "(20, 28, 28)", pixels), "labels": filestest.NumPy("|u1", false, "(20,)", y)})),
+			"images": filestest.NumPy("|u1", false, "(20, 28, 28)", pixels),
+			"labels": filestest.NumPy("|u1", false, "(20,)", y)})),
 		".npz of floats, channels last": fileOf(t, "b.npz", filestest.NPZ(map[string][]byte{
 			"x_train": filestest.NumPy("<f4", false, "(20, 28, 28, 1)", units),
 			"y_train": filestest.NumPy("|u1", false, "(20,)", y)})),

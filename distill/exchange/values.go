@@ -8,8 +8,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files/array"
 )
 
-const valuesHint = "say what values are with --values unit (0 to 1), byte (0 to 255), standard ((pixel - mean) / std, " +
-	"with --mean and --std) or task (as standard, with the constants of the task)"
+const valuesHint = "say what values are with --values unit (0 to 1), byte (0 to 255), standard ((pixel - mean) / std" +
+	", with --mean and --std) or task (as standard, with the constants of the task)"
 
 // Bounds of guesses about values.
 const (

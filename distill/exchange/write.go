@@ -90,7 +90,8 @@ func Write(dir string, set *artifact.Set, task *data.Task, opt ExportOptions) (*
 	e := &exporting{out: &Exported{Dir: dir, Form: opt.Form}, task: task, cid: cid.String(), account: &files.Account{},
 		samples: classAfterClass(set.TrainingSamples())}
 	if tiles := set.Manifest.Formation.Tiles(); tiles > 1 || set.Manifest.Formation.Factor > 1 {
-		e.account.See("tiles", "%d stored images of %d tiles become %d whole images", set.Samples.Len(), tiles, e.samples.Len())
+		e.account.See("tiles", "%d stored images of %d tiles become %d whole images", set.Samples.Len(), tiles,
+			e.samples.Len())
 	}
 	e.count()
 	e.out.Config = e.config(set.Manifest.Method.Name, opt)
