@@ -1,13 +1,14 @@
-// Package exchange carries distilled sets across the border of this program: Read makes samples of
-// a task of sets that others made (.npz, safetensors, PyTorch files, a folder of pictures for each
-// class), and Write writes a set as the package of DD-Ranking reads it (Li, Zhong et al. 2025,
-// arXiv 2505.13300; release 0.2.0).
+// Package exchange imports sets that other programs distilled, and exports sets of this one: Read
+// gives the samples of a task in .npz, safetensors and PyTorch files or folders of pictures, and
+// Write writes a set as the DD-Ranking package reads it (Li, Zhong et al. 2025, arXiv 2505.13300;
+// release 0.2.0).
 //
 // What a foreign file leaves open is decided by Options, or inferred and noted with the flag that
 // decides it, or refused: nothing is assumed silently. Files are untrusted; readers bound them and
 // execute nothing in them.
 //
-// Errors are of type *files.Error, with a place and a hint, and wrap one of the causes below.
+// Refusals are of type *files.Error, with a place and a hint, and wrap one of the causes below;
+// other errors are those of the file system and of package artifact.
 package exchange
 
 import (
