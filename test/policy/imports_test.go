@@ -30,7 +30,7 @@ var order = map[string][]string{
 		train/atomicfile train/checkpoint train/data/files train/data/files/exif train/device train/graph train/kernel
 			train/kernel/gen train/parallel train/recipe
 		train/data train/data/files/filestest train/data/files/mat train/data/files/parquet
-			train/data/files/pickle train/data/files/picture train/data/files/table train/graph/cpu
+			train/data/files/pickle train/data/files/picture train/data/files/table train/data/files/torch train/graph/cpu
 			train/graph/enginetest train/graph/tape train/plan
 		train/cluster train/data/files/array train/engine train/linear train/spectrum train/zca
 		train/view
@@ -45,7 +45,7 @@ var order = map[string][]string{
 		distill/labelsolve distill/match distill/trajectory
 		distill/registry
 		distill/artifact
-		distill/auto
+		distill/auto distill/exchange
 		distill/trial
 		distill/rank distill/study
 		distill/study/report
