@@ -248,6 +248,35 @@ func (b *board) judge(k int, left, at []int, h *mat.SymDense, a, cross *mat.Dens
 	if err := chol.SolveTo(&change, own); err != nil && !isCondition(err) {
 		return err
 	}
+	b.compare(k, left, at, &change, v)
+	if b.own == 0 {
+		return nil
+	}
+	without := mat.DenseCopyOf(a)
+	columns := mat.NewDense(len(left), n, nil)
+	for x, p := range at {
+		for row := range left {
+			columns.Set(row, x, h.At(row, p))
+		}
+	}
+	var moved mat.Dense
+	moved.Mul(columns, &change)
+	without.Sub(without, &moved)
+	b.fixed[k] = [2]int{}
+	for i, right := range b.right(cross, without) {
+		switch {
+		case right && !before[i]:
+			b.fixed[k][0]++
+		case !right && before[i]:
+			b.fixed[k][1]++
+		}
+	}
+	v.Gain = float64(b.fixed[k][1]-b.fixed[k][0]) / float64(b.own)
+	return nil
+}
+
+// compare counts the images of a set whose label others give them too.
+func (b *board) compare(k int, left, at []int, change *mat.Dense, v *Verdict) {
 	held := b.held(k, left)
 	v.Agreement, v.Compared, v.Alone = 0, 0, nil
 	agree := 0
@@ -278,30 +307,6 @@ func (b *board) judge(k int, left, at []int, h *mat.SymDense, a, cross *mat.Dens
 	if v.Compared > 0 {
 		v.Agreement = float64(agree) / float64(v.Compared)
 	}
-	if b.own == 0 {
-		return nil
-	}
-	without := mat.DenseCopyOf(a)
-	columns := mat.NewDense(len(left), n, nil)
-	for x, p := range at {
-		for row := range left {
-			columns.Set(row, x, h.At(row, p))
-		}
-	}
-	var moved mat.Dense
-	moved.Mul(columns, &change)
-	without.Sub(without, &moved)
-	b.fixed[k] = [2]int{}
-	for i, right := range b.right(cross, without) {
-		switch {
-		case right && !before[i]:
-			b.fixed[k][0]++
-		case !right && before[i]:
-			b.fixed[k][1]++
-		}
-	}
-	v.Gain = float64(b.fixed[k][1]-b.fixed[k][0]) / float64(b.own)
-	return nil
 }
 
 // held are the classes that others than a set hold.

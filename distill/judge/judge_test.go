@@ -109,7 +109,8 @@ func noise(s *data.Samples) *data.Samples {
 }
 
 func TestASetAloneWithItsClassIsKeptAndMarked(t *testing.T) {
-	sets := []*data.Samples{blobs(1, 10, 0, 1), blobs(2, 10, 0, 1), blobs(3, 10, 0, 1), blobs(4, 10, 5), blobs(5, 10, 1, 4)}
+	sets := []*data.Samples{blobs(1, 10, 0, 1), blobs(2, 10, 0, 1), blobs(3, 10, 0, 1), blobs(4, 10, 5),
+		blobs(5, 10, 1, 4)}
 	verdicts, err := Sets(t.Context(), Question{Sets: sets})
 	if err != nil {
 		t.Fatal(err)

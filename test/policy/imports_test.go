@@ -47,7 +47,7 @@ var order = map[string][]string{
 		distill/artifact
 		distill/auto distill/exchange
 		distill/trial
-		distill/rank distill/study
+		distill/judge distill/rank distill/study
 		distill/study/report
 	`),
 	"p2p": strings.Fields(`
