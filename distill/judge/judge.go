@@ -48,8 +48,11 @@ const (
 	leastCompared = 2
 	// belowMedian is the share of the median agreement below which a set is quarantined.
 	belowMedian = 0.5
-	// harmful is the least loss on own samples that quarantines, if it is also significant.
-	harmful = 0.005
+	// A set that agrees to less than this share of the median is quarantined if own samples lose by it:
+	// so much of them, and significantly. The loss alone shows nothing: an honest set of few images
+	// may cost some, too.
+	doubtful = 0.75
+	harmful  = 0.005
 )
 
 // Limits of what is computed.
@@ -130,7 +133,8 @@ func (b *board) worst(now []Verdict) (int, string) {
 			continue
 		}
 		lost := -v.Gain
-		disagrees, harms := v.Agreement < belowMedian*median, b.own > 0 && lost >= harmful && b.significant(i)
+		disagrees := v.Agreement < belowMedian*median
+		harms := v.Agreement < doubtful*median && b.own > 0 && lost >= harmful && b.significant(i)
 		if !disagrees && !harms {
 			continue
 		}

@@ -197,3 +197,18 @@ func TestSetsThatCannotBeJudgedAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAnHonestSetThatGainsNothingIsKept(t *testing.T) {
+	for seed := range uint64(20) {
+		sets := []*data.Samples{blobs(seed, 1, 0, 1), blobs(seed+50, 1, 1, 2, 3, 4, 5), blobs(seed+100, 2, 0, 1)}
+		verdicts, err := Sets(t.Context(), Question{Sets: sets, Own: blobs(seed+150, 10, 0, 1, 2, 3, 4, 5)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range verdicts {
+			if v.Quarantined {
+				t.Errorf("seed %d, set %d: %+v", seed, i, v)
+			}
+		}
+	}
+}
