@@ -14,12 +14,14 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/rank"
+	"github.com/distillmesh/distillmesh/distill/rank/report"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/study"
 	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/node/ranking"
+	"github.com/distillmesh/distillmesh/train/atomicfile"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
@@ -284,6 +286,16 @@ func (a *app) heldSets(cmd *cobra.Command, r *rankFlags, names []string, all boo
 // showRanking prints the table, a block per model.
 func (a *app) showRanking(doc *rank.Document, r *rankFlags) error {
 	a.finish()
+	if r.page != "" {
+		page, err := report.Page(doc, a.commandLine())
+		if err == nil {
+			err = errors.Join(atomicfile.Write(r.page, page), os.Chmod(r.page, 0o644))
+		}
+		if err != nil {
+			return err
+		}
+		a.tell("the page is %s", r.page)
+	}
 	if a.json {
 		return a.document(doc)
 	}
