@@ -43,6 +43,8 @@ func kind(c Candidate, r Recipe) (labels Labels, depth string) {
 	switch {
 	case r.Labels == Teacher:
 		return Teacher, ""
+	case !soft && r.Labels == Stored:
+		return Stored, "" // a teacher's, made once
 	case !soft:
 		return Hard, ""
 	case depth != "":
@@ -111,12 +113,17 @@ type set struct {
 // own trains on the set as it is.
 func (s set) own(name string, rec Recipe) *arm {
 	return &arm{name: name, key: "own " + s.print, recipe: rec, fixed: true,
-		draw: func(context.Context, uint64) (images, error) {
-			samples := s.merged
-			if rec.Labels == Hard {
-				samples = hardened(samples)
+		draw: func(ctx context.Context, _ uint64) (images, error) {
+			own := images{s.merged, s.candidate.view()}
+			switch {
+			case rec.Labels == Hard:
+				own.samples = hardened(s.merged)
+			case s.merged.Soft == nil:
+				copied := *s.merged
+				own.samples = &copied
+				return s.label(ctx, own, rec)
 			}
-			return images{samples, s.candidate.view()}, nil
+			return own, nil
 		}}
 }
 

@@ -236,6 +236,9 @@ func TestATeacherLabelsSetAndControls(t *testing.T) {
 	p.Models, p.Trials = []string{"mlp"}, 2
 	p.Candidates = []Candidate{candidate(t, p.Data, coreset.Herding{}, 3, 1, artifact.U8)}
 	r := ranked(t, t.Context(), p, t.TempDir()).Rows[0]
+	if r.LabelBytes != 4*(144*200+200+200*200+200+200*3+3) {
+		t.Errorf("a teacher of %d bytes", r.LabelBytes)
+	}
 	if r.Teacher == nil || r.Rates["syn_own"] == 0 || r.Rates["syn_hard"] == 0 || *r.AccSynOwn == *r.AccSynHard {
 		t.Errorf("%+v", r)
 	}
@@ -285,7 +288,8 @@ func TestRecipesOfTheProgramAreRead(t *testing.T) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
-	for method, want := range map[string]string{"dc": "dc", "dm": "dsa", "mtt": "dsa", "gmm": "dsa", "att": "datm",
+	for method, want := range map[string]string{"dc": "dc", "dm": "dsa", "mtt": "dsa", "gmm": "dsa", "att": "dsa",
+		"datm": "datm",
 		"rded": "rded", "made elsewhere": "dsa"} {
 		if r, err := For(method); err != nil || r.Name != want {
 			t.Errorf("%s: %s, %v", method, r.Name, err)
@@ -352,5 +356,15 @@ func TestFlipsAreLeftOutWhereTheyChangeTheClass(t *testing.T) {
 	}
 	if r.On(true).Train.Augment != "dsa" || teacher.On(true).Train.Augment != "crop_flip" {
 		t.Error("flips are left out where they are harmless")
+	}
+}
+
+func TestALabelThatATeacherGivesOnceIsStored(t *testing.T) {
+	p := small(t, Stored)
+	p.Models, p.Trials, p.Augmented, p.ByBytes = []string{"mlp"}, 2, false, false
+	p.Candidates = []Candidate{candidate(t, p.Data, coreset.Herding{}, 3, 1, artifact.U8)}
+	r := ranked(t, t.Context(), p, t.TempDir()).Rows[0]
+	if r.LabelBytes != 4*9*3 || r.Teacher == nil || *r.AccSynOwn == *r.AccSynHard {
+		t.Errorf("%+v", r)
 	}
 }

@@ -323,47 +323,6 @@ func (w *work) train1(ctx context.Context, on *trial.Bench, a *arm, rate float64
 	return result, drawn.samples.Len(), err
 }
 
-// row puts a candidate's accuracies together.
-func (w *work) row(c Candidate, a arms, real *outcome) (Row, error) {
-	rec, err := w.plan.recipeOf(c)
-	if err != nil {
-		return Row{}, err
-	}
-	v := c.view()
-	row := Row{Set: c.Name, Method: c.Method, Model: w.model, Images: c.images(), Bytes: c.bytes(), Recipe: rec,
-		Coarse: v.Coarse, Band: v.Band, Rates: map[string]float64{}}
-	for seed := range w.plan.Trials {
-		row.Seeds = append(row.Seeds, uint64(seed))
-	}
-	of := func(one *arm, name string) *outcome {
-		if one == nil {
-			return &outcome{}
-		}
-		o := w.done[one.id()]
-		if o.rate > 0 {
-			row.Rates[name] = o.rate
-		}
-		return o
-	}
-	hard, own, random, bytes := of(a.hard, "syn_hard"), of(a.own, "syn_own"), of(a.random, "random_own"),
-		of(a.bytes, "random_bytes")
-	synAug, synPlain := of(a.synAug, "syn_aug"), of(a.synPlain, "syn_noaug")
-	randomAug, randomPlain := of(a.randomAug, "random_aug"), of(a.randomPlain, "random_noaug")
-	row.RandomImages = bytes.images
-	m := measured{real.last, hard.last, own.last, random.last, bytes.last, synAug.last, synPlain.last, randomAug.last,
-		randomPlain.last}
-	tops := measured{}
-	if w.iterative(w.model) {
-		tops = measured{real: real.best, hard: hard.best, own: own.best, random: random.best}
-		row.Rates["real"] = real.rate
-	}
-	if rec.Labels == Teacher || a.random != nil && a.random.recipe.Labels == Stored {
-		mean := real.last.mean()
-		row.Teacher = &mean
-	}
-	return row, row.fill(m, tops, w.plan.ByLabels, w.plan.ByAugmentation)
-}
-
 // stage counts the trainings of one stage for the report.
 type stage struct {
 	report func(Progress)

@@ -42,7 +42,7 @@ var order = map[string][]string{
 	"distill": strings.Fields(`
 		distill distill/frequency distill/likeness distill/text distill/unixfs
 		distill/coreset distill/distilltest distill/figure distill/kip distill/ridge distill/tiling
-		distill/labelsolve distill/match distill/trajectory
+		distill/labelsolve distill/match distill/rded distill/trajectory
 		distill/registry
 		distill/artifact
 		distill/auto distill/exchange
