@@ -22,11 +22,11 @@ import (
 )
 
 // crowded is an offline node that keeps sets, made of one by changing its seed.
-func crowded(b *testing.B, n int) (home.Home, *Node) {
+func crowded(b *testing.B, n int, method string) (home.Home, *Node) {
 	b.Helper()
 	h, node, name := offline(b)
 	for i := range n {
-		if _, err := jobs.Distill(b.Context(), node, jobs.DistillOptions{Data: name, Method: "gmm", IPC: 1,
+		if _, err := jobs.Distill(b.Context(), node, jobs.DistillOptions{Data: name, Method: method, IPC: 1,
 			Seed: uint64(i + 1), Pixels: artifact.U8}, nil); err != nil {
 			b.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func crowded(b *testing.B, n int) (home.Home, *Node) {
 func BenchmarkSetsHeld(b *testing.B) {
 	for _, n := range sizes() {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			_, node := crowded(b, n)
+			_, node := crowded(b, n, "random")
 			measure := func(what string, times int, call func() error) {
 				start := time.Now()
 				for range times {
@@ -95,7 +95,7 @@ func heldSets(b *testing.B, n *Node) []string {
 // publisher, and the longest answer to status meanwhile.
 func BenchmarkATrainerFetches(b *testing.B) {
 	const n = 1000
-	h, offline := crowded(b, n)
+	h, offline := crowded(b, n, "gmm")
 	for _, set := range heldSets(b, offline) {
 		if _, err := operations.Publish.Do(b.Context(), offline, operations.PublishRequest{CID: set}, nil); err != nil {
 			b.Fatal(err)
