@@ -63,16 +63,25 @@ func (n *Node) fetch(ctx context.Context, req operations.RootRequest, report api
 	if err := n.held.State.Restore(root); err != nil {
 		return operations.Fetched{}, err
 	}
-	return n.fetchRoot(ctx, root, nil, report)
+	return n.fetchRoot(ctx, root, wish{report: report})
+}
+
+// wish is how somebody wants a root to be fetched.
+type wish struct {
+	from     []peer.ID // the peers to ask first
+	report   api.Report
+	complete func() // called when all of it is here, before it is verified; nil for nothing
 }
 
 // fetchRoot fetches the DAG under a root: complete, verified and pinned, or not at
-// all. from are the peers to ask first.
-func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, from []peer.ID, report api.Report) (
-	operations.Fetched, error) {
+// all.
+func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, w wish) (operations.Fetched, error) {
 	out := operations.Fetched{CID: root.String(), From: []string{}}
 	held, err := n.held.Find(ctx, root)
 	if err == nil {
+		if w.complete != nil {
+			w.complete()
+		}
 		_, damage := n.verify(ctx, root, held.Task, held.Subject)
 		if damage == nil {
 			out.Bytes, out.Here = held.Bytes, true
@@ -89,7 +98,7 @@ func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, from []peer.ID, repo
 	if n.mesh == nil {
 		return out, needsMesh("fetching")
 	}
-	got, err := n.fetchClaimed(ctx, root, from, report)
+	got, err := n.fetchClaimed(ctx, root, w)
 	if err != nil {
 		return out, err
 	}
@@ -103,8 +112,7 @@ func (n *Node) fetchRoot(ctx context.Context, root cid.Cid, from []peer.ID, repo
 // fetchClaimed fetches a root as one of the claims about it says, whichever is true.
 // Each is tried until the content refutes it; when the content does not arrive, no
 // other claim would help.
-func (n *Node) fetchClaimed(ctx context.Context, root cid.Cid, from []peer.ID, report api.Report) (
-	got p2p.FetchResult, err error) {
+func (n *Node) fetchClaimed(ctx context.Context, root cid.Cid, w wish) (got p2p.FetchResult, err error) {
 	err = api.Fail(api.CodeNotFound, "see what is announced with 'distillmesh ls --remote'",
 		"nobody this node knows announces %s", root)
 	tried := map[catalogue.Statement]bool{}
@@ -123,7 +131,7 @@ func (n *Node) fetchClaimed(ctx context.Context, root cid.Cid, from []peer.ID, r
 			err = unknown
 			continue
 		}
-		got, err = n.fetchAnnounced(ctx, claim, t, from, report)
+		got, err = n.fetchAnnounced(ctx, claim, t, w)
 		n.known.Judge(claim, got.Bytes, err)
 		if err == nil || !catalogue.Refutes(err) {
 			return got, err
@@ -144,20 +152,21 @@ func (n *Node) untried(ctx context.Context, root cid.Cid, tried map[catalogue.St
 
 // fetchAnnounced fetches a set or model as a claim says, joins its task and announces
 // that this node serves a copy. The size that the claim says bounds the fetch.
-func (n *Node) fetchAnnounced(ctx context.Context, claim catalogue.Claim, t *data.Task, from []peer.ID,
-	report api.Report) (p2p.FetchResult, error) {
+func (n *Node) fetchAnnounced(ctx context.Context, claim catalogue.Claim, t *data.Task, w wish) (p2p.FetchResult,
+	error) {
 	stage := "fetch " + shortCID(claim.Root)
 	var said manifest
 	got, err := n.mesh.Fetch(ctx, claim.Root, p2p.FetchOptions{
 		MaxBytes: claim.Bytes, MaxLogical: n.logicalBound(claim.Bytes), Size: claim.Bytes,
-		Pin: holdings.PinName(claim.Subject, claim.Task), MaxDepth: 8, MaxEntries: 1024, From: from,
-		Pace: blocks.Pace{FirstBlock: firstBlock, Stall: stallTimeout, MinRate: int64(n.config.Trainer.MinRate)},
+		Pin: holdings.PinName(claim.Subject, claim.Task), MaxDepth: 8, MaxEntries: 1024, From: w.from,
+		Complete: w.complete,
+		Pace:     blocks.Pace{FirstBlock: firstBlock, Stall: stallTimeout, MinRate: int64(n.config.Trainer.MinRate)},
 		Verify: func(fsys fs.FS) (err error) {
 			said, err = verifyFiles(fsys, t, claim.Subject, n.limits())
 			return err
 		},
 		Progress: func(done, total int64) {
-			report.Say(api.Progress{Stage: stage, Done: done, Total: total, Unit: "B"})
+			w.report.Say(api.Progress{Stage: stage, Done: done, Total: total, Unit: "B"})
 		},
 	})
 	if err != nil {

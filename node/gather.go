@@ -36,12 +36,12 @@ func (n *Node) gather(ctx context.Context, req operations.GatherRequest, report 
 	if req.Explain {
 		return operations.Gathered{Task: task.String(), Sets: []string{}, Choices: selection.Choose(all, want)}, nil
 	}
-	fetch := func(ctx context.Context, set string, report api.Report) (operations.Fetched, error) {
+	fetch := func(ctx context.Context, set string, report api.Report, complete func()) (operations.Fetched, error) {
 		root, err := cid.Decode(set)
 		if err != nil {
 			return operations.Fetched{}, err
 		}
-		return n.fetchRoot(ctx, root, from, report)
+		return n.fetchRoot(ctx, root, wish{from, report, complete})
 	}
 	out, err := gather.Run(ctx, all, gather.Options{Want: want, Fetch: fetch, Report: report})
 	out.Task = task.String()

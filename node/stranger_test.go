@@ -7,30 +7,8 @@ import (
 
 	"github.com/distillmesh/distillmesh/node/catalogue"
 	"github.com/distillmesh/distillmesh/node/operations"
-	"github.com/distillmesh/distillmesh/p2p"
 	"github.com/distillmesh/distillmesh/p2p/announce"
 )
-
-// stranger is a peer with a fresh key that says what a test wants, connected to a node.
-func stranger(t *testing.T, addr string) *p2p.Mesh {
-	t.Helper()
-	m, _ := server(t, addr)
-	return m
-}
-
-// say announces a draft with a body.
-func say(t *testing.T, m *p2p.Mesh, draft announce.Announcement, body catalogue.Body) {
-	t.Helper()
-	var err error
-	if body != nil {
-		if draft.Body, err = catalogue.EncodeBody(body); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := m.Publish(t.Context(), draft); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // Twenty strangers lie about a set before and while its maker announces it: about what
 // it is, whose task it belongs to, and its size. The trainer gets it all the same.
@@ -44,10 +22,10 @@ func TestStrangersWhoLieAboutASetDoNotKeepItFromATrainer(t *testing.T) {
 	trainer := start(t, shortHome(t), StartOptions{Role: RoleTrainer, Bootstrap: []string{edge.addr}})
 	root, task := cid.MustParse(made.CID), cid.MustParse(made.Task)
 	images := catalogue.SetBody{Method: "gmm", Images: made.Images, Counts: made.Counts, Formation: 1}
-	say(t, stranger(t, trainer.addr), announce.Announcement{Task: task, Kind: announce.Offer,
+	strangerAt(t, trainer.addr).say(t, announce.Announcement{Task: task, Kind: announce.Offer,
 		Subject: announce.SubjectTask, Root: task, Bytes: 1, Blocks: 1}, nil)
 	for i := range 20 {
-		m := stranger(t, trainer.addr)
+		liar := strangerAt(t, trainer.addr)
 		lie := announce.Announcement{Task: task, Kind: announce.Have, Subject: announce.SubjectSet, Root: root,
 			Bytes: made.Bytes, Blocks: made.Blocks, Schema: catalogue.SchemaSet}
 		body := catalogue.Body(images)
@@ -61,7 +39,7 @@ func TestStrangersWhoLieAboutASetDoNotKeepItFromATrainer(t *testing.T) {
 		case 3:
 			lie.Kind, lie.Bytes = announce.Offer, made.Bytes-1
 		}
-		say(t, m, lie, body)
+		liar.say(t, lie, body)
 	}
 	until(t, "lied to", func() bool {
 		return len(trainer.node.held.Book.Live(announce.Query{Root: root})) == 20

@@ -126,7 +126,7 @@ func (t trainerNode) Fetch(ctx context.Context, set cid.Cid) (trainer.Fetched, e
 	if _, err := t.n.held.Find(ctx, set); err == nil || t.n.held.State.Removed(set) {
 		return trainer.Fetched{Here: true}, nil
 	}
-	got, err := t.n.fetchRoot(ctx, set, nil, nil)
+	got, err := t.n.fetchRoot(ctx, set, wish{})
 	return trainer.Fetched{Bytes: got.Bytes}, err
 }
 

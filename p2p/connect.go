@@ -11,10 +11,18 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	ma "github.com/multiformats/go-multiaddr"
+	"golang.org/x/time/rate"
 
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/catchup"
 	"github.com/distillmesh/distillmesh/p2p/peers"
+)
+
+// Limits of dialing known peers, and those found on the local network.
+const (
+	toldPerHost = 32 // dials to one IP address, then 4 a minute
+	foundAtOnce = 64 // peers of the local network, then foundPerSec
+	foundPerSec = 1  // see foundAtOnce
 )
 
 // openPeers makes the hello and the dialing.
@@ -22,9 +30,11 @@ func (m *Mesh) openPeers() {
 	m.greeter = peers.NewGreeter(m.ctx, m.table, m.host, peers.GreeterOptions{
 		Self: m.hello, Met: m.met, Wait: m.cfg.HelloWait, Logger: m.log,
 	})
+	m.reach = peers.NewReach(m.localAddrs, m.cfg.Now, toldPerHost)
+	m.found = rate.NewLimiter(foundPerSec, foundAtOnce)
 	m.dialer = peers.NewDialer(m.table, m.host, peers.DialerOptions{
 		Bootstrap: m.bootstrap(), Peers: m.cfg.Profile.limits().low,
-		Redial: m.cfg.Redial, RedialMax: m.cfg.RedialMax, Now: m.cfg.Now, Logger: m.log,
+		Redial: m.cfg.Redial, RedialMax: m.cfg.RedialMax, Limit: m.reach.Limit, Now: m.cfg.Now, Logger: m.log,
 	})
 }
 
@@ -64,12 +74,27 @@ func (m *Mesh) rememberAddresses() error {
 			case e := <-told.Out():
 				p := e.(event.EvtPeerIdentificationCompleted).Peer
 				if _, met := m.table.Hello(p); met && !m.dialer.IsBootstrap(p) {
-					m.table.Remember(p, m.host.addrsOf(p))
+					m.table.Remember(p, m.addrsOf(p))
 				}
 			}
 		}
 	})
 	return nil
+}
+
+// addrsOf returns where p was dialed, then those of the addresses it tells at which it may be.
+func (m *Mesh) addrsOf(p peer.ID) (out []ma.Multiaddr) {
+	for _, c := range m.host.Network().ConnsToPeer(p) {
+		if a := c.RemoteMultiaddr(); c.Stat().Direction == network.DirOutbound && !slices.ContainsFunc(out, a.Equal) {
+			out = append(out, a)
+		}
+	}
+	for _, a := range m.reach.Plausible(m.host.listenAddrs(p).Addrs) {
+		if !slices.ContainsFunc(out, a.Equal) {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // hello is this node's hello.
@@ -103,7 +128,7 @@ func (m *Mesh) disconnected(_ network.Network, c network.Conn) {
 func (m *Mesh) met(p peer.ID, _ peers.Hello) {
 	m.dialer.Met(p)
 	if !m.dialer.IsBootstrap(p) { // those stay in the configuration
-		m.table.Remember(p, m.host.addrsOf(p))
+		m.table.Remember(p, m.addrsOf(p))
 	}
 	m.spawn(func() { m.clocks.ask(m.ctx, p) })
 	m.spawn(func() { m.learnFrom(p, m.topics()) })

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/libp2p/go-libp2p"
-	"github.com/libp2p/go-libp2p/core/control"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/metrics"
@@ -25,9 +23,9 @@ import (
 	"github.com/distillmesh/distillmesh/p2p/peers"
 )
 
-// newHost builds the libp2p host of cfg, not listening yet. It dials only peers for
-// which admits returns nil. It fails early when a port is taken.
-func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, admits gate) (host.Host, error) {
+// newHost builds the libp2p host of cfg, not listening yet. It dials only what g lets
+// through. It fails early when a port is taken.
+func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, g *gate) (host.Host, error) {
 	if !cfg.Simulated {
 		for _, a := range cfg.Listen {
 			var taken *AddrInUseError
@@ -36,7 +34,7 @@ func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, admits gate
 			}
 		}
 	}
-	opts, err := hostOptions(cfg, key, bytes, admits)
+	opts, err := hostOptions(cfg, key, bytes, g)
 	if err != nil {
 		return nil, err
 	}
@@ -44,13 +42,14 @@ func newHost(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, admits gate
 	if err != nil {
 		return nil, fmt.Errorf("start host: %w", err)
 	}
+	g.guard(h)
 	for _, p := range cfg.Bootstrap {
 		h.ConnManager().Protect(p.ID, "bootstrap")
 	}
 	return h, nil
 }
 
-func hostOptions(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, admits gate) ([]libp2p.Option, error) {
+func hostOptions(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, g *gate) ([]libp2p.Option, error) {
 	l := cfg.Profile.limits()
 	rm, err := l.resourceManager()
 	if err != nil {
@@ -64,7 +63,7 @@ func hostOptions(cfg Config, key crypto.PrivKey, bytes metrics.Reporter, admits 
 		libp2p.Identity(key), libp2p.UserAgent(cfg.Agent), libp2p.NoListenAddrs,
 		libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(quic.NewTransport),
 		libp2p.Security(libp2ptls.ID, libp2ptls.New), libp2p.Security(noise.ID, noise.New), libp2p.DefaultMuxers,
-		libp2p.ResourceManager(rm), libp2p.ConnectionManager(cm), libp2p.ConnectionGater(admits),
+		libp2p.ResourceManager(rm), libp2p.ConnectionManager(cm), libp2p.ConnectionGater(g),
 		libp2p.BandwidthReporter(bytes), libp2p.DisableRelay(),
 		// In-process nodes would collide in the default metrics registry.
 		libp2p.DisableMetrics(),
@@ -116,31 +115,16 @@ func onlyLoopback(addrs []ma.Multiaddr) bool {
 	return true
 }
 
-// gate keeps the node from dialing peers that are not members or were refused
-// lately. Such peers may dial in, so that the hello can tell them the reason.
-type gate func(peer.ID) error
-
-// InterceptPeerDial implements connmgr.ConnectionGater.
-func (admits gate) InterceptPeerDial(p peer.ID) bool { return admits(p) == nil }
-
-// InterceptAddrDial implements connmgr.ConnectionGater.
-func (gate) InterceptAddrDial(peer.ID, ma.Multiaddr) bool { return true }
-
-// InterceptAccept implements connmgr.ConnectionGater.
-func (gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
-
-// InterceptSecured implements connmgr.ConnectionGater.
-func (gate) InterceptSecured(network.Direction, peer.ID, network.ConnMultiaddrs) bool { return true }
-
-// InterceptUpgraded implements connmgr.ConnectionGater.
-func (gate) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
-
 // hostNetwork is the host as the packages of this layer need it.
-type hostNetwork struct{ host.Host }
+type hostNetwork struct {
+	host.Host
+	gate *gate
+}
 
 // Dial implements peers.Network. The library pauses after failed dials, and fails
 // further ones without making them. It is told to dial now: the pauses are ours.
 func (n hostNetwork) Dial(ctx context.Context, p peer.AddrInfo) error {
+	n.gate.ask(p)
 	if s, ok := n.Network().(interface{ Backoff() *swarm.DialBackoff }); ok {
 		s.Backoff().Clear(p.ID)
 	}
@@ -157,18 +141,6 @@ func (n hostNetwork) Size() int { return len(n.Network().Peers()) }
 
 // ClosePeer implements peers.Streams.
 func (n hostNetwork) ClosePeer(p peer.ID) error { return n.Network().ClosePeer(p) }
-
-// addrsOf returns where p was dialed, then where it says that it listens.
-func (n hostNetwork) addrsOf(p peer.ID) []ma.Multiaddr {
-	addrs := n.Peerstore().Addrs(p)
-	for _, c := range n.Network().ConnsToPeer(p) {
-		a := c.RemoteMultiaddr()
-		if c.Stat().Direction == network.DirOutbound && !slices.ContainsFunc(addrs, a.Equal) {
-			addrs = append([]ma.Multiaddr{a}, addrs...)
-		}
-	}
-	return addrs
-}
 
 // source says where a record comes from that p sends: p itself, and the range of its
 // address where that is public. Devices behind one private network have no range.

@@ -58,7 +58,8 @@ func (h *lanHost) ID() peer.ID {
 type neighbors Mesh
 
 // HandlePeerFound dials a peer of the local network. Discovery repeats itself, so
-// peers that are connected or refused are left alone.
+// peers that are connected or refused are left alone. Anybody on that network can make up peers
+// and addresses, so the dials are limited.
 func (n *neighbors) HandlePeerFound(info peer.AddrInfo) {
 	m := (*Mesh)(n)
 	if info.ID == m.host.ID() {
@@ -66,6 +67,10 @@ func (n *neighbors) HandlePeerFound(info peer.AddrInfo) {
 		return
 	}
 	if m.table.Admits(info.ID) != nil || m.host.Connected(info.ID) {
+		return
+	}
+	info.Addrs = m.reach.Limit(m.reach.Plausible(info.Addrs))
+	if len(info.Addrs) == 0 || !m.found.AllowN(m.cfg.Now(), 1) {
 		return
 	}
 	m.spawn(func() {

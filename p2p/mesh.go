@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"golang.org/x/time/rate"
 
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/p2p/blocks"
@@ -35,6 +36,8 @@ type Mesh struct {
 	table       *peers.Table
 	greeter     *peers.Greeter
 	dialer      *peers.Dialer
+	reach       *peers.Reach  // limits of dialing where peers or the local network say that one is
+	found       *rate.Limiter // of dialing peers found on the local network
 	announcers  *peers.Announcers
 	bus         *gossip.Bus
 	catchup     *catchup.Catchup
@@ -82,11 +85,12 @@ func (m *Mesh) start(ctx context.Context, known datastore.Batching) (err error) 
 	if err != nil {
 		return err
 	}
-	h, err := newHost(m.cfg, m.key, m.ledger, m.table.Admits)
+	g := newGate(m.table.Admits, m.cfg.Now)
+	h, err := newHost(m.cfg, m.key, m.ledger, g)
 	if err != nil {
 		return err
 	}
-	m.host = hostNetwork{h}
+	m.host = hostNetwork{h, g}
 	m.clocks = &clocks{
 		self: h.ID(), now: m.cfg.Now, network: m.host, admits: m.table.Admits, wait: m.cfg.HelloWait, log: m.log,
 	}
@@ -264,7 +268,7 @@ func (m *Mesh) judged(from peer.ID, r announce.Record, err error) {
 // used notes what a peer was good for. Bootstrap peers stay in the configuration.
 func (m *Mesh) used(p peer.ID, use peers.Use) {
 	if !m.dialer.IsBootstrap(p) {
-		m.table.Used(p, use, func() []ma.Multiaddr { return m.host.addrsOf(p) })
+		m.table.Used(p, use, func() []ma.Multiaddr { return m.addrsOf(p) })
 	}
 }
 

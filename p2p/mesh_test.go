@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -26,7 +27,12 @@ import (
 	"github.com/distillmesh/distillmesh/p2p/blocks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(serveLargest) != "" {
+		os.Exit(serveLargestSet())
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // node is a mesh node with what it stores over restarts.
 type node struct {

@@ -36,6 +36,7 @@ type providers struct {
 		Live(announce.Query) []announce.Record
 	}
 	admits  func(peer.ID) error // nil for peers that may be asked
+	ask     func(peer.AddrInfo) // lets the host dial a peer
 	network interface {
 		Connected(p peer.ID) bool
 		connectedPeers() []peer.ID
@@ -71,7 +72,8 @@ type dialedAt struct {
 
 func newProviders(m *Mesh) *providers {
 	return &providers{
-		self: m.host.ID(), book: m.book, admits: m.table.Admits, network: m.host, now: m.cfg.Now,
+		self: m.host.ID(), book: m.book, admits: m.table.Admits, ask: m.host.gate.ask, network: m.host,
+		now:    m.cfg.Now,
 		reach:  peers.NewReach(m.localAddrs, m.cfg.Now, providersPerHost),
 		dials:  rate.NewLimiter(providersPerSec, providersAtOnce),
 		served: map[peer.ID]struct{}{}, asked: map[askedFor]askedTimes{}, dialed: map[peer.ID]dialedAt{},
@@ -116,6 +118,7 @@ func (f *providers) find(_ context.Context, c cid.Cid) []peer.AddrInfo {
 			if info.Addrs = f.toDial(r.Record); len(info.Addrs) == 0 {
 				continue
 			}
+			f.ask(info)
 			dials++
 		}
 		f.note(askedFor{c, r.Signer})

@@ -28,7 +28,8 @@ func (f *fakeMesh) providers(self peer.ID, now func() time.Time) *providers {
 		now = func() time.Time { return time.Unix(1e9, 0) }
 	}
 	own := func() []ma.Multiaddr { return []ma.Multiaddr{ma.StringCast("/ip4/8.8.1.1/tcp/4001")} }
-	p := &providers{self: self, book: f, network: f, now: now, reach: peers.NewReach(own, now, providersPerHost),
+	p := &providers{self: self, book: f, network: f, ask: func(peer.AddrInfo) {}, now: now,
+		reach: peers.NewReach(own, now, providersPerHost),
 		dials: rate.NewLimiter(providersPerSec, providersAtOnce), served: map[peer.ID]struct{}{},
 		asked: map[askedFor]askedTimes{}, dialed: map[peer.ID]dialedAt{}, admits: func(p peer.ID) error {
 			if p == "refused" {

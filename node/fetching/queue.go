@@ -145,25 +145,40 @@ func (q *Queue) Start(it Item) bool {
 	return false
 }
 
+// Leave gives the place of an item back that nobody waits for any more: it says nothing about who
+// offers it.
+func (q *Queue) Leave(it Item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.free(it)
+}
+
+// free gives the place of an item back, if it has one. Callers lock.
+func (q *Queue) free(it Item) {
+	p, runs := q.running[it.Root]
+	if !runs {
+		return
+	}
+	delete(q.running, it.Root)
+	q.byTask[p.task]--
+	if q.byTask[p.task] == 0 {
+		delete(q.byTask, p.task)
+	}
+	q.bySigner[p.signer]--
+	if q.bySigner[p.signer] == 0 {
+		delete(q.bySigner, p.signer)
+	}
+	if !p.proven {
+		q.unproven--
+	}
+}
+
 // Done gives the place of an item back and returns how long to wait before it is tried
 // again: 0 when it succeeded. All who offer what failed wait, and nobody else.
 func (q *Queue) Done(it Item, err error) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if p, runs := q.running[it.Root]; runs {
-		delete(q.running, it.Root)
-		q.byTask[p.task]--
-		if q.byTask[p.task] == 0 {
-			delete(q.byTask, p.task)
-		}
-		q.bySigner[p.signer]--
-		if q.bySigner[p.signer] == 0 {
-			delete(q.bySigner, p.signer)
-		}
-		if !p.proven {
-			q.unproven--
-		}
-	}
+	q.free(it)
 	if err == nil {
 		delete(q.roots, it.Root)
 		for _, signer := range it.Signers {

@@ -63,6 +63,12 @@ func TestEachSignerAndEachTaskHasItsPlaces(t *testing.T) {
 	if got := started(1, "V", "d"); got != 1 {
 		t.Errorf("a place that was given back: %d start", got)
 	}
+	left := item(t, fmt.Sprint([]string{"d"}, "V", 0), "V", "d")
+	q.Leave(left)
+	q.Leave(left)
+	if q.Due(left) != 0 || started(1, "V", "d") != 1 || started(1, "V", "e") != 0 {
+		t.Error("what was left has to wait, or its place is taken or given twice")
+	}
 }
 
 func TestWhoFailsWaitsAndNobodyElse(t *testing.T) {

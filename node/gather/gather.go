@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -16,16 +17,23 @@ import (
 	"github.com/distillmesh/distillmesh/node/selection"
 )
 
-// patience is how long the bytes of a set are set aside before its first block arrives.
-// After that another set is chosen instead; the first is still taken if it fits when it comes.
-const patience = 500 * time.Millisecond
+// The bytes of a set are set aside while its blocks arrive: for patience before the first, and for
+// pause before any other. After that another set is chosen instead; the first is still taken if it
+// fits when it goes on.
+const (
+	patience = 500 * time.Millisecond
+	pause    = 2 * time.Second
+)
 
 // Options of Run.
 type Options struct {
 	Want   selection.Request
-	Fetch  func(ctx context.Context, set string, report api.Report) (operations.Fetched, error)
+	Fetch  Fetch
 	Report api.Report
 }
+
+// Fetch fetches a set. It reports each block that arrives, and calls complete when all have.
+type Fetch func(ctx context.Context, set string, report api.Report, complete func()) (operations.Fetched, error)
 
 // errLeft is the cause of fetches that are ended because the budget is used.
 var errLeft = errors.New("it had not begun to arrive when the budget was used")
@@ -37,6 +45,10 @@ type attempt struct {
 	cancel  context.CancelCauseFunc
 	counted bool // against the budget
 	ended   bool
+	began   bool        // a block of it arrived
+	whole   atomic.Bool // all of it arrived
+	again   bool        // it was begun before, and ended for want of budget
+	left    bool        // it is so ended
 	here    bool
 	got     operations.Fetched
 }
@@ -52,7 +64,7 @@ type event struct {
 type kind int
 
 const (
-	arrives kind = iota // its first block did
+	arrives kind = iota // a block of it did
 	silent              // no block has arrived for so long
 	ended
 )
@@ -62,7 +74,7 @@ type run struct {
 	opt      Options
 	ctx      context.Context
 	queue    *fetching.Queue
-	open     []operations.SetInfo // not begun
+	open     []operations.SetInfo // not begun, or left
 	attempts []*attempt           // in the order in which they were begun
 	rest     []operations.Choice  // why the others were not
 	running  int
@@ -74,22 +86,25 @@ type run struct {
 func Run(ctx context.Context, all []operations.SetInfo, opt Options) (operations.Gathered, error) {
 	r := &run{opt: opt, ctx: ctx, open: slices.Clone(all), events: make(chan event),
 		queue: fetching.New(fetching.Options{Proven: opt.Want.Known, RetryFirst: time.Hour, RetryMost: time.Hour})}
-	for {
+	for changed := true; ; changed = r.note(<-r.events) {
+		if !changed {
+			continue
+		}
 		r.begin()
 		if r.running == 0 {
 			return r.result()
 		}
-		opt.Report.Say(api.Progress{Stage: "gather", Done: int64(r.count(func(a *attempt) bool { return a.here })),
+		opt.Report.Say(api.Progress{Stage: "gather", Done: int64(r.count((*attempt).isHere)),
 			Total: int64(len(r.attempts)), Unit: "sets"})
-		r.note(<-r.events)
 	}
 }
 
-// left is what the budget has left, as Choose understands it, and the images chosen already.
-func (r *run) left() (budget int64, have []int) {
+// left is what the budget has left beside some attempts, as Choose understands it, and the images
+// chosen already.
+func (r *run) left(beside func(*attempt) bool) (budget int64, have []int) {
 	budget, have = r.opt.Want.Budget, make([]int, r.opt.Want.Classes)
 	for _, a := range r.attempts {
-		if !a.counted {
+		if !beside(a) {
 			continue
 		}
 		budget -= a.choice.Set.Bytes
@@ -106,16 +121,20 @@ func (r *run) left() (budget int64, have []int) {
 	return budget, have
 }
 
-// fits reports whether a set fits into what is left.
-func (r *run) fits(s operations.SetInfo) bool {
-	budget, _ := r.left()
+func (a *attempt) isCounted() bool { return a.counted }
+
+func (a *attempt) isHere() bool { return a.here }
+
+// fits reports whether a set fits into what is left beside some attempts.
+func (r *run) fits(s operations.SetInfo, beside func(*attempt) bool) bool {
+	budget, _ := r.left(beside)
 	return budget == 0 || s.Bytes <= budget
 }
 
 // begin fetches what is chosen of the sets not begun, as far as there are places.
 func (r *run) begin() {
 	want := r.opt.Want
-	want.Budget, want.Have = r.left()
+	want.Budget, want.Have = r.left((*attempt).isCounted)
 	var asked, left []operations.SetInfo
 	for _, s := range r.open {
 		if r.waits(s) {
@@ -141,6 +160,9 @@ func (r *run) begin() {
 		if !r.queue.Start(a.item) {
 			continue
 		}
+		same := func(other *attempt) bool { return other.choice.Set.CID == c.Set.CID }
+		a.again = slices.ContainsFunc(r.attempts, same)
+		r.attempts = slices.DeleteFunc(r.attempts, same)
 		r.open = slices.DeleteFunc(r.open, func(s operations.SetInfo) bool { return s.CID == c.Set.CID })
 		r.attempts = append(r.attempts, a)
 		r.running++
@@ -181,15 +203,15 @@ func (r *run) waits(s operations.SetInfo) bool {
 func (r *run) fetch(a *attempt) {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	a.cancel = cancel
-	first, done := make(chan struct{}, 1), make(chan event, 1)
+	block, done := make(chan struct{}, 1), make(chan event, 1)
 	go func() {
 		got, err := r.opt.Fetch(ctx, a.choice.Set.CID, func(p api.Progress) {
 			select {
-			case first <- struct{}{}:
+			case block <- struct{}{}:
 			default:
 			}
 			r.opt.Report.Say(p)
-		})
+		}, func() { a.whole.Store(true) })
 		if cause := context.Cause(ctx); err != nil && cause != nil {
 			err = cause
 		}
@@ -199,12 +221,10 @@ func (r *run) fetch(a *attempt) {
 		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		defer cancel(nil)
-		begun := first
 		for {
 			select {
-			case <-begun:
-				begun = nil
-				timer.Stop()
+			case <-block:
+				timer.Reset(pause)
 				r.events <- event{attempt: a, kind: arrives}
 			case <-timer.C:
 				r.events <- event{attempt: a, kind: silent}
@@ -216,32 +236,46 @@ func (r *run) fetch(a *attempt) {
 	}()
 }
 
-// note takes an event into account.
-func (r *run) note(e event) {
+// note takes an event into account, and reports whether it may change what is chosen.
+func (r *run) note(e event) bool {
 	a := e.attempt
 	switch e.kind {
 	case silent:
+		if a.whole.Load() {
+			return false
+		}
 		a.counted = false
 	case arrives:
-		if !a.counted && !r.fits(a.choice.Set) {
-			a.cancel(errLeft)
-			return
+		a.began = true
+		if a.counted {
+			return false
 		}
-		a.counted = true
+		if a.counted = r.fits(a.choice.Set, (*attempt).isCounted); !a.counted {
+			a.cancel(errLeft)
+			return false
+		}
 	case ended:
 		r.running--
 		a.ended, a.got, a.here = true, e.got, e.err == nil
 		a.counted = a.here
+		if a.left = errors.Is(e.err, errLeft); a.left {
+			r.queue.Leave(a.item)
+			if a.began && !a.again { // another may free the budget by not going on
+				r.open = append(r.open, a.choice.Set)
+			}
+			break
+		}
 		r.queue.Done(a.item, e.err)
 		if e.err != nil {
 			a.choice.Error = e.err.Error()
 		}
 	}
 	for _, other := range r.attempts { // what waits and cannot fit any more is not waited for
-		if !other.ended && !other.counted && !r.fits(other.choice.Set) {
+		if !other.ended && !other.counted && !r.fits(other.choice.Set, (*attempt).isHere) {
 			other.cancel(errLeft)
 		}
 	}
+	return true
 }
 
 func (r *run) count(which func(*attempt) bool) (n int) {
@@ -262,8 +296,8 @@ func (r *run) result() (operations.Gathered, error) {
 			out.Sets = append(out.Sets, a.choice.Set.CID)
 			out.Bytes += a.got.Bytes
 			out.Fetched += a.got.Fetched
-		case a.choice.Error == errLeft.Error():
-			a.choice.Taken, a.choice.Why, a.choice.Error = false, a.choice.Error, ""
+		case a.left:
+			a.choice.Taken, a.choice.Why = false, errLeft.Error()
 		default:
 			if failed++; failed == 1 {
 				first = a.choice.Error
@@ -272,6 +306,9 @@ func (r *run) result() (operations.Gathered, error) {
 		out.Choices = append(out.Choices, a.choice)
 	}
 	for _, c := range r.rest {
+		if slices.ContainsFunc(r.attempts, func(a *attempt) bool { return a.left && a.choice.Set.CID == c.Set.CID }) {
+			continue
+		}
 		if c.Taken { // it cannot be named, or nobody offers it
 			c.Taken, c.Error = false, "nobody offers it"
 		}

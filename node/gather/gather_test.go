@@ -21,21 +21,24 @@ import (
 
 // source serves sets in virtual time.
 type source struct {
-	mu     sync.Mutex
-	start  time.Time
-	first  map[string]time.Duration // until the first block; a set that is not named never comes
-	takes  map[string]time.Duration // from then on
-	here   []string                 // names, in the order of arrival
-	last   time.Duration            // when the last arrived
-	names  map[string]string        // by CID
-	asked  int
-	bySelf map[string]bool // signers of whom something arrived
-	signer map[string]string
+	mu       sync.Mutex
+	start    time.Time
+	first    map[string]time.Duration // until the first block; a set that is not named never comes
+	takes    map[string]time.Duration // from then on; a set that is not named stops there
+	verifies map[string]time.Duration // from the last block on
+	trickle  time.Duration            // between blocks of a set that stops; 0 for none after the first
+	begun    map[string]bool          // names of sets of which something came
+	here     []string                 // names, in the order of arrival
+	last     time.Duration            // when the last arrived
+	names    map[string]string        // by CID
+	asked    int
+	bySelf   map[string]bool // signers of whom something arrived
+	signer   map[string]string
 }
 
 func newSource() *source {
 	return &source{first: map[string]time.Duration{}, takes: map[string]time.Duration{}, names: map[string]string{},
-		bySelf: map[string]bool{}, signer: map[string]string{}}
+		bySelf: map[string]bool{}, signer: map[string]string{}, begun: map[string]bool{}}
 }
 
 // set adds a set of one image per class.
@@ -50,11 +53,16 @@ func (s *source) set(t *testing.T, name, signer string, bytes int64) operations.
 	return operations.SetInfo{CID: c, Signers: []string{signer}, Bytes: bytes, Counts: []int{1, 1}}
 }
 
-func (s *source) fetch(ctx context.Context, set string, report api.Report) (operations.Fetched, error) {
+func (s *source) fetch(ctx context.Context, set string, report api.Report, complete func()) (operations.Fetched,
+	error) {
 	s.mu.Lock()
 	s.asked++
 	name := s.names[set]
 	first, comes := s.first[name]
+	if s.begun[name] {
+		first = 0 // what had come is here
+	}
+	s.begun[name] = s.begun[name] || comes
 	s.mu.Unlock()
 	if !comes {
 		select {
@@ -64,13 +72,41 @@ func (s *source) fetch(ctx context.Context, set string, report api.Report) (oper
 			return operations.Fetched{}, ctx.Err()
 		}
 	}
-	for _, wait := range []time.Duration{first, s.takes[name]} {
+	s.mu.Lock()
+	takes, comes := s.takes[name]
+	s.mu.Unlock()
+	if !comes {
+		takes = time.Minute
+	}
+	if pace := s.trickle; pace > 0 && !comes {
+		ticks, stop := context.WithCancel(ctx)
+		defer stop()
+		go func() {
+			for tick := time.NewTicker(pace); ; {
+				select {
+				case <-tick.C:
+					report.Say(api.Progress{Done: 1})
+				case <-ticks.Done():
+					tick.Stop()
+					return
+				}
+			}
+		}()
+	}
+	for i, wait := range []time.Duration{first, takes} {
 		select {
 		case <-time.After(wait):
+			if i > 0 && !comes {
+				return operations.Fetched{}, errors.New("it stalled")
+			}
 			report.Say(api.Progress{Done: 1})
 		case <-ctx.Done():
 			return operations.Fetched{}, ctx.Err()
 		}
+	}
+	complete()
+	if verify := s.verifies[name]; verify > 0 {
+		time.Sleep(verify) // virtual
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,8 +121,8 @@ func (s *source) known(signer string) bool {
 	return s.bySelf[signer]
 }
 
-// gathered runs a gather of honest sets beside fakes.
-func gathered(t *testing.T, fakes int, fakeBytes, budget int64) (s *source, out operations.Gathered,
+// gathered runs a gather of honest sets beside fakes, of which the first some send one block.
+func gathered(t *testing.T, fakes, begin int, fakeBytes, budget int64) (s *source, out operations.Gathered,
 	took time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -94,7 +130,11 @@ func gathered(t *testing.T, fakes int, fakeBytes, budget int64) (s *source, out 
 		s.start = time.Now()
 		var all []operations.SetInfo
 		for i := range fakes {
-			all = append(all, s.set(t, fmt.Sprint("fake ", i), fmt.Sprint("key ", i%20), fakeBytes))
+			name := fmt.Sprint("fake ", i)
+			all = append(all, s.set(t, name, fmt.Sprint("key ", i%20), fakeBytes))
+			if i < begin {
+				s.first[name] = 100 * time.Millisecond
+			}
 		}
 		for i := range 10 {
 			name := fmt.Sprint("honest ", i)
@@ -114,9 +154,9 @@ func gathered(t *testing.T, fakes int, fakeBytes, budget int64) (s *source, out 
 }
 
 func TestFakesDoNotCountAgainstTheBudgetNorHoldHonestSetsBack(t *testing.T) {
-	_, _, quiet := gathered(t, 0, 0, 10_000)
+	_, _, quiet := gathered(t, 0, 0, 0, 10_000)
 	for _, fakes := range []int{40, 400} {
-		s, out, took := gathered(t, fakes, 900, 10_000) // chosen before honest ones: they are smaller
+		s, out, took := gathered(t, fakes, 0, 900, 10_000) // chosen before honest ones: they are smaller
 		if len(s.here) != 10 || len(out.Sets) != 10 || out.Bytes != 10_000 {
 			t.Errorf("beside %d fakes: %d of 10 honest sets", fakes, len(s.here))
 		}
@@ -135,6 +175,18 @@ func TestFakesDoNotCountAgainstTheBudgetNorHoldHonestSetsBack(t *testing.T) {
 	}
 }
 
+func TestFakesThatSendOneBlockHoldTheBudgetForAFewPausesAndNoLonger(t *testing.T) {
+	for _, fakes := range []int{40, 400} {
+		s, out, took := gathered(t, fakes, fakes, 900, 10_000)
+		if len(s.here) != 10 || len(out.Sets) != 10 || out.Bytes != 10_000 {
+			t.Errorf("beside %d fakes: %d of 10 honest sets", fakes, len(s.here))
+		}
+		if s.last > 5*pause || took > s.last {
+			t.Errorf("beside %d fakes the last honest set arrived after %v, it ended after %v", fakes, s.last, took)
+		}
+	}
+}
+
 func TestASetThatComesLateIsTakenIfItStillFits(t *testing.T) {
 	for name, c := range map[string]struct {
 		budget int64
@@ -147,12 +199,51 @@ func TestASetThatComesLateIsTakenIfItStillFits(t *testing.T) {
 			s := newSource()
 			all := []operations.SetInfo{s.set(t, "late", "x", 900), s.set(t, "quick", "y", 1000)}
 			s.first["late"], s.first["quick"] = 5*time.Second, time.Second
+			s.takes["late"], s.takes["quick"] = 0, 0
 			out, err := Run(t.Context(), all, Options{Fetch: s.fetch, Want: selection.Request{Classes: 2, Budget: c.budget}})
 			if err != nil || !slices.Equal(s.here, c.want) || len(out.Sets) != len(c.want) || len(out.Choices) != 2 {
 				t.Errorf("%s: %v are here, want %v; %+v, %v", name, s.here, c.want, out, err)
 			}
 		})
 	}
+}
+
+// Fakes whose blocks trickle take what was set aside for honest sets that come a little late, and
+// then end.
+func TestHonestSetsAreTakenOnceFakesThatTrickleHaveEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		s.trickle = 300 * time.Millisecond
+		var all []operations.SetInfo
+		for i := range 40 {
+			name := fmt.Sprint("fake ", i)
+			all = append(all, s.set(t, name, fmt.Sprint("key ", i%20), 1100)) // chosen after honest ones
+			s.first[name] = 100 * time.Millisecond
+		}
+		for i := range 10 {
+			name := fmt.Sprint("honest ", i)
+			all = append(all, s.set(t, name, fmt.Sprint("signer ", i), 1000))
+			s.first[name], s.takes[name] = time.Second, 400*time.Millisecond
+		}
+		out, _ := Run(t.Context(), all, Options{Fetch: s.fetch, Want: selection.Request{Classes: 2, Budget: 10_000}})
+		if len(s.here) != 10 || len(out.Sets) != 10 || out.Bytes != 10_000 {
+			t.Errorf("%d of 10 honest sets, %d bytes", len(out.Sets), out.Bytes)
+		}
+	})
+}
+
+// What is complete keeps its bytes of the budget while it is verified, however long that takes.
+func TestASetThatIsBeingVerifiedIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		all := []operations.SetInfo{s.set(t, "large", "x", 900), s.set(t, "other", "y", 1000)}
+		s.first["large"], s.takes["large"], s.first["other"], s.takes["other"] = 0, 0, 0, 0
+		s.verifies = map[string]time.Duration{"large": time.Minute}
+		out, err := Run(t.Context(), all, Options{Fetch: s.fetch, Want: selection.Request{Classes: 2, Budget: 1000}})
+		if err != nil || !slices.Equal(s.here, []string{"large"}) || len(out.Sets) != 1 {
+			t.Errorf("%v are here; %+v, %v", s.here, out, err)
+		}
+	})
 }
 
 func TestAGatherEndsWithItsContext(t *testing.T) {

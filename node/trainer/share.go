@@ -17,8 +17,10 @@ const (
 	partOfSigner = 10 // 1/10 of Options.MaxTasks, at least 1
 	partOfProven = 4  // for a signer of whom content was verified
 	partOfOrigin = 2
-	// emptyFor is how long no set of a task arrives until it gives way to others that wait.
-	emptyFor = 10 * time.Minute
+	// emptyFor is how long no set of a task arrives until it gives way to others that wait, and
+	// crowdedFor the same where who announces it has two places more than who waits.
+	emptyFor   = 10 * time.Minute
+	crowdedFor = 10 * time.Second
 )
 
 // errEmpty is why a task is not joined again at once.
@@ -103,28 +105,67 @@ func (t *Trainer) countEmpty(view View) {
 	}
 }
 
-// giveWay leaves the task that has been empty for the longest time, if that is long enough,
-// and reports whether it did. It and who announce it wait before it is joined again.
-func (t *Trainer) giveWay(ctx context.Context, view View, joined map[cid.Cid]bool) bool {
-	var oldest cid.Cid
+// fewest is the number of places of the signer of a task that has fewest.
+func (s shares) fewest(it fetching.Item) int {
+	n := s.t.opt.MaxTasks
+	for _, signer := range it.Signers {
+		n = min(n, s.bySigner[signer])
+	}
+	return n
+}
+
+// longestEmpty is the task that has been empty for the longest time, if that is long enough.
+func (t *Trainer) longestEmpty(joined map[cid.Cid]bool) (oldest cid.Cid) {
 	for task, since := range t.empty {
-		if joined[task] && (!oldest.Defined() || since.Before(t.empty[oldest])) {
+		if joined[task] && time.Since(since) >= emptyFor && (!oldest.Defined() || since.Before(t.empty[oldest])) {
 			oldest = task
 		}
 	}
-	if !oldest.Defined() || time.Since(t.empty[oldest]) < emptyFor {
+	return oldest
+}
+
+// crowded is the last empty task of the signer with most places, if he has two more than who
+// announces the task that waits.
+func (t *Trainer) crowded(view View, joined map[cid.Cid]bool, taken shares, waits fetching.Item) (last cid.Cid) {
+	most := taken.fewest(waits) + 2
+	for _, it := range view.Announced {
+		since, empty := t.empty[it.Root]
+		if !empty || !joined[it.Root] || time.Since(since) < crowdedFor {
+			continue
+		}
+		if n := taken.fewest(it); n > most || n == most && (!last.Defined() || since.After(t.empty[last])) {
+			last, most = it.Root, n
+		}
+	}
+	return last
+}
+
+// giveWay leaves a task in favor of one that waits, and reports whether it did. It and who
+// announce it wait before it is joined again.
+func (t *Trainer) giveWay(ctx context.Context, view View, joined map[cid.Cid]bool, taken shares,
+	waits fetching.Item) bool {
+	gone := fetching.Item{Root: t.longestEmpty(joined)}
+	if !gone.Root.Defined() {
+		gone.Root = t.crowded(view, joined, taken, waits)
+	}
+	if !gone.Root.Defined() {
 		return false
 	}
-	if err := t.node.Leave(ctx, oldest); err != nil {
-		t.opt.Log.Warn("cannot leave task", "task", oldest, "error", err)
+	if err := t.node.Leave(ctx, gone.Root); err != nil {
+		t.opt.Log.Warn("cannot leave task", "task", gone.Root, "error", err)
 		return false
 	}
-	t.opt.Log.Info("left task, of which no set arrived", "task", oldest)
-	delete(t.empty, oldest)
-	delete(t.told, oldest)
-	delete(joined, oldest)
-	if i := slices.IndexFunc(view.Announced, func(it fetching.Item) bool { return it.Root.Equals(oldest) }); i >= 0 {
-		t.joins.Done(view.Announced[i], errEmpty)
+	t.opt.Log.Info("left task, of which no set arrived", "task", gone.Root)
+	delete(t.empty, gone.Root)
+	delete(t.told, gone.Root)
+	delete(joined, gone.Root)
+	is := func(it fetching.Item) bool { return it.Root.Equals(gone.Root) }
+	if i := slices.IndexFunc(view.Announced, is); i >= 0 {
+		gone = view.Announced[i]
 	}
+	for _, signer := range gone.Signers {
+		taken.bySigner[signer]--
+	}
+	t.joins.Done(gone, errEmpty)
 	return true
 }

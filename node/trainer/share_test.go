@@ -69,6 +69,41 @@ func TestOneSignerHasATenthOfTheTasks(t *testing.T) {
 	}
 }
 
+// Twenty keys that are peers themselves take all places. Who comes later has room after seconds;
+// each of the keys keeps at least one place.
+func TestWhoHasNoPlaceTakesOneOfThoseWhoHaveMost(t *testing.T) {
+	direct := func(f *fake) {
+		announceFake(400, "")(f)
+		for name, signer := range f.signer {
+			f.origin[name] = signer
+		}
+	}
+	opt := Options{MaxTasks: 40}
+	play(t, opt, direct, func(s *scene) {
+		s.pass(time.Minute)
+		s.change(true, func(f *fake) {
+			if len(f.joined) != 40 {
+				t.Errorf("%d fake tasks joined, want 40", len(f.joined))
+			}
+			for i := range 5 {
+				f.announced = append(f.announced, fmt.Sprint("honest ", i))
+			}
+			f.events = nil
+		})
+		s.pass(30 * time.Second)
+		s.change(false, func(f *fake) {
+			of := map[string]int{}
+			for _, task := range f.joined {
+				of[f.signer[task]]++
+			}
+			if of[""] != 5 || len(of) != 21 || len(f.joined) != 40 {
+				t.Errorf("%d tasks joined, of %d keys, 5 of them honest: %v", len(f.joined), len(of)-1, of)
+			}
+			f.events = nil
+		})
+	})
+}
+
 // All places are taken by tasks of which nobody publishes a set, but for one. Those give way
 // to others that wait, the one that has sets stays, and so does what the owner joined.
 func TestTasksWithoutSetsGiveWayToTasksThatWait(t *testing.T) {

@@ -82,7 +82,8 @@ type Trainer struct {
 	mu      sync.Mutex                // guards what follows
 	waiting []fetching.Item           // sets that had no place yet, as of the last look
 	arrived map[cid.Cid]bool          // sets that arrived since the last look began, which may not have seen them
-	joining map[cid.Cid]fetching.Item // tasks being joined
+	joining map[cid.Cid]fetching.Item // tasks being joined, or since the last look began, which may not have seen it
+	ended   []cid.Cid                 // those of which that is over
 	running map[cid.Cid]int           // task -> sets of it being fetched from signers who were right before
 	busy    bool                      // a training runs
 	changed map[cid.Cid]time.Time     // task -> when a set of it was fetched last
@@ -127,6 +128,10 @@ func (t *Trainer) Run(ctx context.Context, announced <-chan struct{}) {
 func (t *Trainer) look(ctx context.Context, done chan<- struct{}) time.Duration {
 	t.mu.Lock()
 	t.arrived = map[cid.Cid]bool{}
+	for _, task := range t.ended {
+		delete(t.joining, task)
+	}
+	t.ended = nil
 	t.mu.Unlock()
 	view, err := t.node.Look(ctx)
 	if err != nil {
@@ -177,7 +182,7 @@ func (t *Trainer) join(ctx context.Context, view View, done chan<- struct{}) tim
 		t.mu.Lock()
 		room := len(joined)+len(t.joining) < t.opt.MaxTasks
 		t.mu.Unlock()
-		if !room && t.joins.Due(it) == 0 && t.giveWay(ctx, view, joined) {
+		if !room && t.joins.Due(it) == 0 && t.giveWay(ctx, view, joined, taken, it) {
 			room = true
 		}
 		t.mu.Lock()
@@ -200,7 +205,7 @@ func (t *Trainer) joinOne(ctx context.Context, it fetching.Item, done chan<- str
 	err := t.node.Join(ctx, it.Root)
 	wait := t.joins.Done(it, err)
 	t.mu.Lock()
-	delete(t.joining, it.Root)
+	t.ended = append(t.ended, it.Root)
 	t.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:

@@ -12,6 +12,7 @@ import (
 	bsmsg "github.com/ipfs/boxo/bitswap/message"
 	"github.com/ipfs/boxo/bitswap/network/bsnet"
 	"github.com/ipfs/boxo/blockservice"
+	blockformat "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -63,7 +64,7 @@ func (s *Store) OpenExchange(h host.Host, opt ExchangeOptions) (*Exchange, error
 		opts = append(opts, bitswap.MaxOutstandingBytesPerPeer(256<<10), bitswap.MaxQueuedWantlistEntriesPerPeer(256),
 			bitswap.EngineBlockstoreWorkerCount(4), bitswap.TaskWorkerCount(2), bitswap.EngineTaskWorkerCount(2))
 	}
-	x.bitswap = bitswap.New(ctx, bsnet.NewFromIpfsHost(h), (*discovery)(x), s.blocks, opts...)
+	x.bitswap = bitswap.New(ctx, bsnet.NewFromIpfsHost(over{h, newIntake(ctx)}), (*discovery)(x), s.blocks, opts...)
 	x.service = blockservice.New(s.blocks, x.bitswap)
 	x.watch = &network.NotifyBundle{DisconnectedF: x.disconnected}
 	x.network = h.Network()
@@ -137,12 +138,26 @@ func (t *tracer) MessageReceived(from peer.ID, m bsmsg.BitSwapMessage) {
 	if len(blks) == 0 {
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	for _, b := range blks {
-		for f := range t.fetches {
-			f.received(from, b.Cid(), int64(len(b.RawData())))
+		(*Exchange)(t).arrived(from, b)
+	}
+}
+
+// arrived counts a block for the fetches that asked for it, and stores a large one before they
+// hear of it: what a peer sends stays with the peer until the disk has taken what came before.
+func (x *Exchange) arrived(from peer.ID, b blockformat.Block) {
+	size := len(b.RawData())
+	var first *fetch
+	x.mu.Lock()
+	for f := range x.fetches {
+		if f.received(from, b.Cid(), int64(size)) {
+			first = f
 		}
+	}
+	x.mu.Unlock()
+	if first != nil && size > smallMessage {
+		// An error comes again when the fetch stores it.
+		_ = x.store.blocks.Put(first.ctx, b)
 	}
 }
 

@@ -27,6 +27,7 @@ type FetchOptions struct {
 	Size       int64                    // announced size, reserved before the first block; 0 when unknown
 	Pin        string                   // name to pin under; empty stores without a pin
 	From       []peer.ID                // peers to ask first
+	Complete   func()                   // called when all blocks are here, before they are verified; nil for nothing
 	Verify     func(fs.FS) error        // judges the complete directory before it is pinned; nil accepts
 	Progress   func(bytes, total int64) // called after each block, with Size as total, from several goroutines at once
 	Pace
@@ -65,6 +66,7 @@ type fetch struct {
 	opt  FetchOptions
 	from []peer.AddrInfo
 
+	ctx           context.Context // of the walk, with its reservation
 	bytes, blocks atomic.Int64
 	start         time.Time
 	alive         *time.Timer // cancels the fetch unless reset in time
@@ -86,13 +88,14 @@ func (f *fetch) wants(c cid.Cid) bool {
 	return ok
 }
 
-// received counts a block that came from a peer, if this fetch asked for it.
-func (f *fetch) received(from peer.ID, c cid.Cid, size int64) {
+// received counts a block that came from a peer, if this fetch asked for it, and reports
+// whether it is the first time.
+func (f *fetch) received(from peer.ID, c cid.Cid, size int64) (first bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n, asked := f.arrivals[c]
 	if !asked {
-		return
+		return false
 	}
 	f.arrivals[c] = n + 1
 	f.providers[from] = struct{}{}
@@ -100,6 +103,7 @@ func (f *fetch) received(from peer.ID, c cid.Cid, size int64) {
 		f.fetched.Bytes += size
 		f.fetched.Blocks++
 	}
+	return n == 0
 }
 
 func (f *fetch) result() FetchResult {
@@ -164,6 +168,9 @@ func (x *Exchange) fetch(ctx context.Context, f *fetch) error {
 	if err := x.walk(ctx, f); err != nil {
 		return err
 	}
+	if f.opt.Complete != nil {
+		f.opt.Complete()
+	}
 	return x.store.admit(ctx, f)
 }
 
@@ -174,7 +181,7 @@ const inFlight = 8
 func (x *Exchange) walk(ctx context.Context, f *fetch) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	f.start = time.Now()
+	f.ctx, f.start = ctx, time.Now()
 	f.alive = time.AfterFunc(f.opt.FirstBlock, func() { cancel(ErrStalled) })
 	defer f.alive.Stop()
 	x.mu.Lock()
@@ -186,10 +193,10 @@ func (x *Exchange) walk(ctx context.Context, f *fetch) error {
 		x.mu.Unlock()
 	}()
 	f.mu.Lock()
-	f.again = time.AfterFunc(f.opt.FirstBlock/2, func() { f.inquire(ctx, x.service) })
+	f.again = time.AfterFunc(f.opt.FirstBlock/inquiries, func() { f.inquire(ctx, x.service) })
 	f.mu.Unlock()
 	f.inquire(ctx, x.service)
-	f.again.Reset(f.opt.FirstBlock / 2)
+	f.again.Reset(f.opt.FirstBlock / inquiries)
 	defer f.again.Stop()
 	links := func(ctx context.Context, c cid.Cid) ([]*ipld.Link, error) {
 		x.asks(f, c)
@@ -223,7 +230,7 @@ func (f *fetch) links(ctx context.Context, c cid.Cid) ([]*ipld.Link, error) {
 	f.alive.Reset(f.patience(bytes))
 	f.mu.Lock()
 	if !f.loss { // blocks still under way from a peer that has left put nothing off
-		f.again.Reset(f.opt.Stall / 2)
+		f.again.Reset(f.opt.Stall / inquiries)
 	}
 	f.mu.Unlock()
 	if f.opt.Progress != nil {

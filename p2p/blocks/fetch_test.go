@@ -36,24 +36,11 @@ func withNodes(t *testing.T, count int, test func(t *testing.T, nodes []*node)) 
 		}
 		nodes := make([]*node, count)
 		for i, h := range network.Hosts() {
-			n := &node{host: h}
-			if n.Store, err = inMemory(DefaultOptions()); err != nil {
-				t.Fatal(err)
-			}
-			n.Exchange, err = n.OpenExchange(h, ExchangeOptions{
-				Small: i%2 == 0,
-				Find: func(context.Context, cid.Cid) (out []peer.AddrInfo) {
-					for _, p := range n.find {
-						out = append(out, peer.AddrInfo{ID: p})
-					}
-					return out
-				},
-				Serve: func(p peer.ID, c cid.Cid) bool { return n.deny == nil || !n.deny(p, c) },
-			})
+			store, err := inMemory(DefaultOptions())
 			if err != nil {
 				t.Fatal(err)
 			}
-			nodes[i] = n
+			nodes[i] = exchangeOn(t, h, store, i%2 == 0)
 		}
 		test(t, nodes)
 		for _, n := range nodes {
@@ -65,6 +52,27 @@ func withNodes(t *testing.T, count int, test func(t *testing.T, nodes []*node)) 
 			t.Error(err)
 		}
 	})
+}
+
+// exchangeOn makes a node of a store that finds nobody.
+func exchangeOn(t *testing.T, h host.Host, store *Store, small bool) *node {
+	t.Helper()
+	n := &node{host: h, Store: store}
+	var err error
+	n.Exchange, err = n.OpenExchange(h, ExchangeOptions{
+		Small: small,
+		Find: func(context.Context, cid.Cid) (out []peer.AddrInfo) {
+			for _, p := range n.find {
+				out = append(out, peer.AddrInfo{ID: p})
+			}
+			return out
+		},
+		Serve: func(p peer.ID, c cid.Cid) bool { return n.deny == nil || !n.deny(p, c) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // leaf is the CID of the first MiB of the data of setOf(seed, size).

@@ -29,26 +29,50 @@ func (f *fetch) patience(bytes int64) time.Duration {
 // inquiry is one bitswap session. A session does not ask a peer twice that lacked a block
 // or went away with an answer due, so a fetch that waits begins another one.
 type inquiry struct {
-	ctx     context.Context
-	end     context.CancelFunc
-	session blockservice.BlockGetter
+	ctx      context.Context
+	end      context.CancelFunc
+	session  blockservice.BlockGetter
+	replaced chan struct{} // closed when another has begun
 }
 
-// inquire begins a session and ends the one before; blocks still to come are asked for
+// inquiries is how often providers are asked in the time that a fetch waits for a block.
+const inquiries = 3
+
+// betweenInquiries is how long after one session the next begins. The library takes back what a
+// session asked for some time after its end, and what another has asked for meanwhile is neither
+// taken back nor asked for again.
+const betweenInquiries = 50 * time.Millisecond
+
+// inquire ends the session there is, and begins another; blocks still to come are asked for
 // again, of every provider.
 func (f *fetch) inquire(ctx context.Context, service blockservice.BlockService) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.asking.end != nil {
-		f.asking.end()
-	}
-	if ctx.Err() != nil {
+	f.loss = false
+	f.again.Reset(f.opt.Stall / inquiries)
+	if f.asking.end == nil {
+		f.begin(ctx, service)
 		return
+	}
+	f.asking.end()
+	time.AfterFunc(betweenInquiries, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if ctx.Err() == nil {
+			f.begin(ctx, service)
+		}
+	})
+}
+
+// begin begins a session. Callers lock.
+func (f *fetch) begin(ctx context.Context, service blockservice.BlockService) {
+	if f.asking.replaced != nil {
+		f.asking.end()
+		close(f.asking.replaced)
 	}
 	f.asking.ctx, f.asking.end = context.WithCancel(ctx)
 	f.asking.session = blockservice.NewSession(f.asking.ctx, service)
-	f.loss = false
-	f.again.Reset(f.opt.Stall / 2)
+	f.asking.replaced = make(chan struct{})
 }
 
 // askAfterLoss is how long after a peer that sent blocks, or was to send them, has left all others are asked.
@@ -73,6 +97,11 @@ func (f *fetch) block(ctx context.Context, c cid.Cid) (blockformat.Block, error)
 		block, err := now.session.GetBlock(now.ctx, c)
 		if err == nil || ctx.Err() != nil || now.ctx.Err() == nil {
 			return block, err
+		}
+		select {
+		case <-now.replaced:
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
 }

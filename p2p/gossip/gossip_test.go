@@ -256,6 +256,10 @@ func TestScoresPunishInvalidMessagesAndNothingElse(t *testing.T) {
 	if peers.IPColocationFactorWeight != 0 {
 		t.Error("peers behind one address are punished")
 	}
+	// Peers name others when a topic is left (peer exchange). No score is high enough to dial those.
+	if peers.TopicScoreCap >= scoreThresholds().AcceptPXThreshold || peers.AppSpecificScore("p") != 0 {
+		t.Error("a peer can have this node dial whom it names")
+	}
 	// Penalties are squared: the sixth invalid message of a peer ends what it can send.
 	graylist := scoreThresholds().GraylistThreshold
 	for n, want := range map[float64]bool{5: false, 6: true} {

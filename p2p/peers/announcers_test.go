@@ -77,6 +77,9 @@ func TestOnlyAddressesThatAPeerCanHaveAreDialed(t *testing.T) {
 		{"loopback, from a network", home, "/ip4/127.0.0.1/tcp/5000", false},
 		{"loopback, where all is one computer", []string{"/ip4/127.0.0.1/tcp/4001"}, "/ip4/127.0.0.1/tcp/5000", true},
 		{"link-local", home, "/ip4/169.254.1.1" + mesh, false},
+		{"link-local, where this node has no other", []string{"/ip4/169.254.7.7/tcp/4001"}, "/ip4/169.254.1.1" + mesh, true},
+		{"one of an overlay network", home, "/ip4/100.100.1.1" + mesh, false},
+		{"one of an overlay network of this node", []string{"/ip4/100.64.7.7/tcp/4001"}, "/ip4/100.100.1.1" + mesh, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newTestAnnouncers(tt.own...)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 )
 
 // DialTimeout bounds one attempt to reach a peer.
@@ -25,12 +26,14 @@ type Network interface {
 
 // DialerOptions of a Dialer. All fields must be set, but Bootstrap may be empty.
 type DialerOptions struct {
-	Bootstrap []peer.AddrInfo  // dialed whatever the number of connections
-	Peers     int              // connections above which known peers are not dialed
-	Redial    time.Duration    // pause after the first attempt, half to one and a half of it; doubles up to RedialMax
-	RedialMax time.Duration    // longest pause
-	Now       func() time.Time // clock
-	Logger    *slog.Logger
+	Bootstrap []peer.AddrInfo // dialed whatever the number of connections
+	Peers     int             // connections above which known peers are not dialed
+	Redial    time.Duration   // pause after the first attempt, half to one and a half of it; doubles up to RedialMax
+	RedialMax time.Duration   // longest pause
+	// Limit returns the addresses of a known peer that may be dialed now, and counts them.
+	Limit  func([]ma.Multiaddr) []ma.Multiaddr
+	Now    func() time.Time // clock
+	Logger *slog.Logger
 }
 
 // Dialer keeps a node connected: it dials the bootstrap peers and the known peers of
@@ -166,7 +169,10 @@ func (d *Dialer) round() (due []peer.AddrInfo, wait time.Duration) {
 		}
 		if !a.next.After(now) {
 			a.next = now.Add(a.pause.NextBackOff())
-			if a.bootstrap || free > 0 {
+			if !a.bootstrap && free > 0 { // others told where it is
+				p.Addrs = d.opt.Limit(p.Addrs)
+			}
+			if a.bootstrap || free > 0 && len(p.Addrs) > 0 {
 				free--
 				a.running = true
 				due = append(due, p)

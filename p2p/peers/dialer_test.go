@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -70,7 +71,8 @@ func newTestDialer(t *testing.T, table *testTable, bootstrap ...peer.ID) *testDi
 	}
 	d.Dialer = NewDialer(table.Table, d.net, DialerOptions{
 		Bootstrap: infos, Peers: 3, Redial: 5 * time.Second, RedialMax: 10 * time.Minute,
-		Now: func() time.Time { return table.now }, Logger: slog.New(slog.NewTextHandler(&d.log, nil)),
+		Limit: func(addrs []ma.Multiaddr) []ma.Multiaddr { return addrs },
+		Now:   func() time.Time { return table.now }, Logger: slog.New(slog.NewTextHandler(&d.log, nil)),
 	})
 	d.jitter = 0 // exact pauses
 	return d
@@ -170,6 +172,23 @@ func TestKnownPeersAreDialedOnlyWhileThereIsRoom(t *testing.T) {
 				t.Errorf("dials %v, want the bootstrap peer and %d known ones", due, tt.known)
 			}
 		})
+	}
+}
+
+func TestKnownPeersAreDialedWhereTheyMayBeAndBootstrapPeersWhereTheirUserSays(t *testing.T) {
+	table := newTestTable(t, nil)
+	table.Remember(peerOf(1), []ma.Multiaddr{tcp, quic})
+	table.Remember(peerOf(2), []ma.Multiaddr{tcp})
+	d := newTestDialer(t, table, peerOf(9))
+	d.opt.Limit = func(addrs []ma.Multiaddr) []ma.Multiaddr {
+		return slices.DeleteFunc(slices.Clone(addrs), tcp.Equal)
+	}
+	due, _ := d.round()
+	if len(due) != 2 || due[0].ID != peerOf(9) || len(due[1].Addrs) != 1 || !due[1].Addrs[0].Equal(quic) {
+		t.Errorf("dials %v, want the bootstrap peer and one known peer at %v", due, quic)
+	}
+	if due, _ := d.round(); len(due) != 0 {
+		t.Errorf("%v is dialed again at once", due)
 	}
 }
 

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limits of the addresses that strangers sign.
+// Limits of the addresses that strangers sign or tell.
 const (
 	signedAddrs = 4    // of one signer's are dialed
 	leastPort   = 1024 // ports below belong to other services
 	maxHosts    = 4096 // of which the rate is remembered
 )
 
-// Reach decides which of the addresses that somebody signed are dialed. It is safe for
+// Reach decides which of the addresses that somebody signed or told are dialed. It is safe for
 // concurrent use.
 type Reach struct {
 	own     func() []ma.Multiaddr
@@ -34,23 +34,41 @@ func NewReach(own func() []ma.Multiaddr, now func() time.Time, perHost int) *Rea
 	return &Reach{own: own, now: now, perHost: perHost, hosts: map[netip.Addr]*rate.Limiter{}}
 }
 
-// Allowed returns the addresses that may be dialed now, and counts them as dialed.
-func (r *Reach) Allowed(addrs []ma.Multiaddr) (out []ma.Multiaddr) {
-	own, now := r.own(), r.now()
+// Allowed returns the addresses that may be dialed now, of those that a stranger signed, and
+// counts them as dialed.
+func (r *Reach) Allowed(addrs []ma.Multiaddr) []ma.Multiaddr {
+	out := r.Plausible(addrs)
+	return r.Limit(out[:min(len(out), signedAddrs)])
+}
+
+// Plausible returns the addresses at which a node of this mesh may listen and which this node
+// may reach.
+func (r *Reach) Plausible(addrs []ma.Multiaddr) (out []ma.Multiaddr) {
+	own := r.own()
+	for _, addr := range addrs {
+		if host, ok := hostOf(addr); ok && isReachable(addr, host, own) {
+			out = append(out, addr)
+		}
+	}
+	return out
+}
+
+// Limit returns the addresses whose hosts were not dialed too often, and counts them as dialed.
+func (r *Reach) Limit(addrs []ma.Multiaddr) (out []ma.Multiaddr) {
+	now := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	counted := map[netip.Addr]bool{}
 	for _, addr := range addrs {
-		host, ok := hostOf(addr)
-		if !ok || len(out) == signedAddrs || !isReachable(addr, host, own) {
+		ip, err := manet.ToIP(addr)
+		if err != nil {
 			continue
 		}
-		if !counted[host] {
-			if !r.limitOf(host).AllowN(now, 1) {
-				continue
-			}
-			counted[host] = true
+		host, _ := netip.AddrFromSlice(ip)
+		if host = host.Unmap(); !counted[host] && !r.limitOf(host).AllowN(now, 1) {
+			continue
 		}
+		counted[host] = true
 		out = append(out, addr)
 	}
 	return out
@@ -95,10 +113,12 @@ func firstTwo(addr ma.Multiaddr) ma.Multiaddr {
 	return addr[:2]
 }
 
-// privateBlocks are the private addresses of IPv4. A site routes between its networks of
-// one block.
+// privateBlocks are the addresses of IPv4 that are not public: private ones, those of
+// providers' and overlay networks, and those that devices without a router choose. A site routes
+// between its networks of one block.
 var privateBlocks = []netip.Prefix{
 	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("169.254.0.0/16"),
 }
 
 // isReachable reports whether an address may be one of a peer: a public one, or one of a
@@ -107,9 +127,6 @@ var privateBlocks = []netip.Prefix{
 func isReachable(addr ma.Multiaddr, host netip.Addr, own []ma.Multiaddr) bool {
 	if manet.IsPublicAddr(addr) {
 		return true
-	}
-	if !host.IsPrivate() && !host.IsLoopback() {
-		return false
 	}
 	onlyLoopback, near := true, false
 	for _, o := range own {
@@ -129,7 +146,7 @@ func isReachable(addr ma.Multiaddr, host netip.Addr, own []ma.Multiaddr) bool {
 }
 
 // isNear reports whether two addresses may be of one site: of one private block of IPv4,
-// or of one /48 of IPv6.
+// or of one /48 of private addresses of IPv6.
 func isNear(x, y netip.Addr) bool {
 	for _, block := range privateBlocks {
 		if block.Contains(x) {
@@ -137,5 +154,5 @@ func isNear(x, y netip.Addr) bool {
 		}
 	}
 	site, err := x.Prefix(rangeV6)
-	return err == nil && x.Is6() && site.Contains(y)
+	return err == nil && x.Is6() && x.IsPrivate() && site.Contains(y)
 }
