@@ -25,6 +25,7 @@ import (
 type rankFlags struct {
 	rank.Plan
 	rank.Options
+	scoreFlags
 	source          study.Source
 	recipe          string
 	ipc             int
@@ -47,7 +48,7 @@ func (a *app) rankCommand() *cobra.Command {
 			"--task ranks all sets of a task.\n\nFinished trainings are kept in the --records folder: the same command " +
 			"resumes after Ctrl-C.",
 		RunE: func(cmd *cobra.Command, names []string) error {
-			doc, err := a.rank(cmd, r, names)
+			doc, err := a.rankOrVerify(cmd, r, names)
 			switch {
 			case errors.Is(err, rank.ErrPlan) || errors.Is(err, rank.ErrRecipe):
 				return api.Fail(api.CodeUsage, "see 'distillmesh rank --help'", "%w", err)
@@ -55,7 +56,7 @@ func (a *app) rankCommand() *cobra.Command {
 				return api.Fail(api.CodeUsage, "give more real samples with --data, or fewer images with --ipc", "%w", err)
 			case errors.Is(err, trial.ErrInUse):
 				return api.Fail(api.CodeBusy, "wait for it, or give another folder with --records", "%w", err)
-			case err != nil:
+			case err != nil || doc == nil:
 				return err
 			}
 			return a.showRanking(doc, r)
@@ -88,24 +89,42 @@ func (r *rankFlags) flags(c *cobra.Command) {
 	f.StringVar(&r.pixels, "pixels", "", pixelsHelp)
 	f.StringVar(&r.Dir, "records", "", "folder for finished trainings (default: rank-DATA)")
 	f.StringVarP(&r.page, "output", "o", "", "file for a page with figures, in HTML")
+	f.BoolVar(&r.publish, "publish", false, "announce the scores: a claim of whoever offers the set, else an attestation")
+	f.BoolVar(&r.verify, "verify", false, "compute what others claim of one set again, by their models, recipe and trials")
 	deviceFlags(f, &r.Device)
 	groupFlags(c, []flagGroup{
 		{"What is ranked", []string{"task", "together", "ipc", "pixels"}},
 		{"Against what", []string{"data", "model", "recipe", "trials", "references", "epochs", "no-ars", "no-bytes", "quick",
 			"time", "lrs-weight", "ars-weight"}},
+		{"On the mesh", []string{"publish", "verify"}},
 		{"Where to compute", []string{"device", "workers"}},
 		{"Result", []string{"output", "records", "json"}},
 		{"How to read files", readingFlags},
 	})
 }
 
+// rankOrVerify returns no document when it has shown what it verified.
+func (a *app) rankOrVerify(cmd *cobra.Command, r *rankFlags, names []string) (*rank.Document, error) {
+	if err := r.checkPublish(); err != nil {
+		return nil, err
+	}
+	r.Report = func(p rank.Progress) {
+		a.report(api.Progress{Stage: p.Stage, Done: p.Done, Total: p.Total, Unit: p.Unit})
+	}
+	if r.verify {
+		return nil, a.verifyScores(cmd, r, names)
+	}
+	doc, err := a.rank(cmd, r, names)
+	if err != nil {
+		return nil, err
+	}
+	return doc, a.keepScores(cmd.Context(), doc, r)
+}
+
 // rank finds sets and data and does the work.
 func (a *app) rank(cmd *cobra.Command, r *rankFlags, names []string) (doc *rank.Document, err error) {
 	if len(names) == 0 && r.source.Task == "" {
 		return nil, api.Fail(api.CodeUsage, "list sets with 'distillmesh ls'", "name the sets to rank, or their --task")
-	}
-	r.Report = func(p rank.Progress) {
-		a.report(api.Progress{Stage: p.Stage, Done: p.Done, Total: p.Total, Unit: p.Unit})
 	}
 	r.Augmented, r.ByBytes = !r.noARS, !r.noBytes
 	if err := r.readRecipe(); err != nil {
@@ -236,6 +255,9 @@ func (a *app) heldSets(cmd *cobra.Command, r *rankFlags, names []string, all boo
 			r.Candidates, task, err = ranking.OfTask(cmd.Context(), conn, r.source.Task)
 		} else {
 			r.Candidates, task, err = ranking.Held(cmd.Context(), conn, names)
+		}
+		for _, c := range r.Candidates {
+			r.held = append(r.held, c.Name)
 		}
 		if err != nil || r.source.Path != "" {
 			return err
