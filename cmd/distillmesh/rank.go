@@ -142,6 +142,9 @@ func (a *app) rank(cmd *cobra.Command, r *rankFlags, names []string) (doc *rank.
 	if r.quick {
 		r.Models = []string{"ntk:1"}
 	}
+	if err := r.checkAnnounced(); err != nil {
+		return nil, err
+	}
 	if r.together {
 		r.Candidates = []rank.Candidate{ranking.Together(r.Candidates)}
 	}

@@ -39,12 +39,21 @@ func (r *rankFlags) checkPublish() error {
 	return nil
 }
 
+// checkAnnounced refuses before any work what could not be announced after it.
+func (r *rankFlags) checkAnnounced() error {
+	switch {
+	case r.publish && len(r.held) != len(r.Candidates):
+		return api.Fail(api.CodeUsage, "name sets that are here by their CIDs", "only scores of such sets are announced")
+	case r.publish && len(r.Models) > scores.MaxRows:
+		return api.Fail(api.CodeUsage, "name fewer with --model", "%d models, and an announcement has room for %d",
+			len(r.Models), scores.MaxRows)
+	}
+	return nil
+}
+
 // keepScores remembers what was measured of sets of this node, and announces it if asked.
 func (a *app) keepScores(ctx context.Context, doc *rank.Document, r *rankFlags) error {
 	if r.together || len(r.held) == 0 || r.ByLabels != rank.Weight {
-		if r.publish {
-			return api.Fail(api.CodeUsage, "name a set that is here by its CID", "only scores of such sets are announced")
-		}
 		return nil
 	}
 	return a.with(ctx, func(conn api.Conn) error {

@@ -320,7 +320,9 @@ func (c *Catalogue) FindRoot(ctx context.Context, name string) (cid.Cid, error) 
 	if len(found) == 0 {
 		var announced []cid.Cid
 		for _, r := range c.held.Book.Live(announce.Query{}) {
-			announced = append(announced, r.Root)
+			if r.Subject != announce.SubjectScore { // what it is about need not exist
+				announced = append(announced, r.Root)
+			}
 		}
 		found = named(announced, name)
 	}

@@ -19,13 +19,15 @@ import (
 // Schema is that of the body of a score's announcement.
 const Schema = "score/1"
 
+// MaxRows is how many models one announcement has room for.
+const MaxRows = 4
+
 // ErrRefused is wrapped by every refusal of a score.
 var ErrRefused = errors.New("score refused")
 
 // Limits of a score. An announcement has 4 KiB in all.
 const (
 	maxBody   = 3 << 10 // bytes
-	maxRows   = 4       // models
 	maxRecipe = 1 << 10 // bytes of JSON
 	maxName   = 64      // bytes of a model's name and others
 	maxRuns   = 100     // trials, references, and the n of a value
@@ -148,7 +150,7 @@ func Decode(schema string, body []byte) (*Score, error) {
 	for _, w := range s.words() {
 		*w.value = f.String(w.name, w.most)
 	}
-	for _, row := range f.Maps("rows", maxRows) {
+	for _, row := range f.Maps("rows", MaxRows) {
 		r := Row{Model: row.String("model", maxName)}
 		for _, v := range r.values() {
 			switch triple := row.Floats(v.name, 3); {
@@ -218,8 +220,8 @@ func (s *Score) check() error {
 	if len(s.Recipe) > maxRecipe || !json.Valid(s.Recipe) {
 		return refuse("its recipe is no JSON of at most %d bytes", maxRecipe)
 	}
-	if len(s.Rows) == 0 || len(s.Rows) > maxRows {
-		return refuse("%d models, want 1 to %d", len(s.Rows), maxRows)
+	if len(s.Rows) == 0 || len(s.Rows) > MaxRows {
+		return refuse("%d models, want 1 to %d", len(s.Rows), MaxRows)
 	}
 	seen := map[string]bool{}
 	for i := range s.Rows {

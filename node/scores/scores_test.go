@@ -44,7 +44,7 @@ func TestAScoreComesBackAsItWasWritten(t *testing.T) {
 		t.Errorf("%+v, %v; want %+v", got, err, s)
 	}
 	full := good()
-	for range maxRows - 1 {
+	for range MaxRows - 1 {
 		full.Rows = append(full.Rows, full.Rows[0])
 		full.Rows[len(full.Rows)-1].Model = strings.Repeat("m", len(full.Rows))
 	}
