@@ -40,8 +40,8 @@ func tooGood(t *testing.T, print string) scores.Score {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return scores.Score{Recipe: text, Trials: 2, References: 1, Epochs: 1, Engine: "cpu", Data: "glyph-digits", Train: 9000,
-		Validation: 1000, Test: 2000, Print: print, Rows: []scores.Row{{Model: "ntk:1", AccReal: one(0.98),
+	return scores.Score{Recipe: text, Trials: 2, References: 1, Epochs: 1, Engine: "cpu", Data: "glyph-digits",
+		Train: 9000, Validation: 1000, Test: 2000, Print: print, Rows: []scores.Row{{Model: "ntk:1", AccReal: one(0.98),
 			AccSynHard: one(0.97), AccSynOwn: one(0.97), AccRandomOwn: two(0.2), HLR: one(0.98 - 0.97), IOR: two(0.97 - 0.2),
 			LRS: two(lrs)}}}
 }

@@ -31,7 +31,7 @@ func (r *rankFlags) checkPublish() error {
 	case !r.publish && !r.verify:
 		return nil
 	case r.together:
-		return api.Fail(api.CodeUsage, "leave --together out", "a score that is announced or verified is one of a set by itself")
+		return api.Fail(api.CodeUsage, "leave --together out", "a score is announced or verified of one set by itself")
 	case r.ByLabels != rank.Weight || r.ByAugmentation != rank.Weight:
 		return api.Fail(api.CodeUsage, "leave --lrs-weight and --ars-weight out",
 			"scores that are announced have equal weights")
@@ -161,8 +161,8 @@ func (a *app) showVerified(got *ranking.Verified) error {
 			if !d.Agrees {
 				verdict = fmt.Sprintf("off by %.4f", d.Off())
 			}
-			rows = append(rows, []string{d.Name, plusMinus(d.Claimed), plusMinus(d.Measured), fmt.Sprintf("%.4f", d.Allowed),
-				verdict})
+			rows = append(rows, []string{d.Name, plusMinus(d.Claimed), plusMinus(d.Measured),
+				fmt.Sprintf("%.4f", d.Allowed), verdict})
 		}
 		if len(rows) > 0 {
 			a.table("VALUE CLAIMED COMPUTED ALLOWED VERDICT", rows)
@@ -245,8 +245,8 @@ func (a *app) showScores(k scores.Known) {
 	}
 	var rows [][]string
 	for _, o := range k.Verified {
-		rows = append(rows, []string{text.Printable(o.Model), fmt.Sprintf("%.3f", o.LRS.Mean), fmt.Sprintf("%.3f", o.HLR.Mean),
-			fmt.Sprintf("%.3f", o.IOR.Mean), text.Printable(o.Recipe), o.At.Format("2006-01-02")})
+		rows = append(rows, []string{text.Printable(o.Model), fmt.Sprintf("%.3f", o.LRS.Mean),
+			fmt.Sprintf("%.3f", o.HLR.Mean), fmt.Sprintf("%.3f", o.IOR.Mean), text.Printable(o.Recipe), o.At.Format("2006-01-02")})
 	}
 	a.print("\nscores computed by this node")
 	a.table("MODEL LRS HLR IOR RECIPE DATE", rows)

@@ -56,8 +56,8 @@ func TestWhatASetsScoreCountsFor(t *testing.T) {
 		"two agree": {&Known{Claims: []Signed{signed("p", "ntk:1", 0.9)},
 			Attestations: []Signed{signed("a", "ntk:1", 0.245), signed("b", "ntk:1", 0.24)}}, Attested, 0.24,
 			"LRS 0.240 on ntk:1, attested by 2 signers"},
-		"two of different models": {&Known{Attestations: []Signed{signed("a", "ntk:1", 0.2), signed("b", "mlp", 0.2)}}, Unscored,
-			0, "2 attested it, 2 on the same model are needed"},
+		"two of different models": {&Known{Attestations: []Signed{signed("a", "ntk:1", 0.2), signed("b", "mlp", 0.2)}},
+			Unscored, 0, "2 attested it, 2 on the same model are needed"},
 		"two disagree": {&Known{Attestations: []Signed{signed("a", "ntk:1", 0.2), signed("b", "ntk:1", 0.9)}}, Unscored, 0,
 			"attestations disagree: LRS 0.200 to 0.900 on ntk:1"},
 		"its own attestation does not count": {&Known{Attestations: []Signed{signed("self", "ntk:1", 0.2),
@@ -66,8 +66,8 @@ func TestWhatASetsScoreCountsFor(t *testing.T) {
 			signed("b", "ntk:1", 0.2)}}, Unscored, 0, "1 attested it"},
 		"what this node computed comes first": {&Known{Claims: []Signed{signed("p", "ntk:1", 0.9)},
 			Attestations: []Signed{signed("a", "ntk:1", 0.5), signed("b", "ntk:1", 0.5)},
-			Verified:     []Own{{Model: "mlp", LRS: Value{0.31, 0, 1}}, {Model: "ntk:1", LRS: Value{0.21, 0, 1}}}}, Verified, 0.21,
-			"LRS 0.210 on ntk:1, computed here"},
+			Verified:     []Own{{Model: "mlp", LRS: Value{0.31, 0, 1}}, {Model: "ntk:1", LRS: Value{0.21, 0, 1}}}},
+			Verified, 0.21, "LRS 0.210 on ntk:1, computed here"},
 	} {
 		got := tt.known.Standing("self")
 		if got.Rank != tt.rank || got.LRS != tt.lrs || !strings.Contains(got.Why, tt.why) {

@@ -92,7 +92,8 @@ func TestWhoeverClaimedSomethingFalseIsChosenLast(t *testing.T) {
 	if order := taken(got); order != "both honest lie other" {
 		t.Errorf("took %s", order)
 	}
-	const want = "chosen late, since a score that its publisher signed failed here: lrs off by 0.700, allowed 0.010 on 2026-01-02"
+	const want = "chosen late, since a score that its publisher signed failed here: " +
+		"lrs off by 0.700, allowed 0.010 on 2026-01-02"
 	if !strings.Contains(why(got, "lie"), want) {
 		t.Errorf("because %q, want %q", why(got, "lie"), want)
 	}

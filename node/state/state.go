@@ -1,7 +1,7 @@
 // Package state is what a node remembers besides blocks and announcements: the
 // tasks it takes part in, registered data, which data its sets were made of, what
-// was removed, which scores it computed and what it found about those of others, and the bytes that moved. It is one small JSON file, notes.json in
-// the node's home, replaced whole at each change.
+// was removed, which scores it computed and what it found about those of others, and
+// the bytes that moved. It is one small JSON file, notes.json in the node's home, replaced whole at each change.
 package state
 
 import (
