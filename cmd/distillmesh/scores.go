@@ -173,8 +173,8 @@ func (a *app) showVerified(got *ranking.Verified) error {
 }
 
 // rule says when two values agree.
-var rule = fmt.Sprintf("agrees: |claimed - computed| <= 2 sqrt(s1^2/n1 + s2^2/n2) + %v, the claimed deviation s1 counted as "+
-	"at most twice the computed one", scores.Floor)
+var rule = fmt.Sprintf("agrees: |claimed - computed| <= 2 sqrt(s1^2/n1 + s2^2/n2) + %v, "+
+	"the claimed deviation s1 counted as at most twice the computed one", scores.Floor)
 
 func plusMinus(v scores.Value) string {
 	if v.N < 2 {
@@ -246,7 +246,8 @@ func (a *app) showScores(k scores.Known) {
 	var rows [][]string
 	for _, o := range k.Verified {
 		rows = append(rows, []string{text.Printable(o.Model), fmt.Sprintf("%.3f", o.LRS.Mean),
-			fmt.Sprintf("%.3f", o.HLR.Mean), fmt.Sprintf("%.3f", o.IOR.Mean), text.Printable(o.Recipe), o.At.Format("2006-01-02")})
+			fmt.Sprintf("%.3f", o.HLR.Mean), fmt.Sprintf("%.3f", o.IOR.Mean), text.Printable(o.Recipe),
+			o.At.Format("2006-01-02")})
 	}
 	a.print("\nscores computed by this node")
 	a.table("MODEL LRS HLR IOR RECIPE DATE", rows)

@@ -168,6 +168,29 @@ func Verify(ctx context.Context, v Verifying) (*Verified, error) {
 	return out, nil
 }
 
+// compute runs a plan of somebody else, within the time that it may take; without a document it says
+// why not. What was trained until then is kept.
+func compute(ctx context.Context, v Verifying, plan rank.Plan) (*rank.Document, string, error) {
+	within, cancel := context.WithTimeout(ctx, v.Most)
+	defer cancel()
+	cost, err := rank.Measure(within, plan, v.Options)
+	var took time.Duration
+	if err == nil {
+		took, err = cost.Of(plan)
+	}
+	if err == nil && took > v.Most {
+		return nil, fmt.Sprintf("it would take about %v, more than --time %v", took.Round(time.Minute), v.Most), nil
+	}
+	var doc *rank.Document
+	if err == nil {
+		doc, err = rank.Run(within, plan, v.Options)
+	}
+	if err != nil && ctx.Err() == nil && within.Err() != nil {
+		return nil, fmt.Sprintf("it takes longer than --time %v", v.Most), nil
+	}
+	return doc, "", err
+}
+
 // verify computes one score again. What a signer says that cannot be followed is no failure.
 func (out *Verified) verify(ctx context.Context, v Verifying, s scores.Signed, kind string) error {
 	left := func(why string) error {
@@ -178,20 +201,12 @@ func (out *Verified) verify(ctx context.Context, v Verifying, s scores.Signed, k
 	if err != nil {
 		return left("not computed: " + err.Error())
 	}
-	cost, err := rank.Measure(ctx, plan, v.Options)
+	doc, why, err := compute(ctx, v, plan)
 	if err != nil {
 		return err
 	}
-	took, err := cost.Of(plan)
-	if err != nil {
-		return err
-	}
-	if took > v.Most {
-		return left(fmt.Sprintf("not computed: it would take about %v, more than --time %v", took.Round(time.Minute), v.Most))
-	}
-	doc, err := rank.Run(ctx, plan, v.Options)
-	if err != nil {
-		return err
+	if doc == nil {
+		return left("not computed: " + why)
 	}
 	if out.Document == nil {
 		out.Document, out.Own = doc, OwnOf(doc, out.Set)

@@ -90,7 +90,9 @@ var refusals = map[string]func(*Score){
 	"no engine":                        func(s *Score) { s.Engine = "" },
 	"data without a name":              func(s *Score) { s.Data = "" },
 	"a recipe that is no JSON":         func(s *Score) { s.Recipe = json.RawMessage(`{"name":`) },
-	"an endless recipe":                func(s *Score) { s.Recipe = json.RawMessage(`"` + strings.Repeat("r", 1024) + `"`) },
+	"an endless recipe": func(s *Score) {
+		s.Recipe = json.RawMessage(`"` + strings.Repeat("r", 1024) + `"`)
+	},
 }
 
 func TestAScoreThatNoMeasurementGivesIsNeitherSentNorRead(t *testing.T) {
