@@ -38,6 +38,7 @@ func (n *Node) operations() *api.Table {
 		download(operations.Read, n.read),
 		handle(operations.Fetch, n.fetch),
 		handle(operations.Gather, n.gather),
+		handle(operations.Judge, n.judged),
 		handle(operations.Remove, n.remove),
 	)
 }

@@ -56,12 +56,12 @@ func verify(t *testing.T, c *running, set string) *ranking.Verified {
 		t.Fatal(err)
 	}
 	p := rank.Default()
-	var task string
+	var task ranking.Task
 	var err error
 	if p.Candidates, task, err = ranking.Held(t.Context(), c, []string{set}); err != nil {
 		t.Fatal(err)
 	}
-	opened, err := ranking.Data(t.Context(), c, task)
+	opened, err := ranking.Data(t.Context(), c, task.CID)
 	if err != nil {
 		t.Fatal(err)
 	}

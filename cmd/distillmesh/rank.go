@@ -14,11 +14,15 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/rank"
+	"github.com/distillmesh/distillmesh/distill/rank/report"
 	"github.com/distillmesh/distillmesh/distill/registry"
 	"github.com/distillmesh/distillmesh/distill/study"
 	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/localdata"
 	"github.com/distillmesh/distillmesh/node/ranking"
+	"github.com/distillmesh/distillmesh/train/atomicfile"
+	"github.com/distillmesh/distillmesh/train/data"
 )
 
 // ranking is what the flags of rank say.
@@ -34,6 +38,7 @@ type rankFlags struct {
 	most            time.Duration
 	page            string
 	noARS, noBytes  bool
+	foreign         foreignFlags
 }
 
 func (a *app) rankCommand() *cobra.Command {
@@ -48,7 +53,7 @@ func (a *app) rankCommand() *cobra.Command {
 			"--task ranks all sets of a task.\n\nFinished trainings are kept in the --records folder: the same command " +
 			"resumes after Ctrl-C.",
 		RunE: func(cmd *cobra.Command, names []string) error {
-			doc, err := a.rankOrVerify(cmd, r, names)
+			err := a.ranked(cmd, r, names)
 			switch {
 			case errors.Is(err, rank.ErrPlan) || errors.Is(err, rank.ErrRecipe):
 				return api.Fail(api.CodeUsage, "see 'distillmesh rank --help'", "%w", err)
@@ -56,10 +61,8 @@ func (a *app) rankCommand() *cobra.Command {
 				return api.Fail(api.CodeUsage, "give more real samples with --data, or fewer images with --ipc", "%w", err)
 			case errors.Is(err, trial.ErrInUse):
 				return api.Fail(api.CodeBusy, "wait for it, or give another folder with --records", "%w", err)
-			case err != nil || doc == nil:
-				return err
 			}
-			return a.showRanking(doc, r)
+			return err
 		}}
 	r.flags(c)
 	return a.readFlags(c, false)
@@ -71,7 +74,6 @@ func (r *rankFlags) flags(c *cobra.Command) {
 		"real samples with a test part: a path as for 'data add', or registered data by name (default: of the sets' task)")
 	f.StringVar(&r.source.Task, "task", "",
 		"the task of the --data; without other arguments, rank all its sets that are here")
-	addReadingFlags(c, &r.source.Reading)
 	f.StringSliceVar(&r.Models, "model", nil, "models to train (default: lenet,ntk:1 for images, mlp,ntk:1 for tables)")
 	f.StringVar(&r.recipe, "recipe", "", "a file in TOML, or one of "+strings.Join(rank.ShippedNames(), ", ")+
 		" (default: that of each method, else "+rank.Usual+")")
@@ -92,6 +94,7 @@ func (r *rankFlags) flags(c *cobra.Command) {
 	f.BoolVar(&r.publish, "publish", false, "announce the scores: a claim of whoever offers the set, else an attestation")
 	f.BoolVar(&r.verify, "verify", false, "compute what others claim of one set again, by their models, recipe and trials")
 	deviceFlags(f, &r.Device)
+	r.foreign.add(c)
 	groupFlags(c, []flagGroup{
 		{"What is ranked", []string{"task", "together", "ipc", "pixels"}},
 		{"Against what", []string{"data", "model", "recipe", "trials", "references", "epochs", "no-ars", "no-bytes", "quick",
@@ -99,31 +102,37 @@ func (r *rankFlags) flags(c *cobra.Command) {
 		{"On the mesh", []string{"publish", "verify"}},
 		{"Where to compute", []string{"device", "workers"}},
 		{"Result", []string{"output", "records", "json"}},
-		{"How to read files", readingFlags},
+		{"Sets made elsewhere", foreignNames},
 	})
 }
 
-// rankOrVerify returns no document when it has shown what it verified.
-func (a *app) rankOrVerify(cmd *cobra.Command, r *rankFlags, names []string) (*rank.Document, error) {
+// ranked ranks, verifies or exports, as the flags say, and shows what came out.
+func (a *app) ranked(cmd *cobra.Command, r *rankFlags, names []string) error {
 	if err := r.checkPublish(); err != nil {
-		return nil, err
+		return err
 	}
 	r.Report = func(p rank.Progress) {
 		a.report(api.Progress{Stage: p.Stage, Done: p.Done, Total: p.Total, Unit: p.Unit})
 	}
 	if r.verify {
-		return nil, a.verifyScores(cmd, r, names)
+		return a.verifyScores(cmd, r, names)
 	}
 	doc, err := a.rank(cmd, r, names)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return doc, a.keepScores(cmd.Context(), doc, r)
+	if doc == nil {
+		return a.exported(r)
+	}
+	if err := a.keepScores(cmd.Context(), doc, r); err != nil {
+		return err
+	}
+	return a.showRanking(doc, r)
 }
 
-// rank finds sets and data and does the work.
+// rank finds sets and data and does the work; without a document where a set is only to be exported.
 func (a *app) rank(cmd *cobra.Command, r *rankFlags, names []string) (doc *rank.Document, err error) {
-	if len(names) == 0 && r.source.Task == "" {
+	if len(names) == 0 && len(r.foreign.paths) == 0 && r.source.Task == "" {
 		return nil, api.Fail(api.CodeUsage, "list sets with 'distillmesh ls'", "name the sets to rank, or their --task")
 	}
 	r.Augmented, r.ByBytes = !r.noARS, !r.noBytes
@@ -132,6 +141,9 @@ func (a *app) rank(cmd *cobra.Command, r *rankFlags, names []string) (doc *rank.
 	}
 	if err := a.rankedSets(cmd, r, names); err != nil {
 		return nil, err
+	}
+	if r.foreign.dir != "" {
+		return nil, nil
 	}
 	if len(r.Models) == 0 {
 		r.Models = []string{"lenet", "ntk:1"}
@@ -213,16 +225,16 @@ func (a *app) rankedSets(cmd *cobra.Command, r *rankFlags, names []string) error
 			held = append(held, name)
 		}
 	}
-	if err := a.heldSets(cmd, r, held, len(names) == 0); err != nil {
+	if err := a.heldSets(cmd, r, held, len(names)+len(r.foreign.paths) == 0); err != nil {
 		return err
 	}
 	if r.Data == nil {
 		if r.source.Path == "" {
 			return api.Fail(api.CodeUsage, "give a path, or the name of registered data", "--data is needed to rank %s",
-				strings.Join(names, ", "))
+				strings.Join(append(names, r.foreign.paths...), ", "))
 		}
 		var err error
-		if r.Data, err = a.openStudyData(cmd, r.source, 0); err != nil {
+		if r.Data, err = a.openReal(cmd, r.source); err != nil {
 			return err
 		}
 	}
@@ -236,6 +248,11 @@ func (a *app) rankedSets(cmd *cobra.Command, r *rankFlags, names []string) error
 		}
 		r.Candidates = append(r.Candidates, c)
 	}
+	foreign, err := a.imported(cmd.Context(), r.foreign, r.Data)
+	if err != nil {
+		return err
+	}
+	r.Candidates = append(r.Candidates, foreign...)
 	for _, label := range methods {
 		c, err := rank.Make(cmd.Context(), rank.Making{Data: r.Data, Label: label, IPC: r.ipc,
 			Pixels: artifact.PixelType(strings.ToUpper(r.pixels)), Dir: r.Dir, Device: r.Device, Report: r.Report})
@@ -247,13 +264,29 @@ func (a *app) rankedSets(cmd *cobra.Command, r *rankFlags, names []string) error
 	return nil
 }
 
+// openReal opens the data at a path that are recognized, or registered ones, which are read as
+// they were added.
+func (a *app) openReal(cmd *cobra.Command, source study.Source) (ds *data.Dataset, err error) {
+	if _, missing := os.Stat(source.Path); missing == nil || source.Path == data.GlyphPath {
+		return a.openStudyData(cmd, source, 0)
+	}
+	err = a.with(cmd.Context(), func(conn api.Conn) error {
+		open, err := localdata.Open(cmd.Context(), conn, source.Path)
+		if err == nil {
+			ds, err = study.Parts(open.Dataset, 0)
+		}
+		return err
+	})
+	return ds, err
+}
+
 // heldSets reads sets that are here, and opens the data of their task unless others are named.
 func (a *app) heldSets(cmd *cobra.Command, r *rankFlags, names []string, all bool) error {
 	if len(names) == 0 && !all {
 		return nil
 	}
 	return a.with(cmd.Context(), func(conn api.Conn) (err error) {
-		task := ""
+		var task ranking.Task
 		if all {
 			r.Candidates, task, err = ranking.OfTask(cmd.Context(), conn, r.source.Task)
 		} else {
@@ -265,7 +298,11 @@ func (a *app) heldSets(cmd *cobra.Command, r *rankFlags, names []string, all boo
 		if err != nil || r.source.Path != "" {
 			return err
 		}
-		opened, err := ranking.Data(cmd.Context(), conn, task)
+		if r.foreign.dir != "" {
+			r.Data = &data.Dataset{Name: task.Name, Task: task.Task} // nothing is compared
+			return nil
+		}
+		opened, err := ranking.Data(cmd.Context(), conn, task.CID)
 		if err == nil {
 			r.Data = opened.Dataset
 		}
@@ -276,6 +313,16 @@ func (a *app) heldSets(cmd *cobra.Command, r *rankFlags, names []string, all boo
 // showRanking prints the table, a block per model.
 func (a *app) showRanking(doc *rank.Document, r *rankFlags) error {
 	a.finish()
+	if r.page != "" {
+		page, err := report.Page(doc, a.commandLine())
+		if err == nil {
+			err = errors.Join(atomicfile.Write(r.page, page), os.Chmod(r.page, 0o644))
+		}
+		if err != nil {
+			return err
+		}
+		a.tell("the page is %s", r.page)
+	}
 	if a.json {
 		return a.document(doc)
 	}

@@ -30,6 +30,8 @@ func (r *rankFlags) checkPublish() error {
 	switch {
 	case !r.publish && !r.verify:
 		return nil
+	case r.foreign.dir != "":
+		return api.Fail(api.CodeUsage, "leave --export out", "what is exported is not scored")
 	case r.together:
 		return api.Fail(api.CodeUsage, "leave --together out", "a score is announced or verified of one set by itself")
 	case r.ByLabels != rank.Weight || r.ByAugmentation != rank.Weight:

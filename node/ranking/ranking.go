@@ -32,18 +32,24 @@ func Data(ctx context.Context, c api.Conn, task string) (*localdata.Opened, erro
 		"scores need real samples to compare with, and no whole data set of the task with a test part is registered")
 }
 
+// Task is that of the sets, with its CID.
+type Task struct {
+	CID string
+	*data.Task
+}
+
 // Held are sets that are here, by what people type, each to be ranked by itself.
-func Held(ctx context.Context, c api.Conn, names []string) (out []rank.Candidate, task string, _ error) {
+func Held(ctx context.Context, c api.Conn, names []string) (out []rank.Candidate, task Task, _ error) {
 	for _, name := range names {
 		h, err := jobs.ReadSet(ctx, c, name)
 		if err != nil {
-			return nil, "", err
+			return nil, task, err
 		}
-		if task != "" && h.Content.Task != task {
-			return nil, "", api.Fail(api.CodeUsage, "rank sets of one task at a time", "%s and %s are of different tasks",
+		if task.CID != "" && h.Content.Task != task.CID {
+			return nil, task, api.Fail(api.CodeUsage, "rank sets of one task at a time", "%s and %s are of different tasks",
 				names[0], name)
 		}
-		task = h.Content.Task
+		task = Task{h.Content.Task, h.Task}
 		out = append(out, rank.Candidate{Name: h.Content.CID, Method: h.Manifest.Method.Name, Sets: []*artifact.Set{h.Set},
 			Bytes: []int64{h.Bytes}})
 	}
@@ -51,13 +57,13 @@ func Held(ctx context.Context, c api.Conn, names []string) (out []rank.Candidate
 }
 
 // OfTask are all sets of a task that are here.
-func OfTask(ctx context.Context, c api.Conn, task string) ([]rank.Candidate, string, error) {
+func OfTask(ctx context.Context, c api.Conn, task string) ([]rank.Candidate, Task, error) {
 	held, err := operations.HeldSets.Do(ctx, c, operations.TaskRequest{Name: task}, nil)
 	if err != nil {
-		return nil, "", err
+		return nil, Task{}, err
 	}
 	if len(held) == 0 {
-		return nil, "", api.Fail(api.CodeNotFound, "fetch some with 'distillmesh gather --task "+task+"'",
+		return nil, Task{}, api.Fail(api.CodeNotFound, "fetch some with 'distillmesh gather --task "+task+"'",
 			"no set of task %s is here", task)
 	}
 	return Held(ctx, c, held)

@@ -46,9 +46,9 @@ func TestSetsAreFoundByCIDByTaskAndInFolders(t *testing.T) {
 	if err != nil || len(byName) != 2 || byName[1].Name != cids[1] || byName[0].Bytes[0] <= 0 {
 		t.Fatalf("%+v, %v", byName, err)
 	}
-	ofTask, same, err := OfTask(t.Context(), n, task)
-	if err != nil || same != task || len(ofTask) != 2 {
-		t.Errorf("%+v of %s, %v", ofTask, same, err)
+	ofTask, same, err := OfTask(t.Context(), n, task.CID)
+	if err != nil || same.CID != task.CID || len(ofTask) != 2 {
+		t.Errorf("%+v of %s, %v", ofTask, same.CID, err)
 	}
 	both := Together(byName)
 	if len(both.Sets) != 2 || both.Bytes[0]+both.Bytes[1] != byName[0].Bytes[0]+byName[1].Bytes[0] {
@@ -76,7 +76,7 @@ func TestScoresNeedDataWithATestPart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Data(t.Context(), n, task); err == nil {
+	if _, err := Data(t.Context(), n, task.CID); err == nil {
 		t.Error("data were found where none are registered")
 	}
 }

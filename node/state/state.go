@@ -38,7 +38,9 @@ type document struct {
 	// Auto are those of Tasks that the trainer joined by itself.
 	Auto    map[string]bool `json:"joined_by_trainer,omitempty"`
 	Removed map[string]bool `json:"removed"` // roots that were removed: a trainer does not fetch them again
-	Traffic Traffic         `json:"traffic"`
+	// Quarantine is what trainings found of sets, by task.
+	Quarantine map[string]Quarantine `json:"quarantine,omitempty"`
+	Traffic    Traffic               `json:"traffic"`
 	// Scores are what this node measured of sets, Judged what it found about the scores of others.
 	Scores []scores.Own      `json:"scores,omitempty"`
 	Judged []scores.Judgment `json:"judged,omitempty"`

@@ -47,8 +47,9 @@ var order = map[string][]string{
 		distill/artifact
 		distill/auto distill/exchange
 		distill/trial
-		distill/rank distill/study
+		distill/judge distill/rank distill/study
 		distill/study/report
+		distill/rank/report
 	`),
 	"p2p": strings.Fields(`
 		p2p/blocks p2p/ledger p2p/members p2p/streamtest p2p/wire
