@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -73,7 +74,7 @@ func (n *Node) scores(ctx context.Context, req operations.RootRequest, _ api.Rep
 	if err != nil {
 		return operations.SetScores{}, err
 	}
-	if n.mesh != nil {
+	if n.mesh != nil && !slices.ContainsFunc(n.mesh.Tasks(), task.Equals) { // else gossip has brought them
 		n.known.Refresh(ctx, task)
 	}
 	return operations.SetScores{CID: root.String(), Task: task.String(), Known: *n.known.Scores(ctx, task, root)}, nil

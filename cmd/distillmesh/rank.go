@@ -124,10 +124,10 @@ func (a *app) ranked(cmd *cobra.Command, r *rankFlags, names []string) error {
 	if doc == nil {
 		return a.exported(r)
 	}
-	if err := a.keepScores(cmd.Context(), doc, r); err != nil {
+	if err := a.showRanking(doc, r); err != nil {
 		return err
 	}
-	return a.showRanking(doc, r)
+	return a.keepScores(cmd.Context(), doc, r)
 }
 
 // rank finds sets and data and does the work; without a document where a set is only to be exported.
