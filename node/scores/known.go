@@ -3,6 +3,7 @@ package scores
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -157,7 +158,8 @@ func (k *Known) attested(self string) (*Standing, string) {
 	}
 	var out *Standing
 	disagree := ""
-	for model, rows := range byModel {
+	for _, model := range slices.Sorted(maps.Keys(byModel)) {
+		rows := byModel[model]
 		if len(rows) < LeastAttested {
 			continue
 		}
