@@ -32,7 +32,8 @@ func (n *Node) gather(ctx context.Context, req operations.GatherRequest, report 
 	if err != nil {
 		return operations.Gathered{}, err
 	}
-	want := selection.Request{Classes: len(t.Classes), Budget: req.BudgetBytes, From: req.From, Known: n.proven}
+	want := selection.Request{Classes: len(t.Classes), Budget: req.BudgetBytes, From: req.From, Known: n.proven,
+		MinScore: req.MinScore, ByScore: req.ByScore, Failed: n.known.Failed(), Self: n.id.String()}
 	if req.Explain {
 		return operations.Gathered{Task: task.String(), Sets: []string{}, Choices: selection.Choose(all, want)}, nil
 	}

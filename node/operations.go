@@ -28,6 +28,10 @@ func (n *Node) operations() *api.Table {
 		upload(operations.AddSet, n.addSet),
 		handle(operations.Publish, n.publish),
 
+		handle(operations.Scores, n.scores),
+		handle(operations.PublishScore, n.publishScore),
+		handle(operations.RecordScores, n.recordScores),
+
 		handle(operations.Models, n.listModels),
 		upload(operations.AddModel, n.addModel),
 

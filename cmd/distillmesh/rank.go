@@ -29,6 +29,7 @@ import (
 type rankFlags struct {
 	rank.Plan
 	rank.Options
+	scoreFlags
 	source          study.Source
 	recipe          string
 	ipc             int
@@ -52,20 +53,16 @@ func (a *app) rankCommand() *cobra.Command {
 			"--task ranks all sets of a task.\n\nFinished trainings are kept in the --records folder: the same command " +
 			"resumes after Ctrl-C.",
 		RunE: func(cmd *cobra.Command, names []string) error {
-			doc, err := a.rank(cmd, r, names)
+			err := a.ranked(cmd, r, names)
 			switch {
-			case err == nil && doc == nil:
-				return a.exported(r)
 			case errors.Is(err, rank.ErrPlan) || errors.Is(err, rank.ErrRecipe):
 				return api.Fail(api.CodeUsage, "see 'distillmesh rank --help'", "%w", err)
 			case errors.Is(err, distill.ErrTooFew):
 				return api.Fail(api.CodeUsage, "give more real samples with --data, or fewer images with --ipc", "%w", err)
 			case errors.Is(err, trial.ErrInUse):
 				return api.Fail(api.CodeBusy, "wait for it, or give another folder with --records", "%w", err)
-			case err != nil:
-				return err
 			}
-			return a.showRanking(doc, r)
+			return err
 		}}
 	r.flags(c)
 	return a.readFlags(c, false)
@@ -94,25 +91,49 @@ func (r *rankFlags) flags(c *cobra.Command) {
 	f.StringVar(&r.pixels, "pixels", "", pixelsHelp)
 	f.StringVar(&r.Dir, "records", "", "folder for finished trainings (default: rank-DATA)")
 	f.StringVarP(&r.page, "output", "o", "", "file for a page with figures, in HTML")
+	f.BoolVar(&r.publish, "publish", false, "announce the scores: a claim of whoever offers the set, else an attestation")
+	f.BoolVar(&r.verify, "verify", false, "compute what others claim of one set again, by their models, recipe and trials")
 	deviceFlags(f, &r.Device)
 	r.foreign.add(c)
 	groupFlags(c, []flagGroup{
 		{"What is ranked", []string{"task", "together", "ipc", "pixels"}},
 		{"Against what", []string{"data", "model", "recipe", "trials", "references", "epochs", "no-ars", "no-bytes", "quick",
 			"time", "lrs-weight", "ars-weight"}},
+		{"On the mesh", []string{"publish", "verify"}},
 		{"Where to compute", []string{"device", "workers"}},
 		{"Result", []string{"output", "records", "json"}},
 		{"Sets made elsewhere", foreignNames},
 	})
 }
 
+// ranked ranks, verifies or exports, as the flags say, and shows what came out.
+func (a *app) ranked(cmd *cobra.Command, r *rankFlags, names []string) error {
+	if err := r.checkPublish(); err != nil {
+		return err
+	}
+	r.Report = func(p rank.Progress) {
+		a.report(api.Progress{Stage: p.Stage, Done: p.Done, Total: p.Total, Unit: p.Unit})
+	}
+	if r.verify {
+		return a.verifyScores(cmd, r, names)
+	}
+	doc, err := a.rank(cmd, r, names)
+	if err != nil {
+		return err
+	}
+	if doc == nil {
+		return a.exported(r)
+	}
+	if err := a.showRanking(doc, r); err != nil {
+		return err
+	}
+	return a.keepScores(cmd.Context(), doc, r)
+}
+
 // rank finds sets and data and does the work; without a document where a set is only to be exported.
 func (a *app) rank(cmd *cobra.Command, r *rankFlags, names []string) (doc *rank.Document, err error) {
 	if len(names) == 0 && len(r.foreign.paths) == 0 && r.source.Task == "" {
 		return nil, api.Fail(api.CodeUsage, "list sets with 'distillmesh ls'", "name the sets to rank, or their --task")
-	}
-	r.Report = func(p rank.Progress) {
-		a.report(api.Progress{Stage: p.Stage, Done: p.Done, Total: p.Total, Unit: p.Unit})
 	}
 	r.Augmented, r.ByBytes = !r.noARS, !r.noBytes
 	if err := r.readRecipe(); err != nil {
@@ -132,6 +153,9 @@ func (a *app) rank(cmd *cobra.Command, r *rankFlags, names []string) (doc *rank.
 	}
 	if r.quick {
 		r.Models = []string{"ntk:1"}
+	}
+	if err := r.checkAnnounced(); err != nil {
+		return nil, err
 	}
 	if r.together {
 		r.Candidates = []rank.Candidate{ranking.Together(r.Candidates)}
@@ -267,6 +291,9 @@ func (a *app) heldSets(cmd *cobra.Command, r *rankFlags, names []string, all boo
 			r.Candidates, task, err = ranking.OfTask(cmd.Context(), conn, r.source.Task)
 		} else {
 			r.Candidates, task, err = ranking.Held(cmd.Context(), conn, names)
+		}
+		for _, c := range r.Candidates {
+			r.held = append(r.held, c.Name)
 		}
 		if err != nil || r.source.Path != "" {
 			return err

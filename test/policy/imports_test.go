@@ -59,7 +59,7 @@ var order = map[string][]string{
 	`),
 	"node": strings.Fields(`
 		node/api node/fetching
-		node/trainer
+		node/scores node/trainer
 		node/home node/state node/work
 		node/holdings node/operations
 		node/catalogue node/doctor node/localdata node/nodetest node/selection
