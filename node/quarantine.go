@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/ipfs/go-cid"
+
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/node/state"
@@ -21,6 +23,20 @@ func (n *Node) judged(_ context.Context, req operations.Judged, _ api.Report) (a
 	}
 	return api.None{}, n.held.State.SetQuarantine(req.Task, state.Quarantine{Out: by(req.Quarantined),
 		Marked: by(req.Marked)})
+}
+
+// judgedBefore adds to the reasons of choices what the last training found of the sets.
+func (n *Node) judgedBefore(task cid.Cid, choices []operations.Choice) []operations.Choice {
+	q := n.held.State.Quarantine(task.String())
+	for i, c := range choices {
+		if why, ok := q.Out[c.Set.CID]; ok {
+			choices[i].Why += "; the last training left it out: " + why
+		}
+		if why, ok := q.Marked[c.Set.CID]; ok {
+			choices[i].Why += "; not compared: " + why
+		}
+	}
+	return choices
 }
 
 // quarantined lists the sets that trainings left out, in order of their CIDs.
