@@ -104,7 +104,7 @@ func TestAGatherTakesAllHonestSetsBesideFakesThatAreSmaller(t *testing.T) {
 		t.Errorf("%d bytes were fetched, %d counted", out.Fetched, budget)
 	}
 	for _, c := range out.Choices {
-		if fake := !slices.Contains(want, c.Set.CID); fake && c.Taken && c.Error == "" || !fake && (!c.Taken || c.Error != "") {
+		if taken := c.Taken && c.Error == ""; taken != slices.Contains(want, c.Set.CID) {
 			t.Errorf("%s: taken %t, %q, %q", c.Set.CID, c.Taken, c.Why, c.Error)
 		}
 	}

@@ -18,7 +18,8 @@ func TestASetThatATrainingLeftOutIsSaidByStatusAndGather(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := operations.Status.Do(t.Context(), n, api.None{}, nil)
-	if err != nil || len(s.Quarantined) != 1 || s.Quarantined[0].CID != poisoned.CID || s.Quarantined[0].Why != "wrong labels" {
+	if err != nil || len(s.Quarantined) != 1 ||
+		s.Quarantined[0] != (operations.Quarantined{CID: poisoned.CID, Why: "wrong labels"}) {
 		t.Errorf("status says %+v, %v", s.Quarantined, err)
 	}
 	got, err := operations.Gather.Do(t.Context(), n, operations.GatherRequest{Task: poisoned.Task, Explain: true}, nil)

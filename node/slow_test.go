@@ -20,7 +20,8 @@ func beginFetch(t *testing.T, n *Node, set string) *slowFetch {
 	t.Helper()
 	f := &slowFetch{ended: make(chan error, 1)}
 	go func() {
-		_, err := operations.Fetch.Do(t.Context(), n, operations.RootRequest{CID: set}, func(api.Progress) { f.blocks.Add(1) })
+		count := func(api.Progress) { f.blocks.Add(1) }
+		_, err := operations.Fetch.Do(t.Context(), n, operations.RootRequest{CID: set}, count)
 		f.ended <- err
 	}()
 	return f

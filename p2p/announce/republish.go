@@ -13,6 +13,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/distillmesh/distillmesh/p2p/rounds"
 )
 
 // recordsPerInterval is how many live records slow announcing by one more interval:
@@ -54,7 +56,7 @@ type Republisher struct {
 	topics Topics
 	self   peer.ID
 	opt    RepublisherOptions
-	wake   chan struct{}
+	wake   rounds.Wake
 
 	mu      sync.Mutex
 	entries map[slot]*entry
@@ -78,7 +80,7 @@ func NewRepublisher(book *Book, topics Topics, opt RepublisherOptions) (*Republi
 		opt.Issued = func(Record) {}
 	}
 	return &Republisher{
-		book: book, topics: topics, self: self, opt: opt, wake: make(chan struct{}, 1), entries: map[slot]*entry{},
+		book: book, topics: topics, self: self, opt: opt, wake: rounds.New(), entries: map[slot]*entry{},
 	}, nil
 }
 
@@ -127,7 +129,7 @@ func (p *Republisher) issue(ctx context.Context, draft Announcement) (Record, er
 	e := &entry{latest: r, next: p.opt.Now().Add(p.interval())}
 	p.entries[r.slot()] = e
 	e.pending = !p.publish(ctx, r)
-	p.wakeUp()
+	p.wake.Soon()
 	return r, nil
 }
 
@@ -194,29 +196,12 @@ func (p *Republisher) PeerJoined(topic cid.Cid, _ peer.ID) {
 			e.next = p.opt.Now()
 		}
 	}
-	p.wakeUp()
-}
-
-func (p *Republisher) wakeUp() {
-	select {
-	case p.wake <- struct{}{}:
-	default: // a round is due already
-	}
+	p.wake.Soon()
 }
 
 // Run announces what is due until ctx ends.
 func (p *Republisher) Run(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-p.wake:
-		case <-timer.C:
-		}
-		timer.Reset(p.round(ctx))
-	}
+	p.wake.Run(ctx, func() time.Duration { return p.round(ctx) })
 }
 
 // round announces all that is due and returns the time until the next round.

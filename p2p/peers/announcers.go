@@ -10,6 +10,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"golang.org/x/time/rate"
+
+	"github.com/distillmesh/distillmesh/p2p/rounds"
 )
 
 // Limits of dialing announcers. A signer chooses the addresses that it signs, and every
@@ -41,7 +43,7 @@ type AnnouncersOptions struct {
 type Announcers struct {
 	network Network
 	opt     AnnouncersOptions
-	wake    chan struct{}
+	wake    rounds.Wake
 	all     *rate.Limiter
 	reach   *Reach
 
@@ -53,18 +55,13 @@ type Announcers struct {
 // NewAnnouncers returns Announcers; Run dials.
 func NewAnnouncers(network Network, opt AnnouncersOptions) *Announcers {
 	return &Announcers{
-		network: network, opt: opt, wake: make(chan struct{}, 1), all: rate.NewLimiter(dialsPerMinute*minute, dialsPerMinute),
+		network: network, opt: opt, wake: rounds.New(), all: rate.NewLimiter(dialsPerMinute*minute, dialsPerMinute),
 		reach: NewReach(opt.Own, opt.Now, dialsPerHost), dialed: map[peer.ID]time.Time{},
 	}
 }
 
 // Wake makes a look due soon, because something was announced or joined.
-func (a *Announcers) Wake() {
-	select {
-	case a.wake <- struct{}{}:
-	default: // a look is due already
-	}
-}
+func (a *Announcers) Wake() { a.wake.Soon() }
 
 // Run dials until ctx ends, and returns when all attempts have ended.
 func (a *Announcers) Run(ctx context.Context) {

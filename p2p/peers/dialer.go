@@ -12,6 +12,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/distillmesh/distillmesh/p2p/rounds"
 )
 
 // DialTimeout bounds one attempt to reach a peer.
@@ -44,7 +46,7 @@ type Dialer struct {
 	network Network
 	opt     DialerOptions
 	jitter  float64 // by which pauses differ, as a fraction
-	wake    chan struct{}
+	wake    rounds.Wake
 
 	mu       sync.Mutex
 	attempts map[peer.ID]*attempt
@@ -63,7 +65,7 @@ type attempt struct {
 func NewDialer(table *Table, network Network, opt DialerOptions) *Dialer {
 	return &Dialer{
 		table: table, network: network, opt: opt, jitter: 0.5,
-		wake: make(chan struct{}, 1), attempts: map[peer.ID]*attempt{},
+		wake: rounds.New(), attempts: map[peer.ID]*attempt{},
 	}
 }
 
@@ -123,35 +125,20 @@ func (d *Dialer) Lost(p peer.ID) {
 	a := d.of(p)
 	a.pause.Reset()
 	a.next = d.opt.Now().Add(a.pause.NextBackOff())
-	d.wakeUp()
-}
-
-func (d *Dialer) wakeUp() {
-	select {
-	case d.wake <- struct{}{}:
-	default: // a round is due already
-	}
+	d.wake.Soon()
 }
 
 // Run dials what is due until ctx ends, and returns when all attempts have ended.
 func (d *Dialer) Run(ctx context.Context) {
 	var dials sync.WaitGroup
 	defer dials.Wait()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-d.wake:
-		case <-timer.C:
-		}
+	d.wake.Run(ctx, func() time.Duration {
 		due, wait := d.round()
 		for _, p := range due {
 			dials.Go(func() { d.dial(ctx, p) })
 		}
-		timer.Reset(wait)
-	}
+		return wait
+	})
 }
 
 // round returns the peers to dial now and the time until the next round.
@@ -205,7 +192,7 @@ func (d *Dialer) dial(ctx context.Context, p peer.AddrInfo) {
 	defer d.mu.Unlock()
 	a := d.of(p.ID)
 	a.running = false
-	d.wakeUp() // a round that came meanwhile did not plan the next attempt
+	d.wake.Soon() // a round that came meanwhile did not plan the next attempt
 	switch {
 	case err == nil || ctx.Err() != nil:
 	case a.bootstrap && !a.warned: // the user asked for this one

@@ -52,7 +52,7 @@ var order = map[string][]string{
 		distill/rank/report
 	`),
 	"p2p": strings.Fields(`
-		p2p/blocks p2p/ledger p2p/members p2p/streamtest p2p/wire
+		p2p/blocks p2p/ledger p2p/members p2p/rounds p2p/streamtest p2p/wire
 		p2p/announce
 		p2p/catchup p2p/gossip p2p/peers
 		p2p
