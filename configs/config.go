@@ -37,6 +37,7 @@ type Config struct {
 	Storage Storage `toml:"storage"`
 	Publish Publish `toml:"publish"`
 	Trainer Trainer `toml:"trainer"`
+	Trust   Trust   `toml:"trust"`
 	Log     Log     `toml:"log"`
 }
 
@@ -93,6 +94,13 @@ type Trainer struct {
 	Settle Duration `toml:"settle"`
 }
 
+// Trust says how long this node remembers what it found about others.
+type Trust struct {
+	// ForgetAfter is how long a score that failed verification here counts against its
+	// signer. Default 720h, thirty days.
+	ForgetAfter Duration `toml:"forget_after"`
+}
+
 // Log says what is written to standard error.
 type Log struct {
 	// Level is debug, info, warn or error. Default info.
@@ -106,7 +114,8 @@ func Default() Config {
 		Storage: Storage{Quota: 2 << 30},
 		Trainer: Trainer{Model: "auto", MaxTasks: 64, MaxSetSize: 64 << 20, MinRate: 16 << 10,
 			Settle: Duration(30 * time.Second)},
-		Log: Log{Level: "info"},
+		Trust: Trust{ForgetAfter: Duration(30 * 24 * time.Hour)},
+		Log:   Log{Level: "info"},
 	}
 }
 
@@ -194,6 +203,8 @@ func (c Config) Validate() error {
 		return bad("trainer.min_rate", c.Trainer.MinRate, "at least 1B")
 	case c.Trainer.Settle.Std() < 0:
 		return bad("trainer.settle", c.Trainer.Settle, "at least 0s")
+	case c.Trust.ForgetAfter.Std() < 0 || c.Trust.ForgetAfter.Std() > 10*365*24*time.Hour:
+		return bad("trust.forget_after", c.Trust.ForgetAfter, "0s to ten years")
 	case strings.ContainsFunc(c.Publish.Licence, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return bad("publish.licence", fmt.Sprintf("%q", c.Publish.Licence), "one line of characters that print")
 	case !oneOf(c.Log.Level, "debug", "info", "warn", "error"):

@@ -45,7 +45,7 @@ func TestReadyFilesShowTheDefaults(t *testing.T) {
 
 func dump(c Config) string {
 	var b strings.Builder
-	for _, section := range []any{c.Mesh, c.Storage, c.Publish, c.Trainer, c.Log} {
+	for _, section := range []any{c.Mesh, c.Storage, c.Publish, c.Trainer, c.Trust, c.Log} {
 		b.WriteString(strings.TrimSpace(strings.ReplaceAll(strings.TrimSpace(fmt.Sprintf("%+v", section)), "[]", "")))
 	}
 	return b.String()

@@ -32,9 +32,11 @@ func (n *Node) gather(ctx context.Context, req operations.GatherRequest, report 
 	if err != nil {
 		return operations.Gathered{}, err
 	}
-	want := selection.Request{Classes: len(t.Classes), Budget: req.BudgetBytes, From: req.From, Known: n.proven}
+	want := selection.Request{Classes: len(t.Classes), Budget: req.BudgetBytes, From: req.From, Known: n.proven,
+		MinScore: req.MinScore, ByScore: req.ByScore, Failed: n.known.Failed(), Self: n.id.String()}
 	if req.Explain {
-		return operations.Gathered{Task: task.String(), Sets: []string{}, Choices: selection.Choose(all, want)}, nil
+		return operations.Gathered{Task: task.String(), Sets: []string{},
+			Choices: n.judgedBefore(task, selection.Choose(all, want))}, nil
 	}
 	fetch := func(ctx context.Context, set string, report api.Report, complete func()) (operations.Fetched, error) {
 		root, err := cid.Decode(set)
@@ -44,7 +46,7 @@ func (n *Node) gather(ctx context.Context, req operations.GatherRequest, report 
 		return n.fetchRoot(ctx, root, wish{from, report, complete})
 	}
 	out, err := gather.Run(ctx, all, gather.Options{Want: want, Fetch: fetch, Report: report})
-	out.Task = task.String()
+	out.Task, out.Choices = task.String(), n.judgedBefore(task, out.Choices)
 	return out, err
 }
 

@@ -99,6 +99,7 @@ func openHome(h home.Home, cfg configs.Config, log *slog.Logger) (_ *Node, err e
 		return nil, err
 	}
 	n.known = catalogue.New(n.held, n.id, cfg.Trainer.MaxTasks, log)
+	n.known.JudgeScores(catalogue.ScoreRules{Check: checkScore, Remember: cfg.Trust.ForgetAfter.Std(), Now: time.Now})
 	n.Table = n.operations()
 	return n, nil
 }

@@ -28,12 +28,17 @@ func (n *Node) operations() *api.Table {
 		upload(operations.AddSet, n.addSet),
 		handle(operations.Publish, n.publish),
 
+		handle(operations.Scores, n.scores),
+		handle(operations.PublishScore, n.publishScore),
+		handle(operations.RecordScores, n.recordScores),
+
 		handle(operations.Models, n.listModels),
 		upload(operations.AddModel, n.addModel),
 
 		download(operations.Read, n.read),
 		handle(operations.Fetch, n.fetch),
 		handle(operations.Gather, n.gather),
+		handle(operations.Judge, n.judged),
 		handle(operations.Remove, n.remove),
 	)
 }

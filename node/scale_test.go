@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,11 +22,11 @@ import (
 )
 
 // crowded is an offline node that keeps sets, made of one by changing its seed.
-func crowded(b *testing.B, n int) (home.Home, *Node) {
+func crowded(b *testing.B, n int, method string) (home.Home, *Node) {
 	b.Helper()
 	h, node, name := offline(b)
 	for i := range n {
-		if _, err := jobs.Distill(b.Context(), node, jobs.DistillOptions{Data: name, Method: "gmm", IPC: 1,
+		if _, err := jobs.Distill(b.Context(), node, jobs.DistillOptions{Data: name, Method: method, IPC: 1,
 			Seed: uint64(i + 1), Pixels: artifact.U8}, nil); err != nil {
 			b.Fatal(err)
 		}
@@ -36,9 +37,9 @@ func crowded(b *testing.B, n int) (home.Home, *Node) {
 // BenchmarkSetsHeld reports, for a node that keeps a number of sets: a look of a
 // trainer, status, listing, and reading all as a training does, per set.
 func BenchmarkSetsHeld(b *testing.B) {
-	for _, n := range []int{100, 1000} {
+	for _, n := range sizes() {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			_, node := crowded(b, n)
+			_, node := crowded(b, n, "random")
 			measure := func(what string, times int, call func() error) {
 				start := time.Now()
 				for range times {
@@ -61,6 +62,9 @@ func BenchmarkSetsHeld(b *testing.B) {
 					_, err := operations.Sets.Do(b.Context(), node, operations.SetQuery{}, nil)
 					return err
 				})
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				b.ReportMetric(float64(m.HeapAlloc)/(1<<20), "MiB/heap")
 				measure("readall", 1, func() error {
 					_, _, err := jobs.ReadSets(b.Context(), node, data.WellKnownTask("glyph-digits"), heldSets(b, node))
 					return err
@@ -68,6 +72,14 @@ func BenchmarkSetsHeld(b *testing.B) {
 			}
 		})
 	}
+}
+
+// sizes are how many sets are kept: a hundred and a thousand, or the number in DISTILLMESH_SCALE.
+func sizes() []int {
+	if n, err := strconv.Atoi(os.Getenv("DISTILLMESH_SCALE")); err == nil && n > 0 {
+		return []int{n}
+	}
+	return []int{100, 1000}
 }
 
 func heldSets(b *testing.B, n *Node) []string {
@@ -83,7 +95,7 @@ func heldSets(b *testing.B, n *Node) []string {
 // publisher, and the longest answer to status meanwhile.
 func BenchmarkATrainerFetches(b *testing.B) {
 	const n = 1000
-	h, offline := crowded(b, n)
+	h, offline := crowded(b, n, "gmm")
 	for _, set := range heldSets(b, offline) {
 		if _, err := operations.Publish.Do(b.Context(), offline, operations.PublishRequest{CID: set}, nil); err != nil {
 			b.Fatal(err)

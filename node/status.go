@@ -24,7 +24,7 @@ func (n *Node) status(ctx context.Context, _ api.None, _ api.Report) (operations
 		ID: n.id.String(), Home: n.home.Path, Running: n.mesh != nil, Role: n.role, Mesh: n.config.Mesh.Name,
 		Version: Version, Addrs: n.Addrs(), Tasks: len(n.held.State.Tasks()), Sets: sets, Models: models,
 		Announced: n.held.Book.Count(announce.Query{}), StoreBytes: use.Bytes, QuotaBytes: use.QuotaBytes,
-		Problems: n.problems(),
+		Quarantined: n.quarantined(), Problems: n.problems(),
 	}
 	if n.mesh != nil {
 		s.Uptime = time.Since(n.start).Seconds()

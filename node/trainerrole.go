@@ -35,10 +35,11 @@ func (n *Node) runTrainer() {
 	trainer.New(trainerNode{n}, opt).Run(n.ctx, announced)
 }
 
-// proven reports whether content of a signer was verified here before.
+// proven reports whether content of a signer was verified here before, and no score of it was
+// found false since.
 func (n *Node) proven(signer string) bool {
 	id, err := peer.Decode(signer)
-	return err == nil && (id == n.id || n.known.Proven(id))
+	return err == nil && (id == n.id || n.known.Proven(id) && !n.known.HasFailed(signer))
 }
 
 // trainerNode adapts a node to trainer.Node.

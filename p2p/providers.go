@@ -94,7 +94,7 @@ func (f *providers) sent(p peer.ID) {
 // the fallback peers. It is the provider search of every fetch.
 func (f *providers) find(_ context.Context, c cid.Cid) []peer.AddrInfo {
 	records := slices.DeleteFunc(f.book.Live(announce.Query{Root: c}), func(r announce.Record) bool {
-		return r.Signer == f.self || f.admits(r.Signer) != nil
+		return r.Signer == f.self || r.Subject == announce.SubjectScore || f.admits(r.Signer) != nil
 	})
 	f.mu.Lock()
 	defer f.mu.Unlock()

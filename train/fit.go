@@ -24,6 +24,8 @@ type Options struct {
 	// Device is where the run computes. The number of its workers does not change
 	// the result.
 	Device device.Choice
+	// Teacher labels the batches; nil for the labels of the samples.
+	Teacher *Teacher
 	// Hook is called after every HookEvery-th step (default 1) and after the
 	// last. An error ends the run with that error.
 	Hook      func(Progress) error
@@ -155,7 +157,13 @@ func newLoop(net *nn.Network, s *data.Samples, r recipe.Recipe, opt Options) (*l
 	if err := view.CheckRecipe(r, s.Shape); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSamples, err)
 	}
+	if opt.Teacher != nil {
+		if err := opt.Teacher.check(net); err != nil {
+			return nil, err
+		}
+	}
 	state := newState(net, s, r, opt.Seed, opt.Device)
+	state.run += opt.Teacher.Identity()
 	if opt.Resume != nil {
 		if err := state.restore(opt.Resume, r.Steps(s.Len())); err != nil {
 			return nil, err
@@ -184,6 +192,9 @@ func (l *loop) upload(net *nn.Network, strategy recipe.Strategy) (err error) {
 		return err
 	}
 	l.stepper.augment = strategy
+	if err := l.stepper.teach(l.opt.Teacher); err != nil {
+		return err
+	}
 	return l.eachArray(graph.SetAll)
 }
 
@@ -225,6 +236,10 @@ func (l *loop) step() error {
 		if l.rng.Float64() < l.recipe.CutMix {
 			cutMix(l.rng, p.x, p.target, l.samples.Shape, len(batch))
 		}
+	}
+	if l.recipe.Mix != "" {
+		data.Restart(&l.pcg, l.opt.Seed, "mix", uint64(l.state.step))
+		mix(l.rng, l.recipe, p.x, l.samples.Shape, len(batch))
 	}
 	if l.recipe.Augment != "" {
 		data.Restart(&l.pcg, l.opt.Seed, "augment", uint64(l.state.step))

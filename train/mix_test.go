@@ -1,11 +1,14 @@
 package train
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
 // Every image has a value of its own, so what was pasted shows whose it was.
@@ -59,4 +62,64 @@ func TestSmoothKeepsTheSumOfLabels(t *testing.T) {
 			t.Errorf("label %d is %v, want %v", i, labels[i], want)
 		}
 	}
+}
+
+// The values of an image are a power of two of its own, so that what was mixed shows whose
+// it was. Labels are no argument: they stay.
+func TestMixUpAddsOneOtherImageByOneShare(t *testing.T) {
+	shape, n := data.Shape{C: 1, H: 4, W: 4}, 2
+	shares := map[float32]bool{}
+	for seed := range uint64(100) {
+		x := mixed(recipe.MixUp, seed, shape, n)
+		first, second := x[0], x[shape.Size()]
+		for i, v := range x {
+			if v != []float32{first, second}[i/shape.Size()] {
+				t.Fatalf("seed %d: value %d is %v, not that of its image", seed, i, v)
+			}
+		}
+		if first == 1 && second == 2 {
+			continue // mixed with itself
+		}
+		if math.Abs(float64(first+second)-3) > 1e-6 || first < 1 || first > 2 {
+			t.Fatalf("seed %d: mixed to %v and %v", seed, first, second)
+		}
+		shares[first] = true
+	}
+	if len(shares) < 20 {
+		t.Errorf("%d different shares", len(shares))
+	}
+}
+
+func TestCutMixOfImagesPastesOneRectangle(t *testing.T) {
+	shape, n := data.Shape{C: 1, H: 8, W: 8}, 4
+	areas := map[int]bool{}
+	for seed := range uint64(100) {
+		x, pasted := mixed(recipe.MixCut, seed, shape, n), map[int]bool{}
+		for i, v := range x {
+			if v != float32(int(1)<<(i/shape.Size())) {
+				pasted[i%shape.Size()] = true
+			}
+		}
+		for at := range pasted {
+			for i := range n {
+				if x[i*shape.Size()+at] != x[i*shape.Size()+slices.Min(slices.Collect(maps.Keys(pasted)))] {
+					t.Fatalf("seed %d: image %d has more than one other in its rectangle", seed, i)
+				}
+			}
+		}
+		areas[len(pasted)] = true
+	}
+	if len(areas) < 10 {
+		t.Errorf("areas %v", areas)
+	}
+}
+
+// mixed is a batch of constant images, 1, 2, 4, ..., after mixing.
+func mixed(kind string, seed uint64, shape data.Shape, n int) []float32 {
+	x := make([]float32, n*shape.Size())
+	for i := range x {
+		x[i] = float32(int(1) << (i / shape.Size()))
+	}
+	mix(rand.New(rand.NewPCG(seed, 1)), recipe.Recipe{Mix: kind, MixBeta: 1}, x, shape, n)
+	return x
 }

@@ -13,8 +13,11 @@ type optimizer interface {
 }
 
 func optimizerOf(r recipe.Recipe) optimizer {
-	if r.Optimizer == recipe.SGD {
+	switch r.Optimizer {
+	case recipe.SGD:
 		return &momentum{}
+	case recipe.AdamW:
+		return &adamW{}
 	}
 	return &adam{}
 }
@@ -46,5 +49,17 @@ func (*adam) Updates(values, gradient *graph.Node, states []*graph.Node, rates *
 
 func (a *adam) rates(r *recipe.Recipe, t int, rate float64) []float32 {
 	graph.AdamRates(&a.numbers, t, rate, graph.Beta1, graph.Beta2, r.WeightDecay)
+	return a.numbers[:]
+}
+
+// adamW is adam with decoupled weight decay.
+type adamW struct{ adam }
+
+func (*adamW) Updates(values, gradient *graph.Node, states []*graph.Node, rates *graph.Node) []graph.Update {
+	return []graph.Update{graph.AdamW(values, gradient, states[0], states[1], rates)}
+}
+
+func (a *adamW) rates(r *recipe.Recipe, t int, rate float64) []float32 {
+	graph.AdamRates(&a.numbers, t, rate, graph.Beta1, graph.Beta2, rate*r.WeightDecay)
 	return a.numbers[:]
 }

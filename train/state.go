@@ -29,7 +29,7 @@ func newState(net *nn.Network, s *data.Samples, r recipe.Recipe, seed uint64, on
 	for i, p := range net.Params {
 		st.names = append(st.names, p.Name)
 		st.first = append(st.first, make([]float32, len(st.params[i])))
-		if r.Optimizer == recipe.Adam {
+		if r.Optimizer != recipe.SGD {
 			st.second = append(st.second, make([]float32, len(st.params[i])))
 		}
 	}

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"slices"
+
 	"github.com/distillmesh/distillmesh/train/augment"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/graph"
@@ -27,6 +29,8 @@ type Stepper struct {
 	net      *nn.Network
 	rule     Rule
 	augment  recipe.Strategy // no family: no augmentation
+	teacher  *Teacher        // nil: labels of the samples
+	taught   []graph.Variable
 	params   []graph.Variable
 	states   [][]graph.Variable   // each one array per parameter
 	programs map[int]*stepProgram // by batch size
@@ -43,7 +47,7 @@ type stepProgram struct {
 	loss      [1]float32
 }
 
-// The indices of a step's inputs; draws, parameters and states follow.
+// The indices of a step's inputs; draws, the teacher's parameters, parameters and states follow.
 const (
 	inputX = iota
 	inputTarget
@@ -71,6 +75,22 @@ func NewStepper(e graph.Engine, net *nn.Network, rule Rule) (*Stepper, error) {
 		s.states = append(s.states, of)
 	}
 	return s, nil
+}
+
+// teach has a teacher label all batches from now on; none for nil.
+func (s *Stepper) teach(t *Teacher) (err error) {
+	if t == nil {
+		return nil
+	}
+	sizes := make([]int, len(t.Model.Params))
+	for i, p := range t.Model.Params {
+		sizes[i] = len(p)
+	}
+	if s.taught, err = graph.Variables(s.engine, sizes...); err != nil {
+		return err
+	}
+	s.teacher = t
+	return graph.SetAll(s.taught, t.Model.Params)
 }
 
 // Params are the parameters' values.
@@ -168,7 +188,7 @@ func (s *Stepper) program(n int) (*stepProgram, error) {
 		p.draws = append(p.draws, make([]float32, size))
 	}
 	at := inputDraws + len(p.draws)
-	for _, variables := range append([][]graph.Variable{s.params}, s.states...) {
+	for _, variables := range append([][]graph.Variable{s.taught, s.params}, s.states...) {
 		if err := graph.BindAll(p, at, variables); err != nil {
 			return nil, err
 		}
@@ -186,12 +206,13 @@ func (s *Stepper) spec(n int) (out graph.Spec, err error) {
 	x, t := graph.Input(g, "x", n, shape.C, shape.H, shape.W), graph.Input(g, "target", n, s.net.Classes)
 	rates := graph.Input(g, "rates", s.rule.Rates())
 	draws, params := augment.Inputs(s.augment, g, "augment ", n, shape), s.net.Inputs(g)
-	loss := graph.CrossEntropy(s.net.Logits(g, augment.Apply(s.augment, x, draws), params), t)
+	taught, seen := s.teacher.inputs(g), augment.Apply(s.augment, x, draws)
+	loss := s.teacher.loss(g, seen, s.net.Logits(g, seen, params), t, taught)
 	grads, err := graph.Grad(loss, params...)
 	if err != nil {
 		return out, err
 	}
-	out.Inputs = append(append([]*graph.Node{x, t, rates}, draws...), params...)
+	out.Inputs = slices.Concat([]*graph.Node{x, t, rates}, draws, taught, params)
 	out.Outputs = []*graph.Node{loss}
 	states := make([][]*graph.Node, len(params))
 	for k := range s.rule.States() {

@@ -72,6 +72,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.demoCommand(), a.simulateCommand(), a.initCommand(), a.runCommand(), a.dataCommand(), a.taskCommand(),
 		a.distillCommand(), a.publishCommand(),
 		a.lsCommand(), a.showCommand(), a.getCommand(), a.rmCommand(), a.gatherCommand(), a.trainCommand(), a.modelsCommand(),
+		a.rankCommand(),
 		a.peersCommand(), a.statusCommand(), a.doctorCommand(), a.costCommand(), a.configCommand(), a.versionCommand(),
 	)
 	wrapHelp(root)

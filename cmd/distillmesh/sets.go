@@ -16,6 +16,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/api"
 	"github.com/distillmesh/distillmesh/node/jobs"
 	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/node/scores"
 )
 
 func (a *app) lsCommand() *cobra.Command {
@@ -57,7 +58,7 @@ func (a *app) showSets(all []operations.SetInfo, remote bool) error {
 		row := []string{short(s.CID), s.TaskName, s.Method, strconv.Itoa(s.Images), classesOf(s.Counts),
 			strings.ReplaceAll(text.Bytes(s.Bytes), " ", ""), yes(s.ContainsReal)}
 		if remote {
-			row = append(row, offeredBy(s), strconv.Itoa(len(s.Holders)), yes(s.Here))
+			row = append(row, offeredBy(s), strconv.Itoa(len(s.Holders)), yes(s.Here), scoreCell(s.Scores))
 		} else {
 			row = append(row, s.Origin, yes(s.Published))
 		}
@@ -65,7 +66,7 @@ func (a *app) showSets(all []operations.SetInfo, remote bool) error {
 	}
 	header := "CID TASK METHOD IMAGES CLASSES BYTES REAL "
 	if remote {
-		a.table(header+"SIGNER HOLDERS HERE", rows)
+		a.table(header+"SIGNER HOLDERS HERE LRS", rows)
 	} else {
 		a.table(header+"FROM PUBLISHED", rows)
 	}
@@ -143,11 +144,22 @@ func (a *app) showCommand() *cobra.Command {
 					card = artifact.Card(set.Task, set.Manifest)
 				}
 				a.print("%s", lines(strings.TrimSpace(string(card)))) // a peer may have written it
-				return nil
+				known, err := scoresOf(cmd.Context(), conn, content)
+				a.showScores(known)
+				return err
 			})
 		}}
 	c.Flags().BoolVar(&weigh, "bytes", false, "show where each byte goes")
 	return a.readFlags(c, false)
+}
+
+// scoresOf is what is known of how good a set is.
+func scoresOf(ctx context.Context, conn api.Conn, content operations.Content) (scores.Known, error) {
+	if content.Subject != "set" {
+		return scores.Known{}, nil
+	}
+	got, err := operations.Scores.Do(ctx, conn, operations.RootRequest{CID: content.CID}, nil)
+	return got.Known, err
 }
 
 // showDocument prints the manifest of a set or model.
@@ -166,8 +178,16 @@ func (a *app) showDocument(ctx context.Context, conn api.Conn, content operation
 	default:
 		manifest = json.RawMessage(files[artifact.ManifestFile])
 	}
-	return a.document(map[string]any{"cid": content.CID, "subject": content.Subject, "origin": content.Origin,
-		"manifest": manifest})
+	doc := map[string]any{"cid": content.CID, "subject": content.Subject, "origin": content.Origin,
+		"manifest": manifest}
+	if content.Subject == "set" {
+		known, err := scoresOf(ctx, conn, content)
+		if err != nil {
+			return err
+		}
+		doc["scores"] = known
+	}
+	return a.document(doc)
 }
 
 // showBytes prints what the bytes of a set or model are for.
@@ -240,12 +260,18 @@ func (a *app) rmCommand() *cobra.Command {
 
 func (a *app) gatherCommand() *cobra.Command {
 	var req operations.GatherRequest
-	budget := ""
+	budget, order := "", ""
 	c := &cobra.Command{Use: "gather", Short: "Choose and fetch the sets of a task, and say why each was taken",
 		Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if req.BudgetBytes, err = parseBudget(budget); err != nil {
 				return err
+			}
+			if req.ByScore = order == "score"; order != "" && !req.ByScore {
+				return api.Fail(api.CodeUsage, "leave it out to choose by what sets add per byte", "--order %s: want score", order)
+			}
+			if !(req.MinScore >= 0 && req.MinScore <= 1) {
+				return api.Fail(api.CodeUsage, "an LRS is a fraction: 0.3, not 30", "--min-score %v: want 0 to 1", req.MinScore)
 			}
 			if req.Task == "" {
 				return api.Fail(api.CodeUsage, "list the tasks with 'distillmesh task ls'", "gather needs --task")
@@ -261,6 +287,9 @@ func (a *app) gatherCommand() *cobra.Command {
 	c.Flags().StringVar(&req.Task, "task", "", "the task, by name or CID")
 	c.Flags().StringVar(&budget, "budget", "", "at most this many bytes, such as 100KB (default: no bound)")
 	c.Flags().StringArrayVar(&req.From, "from", nil, "only sets offered by this node id; may be repeated")
+	c.Flags().Float64Var(&req.MinScore, "min-score", 0,
+		"only sets whose LRS this node computed, or two others attest, to be this at least")
+	c.Flags().StringVar(&order, "order", "", "score: the largest LRS computed here first, then attested ones")
 	c.Flags().BoolVar(&req.Explain, "explain", false, "choose and say why, but fetch nothing")
 	return a.readFlags(c, true)
 }

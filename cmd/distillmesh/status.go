@@ -33,6 +33,9 @@ func (a *app) statusCommand() *cobra.Command {
 				for _, addr := range s.Addrs {
 					a.print("address   %s", addr)
 				}
+				for _, q := range s.Quarantined {
+					a.print("left out  %s: %s", short(q.CID), q.Why)
+				}
 				for _, p := range s.Problems {
 					a.print("problem   %s\nremedy    %s", p.Message, p.Hint)
 				}

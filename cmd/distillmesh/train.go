@@ -64,6 +64,7 @@ func (a *app) trainCommand() *cobra.Command {
 	f.StringArrayVar(&t.plan.Sets, "set", nil,
 		"train on this set (here already); may be repeated (default: all of the task)")
 	f.BoolVar(&t.plan.Held, "held", false, "train on what is here, fetch nothing")
+	f.BoolVar(&t.plan.Trust, "trust-all", false, "train on sets too that other sets or local samples contradict")
 	f.Uint64Var(&t.plan.Seed, "seed", 0, "seed of weights and batches")
 	f.BoolVar(&t.plan.Publish, "publish", false, "announce the model to the mesh")
 	f.StringVar(&t.from, "plan", "", "train by the plan in this file (- for standard input), as --print-plan writes it")
@@ -71,7 +72,7 @@ func (a *app) trainCommand() *cobra.Command {
 	deviceFlags(f, &t.plan.Device)
 	bindRecipe(f, &t.recipe)
 	groupFlags(c, []flagGroup{
-		{"What to train on", []string{"task", "set", "held", "plan", "print-plan"}},
+		{"What to train on", []string{"task", "set", "held", "trust-all", "plan", "print-plan"}},
 		{"Model and result", []string{"model", "seed", "publish", "json"}},
 		{"Where to compute", []string{"device", "workers"}},
 		{"Recipe (default: what most sets recommend)", recipeFlags},

@@ -11,6 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/kip"
 	"github.com/distillmesh/distillmesh/distill/labelsolve"
 	"github.com/distillmesh/distillmesh/distill/match"
+	"github.com/distillmesh/distillmesh/distill/rded"
 	"github.com/distillmesh/distillmesh/distill/ridge"
 	"github.com/distillmesh/distillmesh/distill/trajectory"
 )
@@ -20,7 +21,8 @@ import (
 func Methods() []distill.Method {
 	return []distill.Method{match.DefaultDM(), match.DefaultDSA(), match.DefaultDC(), trajectory.DefaultATT(),
 		trajectory.DefaultMTT(), trajectory.DefaultTESLA(), kip.Default(), labelsolve.Default(), ridge.Default(),
-		coreset.DefaultClusters(), coreset.DefaultGMM(), coreset.Herding{}, coreset.KCenter{}, coreset.Random{}}
+		coreset.DefaultClusters(), coreset.DefaultGMM(), rded.Default(),
+		coreset.Herding{}, coreset.KCenter{}, coreset.Random{}}
 }
 
 // Method finds one by name.

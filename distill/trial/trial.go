@@ -42,6 +42,8 @@ type Run struct {
 	Print  string
 	Recipe recipe.Recipe // for models in closed form only its resolution is used
 	Seed   uint64        // decides first values and the order of samples
+	// Teacher labels the samples of a network; nil for their own labels.
+	Teacher *train.Teacher
 	// Points is how many times a network is evaluated along its training, the last
 	// iterate included; 0 means 1.
 	Points int
@@ -101,6 +103,9 @@ func (b *Bench) Measure(ctx context.Context, r Run) (Result, error) {
 	if b.Store != nil {
 		key := Key{Parts: []any{b.Identity, r.Print, r.Consumer, r.Recipe, r.Points, r.Seed},
 			Words: []any{r.Label, r.Consumer, fmt.Sprintf("s%d", r.Seed)}}
+		if r.Teacher != nil {
+			key.Parts = append(key.Parts, r.Teacher.Identity())
+		}
 		name, err := key.Name()
 		if err != nil {
 			return fail(err)
@@ -146,7 +151,8 @@ func (b *Bench) train(ctx context.Context, spec *model.Spec, r Run) (out Result,
 		}
 		return evaluate(p.Step, m)
 	}
-	trained, err := spec.Fit(ctx, r.Samples, r.Recipe, train.Options{Seed: r.Seed, Device: b.Device, Hook: hook})
+	trained, err := spec.Fit(ctx, r.Samples, r.Recipe, train.Options{Seed: r.Seed, Device: b.Device, Hook: hook,
+		Teacher: r.Teacher})
 	if err != nil {
 		return Result{}, err
 	}

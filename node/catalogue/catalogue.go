@@ -39,6 +39,7 @@ type Catalogue struct {
 	remote   Remote // nil when offline
 	facts    facts
 	memory   memory
+	rules    ScoreRules
 }
 
 // New makes the catalogue of a node that is offline. Refresh learns of at most
@@ -143,11 +144,13 @@ func (c *Catalogue) Sets(ctx context.Context, task cid.Cid) ([]operations.SetInf
 		}
 		infos[listed{h.Root, h.Task}] = &info
 	}
-	for _, claim := range c.Claims(ctx, announce.Query{Task: task, Subject: announce.SubjectSet}) {
+	claims := c.Claims(ctx, announce.Query{Task: task, Subject: announce.SubjectSet})
+	for _, claim := range claims {
 		if h, ok := here[claim.Root]; !ok || h.Task.Equals(claim.Task) { // what is here has its task
 			c.mergeSet(ctx, infos, claim)
 		}
 	}
+	c.addScores(infos, task, claims)
 	out := make([]operations.SetInfo, 0, len(infos))
 	for _, info := range infos {
 		out = append(out, *info)
@@ -317,7 +320,9 @@ func (c *Catalogue) FindRoot(ctx context.Context, name string) (cid.Cid, error) 
 	if len(found) == 0 {
 		var announced []cid.Cid
 		for _, r := range c.held.Book.Live(announce.Query{}) {
-			announced = append(announced, r.Root)
+			if r.Subject != announce.SubjectScore { // what it is about need not exist
+				announced = append(announced, r.Root)
+			}
 		}
 		found = named(announced, name)
 	}

@@ -143,6 +143,9 @@ func (c *Catalogue) Judge(claim Claim, bytes int64, err error) {
 		s.Bytes = bytes
 		c.facts.prove(s)
 		for _, r := range c.held.Book.Live(announce.Query{Root: s.Root}) {
+			if r.Subject == announce.SubjectScore {
+				continue // it says nothing that content can prove
+			}
 			c.facts.credit(r.Signer, Statement{Root: r.Root, Task: r.Task, Subject: r.Subject, Bytes: r.Bytes} == s)
 		}
 	case errors.Is(err, blocks.ErrTooLarge):

@@ -27,6 +27,8 @@ type TrainResult struct {
 	// recommend it.
 	Recipe      *recipe.Recipe `json:"recipe,omitempty"`
 	Recommended bool           `json:"recommended"`
+	// Quarantined are sets that were left out, by CID, because others contradict them.
+	Quarantined []string `json:"quarantined,omitempty"`
 	// Coarse is the factor by which the model reduces the resolution of images; 0 for none.
 	Coarse int `json:"coarse,omitempty"`
 	// Band is the number of frequency coefficients by which the model sees images; 0 for all.
@@ -50,9 +52,16 @@ func Train(ctx context.Context, c api.Conn, p plan.Train, h home.Home, report ap
 	if err := check(p, task); err != nil {
 		return fail(err)
 	}
+	named := len(p.Sets) > 0
 	var sets []*artifact.Set
 	if p.Sets, sets, err = chooseSets(ctx, c, info, p.Sets); err != nil {
 		return fail(err)
+	}
+	var left []string
+	if !named && !p.Trust {
+		if p.Sets, sets, left, err = quarantine(ctx, c, info, p.Sets, sets, report); err != nil {
+			return fail(err)
+		}
 	}
 	samples, err := artifact.Merge(sets)
 	if err != nil {
@@ -87,7 +96,7 @@ func Train(ctx context.Context, c api.Conn, p plan.Train, h home.Home, report ap
 	}
 	kept.Done()
 	return TrainResult{ModelInfo: stored, Steps: recipe.Steps(samples.Len()), Resumed: resumed, Recipe: draft.Recipe,
-		Coarse: recipe.Coarse, Band: recipe.Band, Recommended: recommended && spec.Iterative()}, nil
+		Coarse: recipe.Coarse, Band: recipe.Band, Recommended: recommended && spec.Iterative(), Quarantined: left}, nil
 }
 
 // draft is the manifest of a model that was trained on so many samples; its accuracy is still unknown.

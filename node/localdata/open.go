@@ -84,6 +84,28 @@ func TestDataFor(ctx context.Context, c api.Conn, task string, report api.Report
 	return nil, nil
 }
 
+// TrainingDataFor finds a registered data set of a task with training samples that can be opened, a
+// whole one first; nil when there is none. What cannot be opened is passed over.
+func TrainingDataFor(ctx context.Context, c api.Conn, task string, report api.Report) (*Opened, error) {
+	all, err := operations.ListData.Do(ctx, c, api.None{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, whole := range []bool{true, false} {
+		for _, e := range all {
+			if e.Task != task || e.Samples() == 0 || (e.Split == nil) != whole {
+				continue
+			}
+			d, err := Open(ctx, c, e.Name)
+			if err == nil || ctx.Err() != nil {
+				return d, err
+			}
+			report.Note("%s cannot be compared with the sets: %v", e.Name, err)
+		}
+	}
+	return nil, nil
+}
+
 // openFiles opens the files of an entry. Nothing is held out of data that have a
 // test part.
 func openFiles(e *state.DataEntry, task *data.Task) (*data.Dataset, error) {

@@ -21,12 +21,13 @@ import (
 // Node is an api.Conn.
 type Node struct {
 	*api.Table
-	mu    sync.Mutex
-	tasks []operations.TaskInfo
-	data  []state.DataEntry
-	kept  map[string]*Kept // by CID
-	Calls []string         // names of operations that changed something, in order
-	Fail  map[string]error // name of an operation -> why it fails
+	mu     sync.Mutex
+	tasks  []operations.TaskInfo
+	data   []state.DataEntry
+	kept   map[string]*Kept  // by CID
+	Judged operations.Judged // the last
+	Calls  []string          // names of operations that changed something, in order
+	Fail   map[string]error  // name of an operation -> why it fails
 }
 
 // Kept is a set or model that was added.
@@ -50,6 +51,7 @@ func New() (*Node, error) {
 		api.Handle(operations.ListData, n.listData),
 		api.Handle(operations.RegisterData, n.registerData),
 		api.Handle(operations.HeldSets, n.heldSets),
+		api.Handle(operations.Judge, n.judged),
 		api.HandleUpload(operations.AddSet, n.addSet),
 		api.HandleUpload(operations.AddModel, n.addModel),
 		api.HandleDownload(operations.Read, n.read),
@@ -134,6 +136,13 @@ func (n *Node) registerData(_ context.Context, req []operations.DataRegistration
 		}
 		n.Register(r.DataEntry)
 	}
+	return api.None{}, nil
+}
+
+func (n *Node) judged(_ context.Context, req operations.Judged, _ api.Report) (api.None, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.Judged = req
 	return api.None{}, nil
 }
 

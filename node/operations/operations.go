@@ -57,6 +57,8 @@ const (
 	// Gather chooses sets of a task under a byte budget, fetches those that are not
 	// here, and says why each was chosen or not.
 	Gather = api.Op[GatherRequest, Gathered]("gather")
+	// Judge remembers which sets of a task a training left out, and why.
+	Judge = api.Op[Judged, api.None]("judge")
 	// Remove withdraws what this node announced of a set or model and deletes it.
 	Remove = api.Op[RootRequest, Content]("remove")
 )

@@ -4,6 +4,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/scores"
 )
 
 // SetInfo is a set as lists show it: what is known here, announced, or both.
@@ -23,6 +24,8 @@ type SetInfo struct {
 	Published    bool     `json:"published"`        // announced by this node
 	Signers      []string `json:"signers"`          // who offer it, by id
 	Holders      []string `json:"holders"`          // all that announced that they have it
+	// Scores is what is known of how good it is; nil for nothing.
+	Scores *scores.Known `json:"scores,omitempty"`
 }
 
 // SetQuery selects sets.
@@ -107,6 +110,8 @@ type GatherRequest struct {
 	BudgetBytes int64    `json:"budget_bytes,omitempty"` // of all sets together; 0 for no bound
 	From        []string `json:"from,omitempty"`         // only sets offered by these node ids
 	Explain     bool     `json:"explain,omitempty"`      // choose, but fetch nothing
+	MinScore    float64  `json:"min_score,omitempty"`    // only sets whose LRS is known to be so large; 0 for all
+	ByScore     bool     `json:"by_score,omitempty"`     // the largest LRS first
 }
 
 // Choice is one set with the reason why it was chosen or not.

@@ -26,8 +26,25 @@ type StatusInfo struct {
 	Announced  int      `json:"announced"` // live announcements known
 	StoreBytes int64    `json:"store_bytes"`
 	QuotaBytes int64    `json:"quota_bytes"`
+	// Quarantined are sets here that trainings leave out, because other sets or local samples
+	// contradict them.
+	Quarantined []Quarantined `json:"quarantined,omitempty"`
 	// Problems are problems of this node or its environment.
 	Problems []Problem `json:"problems"`
+}
+
+// Quarantined is a set that is not trained on unless it is named.
+type Quarantined struct {
+	CID string `json:"cid"`
+	Why string `json:"why"`
+}
+
+// Judged is what a training found of the sets of a task.
+type Judged struct {
+	Task        string        `json:"task"` // CID
+	Quarantined []Quarantined `json:"quarantined,omitempty"`
+	// Marked are sets that were kept although nothing could be compared with some of their images.
+	Marked []Quarantined `json:"marked,omitempty"`
 }
 
 // Problem is a problem that the owner of a node can fix.

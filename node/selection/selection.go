@@ -4,10 +4,12 @@ package selection
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/node/scores"
 )
 
 // Request says what to choose.
@@ -19,29 +21,37 @@ type Request struct {
 	// Known reports whether something of this signer was verified before: such sets are
 	// chosen first. Nil for nobody.
 	Known func(signer string) bool
+	// MinScore leaves out sets whose LRS is not known to be so large: computed here, or attested by
+	// enough others. 0 for none.
+	MinScore float64
+	// ByScore chooses sets whose LRS was computed here first, then those whose LRS enough others
+	// attest, the largest first, and then the rest.
+	ByScore bool
+	// Failed is a score of each signer that was found false here: its sets are chosen last.
+	Failed map[string]scores.Judgment
+	Self   string // this node, which attests nothing to itself
 }
 
 // Choose selects sets greedily: those of known signers first, and of these always the one
 // that adds the most value per byte, until the budget is spent. The value of one more image
 // of a class that has k already is 1/(k+1)^2, so classes that are covered worst come first.
+// Scores come before that when they are asked for, and whoever claimed a false one comes last.
 func Choose(all []operations.SetInfo, req Request) []operations.Choice {
 	var out, taken []operations.Choice
-	var known, fresh []operations.SetInfo
+	turns := map[turn][]operations.SetInfo{}
 	for _, s := range all {
-		switch why := excluded(s, req.Classes, req.From); {
-		case why != "":
+		if why := excluded(s, req); why != "" {
 			out = append(out, operations.Choice{Set: s, Why: why})
-		case req.Known != nil && slices.ContainsFunc(s.Signers, req.Known):
-			known = append(known, s)
-		default:
-			fresh = append(fresh, s)
+			continue
 		}
+		t := req.turn(s)
+		turns[t] = append(turns[t], s)
 	}
 	have := make([]int, req.Classes)
 	copy(have, req.Have)
 	left := req.Budget
-	for _, open := range [][]operations.SetInfo{known, fresh} {
-		for len(open) > 0 {
+	for _, t := range slices.SortedFunc(maps.Keys(turns), turn.compare) {
+		for open := turns[t]; len(open) > 0; {
 			i := bestOf(open, have)
 			s := open[i]
 			open = slices.Delete(open, i, i+1)
@@ -50,7 +60,7 @@ func Choose(all []operations.SetInfo, req Request) []operations.Choice {
 					Why: fmt.Sprintf("%d bytes do not fit into the %d left of the budget", s.Bytes, max(0, left))})
 				continue
 			}
-			taken = append(taken, operations.Choice{Set: s, Taken: true, Why: reason(s, have)})
+			taken = append(taken, operations.Choice{Set: s, Taken: true, Why: reason(s, have) + req.remark(s)})
 			left -= s.Bytes
 			for c, k := range s.Counts {
 				have[c] += k
@@ -61,12 +71,18 @@ func Choose(all []operations.SetInfo, req Request) []operations.Choice {
 }
 
 // excluded says why a set cannot be taken, or nothing.
-func excluded(s operations.SetInfo, classes int, from []string) string {
+func excluded(s operations.SetInfo, req Request) string {
 	switch {
-	case len(s.Counts) != classes:
+	case len(s.Counts) != req.Classes:
 		return "its announcement does not fit the task"
-	case len(from) > 0 && !slices.ContainsFunc(s.Signers, func(id string) bool { return slices.Contains(from, id) }):
+	case len(req.From) > 0 && !slices.ContainsFunc(s.Signers, func(id string) bool {
+		return slices.Contains(req.From, id)
+	}):
 		return "not offered by a node named with --from"
+	case req.MinScore > 0:
+		if standing := s.Scores.Standing(req.Self); standing.Rank == scores.Unscored || standing.LRS < req.MinScore {
+			return fmt.Sprintf("its score is not known to reach %.3f: %s", req.MinScore, standing.Why) + req.remark(s)
+		}
 	}
 	return ""
 }

@@ -1,7 +1,7 @@
 // Package state is what a node remembers besides blocks and announcements: the
 // tasks it takes part in, registered data, which data its sets were made of, what
-// was removed, and the bytes that moved. It is one small JSON file, notes.json in
-// the node's home, replaced whole at each change.
+// was removed, which scores it computed and what it found about those of others, and
+// the bytes that moved. It is one small JSON file, notes.json in the node's home, replaced whole at each change.
 package state
 
 import (
@@ -16,6 +16,7 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/scores"
 	"github.com/distillmesh/distillmesh/train/atomicfile"
 )
 
@@ -37,7 +38,12 @@ type document struct {
 	// Auto are those of Tasks that the trainer joined by itself.
 	Auto    map[string]bool `json:"joined_by_trainer,omitempty"`
 	Removed map[string]bool `json:"removed"` // roots that were removed: a trainer does not fetch them again
-	Traffic Traffic         `json:"traffic"`
+	// Quarantine is what trainings found of sets, by task.
+	Quarantine map[string]Quarantine `json:"quarantine,omitempty"`
+	Traffic    Traffic               `json:"traffic"`
+	// Scores are what this node measured of sets, Judged what it found about the scores of others.
+	Scores []scores.Own      `json:"scores,omitempty"`
+	Judged []scores.Judgment `json:"judged,omitempty"`
 }
 
 // fill makes the maps that are missing in a file.

@@ -54,7 +54,7 @@ type Options struct {
 	Now          func() time.Time   // clock
 	Lifetime     time.Duration      // Expires - Issued of what Issue signs, unless a draft says otherwise
 	MaxAhead     time.Duration      // tolerated clock difference for Issued; more keeps records of wrong clocks longer
-	MaxRecords   int                // records held of all signers; each costs about 2 KiB of memory
+	MaxRecords   int                // records held of all signers, an eighth more of scores; some 2 KiB of memory each
 	MaxPerSigner int                // records held of one signer
 	Membership   members.Membership // whose records are kept; nil means everybody's
 }

@@ -47,6 +47,7 @@ type purpose int
 
 const (
 	own     purpose = iota // signed by this node: never displaced
+	scores                 // of others, beside the room of all that follows
 	inUse                  // about content of which this node has signed a record too
 	joined                 // of tasks that this node has joined
 	tasks                  // announces a task that it has not joined
@@ -55,8 +56,9 @@ const (
 )
 
 // least is the part of a book that a purpose always has: 1/least. All but tasks and
-// foreign records may have more while the book is not full.
-var least = [purposes]int{inUse: 4, joined: 4, tasks: 4, foreign: 4}
+// foreign records may have more while the book is not full. Scores displace each other and
+// nothing else: they have so much beside the book, and no more.
+var least = [purposes]int{scores: 8, inUse: 4, joined: 4, tasks: 4, foreign: 4}
 
 // Limits of what is accepted beyond a first book full. All of it is written to disk and
 // forwarded.
@@ -165,6 +167,8 @@ func (b *Book) purposeOf(s slot) purpose {
 	switch {
 	case signed:
 		return own
+	case s.subject == SubjectScore:
+		return scores
 	case s.root.Defined() && b.used[s.root]:
 		return inUse
 	case b.reserved[s.task]:
@@ -250,7 +254,7 @@ func (b *Book) forget(s slot) {
 
 // capacity returns how many records a purpose may have when no other lacks room.
 func (b *Book) capacity(p purpose) int {
-	if p == tasks || p == foreign {
+	if p == scores || p == tasks || p == foreign {
 		return max(1, b.opt.MaxRecords/least[p])
 	}
 	return b.opt.MaxRecords
@@ -262,7 +266,7 @@ func (b *Book) crowded(p purpose) (from purpose, ok bool) {
 	if b.rooms[p].held >= b.capacity(p) {
 		return p, true
 	}
-	if len(b.records)-b.rooms[own].held < b.opt.MaxRecords {
+	if p == scores || len(b.records)-b.rooms[own].held-b.rooms[scores].held < b.opt.MaxRecords {
 		return p, false
 	}
 	if b.rooms[p].held >= b.opt.MaxRecords/least[p] {

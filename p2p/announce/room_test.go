@@ -331,3 +331,66 @@ func TestFreshKeysBehindOneRelayDisplaceTheirOwnKind(t *testing.T) {
 		t.Errorf("%d of %d records are left", left, honest)
 	}
 }
+
+// score announces a score of a set of the task of these tests.
+func scoreOffer(name string, issued time.Time) Announcement {
+	a := setOffer(name, issued)
+	a.Subject, a.Bytes, a.Blocks, a.Schema = SubjectScore, 0, 0, "score/1"
+	return a
+}
+
+// A book that is full of sets still takes scores, an eighth of its size and no more, and
+// gives up no set for them; nor does a set displace a score.
+func TestScoresAndSetsDoNotDisplaceEachOther(t *testing.T) {
+	for _, keys := range []int{9, 1000} {
+		t.Run(fmt.Sprintf("%d keys", keys), func(t *testing.T) {
+			d := smallBook(t)
+			for i := range 5 {
+				d.accept(t, scoreOffer(fmt.Sprint("set ", i), epoch), fresh(i), direct(fresh(i), byte(i)))
+			}
+			d.flood(t, 4*small, keys, setOffer, direct(fresh(999), 200))
+			sets := d.Count(Query{Subject: SubjectSet})
+			d.flood(t, 4*small, keys, scoreOffer, direct(fresh(998), 201))
+			if n := d.Count(Query{Subject: SubjectSet}); n != sets {
+				t.Errorf("%d of %d sets are left", n, sets)
+			}
+			if n := d.rooms[scores].held; n != small/8 {
+				t.Errorf("%d scores held, want %d", n, small/8)
+			}
+			for i := range 5 {
+				if d.Count(Query{Root: cidOf(fmt.Sprint("set ", i)), Subject: SubjectScore}) == 0 {
+					t.Errorf("score %d was displaced", i)
+				}
+			}
+		})
+	}
+}
+
+// A score is a record like any other: nobody else can change, renew or take back what its
+// signer says, an earlier one does not come back, and each counts for its root alone.
+func TestAScoreIsBoundToItsSignerAndItsSet(t *testing.T) {
+	d := smallBook(t)
+	first, later := scoreOffer("set", epoch), scoreOffer("set", epoch)
+	later.Seq, later.Body = 2, []byte{9}
+	d.accept(t, later, fresh(1), direct(fresh(1), 1))
+	if v, err := d.take(t, first, fresh(1), direct(fresh(2), 2)); v != Ignore || !errors.Is(err, ErrStale) {
+		t.Errorf("an earlier one again: %v, %v", v, err)
+	}
+	withdrawal := later
+	withdrawal.Kind, withdrawal.Seq = Withdraw, 3
+	d.accept(t, withdrawal, fresh(2), direct(fresh(2), 2))
+	if n := d.Count(Query{Root: cidOf("set"), Subject: SubjectScore}); n != 1 {
+		t.Errorf("%d scores after another signer's withdrawal, want 1", n)
+	}
+	if n := d.Count(Query{Root: cidOf("another")}); n != 0 {
+		t.Errorf("%d records about another set", n)
+	}
+	forged := bytes.Replace(seal(t, later, fresh(1)).Envelope, cidOf("set").Bytes(), cidOf("another").Bytes(), 1)
+	if _, v, err := d.Receive(t.Context(), forged, Source{}, cidOf("task")); v != Reject || !errors.Is(err, ErrSignature) {
+		t.Errorf("moved to another set: %v, %v", v, err)
+	}
+	d.now = epoch.Add(2 * time.Hour)
+	if v, err := d.take(t, later, fresh(3), Source{}); v != Ignore || !errors.Is(err, ErrExpired) {
+		t.Errorf("expired: %v, %v", v, err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/ipfs/go-cid"
@@ -86,6 +87,12 @@ func (m *Map) Strings(key string, v []string) {
 // Ints adds a list of integers unless it is empty.
 func (m *Map) Ints(key string, v []int) {
 	m.list(key, len(v), func(i int) qp.Assemble { return qp.Int(int64(v[i])) })
+}
+
+// Floats adds a list of numbers unless it is empty. Encode fails on NaN and infinities, which
+// dag-cbor does not have.
+func (m *Map) Floats(key string, v []float64) {
+	m.list(key, len(v), func(i int) qp.Assemble { return qp.Float(v[i]) })
 }
 
 // ByteStrings adds a list of byte strings unless it is empty.
@@ -237,6 +244,17 @@ func (f *Fields) Strings(key string, count, max int) []string {
 
 // Ints reads a list of at most count integers.
 func (f *Fields) Ints(key string, count int) []int { return list(f, key, count, native) }
+
+// Floats reads a list of at most count numbers, none of them NaN or an infinity.
+func (f *Fields) Floats(key string, count int) []float64 {
+	return list(f, key, count, func(n datamodel.Node) (float64, error) {
+		v, err := n.AsFloat()
+		if err == nil && (math.IsNaN(v) || math.IsInf(v, 0)) {
+			err = fmt.Errorf("%v is no finite number", v)
+		}
+		return v, err
+	})
+}
 
 // ByteStrings reads a list of at most count byte strings of at most max bytes each.
 func (f *Fields) ByteStrings(key string, count, max int) [][]byte {

@@ -75,6 +75,9 @@ var encodings = []struct {
 		m.Links("l", []cid.Cid{cidOf("x"), cidOf("y")})
 	}, "a3" + "6162" + "82" + "4101" + "40" + "616c" + "82" + linkHex(cidOf("x")) + linkHex(cidOf("y")) + "6173" +
 		"82" + "6161" + "60"},
+	{"numbers have 64 bits", func(m *Map) {
+		m.Floats("f", []float64{0, 0.5, -1})
+	}, "a1" + "6166" + "83" + "fb0000000000000000" + "fb3fe0000000000000" + "fbbff0000000000000"},
 	{"maps in a list are sorted too", func(m *Map) {
 		inner := &Map{}
 		inner.Int("bb", 1)
@@ -296,4 +299,35 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%x encodes again as %x, %v", data, again, err)
 		}
 	})
+}
+
+func TestNumbersAreFinite(t *testing.T) {
+	var good Map
+	good.Floats("f", []float64{0.25, -3})
+	data, err := good.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Floats("f", 2); f.Err() != nil || !reflect.DeepEqual(got, []float64{0.25, -3}) {
+		t.Errorf("%v, %v", got, f.Err())
+	}
+	for name, bits := range map[string]string{"NaN": "7ff8000000000000", "infinity": "7ff0000000000000",
+		"less than any number": "fff0000000000000"} {
+		raw, err := hex.DecodeString("a1" + "6166" + "81" + "fb" + bits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := Decode(raw)
+		if err == nil {
+			f.Floats("f", 1)
+			err = f.Err()
+		}
+		if !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +39,7 @@ type process struct {
 	conn api.Conn
 	sets []string // made, and not yet published
 	held map[string]time.Time
+	most usage
 }
 
 // honest are the honest nodes, the trainers first.
@@ -57,6 +57,7 @@ type honest struct {
 func (p plan) start(ctx context.Context) (*honest, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	h := &honest{cancel: cancel, published: map[string]time.Time{}}
+	defer func() { h.watching.Go(func() { h.weigh(ctx) }) }() // once all have started
 	for i := range p.trainers + p.edges {
 		role, bootstrap := node.RoleTrainer, ""
 		if i >= p.trainers {
@@ -242,29 +243,6 @@ func (h *honest) err() error {
 
 // all are the trainers, then the edges.
 func (h *honest) all() []*process { return append(append([]*process{}, h.trainers...), h.edges...) }
-
-// memory is the largest peak of an edge and of a trainer.
-func (h *honest) memory() (edge, trainer float64) {
-	for _, one := range h.edges {
-		edge = max(edge, peak(one.cmd.Process.Pid))
-	}
-	for _, one := range h.trainers {
-		trainer = max(trainer, peak(one.cmd.Process.Pid))
-	}
-	return edge, trainer
-}
-
-// peak is the most memory a process has had in MiB, where the system says so.
-func peak(pid int) float64 {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // none but on Linux
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
-			return float64(kib) / 1024
-		}
-	}
-	return 0
-}
 
 // disk is how many bytes each home takes, by its path; edges come with their role.
 func (h *honest) disk() map[*process]int64 {

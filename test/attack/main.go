@@ -36,7 +36,7 @@ type plan struct {
 type result struct {
 	Published, Delivered, Wanted int
 	Quiet, Median, P95, Most     time.Duration // from announcing to holding; Quiet before the attack
-	EdgePeakMiB, TrainerPeakMiB  float64       // the largest process; 0 where the system does not say
+	Edge, Trainer                usage         // of the largest process; 0 where the system does not say
 	EdgeDiskMiB, TrainerDiskMiB  float64       // the largest growth of a home
 	Said                         map[string]int64
 }
@@ -125,7 +125,7 @@ func (p plan) run(ctx context.Context) (got result, err error) {
 	if n := len(delays); n > 0 {
 		got.P95, got.Most = delays[min(n-1, n*95/100)], delays[n-1]
 	}
-	got.EdgePeakMiB, got.TrainerPeakMiB = honest.memory()
+	got.Edge, got.Trainer = honest.memory()
 	got.EdgeDiskMiB, got.TrainerDiskMiB = grown(before, honest.disk())
 	got.Said = all.said.counts()
 	return got, errors.Join(ctx.Err(), honest.err())
@@ -147,7 +147,8 @@ func (r result) print(to io.Writer) {
 	fmt.Fprintf(w, "announced to held, before\t%.2f s (median)\n", r.Quiet.Seconds())
 	fmt.Fprintf(w, "during\t%.2f s (median), %.2f s (95 %%), %.2f s (longest)\n", r.Median.Seconds(), r.P95.Seconds(),
 		r.Most.Seconds())
-	fmt.Fprintf(w, "memory, largest edge\t%.0f MiB at most, trainer %.0f MiB\n", r.EdgePeakMiB, r.TrainerPeakMiB)
+	fmt.Fprintf(w, "memory, largest edge\t%.0f MiB of its own, %.0f with the pages of files; trainer %.0f, %.0f\n",
+		r.Edge.own, r.Edge.resident, r.Trainer.own, r.Trainer.resident)
 	fmt.Fprintf(w, "disk, largest growth of an edge\t%.1f MiB, trainer %.1f MiB\n", r.EdgeDiskMiB, r.TrainerDiskMiB)
 	for _, name := range kinds {
 		fmt.Fprintf(w, "attack: %s\t%d\n", name, r.Said[name])

@@ -30,7 +30,7 @@ var order = map[string][]string{
 		train/atomicfile train/checkpoint train/data/files train/data/files/exif train/device train/graph train/kernel
 			train/kernel/gen train/parallel train/recipe
 		train/data train/data/files/filestest train/data/files/mat train/data/files/parquet
-			train/data/files/pickle train/data/files/picture train/data/files/table train/graph/cpu
+			train/data/files/pickle train/data/files/picture train/data/files/table train/data/files/torch train/graph/cpu
 			train/graph/enginetest train/graph/tape train/plan
 		train/cluster train/data/files/array train/engine train/linear train/spectrum train/zca
 		train/view
@@ -42,13 +42,14 @@ var order = map[string][]string{
 	"distill": strings.Fields(`
 		distill distill/frequency distill/likeness distill/text distill/unixfs
 		distill/coreset distill/distilltest distill/figure distill/kip distill/ridge distill/tiling
-		distill/labelsolve distill/match distill/trajectory
+		distill/labelsolve distill/match distill/rded distill/trajectory
 		distill/registry
 		distill/artifact
-		distill/auto
+		distill/auto distill/exchange
 		distill/trial
-		distill/study
+		distill/judge distill/rank distill/study
 		distill/study/report
+		distill/rank/report
 	`),
 	"p2p": strings.Fields(`
 		p2p/blocks p2p/ledger p2p/members p2p/rounds p2p/streamtest p2p/wire
@@ -58,12 +59,13 @@ var order = map[string][]string{
 	`),
 	"node": strings.Fields(`
 		node/api node/fetching
-		node/trainer
+		node/scores node/trainer
 		node/home node/state node/work
 		node/holdings node/operations
 		node/catalogue node/doctor node/localdata node/nodetest node/selection
 		node/gather
 		node/jobs
+		node/ranking
 		node
 		node/demo
 	`),

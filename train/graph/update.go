@@ -48,8 +48,8 @@ type (
 	// MomentumRule: values, gradient, velocity, rates (3): rate, momentum, decay.
 	MomentumRule struct{}
 	// AdamRule: values, gradient, first and second moments, rates (6): those of
-	// AdamRates.
-	AdamRule struct{}
+	// AdamRates. Decoupled is AdamW.
+	AdamRule struct{ Decoupled bool }
 	// ClampRule: values (N, C, ...), low (C), high (C).
 	ClampRule struct{}
 	// DistanceRule: sum (3), a, b.
@@ -82,6 +82,12 @@ func Adam(values, gradient, first, second, rates *Node) Update {
 	return Update{AdamRule{}, []*Node{values, gradient, first, second, rates}}
 }
 
+// AdamW is Adam with decoupled weight decay (Loshchilov and Hutter 2019), the last of its
+// rates being learning rate times weight decay: w *= 1 - decay, then Adam without decay.
+func AdamW(values, gradient, first, second, rates *Node) Update {
+	return Update{AdamRule{Decoupled: true}, []*Node{values, gradient, first, second, rates}}
+}
+
 // Clamp moves values (N, C, ...) into the range of their channel.
 func Clamp(values, low, high *Node) Update { return Update{ClampRule{}, []*Node{values, low, high}} }
 
@@ -110,9 +116,16 @@ const (
 func (AssignRule) String() string     { return "assign" }
 func (DescendRule) String() string    { return "descend" }
 func (MomentumRule) String() string   { return "momentum" }
-func (AdamRule) String() string       { return "adam" }
 func (ClampRule) String() string      { return "clamp" }
 func (r DistanceRule) String() string { return attributes("distance", r.Squared) }
+
+// String implements fmt.Stringer.
+func (r AdamRule) String() string {
+	if r.Decoupled {
+		return "adamw"
+	}
+	return "adam"
+}
 
 // Check implements Rule.
 func (AssignRule) Check(in []tensor.Shape) error { return fits(in, 2, nil) }
@@ -194,10 +207,14 @@ func (MomentumRule) Reference(in []Array) {
 }
 
 // Reference implements Rule.
-func (AdamRule) Reference(in []Array) {
+func (r AdamRule) Reference(in []Array) {
 	w, m, v, rates := in[0].Data, in[2].Data, in[3].Data, in[4].Data
 	for i, g := range in[1].Data {
-		g += rates[5] * w[i]
+		if r.Decoupled {
+			w[i] *= 1 - rates[5]
+		} else {
+			g += rates[5] * w[i]
+		}
 		m[i] = rates[2]*m[i] + (1-rates[2])*g
 		v[i] = rates[3]*v[i] + (1-rates[3])*g*g
 		w[i] -= rates[0] * m[i] / (rates[1]*math.Sqrt(v[i]) + rates[4])

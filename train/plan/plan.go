@@ -28,8 +28,10 @@ type Train struct {
 	Model   string   `json:"model"`          // a name of package model, or auto
 	Sets    []string `json:"sets,omitempty"` // by CID; empty for all local ones of the task
 	// Held trains on local sets and fetches nothing first.
-	Held bool   `json:"held,omitempty"`
-	Seed uint64 `json:"seed"`
+	Held bool `json:"held,omitempty"`
+	// Trust trains on all sets, those too that other sets or local samples contradict.
+	Trust bool   `json:"trust_all,omitempty"`
+	Seed  uint64 `json:"seed"`
 	// Recipe changes the recipe that the sets recommend, or else the default.
 	Recipe  recipe.Patch  `json:"recipe,omitempty"`
 	Device  device.Choice `json:"device,omitzero"`

@@ -18,7 +18,7 @@ func NewPatch(r Recipe, fields ...string) (Patch, error) {
 		return nil, nil
 	}
 	for name, v := range map[string]float64{"lr": r.LR, "momentum": r.Momentum, "weight_decay": r.WeightDecay,
-		"elastic": r.Elastic, "cutmix": r.CutMix, "smooth": r.Smooth} {
+		"elastic": r.Elastic, "cutmix": r.CutMix, "smooth": r.Smooth, "drop": r.Drop, "mix_beta": r.MixBeta} {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil, fmt.Errorf("recipe %s: %v, want a finite number", name, v)
 		}
@@ -48,6 +48,7 @@ func withZeros(r Recipe) any {
 		Optimizer   string  `json:"optimizer"`
 		LR          float64 `json:"lr"`
 		Schedule    string  `json:"schedule"`
+		Drop        float64 `json:"drop"`
 		Momentum    float64 `json:"momentum"`
 		WeightDecay float64 `json:"weight_decay"`
 		Batch       int     `json:"batch"`
@@ -57,6 +58,8 @@ func withZeros(r Recipe) any {
 		Augment     string  `json:"augment"`
 		Elastic     float64 `json:"elastic"`
 		CutMix      float64 `json:"cutmix"`
+		Mix         string  `json:"mix"`
+		MixBeta     float64 `json:"mix_beta"`
 		Smooth      float64 `json:"smooth"`
 		Coarse      int     `json:"coarse"`
 		Band        int     `json:"band"`

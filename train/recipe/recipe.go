@@ -8,28 +8,42 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 )
 
 // ErrUnsuited means that the recipe cannot be used with the samples.
 var ErrUnsuited = errors.New("samples do not suit the recipe")
 
-// The optimizers a recipe may name, and the schedule that lets the learning rate
-// fall to 0 as half a cosine; without one it is constant.
+// The optimizers a recipe may name.
 const (
-	Adam   = "adam"
-	SGD    = "sgd"
-	Cosine = "cosine"
+	Adam  = "adam"
+	AdamW = "adamw" // Adam with decoupled weight decay (Loshchilov and Hutter 2019)
+	SGD   = "sgd"
+)
+
+// The schedules of the learning rate that a recipe may name; without one it is constant.
+const (
+	Cosine     = "cosine"      // falls to 0 as half a cosine
+	HalfCosine = "half-cosine" // falls to half of the rate, as a quarter of a wave
+	Stepwise   = "step"        // a tenth after each Drop of the training
+)
+
+// What a recipe may mix the images of every batch by, without their labels.
+const (
+	MixUp  = "mixup"  // the whole image (Zhang et al. 2018)
+	MixCut = "cutmix" // a rectangle (Yun et al. 2019)
 )
 
 // Recipe describes how a network is trained. One step is one mini-batch. A
 // distilled set carries a recipe as a recommendation.
 type Recipe struct {
-	Optimizer   string  `json:"optimizer"`          // Adam or SGD
+	Optimizer   string  `json:"optimizer"`          // Adam, AdamW or SGD
 	LR          float64 `json:"lr"`                 // learning rate
-	Schedule    string  `json:"schedule,omitempty"` // of the learning rate: Cosine, or none
+	Schedule    string  `json:"schedule,omitempty"` // of the learning rate: Cosine, HalfCosine, Stepwise, or none
+	Drop        float64 `json:"drop,omitempty"`     // share of the steps between two falls of Stepwise
 	Momentum    float64 `json:"momentum,omitempty"` // SGD only
-	WeightDecay float64 `json:"weight_decay"`       // added to the gradient, times the values
+	WeightDecay float64 `json:"weight_decay"`       // added to the gradient, times the values; of AdamW it shrinks values
 	Batch       int     `json:"batch"`              // samples per step; at most the number of samples
 	Epochs      int     `json:"epochs"`             // passes over the data
 	MinSteps    int     `json:"min_steps,omitempty"`
@@ -40,6 +54,11 @@ type Recipe struct {
 	Elastic float64 `json:"elastic,omitempty"`
 	// share of the steps whose samples have a rectangle of another sample pasted in
 	CutMix float64 `json:"cutmix,omitempty"`
+	// every batch's images are mixed in this way, and labels stay: MixUp, MixCut, or none. For labels by
+	// a teacher, who sees the mixed image. Not together with CutMix
+	Mix string `json:"mix,omitempty"`
+	// a of the distribution Beta(a, a) of the share of an image that Mix keeps
+	MixBeta float64 `json:"mix_beta,omitempty"`
 	// label smoothing: this share of a label is spread evenly over all classes
 	Smooth float64 `json:"smooth,omitempty"`
 	// evaluate at 1/Coarse resolution (average-pool, then up-sample), as tiles are decoded; 0 for full
@@ -129,12 +148,14 @@ func (r Recipe) Validate() error {
 	}
 	within := func(v, low, high float64) bool { return v >= low && v <= high } // false for NaN
 	switch {
-	case r.Optimizer != Adam && r.Optimizer != SGD:
-		return fail("optimizer", fmt.Sprintf("%q", r.Optimizer), "adam or sgd")
+	case r.Optimizer != Adam && r.Optimizer != AdamW && r.Optimizer != SGD:
+		return fail("optimizer", fmt.Sprintf("%q", r.Optimizer), "adam, adamw or sgd")
 	case !within(r.LR, math.SmallestNonzeroFloat64, 1e3):
 		return fail("lr", r.LR, "above 0 and at most 1000")
-	case r.Schedule != "" && r.Schedule != Cosine:
-		return fail("schedule", fmt.Sprintf("%q", r.Schedule), "cosine, or nothing")
+	case !slices.Contains([]string{"", Cosine, HalfCosine, Stepwise}, r.Schedule):
+		return fail("schedule", fmt.Sprintf("%q", r.Schedule), "cosine, half-cosine, step, or nothing")
+	case (r.Schedule == Stepwise) != (r.Drop != 0) || !within(r.Drop, 0, 1):
+		return fail("drop", r.Drop, "above 0 and at most 1, with the schedule step only")
 	case !within(r.Momentum, 0, 1) || r.Momentum == 1 || r.Momentum != 0 && r.Optimizer != SGD:
 		return fail("momentum", r.Momentum, "at least 0 and below 1, with sgd only")
 	case !within(r.WeightDecay, 0, 1e3):
@@ -153,6 +174,9 @@ func (r Recipe) Validate() error {
 	if !within(r.CutMix, 0, 1) {
 		return fail("cutmix", r.CutMix, "0 to 1")
 	}
+	if err := r.checkMix(); err != nil {
+		return err
+	}
 	if !within(r.Elastic, 0, maxElastic) {
 		return fail("elastic", r.Elastic, fmt.Sprintf("0 to %d pixels", maxElastic))
 	}
@@ -167,6 +191,19 @@ func (r Recipe) Validate() error {
 	}
 	if _, err := r.Strategy(); err != nil {
 		return fail("augment", fmt.Sprintf("%q", r.Augment), strings.Join(Augmentations, ", ")+", or nothing")
+	}
+	return nil
+}
+
+// checkMix checks the fields of Mix.
+func (r Recipe) checkMix() error {
+	switch {
+	case r.Mix != "" && r.Mix != MixUp && r.Mix != MixCut:
+		return fmt.Errorf("recipe mix: %q, want mixup, cutmix, or nothing", r.Mix)
+	case r.Mix != "" && r.CutMix != 0:
+		return fmt.Errorf("recipe mix: %s together with cutmix %v, want one of them", r.Mix, r.CutMix)
+	case !(r.MixBeta >= 0 && r.MixBeta <= 1e3) || (r.Mix == "") != (r.MixBeta == 0):
+		return fmt.Errorf("recipe mix_beta: %v, want above 0 and at most 1000, with mix only", r.MixBeta)
 	}
 	return nil
 }
@@ -188,8 +225,8 @@ func Augments(h, w int) bool { return h > 1 && w > 1 }
 // x w values: augmentation and mixing need images. Whether they have the view is a
 // question to package view.
 func (r Recipe) CheckSides(h, w int) error {
-	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0) && !Augments(h, w) {
-		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix), and samples of %d x %d are none",
+	if (r.Augment != "" || r.Elastic != 0 || r.CutMix != 0 || r.Mix != "") && !Augments(h, w) {
+		return fmt.Errorf("%w: the recipe changes images (augment, elastic, cutmix, mix), and samples of %d x %d are none",
 			ErrUnsuited, h, w)
 	}
 	return nil
@@ -209,13 +246,20 @@ func (r Recipe) Steps(n int) int {
 	return steps
 }
 
-// Rate is the learning rate of one of so many steps, the first being 0. By
-// Cosine it is
+// Rate is the learning rate of one of so many steps, the first being 0:
 //
-//	LR (1 + cos(pi step / steps)) / 2
+//	Cosine      LR (1 + cos(pi step / steps)) / 2
+//	HalfCosine  LR (1 + cos(pi step / (2 steps))) / 2
+//	Stepwise    LR / 10^k, k whole Drops of the steps being done
 func (r Recipe) Rate(step, steps int) float64 {
-	if r.Schedule != Cosine {
-		return r.LR
+	done := float64(step) / float64(steps)
+	switch r.Schedule {
+	case Cosine:
+		return r.LR * (1 + math.Cos(math.Pi*float64(step)/float64(steps))) / 2
+	case HalfCosine:
+		return r.LR * (1 + math.Cos(math.Pi*done/2)) / 2
+	case Stepwise:
+		return r.LR / math.Pow(10, math.Floor(done/r.Drop))
 	}
-	return r.LR * (1 + math.Cos(math.Pi*float64(step)/float64(steps))) / 2
+	return r.LR
 }

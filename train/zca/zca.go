@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/kernel"
@@ -157,6 +158,41 @@ func inverseRoot(ctx context.Context, pool *kernel.Pool, a []float32, d int) ([]
 		z[i] *= root
 	}
 	return z, nil
+}
+
+// Whitening whitens samples of a task by the statistics of some of them.
+type Whitening struct {
+	task      *data.Task
+	workers   int
+	transform *Transform
+}
+
+// By fits to samples of a task, whose pixels it takes back to the range of the files, [0, 1].
+func By(ctx context.Context, task *data.Task, s *data.Samples, workers int) (*Whitening, error) {
+	w := &Whitening{task: task, workers: workers}
+	pool := kernel.NewPool(workers)
+	defer pool.Close()
+	var err error
+	w.transform, err = Fit(ctx, pool, w.restored(s).X, s.Shape.Size(), Epsilon)
+	return w, err
+}
+
+// Apply is samples after whitening.
+func (w *Whitening) Apply(ctx context.Context, s *data.Samples) (*data.Samples, error) {
+	pool := kernel.NewPool(w.workers)
+	defer pool.Close()
+	out := w.restored(s)
+	return out, w.transform.Apply(ctx, pool, out.X)
+}
+
+// restored is a copy of samples with the values of their files.
+func (w *Whitening) restored(s *data.Samples) *data.Samples {
+	out := *s
+	out.X = slices.Clone(s.X)
+	for i := range out.Len() {
+		w.task.Restore(out.Row(i))
+	}
+	return &out
 }
 
 // Whiten is a data set with both parts whitened by the statistics of its training

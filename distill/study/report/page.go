@@ -15,9 +15,6 @@ import (
 //go:embed page.html
 var pageHTML string
 
-//go:embed page.css
-var pageCSS string
-
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"breakable": breakable}).Parse(pageHTML))
 
 // breakable allows a line break after each colon of a long method name.
@@ -63,7 +60,8 @@ type line struct {
 
 // page writes the whole page.
 func page(dir string, doc *study.Document, opt Options, accuracy, curves, split *figure.Figure) ([]byte, error) {
-	v := view{Style: style(), Question: question(doc), Answer: Answer(doc), Findings: findings(doc), Facts: facts(doc),
+	v := view{Style: figure.PageStyle(), Question: question(doc), Answer: Answer(doc), Findings: findings(doc),
+		Facts:   facts(doc),
 		Command: opt.Command, Tests: figure.Count(doc.Test)}
 	for part, f := range map[*template.HTML]*figure.Figure{&v.Accuracy: accuracy, &v.Curves: curves, &v.Split: split} {
 		if f == nil {
@@ -92,17 +90,6 @@ func page(dir string, doc *study.Document, opt Options, accuracy, curves, split 
 	var out bytes.Buffer
 	err = pageTemplate.Execute(text.NewWriter(&out), v)
 	return out.Bytes(), err
-}
-
-// style is the style sheet with the inks of figures for both schemes.
-func style() template.CSS {
-	var light, dark strings.Builder
-	for _, i := range figure.Inks() {
-		fmt.Fprintf(&light, "--%s:%s;", i.Name, i.Light)
-		fmt.Fprintf(&dark, "--%s:%s;", i.Name, i.Dark)
-	}
-	return template.CSS(fmt.Sprintf(":root{%s}\n@media screen and (prefers-color-scheme:dark){:root{%s}}\n%s",
-		light.String(), dark.String(), pageCSS)) // all ours
 }
 
 func question(doc *study.Document) string {

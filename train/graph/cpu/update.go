@@ -51,9 +51,13 @@ func updateOf(rule graph.Rule, shapes []tensor.Shape) func(in [][]float32) {
 		}
 	case graph.AdamRule:
 		return func(in [][]float32) {
-			r := in[4]
-			kernel.AdamStep{Rate: r[0], Root: r[1], Beta1: r[2], Beta2: r[3], Epsilon: r[4], Decay: r[5]}.Apply(in[0], in[1],
-				in[2], in[3])
+			rates, decay := in[4], in[4][5]
+			if r.Decoupled {
+				kernel.ScaleAdd(in[0], in[0], in[0], -decay)
+				decay = 0
+			}
+			kernel.AdamStep{Rate: rates[0], Root: rates[1], Beta1: rates[2], Beta2: rates[3], Epsilon: rates[4],
+				Decay: decay}.Apply(in[0], in[1], in[2], in[3])
 		}
 	case graph.ClampRule:
 		area := 1

@@ -38,6 +38,8 @@ func rules() []rule {
 		{name: "adam", shapes: shapes(4, s, 6), last: adam[:], build: step},
 		{name: "adam where epsilon decides", shapes: shapes(4, s, 6), last: plain[:],
 			factors: []float32{1, 1e-8, 1e-8, 1e-19}, build: step},
+		{name: "adamw", shapes: shapes(4, s, 6), last: adam[:],
+			build: func(in []*graph.Node) graph.Update { return graph.AdamW(in[0], in[1], in[2], in[3], in[4]) }},
 		{name: "clamp", shapes: []tensor.Shape{{2, 3, 2, 2}, {3}, {3}}, last: []float32{0.2, 0.4, 0.6},
 			build: func(in []*graph.Node) graph.Update { return graph.Clamp(in[0], graph.Scale(in[1], -0.2), in[2]) }},
 		{name: "distance", shapes: []tensor.Shape{{3}, {37}, {37}},

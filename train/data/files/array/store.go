@@ -132,14 +132,17 @@ func (s *store) inside(name string, err error) error {
 		inner = &files.Error{Place: files.Whole, Err: err}
 	}
 	out := *inner
-	out.Path = ""
-	switch out.Place {
-	case "":
-		out.Place = fmt.Sprintf("array %s, byte %d", path.Base(name), out.Offset)
-	case files.Whole:
-		out.Place = "array " + path.Base(name)
-	default:
-		out.Place = "array " + path.Base(name) + ", " + out.Place
-	}
+	out.Path, out.Place = "", placed(name, out.Place, out.Offset)
 	return files.Named(s.path, &out)
+}
+
+// placed is the place of an error in an array; offset counts where it says nothing.
+func placed(name, place string, offset int64) string {
+	switch place {
+	case "":
+		return fmt.Sprintf("array %s, byte %d", path.Base(name), offset)
+	case files.Whole:
+		return "array " + path.Base(name)
+	}
+	return "array " + path.Base(name) + ", " + place
 }

@@ -173,6 +173,10 @@ func (f *finisher) finish(v any, depth int) (finished, error) {
 		return plain(len(v))
 	case *Array:
 		return plain(len(v.Data))
+	case *Tensor:
+		return plain(16 * len(v.Dims))
+	case *Storage:
+		return finished{}, objectError("a storage without its tensor")
 	case *tuple:
 		return f.once(v, depth, func() (any, size, error) {
 			items, s, err := f.finishAll(v.items, depth)

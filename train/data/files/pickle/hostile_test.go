@@ -27,6 +27,7 @@ func TestCodeAndObjectsAreRefusedByName(t *testing.T) {
 		{"cnumpy\ndtype\n.", "numpy.dtype"},
 		{"P1\n.", "persistent id"},
 		{"NQ.", "persistent id"},
+		{"ctorch._utils\n_rebuild_tensor_v2\n.", "torch._utils._rebuild_tensor_v2"},
 		{"\x82\x01.", "extension registry"},
 		{"}}b.", "a state of its own"},
 		{"})R.", "no function"},

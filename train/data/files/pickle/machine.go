@@ -31,6 +31,8 @@ type machine struct {
 	stack []any
 	marks []int // heights of the stack
 	memo  map[uint64]any
+
+	torch *storages // of a pickle in a PyTorch file; nil in others
 }
 
 // charge counts memory before it is allocated.
@@ -42,7 +44,7 @@ func (m *machine) charge(n int64) error {
 	return nil
 }
 
-// run executes instructions until STOP, and reads the end of r.
+// run executes instructions until STOP.
 func (m *machine) run() (any, error) {
 	for {
 		op, err := m.readByte()
@@ -65,12 +67,19 @@ func (m *machine) run() (any, error) {
 		case len(m.stack) > 0 || len(m.marks) > 0:
 			return nil, fmt.Errorf("%w: values are left over at its end", files.ErrFormat)
 		}
-		if _, err := m.r.ReadByte(); err == nil {
-			return nil, fmt.Errorf("%w of the pickle", files.ErrTrailing)
-		} else if err != io.EOF {
-			return nil, err
-		}
 		return v, nil
+	}
+}
+
+// end reads the end of r.
+func (m *machine) end() error {
+	switch _, err := m.r.ReadByte(); err {
+	case nil:
+		return fmt.Errorf("%w of the pickle", files.ErrTrailing)
+	case io.EOF:
+		return nil
+	default:
+		return err
 	}
 }
 

@@ -47,8 +47,10 @@ func (m *machine) stepNamed(op byte) (bool, error) {
 		return true, m.build()
 	case 'i', 'o', 0x81, 0x92:
 		return true, m.refuseObject(op)
-	case 'P', 'Q':
-		return true, objectError("that lies outside the pickle (a persistent id)")
+	case 'Q':
+		return true, m.persistent()
+	case 'P':
+		return true, errPersistent
 	case 0x82, 0x83, 0x84:
 		return true, objectError("that an extension registry knows")
 	case 0x97, 0x98:
@@ -57,6 +59,9 @@ func (m *machine) stepNamed(op byte) (bool, error) {
 	}
 	return false, nil
 }
+
+// errPersistent is the refusal of a value that the pickle only refers to.
+var errPersistent = objectError("that lies outside the pickle (a persistent id)")
 
 // objectError is the refusal of an object of a class, or of a function.
 func objectError(name string) error {
@@ -96,6 +101,9 @@ func (m *machine) pushStackGlobal() error {
 
 func (m *machine) pushNamed(module, name string) error {
 	g := globals[module+"."+name]
+	if g == nil && m.torch != nil {
+		g = torchGlobals[module+"."+name]
+	}
 	if g == nil {
 		return objectError("type " + quoted(module+"."+name))
 	}

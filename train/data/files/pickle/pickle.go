@@ -1,9 +1,10 @@
 // Package pickle reads plain values out of Python pickles, protocols 0 to 5,
 // and executes nothing: names in a pickle are looked up in a closed table of
-// containers and NumPy types, and every other name is an error.
+// containers and NumPy types, and every other name is an error. A second table,
+// for the pickles of PyTorch files alone, adds plain tensors and their storages.
 //
 // Values arrive as nil, bool, int64, float64, string, []byte (bytes, bytearray
-// and the str of Python 2), []any (list), Tuple, Set, *Dict and *Array.
+// and the str of Python 2), []any (list), Tuple, Set, *Dict, *Array and *Tensor.
 //
 // Pickles are untrusted. Their memory, depth of nesting, number of instructions
 // and the size of expanded shared values are bounded.
@@ -102,20 +103,28 @@ func Decode(r io.Reader, limit Limits) (any, error) {
 	m := &machine{r: bufio.NewReaderSize(r, 1<<16), limit: limit.orDefault(), memo: map[uint64]any{}}
 	v, err := m.run()
 	if err == nil {
-		v, err = m.result(v)
+		err = m.end()
 	}
 	if err == nil {
-		return v, nil
+		v, err = m.result(v)
+	}
+	return v, m.failed(err)
+}
+
+// failed is an error as Decode returns it; nil for none.
+func (m *machine) failed(err error) error {
+	if err == nil {
+		return nil
 	}
 	out := files.Error{Offset: m.offset, Hint: usual}
 	var known *files.Error
 	if errors.As(err, &known) {
-		return nil, known
+		return known
 	}
 	if errors.Is(err, files.ErrTooLarge) {
 		out.Hint = "save less in one pickle: arrays rather than lists of numbers, and fewer samples"
 	}
-	return nil, out.Because(err, out.Hint)
+	return out.Because(err, out.Hint)
 }
 
 // tuple, list, dict and set are containers while a pickle is read; a container

@@ -1,0 +1,152 @@
+// Package judge finds gathered sets that would harm a training, such as sets with permuted
+// labels or of noise, by the closed-form NTK predictor: in seconds, and before a network sees
+// them. Each set is judged by what all others, and the receiver's own samples where it has
+// some, say of its images; and by what it gains on those samples.
+package judge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/distillmesh/distillmesh/train/data"
+)
+
+// Question is which of some sets to train on.
+type Question struct {
+	// Sets are the training samples of each set.
+	Sets []*data.Samples
+	// Own are labeled samples of the receiver that no set was made from by others, seen as a
+	// model that trains on the sets sees them; nil for none.
+	Own *data.Samples
+}
+
+// Verdict is what was found of a set.
+type Verdict struct {
+	// Quarantined reports whether the set should not be trained on.
+	Quarantined bool
+	// Agreement is the share of the set's images that get the label that the set gives them: of
+	// classes that own samples have, by a predictor of these; of other classes that other sets
+	// hold, by a predictor of all other sets but those quarantined before.
+	Agreement float64
+	// Compared is the number of those images; without any, nothing is known of the set.
+	Compared int
+	// Gain is by how much the share of own samples that are classified rightly grows by the set;
+	// only with own samples.
+	Gain float64
+	// Alone are the classes that no other set holds, and no own sample has.
+	Alone []int
+	// Why is the reason in words, for a set that is quarantined or not known.
+	Why string
+}
+
+// Thresholds of a verdict. They were chosen on training samples of MNIST and Fashion-MNIST
+// (docs/ranking.md): honest sets of half a kilobyte agree to three quarters and more, those with
+// permuted labels to a fifth at most.
+const (
+	// leastCompared is how many images must be comparable.
+	leastCompared = 2
+	// belowMedian is the share of the median agreement below which a set is quarantined.
+	belowMedian = 0.5
+	// A set that agrees to less than this share of the median is quarantined if own samples lose by it:
+	// so much of them, and significantly. The loss alone shows nothing: an honest set of few images
+	// may cost some, too.
+	doubtful = 0.75
+	harmful  = 0.005
+)
+
+// Limits of what is computed.
+const (
+	mostImages = 2400 // of all sets together; of larger sets a part is judged
+	mostOwn    = 600
+	leastSets  = 3 // without own samples: of two that disagree neither is known to be wrong
+)
+
+// Sets judges sets of one task. The worst is quarantined first, and the others are judged again
+// without it, until none is left to quarantine: so an honest set that stood beside a false one
+// is not taken for false. A set that is alone with all its classes is kept and marked.
+func Sets(ctx context.Context, q Question) ([]Verdict, error) {
+	out := make([]Verdict, len(q.Sets))
+	if err := q.check(); err != nil {
+		return nil, err
+	}
+	if len(q.Sets) == 0 || q.Own == nil && len(q.Sets) < leastSets {
+		for i := range out {
+			out[i].Why = fmt.Sprintf("%d sets are too few to compare", len(q.Sets))
+		}
+		return out, nil
+	}
+	b, err := newBoard(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := b.look(out); err != nil {
+			return nil, err
+		}
+		worst, why := b.worst(out)
+		if worst < 0 {
+			break
+		}
+		out[worst].Quarantined, out[worst].Why = true, why
+		b.gone[worst] = true
+	}
+	for i, v := range out {
+		if !v.Quarantined && v.Compared < leastCompared {
+			out[i].Why = "it is alone with its classes: nothing here can be compared with it"
+		}
+	}
+	return out, nil
+}
+
+// check refuses sets of different shapes.
+func (q Question) check() error {
+	all := append(slices.Clone(q.Sets), q.Own)
+	for _, s := range all {
+		if s != nil && (s.Shape != all[0].Shape || s.Classes != all[0].Classes || s.Len() == 0) {
+			return fmt.Errorf("judge sets: %v with %d classes and %d images beside %v with %d", s.Shape, s.Classes, s.Len(),
+				all[0].Shape, all[0].Classes)
+		}
+	}
+	return nil
+}
+
+// worst is the set to quarantine next and why, -1 for none.
+func (b *board) worst(now []Verdict) (int, string) {
+	var agreements []float64
+	for i, v := range now {
+		if !b.gone[i] && v.Compared >= leastCompared {
+			agreements = append(agreements, v.Agreement)
+		}
+	}
+	if len(agreements) == 0 {
+		return -1, ""
+	}
+	slices.Sort(agreements)
+	median := agreements[len(agreements)/2]
+	worst, why, least := -1, "", 0.0
+	for i, v := range now {
+		if b.gone[i] || v.Compared < leastCompared {
+			continue
+		}
+		lost := -v.Gain
+		disagrees := v.Agreement < belowMedian*median
+		harms := v.Agreement < doubtful*median && b.own > 0 && lost >= harmful && b.significant(i)
+		if !disagrees && !harms {
+			continue
+		}
+		// Worse is what agrees less and harms more.
+		if score := v.Agreement - lost; worst < 0 || score < least {
+			worst, least = i, score
+			why = fmt.Sprintf("%.0f %% of its %d comparable images have the label that others give them, half of all sets "+
+				"reach %.0f %%", 100*v.Agreement, v.Compared, 100*median)
+			if harms {
+				why += fmt.Sprintf("; without it %.1f %% more of the local samples are classified rightly", 100*lost)
+			}
+		}
+	}
+	return worst, why
+}

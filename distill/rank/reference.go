@@ -1,0 +1,214 @@
+package rank
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+
+	"github.com/distillmesh/distillmesh/distill/trial"
+	"github.com/distillmesh/distillmesh/train"
+	"github.com/distillmesh/distillmesh/train/checkpoint"
+	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/nn"
+	"github.com/distillmesh/distillmesh/train/zca"
+)
+
+// teachersFolder holds networks that were trained on all real data.
+const teachersFolder = "teachers"
+
+// choosingEpochs is how long the trainings are that choose the learning rate of a reference.
+const choosingEpochs = 10
+
+// closedBound is how many random samples a model in closed form uses in place of all,
+// since its matrix grows with their square.
+const closedBound = 3000
+
+// referenceRecipe is that of all real data, of a number of epochs.
+func referenceRecipe(epochs int) (Recipe, error) {
+	r, err := Shipped(reference)
+	r.Train.Epochs = epochs
+	return r, err
+}
+
+// reference trains a model on all real data but the validation samples.
+func (w *work) reference(ctx context.Context) (*outcome, error) {
+	full, err := referenceRecipe(w.plan.Epochs)
+	if err != nil {
+		return nil, err
+	}
+	iterative := w.iterative(w.model)
+	a := &arm{name: "real", key: "real", recipe: full, fixed: iterative,
+		draw: func(_ context.Context, seed uint64) (images, error) {
+			if iterative || w.runner.train.Len() <= closedBound {
+				return images{samples: w.runner.train}, nil
+			}
+			pick := data.Stream(seed, "rank-real").Perm(w.runner.train.Len())[:closedBound]
+			return images{samples: w.runner.train.Subset(pick)}, nil
+		}}
+	o := &outcome{arm: a}
+	if iterative {
+		if o.rate, err = w.referenceRate(ctx, a); err != nil {
+			return nil, err
+		}
+	}
+	n := w.plan.References
+	if !iterative && w.runner.train.Len() <= closedBound {
+		n = 1
+	}
+	o.last, o.best = make(runs, n), make(runs, n)
+	stage := w.stage(fmt.Sprintf("train %s on all %d real samples", w.model, w.runner.train.Len()), n)
+	err = w.each(ctx, func(ctx context.Context, do func(func() error)) {
+		for seed := range n {
+			do(func() error {
+				defer stage.step()
+				result, _, err := w.train1(ctx, w.judge, a, o.rate, uint64(seed), points)
+				o.last[seed], o.best[seed] = result.Accuracy, result.BestAccuracy
+				return err
+			})
+		}
+	})
+	return o, err
+}
+
+// referenceRate chooses the learning rate of a reference, by one seed and few epochs.
+func (w *work) referenceRate(ctx context.Context, a *arm) (float64, error) {
+	short := *a
+	short.recipe.Train.Epochs = min(choosingEpochs, a.recipe.Train.Epochs)
+	rates := a.recipe.Rates
+	found := make([]float64, len(rates))
+	stage := w.stage("choose the learning rate of "+w.model+" on real samples", len(rates))
+	err := w.each(ctx, func(ctx context.Context, do func(func() error)) {
+		for i, rate := range rates {
+			do(func() error {
+				defer stage.step()
+				result, _, err := w.train1(ctx, w.choose, &short, rate, choosing, 1)
+				found[i] = result.Accuracy
+				return err
+			})
+		}
+	})
+	return best(rates, found), err
+}
+
+// teacher is the network of a name that was trained as the reference is, with seed 0. It is kept in
+// the folder.
+func (r *runner) teacher(ctx context.Context, name string) (*train.Model, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.taught[name]; m != nil {
+		return m, nil
+	}
+	net, err := nn.Parse(name, r.train.Shape, r.train.Classes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: a teacher is a network: %w", ErrPlan, err)
+	}
+	full, err := referenceRecipe(r.plan.Epochs)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{runner: r, model: name}
+	a := &arm{name: "real", key: "real", recipe: full, fixed: true,
+		draw: func(context.Context, uint64) (images, error) { return images{samples: r.train}, nil }}
+	rate, err := w.referenceRate(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	m, err := r.keptTeacher(ctx, net, full, rate)
+	if err != nil {
+		return nil, fmt.Errorf("teacher %s: %w", name, err)
+	}
+	r.taught[name] = m
+	return m, nil
+}
+
+// keptTeacher reads the teacher, or trains and writes it.
+func (r *runner) keptTeacher(ctx context.Context, net *nn.Network, full Recipe, rate float64) (*train.Model, error) {
+	key := trial.Key{Parts: []any{r.judge.Identity, net.Name, full, rate}, Words: []any{net.Name}}
+	file, err := key.Name()
+	if err != nil {
+		return nil, err
+	}
+	path := r.store.Path(teachersFolder, file+".safetensors")
+	if content, err := os.ReadFile(path); err == nil {
+		if tensors, _, err := checkpoint.Decode(content, checkpoint.Limits{Tensors: 1 << 12, Rank: 4}); err == nil {
+			if m, err := train.FromTensors(net, tensors); err == nil {
+				m.Device = r.judge.Device
+				return m, nil
+			}
+		}
+	}
+	stage := r.stage("train the teacher "+net.Name, 1)
+	m, err := train.Fit(ctx, net, r.train, full.at(rate), train.Options{Device: r.opt.Device})
+	if err != nil {
+		return nil, err
+	}
+	stage.step()
+	content, err := checkpoint.Encode(m.Tensors(), nil)
+	if err != nil {
+		return nil, err
+	}
+	m.Device = r.judge.Device
+	return m, trial.WriteFile(path, content)
+}
+
+// softmax turns rows of logits into probabilities.
+func softmax(logits []float32, classes int) []float32 {
+	out := make([]float32, len(logits))
+	for at := 0; at < len(out); at += classes {
+		most := math.Inf(-1)
+		for _, v := range logits[at : at+classes] {
+			most = max(most, float64(v))
+		}
+		sum := 0.0
+		for _, v := range logits[at : at+classes] {
+			sum += math.Exp(float64(v) - most)
+		}
+		for i, v := range logits[at : at+classes] {
+			out[at+i] = float32(math.Exp(float64(v)-most) / sum)
+		}
+	}
+	return out
+}
+
+// whitening whitens images by the training samples.
+type whitening struct {
+	*zca.Whitening
+	choose, judge *trial.Bench
+}
+
+// whiten is a bench and images after whitening.
+func (w *work) whiten(ctx context.Context, on *trial.Bench, i images) (*trial.Bench, images, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.white == nil {
+		if err := w.openWhitening(ctx); err != nil {
+			return nil, i, err
+		}
+	}
+	samples, err := w.white.Apply(ctx, i.samples)
+	if on == w.choose {
+		return w.white.choose, images{samples, i.view}, err
+	}
+	return w.white.judge, images{samples, i.view}, err
+}
+
+func (w *work) openWhitening(ctx context.Context) (err error) {
+	white := &whitening{}
+	if white.Whitening, err = zca.By(ctx, w.plan.Data.Task, w.runner.train, 1); err != nil {
+		return err
+	}
+	of := func(b *trial.Bench) (*trial.Bench, error) {
+		out := *b
+		out.Identity = append([]any{"zca"}, b.Identity...)
+		out.Test, err = white.Apply(ctx, b.Test)
+		return &out, err
+	}
+	if white.choose, err = of(w.choose); err != nil {
+		return err
+	}
+	if white.judge, err = of(w.judge); err == nil {
+		w.white = white
+	}
+	return err
+}
