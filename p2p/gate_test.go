@@ -231,10 +231,11 @@ func TestPeersThatTheLocalNetworkMakesUpDoNotMakeANodeDialAHostOften(t *testing.
 		}
 		(*neighbors)(n.Mesh).HandlePeerFound(peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{low, other}})
 	}
+	eventually(t, "called", func() bool { return calls.Load() > 0 })
 	if err := n.Close(); err != nil { // which waits for the dials
 		t.Fatal(err)
 	}
-	if got := calls.Load(); got == 0 || got > toldPerHost {
-		t.Errorf("one host was called %d times, want 1 to %d", got, toldPerHost)
+	if got := calls.Load(); got > toldPerHost {
+		t.Errorf("one host was called %d times, want at most %d", got, toldPerHost)
 	}
 }
