@@ -34,6 +34,7 @@ type board struct {
 	own     int        // number of own samples
 	known   []bool     // classes that own samples have
 	says    []int      // what a predictor of own samples says of each image
+	trust   float64    // how far that predictor agrees with the own samples themselves
 	gone    []bool     // sets that are quarantined
 	sets    int
 	fixed   [][2]int // of each set: own samples that are right only without it, and only with it
@@ -57,13 +58,7 @@ func newBoard(ctx context.Context, q Question) (*board, error) {
 	n, d := all.Len(), all.Shape.Size()
 	rows := ntk.Rows{X: all.X, M: n, D: d}
 	b.gram = ntk.Gram(depth, rows)
-	b.targets = mat.NewDense(n, b.classes, nil)
-	for i, y := range b.label {
-		for c := range b.classes {
-			b.targets.Set(i, c, -1/float64(b.classes))
-		}
-		b.targets.Set(i, y, 1-1/float64(b.classes))
-	}
+	b.targets = centered(b.label, b.classes)
 	if q.Own != nil {
 		own := q.Own.Subset(spread(q.Own, mostOwn))
 		b.own, b.truth = own.Len(), own.Y
@@ -78,6 +73,46 @@ func newBoard(ctx context.Context, q Question) (*board, error) {
 	return b, ctx.Err()
 }
 
+// centered are labels as rows with mean 0.
+func centered(labels []int, classes int) *mat.Dense {
+	out := mat.NewDense(len(labels), classes, nil)
+	for i, y := range labels {
+		for c := range classes {
+			out.Set(i, c, -1/float64(classes))
+		}
+		out.Set(i, y, 1-1/float64(classes))
+	}
+	return out
+}
+
+// trust is the share of own samples whose label a predictor of the other ones gives them.
+func trust(own *data.Samples) (float64, error) {
+	n := own.Len()
+	gram := ntk.Gram(depth, ntk.Rows{X: own.X, M: n, D: own.Shape.Size()})
+	k := mat.NewSymDense(n, nil)
+	for x := range n {
+		for z := x; z < n; z++ {
+			k.SetSym(x, z, float64(gram[x*n+z]))
+		}
+	}
+	y := centered(own.Y, own.Classes)
+	h, a, err := invert(k, y)
+	if err != nil {
+		return 0, err
+	}
+	right := 0
+	for i, label := range own.Y {
+		says := slices.Clone(y.RawRowView(i))
+		for c := range says {
+			says[c] -= a.At(i, c) / h.At(i, i)
+		}
+		if argMax(says) == label {
+			right++
+		}
+	}
+	return float64(right) / float64(n), nil
+}
+
 // ask notes what own samples say of all images.
 func (b *board) ask(ctx context.Context, own, all *data.Samples) error {
 	b.known = make([]bool, b.classes)
@@ -85,6 +120,9 @@ func (b *board) ask(ctx context.Context, own, all *data.Samples) error {
 		b.known[y] = true
 	}
 	predictor, err := ntk.Fit(ctx, depth, hard([]*data.Samples{own})[0])
+	if err == nil {
+		b.trust, err = trust(own)
+	}
 	if err != nil {
 		return err
 	}
@@ -175,13 +213,19 @@ func positions(images []int, keep func(i int) bool) (out []int) {
 // solve is H and A of some images.
 func (b *board) solve(left []int) (h *mat.SymDense, a *mat.Dense, err error) {
 	n, all := len(left), len(b.set)
-	k, trace := mat.NewSymDense(n, nil), 0.0
+	k, y := mat.NewSymDense(n, nil), mat.NewDense(n, b.classes, nil)
 	for x, i := range left {
-		for y := x; y < n; y++ {
-			k.SetSym(x, y, float64(b.gram[i*all+left[y]]))
+		for z := x; z < n; z++ {
+			k.SetSym(x, z, float64(b.gram[i*all+left[z]]))
 		}
-		trace += k.At(x, x)
+		y.SetRow(x, b.targets.RawRowView(i))
 	}
+	return invert(k, y)
+}
+
+// invert is the inverse H of a kernel plus the ridge, and A = H Y.
+func invert(k *mat.SymDense, y *mat.Dense) (h *mat.SymDense, a *mat.Dense, err error) {
+	n, trace := k.SymmetricDim(), mat.Trace(k)
 	for x := range n {
 		k.SetSym(x, x, k.At(x, x)+ridge*trace/float64(n))
 	}
@@ -192,10 +236,6 @@ func (b *board) solve(left []int) (h *mat.SymDense, a *mat.Dense, err error) {
 	h = mat.NewSymDense(n, nil)
 	if err := chol.InverseTo(h); err != nil && !isCondition(err) {
 		return nil, nil, err
-	}
-	y := mat.NewDense(n, b.classes, nil)
-	for x, i := range left {
-		y.SetRow(x, b.targets.RawRowView(i))
 	}
 	a = &mat.Dense{}
 	a.Mul(h, y)

@@ -52,7 +52,10 @@ const (
 	// so much of them, and significantly. The loss alone shows nothing: an honest set of few images
 	// may cost some, too.
 	doubtful = 0.75
-	harmful  = 0.005
+	// honest is the share of the agreement of own samples among themselves that honest sets are taken
+	// to have at least.
+	honest  = 0.8
+	harmful = 0.005
 )
 
 // Limits of what is computed.
@@ -64,7 +67,8 @@ const (
 
 // Sets judges sets of one task. The worst is quarantined first, and the others are judged again
 // without it, until none is left to quarantine: so an honest set that stood beside a false one
-// is not taken for false. A set that is alone with all its classes is kept and marked.
+// is not taken for false. A set that is alone with all its classes is kept and marked. Without
+// own samples, where more than half of the sets would be quarantined, none is.
 func Sets(ctx context.Context, q Question) ([]Verdict, error) {
 	out := make([]Verdict, len(q.Sets))
 	if err := q.check(); err != nil {
@@ -94,12 +98,29 @@ func Sets(ctx context.Context, q Question) ([]Verdict, error) {
 		out[worst].Quarantined, out[worst].Why = true, why
 		b.gone[worst] = true
 	}
+	if q.Own == nil && 2*count(b.gone) > len(out) {
+		for i := range out {
+			out[i].Quarantined = false
+			out[i].Why = "more than half of the sets contradict each other: without own samples nobody knows which are right"
+		}
+		return out, nil
+	}
 	for i, v := range out {
 		if !v.Quarantined && v.Compared < leastCompared {
 			out[i].Why = "it is alone with its classes: nothing here can be compared with it"
 		}
 	}
 	return out, nil
+}
+
+// count is how many are true.
+func count(all []bool) (n int) {
+	for _, v := range all {
+		if v {
+			n++
+		}
+	}
+	return n
 }
 
 // check refuses sets of different shapes.
@@ -126,7 +147,8 @@ func (b *board) worst(now []Verdict) (int, string) {
 		return -1, ""
 	}
 	slices.Sort(agreements)
-	median := agreements[len(agreements)/2]
+	// However many sets are false, own samples say what an honest one should reach.
+	median := max(agreements[len(agreements)/2], honest*b.trust)
 	worst, why, least := -1, "", 0.0
 	for i, v := range now {
 		if b.gone[i] || v.Compared < leastCompared {
@@ -141,7 +163,7 @@ func (b *board) worst(now []Verdict) (int, string) {
 		// Worse is what agrees less and harms more.
 		if score := v.Agreement - lost; worst < 0 || score < least {
 			worst, least = i, score
-			why = fmt.Sprintf("%.0f %% of its %d comparable images have the label that others give them, half of all sets "+
+			why = fmt.Sprintf("%.0f %% of its %d comparable images have the label that others give them, honest sets "+
 				"reach %.0f %%", 100*v.Agreement, v.Compared, 100*median)
 			if harms {
 				why += fmt.Sprintf("; without it %.1f %% more of the local samples are classified rightly", 100*lost)

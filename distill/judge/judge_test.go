@@ -212,3 +212,23 @@ func TestAnHonestSetThatGainsNothingIsKept(t *testing.T) {
 		}
 	}
 }
+
+func TestWhereMostSetsContradictEachOtherNoneIsLeftOut(t *testing.T) {
+	sets := ring()
+	for i, s := range sets {
+		permuted(s, i)
+	}
+	verdicts, err := Sets(t.Context(), Question{Sets: sets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range verdicts {
+		if v.Quarantined {
+			t.Errorf("set %d: %+v", i, v)
+		}
+	}
+	verdicts, err = Sets(t.Context(), Question{Sets: sets, Own: blobs(77, 8, 0, 1, 2, 3, 4, 5)})
+	if err != nil || verdicts[0].Quarantined || !verdicts[1].Quarantined || !verdicts[5].Quarantined {
+		t.Errorf("beside own samples: %+v, %v", verdicts, err)
+	}
+}
