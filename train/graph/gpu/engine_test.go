@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/train/gpu/opencl"
+	"github.com/distillmesh/distillmesh/train/gpu/ptxtest"
 	"github.com/distillmesh/distillmesh/train/graph"
 	"github.com/distillmesh/distillmesh/train/graph/enginetest"
 )
@@ -13,7 +14,9 @@ func TestEngineOnOpenCLPassesTheSuite(t *testing.T) {
 	if err != nil {
 		t.Skipf("no OpenCL: %v", err)
 	}
-	for _, f := range found { t.Logf("%+v", f.Info) }
+	for _, f := range found {
+		t.Logf("%+v", f.Info)
+	}
 	d, err := found[0].Open()
 	if err != nil {
 		t.Fatal(err)
@@ -30,3 +33,13 @@ func TestEngineOnOpenCLPassesTheSuite(t *testing.T) {
 type keep struct{ *Engine }
 
 func (keep) Close() {}
+
+func TestEngineOnPTXPassesTheSuite(t *testing.T) {
+	enginetest.Run(t, func() graph.Engine {
+		e, err := New(ptxtest.New())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	})
+}
