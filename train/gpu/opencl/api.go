@@ -11,7 +11,7 @@ import (
 
 // functions are those of OpenCL 1.2 that this package calls.
 type functions struct {
-	getPlatformIDs, getPlatformInfo, getDeviceIDs, getDeviceInfo            library.Function
+	getPlatformIDs, getPlatformInfo, getDeviceIDs, getDeviceInfo           library.Function
 	createContext, releaseContext, createCommandQueue, releaseCommandQueue library.Function
 	createBuffer, releaseMemObject                                         library.Function
 	enqueueWriteBuffer, enqueueReadBuffer, enqueueCopyBuffer               library.Function

@@ -9,37 +9,32 @@ import (
 	"github.com/distillmesh/distillmesh/train/graph/enginetest"
 )
 
-func TestEngineOnOpenCLPassesTheSuite(t *testing.T) {
+// onOpenCL is an engine on the first device that OpenCL lists, or skips.
+func onOpenCL(t *testing.T) *Engine {
+	t.Helper()
 	found, err := opencl.List()
 	if err != nil {
-		t.Skipf("no OpenCL: %v", err)
-	}
-	for _, f := range found {
-		t.Logf("%+v", f.Info)
+		t.Skipf("no OpenCL (Debian: pocl-opencl-icd): %v", err)
 	}
 	d, err := found[0].Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := New(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	enginetest.Run(t, func() graph.Engine { return keep{e} })
+	return open(t, d)
 }
 
-// keep is an engine that stays open.
-type keep struct{ *Engine }
-
-func (keep) Close() {}
+func TestEngineOnOpenCLPassesTheSuite(t *testing.T) {
+	e := onOpenCL(t)
+	enginetest.Run(t, func() graph.Engine { return shared{e} })
+}
 
 func TestEngineOnPTXPassesTheSuite(t *testing.T) {
-	enginetest.Run(t, func() graph.Engine {
-		e, err := New(ptxtest.New())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return e
-	})
+	e := open(t, ptxtest.New())
+	enginetest.Run(t, func() graph.Engine { return shared{e} })
 }
+
+// shared is an engine that stays open, with its kernels.
+type shared struct{ *Engine }
+
+// Close implements graph.Engine.
+func (shared) Close() {}

@@ -1,0 +1,117 @@
+// Package gpu finds the GPUs of this computer and opens them: NVIDIA's through CUDA's driver, all
+// others through OpenCL.
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/distillmesh/distillmesh/train/gpu/cuda"
+	"github.com/distillmesh/distillmesh/train/gpu/driver"
+	"github.com/distillmesh/distillmesh/train/gpu/library"
+	"github.com/distillmesh/distillmesh/train/gpu/opencl"
+)
+
+// ErrNone means that there is no such GPU here, or that it cannot be used.
+var ErrNone = errors.New("no such GPU")
+
+// Device is a device that a driver lists.
+type Device struct {
+	driver.Info
+	// Reason says why it cannot be used; empty where it can.
+	Reason string
+	open   func() (driver.Device, error)
+}
+
+// Found is what was looked for, and found.
+type Found struct {
+	Devices []Device
+	// Absent says, for each driver without devices, why: CUDA: library not loaded.
+	Absent []string
+}
+
+// Find looks for devices, those of CUDA first, by both drivers.
+func Find() Found {
+	var f Found
+	own, err := cuda.List()
+	for _, d := range own {
+		f.Devices = append(f.Devices, Device{d.Info, d.Reason, d.Open})
+	}
+	f.note("CUDA", len(own), err)
+	others, err := opencl.List()
+	for _, d := range others {
+		f.Devices = append(f.Devices, Device{d.Info, d.Reason, d.Open})
+	}
+	f.note("OpenCL", len(others), err)
+	return f
+}
+
+func (f *Found) note(name string, devices int, err error) {
+	switch {
+	case err != nil:
+		f.Absent = append(f.Absent, name+": "+oneLine(err))
+	case devices == 0:
+		f.Absent = append(f.Absent, name+": the driver lists no device")
+	}
+}
+
+// oneLine is an error without line breaks. What every computer without a driver says is short.
+func oneLine(err error) string {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if errors.Is(err, library.ErrAbsent) && strings.Contains(text, "No such file") {
+		return "no driver installed"
+	}
+	return text
+}
+
+// ByID is the device of an ID, such as cuda:0. It fails with ErrNone and the reason.
+func (f Found) ByID(id string) (Device, error) {
+	var have []string
+	for _, d := range f.Devices {
+		if d.ID == id {
+			if d.Reason != "" {
+				return d, fmt.Errorf("%w: %s: %s", ErrNone, id, d.Reason)
+			}
+			return d, nil
+		}
+		have = append(have, d.ID)
+	}
+	reason := strings.Join(f.Absent, "; ")
+	if len(have) > 0 {
+		reason = "there are " + strings.Join(have, ", ")
+	}
+	return Device{}, fmt.Errorf("%w: %s: %s", ErrNone, id, reason)
+}
+
+// Best is the GPU to use where nobody says which: the first of CUDA, else the first of OpenCL that is no
+// processor. The error says why there is none.
+func (f Found) Best() (Device, error) {
+	for _, d := range f.Devices {
+		if d.Reason == "" && !d.CPU {
+			return d, nil
+		}
+	}
+	reasons := append([]string(nil), f.Absent...)
+	for _, d := range f.Devices {
+		switch {
+		case d.Reason != "":
+			reasons = append(reasons, d.ID+": "+d.Reason)
+		case d.CPU:
+			reasons = append(reasons, d.ID+" is a processor")
+		}
+	}
+	return Device{}, fmt.Errorf("%w: %s", ErrNone, strings.Join(reasons, "; "))
+}
+
+// Open opens the device.
+func (d Device) Open() (driver.Device, error) {
+	if d.Reason != "" {
+		return nil, fmt.Errorf("%w: %s: %s", ErrNone, d.ID, d.Reason)
+	}
+	o, err := d.open()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNone, err)
+	}
+	return o, nil
+}

@@ -1,0 +1,33 @@
+package gpu
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/distillmesh/distillmesh/train/gpu/driver"
+	"github.com/distillmesh/distillmesh/train/gpu/ptxtest"
+)
+
+func TestSelfTestPassesOnADeviceThatComputesRight(t *testing.T) {
+	if err := open(t, ptxtest.New()).SelfTest(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSelfTestRefusesADeviceThatComputesWrongly(t *testing.T) {
+	d := ptxtest.New()
+	ptxtest.Break(d, "fma.rn.f32")
+	if err := open(t, d).SelfTest(); !errors.Is(err, ErrWrong) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func open(t *testing.T, d driver.Device) *Engine {
+	t.Helper()
+	e, err := New(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
