@@ -1,63 +1,71 @@
-// Package gpu is the engine of expressions on a GPU. A compiled program is a list of launches, replayed
-// as one: products and convolutions by fixed kernels, chains of functions of single values and
-// their sums by kernels made for the program. Variables, programs and what they compute
-// stay on the device.
 package gpu
 
 import (
 	"fmt"
+	"slices"
 
-	"github.com/distillmesh/distillmesh/train/gpu/driver"
 	"github.com/distillmesh/distillmesh/train/graph"
 )
 
-// Engine computes on one device.
+// Engine is a lane of a group.
 type Engine struct {
-	device driver.Device
-	builds *builds
-	lanes  driver.Buffer // the numbers of the lanes that are computed: 0
+	group    *Group
+	lane     int
+	held     []*slot
+	programs []*program
 }
 
 var _ graph.Engine = (*Engine)(nil)
 
-// New is an engine on an opened device, which Close closes.
-func New(d driver.Device) (*Engine, error) {
-	lanes, err := d.Alloc(1)
-	if err != nil {
-		return nil, err
-	}
-	return &Engine{device: d, builds: newBuilds(d), lanes: lanes}, nil
-}
-
 // Name implements graph.Engine.
-func (e *Engine) Name() string { return fmt.Sprintf("%s %s", e.device.Info().ID, e.device.Info().Name) }
+func (e *Engine) Name() string { return e.group.host.name() }
 
 // Compile implements graph.Engine.
 func (e *Engine) Compile(s graph.Spec) (graph.Program, error) {
-	p, err := compile(e, s)
+	plan, err := newPlan(s)
 	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	e.group.host.mu.Lock()
+	defer e.group.host.mu.Unlock()
+	return e.group.program(e, plan)
 }
 
 // Variable implements graph.Engine.
 func (e *Engine) Variable(n int) (graph.Variable, error) {
-	b, err := e.device.Alloc(n)
+	e.group.host.mu.Lock()
+	defer e.group.host.mu.Unlock()
+	s, err := e.group.take(e.lane, n)
 	if err != nil {
-		return nil, fmt.Errorf("variable of %d values: %w", n, err)
+		return nil, err
 	}
-	return &variable{engine: e, buffer: b, n: n, owner: true}, nil
+	e.held = append(e.held, s)
+	return &variable{engine: e, slot: s, n: n, owner: true}, nil
 }
 
 // Close implements graph.Engine.
-func (e *Engine) Close() { e.device.Close() }
+func (e *Engine) Close() {
+	e.group.host.mu.Lock()
+	defer e.group.host.mu.Unlock()
+	if e.group.engines[e.lane] == e {
+		e.group.leave(e)
+	}
+}
 
-// variable is memory of the device, or a part of another variable's.
+// drop gives a slot back.
+func (e *Engine) drop(s *slot) {
+	if at := slices.Index(e.held, s); at >= 0 {
+		e.held = slices.Delete(e.held, at, at+1)
+		s.users[e.lane] = false
+		e.group.release(s)
+	}
+}
+
+// variable is a lane's part of a slot, or a part of another variable's.
 type variable struct {
 	engine *Engine
-	buffer driver.Buffer
-	at, n  int
+	slot   *slot
+	at, n  int // within the lane's part
 	owner  bool
 }
 
@@ -66,12 +74,17 @@ var _ graph.Variable = (*variable)(nil)
 // Len implements graph.Variable.
 func (v *variable) Len() int { return v.n }
 
+// place is where the variable starts in its slot's buffer.
+func (v *variable) place() int { return v.engine.lane*v.slot.n + v.at }
+
 // Set implements graph.Variable.
 func (v *variable) Set(values []float32) error {
 	if len(values) != v.n {
 		return fmt.Errorf("%w: %d values, the variable has %d", graph.ErrSize, len(values), v.n)
 	}
-	return v.buffer.Write(v.at, values)
+	v.engine.group.host.mu.Lock()
+	defer v.engine.group.host.mu.Unlock()
+	return v.slot.buffer.Write(v.place(), values)
 }
 
 // Get implements graph.Variable.
@@ -79,21 +92,25 @@ func (v *variable) Get(into []float32) error {
 	if len(into) != v.n {
 		return fmt.Errorf("%w: %d values, the variable has %d", graph.ErrSize, len(into), v.n)
 	}
-	return v.buffer.Read(v.at, into)
+	v.engine.group.host.mu.Lock()
+	defer v.engine.group.host.mu.Unlock()
+	return v.slot.buffer.Read(v.place(), into)
 }
 
 // Part implements graph.Variable.
 func (v *variable) Part(from, n int) graph.Variable {
-	if from < 0 || n < 0 || from+n > v.n {
+	if from < 0 || n < 0 || from > v.n || n > v.n-from {
 		panic(fmt.Sprintf("part %d to %d of a variable of %d values", from, from+n, v.n))
 	}
-	return &variable{engine: v.engine, buffer: v.buffer, at: v.at + from, n: n}
+	return &variable{engine: v.engine, slot: v.slot, at: v.at + from, n: n}
 }
 
 // Close implements graph.Variable.
 func (v *variable) Close() {
+	v.engine.group.host.mu.Lock()
+	defer v.engine.group.host.mu.Unlock()
 	if v.owner {
-		v.buffer.Free()
 		v.owner = false
+		v.engine.drop(v.slot)
 	}
 }

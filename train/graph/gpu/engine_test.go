@@ -9,8 +9,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/graph/enginetest"
 )
 
-// onOpenCL is an engine on the first device that OpenCL lists, or skips.
-func onOpenCL(t *testing.T) *Engine {
+// onOpenCL is the first device that OpenCL lists, or skips.
+func onOpenCL(t *testing.T) *Host {
 	t.Helper()
 	found, err := opencl.List()
 	if err != nil {
@@ -23,18 +23,21 @@ func onOpenCL(t *testing.T) *Engine {
 	return open(t, d)
 }
 
+func engineOf(t *testing.T, h *Host) graph.Engine {
+	t.Helper()
+	e, err := h.Engine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 func TestEngineOnOpenCLPassesTheSuite(t *testing.T) {
-	e := onOpenCL(t)
-	enginetest.Run(t, func() graph.Engine { return shared{e} })
+	h := onOpenCL(t)
+	enginetest.Run(t, func() graph.Engine { return engineOf(t, h) })
 }
 
 func TestEngineOnPTXPassesTheSuite(t *testing.T) {
-	e := open(t, ptxtest.New())
-	enginetest.Run(t, func() graph.Engine { return shared{e} })
+	h := open(t, ptxtest.New())
+	enginetest.Run(t, func() graph.Engine { return engineOf(t, h) })
 }
-
-// shared is an engine that stays open, with its kernels.
-type shared struct{ *Engine }
-
-// Close implements graph.Engine.
-func (shared) Close() {}

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"gorgonia.org/tensor"
@@ -126,6 +127,23 @@ func (p *plan) lives() {
 			s.Size = 0 // nothing uses it any more
 		}
 	}
+}
+
+// key identifies the program: equal ones compute the same.
+func (p *plan) key() string {
+	h := sha256.New()
+	for _, v := range p.Values {
+		name := "input"
+		if v.Op != nil {
+			name = v.Op.String()
+		}
+		fmt.Fprintln(h, name, v.Shape, v.In)
+	}
+	fmt.Fprintln(h, p.Inputs, p.Outputs, len(p.spec.Outputs))
+	for _, u := range p.spec.Updates {
+		fmt.Fprintln(h, u.Rule)
+	}
+	return string(h.Sum(nil))
 }
 
 // shape is that of a value.

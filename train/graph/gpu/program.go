@@ -1,189 +1,130 @@
 package gpu
 
 import (
+	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/distillmesh/distillmesh/train/gpu/driver"
-	"github.com/distillmesh/distillmesh/train/gpu/fused"
 	"github.com/distillmesh/distillmesh/train/graph"
-	"github.com/distillmesh/distillmesh/train/graph/lower"
 )
 
-// program is a planned program with its memory on the device.
+// program is a lane's part of a compiled program.
 type program struct {
-	engine    *Engine
-	plan      *plan
-	kernels   []driver.Kernel // of each call
-	arena     driver.Buffer   // everything but bound inputs
-	size      int             // values of the arena
-	inputs    []operand
-	recording driver.Recording
+	engine   *Engine
+	compiled *compiled
+	bound    []binding
+	key      string // of the bindings; empty when they have changed
+	closed   bool
 }
 
-// operand is where an array is.
-type operand struct {
-	buffer driver.Buffer
-	at, n  int
+// binding is the variable that is an input's memory; no slot: the arena's.
+type binding struct {
+	slot *slot
+	at   int
 }
 
 var _ graph.Program = (*program)(nil)
 
-// compile makes a program. Inputs have memory in its arena until they are bound.
-func compile(e *Engine, s graph.Spec) (*program, error) {
-	plan, err := newPlan(s)
-	if err != nil {
-		return nil, err
-	}
-	p := &program{engine: e, plan: plan}
-	if err := p.build(); err != nil {
-		return nil, err
-	}
-	var pieces []*lower.Piece
-	for _, a := range plan.arrays {
-		if a.piece != nil {
-			pieces = append(pieces, a.piece)
-		}
-	}
-	p.size = lower.Arrange(pieces)
-	starts := make([]int, len(plan.Inputs))
-	for i, at := range plan.Inputs {
-		starts[i] = p.size
-		p.size += lower.Aligned(plan.shape(at).TotalSize())
-	}
-	if p.arena, err = e.device.Alloc(p.size); err != nil {
-		return nil, fmt.Errorf("program of %d bytes: %w", 4*p.size, err)
-	}
-	for i, at := range plan.Inputs {
-		p.inputs = append(p.inputs, operand{p.arena, starts[i], plan.shape(at).TotalSize()})
-	}
-	return p, nil
-}
-
-// build finds the kernels of all calls.
-func (p *program) build() error {
-	var list []*fused.Kernel
-	for _, c := range p.plan.calls {
-		if c.fused != nil {
-			list = append(list, c.fused)
-		}
-	}
-	made, err := p.engine.builds.fusedKernels(list)
-	if err != nil {
-		return err
-	}
-	for i := range p.plan.calls {
-		c := &p.plan.calls[i]
-		if c.fused != nil {
-			p.kernels, made, c.groups = append(p.kernels, made[0]), made[1:], c.fused.Groups()
-			continue
-		}
-		k, err := p.engine.builds.fixedKernel(c.name)
-		if err != nil {
-			return err
-		}
-		p.kernels = append(p.kernels, k)
-	}
-	return nil
-}
-
-// place is where an array of the plan is.
-func (p *program) place(a int) operand {
-	if x := p.plan.arrays[a]; x.input >= 0 {
-		return p.inputs[x.input]
-	}
-	piece := p.plan.arrays[a].piece
-	return operand{p.arena, piece.Offset, piece.Size}
-}
-
-// record makes the launches with the arrays where they are now.
-func (p *program) record() (err error) {
-	launches := make([]driver.Launch, len(p.plan.calls))
-	for i, c := range p.plan.calls {
-		l := driver.Launch{Kernel: p.kernels[i], Groups: [3]int{c.groups[0], c.groups[1], 1},
-			Args: []driver.Arg{driver.Pointer(p.engine.lanes)}}
-		for _, a := range c.args {
-			if a.array < 0 {
-				l.Args = append(l.Args, driver.Arg{Bytes: a.bytes})
-				continue
+// bindingKey identifies the bindings: equal ones have equal arguments.
+func (p *program) bindingKey(steps int) string {
+	if p.key == "" {
+		b := binary.LittleEndian.AppendUint32([]byte{'b'}, uint32(steps))
+		for _, x := range p.bound {
+			id := -1
+			if x.slot != nil {
+				id = x.slot.id
 			}
-			o := p.place(a.array)
-			l.Args = append(l.Args, driver.Pointer(o.buffer), driver.Long(o.at), driver.Long(0))
+			b = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(b, uint64(id)), uint64(x.at))
 		}
-		launches[i] = l
+		p.key = string(b)
 	}
-	p.recording, err = p.engine.device.Record(launches)
-	return err
+	return p.key
 }
 
-// forget drops the recording: arrays have moved.
-func (p *program) forget() {
-	if p.recording != nil {
-		p.recording.Free()
-		p.recording = nil
-	}
+// input is where input i is in the lane, and its number of values.
+func (p *program) input(i int) (o operand, n int) {
+	c := p.compiled
+	o = c.operand(p, c.plan.home[c.plan.Inputs[i]])
+	o.at += p.engine.lane * o.step
+	return o, c.plan.shape(c.plan.Inputs[i]).TotalSize()
 }
 
 // Set implements graph.Program.
 func (p *program) Set(i int, values []float32) error {
-	if o := p.inputs[i]; len(values) != o.n {
-		return fmt.Errorf("set input %d: %w: %d values for shape %v", i, graph.ErrSize, len(values),
-			p.plan.shape(p.plan.Inputs[i]))
+	p.engine.group.host.mu.Lock()
+	defer p.engine.group.host.mu.Unlock()
+	o, n := p.input(i)
+	if len(values) != n {
+		return fmt.Errorf("set input %d: %w: %d values for shape %v", i, graph.ErrSize, len(values), p.inputShape(i))
 	}
-	return p.inputs[i].buffer.Write(p.inputs[i].at, values)
+	return o.buffer.Write(o.at, values)
 }
+
+func (p *program) inputShape(i int) []int { return p.compiled.plan.shape(p.compiled.plan.Inputs[i]) }
 
 // Bind implements graph.Program.
 func (p *program) Bind(i int, v graph.Variable) error {
 	own, ok := v.(*variable)
-	switch {
-	case !ok || own.engine != p.engine:
+	if !ok || own.engine != p.engine {
 		return fmt.Errorf("bind input %d: %w", i, graph.ErrForeign)
-	case own.n != p.inputs[i].n:
-		return fmt.Errorf("bind input %d: %w: %d values for shape %v", i, graph.ErrSize, own.n,
-			p.plan.shape(p.plan.Inputs[i]))
 	}
-	if to := (operand{own.buffer, own.at, own.n}); to != p.inputs[i] {
-		p.inputs[i] = to
-		p.forget()
+	if n := p.compiled.plan.shape(p.compiled.plan.Inputs[i]).TotalSize(); own.n != n {
+		return fmt.Errorf("bind input %d: %w: %d values for shape %v", i, graph.ErrSize, own.n, p.inputShape(i))
+	}
+	if to := (binding{own.slot, own.at}); to != p.bound[i] {
+		p.bound[i], p.key = to, ""
 	}
 	return nil
 }
 
 // Run implements graph.Program.
 func (p *program) Run() error {
-	if p.recording == nil {
-		if err := p.record(); err != nil {
-			return err
-		}
-	}
-	return p.recording.Run()
+	p.engine.group.host.mu.Lock()
+	defer p.engine.group.host.mu.Unlock()
+	return p.engine.group.run(p, 1)
 }
 
 // Get implements graph.Program.
 func (p *program) Get(i int, into []float32) error {
-	at := p.plan.Outputs[:len(p.plan.spec.Outputs)][i]
-	if n := p.plan.shape(at).TotalSize(); len(into) != n {
-		return fmt.Errorf("get output %d: %w: %d values for shape %v", i, graph.ErrSize, len(into), p.plan.shape(at))
+	c := p.compiled
+	at := c.plan.Outputs[:len(c.plan.spec.Outputs)][i]
+	if n := c.plan.shape(at).TotalSize(); len(into) != n {
+		return fmt.Errorf("get output %d: %w: %d values for shape %v", i, graph.ErrSize, len(into), c.plan.shape(at))
 	}
-	o := p.place(p.plan.home[at])
-	return o.buffer.Read(o.at, into)
+	p.engine.group.host.mu.Lock()
+	defer p.engine.group.host.mu.Unlock()
+	o := c.operand(p, c.plan.home[at])
+	return o.buffer.Read(o.at+p.engine.lane*o.step, into)
 }
 
 // Bytes implements graph.Program.
-func (p *program) Bytes() int { return 4 * p.size }
+func (p *program) Bytes() int { return 4 * p.compiled.size }
 
 // Close implements graph.Program.
 func (p *program) Close() {
-	p.forget()
-	p.arena.Free()
+	p.engine.group.host.mu.Lock()
+	defer p.engine.group.host.mu.Unlock()
+	p.release()
+}
+
+// release gives the program back; the host is locked.
+func (p *program) release() {
+	if p.closed {
+		return
+	}
+	p.closed = true
+	e := p.engine
+	e.programs = slices.DeleteFunc(e.programs, func(o *program) bool { return o == p })
+	p.compiled.users[e.lane] = false
+	p.compiled.release()
 }
 
 // String lists the launches in order.
 func (p *program) String() string {
 	var b strings.Builder
-	for i, c := range p.plan.calls {
-		fmt.Fprintf(&b, "%3d %s %v:", i, p.kernels[i].Name(), c.groups)
+	for i, c := range p.compiled.plan.calls {
+		fmt.Fprintf(&b, "%3d %s %v:", i, p.compiled.kernels[i].Name(), c.groups)
 		for n, a := range c.args {
 			if n == c.reads {
 				b.WriteString(" ->")

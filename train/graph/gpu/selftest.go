@@ -17,7 +17,12 @@ const selfTolerance = 1e-3
 // SelfTest computes a small network's loss and its derivatives and compares them with float64
 // references: products, convolutions, pooling, chains and sums take part. It fails with ErrWrong, or with the
 // driver's error.
-func (e *Engine) SelfTest() error {
+func (h *Host) SelfTest() error {
+	e, err := h.Engine()
+	if err != nil {
+		return err
+	}
+	defer e.Close()
 	g := graph.New()
 	x, w := graph.Input(g, "x", 3, 2, 9, 9), graph.Input(g, "w", 5, 2, 3, 3)
 	v, t := graph.Input(g, "v", 80, 10), graph.Input(g, "t", 3, 10)

@@ -22,12 +22,9 @@ func TestSelfTestRefusesADeviceThatComputesWrongly(t *testing.T) {
 	}
 }
 
-func open(t *testing.T, d driver.Device) *Engine {
+func open(t *testing.T, d driver.Device) *Host {
 	t.Helper()
-	e, err := New(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Close)
-	return e
+	h := NewHost(d)
+	t.Cleanup(h.Close)
+	return h
 }
