@@ -95,8 +95,10 @@ func (a *app) settleDistilling(cmd *cobra.Command, d *distilling) error {
 		return err
 	}
 	d.Usual = !cmd.Flags().Changed("ipc") && !cmd.Flags().Changed("formation")
-	d.Budget, err = imageBudget(cmd, d.budget)
-	return err
+	if d.Budget, err = imageBudget(cmd, d.budget); err != nil {
+		return err
+	}
+	return a.settleDevice(&d.Device)
 }
 
 // distill makes the set, says what it is, and writes its files where that was asked.

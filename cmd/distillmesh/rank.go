@@ -111,6 +111,9 @@ func (a *app) ranked(cmd *cobra.Command, r *rankFlags, names []string) error {
 	if err := r.checkPublish(); err != nil {
 		return err
 	}
+	if err := a.settleDevice(&r.Device); err != nil {
+		return err
+	}
 	r.Report = func(p rank.Progress) {
 		a.report(api.Progress{Stage: p.Stage, Done: p.Done, Total: p.Total, Unit: p.Unit})
 	}

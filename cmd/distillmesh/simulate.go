@@ -112,6 +112,9 @@ func (a *app) planStudy(cmd *cobra.Command, s *simulation) (err error) {
 	if s.Budget, err = imageBudget(cmd, s.budget); err != nil {
 		return err
 	}
+	if err := a.settleDevice(&s.Device); err != nil {
+		return err
+	}
 	s.Pixels = artifact.PixelType(strings.ToUpper(s.pixels))
 	if s.Data, err = a.openStudyData(cmd, s.source, s.validation); err != nil {
 		return err

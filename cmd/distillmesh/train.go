@@ -44,6 +44,9 @@ func (a *app) trainCommand() *cobra.Command {
 				}
 				return a.printJSON(doc.Bytes())
 			}
+			if err := a.settleDevice(&t.plan.Device); err != nil {
+				return err
+			}
 			return a.with(cmd.Context(), func(conn api.Conn) error {
 				if conn.Online() && !t.plan.Held && len(t.plan.Sets) == 0 {
 					request := operations.GatherRequest{Task: t.plan.Task}

@@ -60,9 +60,37 @@ func (f *Found) note(name string, devices int, err error) {
 func oneLine(err error) string {
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if errors.Is(err, library.ErrAbsent) && strings.Contains(text, "No such file") {
-		return "no driver installed"
+		return noDriver
 	}
 	return text
+}
+
+// noDriver is what is said of a driver that is not there.
+const noDriver = "no driver installed"
+
+// NoDriver reports whether no driver is installed, nor was the program built without them.
+func (f Found) NoDriver() bool {
+	for _, reason := range f.Absent {
+		if !strings.HasSuffix(reason, noDriver) {
+			return false
+		}
+	}
+	return true
+}
+
+// OnlyProcessors reports whether nothing but processors was found, and nothing that failed.
+func (f Found) OnlyProcessors() bool {
+	for _, d := range f.Devices {
+		if !d.CPU {
+			return false
+		}
+	}
+	for _, reason := range f.Absent {
+		if !strings.HasSuffix(reason, noDriver) {
+			return false
+		}
+	}
+	return len(f.Devices) > 0
 }
 
 // ByID is the device of an ID, such as cuda:0. It fails with ErrNone and the reason.
