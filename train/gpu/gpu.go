@@ -34,6 +34,10 @@ type Found struct {
 // Find looks for devices, those of CUDA first, by both drivers.
 func Find() Found {
 	var f Found
+	if !library.Built {
+		f.Absent = []string{"this program was built without GPUs (tag nogpu): " + noDriver}
+		return f
+	}
 	own, err := cuda.List()
 	for _, d := range own {
 		f.Devices = append(f.Devices, Device{d.Info, d.Reason, d.Open})

@@ -4,6 +4,9 @@ package library
 
 import "github.com/ebitengine/purego"
 
+// Built reports whether the program can load libraries.
+const Built = true
+
 // Call calls a function whose arguments and result are integers or pointers. Pointers to Go
 // memory must be converted in the call itself, which keeps them alive.
 //

@@ -4,6 +4,9 @@ package library
 
 import "errors"
 
+// Built reports whether the program can load libraries.
+const Built = false
+
 func open(string) (uintptr, error) {
 	return 0, errors.New("this program was built without GPUs (tag nogpu, or a processor without a loader)")
 }
