@@ -44,8 +44,9 @@ func ResolveRole(configured string) (role, reason string) {
 	d, err := usableGPU()
 	switch {
 	case err == nil:
-		return RoleTrainer, fmt.Sprintf("%s, %s, passed its self-test, so this node trains for the mesh; role = \"edge\" in [mesh] of "+
-			"config.toml declines", d.ID, d.Name)
+		return RoleTrainer,
+			fmt.Sprintf("%s, %s, passed its self-test, so this node trains for the mesh; role = \"edge\" in [mesh] of "+
+				"config.toml declines", d.ID, d.Name)
 	case d.ID == "" && gpu.Find().NoDriver():
 		return RoleEdge, ""
 	}

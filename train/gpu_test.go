@@ -25,10 +25,11 @@ func onOpenCL(t *testing.T) device.Choice {
 // curve is the losses of a training's steps.
 func curve(t *testing.T, name string, s *data.Samples, r recipe.Recipe, on device.Choice) (losses []float64) {
 	t.Helper()
-	_, err := Fit(context.Background(), network(t, name, s), s, r, Options{Seed: 1, Device: on, Hook: func(p Progress) error {
-		losses = append(losses, p.Loss)
-		return nil
-	}})
+	_, err := Fit(context.Background(), network(t, name, s), s, r, Options{Seed: 1, Device: on,
+		Hook: func(p Progress) error {
+			losses = append(losses, p.Loss)
+			return nil
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,8 @@ func TestATrainingOnAGPUFollowsThatOnTheProcessor(t *testing.T) {
 	} {
 		t.Run(c.net, func(t *testing.T) {
 			s := blobs(60, digit, 10, false)
-			r := recipe.Recipe{Optimizer: c.optimizer, LR: 0.01, WeightDecay: 1e-4, Batch: 20, MinSteps: c.steps, MaxSteps: c.steps}
+			r := recipe.Recipe{Optimizer: c.optimizer, LR: 0.01, WeightDecay: 1e-4, Batch: 20, MinSteps: c.steps,
+				MaxSteps: c.steps}
 			want := curve(t, c.net, s, r, device.Choice{Name: device.CPU})
 			got := curve(t, c.net, s, r, on)
 			far := 0.0

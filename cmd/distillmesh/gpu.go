@@ -69,7 +69,8 @@ func (a *app) showGPUs(rows []gpuRow, found gpu.Found, untested bool) {
 		case r.CPU:
 			state = "usable, but a processor: never chosen by auto"
 		}
-		a.print("%-9s %s, %s, %d units, %s: %s", r.ID, text.Printable(r.Name), text.Bytes(r.Memory), r.Units, text.Printable(r.Version), state)
+		a.print("%-9s %s, %s, %d units, %s: %s", r.ID, text.Printable(r.Name), text.Bytes(r.Memory), r.Units,
+			text.Printable(r.Version), state)
 	}
 	for _, reason := range found.Absent {
 		a.print("-         %s", text.Printable(reason))

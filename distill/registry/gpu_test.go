@@ -18,9 +18,11 @@ func TestMethodsOnAGPUStayNearTheProcessor(t *testing.T) {
 	if _, _, err := engine.Resolve(on); err != nil {
 		t.Skipf("no OpenCL (Debian: pocl-opencl-icd): %v", err)
 	}
-	trajectories := map[string]string{"iterations": "1", "cap": "2", "experts": "1", "max-start": "1", "span": "1", "width": "4"}
+	trajectories := map[string]string{"iterations": "1", "cap": "2", "experts": "1", "max-start": "1", "span": "1",
+		"width": "4"}
 	for name, settings := range map[string]map[string]string{"dm": {"iterations": "2", "width": "4", "batch": "8"},
-		"dsa": {"iterations": "2", "width": "4", "batch": "8"}, "att": trajectories, "mtt": trajectories, "tesla": trajectories} {
+		"dsa": {"iterations": "2", "width": "4", "batch": "8"}, "att": trajectories, "mtt": trajectories,
+		"tesla": trajectories} {
 		t.Run(name, func(t *testing.T) {
 			usual, err := Method(name)
 			if err != nil {
@@ -30,7 +32,8 @@ func TestMethodsOnAGPUStayNearTheProcessor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			req := distill.Request{Samples: distilltest.Samples(data.Shape{C: 1, H: 8, W: 8}, 3, []int{0, 2}, 20), IPC: 1, Seed: 3}
+			req := distill.Request{Samples: distilltest.Samples(data.Shape{C: 1, H: 8, W: 8}, 3, []int{0, 2}, 20), IPC: 1,
+				Seed: 3}
 			want := images(t, m, req)
 			req.Device = on
 			got := images(t, m, req)

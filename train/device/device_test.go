@@ -26,7 +26,8 @@ func TestDevicesAreKnownByName(t *testing.T) {
 }
 
 func TestWorkOfAnotherEngineIsOtherWork(t *testing.T) {
-	for name, want := range map[string]string{"": "id", Auto: "id", CPU: "id", Gorgonia: "id-gorgonia", "cuda:1": "id-cuda"} {
+	for name, want := range map[string]string{"": "id", Auto: "id", CPU: "id", Gorgonia: "id-gorgonia",
+		"cuda:1": "id-cuda"} {
 		c := Choice{Name: name, Workers: 3}
 		if got := c.Identity("id"); got != want {
 			t.Errorf("%q: identity %q, want %q", name, got, want)

@@ -90,7 +90,8 @@ func openHost(id string) (*offload.Host, error) {
 }
 
 // Resolve decides what auto stands for: a GPU that passes its self-test, else the processor. The reason is one
-// line, empty where no GPU has a driver. Other choices stay as they are; they fail with device.ErrUnavailable where the device cannot
+// line, empty where no GPU has a driver. Other choices stay as they are; they fail with device.ErrUnavailable where
+// the device cannot
 // be had.
 func Resolve(c device.Choice) (device.Choice, string, error) {
 	if err := c.Check(); err != nil {

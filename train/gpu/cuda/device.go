@@ -14,6 +14,7 @@ type device struct {
 	*functions
 	info            driver.Info
 	context, stream uintptr
+	current         [1]uintptr // arguments in place: a call with them allocates nothing
 	arguments       arguments
 }
 
@@ -31,6 +32,7 @@ func (d Found) Open() (driver.Device, error) {
 	if err := o.check("cuCtxCreate", o.ctxCreate.Call(uintptr(unsafe.Pointer(&o.context)), 4, d.device)); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.ID, err)
 	}
+	o.current[0] = o.context
 	if err := o.check("cuStreamCreate", o.streamCreate.Call(uintptr(unsafe.Pointer(&o.stream)), 1)); err != nil {
 		o.ctxDestroy.Call(o.context)
 		return nil, fmt.Errorf("%s: %w", d.ID, err)
@@ -41,7 +43,7 @@ func (d Found) Open() (driver.Device, error) {
 // enter makes the context current on a thread that the goroutine keeps until leave.
 func (d *device) enter() error {
 	runtime.LockOSThread()
-	if r := d.ctxSetCurrent.Call(d.context); uint32(r) != success {
+	if r := d.ctxSetCurrent.Call(d.current[:]...); uint32(r) != success {
 		runtime.UnlockOSThread()
 		return d.failure("cuCtxSetCurrent", uintptr(uint32(r)))
 	}
@@ -119,7 +121,8 @@ func (b *buffer) Write(at int, values []float32) error {
 		return err
 	}
 	return b.call("cuMemcpyHtoDAsync", func() uintptr {
-		return b.memcpyHtoD.Call(b.address+uintptr(4*at), uintptr(unsafe.Pointer(&values[0])), uintptr(4*len(values)), b.stream)
+		return b.memcpyHtoD.Call(b.address+uintptr(4*at), uintptr(unsafe.Pointer(&values[0])), uintptr(4*len(values)),
+			b.stream)
 	})
 }
 

@@ -99,7 +99,8 @@ func (f *functions) found(number, version int) (Found, error) {
 		return Found{}, err
 	}
 	major, minor := f.attribute(d.device, attributeMajor), f.attribute(d.device, attributeMinor)
-	d.Info = driver.Info{ID: fmt.Sprint("cuda:", number), Name: goString(&name[0]), Memory: int64(memory), UUID: uuidText(uuid),
+	d.Info = driver.Info{ID: fmt.Sprint("cuda:", number), Name: goString(&name[0]), Memory: int64(memory),
+		UUID:  uuidText(uuid),
 		Units: f.attribute(d.device, attributeUnits),
 		Version: fmt.Sprintf("compute capability %d.%d, driver for CUDA %d.%d", major, minor, version/1000,
 			version%1000/10)}

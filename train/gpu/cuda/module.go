@@ -73,6 +73,7 @@ func (k *kernel) Name() string { return k.name }
 type arguments struct {
 	addresses []uint64
 	pointers  []uintptr
+	call      [11]uintptr
 }
 
 // set puts the arguments of a launch in place.
@@ -114,8 +115,10 @@ func (d *device) launch(l *driver.Launch) error {
 	if err := d.arguments.set(l); err != nil {
 		return err
 	}
-	r := d.launchKernel.Call(k.function, uintptr(l.Groups[0]), uintptr(l.Groups[1]), uintptr(l.Groups[2]), driver.GroupSize, 1, 1,
-		0, d.stream, uintptr(unsafe.Pointer(unsafe.SliceData(d.arguments.pointers))), 0)
+	a := &d.arguments
+	a.call = [11]uintptr{k.function, uintptr(l.Groups[0]), uintptr(l.Groups[1]), uintptr(l.Groups[2]),
+		driver.GroupSize, 1, 1, 0, d.stream, uintptr(unsafe.Pointer(unsafe.SliceData(a.pointers))), 0}
+	r := d.launchKernel.Call(a.call[:]...)
 	if uint32(r) != success {
 		return d.failure("cuLaunchKernel "+k.name, uintptr(uint32(r)))
 	}

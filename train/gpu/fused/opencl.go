@@ -55,7 +55,8 @@ func (k *Kernel) sumOpenCL(w *openCL) {
 	for j := range k.Sums {
 		fmt.Fprintf(w, "\tfloat s%d = 0;\n", j)
 	}
-	fmt.Fprintf(w, "\tif (o < %du)\n\tfor (uint i = GROUP(1) * %du + turn; i < %du; i += %du) {\n", sums, items, each, items*parts)
+	fmt.Fprintf(w, "\tif (o < %du)\n\tfor (uint i = GROUP(1) * %du + turn; i < %du; i += %du) {\n", sums, items, each,
+		items*parts)
 	kept, summed, keptAt, summedAt := k.split()
 	at := make([]string, len(k.Dims))
 	for n, c := range coordinates(w, "o", kept) {

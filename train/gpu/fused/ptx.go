@@ -49,7 +49,8 @@ func (k *Kernel) PTX(name string) string {
 	if len(k.Sums) > 0 {
 		fmt.Fprintf(&out, "\t.shared .align 4 .b8 all[%d];\n", 4*GroupSize)
 	}
-	fmt.Fprintf(&out, "\t.reg .pred %%p<%d>;\n\t.reg .f32 %%f<%d>;\n\t.reg .b32 %%r<%d>;\n\t.reg .b64 %%rd<%d>;\n\n", w.predicates+1, w.reals+1,
+	fmt.Fprintf(&out, "\t.reg .pred %%p<%d>;\n\t.reg .f32 %%f<%d>;\n\t.reg .b32 %%r<%d>;\n\t.reg .b64 %%rd<%d>;\n\n",
+		w.predicates+1, w.reals+1,
 		w.words+1, w.longs+1)
 	out.WriteString(w.body.String())
 	out.WriteString("END:\n\tret;\n}\n\n")

@@ -33,21 +33,36 @@ func wide(f func(x float64) float64) func(a, b, c uint64) uint64 {
 
 // functions are the instructions that compute a value of up to three.
 var functions = map[string]func(a, b, c uint64) uint64{
-	"add.s32": words(func(a, b, _ uint32) uint32 { return a + b }), "sub.s32": words(func(a, b, _ uint32) uint32 { return a - b }),
+	"add.s32": words(func(a, b, _ uint32) uint32 { return a + b }), "sub.s32": words(func(a, b,
+		_ uint32) uint32 {
+		return a - b
+	}),
 	"mul.lo.s32": words(func(a, b, _ uint32) uint32 { return a * b }),
 	"mad.lo.s32": words(func(a, b, c uint32) uint32 { return a*b + c }),
 	"neg.s32":    words(func(a, _, _ uint32) uint32 { return -a }),
 	"div.u32":    words(func(a, b, _ uint32) uint32 { return a / b }),
-	"and.b32":    words(func(a, b, _ uint32) uint32 { return a & b }), "or.b32": words(func(a, b, _ uint32) uint32 { return a | b }),
+	"and.b32":    words(func(a, b, _ uint32) uint32 { return a & b }), "or.b32": words(func(a, b,
+		_ uint32) uint32 {
+		return a | b
+	}),
 	"xor.b32": words(func(a, b, _ uint32) uint32 { return a ^ b }),
-	"shl.b32": words(func(a, b, _ uint32) uint32 { return a << b }), "shr.u32": words(func(a, b, _ uint32) uint32 { return a >> b }),
-	"min.u32": words(func(a, b, _ uint32) uint32 { return min(a, b) }), "max.u32": words(func(a, b, _ uint32) uint32 { return max(a, b) }),
+	"shl.b32": words(func(a, b, _ uint32) uint32 { return a << b }), "shr.u32": words(func(a, b,
+		_ uint32) uint32 {
+		return a >> b
+	}),
+	"min.u32": words(func(a, b, _ uint32) uint32 { return min(a, b) }), "max.u32": words(func(a, b,
+		_ uint32) uint32 {
+		return max(a, b)
+	}),
 	"mul.hi.u32": words(func(a, b, _ uint32) uint32 { high, _ := bits.Mul32(a, b); return high }),
 	"mov.u32":    words(func(a, _, _ uint32) uint32 { return a }),
 	"mov.f32":    words(func(a, _, _ uint32) uint32 { return a }),
 
 	"add.s64": func(a, b, _ uint64) uint64 { return a + b }, "sub.s64": func(a, b, _ uint64) uint64 { return a - b },
-	"mul.lo.s64": func(a, b, _ uint64) uint64 { return a * b }, "mad.lo.s64": func(a, b, c uint64) uint64 { return a*b + c },
+	"mul.lo.s64": func(a, b, _ uint64) uint64 { return a * b }, "mad.lo.s64": func(a, b, c uint64) uint64 {
+		return a*b +
+			c
+	},
 	"shl.b64": func(a, b, _ uint64) uint64 { return a << b }, "mov.u64": func(a, _, _ uint64) uint64 { return a },
 	"mov.b64": func(a, _, _ uint64) uint64 { return a }, "cvt.u64.u32": func(a, _, _ uint64) uint64 { return a },
 	"mul.wide.u32": func(a, b, _ uint64) uint64 { return uint64(uint32(a)) * uint64(uint32(b)) },
@@ -56,9 +71,18 @@ var functions = map[string]func(a, b, c uint64) uint64{
 	"and.pred": func(a, b, _ uint64) uint64 { return a & b }, "or.pred": func(a, b, _ uint64) uint64 { return a | b },
 	"not.pred": func(a, _, _ uint64) uint64 { return a ^ 1 }, "mov.pred": func(a, _, _ uint64) uint64 { return a & 1 },
 
-	"add.f32": reals(func(a, b, _ float32) float32 { return a + b }), "add.rn.f32": reals(func(a, b, _ float32) float32 { return a + b }),
-	"sub.f32": reals(func(a, b, _ float32) float32 { return a - b }), "sub.rn.f32": reals(func(a, b, _ float32) float32 { return a - b }),
-	"mul.f32": reals(func(a, b, _ float32) float32 { return a * b }), "mul.rn.f32": reals(func(a, b, _ float32) float32 { return a * b }),
+	"add.f32": reals(func(a, b, _ float32) float32 { return a + b }), "add.rn.f32": reals(func(a, b,
+		_ float32) float32 {
+		return a + b
+	}),
+	"sub.f32": reals(func(a, b, _ float32) float32 { return a - b }), "sub.rn.f32": reals(func(a, b,
+		_ float32) float32 {
+		return a - b
+	}),
+	"mul.f32": reals(func(a, b, _ float32) float32 { return a * b }), "mul.rn.f32": reals(func(a, b,
+		_ float32) float32 {
+		return a * b
+	}),
 	"div.rn.f32": reals(func(a, b, _ float32) float32 { return a / b }),
 	"fma.rn.f32": reals(func(a, b, c float32) float32 { return float32(math.FMA(float64(a), float64(b), float64(c))) }),
 	"neg.f32":    reals(func(a, _, _ float32) float32 { return -a }),
@@ -79,12 +103,24 @@ var functions = map[string]func(a, b, c uint64) uint64{
 
 	"selp.f32": choose, "selp.b32": choose,
 
-	"setp.lt.u32": unsigned(func(a, b uint32) bool { return a < b }), "setp.ge.u32": unsigned(func(a, b uint32) bool { return a >= b }),
-	"setp.gt.u32": unsigned(func(a, b uint32) bool { return a > b }), "setp.eq.u32": unsigned(func(a, b uint32) bool { return a == b }),
-	"setp.eq.s32": unsigned(func(a, b uint32) bool { return a == b }), "setp.ne.s32": unsigned(func(a, b uint32) bool { return a != b }),
+	"setp.lt.u32": unsigned(func(a, b uint32) bool { return a < b }), "setp.ge.u32": unsigned(func(a,
+		b uint32) bool {
+		return a >= b
+	}),
+	"setp.gt.u32": unsigned(func(a, b uint32) bool { return a > b }), "setp.eq.u32": unsigned(func(a,
+		b uint32) bool {
+		return a == b
+	}),
+	"setp.eq.s32": unsigned(func(a, b uint32) bool { return a == b }), "setp.ne.s32": unsigned(func(a,
+		b uint32) bool {
+		return a != b
+	}),
 	"setp.lt.s32": unsigned(func(a, b uint32) bool { return int32(a) < int32(b) }),
 	"setp.gt.s32": unsigned(func(a, b uint32) bool { return int32(a) > int32(b) }),
-	"setp.lt.f32": compared(func(a, b float32) bool { return a < b }), "setp.gt.f32": compared(func(a, b float32) bool { return a > b }),
+	"setp.lt.f32": compared(func(a, b float32) bool { return a < b }), "setp.gt.f32": compared(func(a,
+		b float32) bool {
+		return a > b
+	}),
 	"setp.ge.f32": compared(func(a, b float32) bool { return a >= b }),
 	// Unordered comparisons are true for what is no number.
 	"setp.ltu.f32": compared(func(a, b float32) bool { return !(a >= b) }),

@@ -30,7 +30,8 @@ func (g *group) run(n int) error {
 	g.registers, g.place = make([][]uint64, n), make([]int, n)
 	for item := range n {
 		r := append([]uint64(nil), g.entry.initial...)
-		for name, v := range map[string]int{"%tid.x": item, "%ctaid.x": g.index[0], "%ctaid.y": g.index[1], "%ctaid.z": g.index[2],
+		for name, v := range map[string]int{"%tid.x": item, "%ctaid.x": g.index[0], "%ctaid.y": g.index[1],
+			"%ctaid.z":  g.index[2],
 			"%nctaid.x": g.count[0]} {
 			if at, ok := g.entry.registers[name]; ok {
 				r[at] = uint64(v)
@@ -63,7 +64,8 @@ func (g *group) run(n int) error {
 			return nil
 		}
 		if left > 0 {
-			return fmt.Errorf("kernel %s, group %v: %d items wait at a barrier, %d have left", g.entry.name, g.index, waiting, left)
+			return fmt.Errorf("kernel %s, group %v: %d items wait at a barrier, %d have left", g.entry.name, g.index, waiting,
+				left)
 		}
 		g.round++
 	}

@@ -32,7 +32,8 @@ func (p *plan) fixed(at int) error {
 		p.each(at, "pick", p.planes(at), words(o.Size), words(o.Stride))
 	case graph.ScatterOp:
 		s, w := v.Shape, p.shape(v.In[1])
-		p.each(at, "scatter", planes(s.TotalSize(), w[2], w[3], s[2], s[3]), words(o.Size), words(o.Stride), divisor(o.Stride))
+		p.each(at, "scatter", planes(s.TotalSize(), w[2], w[3], s[2], s[3]), words(o.Size), words(o.Stride),
+			divisor(o.Stride))
 	case graph.ChannelSumOp:
 		s := v.Shape
 		p.each(at, "channel_sum", words(s.TotalSize()), words(s[1]), divisor(s[2]*s[3]), divisor(s[1]*s[2]*s[3]),

@@ -15,6 +15,9 @@ const (
 	mostParts  = 64
 )
 
+// chooseTile is tileFor; tests choose tiles of their own.
+var chooseTile = tileFor
+
 // tileFor is the tile that a product is computed in, and how many parts its depth is split into. A tile
 // costs what it computes, needed or not; larger ones read less for it.
 func tileFor(m, n, l int) (best kernels.Tile, parts int) {
@@ -43,7 +46,7 @@ func tileFor(m, n, l int) (best kernels.Tile, parts int) {
 // multiply adds the calls of a product of m x l by l x n.
 func (p *plan) multiply(at int, product string, m, n, l int, shape []byte) {
 	v := p.Values[at]
-	tile, parts := tileFor(m, n, l)
+	tile, parts := chooseTile(m, n, l)
 	depth := (l + parts - 1) / parts
 	depth = (depth + tile.Depth - 1) / tile.Depth * tile.Depth
 	parts = max(1, (l+depth-1)/depth)

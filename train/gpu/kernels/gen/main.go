@@ -26,8 +26,10 @@ func main() {
 }
 
 func make(dir, unit string) error {
-	c := exec.Command("clang-15", "-x", "cl", "-cl-std=CL1.2", "-target", "nvptx64-nvidia-cuda", "-Xclang", "-target-cpu", "-Xclang",
-		"sm_50", "-Xclang", "-target-feature", "-Xclang", "+ptx63", "-Xclang", "-finclude-default-header", "-O3", "-S", "-o", "-", "-")
+	c := exec.Command("clang-15", "-x", "cl", "-cl-std=CL1.2", "-target", "nvptx64-nvidia-cuda", "-Xclang", "-target-cpu",
+		"-Xclang",
+		"sm_50", "-Xclang", "-target-feature", "-Xclang", "+ptx63", "-Xclang", "-finclude-default-header", "-O3", "-S", "-o",
+		"-", "-")
 	c.Stdin, c.Stderr = strings.NewReader(kernels.OpenCL(unit)), os.Stderr
 	text, err := c.Output()
 	if err != nil {
