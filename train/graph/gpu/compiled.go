@@ -16,11 +16,12 @@ type compiled struct {
 	group   *Group
 	key     string
 	plan    *plan
-	kernels []driver.Kernel // of each call
-	arena   driver.Buffer   // of each lane everything but bound inputs
-	size    int             // values of a lane
-	inputs  []int           // places of the inputs in a lane
-	users   []bool          // lanes that have the program
+	kernels []driver.Kernel         // of each call
+	arena   driver.Buffer           // of each lane everything but bound inputs
+	size    int                     // values of a lane
+	inputs  []int                   // places of the inputs in a lane
+	steps   []map[int]driver.Buffer // of each input its values for several runs, by their number
+	users   []bool                  // lanes that have the program
 	replays map[string]*replay
 	order   []string // of replays, the oldest first
 }
@@ -43,7 +44,8 @@ func (g *Group) program(e *Engine, plan *plan) (*program, error) {
 			return c.join(e), c.clear(e.lane)
 		}
 	}
-	c := &compiled{group: g, key: key, plan: plan, users: make([]bool, g.lanes), replays: make(map[string]*replay)}
+	c := &compiled{group: g, key: key, plan: plan, users: make([]bool, g.lanes), replays: make(map[string]*replay),
+		steps: make([]map[int]driver.Buffer, len(plan.Inputs))}
 	if err := c.build(); err != nil {
 		return nil, err
 	}
@@ -69,7 +71,8 @@ func (g *Group) program(e *Engine, plan *plan) (*program, error) {
 // join is the program in a lane, its inputs unbound.
 func (c *compiled) join(e *Engine) *program {
 	c.users[e.lane] = true
-	p := &program{engine: e, compiled: c, bound: make([]binding, len(c.inputs))}
+	p := &program{engine: e, compiled: c, bound: make([]binding, len(c.inputs)),
+		stepped: make([]int, len(c.inputs))}
 	e.programs = append(e.programs, p)
 	return p
 }
@@ -196,7 +199,14 @@ func (c *compiled) prepare(p *program, lanes []int, steps int) (*replay, error) 
 			r.slots = append(r.slots, b.slot)
 		}
 	}
-	for range max(steps, 1) {
+	for step := range max(steps, 1) {
+		if steps > 0 {
+			take, err := c.take(p, numbers, step, steps, len(lanes))
+			if err != nil {
+				return nil, err
+			}
+			r.launches = append(r.launches, take...)
+		}
 		for i, call := range c.plan.calls {
 			l := driver.Launch{Kernel: c.kernels[i], Groups: [3]int{call.groups[0], call.groups[1], len(lanes)},
 				Args: []driver.Arg{driver.Pointer(numbers)}}
@@ -212,6 +222,41 @@ func (c *compiled) prepare(p *program, lanes []int, steps int) (*replay, error) 
 		}
 	}
 	return r, nil
+}
+
+// take is the launches that make an input's values those of a step.
+func (c *compiled) take(p *program, numbers driver.Buffer, step, steps, lanes int) (out []driver.Launch, err error) {
+	k, err := c.group.host.builds.fixedKernel("copy")
+	if err != nil {
+		return nil, err
+	}
+	for i, runs := range p.stepped {
+		if runs == 0 {
+			continue
+		}
+		n := c.plan.shape(c.plan.Inputs[i]).TotalSize()
+		to := c.operand(p, c.plan.home[c.plan.Inputs[i]])
+		out = append(out, driver.Launch{Kernel: k, Groups: [3]int{groups(n), 1, lanes}, Args: []driver.Arg{driver.Pointer(numbers),
+			driver.Pointer(c.steps[i][steps]), driver.Long(step * n), driver.Long(steps * n),
+			driver.Pointer(to.buffer), driver.Long(to.at), driver.Long(to.step), driver.Words(uint32(n))}})
+	}
+	return out, nil
+}
+
+// hold is room for values of an input for several runs, in every lane.
+func (c *compiled) hold(i, runs, n int) (driver.Buffer, error) {
+	if b := c.steps[i][runs]; b != nil {
+		return b, nil
+	}
+	b, err := c.group.host.device.Alloc(c.group.lanes * runs * n)
+	if err != nil {
+		return nil, fmt.Errorf("values of an input for %d runs: %w", runs, err)
+	}
+	if c.steps[i] == nil {
+		c.steps[i] = make(map[int]driver.Buffer)
+	}
+	c.steps[i][runs] = b
+	return b, nil
 }
 
 // operand is where an array is, and how far apart it is in two lanes.
@@ -238,6 +283,11 @@ func (c *compiled) release() {
 	}
 	for _, name := range slices.Clone(c.order) {
 		c.drop(name)
+	}
+	for _, buffers := range c.steps {
+		for _, b := range buffers {
+			b.Free()
+		}
 	}
 	c.arena.Free()
 	list := c.group.programs[c.key]

@@ -15,10 +15,13 @@ type Engine struct {
 	programs []*program
 }
 
-var _ graph.Engine = (*Engine)(nil)
+var _ graph.Remote = (*Engine)(nil)
 
 // Name implements graph.Engine.
 func (e *Engine) Name() string { return e.group.host.name() }
+
+// Remote implements graph.Remote.
+func (*Engine) Remote() bool { return true }
 
 // Compile implements graph.Engine.
 func (e *Engine) Compile(s graph.Spec) (graph.Program, error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/distillmesh/distillmesh/train/graph"
@@ -15,6 +16,7 @@ type program struct {
 	compiled *compiled
 	bound    []binding
 	key      string // of the bindings; empty when they have changed
+	stepped  []int  // for how many runs SetSteps has set each input; 0: Set did
 	closed   bool
 }
 
@@ -24,12 +26,15 @@ type binding struct {
 	at   int
 }
 
-var _ graph.Program = (*program)(nil)
+var _ graph.Sequence = (*program)(nil)
 
 // bindingKey identifies the bindings: equal ones have equal arguments.
 func (p *program) bindingKey(steps int) string {
 	if p.key == "" {
-		b := binary.LittleEndian.AppendUint32([]byte{'b'}, uint32(steps))
+		b := []byte{'b'}
+		for _, runs := range p.stepped {
+			b = strconv.AppendBool(b, runs > 0)
+		}
 		for _, x := range p.bound {
 			id := -1
 			if x.slot != nil {
@@ -39,7 +44,7 @@ func (p *program) bindingKey(steps int) string {
 		}
 		p.key = string(b)
 	}
-	return p.key
+	return p.key + strconv.Itoa(steps)
 }
 
 // input is where input i is in the lane, and its number of values.
@@ -82,7 +87,41 @@ func (p *program) Bind(i int, v graph.Variable) error {
 func (p *program) Run() error {
 	p.engine.group.host.mu.Lock()
 	defer p.engine.group.host.mu.Unlock()
-	return p.engine.group.run(p, 1)
+	return p.engine.group.run(p, 0)
+}
+
+// SetSteps implements graph.Sequence.
+func (p *program) SetSteps(i int, values []float32) error {
+	p.engine.group.host.mu.Lock()
+	defer p.engine.group.host.mu.Unlock()
+	n := p.compiled.plan.shape(p.compiled.plan.Inputs[i]).TotalSize()
+	if n == 0 || len(values) == 0 || len(values)%n != 0 {
+		return fmt.Errorf("set steps of input %d: %w: %d values for shape %v", i, graph.ErrSize, len(values), p.inputShape(i))
+	}
+	b, err := p.compiled.hold(i, len(values)/n, n)
+	if err != nil {
+		return err
+	}
+	if p.stepped[i] == 0 {
+		p.key = ""
+	}
+	p.stepped[i] = len(values) / n
+	return b.Write(p.engine.lane*len(values), values)
+}
+
+// RunSteps implements graph.Sequence.
+func (p *program) RunSteps(steps int) error {
+	p.engine.group.host.mu.Lock()
+	defer p.engine.group.host.mu.Unlock()
+	for i, runs := range p.stepped {
+		if runs != 0 && runs != steps {
+			return fmt.Errorf("run %d steps: %w: input %d has values for %d", steps, graph.ErrSize, i, runs)
+		}
+	}
+	if steps < 1 {
+		return fmt.Errorf("run %d steps: %w", steps, graph.ErrSize)
+	}
+	return p.engine.group.run(p, steps)
 }
 
 // Get implements graph.Program.
