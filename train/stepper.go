@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/distillmesh/distillmesh/train/augment"
@@ -37,6 +38,7 @@ type Stepper struct {
 	bytes    int                  // held by the programs
 	most     int                  // bytes beyond which programs are dropped
 	last     *stepProgram
+	resides  *residence // nil: samples are copied step by step
 }
 
 // stepProgram is the program of one step with the host's side of its inputs.
@@ -47,7 +49,8 @@ type stepProgram struct {
 	loss      [1]float32
 }
 
-// The indices of a step's inputs; draws, the teacher's parameters, parameters and states follow.
+// The indices of a step's inputs; draws, the teacher's parameters, parameters and states follow. Where samples reside on the
+// device, the first holds the numbers of those to take, the second all labels, and one more at the end all samples.
 const (
 	inputX = iota
 	inputTarget
@@ -112,6 +115,9 @@ func (s *Stepper) Step(samples *data.Samples, batch []int, rates []float32) erro
 
 // Loss is the mean cross-entropy of the last step's batch, before its update.
 func (s *Stepper) Loss() (float64, error) {
+	if err := s.Flush(); err != nil {
+		return 0, err
+	}
 	err := s.last.Get(0, s.last.loss[:])
 	return float64(s.last.loss[0]), err
 }
@@ -121,6 +127,9 @@ func (s *Stepper) load(samples *data.Samples, batch []int) (*stepProgram, error)
 	p, err := s.program(len(batch))
 	if err != nil {
 		return nil, err
+	}
+	if s.resides != nil {
+		return p, nil
 	}
 	size, classes := samples.Shape.Size(), samples.Classes
 	for i, from := range batch {
@@ -178,8 +187,12 @@ func (s *Stepper) program(n int) (*stepProgram, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &stepProgram{Program: compiled, x: make([]float32, n*s.net.Shape.Size()),
-		target: make([]float32, n*s.net.Classes)}
+	p := &stepProgram{Program: compiled}
+	if s.resides == nil {
+		p.x, p.target = make([]float32, n*s.net.Shape.Size()), make([]float32, n*s.net.Classes)
+	} else if err := errors.Join(p.Bind(inputTarget, s.resides.target), p.Bind(len(spec.Inputs)-1, s.resides.x)); err != nil {
+		return nil, err
+	}
 	for _, shape := range s.augment.Shapes(n, s.net.Shape.H, s.net.Shape.W) {
 		size := 1
 		for _, d := range shape {
@@ -203,7 +216,14 @@ func (s *Stepper) program(n int) (*stepProgram, error) {
 func (s *Stepper) spec(n int) (out graph.Spec, err error) {
 	defer graph.Catch(&err)
 	g, shape := graph.New(), s.net.Shape
-	x, t := graph.Input(g, "x", n, shape.C, shape.H, shape.W), graph.Input(g, "target", n, s.net.Classes)
+	var first, second, whole, x, t *graph.Node
+	if s.resides != nil {
+		first, whole, second = s.resides.inputs(g, n)
+		x, t = graph.Gather(whole, first), graph.Gather(second, first)
+	} else {
+		x, t = graph.Input(g, "x", n, shape.C, shape.H, shape.W), graph.Input(g, "target", n, s.net.Classes)
+		first, second = x, t
+	}
 	rates := graph.Input(g, "rates", s.rule.Rates())
 	draws, params := augment.Inputs(s.augment, g, "augment ", n, shape), s.net.Inputs(g)
 	taught, seen := s.teacher.inputs(g), augment.Apply(s.augment, x, draws)
@@ -212,7 +232,7 @@ func (s *Stepper) spec(n int) (out graph.Spec, err error) {
 	if err != nil {
 		return out, err
 	}
-	out.Inputs = slices.Concat([]*graph.Node{x, t, rates}, draws, taught, params)
+	out.Inputs = slices.Concat([]*graph.Node{first, second, rates}, draws, taught, params)
 	out.Outputs = []*graph.Node{loss}
 	states := make([][]*graph.Node, len(params))
 	for k := range s.rule.States() {
@@ -221,6 +241,9 @@ func (s *Stepper) spec(n int) (out graph.Spec, err error) {
 			out.Inputs = append(out.Inputs, state)
 			states[i] = append(states[i], state)
 		}
+	}
+	if whole != nil {
+		out.Inputs = append(out.Inputs, whole)
 	}
 	for i, p := range params {
 		out.Updates = append(out.Updates, s.rule.Updates(p, grads[i], states[i], rates)...)
