@@ -45,12 +45,33 @@ func flipped(b []byte) []byte {
 	return b
 }
 
+// misplace puts a folder in the place of a file, or a link to target.
+func misplace(t *testing.T, path, target string) {
+	t.Helper()
+	err := os.RemoveAll(path)
+	if target == "" {
+		err = errors.Join(err, os.Mkdir(path, 0o700))
+	} else {
+		err = errors.Join(err, os.Symlink(target, path))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // stored is a home with two sets.
 func stored(t *testing.T) (home string, open func() (*Node, error)) {
 	t.Helper()
 	h, n, name := offline(t)
 	makeSet(t, n, name, "gmm", 1)
 	makeSet(t, n, name, "gmm", 2)
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n, err := OpenOffline(h, n.log) // the database makes its first table
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +181,23 @@ func TestDamagedFilesOfAHomeGetHints(t *testing.T) {
 		"notes.json": {func(t *testing.T, h string) {
 			spoil(t, h+"/notes.json", func(b []byte) []byte { return b[:len(b)/2] })
 		}, "notes.json"},
+		"a table of the database": {func(t *testing.T, h string) { spoil(t, h+"/store/datastore/*.ldb", flipped) },
+			"datastore"},
+		"a table of the database, cut": {func(t *testing.T, h string) {
+			spoil(t, h+"/store/datastore/*.ldb", func(b []byte) []byte { return b[:len(b)/2] })
+		}, "datastore"},
+		"a folder in the place of the journal": {func(t *testing.T, h string) {
+			misplace(t, h+"/store/pins", "")
+		}, "pins"},
+		"a link to itself in the place of a file of the database": {func(t *testing.T, h string) {
+			misplace(t, h+"/store/datastore/CURRENT", "CURRENT")
+		}, "datastore"},
+		"a folder in the place of the version": {func(t *testing.T, h string) {
+			misplace(t, h+"/version", "")
+		}, "version"},
+		"a link to itself in the place of the store": {func(t *testing.T, h string) {
+			misplace(t, h+"/store", "store")
+		}, "store"},
 		"SHARDING":                {func(t *testing.T, h string) { spoil(t, h+"/store/blocks/SHARDING", flipped) }, ""},
 		"SHARDING, which is gone": {func(t *testing.T, h string) { spoil(t, h+"/store/blocks/SHARDING", nil) }, ""},
 	} {
