@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,6 +165,39 @@ func TestAMissingBlockIsSaidWithAHint(t *testing.T) {
 		if d := Describe(err); !errors.Is(err, blocks.ErrMissing) || d.Code.ExitCode() != 9 || d.Hint == "" {
 			t.Errorf("%s: %v, code %s, hint %q", what, err, d.Code, d.Hint)
 		}
+	}
+}
+
+func TestADamagedBlockIsSaidAndMendedByTheSameContent(t *testing.T) {
+	for name, change := range map[string]func([]byte) []byte{
+		"one bit":       flipped,
+		"its end":       func(b []byte) []byte { return b[:len(b)/2] },
+		"all of it":     func([]byte) []byte { return nil },
+		"other content": func([]byte) []byte { return []byte("\x00\xff\x1b[31m{") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			home, open := stored(t)
+			spoil(t, home+"/store/blocks/*/*.data", change)
+			n, err := open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			held, err := operations.HeldSets.Do(t.Context(), n, operations.TaskRequest{Name: "glyph-digits"}, nil)
+			if err != nil || len(held) != 2 {
+				t.Fatalf("%v, %v", held, err)
+			}
+			for _, set := range held {
+				_, _, err := operations.Read.Do(t.Context(), n, operations.RootRequest{CID: set}, nil)
+				if d := Describe(err); !errors.Is(err, blocks.ErrMissing) || d.Code.ExitCode() != 9 || d.Hint == "" {
+					t.Errorf("%v, code %s, hint %q", err, d.Code, d.Hint)
+				}
+			}
+			again := makeSet(t, n, n.held.State.Data()[1].Name, "gmm", 1).CID // of the same part
+			if _, _, err := operations.Read.Do(t.Context(), n, operations.RootRequest{CID: again}, nil); err != nil ||
+				!slices.Contains(held, again) {
+				t.Errorf("made again: %v", err)
+			}
+		})
 	}
 }
 

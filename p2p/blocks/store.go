@@ -159,9 +159,11 @@ func New(files, meta datastore.Batching, used int64, opt Options) (*Store, error
 
 // open is New with a journal of pins at a path, or without one.
 func open(files, meta datastore.Batching, used int64, opt Options, journal string) (*Store, error) {
-	quota := newQuotaStore(blockstore.NewBlockstoreNoPrefix(files), used, opt)
+	// What a disk has changed is not given out as what it was.
+	whole := &blockstore.ValidatingBlockstore{Blockstore: blockstore.NewBlockstoreNoPrefix(files)}
+	quota := newQuotaStore(whole, used, opt)
 	gc := blockstore.NewGCBlockstore(blockstore.NewIdStore(quota), blockstore.NewGCLocker())
-	dag := merkledag.NewDAGService(blockservice.New(gc, offline.Exchange(gc)))
+	dag := merkledag.NewDAGService(blockservice.New(gc, offline.Exchange(gc), blockservice.WriteThrough(true)))
 	s := &Store{opt: opt, files: files, meta: meta, quota: quota, blocks: gc, dag: dag,
 		verifying: make(chan struct{}, verifiedAtOnce)}
 	return s, s.openPins(context.Background(), journal)
