@@ -18,7 +18,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/scores"
 )
 
-// verifyTime is how long computing one score of somebody again may take unless --time says.
+// verifyTime is how long computing the scores of a set again may take unless --time says.
 const verifyTime = time.Hour
 
 // scoreFlags are the flags of rank that are about other nodes.
