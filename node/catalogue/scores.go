@@ -2,7 +2,6 @@ package catalogue
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -58,11 +57,7 @@ func (c *Catalogue) Failed() map[string]scores.Judgment {
 }
 
 // HasFailed reports whether a score of a signer was found false here and is not forgotten.
-func (c *Catalogue) HasFailed(signer string) bool {
-	return slices.ContainsFunc(c.held.State.Judged(c.Since()), func(j scores.Judgment) bool {
-		return !j.Agrees && j.Signer == signer
-	})
-}
+func (c *Catalogue) HasFailed(signer string) bool { return c.held.State.HasFailed(signer, c.Since()) }
 
 // offer is a set of a task with somebody who offers it.
 type offer struct {
