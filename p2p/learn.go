@@ -44,7 +44,7 @@ func (m *Mesh) learnOnce(p peer.ID, topics []cid.Cid) {
 const learnTries = 4
 
 // learnPatience is how long Learn waits for other peers, at least, once one has answered: any peer may
-// keep silent. It waits for three times as long as the first one took.
+// keep silent. It waits for as long again as the first one took.
 const learnPatience = 500 * time.Millisecond
 
 // Learn asks all connected peers for the records of topics, joined or not (Undef is
@@ -67,7 +67,7 @@ func (m *Mesh) Learn(ctx context.Context, topics ...cid.Cid) {
 				return
 			}
 			first.Do(func() {
-				timer := time.AfterFunc(max(learnPatience, 3*time.Since(began)), cancel)
+				timer := time.AfterFunc(max(learnPatience, time.Since(began)), cancel)
 				context.AfterFunc(ctx, func() { timer.Stop() })
 			})
 		})
