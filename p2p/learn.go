@@ -53,12 +53,17 @@ const learnPatience = 500 * time.Millisecond
 func (m *Mesh) Learn(ctx context.Context, topics ...cid.Cid) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	query, err := m.catchup.Prepare(topics)
+	if err != nil {
+		m.log.Warn("cannot ask what others announce", "err", err)
+		return
+	}
 	var asked sync.WaitGroup
 	var first sync.Once
 	began := time.Now()
 	for _, p := range m.table.Met() {
 		asked.Go(func() {
-			ask := func() (int, error) { return m.catchup.Ask(ctx, p, topics) }
+			ask := func() (int, error) { return m.catchup.AskFor(ctx, p, query) }
 			pauses := &backoff.ExponentialBackOff{
 				InitialInterval: 200 * time.Millisecond, Multiplier: 2, MaxInterval: time.Second,
 			}

@@ -130,6 +130,31 @@ func (c *Catchup) learn(envelope []byte) {
 // records were new. Envelopes go through the book's validator, as gossip's do; one
 // that no honest node would have kept ends the catch-up, and so does the end of ctx.
 func (c *Catchup) Ask(ctx context.Context, p peer.ID, topics []cid.Cid) (learned int, err error) {
+	query, err := c.Prepare(topics)
+	if err != nil {
+		return 0, err
+	}
+	return c.AskFor(ctx, p, query)
+}
+
+// Query asks about topics, naming what the book held of them when it was prepared.
+type Query struct {
+	topics  []cid.Cid
+	message []byte
+}
+
+// Prepare makes the query that Ask would send, for several peers: it costs time in proportion to what the
+// book holds.
+func (c *Catchup) Prepare(topics []cid.Cid) (Query, error) {
+	message, err := encodeQuery(c.questions(topics))
+	if err != nil {
+		return Query{}, fmt.Errorf("prepare catch-up: %w", err)
+	}
+	return Query{topics, message}, nil
+}
+
+// AskFor is Ask with a query that was prepared.
+func (c *Catchup) AskFor(ctx context.Context, p peer.ID, query Query) (learned int, err error) {
 	fail := func(err error) (int, error) {
 		return learned, fmt.Errorf("catch up with %s: %w", p, err)
 	}
@@ -143,13 +168,9 @@ func (c *Catchup) Ask(ctx context.Context, p peer.ID, topics []cid.Cid) (learned
 	}
 	defer s.Close()
 	defer context.AfterFunc(ctx, func() { _ = s.Reset() })()
-	query, err := encodeQuery(c.questions(topics))
-	if err != nil {
-		return fail(err)
-	}
 	_ = s.SetDeadline(time.Now().Add(stallTimeout))
-	if err = msgio.NewVarintWriter(s).WriteMsg(query); err == nil {
-		learned, err = c.receive(ctx, p, s, topics)
+	if err = msgio.NewVarintWriter(s).WriteMsg(query.message); err == nil {
+		learned, err = c.receive(ctx, p, s, query.topics)
 	}
 	if err != nil {
 		_ = s.Reset()
