@@ -195,7 +195,8 @@ func (l *loop) upload(net *nn.Network, strategy recipe.Strategy) (err error) {
 	if err := l.stepper.teach(l.opt.Teacher); err != nil {
 		return err
 	}
-	if l.elastic == nil && l.recipe.CutMix == 0 && l.recipe.Mix == "" && l.recipe.Smooth == 0 { // the host changes no sample
+	if l.elastic == nil && l.recipe.CutMix == 0 && l.recipe.Mix == "" &&
+		l.recipe.Smooth == 0 { // the host changes no sample
 		if _, err := l.stepper.Reside(l.samples); err != nil {
 			return err
 		}

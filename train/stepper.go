@@ -49,7 +49,8 @@ type stepProgram struct {
 	loss      [1]float32
 }
 
-// The indices of a step's inputs; draws, the teacher's parameters, parameters and states follow. Where samples reside on the
+// The indices of a step's inputs; draws, the teacher's parameters, parameters and states follow. Where samples reside
+// on the
 // device, the first holds the numbers of those to take, the second all labels, and one more at the end all samples.
 const (
 	inputX = iota
@@ -190,7 +191,8 @@ func (s *Stepper) program(n int) (*stepProgram, error) {
 	p := &stepProgram{Program: compiled}
 	if s.resides == nil {
 		p.x, p.target = make([]float32, n*s.net.Shape.Size()), make([]float32, n*s.net.Classes)
-	} else if err := errors.Join(p.Bind(inputTarget, s.resides.target), p.Bind(len(spec.Inputs)-1, s.resides.x)); err != nil {
+	} else if err := errors.Join(p.Bind(inputTarget, s.resides.target), p.Bind(len(spec.Inputs)-1,
+		s.resides.x)); err != nil {
 		return nil, err
 	}
 	for _, shape := range s.augment.Shapes(n, s.net.Shape.H, s.net.Shape.W) {

@@ -31,8 +31,9 @@ type gpuRow struct {
 func (a *app) gpuList() *cobra.Command {
 	var untested bool
 	c := &cobra.Command{Use: "ls", Short: "List GPUs, and why one cannot be used", Args: args(0, 0),
-		Long: "List the devices of CUDA's and OpenCL's drivers. Each one computes a small network as a test, whose result is " +
-			"compared with float64.\n'distill', 'train', 'simulate' and 'rank' use the first that passes and is no processor; --device ID chooses.",
+		Long: "List the devices of CUDA's and OpenCL's drivers. Each computes a small network as a test, whose result is " +
+			"compared with float64.\n'distill', 'train', 'simulate' and 'rank' use the first that passes and is no " +
+			"processor; --device ID chooses.",
 		RunE: func(_ *cobra.Command, _ []string) error {
 			found := gpu.Find()
 			rows := make([]gpuRow, 0, len(found.Devices))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/spectrum"
 
 	"github.com/distillmesh/distillmesh/distill"
@@ -52,6 +53,7 @@ func Make(ctx context.Context, r Request) (*Made, error) {
 		if err := r.Device.RequireCPU("method " + r.Method.Name()); err != nil {
 			return nil, err
 		}
+		r.Device = device.Choice{Name: device.CPU, Workers: r.Device.Workers}
 	}
 	result, err := r.Method.Distill(ctx, r.Request)
 	if err != nil {
@@ -270,7 +272,7 @@ func (r Request) manifest(c contents) (Manifest, error) {
 		Task:          task.String(),
 		TaskName:      r.Task.Name,
 		Method: MethodInfo{Name: r.Method.Name(), Version: r.Method.Version(), IPC: r.IPC, Seed: r.Seed,
-			Settings: r.Settings},
+			Settings: r.Settings, Engine: r.Device.Engine()},
 		Images: ImagesInfo{Count: total, Shape: [3]int{c.shape.C, c.shape.H, c.shape.W}, DType: r.Pixels,
 			Labels: labels},
 		Counts:         c.counts,

@@ -17,6 +17,8 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/node/state"
 	"github.com/distillmesh/distillmesh/node/work"
+	"github.com/distillmesh/distillmesh/train/gpu"
+	"github.com/distillmesh/distillmesh/train/gpu/driver"
 )
 
 var update = flag.Bool("update", false, "write docs/problems.md from the table")
@@ -130,7 +132,14 @@ func TestWhatIsWrongIsSeen(t *testing.T) {
 		"a key met once": {func(f *Facts) {}, operations.ProblemCopy, OK, "no other node with this key was met", ""},
 		"a copy seen without peers": {func(f *Facts) { f.Status.Peers = 0; told(operations.ProblemCopy)(f) },
 			operations.ProblemCopy, Error, "seen by the node", "its hint"},
-		"no device": {func(f *Facts) { f.EngineErr = hinted }, "device", Error, "it is broken", "do this"},
+		"a GPU":     {func(f *Facts) { f.GPU = "cuda:0" }, "device", OK, "cuda:0 passed its self-test; cpu avx2", ""},
+		"no driver": {func(f *Facts) { f.GPUErr = gpu.ErrNone }, "device", OK, "no driver of a GPU", ""},
+		"a driver without a GPU": {func(f *Facts) {
+			f.GPUs.Absent, f.GPUErr = []string{"CUDA: the driver sees no GPU"}, gpu.ErrNone
+		}, "device", Warning, "no GPU can be used: no such GPU", "gpu ls"},
+		"a processor as a device": {func(f *Facts) {
+			f.GPUs.Devices = []gpu.Device{{Info: driver.Info{ID: "opencl:0", CPU: true}}}
+		}, "device", OK, "processors alone", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := healthy()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // The devices.
@@ -48,6 +50,24 @@ func (c Choice) Chosen() string {
 		return CPU
 	}
 	return c.Name
+}
+
+// Lanes is how many runs of a study, a ranking or a method compute side by side on a GPU: small networks leave most
+// of it idle.
+const Lanes = 16
+
+// Runs is how many runs to do at the same time: one per core, or Lanes on a GPU.
+func (c Choice) Runs() int {
+	if c.GPU() {
+		return Lanes
+	}
+	return parallel.Workers(c.Workers)
+}
+
+// With is the same device with a number of workers.
+func (c Choice) With(workers int) Choice {
+	c.Workers = workers
+	return c
 }
 
 // Check fails with ErrUnavailable unless the name is one of a device, here or elsewhere, and with ErrWorkers

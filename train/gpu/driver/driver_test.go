@@ -40,3 +40,9 @@ func TestSpansLieWithinTheirBuffer(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLimitsAreWhatOpenCLPromises(t *testing.T) {
+	if GroupSize != 256 || LocalBytes != 32<<10 { // CL_DEVICE_LOCAL_MEM_SIZE is at least 32 KB
+		t.Errorf("groups of %d items with %d bytes", GroupSize, LocalBytes)
+	}
+}

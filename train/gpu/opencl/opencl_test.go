@@ -171,3 +171,15 @@ func TestALibraryThatIsNotOpenCLIsRefused(t *testing.T) {
 		t.Error("a device that cannot be used was opened")
 	}
 }
+
+func TestTheListIsTheSameEachTime(t *testing.T) {
+	first(t)
+	one, err := List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := List()
+	if err != nil || len(one) != len(two) || one[0].Info != two[0].Info {
+		t.Errorf("%+v, then %+v, %v", one, two, err)
+	}
+}

@@ -236,3 +236,6 @@ func (r *recording) Run() error {
 
 // Free implements driver.Recording.
 func (*recording) Free() {}
+
+// Buffers is the number of buffers that a device holds.
+func Buffers(d driver.Device) int { return len(d.(*device).buffers) }

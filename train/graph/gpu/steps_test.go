@@ -41,7 +41,8 @@ func values(t *testing.T, v graph.Variable) []float32 {
 func TestStepsHaveInputsOfTheirOwn(t *testing.T) {
 	p, v := walker(t, engineOf(t, open(t, ptxtest.New())))
 	for round := range 3 { // launched, recorded, replayed
-		err := errors.Join(v.Set([]float32{0, 0}), p.SetSteps(0, []float32{1, 2, 3, 4, 5, 6}), p.SetSteps(2, []float32{-1, -1, -2}),
+		err := errors.Join(v.Set([]float32{0, 0}), p.SetSteps(0, []float32{1, 2, 3, 4, 5, 6}), p.SetSteps(2, []float32{-1,
+			-1, -2}),
 			p.RunSteps(3))
 		if err != nil {
 			t.Fatal(err)
@@ -51,7 +52,8 @@ func TestStepsHaveInputsOfTheirOwn(t *testing.T) {
 		}
 	}
 	// Another number of steps, then one run by itself, with the values of the last step.
-	if err := errors.Join(v.Set([]float32{0, 0}), p.SetSteps(0, []float32{7, 8}), p.SetSteps(2, []float32{-1}), p.RunSteps(1), p.Run()); err != nil {
+	if err := errors.Join(v.Set([]float32{0, 0}), p.SetSteps(0, []float32{7, 8}), p.SetSteps(2, []float32{-1}),
+		p.RunSteps(1), p.Run()); err != nil {
 		t.Fatal(err)
 	}
 	if got := values(t, v); !slices.Equal(got, []float32{140, 1600}) {
