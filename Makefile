@@ -20,9 +20,9 @@ SHORT = ./train/kernel ./train/graph ./train/data/... ./distill/artifact ./p2p/a
 QEMU_ARM64 ?= $(or $(shell command -v qemu-aarch64),qemu-aarch64-static)
 QEMU_ARM ?= $(or $(shell command -v qemu-arm),qemu-arm-static)
 arm: ## tests on emulated arm64, and the short list on arm (v7); needs qemu-user; a quarter of an hour on two cores
-	GOOS=linux GOARCH=arm64 go test -short -timeout 30m -exec $(QEMU_ARM64) $(filter-out $(TRAINING),$(EMULATED))
-	GOOS=linux GOARCH=arm64 go test -short -timeout 30m -exec $(QEMU_ARM64) $(filter $(TRAINING),$(EMULATED))
-	GOOS=linux GOARCH=arm GOARM=7 go test -short -timeout 30m -exec $(QEMU_ARM) $(SHORT)
+	GOOS=linux GOARCH=arm64 go test -tags nogpu -short -timeout 30m -exec $(QEMU_ARM64) $(filter-out $(TRAINING),$(EMULATED))
+	GOOS=linux GOARCH=arm64 go test -tags nogpu -short -timeout 30m -exec $(QEMU_ARM64) $(filter $(TRAINING),$(EMULATED))
+	GOOS=linux GOARCH=arm GOARM=7 go test -tags nogpu -short -timeout 30m -exec $(QEMU_ARM) $(SHORT)
 
 demo: ## ten edge nodes and a trainer on this computer, offline
 	go run ./cmd/distillmesh demo
