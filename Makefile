@@ -1,7 +1,7 @@
 # One set of build flags everywhere, so that the build cache is shared.
 export CGO_ENABLED = 0
 
-.PHONY: build test ci arm bench benchmarks scale fuzz attack race golden demo kip coresets study fedd3 att
+.PHONY: build test ci arm bench bin/gpu-check gpu-check benchmarks scale fuzz attack race golden demo kip coresets study fedd3 att
 
 build: ## the program, stripped, in bin/
 	go build -trimpath -ldflags "-s -w" -o bin/distillmesh ./cmd/distillmesh
@@ -29,6 +29,12 @@ demo: ## ten edge nodes and a trainer on this computer, offline
 
 bench: ## our workloads beside PyTorch's (where installed) and the processor's limit
 	go run ./test/bench
+
+bin/gpu-check: ## all that a bare GPU host needs, in one file
+	go build -trimpath -ldflags "-s -w" -o $@ ./test/bench
+
+gpu-check: bin/gpu-check ## a GPU: results, speed beside PyTorch and JAX (where installed), lanes; one table and gpu-check.json
+	bin/gpu-check -gpu $(or $(GPU),auto)
 
 benchmarks: ## every kernel, the graph, training and announcements alone
 	go test -run '^$$' -bench . ./train/... ./p2p/...

@@ -105,11 +105,14 @@ func (s *Stepper) State(k int) []graph.Variable { return s.states[k] }
 
 // Step updates the parameters by the gradient of the mean cross-entropy of the
 // samples at the given indices, with their soft labels where there are any. The
-// samples must have passed CheckSamples.
+// samples must have passed CheckSamples. Where they reside on the device, the step may wait until Flush or Loss.
 func (s *Stepper) Step(samples *data.Samples, batch []int, rates []float32) error {
 	p, err := s.load(samples, batch)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case s.resides != nil:
+		return s.add(p, batch, rates)
 	}
 	return s.run(p, rates)
 }
