@@ -46,7 +46,7 @@ const (
 // choosing is the seed that learning rates are chosen with; trials count from 0.
 const choosing = 1 << 20
 
-// points is how many times a training is evaluated whose best checkpoint is reported.
+// points is how many times a training is evaluated whose best checkpoint is reported; others once.
 const points = 20
 
 // Run trains what the folder does not hold yet and returns the scores. It fails with ErrPlan
@@ -163,6 +163,7 @@ func (r *runner) model(ctx context.Context, name string, doc *Document) error {
 		for _, a := range each[i].all() {
 			work.add(a)
 		}
+		work.curves(each[i].hard, each[i].own, each[i].random)
 	}
 	if err := work.run(ctx); err != nil {
 		return err
@@ -181,8 +182,17 @@ func (r *runner) model(ctx context.Context, name string, doc *Document) error {
 type outcome struct {
 	arm        *arm
 	rate       float64
+	curve      bool // best checkpoints are reported
 	last, best runs
 	images     int // of the first seed
+}
+
+// points is how many times each training is evaluated.
+func (o *outcome) points() int {
+	if o.curve {
+		return points
+	}
+	return 1
 }
 
 // work is the trainings of one model.
@@ -198,6 +208,13 @@ func (w *work) add(a *arm) {
 	if w.done[a.id()] == nil {
 		o := &outcome{arm: a}
 		w.order, w.done[a.id()] = append(w.order, o), o
+	}
+}
+
+// curves asks for the best checkpoints of arms.
+func (w *work) curves(of ...*arm) {
+	for _, a := range of {
+		w.done[a.id()].curve = true
 	}
 }
 
@@ -225,7 +242,7 @@ func (w *work) run(ctx context.Context) error {
 			for seed := range n {
 				do(func() error {
 					defer stage.step()
-					result, images, err := w.train1(ctx, w.judge, o.arm, o.rate, uint64(seed), points)
+					result, images, err := w.train1(ctx, w.judge, o.arm, o.rate, uint64(seed), o.points())
 					o.last[seed], o.best[seed] = result.Accuracy, result.BestAccuracy
 					if seed == 0 {
 						o.images = images
