@@ -48,7 +48,7 @@ func (w *work) reference(ctx context.Context) (*outcome, error) {
 		}}
 	o := &outcome{arm: a}
 	if iterative {
-		if o.rate, err = w.referenceRate(ctx, a); err != nil {
+		if o.rate, err = w.referenceRate(ctx, o); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +62,7 @@ func (w *work) reference(ctx context.Context) (*outcome, error) {
 		for seed := range n {
 			do(func() error {
 				defer stage.step()
-				result, _, err := w.train1(ctx, w.judge, a, o.rate, uint64(seed), points)
+				result, _, err := w.train1(ctx, w.judge, o, o.rate, uint64(seed), points)
 				o.last[seed], o.best[seed] = result.Accuracy, result.BestAccuracy
 				return err
 			})
@@ -72,17 +72,19 @@ func (w *work) reference(ctx context.Context) (*outcome, error) {
 }
 
 // referenceRate chooses the learning rate of a reference, by one seed and few epochs.
-func (w *work) referenceRate(ctx context.Context, a *arm) (float64, error) {
-	short := *a
-	short.recipe.Train.Epochs = min(choosingEpochs, a.recipe.Train.Epochs)
-	rates := a.recipe.Rates
+func (w *work) referenceRate(ctx context.Context, of *outcome) (float64, error) {
+	arm := *of.arm
+	arm.recipe.Train.Epochs = min(choosingEpochs, arm.recipe.Train.Epochs)
+	short := &outcome{arm: &arm}
+	defer func() { of.spent.join(&short.spent) }()
+	rates := arm.recipe.Rates
 	found := make([]float64, len(rates))
 	stage := w.stage("choose the learning rate of "+w.model+" on real samples", len(rates))
 	err := w.each(ctx, func(ctx context.Context, do func(func() error)) {
 		for i, rate := range rates {
 			do(func() error {
 				defer stage.step()
-				result, _, err := w.train1(ctx, w.choose, &short, rate, choosing, 1)
+				result, _, err := w.train1(ctx, w.choose, short, rate, choosing, 1)
 				found[i] = result.Accuracy
 				return err
 			})
@@ -110,7 +112,7 @@ func (r *runner) teacher(ctx context.Context, name string) (*train.Model, error)
 	w := &work{runner: r, model: name}
 	a := &arm{name: "real", key: "real", recipe: full, fixed: true,
 		draw: func(context.Context, uint64) (images, error) { return images{samples: r.train}, nil }}
-	rate, err := w.referenceRate(ctx, a)
+	rate, err := w.referenceRate(ctx, &outcome{arm: a})
 	if err != nil {
 		return nil, err
 	}
