@@ -203,6 +203,18 @@ func TestTheSameSeedsGiveTheSameDocument(t *testing.T) {
 	if fresh := text(t, ranked(t, t.Context(), p, t.TempDir())); fresh != resumed {
 		t.Errorf("resumed:\n%s\nfresh:\n%s", resumed, fresh)
 	}
+	priced, err := Run(t.Context(), p, Options{Dir: dir, Costs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := priced.Costs
+	if priced.Costs = nil; text(t, priced) != resumed {
+		t.Error("what it took is not apart from the rest")
+	}
+	if len(c.Rows) != len(priced.Rows) || c.Rows[0].Trainings == 0 || c.Rows[0].TrainSeconds <= 0 ||
+		c.Rows[0].RealSeconds <= 0 || c.PeakRSS <= 0 {
+		t.Errorf("costs %+v", c)
+	}
 }
 
 func TestOwnLabelsAreThoseOfTheSetAndOfItsControls(t *testing.T) {
