@@ -19,8 +19,8 @@ type Page struct {
 	Verb    string // that writes the page
 	Brand   string // what it is
 	Title   string
-	Answer  []string // sentences, the first of which leads
-	Command string   // that made it; empty for none
+	Answer  []string    // sentences, the first of which leads
+	Command string      // that made it; empty for none
 	Facts   [][2]string // names and values
 }
 
