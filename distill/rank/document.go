@@ -67,7 +67,7 @@ type Row struct {
 	// LabelBytes is what the labels would weigh beside the set: of a teacher who labels every batch
 	// its parameters, of stored ones that the set does not hold a float32 for each class and image.
 	LabelBytes int64 `json:"label_bytes,omitempty"`
-	// Teacher is the mean accuracy of what labels, where something does.
+	// Teacher is the accuracy of what labels, where something does.
 	Teacher *float64 `json:"teacher,omitempty"`
 }
 

@@ -3,19 +3,11 @@ package rank
 import (
 	"context"
 	"fmt"
-	"math"
-	"os"
 
 	"github.com/distillmesh/distillmesh/distill/trial"
-	"github.com/distillmesh/distillmesh/train"
-	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/zca"
 )
-
-// teachersFolder holds networks that were trained on all real data.
-const teachersFolder = "teachers"
 
 // choosingEpochs is how long the trainings are that choose the learning rate of a reference.
 const choosingEpochs = 10
@@ -91,86 +83,6 @@ func (w *work) referenceRate(ctx context.Context, of *outcome) (float64, error) 
 		}
 	})
 	return best(rates, found), err
-}
-
-// teacher is the network of a name that was trained as the reference is, with seed 0. It is kept in
-// the folder.
-func (r *runner) teacher(ctx context.Context, name string) (*train.Model, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if m := r.taught[name]; m != nil {
-		return m, nil
-	}
-	net, err := nn.Parse(name, r.train.Shape, r.train.Classes)
-	if err != nil {
-		return nil, fmt.Errorf("%w: a teacher is a network: %w", ErrPlan, err)
-	}
-	full, err := referenceRecipe(r.plan.Epochs)
-	if err != nil {
-		return nil, err
-	}
-	w := &work{runner: r, model: name}
-	a := &arm{name: "real", key: "real", recipe: full, fixed: true,
-		draw: func(context.Context, uint64) (images, error) { return images{samples: r.train}, nil }}
-	rate, err := w.referenceRate(ctx, &outcome{arm: a})
-	if err != nil {
-		return nil, err
-	}
-	m, err := r.keptTeacher(ctx, net, full, rate)
-	if err != nil {
-		return nil, fmt.Errorf("teacher %s: %w", name, err)
-	}
-	r.taught[name] = m
-	return m, nil
-}
-
-// keptTeacher reads the teacher, or trains and writes it.
-func (r *runner) keptTeacher(ctx context.Context, net *nn.Network, full Recipe, rate float64) (*train.Model, error) {
-	key := trial.Key{Parts: []any{r.judge.Identity, net.Name, full, rate}, Words: []any{net.Name}}
-	file, err := key.Name()
-	if err != nil {
-		return nil, err
-	}
-	path := r.store.Path(teachersFolder, file+".safetensors")
-	if content, err := os.ReadFile(path); err == nil {
-		if tensors, _, err := checkpoint.Decode(content, checkpoint.Limits{Tensors: 1 << 12, Rank: 4}); err == nil {
-			if m, err := train.FromTensors(net, tensors); err == nil {
-				m.Device = r.judge.Device
-				return m, nil
-			}
-		}
-	}
-	stage := r.stage("train the teacher "+net.Name, 1)
-	m, err := train.Fit(ctx, net, r.train, full.at(rate), train.Options{Device: r.opt.Device})
-	if err != nil {
-		return nil, err
-	}
-	stage.step()
-	content, err := checkpoint.Encode(m.Tensors(), nil)
-	if err != nil {
-		return nil, err
-	}
-	m.Device = r.judge.Device
-	return m, trial.WriteFile(path, content)
-}
-
-// softmax turns rows of logits into probabilities.
-func softmax(logits []float32, classes int) []float32 {
-	out := make([]float32, len(logits))
-	for at := 0; at < len(out); at += classes {
-		most := math.Inf(-1)
-		for _, v := range logits[at : at+classes] {
-			most = max(most, float64(v))
-		}
-		sum := 0.0
-		for _, v := range logits[at : at+classes] {
-			sum += math.Exp(float64(v) - most)
-		}
-		for i, v := range logits[at : at+classes] {
-			out[at+i] = float32(math.Exp(float64(v)-most) / sum)
-		}
-	}
-	return out
 }
 
 // whitening whitens images by the training samples.

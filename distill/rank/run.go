@@ -180,7 +180,7 @@ func (r *runner) model(ctx context.Context, name string, doc *Document) error {
 		return err
 	}
 	for i, c := range r.plan.Candidates {
-		row, err := work.row(c, each[i], real)
+		row, err := work.row(ctx, c, each[i], real)
 		if err != nil {
 			return fmt.Errorf("%s on %s: %w", c.Name, name, err)
 		}
@@ -342,12 +342,9 @@ func (w *work) train1(ctx context.Context, on *trial.Bench, o *outcome, rate flo
 	run := trial.Run{Label: a.name, Consumer: w.model, Samples: drawn.samples, Print: trial.Fingerprint(drawn.samples),
 		Recipe: a.training(rate, drawn.view), Seed: seed, Points: points}
 	if a.recipe.Labels == Teacher && w.iterative(w.model) {
-		s := set{runner: w.runner, model: w.model}
-		m, err := w.teacher(ctx, s.teacherOf(a.recipe))
-		if err != nil {
+		if run.Teacher, err = (set{runner: w.runner, model: w.model}).teacher(ctx, a.recipe); err != nil {
 			return trial.Result{}, 0, err
 		}
-		run.Teacher = &train.Teacher{Model: m, Temperature: a.recipe.Temperature}
 	}
 	result, err := on.Measure(ctx, run)
 	o.spent.add(result)
