@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,12 +46,33 @@ func flipped(b []byte) []byte {
 	return b
 }
 
+// misplace puts a folder in the place of a file, or a link to target.
+func misplace(t *testing.T, path, target string) {
+	t.Helper()
+	err := os.RemoveAll(path)
+	if target == "" {
+		err = errors.Join(err, os.Mkdir(path, 0o700))
+	} else {
+		err = errors.Join(err, os.Symlink(target, path))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // stored is a home with two sets.
 func stored(t *testing.T) (home string, open func() (*Node, error)) {
 	t.Helper()
 	h, n, name := offline(t)
 	makeSet(t, n, name, "gmm", 1)
 	makeSet(t, n, name, "gmm", 2)
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n, err := OpenOffline(h, n.log) // the database makes its first table
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -146,6 +168,39 @@ func TestAMissingBlockIsSaidWithAHint(t *testing.T) {
 	}
 }
 
+func TestADamagedBlockIsSaidAndMendedByTheSameContent(t *testing.T) {
+	for name, change := range map[string]func([]byte) []byte{
+		"one bit":       flipped,
+		"its end":       func(b []byte) []byte { return b[:len(b)/2] },
+		"all of it":     func([]byte) []byte { return nil },
+		"other content": func([]byte) []byte { return []byte("\x00\xff\x1b[31m{") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			home, open := stored(t)
+			spoil(t, home+"/store/blocks/*/*.data", change)
+			n, err := open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			held, err := operations.HeldSets.Do(t.Context(), n, operations.TaskRequest{Name: "glyph-digits"}, nil)
+			if err != nil || len(held) != 2 {
+				t.Fatalf("%v, %v", held, err)
+			}
+			for _, set := range held {
+				_, _, err := operations.Read.Do(t.Context(), n, operations.RootRequest{CID: set}, nil)
+				if d := Describe(err); !errors.Is(err, blocks.ErrMissing) || d.Code.ExitCode() != 9 || d.Hint == "" {
+					t.Errorf("%v, code %s, hint %q", err, d.Code, d.Hint)
+				}
+			}
+			again := makeSet(t, n, n.held.State.Data()[1].Name, "gmm", 1).CID // of the same part
+			if _, _, err := operations.Read.Do(t.Context(), n, operations.RootRequest{CID: again}, nil); err != nil ||
+				!slices.Contains(held, again) {
+				t.Errorf("made again: %v", err)
+			}
+		})
+	}
+}
+
 func TestDamagedFilesOfAHomeGetHints(t *testing.T) {
 	for name, tt := range map[string]struct {
 		damage func(t *testing.T, home string)
@@ -160,6 +215,23 @@ func TestDamagedFilesOfAHomeGetHints(t *testing.T) {
 		"notes.json": {func(t *testing.T, h string) {
 			spoil(t, h+"/notes.json", func(b []byte) []byte { return b[:len(b)/2] })
 		}, "notes.json"},
+		"a table of the database": {func(t *testing.T, h string) { spoil(t, h+"/store/datastore/*.ldb", flipped) },
+			"datastore"},
+		"a table of the database, cut": {func(t *testing.T, h string) {
+			spoil(t, h+"/store/datastore/*.ldb", func(b []byte) []byte { return b[:len(b)/2] })
+		}, "datastore"},
+		"a folder in the place of the journal": {func(t *testing.T, h string) {
+			misplace(t, h+"/store/pins", "")
+		}, "pins"},
+		"a link to itself in the place of a file of the database": {func(t *testing.T, h string) {
+			misplace(t, h+"/store/datastore/CURRENT", "CURRENT")
+		}, "datastore"},
+		"a folder in the place of the version": {func(t *testing.T, h string) {
+			misplace(t, h+"/version", "")
+		}, "version"},
+		"a link to itself in the place of the store": {func(t *testing.T, h string) {
+			misplace(t, h+"/store", "store")
+		}, "store"},
 		"SHARDING":                {func(t *testing.T, h string) { spoil(t, h+"/store/blocks/SHARDING", flipped) }, ""},
 		"SHARDING, which is gone": {func(t *testing.T, h string) { spoil(t, h+"/store/blocks/SHARDING", nil) }, ""},
 	} {

@@ -20,6 +20,9 @@ import (
 	"github.com/distillmesh/distillmesh/train/plan"
 )
 
+// misplaced is the hint where a folder or link lies in the place of a file.
+const misplaced = "something else lies where this file belongs: move it away, and bring the file back from a copy"
+
 // causes maps errors of lower packages to codes and hints; the first match wins.
 var causes = []api.Cause{
 	{Is: blocks.ErrFull, Code: api.CodeRefused,
@@ -29,8 +32,8 @@ var causes = []api.Cause{
 	{Is: blocks.ErrDoubt, Code: api.CodeVerify,
 		Hint: "nothing is deleted until the node has opened its home again and found what it keeps"},
 	{Is: blocks.ErrDamaged, Code: api.CodeFailed,
-		Hint: "check the disk. Move the file or folder named out of the home: sets, models and what is kept are found " +
-			"again at the next start, announcements of others return from the mesh"},
+		Hint: "check the disk, and who may read there. Move the file or folder named out of the home: sets, models and " +
+			"what is kept are found again at the next start, announcements of others return from the mesh"},
 	{Is: blocks.ErrRefused, Code: api.CodeVerify,
 		Hint: "the content is not what was announced; nothing was kept. Choose other signers with --from"},
 	{Is: artifact.ErrInvalid, Code: api.CodeVerify,
@@ -80,6 +83,9 @@ var causes = []api.Cause{
 	{Is: syscall.EROFS, Code: api.CodeUsage,
 		Hint: "the home is on a file system that cannot be written: mount it writable, or set DISTILLMESH_PATH to a " +
 			"folder on another"},
+	{Is: syscall.EISDIR, Code: api.CodeFailed, Hint: misplaced},
+	{Is: syscall.ENOTDIR, Code: api.CodeFailed, Hint: misplaced},
+	{Is: syscall.ELOOP, Code: api.CodeFailed, Hint: misplaced},
 	{Is: syscall.ENOSPC, Code: api.CodeFailed,
 		Hint: "free space on this disk, or set DISTILLMESH_PATH to a folder on another"},
 }

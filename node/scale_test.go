@@ -14,9 +14,11 @@ import (
 
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/node/api"
+	"github.com/distillmesh/distillmesh/node/catalogue"
 	"github.com/distillmesh/distillmesh/node/home"
 	"github.com/distillmesh/distillmesh/node/jobs"
 	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/node/scores"
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -156,4 +158,53 @@ func startNode(b *testing.B, h home.Home, opt StartOptions) *Node {
 		b.Fatal(err)
 	}
 	return n
+}
+
+// BenchmarkScoresAnnounced lists the sets of a task of which others announce scores of the largest
+// size: the first time, when all are new, and again.
+func BenchmarkScoresAnnounced(b *testing.B) {
+	_, node, _ := offline(b)
+	task, err := artifact.TaskCID(data.WellKnownTask("glyph-digits"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	score := tooGood(b, "00")
+	for _, model := range []string{"convnet3", "mlp", "lenet"} {
+		row := score.Rows[0]
+		row.Model = model
+		score.Rows = append(score.Rows, row)
+	}
+	body, err := score.Encode()
+	if err != nil {
+		b.Fatal(err)
+	}
+	const n = 8192
+	for i := range n {
+		root, err := artifact.RawCID([]byte(strconv.Itoa(i)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := node.held.Book.Issue(b.Context(), freshKey(b), announce.Announcement{Task: task,
+			Kind: announce.Offer, Subject: announce.SubjectScore, Root: root, Schema: scores.Schema, Body: body}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	list := func() {
+		if _, err := node.known.Sets(b.Context(), task); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("new", func(b *testing.B) {
+		for b.Loop() {
+			node.known = catalogue.New(node.held, node.id, 100, node.log)
+			node.known.JudgeScores(catalogue.ScoreRules{Check: checkScore, Remember: time.Hour, Now: time.Now})
+			list()
+		}
+	})
+	b.Run("known", func(b *testing.B) {
+		for b.Loop() {
+			list()
+		}
+	})
+	b.Logf("bodies of %d bytes", len(body))
 }

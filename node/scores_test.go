@@ -23,7 +23,7 @@ import (
 
 // tooGood is a well-formed score of a set on the closed-form predictor, by a recipe of the program,
 // two trials and one reference: what nobody will measure.
-func tooGood(t *testing.T, print string) scores.Score {
+func tooGood(t testing.TB, print string) scores.Score {
 	t.Helper()
 	r, err := rank.Shipped(rank.Usual)
 	if err != nil {
@@ -90,7 +90,7 @@ func verify(t *testing.T, c *running, set string) *ranking.Verified {
 	return got
 }
 
-func freshKey(t *testing.T) crypto.PrivKey {
+func freshKey(t testing.TB) crypto.PrivKey {
 	t.Helper()
 	key, _, err := crypto.GenerateEd25519Key(nil)
 	if err != nil {

@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"io"
 	"slices"
 	"sync"
 	"testing"
@@ -179,4 +180,29 @@ func TestLearnAsksABusyPeerAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Any peer can take a question and never answer it, or answer without end.
+func TestASilentPeerDoesNotHoldUpWhoLearnsOfOthers(t *testing.T) {
+	simulated(t, func(t *testing.T, net *simnet.Simnet) {
+		task := taskOf("digits")
+		hub := newNode(t).start(t, onNetwork(ProfileTrainer, net, address(0), 8000))
+		silent := newNode(t).start(t, onNetwork(ProfileEdge, net, address(1), 8000))
+		asker := newNode(t).start(t, onNetwork(ProfileEdge, net, address(2), 8000))
+		connect(t, asker, hub)
+		connect(t, asker, silent)
+		time.Sleep(time.Minute)
+		set := hub.publishSet(t, task, 1, 1000)
+		silent.host.SetStreamHandler(catchup.Protocol, func(s network.Stream) {
+			_, _ = io.Copy(io.Discard, s) // until the asker has had enough
+		})
+		start := time.Now()
+		asker.Learn(t.Context(), task)
+		if took := time.Since(start); !asker.sees(set.Root)() || took > time.Second {
+			t.Errorf("learned: %t after %v", asker.sees(set.Root)(), took)
+		}
+		for _, n := range []*node{asker, silent, hub} {
+			n.stop(t)
+		}
+	})
 }

@@ -43,20 +43,38 @@ func (m *Mesh) learnOnce(p peer.ID, topics []cid.Cid) {
 // request of ours.
 const learnTries = 4
 
+// learnPatience is how long Learn waits for other peers, at least, once one has answered: any peer may
+// keep silent. It waits for as long again as the first one took.
+const learnPatience = 500 * time.Millisecond
+
 // Learn asks all connected peers for the records of topics, joined or not (Undef is
-// the mesh's own, on which tasks are announced), and returns when all have answered
-// or ctx ends. What it learns is in the book.
+// the mesh's own, on which tasks are announced), and returns when all have answered,
+// when some keep silent for longer than others, or ctx ends. What it learns is in the book.
 func (m *Mesh) Learn(ctx context.Context, topics ...cid.Cid) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	query, err := m.catchup.Prepare(topics)
+	if err != nil {
+		m.log.Warn("cannot ask what others announce", "err", err)
+		return
+	}
 	var asked sync.WaitGroup
+	var first sync.Once
+	began := time.Now()
 	for _, p := range m.table.Met() {
 		asked.Go(func() {
-			ask := func() (int, error) { return m.catchup.Ask(ctx, p, topics) }
+			ask := func() (int, error) { return m.catchup.AskFor(ctx, p, query) }
 			pauses := &backoff.ExponentialBackOff{
 				InitialInterval: 200 * time.Millisecond, Multiplier: 2, MaxInterval: time.Second,
 			}
 			if _, err := backoff.Retry(ctx, ask, backoff.WithMaxTries(learnTries), backoff.WithBackOff(pauses)); err != nil {
 				m.log.Debug("peer did not answer", "peer", p, "err", err)
+				return
 			}
+			first.Do(func() {
+				timer := time.AfterFunc(max(learnPatience, time.Since(began)), cancel)
+				context.AfterFunc(ctx, func() { timer.Stop() })
+			})
 		})
 	}
 	asked.Wait()

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/scores"
 )
 
-// verifyTime is how long computing one score of somebody again may take unless --time says.
+// verifyTime is how long computing the scores of a set again may take unless --time says.
 const verifyTime = time.Hour
 
 // scoreFlags are the flags of rank that are about other nodes.
@@ -215,18 +217,27 @@ func plusMinus(v scores.Value) string {
 	return fmt.Sprintf("%.4f+-%.4f(%d)", v.Mean, v.Std, v.N)
 }
 
-// scoreCell is what a list says of the scores of a set: LRS on the first model, claims, attestations
-// and what this node computed apart.
+// Anybody may announce a score: lists show so many, what this node found out first.
+const (
+	shownInCell  = 4
+	shownInTable = 20
+)
+
+// scoreCell is what a list says of the scores of a set: LRS on the first model, what this node
+// computed, attestations and claims apart.
 func scoreCell(k *scores.Known) string {
 	if k == nil {
 		return "-"
 	}
 	var parts []string
+	for _, o := range k.Verified {
+		parts = append(parts, fmt.Sprintf("verified:%.3f", o.LRS.Mean))
+	}
 	for _, part := range []struct {
 		what   string
 		signed []scores.Signed
-	}{{"claimed", k.Claims}, {"attested", k.Attestations}} {
-		for _, s := range part.signed {
+	}{{"attested", k.Attestations}, {"claimed", k.Claims}} {
+		for _, s := range judgedFirst(part.signed) {
 			cell := fmt.Sprintf("%s:%.3f", part.what, s.Score.Rows[0].LRS.Mean)
 			if s.Failed() {
 				cell += "(false)"
@@ -234,12 +245,8 @@ func scoreCell(k *scores.Known) string {
 			parts = append(parts, cell)
 		}
 	}
-	for _, o := range k.Verified {
-		parts = append(parts, fmt.Sprintf("verified:%.3f", o.LRS.Mean))
-	}
-	const most = 4 // anybody may add more
-	if more := len(parts) - most; more > 0 {
-		parts = append(parts[:most:most], fmt.Sprintf("+%d", more))
+	if more := len(parts) - shownInCell; more > 0 {
+		parts = append(parts[:shownInCell:shownInCell], fmt.Sprintf("+%d", more))
 	}
 	if len(parts) == 0 {
 		return "-"
@@ -247,14 +254,23 @@ func scoreCell(k *scores.Known) string {
 	return strings.Join(parts, ",")
 }
 
+// judgedFirst orders scores so that those come first of which this node found something.
+func judgedFirst(all []scores.Signed) []scores.Signed {
+	return slices.SortedStableFunc(slices.Values(all), func(x, y scores.Signed) int {
+		return cmp.Compare(min(1, len(y.Judged)), min(1, len(x.Judged)))
+	})
+}
+
 // showScores prints who says what of how good a set is.
 func (a *app) showScores(k scores.Known) {
+	a.showOwnScores(k.Verified)
 	for _, part := range []struct {
 		what   string
 		signed []scores.Signed
 	}{{"claimed by who offers the set", k.Claims}, {"attested by others", k.Attestations}} {
 		var rows [][]string
-		for _, s := range part.signed {
+		shown := judgedFirst(part.signed)[:min(len(part.signed), shownInTable)]
+		for _, s := range shown {
 			for _, r := range s.Score.Rows {
 				found := "-"
 				for _, j := range s.Judged {
@@ -271,12 +287,18 @@ func (a *app) showScores(k scores.Known) {
 			a.print("\nscores %s", part.what)
 			a.table("SIGNER MODEL LRS HLR IOR TRIALS DATA FOUND-HERE", rows)
 		}
+		if more := len(part.signed) - len(shown); more > 0 {
+			a.tell("%s by other signers are not shown: --json has all", count(more, "more score"))
+		}
 	}
-	if len(k.Verified) == 0 {
+}
+
+func (a *app) showOwnScores(own []scores.Own) {
+	if len(own) == 0 {
 		return
 	}
 	var rows [][]string
-	for _, o := range k.Verified {
+	for _, o := range own {
 		rows = append(rows, []string{text.Printable(o.Model), fmt.Sprintf("%.3f", o.LRS.Mean),
 			fmt.Sprintf("%.3f", o.HLR.Mean), fmt.Sprintf("%.3f", o.IOR.Mean), text.Printable(o.Recipe),
 			o.At.Format("2006-01-02")})

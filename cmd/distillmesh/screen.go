@@ -154,13 +154,19 @@ func (s *screen) printJSON(doc []byte) error {
 	return err
 }
 
+// maxCell is how many characters of a cell are shown. All rows are as wide as the widest, and a
+// stranger may have written that one.
+const maxCell = 100
+
 // table prints rows under a header, columns aligned.
 func (s *screen) table(header string, rows [][]string) {
 	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.ReplaceAll(text.Printable(header), " ", "\t"))
 	for _, r := range rows {
 		for i, cell := range r {
-			r[i] = text.Printable(cell)
+			if r[i] = text.Printable(cell); i < len(r)-1 { // the last may be as long as it likes
+				r[i] = text.Middle(r[i], maxCell)
+			}
 		}
 		fmt.Fprintln(w, strings.Join(r, "\t"))
 	}

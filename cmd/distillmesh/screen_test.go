@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,35 @@ func TestTheDemoShowsItsTable(t *testing.T) {
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestAStrangerDoesNotMakeATableTooWideToRead(t *testing.T) {
+	var out bytes.Buffer
+	s := newScreen(&out, io.Discard)
+	long := strings.Repeat("\u00e4", 4000)
+	s.table("CID METHOD BYTES WHY", [][]string{{"a", "gmm", "400B", "reasons " + long}, {"b", long, "1B", "x"}})
+	for i, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		if n := len([]rune(line)); i != 1 && n > 130 || i == 1 && n < 4000 {
+			t.Errorf("line %d has %d characters", i, n)
+		}
+	}
+	if !strings.Contains(out.String(), "\u00e4..\u00e4") {
+		t.Error("nothing shows that a cell was cut")
+	}
+}
+
+func TestManyClassesAreListedAsRanges(t *testing.T) {
+	counts := make([]int, 100)
+	for i := range counts {
+		counts[i] = 1
+	}
+	counts[7], counts[9] = 0, 0
+	for want, c := range map[string][]int{"0-6,8,10-99": counts, "": make([]int, 100), "0,2": {1, 0, 3},
+		"0,1,2,3,4,5,6,8": counts[:9]} {
+		if got := classesOf(c); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

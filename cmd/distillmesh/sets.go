@@ -108,13 +108,23 @@ func offeredBy(s operations.SetInfo) string {
 	return short(first(s.Signers))
 }
 
-// classesOf lists the classes with images, by index.
+// classesOf lists the classes with images, by index; many of them as ranges.
 func classesOf(counts []int) string {
-	var held []string
-	for c, n := range counts {
-		if n > 0 {
+	var held, ranges []string
+	for c := 0; c < len(counts); c++ {
+		from := c
+		for ; c < len(counts) && counts[c] > 0; c++ {
 			held = append(held, strconv.Itoa(c))
 		}
+		switch {
+		case c-from > 1:
+			ranges = append(ranges, fmt.Sprintf("%d-%d", from, c-1))
+		case c > from:
+			ranges = append(ranges, strconv.Itoa(from))
+		}
+	}
+	if len(held) > 16 {
+		return strings.Join(ranges, ",")
 	}
 	return strings.Join(held, ",")
 }

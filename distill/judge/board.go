@@ -40,13 +40,13 @@ type board struct {
 	fixed   [][2]int // of each set: own samples that are right only without it, and only with it
 }
 
-// newBoard computes the kernels.
-func newBoard(ctx context.Context, q Question) (*board, error) {
+// newBoard computes the kernels of at most so many images, or two of each set.
+func newBoard(ctx context.Context, q Question, images int) (*board, error) {
 	b := &board{classes: q.Sets[0].Classes, sets: len(q.Sets), gone: make([]bool, len(q.Sets)),
 		fixed: make([][2]int, len(q.Sets))}
 	var parts []*data.Samples
 	for k, s := range q.Sets {
-		part := s.Subset(spread(s, max(2, mostImages/len(q.Sets))))
+		part := s.Subset(spread(s, max(2, images/len(q.Sets))))
 		parts = append(parts, part)
 		b.label = append(b.label, part.Y...)
 		b.set = append(b.set, slices.Repeat([]int{k}, part.Len())...)

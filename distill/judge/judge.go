@@ -5,8 +5,11 @@
 package judge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"hash/fnv"
+	"math"
 	"slices"
 
 	"github.com/distillmesh/distillmesh/train/data"
@@ -58,17 +61,23 @@ const (
 	harmful = 0.005
 )
 
-// Limits of what is computed.
+// Limits of what is computed. Sets are free, and time grows with the cube of the images, for each
+// set that is left out again.
 const (
-	mostImages = 2400 // of all sets together; of larger sets a part is judged
-	mostOwn    = 600
-	leastSets  = 3 // without own samples: of two that disagree neither is known to be wrong
+	mostImages  = 2400 // of all sets together; of larger sets a part is judged
+	mostOwn     = 600
+	leastSets   = 3    // without own samples: of two that disagree neither is known to be wrong
+	mostSets    = 256  // that are judged together; more are judged in groups
+	groupImages = 1024 // of each of several groups
+	batches     = 64   // one of so many is quarantined before the others are judged again
 )
 
 // Sets judges sets of one task. The worst is quarantined first, and the others are judged again
 // without it, until none is left to quarantine: so an honest set that stood beside a false one
-// is not taken for false. A set that is alone with all its classes is kept and marked. Without
-// own samples, where more than half of the sets would be quarantined, none is.
+// is not taken for false. Of more than 64 sets several are quarantined at a time; more than 256
+// are judged in groups, which all sets together draw. A set that is alone with all its classes is
+// kept and marked. Without own samples, where more than half of the sets of a group would be
+// quarantined, none is.
 func Sets(ctx context.Context, q Question) ([]Verdict, error) {
 	out := make([]Verdict, len(q.Sets))
 	if err := q.check(); err != nil {
@@ -80,23 +89,75 @@ func Sets(ctx context.Context, q Question) ([]Verdict, error) {
 		}
 		return out, nil
 	}
-	b, err := newBoard(ctx, q)
+	groups := q.groups()
+	images := mostImages
+	if len(groups) > 1 {
+		images = groupImages
+	}
+	for _, group := range groups {
+		part := Question{Own: q.Own}
+		for _, i := range group {
+			part.Sets = append(part.Sets, q.Sets[i])
+		}
+		verdicts, err := together(ctx, part, images)
+		if err != nil {
+			return nil, err
+		}
+		for at, i := range group {
+			out[i] = verdicts[at]
+		}
+	}
+	return out, nil
+}
+
+// groups are the sets that are judged together. Which those are follows from all images, so that
+// no publisher chooses beside whom a set is judged.
+func (q Question) groups() (out [][]int) {
+	n := (len(q.Sets) + mostSets - 1) / mostSets
+	order := make([]int, len(q.Sets))
+	seed := fnv.New64a()
+	for i, s := range q.Sets {
+		order[i] = i
+		for _, v := range s.X[:s.Shape.Size()] {
+			bits := math.Float32bits(v)
+			seed.Write([]byte{byte(bits), byte(bits >> 8), byte(bits >> 16), byte(bits >> 24)})
+		}
+	}
+	if n > 1 {
+		data.Stream(seed.Sum64(), "judge groups").Shuffle(len(order), func(i, j int) {
+			order[i], order[j] = order[j], order[i]
+		})
+	}
+	for g := range n {
+		group := slices.Clone(order[g*len(order)/n : (g+1)*len(order)/n])
+		slices.Sort(group)
+		out = append(out, group)
+	}
+	return out
+}
+
+// together judges sets by at most so many of their images.
+func together(ctx context.Context, q Question, images int) ([]Verdict, error) {
+	out := make([]Verdict, len(q.Sets))
+	b, err := newBoard(ctx, q, images)
 	if err != nil {
 		return nil, err
 	}
-	for {
+	for q.Own != nil || 2*count(b.gone) <= len(out) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		if err := b.look(out); err != nil {
 			return nil, err
 		}
-		worst, why := b.worst(out)
-		if worst < 0 {
+		worst := b.worst(out)
+		if len(worst) == 0 {
 			break
 		}
-		out[worst].Quarantined, out[worst].Why = true, why
-		b.gone[worst] = true
+		for _, w := range worst[:min(len(worst), max(1, len(out)/batches))] {
+			out[w.set].Quarantined, out[w.set].Why = true, w.why
+			b.gone[w.set] = true
+		}
 	}
 	if q.Own == nil && 2*count(b.gone) > len(out) {
 		for i := range out {
@@ -135,8 +196,15 @@ func (q Question) check() error {
 	return nil
 }
 
-// worst is the set to quarantine next and why, -1 for none.
-func (b *board) worst(now []Verdict) (int, string) {
+// suspect is a set to quarantine and why; less is worse.
+type suspect struct {
+	set   int
+	why   string
+	score float64
+}
+
+// worst are the sets to quarantine, the worst first.
+func (b *board) worst(now []Verdict) (out []suspect) {
 	var agreements []float64
 	for i, v := range now {
 		if !b.gone[i] && v.Compared >= leastCompared {
@@ -144,12 +212,11 @@ func (b *board) worst(now []Verdict) (int, string) {
 		}
 	}
 	if len(agreements) == 0 {
-		return -1, ""
+		return nil
 	}
 	slices.Sort(agreements)
 	// However many sets are false, own samples say what an honest one should reach.
 	median := max(agreements[len(agreements)/2], honest*b.trust)
-	worst, why, least := -1, "", 0.0
 	for i, v := range now {
 		if b.gone[i] || v.Compared < leastCompared {
 			continue
@@ -160,15 +227,13 @@ func (b *board) worst(now []Verdict) (int, string) {
 		if !disagrees && !harms {
 			continue
 		}
-		// Worse is what agrees less and harms more.
-		if score := v.Agreement - lost; worst < 0 || score < least {
-			worst, least = i, score
-			why = fmt.Sprintf("%.0f %% of its %d comparable images have the label that others give them, honest sets "+
-				"reach %.0f %%", 100*v.Agreement, v.Compared, 100*median)
-			if harms {
-				why += fmt.Sprintf("; without it %.1f %% more of the local samples are classified rightly", 100*lost)
-			}
+		why := fmt.Sprintf("%.0f %% of its %d comparable images have the label that others give them, honest sets "+
+			"reach %.0f %%", 100*v.Agreement, v.Compared, 100*median)
+		if harms {
+			why += fmt.Sprintf("; without it %.1f %% more of the local samples are classified rightly", 100*lost)
 		}
+		out = append(out, suspect{i, why, v.Agreement - lost}) // worse is what agrees less and harms more
 	}
-	return worst, why
+	slices.SortStableFunc(out, func(x, y suspect) int { return cmp.Compare(x.score, y.score) })
+	return out
 }

@@ -130,7 +130,7 @@ func TestASetAloneWithItsClassIsKeptAndMarked(t *testing.T) {
 
 func TestTheBlockIdentityIsTrainingWithoutTheSet(t *testing.T) {
 	q := Question{Sets: ring(), Own: blobs(100, 4, 0, 1, 2, 3, 4, 5)}
-	b, err := newBoard(t.Context(), q)
+	b, err := newBoard(t.Context(), q, mostImages)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,5 +230,56 @@ func TestWhereMostSetsContradictEachOtherNoneIsLeftOut(t *testing.T) {
 	verdicts, err = Sets(t.Context(), Question{Sets: sets, Own: blobs(77, 8, 0, 1, 2, 3, 4, 5)})
 	if err != nil || verdicts[0].Quarantined || !verdicts[1].Quarantined || !verdicts[5].Quarantined {
 		t.Errorf("beside own samples: %+v, %v", verdicts, err)
+	}
+}
+
+// crowd is many sets of two images, of which the first few have their labels exchanged.
+func crowd(n, bad int) (sets []*data.Samples) {
+	for i := range n {
+		s := blobs(uint64(i), 1, i%classes, (i+1)%classes)
+		if i < bad {
+			swapped(s)
+		}
+		sets = append(sets, s)
+	}
+	return sets
+}
+
+// Sets are free: whoever publishes a thousand of them must not make the judgment take hours.
+func TestManySetsAreJudgedInGroupsThatNobodyChooses(t *testing.T) {
+	const n, bad = 600, 40
+	sets := crowd(n, bad)
+	q := Question{Sets: sets}
+	groups, seen := q.groups(), make([]bool, n)
+	for _, g := range groups {
+		if len(g) > mostSets || !slices.IsSorted(g) {
+			t.Errorf("a group of %d sets: %v", len(g), g)
+		}
+		for _, i := range g {
+			seen[i] = true
+		}
+	}
+	if len(groups) != 3 || slices.Contains(seen, false) {
+		t.Errorf("%d groups without some sets", len(groups))
+	}
+	if again := q.groups(); !slices.EqualFunc(groups, again, slices.Equal) {
+		t.Error("the same sets have other groups the second time")
+	}
+	sets[n-1].X[0]++
+	if other := q.groups(); slices.EqualFunc(groups, other, slices.Equal) {
+		t.Error("other sets have the same groups")
+	}
+	sets[n-1].X[0]--
+	verdicts, err := Sets(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range verdicts {
+		if v.Quarantined != (i < bad) {
+			t.Errorf("set %d: %+v", i, v)
+		}
+	}
+	if one := (Question{Sets: sets[:mostSets]}).groups(); len(one) != 1 || len(one[0]) != mostSets || one[0][7] != 7 {
+		t.Errorf("%d sets have %d groups", mostSets, len(one))
 	}
 }

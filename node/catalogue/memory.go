@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/distillmesh/distillmesh/node/operations"
+	"github.com/distillmesh/distillmesh/node/scores"
 	"github.com/distillmesh/distillmesh/p2p/announce"
 	"github.com/distillmesh/distillmesh/train/data"
 )
@@ -18,6 +19,7 @@ const (
 	maxClaimsKept = 1 << 14
 	maxSetsKept   = 1 << 14
 	maxTasksKept  = 1 << 8
+	maxScoresKept = 1 << 13
 	maxTaskKept   = 16 << 10 // bytes of a document; larger ones are read each time
 )
 
@@ -28,6 +30,7 @@ type memory struct {
 	claims map[claimKey]readRecord
 	sets   map[cid.Cid]operations.SetInfo
 	tasks  map[cid.Cid]*data.Task
+	scores map[claimKey]readScore
 }
 
 // claimKey is a record's place in the book, and what else its reading depends on.
@@ -65,6 +68,34 @@ func (m *memory) claim(r announce.Record, t *data.Task) (Claim, error) {
 	}
 	m.claims[key] = readRecord{r.Envelope, claim, err}
 	return claim, err
+}
+
+// readScore is a record of a score as it was read: what does not change with who offers the set.
+type readScore struct {
+	envelope []byte
+	signed   scores.Signed
+	err      error
+}
+
+// score is read, once per record. What it returns is shared, and not to be changed.
+func (m *memory) score(r announce.Record, read func(announce.Record) (*scores.Score, error)) (scores.Signed, error) {
+	key := claimKey{r.Signer, r.Task, r.Root, r.Subject, anyClasses}
+	m.mu.Lock()
+	known, ok := m.scores[key]
+	m.mu.Unlock()
+	if ok && bytes.Equal(known.envelope, r.Envelope) {
+		return known.signed, known.err
+	}
+	score, err := read(r)
+	known = readScore{r.Envelope, scores.Signed{Signer: r.Signer.String(), Issued: r.Issued, Digest: scores.Digest(r.Body),
+		Score: score}, err}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.scores == nil || len(m.scores) >= maxScoresKept {
+		m.scores = map[claimKey]readScore{}
+	}
+	m.scores[key] = known
+	return known.signed, err
 }
 
 // task is the document of a task that was read before.

@@ -2,7 +2,6 @@ package catalogue
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -22,7 +21,10 @@ type ScoreRules struct {
 
 // JudgeScores sets the rules for scores. It must be called before other goroutines use the
 // catalogue.
-func (c *Catalogue) JudgeScores(rules ScoreRules) { c.rules = rules }
+func (c *Catalogue) JudgeScores(rules ScoreRules) {
+	c.rules = rules
+	c.memory.scores = nil // were read by other rules
+}
 
 // Since is the time from which on it counts what was found about the scores of others.
 func (c *Catalogue) Since() time.Time {
@@ -55,11 +57,7 @@ func (c *Catalogue) Failed() map[string]scores.Judgment {
 }
 
 // HasFailed reports whether a score of a signer was found false here and is not forgotten.
-func (c *Catalogue) HasFailed(signer string) bool {
-	return slices.ContainsFunc(c.held.State.Judged(c.Since()), func(j scores.Judgment) bool {
-		return !j.Agrees && j.Signer == signer
-	})
-}
+func (c *Catalogue) HasFailed(signer string) bool { return c.held.State.HasFailed(signer, c.Since()) }
 
 // offer is a set of a task with somebody who offers it.
 type offer struct {
@@ -88,14 +86,16 @@ func (c *Catalogue) scores(q announce.Query, offers map[offer]bool) map[listed]*
 		judged[j.Set+j.Signer+j.Digest] = append(judged[j.Set+j.Signer+j.Digest], j)
 	}
 	for _, r := range c.held.Book.Live(q) {
-		score, err := c.readScore(r)
+		signed, err := c.memory.score(r, c.readScore)
 		if err != nil {
 			c.log.Debug("score left out", "root", r.Root, "signer", r.Signer, "error", err)
 			continue
 		}
 		key := listed{r.Root, r.Task}
-		signed := scores.Signed{Signer: r.Signer.String(), Issued: r.Issued, Digest: scores.Digest(r.Body), Score: score}
-		signed.Judged = append([]scores.Judgment{}, judged[r.Root.String()+signed.Signer+signed.Digest]...)
+		signed.Judged = []scores.Judgment{}
+		if len(judged) > 0 {
+			signed.Judged = append(signed.Judged, judged[r.Root.String()+signed.Signer+signed.Digest]...)
+		}
 		known := knownOf(out, key)
 		if offers[offer{key, r.Signer}] {
 			known.Claims = append(known.Claims, signed)

@@ -127,6 +127,41 @@ func TestScoresThatAreNoneAreLeftOut(t *testing.T) {
 	}
 }
 
+// Anybody may announce a thousand scores, and whoever lists sets would read all of them each time.
+func TestAScoreIsReadOnceUntilItsSignerSaysAnother(t *testing.T) {
+	w := newWorld(t)
+	read := 0
+	w.known.JudgeScores(ScoreRules{Check: func(s *scores.Score) error {
+		if read++; s.Trials == 7 {
+			return errors.New("no")
+		}
+		return nil
+	}})
+	task, _ := glyphs(t)
+	a := root(t, set(t, 1))
+	body := SetBody{Method: "random", Images: 10, Counts: []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, Formation: 1}
+	w.announce(w.other, setOf(a, task, announce.Offer), body)
+	w.announce(w.self, scoreOf(t, task, a, announce.Offer), nil)
+	for range 3 {
+		if got := w.counts(task, a); got != [3]int{0, 1, 0} || read != 1 {
+			t.Errorf("%v after %d readings", got, read)
+		}
+	}
+	refused := someScore()
+	refused.Trials = 7
+	draft := scoreOf(t, task, a, announce.Offer)
+	var err error
+	if draft.Body, err = refused.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	w.announce(w.self, draft, nil)
+	for range 3 {
+		if got := w.counts(task, a); got != [3]int{} || read != 2 {
+			t.Errorf("what is refused: %v after %d readings", got, read)
+		}
+	}
+}
+
 func TestWhatWasFoundAboutAScoreCountsForThatScoreAndForATime(t *testing.T) {
 	w := newWorld(t)
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)

@@ -79,6 +79,8 @@ type run struct {
 	rest     []operations.Choice  // why the others were not
 	running  int
 	events   chan event
+	chosen   time.Time     // when it was chosen last
+	choosing time.Duration // how long that took
 }
 
 // Run chooses among sets and fetches them. What cannot be fetched is replaced by other sets
@@ -133,6 +135,12 @@ func (r *run) fits(s operations.SetInfo, beside func(*attempt) bool) bool {
 
 // begin fetches what is chosen of the sets not begun, as far as there are places.
 func (r *run) begin() {
+	// To choose costs time in proportion to what is announced: most of it is left to other work.
+	if r.running > 0 && time.Since(r.chosen) < 4*r.choosing {
+		return
+	}
+	began := time.Now()
+	defer func() { r.chosen, r.choosing = time.Now(), time.Since(began) }()
 	want := r.opt.Want
 	want.Budget, want.Have = r.left((*attempt).isCounted)
 	var asked, left []operations.SetInfo

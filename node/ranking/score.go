@@ -2,6 +2,7 @@ package ranking
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -132,12 +133,24 @@ type Verifying struct {
 	Options rank.Options
 	Known   scores.Known
 	Self    string        // this node, whose own scores are not verified
-	Most    time.Duration // that one score may take
+	Most    time.Duration // that all scores together may take
+	end     time.Time
+}
+
+// effort is how much computing a score again takes, in passes over some data for each model. A score
+// that cannot be computed takes none.
+func (v Verifying) effort(s *scores.Score) int {
+	p, err := PlanOf(v.Plan, s)
+	if err != nil {
+		return 0
+	}
+	return len(p.Models) * ((len(p.Recipe.Rates)+p.Trials)*p.Recipe.Train.Epochs + p.References*p.Epochs)
 }
 
 // Verify computes each claim about a set again, by the recipe, the models and the numbers that it
-// names, and the attestations that name the same. It fails with api.CodeNotFound when nobody else
-// claims anything.
+// names, and the attestations that name the same: those that cost least first, as anybody may claim
+// something, and until the time is used up. It fails with api.CodeNotFound when nobody else claims
+// anything.
 func Verify(ctx context.Context, v Verifying) (*Verified, error) {
 	out := &Verified{Set: v.Plan.Candidates[0].Name}
 	var err error
@@ -158,6 +171,10 @@ func Verify(ctx context.Context, v Verifying) (*Verified, error) {
 		return nil, api.Fail(api.CodeNotFound, "see 'distillmesh show "+out.Set+"'; 'rank' without --verify scores it",
 			"nobody else claims a score of %s here", out.Set)
 	}
+	slices.SortStableFunc(claims, func(x, y scores.Signed) int {
+		return cmp.Compare(v.effort(x.Score), v.effort(y.Score))
+	})
+	v.end = time.Now().Add(v.Most)
 	for _, c := range claims {
 		if err := out.verify(ctx, v, c, Claim); err != nil {
 			return nil, err
@@ -174,25 +191,26 @@ func Verify(ctx context.Context, v Verifying) (*Verified, error) {
 	return out, nil
 }
 
-// compute runs a plan of somebody else, within the time that it may take; without a document it says
+// compute runs a plan of somebody else, within the time that is left; without a document it says
 // why not. What was trained until then is kept.
 func compute(ctx context.Context, v Verifying, plan rank.Plan) (*rank.Document, string, error) {
-	within, cancel := context.WithTimeout(ctx, v.Most)
+	within, cancel := context.WithDeadline(ctx, v.end)
 	defer cancel()
 	cost, err := rank.Measure(within, plan, v.Options)
 	var took time.Duration
 	if err == nil {
 		took, err = cost.Of(plan)
 	}
-	if err == nil && took > v.Most {
-		return nil, fmt.Sprintf("it would take about %v, more than --time %v", took.Round(time.Minute), v.Most), nil
+	if left := time.Until(v.end); err == nil && took > left {
+		return nil, fmt.Sprintf("it would take about %v, more than is left of --time %v", took.Round(time.Minute), v.Most),
+			nil
 	}
 	var doc *rank.Document
 	if err == nil {
 		doc, err = rank.Run(within, plan, v.Options)
 	}
 	if err != nil && ctx.Err() == nil && within.Err() != nil {
-		return nil, fmt.Sprintf("it takes longer than --time %v", v.Most), nil
+		return nil, fmt.Sprintf("--time %v is used up", v.Most), nil
 	}
 	return doc, "", err
 }

@@ -1,6 +1,7 @@
 package ranking
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -133,6 +134,23 @@ func TestClaimsAreComputedAgain(t *testing.T) {
 	if _, err := Verify(t.Context(), Verifying{Plan: base, Options: opt, Self: "self", Most: time.Hour,
 		Known: scores.Known{Attestations: known.Attestations}}); err == nil {
 		t.Error("verified claims that nobody made")
+	}
+}
+
+// Whoever signs an offer of a set may claim a score of it, with a key for each.
+func TestClaimsThatTakeLongDoNotKeepOthersFromBeingVerified(t *testing.T) {
+	p, opt := plan(t)
+	honest := measured(t, p, opt)
+	long := *honest
+	long.References = 5
+	var known scores.Known
+	for i := range 5 {
+		known.Claims = append(known.Claims, scores.Signed{Signer: fmt.Sprint("stranger", i), Score: &long})
+	}
+	known.Claims = append(known.Claims, scores.Signed{Signer: "honest", Score: honest})
+	got, err := Verify(t.Context(), Verifying{Plan: p, Options: opt, Known: known, Most: time.Hour})
+	if err != nil || len(got.Checked) != 6 || got.Checked[0].Signer != "honest" || got.Checked[0].Verdict != Agrees {
+		t.Errorf("%v, %+v", err, got)
 	}
 }
 

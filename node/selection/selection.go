@@ -3,6 +3,8 @@
 package selection
 
 import (
+	"cmp"
+	"container/heap"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,11 +52,10 @@ func Choose(all []operations.SetInfo, req Request) []operations.Choice {
 	have := make([]int, req.Classes)
 	copy(have, req.Have)
 	left := req.Budget
+	worth := worthOf(have)
 	for _, t := range slices.SortedFunc(maps.Keys(turns), turn.compare) {
-		for open := turns[t]; len(open) > 0; {
-			i := bestOf(open, have)
-			s := open[i]
-			open = slices.Delete(open, i, i+1)
+		for open := queueOf(turns[t], worth); len(open) > 0; {
+			s := open.best(worth)
 			if req.Budget != 0 && s.Bytes > left {
 				out = append(out, operations.Choice{Set: s,
 					Why: fmt.Sprintf("%d bytes do not fit into the %d left of the budget", s.Bytes, max(0, left))})
@@ -64,6 +65,7 @@ func Choose(all []operations.SetInfo, req Request) []operations.Choice {
 			left -= s.Bytes
 			for c, k := range s.Counts {
 				have[c] += k
+				worth[c] = valueOf(have[c])
 			}
 		}
 	}
@@ -91,21 +93,113 @@ func excluded(s operations.SetInfo, req Request) string {
 // than one part in sixty.
 const worthCounting = 64
 
-func bestOf(open []operations.SetInfo, have []int) int {
-	best, at := -1.0, 0
-	for i, s := range open {
-		value := 0.0
-		for c, k := range s.Counts {
-			for j := range min(k, worthCounting) {
-				value += 1 / float64((have[c]+j+1)*(have[c]+j+1))
-			}
-		}
-		value /= float64(max(1, s.Bytes))
-		if value > best || value == best && strings.Compare(s.CID, open[at].CID) < 0 {
-			best, at = value, i
-		}
+// worth is, of each class, what so many more of its images are worth.
+type worth [][worthCounting + 1]float64
+
+func worthOf(have []int) worth {
+	out := make(worth, len(have))
+	for c, n := range have {
+		out[c] = valueOf(n)
 	}
-	return at
+	return out
+}
+
+// valueOf is what images of a class are worth that has n already.
+func valueOf(n int) (out [worthCounting + 1]float64) {
+	for j := range worthCounting {
+		out[j+1] = out[j] + 1/float64((n+j+1)*(n+j+1))
+	}
+	return out
+}
+
+// perByte is what a set is worth.
+func (w worth) perByte(s *operations.SetInfo) float64 {
+	value := 0.0
+	for c, k := range s.Counts {
+		value += w[c][max(0, min(k, worthCounting))]
+	}
+	return value / float64(max(1, s.Bytes))
+}
+
+// candidate is sets with images of the same classes, with the value of the first, which it does not exceed.
+type candidate struct {
+	sets  []*operations.SetInfo // the most valuable first, which are the smallest, then in order of CIDs
+	value float64
+}
+
+// queue is a heap of candidates: the most valuable first, then in order of CIDs. Anybody may announce
+// sets, so the time to choose must not grow with the square of their number.
+type queue []candidate
+
+func queueOf(sets []operations.SetInfo, w worth) queue {
+	var out queue
+	at := map[string]int{}
+	for i := range sets {
+		key := fmt.Sprint(sets[i].Counts)
+		if _, ok := at[key]; !ok {
+			at[key] = len(out)
+			out = append(out, candidate{})
+		}
+		c := &out[at[key]]
+		c.sets = append(c.sets, &sets[i])
+	}
+	for i := range out {
+		slices.SortFunc(out[i].sets, func(x, y *operations.SetInfo) int {
+			return cmp.Or(cmp.Compare(w.perByte(y), w.perByte(x)), strings.Compare(x.CID, y.CID))
+		})
+		out[i].value = w.perByte(out[i].sets[0])
+	}
+	heap.Init(&out)
+	return out
+}
+
+// staleMost is how many values in a row are found to be old before all are computed anew.
+const staleMost = 32
+
+// best takes the best set out. What a set adds only becomes less, so the first whose value is still right is
+// the best.
+func (q *queue) best(w worth) operations.SetInfo {
+	for stale := 0; ; stale++ {
+		first := &(*q)[0]
+		if v := w.perByte(first.sets[0]); v == first.value {
+			s := first.sets[0]
+			if first.sets = first.sets[1:]; len(first.sets) == 0 {
+				heap.Pop(q)
+			} else {
+				first.value = w.perByte(first.sets[0])
+				heap.Fix(q, 0)
+			}
+			return *s
+		} else if first.value = v; stale < staleMost {
+			heap.Fix(q, 0)
+			continue
+		}
+		for i := range *q {
+			(*q)[i].value = w.perByte((*q)[i].sets[0])
+		}
+		heap.Init(q)
+	}
+}
+
+// Len implements heap.Interface.
+func (q queue) Len() int { return len(q) }
+
+// Less implements heap.Interface.
+func (q queue) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(q[j].value, q[i].value), strings.Compare(q[i].sets[0].CID, q[j].sets[0].CID)) < 0
+}
+
+// Swap implements heap.Interface.
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+
+// Push implements heap.Interface.
+func (q *queue) Push(x any) { *q = append(*q, x.(candidate)) }
+
+// Pop implements heap.Interface.
+func (q *queue) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
 }
 
 func reason(s operations.SetInfo, have []int) string {

@@ -31,4 +31,11 @@ func TestWhatTrainingsLeftOutIsRememberedByTask(t *testing.T) {
 	if got := again.Quarantine("two"); len(got.Out)+len(got.Marked) != 0 {
 		t.Errorf("a task whose sets are all good: %+v", got)
 	}
+	// Strangers announce tasks, and a trainer leaves them again.
+	if err := s.SetQuarantine(taskA.String(), first); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RemoveTask(taskA); err != nil || len(s.Quarantines()) != 1 {
+		t.Errorf("%v of %v are left with a task that was left", err, s.Quarantines())
+	}
 }

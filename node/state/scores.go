@@ -58,3 +58,12 @@ func (s *State) Judged(since time.Time) (out []scores.Judgment) {
 	}
 	return out
 }
+
+// HasFailed reports whether a score of a signer was found false here, not before since.
+func (s *State) HasFailed(signer string, since time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.doc.Judged, func(j scores.Judgment) bool {
+		return !j.Agrees && j.Signer == signer && !j.At.Before(since)
+	})
+}

@@ -155,6 +155,7 @@ func (s *State) RemoveTask(c cid.Cid) error {
 	return s.change(func(d *document) error {
 		d.Tasks = slices.DeleteFunc(d.Tasks, func(text string) bool { return text == c.String() })
 		delete(d.Auto, c.String())
+		delete(d.Quarantine, c.String())
 		return nil
 	})
 }

@@ -22,7 +22,7 @@ var (
 	ErrNotAFile    = errors.New("neither a regular file nor a directory")
 	ErrNoProviders = errors.New("no peer known to have it")
 	ErrStalled     = errors.New("blocks arrive too slowly")
-	ErrMissing     = errors.New("a block of it is missing from the store")
+	ErrMissing     = errors.New("a block of it is missing from the store, or damaged")
 	ErrDamaged     = errors.New("a file of the block store is damaged")
 	ErrDoubt       = errors.New("the records of what is kept are damaged")
 	ErrUnreadable  = errors.New("not all that is kept can be read, so nothing is deleted")

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/boxo/pinning/pinner/dspinner"
@@ -51,13 +52,13 @@ func (s *Store) openPins(ctx context.Context, path string) error {
 	if path != "" {
 		var err error
 		if t.journal, said, err = openJournal(path); err != nil {
-			return fmt.Errorf("open pins: %w", err)
+			return fmt.Errorf("open pins: %w", damaged(path, err))
 		}
 	}
 	held, cause := s.readPins(ctx)
 	if cause != nil {
-		if err := s.resetPinner(ctx, held); err != nil {
-			return fmt.Errorf("open pins: %w", errors.Join(cause, err))
+		if err := s.resetPinner(ctx, held); err != nil { // more than the pins cannot be read, and both say the same
+			return fmt.Errorf("open pins: %w", damaged(filepath.Join(filepath.Dir(path), database), err))
 		}
 	}
 	t.damage = Damage{Lines: said.damaged, Cause: cause}

@@ -2,6 +2,7 @@ package blocks
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -94,7 +95,13 @@ func (q *quotaStore) PutMany(ctx context.Context, bs []blockformat.Block) error 
 // claim counts a block that is to be written, and gives a function that takes it back; nil
 // for a block that is held already. Callers lock.
 func (q *quotaStore) claim(ctx context.Context, b blockformat.Block) (undo func(), err error) {
-	if have, err := q.Blockstore.Has(ctx, b.Cid()); err != nil || have {
+	if have, err := q.Blockstore.Has(ctx, b.Cid()); err != nil {
+		return nil, err
+	} else if have {
+		_, err := q.Blockstore.Get(ctx, b.Cid())
+		if errors.Is(err, blockstore.ErrHashMismatch) { // it is damaged, and written again in its place
+			return func() {}, q.Blockstore.DeleteBlock(ctx, b.Cid())
+		}
 		return nil, err
 	}
 	n := int64(len(b.RawData()))

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/ipfs/boxo/blockservice"
@@ -82,34 +84,48 @@ func Open(dir string, opt Options) (*Store, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open block store: %w", err)
+		return nil, fmt.Errorf("open block store: %w", damaged(dir, err))
 	}
-	meta, err := leveldb.NewDatastore(filepath.Join(dir, "datastore"), nil)
+	meta, err := leveldb.NewDatastore(filepath.Join(dir, database), nil)
 	if err != nil {
 		if isLocked(err) {
 			err = fmt.Errorf("%w: %w", ErrLocked, err)
-		} else if strings.Contains(err.Error(), "corrupt") {
-			err = fmt.Errorf("%w: %s: %w", ErrDamaged, filepath.Join(dir, "datastore"), err)
+		} else {
+			err = damaged(filepath.Join(dir, database), err)
 		}
 		return nil, fmt.Errorf("open block store %s: %w", dir, err)
 	}
 	path := filepath.Join(dir, "blocks")
 	if err := restoreSharding(path); err != nil {
-		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), meta.Close())
+		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, damaged(path, err)), meta.Close())
 	}
 	files, err := flatfs.CreateOrOpen(path, sharding, true)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), meta.Close())
+		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, damaged(path, err)), meta.Close())
 	}
 	used, err := sizeOfFiles(path)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), files.Close(), meta.Close())
+		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, damaged(path, err)), files.Close(), meta.Close())
 	}
 	s, err := open(files, meta, used, opt, filepath.Join(dir, journalName))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open block store %s: %w", dir, err), files.Close(), meta.Close())
 	}
 	return s, nil
+}
+
+// database is the folder of pins and metadata in a store.
+const database = "datastore"
+
+// damaged says of a failure to open a file or folder of a store that it is damaged, unless the
+// system says what else is wrong.
+func damaged(path string, err error) error {
+	for _, other := range []error{fs.ErrPermission, syscall.ENOSPC, syscall.EROFS, ErrDamaged} {
+		if errors.Is(err, other) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
 }
 
 // sharding is how block files are spread over folders, in every store.
@@ -143,9 +159,11 @@ func New(files, meta datastore.Batching, used int64, opt Options) (*Store, error
 
 // open is New with a journal of pins at a path, or without one.
 func open(files, meta datastore.Batching, used int64, opt Options, journal string) (*Store, error) {
-	quota := newQuotaStore(blockstore.NewBlockstoreNoPrefix(files), used, opt)
+	// What a disk has changed is not given out as what it was.
+	whole := &blockstore.ValidatingBlockstore{Blockstore: blockstore.NewBlockstoreNoPrefix(files)}
+	quota := newQuotaStore(whole, used, opt)
 	gc := blockstore.NewGCBlockstore(blockstore.NewIdStore(quota), blockstore.NewGCLocker())
-	dag := merkledag.NewDAGService(blockservice.New(gc, offline.Exchange(gc)))
+	dag := merkledag.NewDAGService(blockservice.New(gc, offline.Exchange(gc), blockservice.WriteThrough(true)))
 	s := &Store{opt: opt, files: files, meta: meta, quota: quota, blocks: gc, dag: dag,
 		verifying: make(chan struct{}, verifiedAtOnce)}
 	return s, s.openPins(context.Background(), journal)

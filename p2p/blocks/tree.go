@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipfs/boxo/blockstore"
 	"github.com/ipfs/boxo/ipld/merkledag"
 	"github.com/ipfs/boxo/ipld/unixfs"
 	uio "github.com/ipfs/boxo/ipld/unixfs/io"
@@ -94,9 +95,9 @@ func (d complete) GetMany(ctx context.Context, all []cid.Cid) <-chan *ipld.NodeO
 	return out
 }
 
-// missing says that a block which is not found is one of a tree.
+// missing says that a block which is not found, or damaged, is one of a tree.
 func missing(err error) error {
-	if ipld.IsNotFound(err) {
+	if ipld.IsNotFound(err) || errors.Is(err, blockstore.ErrHashMismatch) {
 		return fmt.Errorf("%w: %w", ErrMissing, err)
 	}
 	return err

@@ -28,8 +28,12 @@ import (
 // Protocol is the stream protocol.
 const Protocol protocol.ID = "/distillmesh/catalogue/1"
 
-// stallTimeout ends a catch-up that makes no progress.
-const stallTimeout = 10 * time.Second
+// stallTimeout ends a catch-up that makes no progress, and totalTimeout one that makes little: what came
+// until then is kept.
+const (
+	stallTimeout = 10 * time.Second
+	totalTimeout = 2 * time.Minute
+)
 
 // Requests that one peer may make: a burst, for joining many tasks, then one per
 // second.
@@ -72,6 +76,8 @@ type Catchup struct {
 	book    Book
 	streams Streams
 	opt     Options
+
+	looking sync.Mutex // held while looking for what an asker lacks: requests take one core at most
 
 	mu      sync.Mutex
 	askers  map[peer.ID]*asker
@@ -122,29 +128,53 @@ func (c *Catchup) learn(envelope []byte) {
 
 // Ask gets from p everything about topics that the book lacks, and returns how many
 // records were new. Envelopes go through the book's validator, as gossip's do; one
-// that no honest node would have kept ends the catch-up.
+// that no honest node would have kept ends the catch-up, and so does the end of ctx.
 func (c *Catchup) Ask(ctx context.Context, p peer.ID, topics []cid.Cid) (learned int, err error) {
+	query, err := c.Prepare(topics)
+	if err != nil {
+		return 0, err
+	}
+	return c.AskFor(ctx, p, query)
+}
+
+// Query asks about topics, naming what the book held of them when it was prepared.
+type Query struct {
+	topics  []cid.Cid
+	message []byte
+}
+
+// Prepare makes the query that Ask would send, for several peers: it costs time in proportion to what the
+// book holds.
+func (c *Catchup) Prepare(topics []cid.Cid) (Query, error) {
+	message, err := encodeQuery(c.questions(topics))
+	if err != nil {
+		return Query{}, fmt.Errorf("prepare catch-up: %w", err)
+	}
+	return Query{topics, message}, nil
+}
+
+// AskFor is Ask with a query that was prepared.
+func (c *Catchup) AskFor(ctx context.Context, p peer.ID, query Query) (learned int, err error) {
 	fail := func(err error) (int, error) {
 		return learned, fmt.Errorf("catch up with %s: %w", p, err)
 	}
-	opening, cancel := context.WithTimeout(ctx, stallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	defer cancel()
+	opening, opened := context.WithTimeout(ctx, stallTimeout)
 	s, err := c.streams.NewStream(opening, p, Protocol)
-	cancel()
+	opened()
 	if err != nil {
 		return fail(err)
 	}
 	defer s.Close()
-	query, err := encodeQuery(c.questions(topics))
-	if err != nil {
-		return fail(err)
-	}
+	defer context.AfterFunc(ctx, func() { _ = s.Reset() })()
 	_ = s.SetDeadline(time.Now().Add(stallTimeout))
-	if err = msgio.NewVarintWriter(s).WriteMsg(query); err == nil {
-		learned, err = c.receive(ctx, p, s, topics)
+	if err = msgio.NewVarintWriter(s).WriteMsg(query.message); err == nil {
+		learned, err = c.receive(ctx, p, s, query.topics)
 	}
 	if err != nil {
 		_ = s.Reset()
-		return fail(err)
+		return fail(cmp.Or(ctx.Err(), err))
 	}
 	return learned, nil
 }
@@ -262,6 +292,7 @@ func (c *Catchup) begin(p peer.ID) (done func(), ok bool) {
 }
 
 func (c *Catchup) answer(s stream) error {
+	end := time.Now().Add(totalTimeout)
 	_ = s.SetDeadline(time.Now().Add(stallTimeout))
 	data, err := msgio.NewVarintReaderSize(s, maxQuery).ReadMsg()
 	if err != nil {
@@ -277,7 +308,11 @@ func (c *Catchup) answer(s stream) error {
 		if err != nil {
 			return err
 		}
-		_ = s.SetDeadline(time.Now().Add(stallTimeout))
+		deadline := time.Now().Add(stallTimeout)
+		if deadline.After(end) {
+			deadline = end
+		}
+		_ = s.SetDeadline(deadline)
 		if err := w.WriteMsg(data); err != nil {
 			return err
 		}
@@ -287,6 +322,8 @@ func (c *Catchup) answer(s stream) error {
 
 // missing returns the envelopes that the asker lacks, at most maxEnvelopes.
 func (c *Catchup) missing(questions []question) [][]byte {
+	c.looking.Lock()
+	defer c.looking.Unlock()
 	var out [][]byte
 	for _, q := range questions {
 		has := make(map[Digest]bool, len(q.held)/digestBytes)

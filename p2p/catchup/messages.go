@@ -56,6 +56,7 @@ func decodeQuery(data []byte) ([]question, error) {
 		return nil, fmt.Errorf("decode catalogue request: %w", err)
 	}
 	var questions []question
+	seen := map[cid.Cid]bool{}
 	for _, inner := range f.Maps("asks", announce.MaxTasks+1) {
 		q := question{topic: inner.Link("task"), held: inner.Bytes("held", maxDigests*digestBytes)}
 		if err := inner.Err(); err != nil {
@@ -64,6 +65,10 @@ func decodeQuery(data []byte) ([]question, error) {
 		if len(q.held)%digestBytes != 0 {
 			return nil, fmt.Errorf("decode catalogue request: %w: truncated digest", wire.ErrMalformed)
 		}
+		if seen[q.topic] {
+			return nil, fmt.Errorf("decode catalogue request: %w: a topic is asked for twice", wire.ErrMalformed)
+		}
+		seen[q.topic] = true
 		questions = append(questions, q)
 	}
 	if err := f.Err(); err != nil {

@@ -3,6 +3,7 @@ package catchup
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -44,11 +45,19 @@ func TestMessagesHaveTheBytesOfEarlierVersions(t *testing.T) {
 	}
 }
 
+func topics(n int) (out []question) {
+	for i := range n {
+		out = append(out, question{topic: cidOf(fmt.Sprint(i))})
+	}
+	return out
+}
+
 func TestARequestBeyondItsLimitsIsRefused(t *testing.T) {
 	for name, q := range map[string][]question{
 		"a digest that is cut off":   {{topic: task, held: make([]byte, digestBytes+1)}},
 		"too many digests":           {{topic: task, held: make([]byte, (maxDigests+1)*digestBytes)}},
-		"more topics than one joins": make([]question, announce.MaxTasks+2),
+		"more topics than one joins": topics(announce.MaxTasks + 2),
+		"one topic twice":            {{topic: task}, {topic: otherTask}, {topic: task}},
 	} {
 		data, err := encodeQuery(q)
 		if err != nil {

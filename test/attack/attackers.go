@@ -17,7 +17,8 @@ import (
 
 // kinds are what attackers do, one after the other.
 var kinds = []string{"fake tasks", "fake sets", "lies about sets", "forged withdrawals", "replays and damaged records",
-	"hellos of fresh keys", "slow providers", "providers that withhold a block"}
+	"hellos of fresh keys", "slow providers", "providers that withhold a block", "scores of nothing",
+	"lies about scores"}
 
 // tally counts what attackers did.
 type tally struct {
@@ -133,6 +134,8 @@ func (a *attackers) speak(ctx context.Context, s *speaker, kind string, i int) e
 		return s.say(ctx, fake)
 	case kinds[1]:
 		return s.say(ctx, a.set(noContent(), 1000))
+	case kinds[8]:
+		return a.sayScore(ctx, s, noContent())
 	}
 	known := s.records(announce.SubjectSet)
 	if len(known) == 0 {
@@ -149,11 +152,28 @@ func (a *attackers) speak(ctx context.Context, s *speaker, kind string, i int) e
 	case kinds[3]:
 		return s.say(ctx, announce.Announcement{Task: r.Task, Kind: announce.Withdraw, Subject: r.Subject, Root: r.Root})
 	}
+	if kind == kinds[9] {
+		if i%2 == 0 { // who offers the set claims, who does not attests
+			if err := s.say(ctx, a.set(r.Root, r.Bytes)); err != nil {
+				return err
+			}
+			s.seq-- // by the same key
+		}
+		return a.sayScore(ctx, s, r.Root)
+	}
 	envelope := bytes.Clone(r.Envelope)
 	if i%16 == 0 { // a peer that sends many of these is cut off
 		envelope[len(envelope)-1-i/16%len(envelope)] ^= 1
 	}
 	return s.bus.Publish(ctx, r.Topic(), envelope)
+}
+
+func (a *attackers) sayScore(ctx context.Context, s *speaker, root cid.Cid) error {
+	draft, err := a.score(root)
+	if err != nil {
+		return err
+	}
+	return s.say(ctx, draft)
 }
 
 // set announces a set of a plausible kind.

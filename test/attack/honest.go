@@ -46,17 +46,20 @@ type process struct {
 type honest struct {
 	trainers, edges []*process
 	watching        sync.WaitGroup
+	ctx             context.Context // until stop
 	cancel          context.CancelFunc
 
 	mu        sync.Mutex
 	published map[string]time.Time
+	listed    []time.Duration
+	scores    int
 	failed    error
 }
 
 // start makes homes and sets and starts a process for each.
 func (p plan) start(ctx context.Context) (*honest, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	h := &honest{cancel: cancel, published: map[string]time.Time{}}
+	h := &honest{ctx: ctx, cancel: cancel, published: map[string]time.Time{}}
 	defer func() { h.watching.Go(func() { h.weigh(ctx) }) }() // once all have started
 	for i := range p.trainers + p.edges {
 		role, bootstrap := node.RoleTrainer, ""

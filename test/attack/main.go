@@ -38,6 +38,8 @@ type result struct {
 	Quiet, Median, P95, Most     time.Duration // from announcing to holding; Quiet before the attack
 	Edge, Trainer                usage         // of the largest process; 0 where the system does not say
 	EdgeDiskMiB, TrainerDiskMiB  float64       // the largest growth of a home
+	Listing, LongestListing      time.Duration // of what is announced, asked of edges during the attack
+	Scores                       int           // the most that were listed of one set
 	Said                         map[string]int64
 }
 
@@ -113,8 +115,10 @@ func (p plan) run(ctx context.Context) (got result, err error) {
 	if err != nil {
 		return got, err
 	}
+	honest.watching.Go(func() { honest.listing(honest.ctx) })
 	published := honest.publish(ctx, p.edges, int(p.last), p.edges*(p.sets-1))
 	honest.wait(ctx, arrival)
+	got.Listing, got.LongestListing, got.Scores = honest.listings()
 	for _, lack := range honest.missing() {
 		fmt.Fprintln(p.tell, lack)
 	}
@@ -150,6 +154,8 @@ func (r result) print(to io.Writer) {
 	fmt.Fprintf(w, "memory, largest edge\t%.0f MiB of its own, %.0f with the pages of files; trainer %.0f, %.0f\n",
 		r.Edge.own, r.Edge.resident, r.Trainer.own, r.Trainer.resident)
 	fmt.Fprintf(w, "disk, largest growth of an edge\t%.1f MiB, trainer %.1f MiB\n", r.EdgeDiskMiB, r.TrainerDiskMiB)
+	fmt.Fprintf(w, "an edge lists what is announced in\t%.2f s (median), %.2f s (longest); at most %d scores of one set\n",
+		r.Listing.Seconds(), r.LongestListing.Seconds(), r.Scores)
 	for _, name := range kinds {
 		fmt.Fprintf(w, "attack: %s\t%d\n", name, r.Said[name])
 	}
