@@ -351,8 +351,8 @@ func (a *app) showRanking(doc *rank.Document, r *rankFlags) error {
 	}
 	a.tell("chosen on %d held-out training samples, scored on %d test samples; %d trials; all data: %s of %d epochs "+
 		"(finished trainings: %s)", doc.Validation, doc.Test, r.Trials, count(doc.References, "training"), doc.Epochs, r.Dir)
-	a.tell("took %v and %.0f MiB of memory at most; SECONDS are those of a row's trainings one after the other, MIB the peak "+
-		"meanwhile", time.Duration(doc.Costs.WallSeconds*float64(time.Second)).Round(time.Second), doc.Costs.PeakRSS)
+	a.tell("took %v and %.0f MiB of memory at most; SECONDS are those of a row's trainings one after the other, MIB the "+
+		"peak meanwhile", time.Duration(doc.Costs.WallSeconds*float64(time.Second)).Round(time.Second), doc.Costs.PeakRSS)
 	return nil
 }
 

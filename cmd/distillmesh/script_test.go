@@ -63,8 +63,8 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(home, "config.toml"), []byte(loopback), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "exits": exits, "inflate": inflate, "json": wantJSON, "keep": keep, "node": awaitNode, "idx": writeIDX, "occupy": occupy,
-			"await": await, "until": until, "own": writeOwn, "emptied": writeEmptied,
+			"fails": fails, "exits": exits, "inflate": inflate, "json": wantJSON, "keep": keep, "node": awaitNode,
+			"idx": writeIDX, "occupy": occupy, "await": await, "until": until, "own": writeOwn, "emptied": writeEmptied,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "data" {

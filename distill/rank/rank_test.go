@@ -303,7 +303,7 @@ func TestRecipesThatMeanNothingAreRefused(t *testing.T) {
 		"a temperature of NaN":        "temperature = nan\n" + strings.Replace(good, "hard", "teacher", 1),
 		"squares of hard labels":      "loss = \"squares\"\n" + good,
 		"another loss":                "loss = \"cubes\"\n" + strings.Replace(good, "hard", "teacher", 1),
-		"squares at a temperature":    "loss = \"squares\"\ntemperature = 2.0\n" + strings.Replace(good, "hard", "teacher", 1),
+		"squares at a temperature":    "loss = \"squares\"\ntemperature = 2\n" + strings.Replace(good, "hard", "teacher", 1),
 		"classes without squares":     "truth = 0.5\ntemperature = 2.0\n" + strings.Replace(good, "hard", "teacher", 1),
 		"too many teachers": "teacher = \"" + strings.Repeat("mlp,", 8) + "mlp\"\ntemperature = 2.0\n" +
 			strings.Replace(good, "hard", "teacher", 1),

@@ -168,7 +168,7 @@ func facts(doc *rank.Document) [][2]string {
 		{"all data", fmt.Sprintf("%s of %d epochs", figure.Plural(doc.References, "training"), doc.Epochs)},
 		{"recipes", strings.Join(names, "; ")}, {"engine", doc.Engine}}
 	if c := doc.Costs; c != nil {
-		out = append(out, [2]string{"took", fmt.Sprintf("%s, and at most %.0f MiB of memory; trainings that were kept took nothing",
+		out = append(out, [2]string{"took", fmt.Sprintf("%s, and at most %.0f MiB of memory; what was kept took nothing",
 			(time.Duration(c.WallSeconds * float64(time.Second))).Round(time.Second), c.PeakRSS)})
 	}
 	return out
