@@ -86,15 +86,16 @@ func (s *Stepper) teach(t *Teacher) (err error) {
 	if t == nil {
 		return nil
 	}
-	sizes := make([]int, len(t.Model.Params))
-	for i, p := range t.Model.Params {
+	params := t.params()
+	sizes := make([]int, len(params))
+	for i, p := range params {
 		sizes[i] = len(p)
 	}
 	if s.taught, err = graph.Variables(s.engine, sizes...); err != nil {
 		return err
 	}
 	s.teacher = t
-	return graph.SetAll(s.taught, t.Model.Params)
+	return graph.SetAll(s.taught, params)
 }
 
 // Params are the parameters' values.

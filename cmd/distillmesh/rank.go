@@ -38,6 +38,7 @@ type rankFlags struct {
 	most            time.Duration
 	page            string
 	noARS, noBytes  bool
+	costs           bool
 	foreign         foreignFlags
 }
 
@@ -93,6 +94,7 @@ func (r *rankFlags) flags(c *cobra.Command) {
 	f.StringVarP(&r.page, "output", "o", "", "file for a page with figures, in HTML")
 	f.BoolVar(&r.publish, "publish", false, "announce the scores: a claim of whoever offers the set, else an attestation")
 	f.BoolVar(&r.verify, "verify", false, "compute what others claim of one set again, by their models, recipe and trials")
+	f.BoolVar(&r.costs, "costs", false, "with --json: what each row took, which differs from run to run")
 	deviceFlags(f, &r.Device)
 	r.foreign.add(c)
 	groupFlags(c, []flagGroup{
@@ -101,7 +103,7 @@ func (r *rankFlags) flags(c *cobra.Command) {
 			"time", "lrs-weight", "ars-weight"}},
 		{"On the mesh", []string{"publish", "verify"}},
 		{"Where to compute", []string{"device", "workers"}},
-		{"Result", []string{"output", "records", "json"}},
+		{"Result", []string{"output", "records", "json", "costs"}},
 		{"Sets made elsewhere", foreignNames},
 	})
 }
@@ -167,6 +169,7 @@ func (a *app) rank(cmd *cobra.Command, r *rankFlags, names []string) (doc *rank.
 	if err != nil {
 		return nil, err
 	}
+	r.Costs = true
 	doc, err = rank.Run(cmd.Context(), r.Plan, r.Options)
 	if err == nil {
 		doc.Notes = append(doc.Notes, notes...)
@@ -327,17 +330,23 @@ func (a *app) showRanking(doc *rank.Document, r *rankFlags) error {
 		a.tell("the page is %s", r.page)
 	}
 	if a.json {
-		return a.document(doc)
+		shown := *doc
+		if !r.costs {
+			shown.Costs = nil
+		}
+		return a.document(&shown)
 	}
 	for _, model := range r.Models {
 		rows := [][]string{}
-		for _, row := range doc.Rows {
+		for i, row := range doc.Rows {
 			if row.Model == model {
-				rows = append(rows, rankLine(row))
+				cost := doc.Costs.Rows[i]
+				rows = append(rows, append(rankLine(row), fmt.Sprintf("%.0f", cost.TrainSeconds),
+					fmt.Sprintf("%.0f", cost.PeakRSS)))
 			}
 		}
 		a.print("%s, accuracy and scores in %%", model)
-		a.table("SET IMAGES BYTES SET-ACC HARD RANDOM SAME-BYTES ALL-DATA HLR IOR LRS ARS", rows)
+		a.table("SET IMAGES BYTES SET-ACC HARD RANDOM SAME-BYTES ALL-DATA HLR IOR LRS ARS SECONDS MIB", rows)
 		a.print("")
 	}
 	for _, t := range doc.Tau {
@@ -345,6 +354,8 @@ func (a *app) showRanking(doc *rank.Document, r *rankFlags) error {
 	}
 	a.tell("chosen on %d held-out training samples, scored on %d test samples; %d trials; all data: %s of %d epochs "+
 		"(finished trainings: %s)", doc.Validation, doc.Test, r.Trials, count(doc.References, "training"), doc.Epochs, r.Dir)
+	a.tell("took %v and %.0f MiB of memory at most; SECONDS are those of a row's trainings one after the other, MIB the "+
+		"peak meanwhile", time.Duration(doc.Costs.WallSeconds*float64(time.Second)).Round(time.Second), doc.Costs.PeakRSS)
 	return nil
 }
 

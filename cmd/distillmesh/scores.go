@@ -144,7 +144,37 @@ func (a *app) verifyScores(cmd *cobra.Command, r *rankFlags, names []string) err
 	if err != nil {
 		return err
 	}
-	return a.showVerified(got)
+	if err := a.showVerified(got); err != nil {
+		return err
+	}
+	return unverified(got.Checked)
+}
+
+// unverified is the error of claims of which one is false, or of which nothing could be decided. What others
+// attest is shown and not counted: anybody may attest anything.
+func unverified(checked []ranking.Verification) error {
+	claims, agree, differ := 0, 0, 0
+	for _, v := range checked {
+		if v.Kind != ranking.Claim {
+			continue
+		}
+		claims++
+		switch v.Verdict {
+		case ranking.Agrees:
+			agree++
+		case ranking.Differs:
+			differ++
+		}
+	}
+	switch {
+	case differ > 0:
+		return api.Fail(api.CodeVerify, "'distillmesh show CID' says whose; this node's lists count them as false",
+			"%d of %s differ from what was computed", differ, count(claims, "claimed score"))
+	case agree == 0:
+		return api.Fail(api.CodeVerify, "give more --time, or --data with the same test part",
+			"none of %s could be compared", count(claims, "claimed score"))
+	}
+	return nil
 }
 
 // showVerified prints claims and what was computed side by side.

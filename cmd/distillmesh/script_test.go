@@ -63,8 +63,8 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(home, "config.toml"), []byte(loopback), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "json": wantJSON, "keep": keep, "node": awaitNode, "idx": writeIDX, "occupy": occupy,
-			"await": await, "until": until, "own": writeOwn, "emptied": writeEmptied,
+			"fails": fails, "exits": exits, "inflate": inflate, "json": wantJSON, "keep": keep, "node": awaitNode,
+			"idx": writeIDX, "occupy": occupy, "await": await, "until": until, "own": writeOwn, "emptied": writeEmptied,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "data" {
@@ -75,7 +75,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-func fails(ts *testscript.TestScript, _ bool, args []string) {
+// exits runs a command that ends with an exit code; its output may be checked.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	err = ts.Exec("distillmesh", args[1:]...)
@@ -86,6 +87,11 @@ func fails(ts *testscript.TestScript, _ bool, args []string) {
 	if got := exit.ExitCode(); got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// fails runs a command that ends with an exit code, an error, a hint, and no output.
+func fails(ts *testscript.TestScript, neg bool, args []string) {
+	exits(ts, neg, args)
 	if out := ts.ReadFile("stdout"); out != "" {
 		ts.Fatalf("a failure printed data: %q", out)
 	}
@@ -105,6 +111,25 @@ func wantJSON(ts *testscript.TestScript, _ bool, args []string) {
 		if got := inside(ts, doc, key); compare && got != want {
 			ts.Fatalf("%s is %q, want %q", key, got, want)
 		}
+	}
+}
+
+// inflate sets the accuracies in records of trainings.
+func inflate(ts *testscript.TestScript, _ bool, args []string) {
+	accuracy, err := strconv.ParseFloat(args[1], 64)
+	ts.Check(err)
+	records, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(records) == 0 {
+		ts.Fatalf("no records %s", args[0])
+	}
+	for _, path := range records {
+		var record map[string]any
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(path)), &record))
+		record["accuracy"], record["best_accuracy"] = accuracy, accuracy
+		content, err := json.Marshal(record)
+		ts.Check(err)
+		ts.Check(os.WriteFile(path, content, 0o600))
 	}
 }
 

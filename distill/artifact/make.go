@@ -2,15 +2,15 @@ package artifact
 
 import (
 	"context"
+	"errors"
 	"fmt"
-
-	"github.com/distillmesh/distillmesh/train/device"
-	"github.com/distillmesh/distillmesh/train/spectrum"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/recipe"
+	"github.com/distillmesh/distillmesh/train/spectrum"
 )
 
 // Request is a set to be made: what to distill, and how to write it.
@@ -45,21 +45,10 @@ type Made struct {
 // the images, with device.ErrUnavailable when the method has no engine on the device,
 // and with the errors of the method, such as checkpoint.ErrState.
 func Make(ctx context.Context, r Request) (*Made, error) {
-	outline, err := r.Resolve()
+	result, outline, err := r.distilled(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !outline.OnEngine {
-		if err := r.Device.RequireCPU("method " + r.Method.Name()); err != nil {
-			return nil, err
-		}
-		r.Device = device.Choice{Name: device.CPU, Workers: r.Device.Workers}
-	}
-	result, err := r.Method.Distill(ctx, r.Request)
-	if err != nil {
-		return nil, err
-	}
-	r.tell(result)
 	e, moved, err := r.encodeApart(ctx, result, outline.Real)
 	if err != nil {
 		return nil, err
@@ -70,6 +59,47 @@ func Make(ctx context.Context, r Request) (*Made, error) {
 	}
 	made.Moved, made.Disclosure = moved, e.disclosure
 	return made, nil
+}
+
+// Try is the set that Make writes of a method that picks real samples, for a control that is trained
+// on and not published: it is encoded and decoded in the same way, and neither written nor compared with
+// the samples, which costs most of the time. It fails with ErrPicked for a method of another kind.
+func Try(ctx context.Context, r Request) (*Set, error) {
+	result, outline, err := r.distilled(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case !outline.Real || result.SmallestGroup != 1: // Make moves images of other methods
+		return nil, fmt.Errorf("%w: %s", ErrPicked, r.Method.Name())
+	}
+	tensors, stored, err := r.encode(result)
+	if err != nil {
+		return nil, err
+	}
+	m, err := r.describe(result, stored, 0, nil)
+	return &Set{Manifest: m, Samples: stored, Payload: payload(tensors)}, err
+}
+
+// ErrPicked means that Try was asked for a set of a method that makes images of its own.
+var ErrPicked = errors.New("no method that picks real samples")
+
+// distilled is the result of the method.
+func (r *Request) distilled(ctx context.Context) (*distill.Result, distill.Outline, error) {
+	outline, err := r.Resolve()
+	if err != nil {
+		return nil, outline, err
+	}
+	if !outline.OnEngine {
+		if err := r.Device.RequireCPU("method " + r.Method.Name()); err != nil {
+			return nil, outline, err
+		}
+		r.Device = device.Choice{Name: device.CPU, Workers: r.Device.Workers}
+	}
+	result, err := r.Method.Distill(ctx, r.Request)
+	if err == nil {
+		r.tell(result)
+	}
+	return result, outline, err
 }
 
 // tell calls Distilled.
@@ -186,11 +216,7 @@ func (r Request) encode(result *distill.Result) ([]checkpoint.Tensor, *data.Samp
 func (r Request) write(result *distill.Result, tensors []checkpoint.Tensor, stored *data.Samples,
 	d distill.Disclosure) (*Made, error) {
 	fail := func(err error) (*Made, error) { return nil, fmt.Errorf("write set: %w", err) }
-	m, err := r.manifest(contents{
-		formation: result.Formation, consumer: result.Consumer, recipe: result.Recipe,
-		shape: stored.Shape, counts: countLabels(stored), soft: stored.Soft != nil,
-		nearestReal: d.NearestReal(), nearestChanged: nearestChanged(d),
-		smallestGroup: fewest(result.SmallestGroup, r.Samples)})
+	m, err := r.describe(result, stored, d.NearestReal(), nearestChanged(d))
 	if err != nil {
 		return fail(err)
 	}
@@ -226,6 +252,15 @@ func (r Request) write(result *distill.Result, tensors []checkpoint.Tensor, stor
 	}
 	made.Manifest, made.Files = m, files
 	return made, nil
+}
+
+// describe is the manifest of a result as it is stored, without its files.
+func (r Request) describe(result *distill.Result, stored *data.Samples, nearest float64, changed *float64) (
+	Manifest, error) {
+	return r.manifest(contents{
+		formation: result.Formation, consumer: result.Consumer, recipe: result.Recipe,
+		shape: stored.Shape, counts: countLabels(stored), soft: stored.Soft != nil,
+		nearestReal: nearest, nearestChanged: changed, smallestGroup: fewest(result.SmallestGroup, r.Samples)})
 }
 
 // contents is what a manifest says of images. Every field but the first three is

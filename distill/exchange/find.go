@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"archive/zip"
 	"errors"
 	"io"
 	"os"
@@ -112,6 +113,9 @@ func (r *reading) file(path string, alone bool) (*found, error) {
 	case torch.Is(f, info.Size()):
 		return a.torch(f, info.Size())
 	case array.IsArchive(tree, name):
+		if err := a.checkExpansion(f, info.Size()); err != nil {
+			return nil, err
+		}
 		return a.npz(tree, name)
 	case isSafetensors(f):
 		return a.safetensors(f, info.Size())
@@ -159,6 +163,30 @@ func (a *arrays) safetensors(r io.ReaderAt, size int64) (*found, error) {
 // safeTypes are the types of safetensors as NumPy writes them.
 var safeTypes = map[string]string{checkpoint.DTypeF16: "<f2", checkpoint.DTypeF32: "<f4", checkpoint.DTypeF64: "<f8",
 	checkpoint.DTypeU8: "|u1", checkpoint.DTypeU16: "<u2", checkpoint.DTypeI64: "<i8"}
+
+// An archive that holds more than this, and more than so many times its own bytes, is made to fill
+// the memory: images hardly shrink, and labels are small.
+const (
+	freeBytes    = 32 << 20
+	maxExpansion = 64
+)
+
+// checkExpansion refuses an archive that is much smaller than what it says that it holds, which is
+// also the most that is read of it.
+func (a *arrays) checkExpansion(r io.ReaderAt, size int64) error {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return wrong(a.path, ErrFormat, "save it again", "%v", err)
+	}
+	most, sum := max(freeBytes, maxExpansion*uint64(size)), uint64(0)
+	for _, e := range z.File {
+		if sum += e.UncompressedSize64; e.UncompressedSize64 > most || sum > most {
+			return wrong(a.path, ErrTooLarge, "save it without compression, as with numpy.savez",
+				"an archive of %d bytes that holds more than %d times as many", size, maxExpansion)
+		}
+	}
+	return nil
+}
 
 // npz reads an archive of NumPy arrays.
 func (a *arrays) npz(tree *files.Tree, name string) (out *found, err error) {

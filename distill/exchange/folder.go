@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -18,12 +19,16 @@ import (
 const maxWrapping = 8
 
 // folder reads one folder of pictures for each class, whose values are bytes by the format.
-func (r *reading) folder() (*found, error) {
+func (r *reading) folder() (in *found, err error) {
 	if !known(r.opt.Values, Byte) || r.opt.Mean != nil {
 		return nil, wrong(r.path, ErrOption, "leave --values, --mean and --std out", "values of pictures are bytes")
 	}
 	r.opt.Values = Byte
-	tree := files.Dir(r.path)
+	tree, err := files.Within(r.path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, tree.Close()) }()
 	dir, err := r.inner(tree)
 	if err != nil {
 		return nil, caused(r.path, ErrFormat, err)

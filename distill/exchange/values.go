@@ -20,8 +20,14 @@ const (
 	far = 20
 )
 
+// maxValues bounds the values of images, which are float32 in memory.
+const maxValues = 1 << 28
+
 // values brings images to task space.
 func (r *reading) values(out *Foreign, s *data.Samples, n *array.Numbers, rec *record) error {
+	if n.Len() > maxValues {
+		return wrong(r.path, ErrTooLarge, "import fewer images", "%d values of images, at most %d", n.Len(), maxValues)
+	}
 	out.Low, out.High = math.Inf(1), math.Inf(-1)
 	for i := range n.Len() {
 		out.Low, out.High = min(out.Low, n.At(i)), max(out.High, n.At(i))

@@ -179,38 +179,7 @@ func (s set) labeled(rec Recipe) string {
 	case s.depth != "":
 		return " solved " + s.depth
 	}
-	return " by " + s.teacherOf(rec)
-}
-
-// label gives random real images the teacher's labels where the set has stored ones.
-func (s set) label(ctx context.Context, i images, rec Recipe) (images, error) {
-	if rec.Labels != Stored {
-		return i, nil
-	}
-	t, err := s.teacher(ctx, s.teacherOf(rec))
-	if err != nil {
-		return i, err
-	}
-	logits, err := t.Logits(ctx, i.samples)
-	if err != nil {
-		return i, err
-	}
-	i.samples.Soft = softmax(logits, i.samples.Classes)
-	return i, nil
-}
-
-// teacherOf is the name of the network that labels: the recipe's, else the model itself, and
-// for a model in closed form the first network of the plan.
-func (s set) teacherOf(rec Recipe) string {
-	if rec.TeacherModel != "" {
-		return rec.TeacherModel
-	}
-	for _, name := range append([]string{s.model}, s.plan.Models...) {
-		if s.iterative(name) {
-			return name
-		}
-	}
-	return "mlp"
+	return " by " + strings.Join(s.teachersOf(rec), ",")
 }
 
 // hardened is samples without soft labels.

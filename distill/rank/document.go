@@ -7,8 +7,8 @@ import (
 // SchemaVersion is that of Document.
 const SchemaVersion = 1
 
-// Document is the scores of a plan. It holds no times: the same plan gives the same bytes
-// on processors of the same kind.
+// Document is the scores of a plan. It holds no times but in Costs: the same plan gives the same
+// bytes on processors of the same kind.
 type Document struct {
 	SchemaVersion int    `json:"schema_version"`
 	Data          string `json:"data"`
@@ -25,6 +25,8 @@ type Document struct {
 	Tau []Agreement `json:"tau,omitempty"`
 	// Notes say what was left out.
 	Notes []string `json:"notes,omitempty"`
+	// Costs are there only when asked for.
+	Costs *Costs `json:"costs,omitempty"`
 }
 
 // Row is one set on one model. Accuracies and scores are fractions of the test part, nil
@@ -65,7 +67,7 @@ type Row struct {
 	// LabelBytes is what the labels would weigh beside the set: of a teacher who labels every batch
 	// its parameters, of stored ones that the set does not hold a float32 for each class and image.
 	LabelBytes int64 `json:"label_bytes,omitempty"`
-	// Teacher is the mean accuracy of what labels, where something does.
+	// Teacher is the accuracy of what labels, where something does.
 	Teacher *float64 `json:"teacher,omitempty"`
 }
 

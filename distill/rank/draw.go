@@ -85,6 +85,9 @@ func (p pool) held(s *artifact.Set, most int, seed uint64) (*data.Samples, int) 
 			index = append(index, held[j])
 		}
 	}
+	if len(index) == p.samples.Len() {
+		return p.samples, ipc // in order, and large
+	}
 	slices.Sort(index)
 	return p.samples.Subset(index), ipc
 }
@@ -133,11 +136,7 @@ func (p pool) written(ctx context.Context, s *artifact.Set, bytes int64, seed ui
 		req.IPC = min(req.IPC, p.fewest(local)/form.Tiles())
 	}
 	made.Request = req
-	out, err := artifact.Make(ctx, made)
-	if err != nil {
-		return nil, err
-	}
-	return &out.Set, nil
+	return artifact.Try(ctx, made)
 }
 
 // fewest is the smallest number of samples of a class that is held.

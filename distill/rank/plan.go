@@ -8,6 +8,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/model"
+	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/view"
 )
 
@@ -117,6 +118,11 @@ func (p *Plan) Check() error {
 		r, err := p.recipeOf(c)
 		if err != nil {
 			return refuse("%s: %w", c.Name, err)
+		}
+		for _, name := range r.teachers() {
+			if _, err := nn.Parse(name, task.Shape, len(task.Classes)); err != nil {
+				return refuse("%s: a teacher is a network: %w", c.Name, err)
+			}
 		}
 		if r.ZCA && !c.view().IsNone() {
 			return refuse("%s: recipe %s whitens images, and these are for models that see less of them", c.Name, r.Name)

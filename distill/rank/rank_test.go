@@ -13,37 +13,13 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/distill/artifact"
 	"github.com/distillmesh/distillmesh/distill/coreset"
+	"github.com/distillmesh/distillmesh/distill/distilltest"
 	"github.com/distillmesh/distillmesh/distill/kip"
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// blobs is a task of 12 x 12 images, three classes, each a bright corner, which noise hides in part.
-func blobs(t *testing.T) *data.Dataset {
-	t.Helper()
-	shape := data.Shape{C: 1, H: 12, W: 12}
-	part := func(n int, seed uint64) data.Source {
-		rng := data.Stream(seed, "blobs")
-		values, labels := make([]float32, n*shape.Size()), make([]int, n)
-		for i := range n {
-			labels[i] = i % 3
-			for j := range shape.Size() {
-				v := rng.Float64()
-				if y, x := j/12, j%12; y/6*2+x/6 == labels[i] {
-					v += 0.25
-				}
-				values[i*shape.Size()+j] = float32(v)
-			}
-		}
-		src, err := data.NewFloats(shape, values, labels)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return src
-	}
-	task := &data.Task{Version: data.TaskVersion, Name: "blobs", Classes: []string{"a", "b", "c"}, Shape: shape,
-		Mean: []float64{0.5}, Std: []float64{0.3}}
-	return &data.Dataset{Name: "blobs", Task: task, Train: part(240, 1), Test: part(90, 2)}
-}
+// blobs is a task whose corners are hidden in part by noise.
+func blobs(t *testing.T) *data.Dataset { return distilltest.Corners(t, 1, 0.25, 0.5, 90) }
 
 // candidate is sets of as many clients, each with all the data.
 func candidate(t *testing.T, ds *data.Dataset, m distill.Method, ipc, clients int,
@@ -203,6 +179,18 @@ func TestTheSameSeedsGiveTheSameDocument(t *testing.T) {
 	if fresh := text(t, ranked(t, t.Context(), p, t.TempDir())); fresh != resumed {
 		t.Errorf("resumed:\n%s\nfresh:\n%s", resumed, fresh)
 	}
+	priced, err := Run(t.Context(), p, Options{Dir: dir, Costs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := priced.Costs
+	if priced.Costs = nil; text(t, priced) != resumed {
+		t.Error("what it took is not apart from the rest")
+	}
+	if len(c.Rows) != len(priced.Rows) || c.Rows[0].Trainings == 0 || c.Rows[0].TrainSeconds <= 0 ||
+		c.Rows[0].RealSeconds <= 0 || c.PeakRSS <= 0 {
+		t.Errorf("costs %+v", c)
+	}
 }
 
 func TestOwnLabelsAreThoseOfTheSetAndOfItsControls(t *testing.T) {
@@ -228,19 +216,6 @@ func TestOwnLabelsAreThoseOfTheSetAndOfItsControls(t *testing.T) {
 		if r.Set == "soft" && r.Model == "mlp" && r.AccSynOwn.Mean > r.AccSynHard.Mean-0.1 {
 			t.Errorf("labels that say nothing give %v, hard ones %v", *r.AccSynOwn, *r.AccSynHard)
 		}
-	}
-}
-
-func TestATeacherLabelsSetAndControls(t *testing.T) {
-	p := small(t, Teacher)
-	p.Models, p.Trials = []string{"mlp"}, 2
-	p.Candidates = []Candidate{candidate(t, p.Data, coreset.Herding{}, 3, 1, artifact.U8)}
-	r := ranked(t, t.Context(), p, t.TempDir()).Rows[0]
-	if r.LabelBytes != 4*(144*200+200+200*200+200+200*3+3) {
-		t.Errorf("a teacher of %d bytes", r.LabelBytes)
-	}
-	if r.Teacher == nil || r.Rates["syn_own"] == 0 || r.Rates["syn_hard"] == 0 || *r.AccSynOwn == *r.AccSynHard {
-		t.Errorf("%+v", r)
 	}
 }
 
@@ -290,7 +265,7 @@ func TestRecipesOfTheProgramAreRead(t *testing.T) {
 	}
 	for method, want := range map[string]string{"dc": "dc", "dm": "dsa", "mtt": "dsa", "gmm": "dsa", "att": "dsa",
 		"datm": "datm",
-		"rded": "rded", "made elsewhere": "dsa"} {
+		"rded": "rded", "dwa": "dwa", "gvbsm": "gvbsm", "edc": "edc", "made elsewhere": "dsa"} {
 		if r, err := For(method); err != nil || r.Name != want {
 			t.Errorf("%s: %s, %v", method, r.Name, err)
 		}
@@ -326,12 +301,18 @@ func TestRecipesThatMeanNothingAreRefused(t *testing.T) {
 		"labels of nobody":            strings.Replace(good, "hard", "soft", 1),
 		"a teacher at no temperature": strings.Replace(good, "hard", "teacher", 1),
 		"a temperature of NaN":        "temperature = nan\n" + strings.Replace(good, "hard", "teacher", 1),
-		"mixed and hard":              good + "mix = \"mixup\"\nmix_beta = 1.0\n",
-		"training for days":           strings.Replace(good, "epochs = 2", "epochs = 1000000", 1),
-		"no rate":                     "rates = []\n" + good,
-		"a rate of zero":              "rates = [0.0]\n" + good,
-		"an infinite rate":            "rates = [inf]\n" + good,
-		"a resolution":                good + "band = 64\n",
+		"squares of hard labels":      "loss = \"squares\"\n" + good,
+		"another loss":                "loss = \"cubes\"\n" + strings.Replace(good, "hard", "teacher", 1),
+		"squares at a temperature":    "loss = \"squares\"\ntemperature = 2\n" + strings.Replace(good, "hard", "teacher", 1),
+		"classes without squares":     "truth = 0.5\ntemperature = 2.0\n" + strings.Replace(good, "hard", "teacher", 1),
+		"too many teachers": "teacher = \"" + strings.Repeat("mlp,", 8) + "mlp\"\ntemperature = 2.0\n" +
+			strings.Replace(good, "hard", "teacher", 1),
+		"mixed and hard":    good + "mix = \"mixup\"\nmix_beta = 1.0\n",
+		"training for days": strings.Replace(good, "epochs = 2", "epochs = 1000000", 1),
+		"no rate":           "rates = []\n" + good,
+		"a rate of zero":    "rates = [0.0]\n" + good,
+		"an infinite rate":  "rates = [inf]\n" + good,
+		"a resolution":      good + "band = 64\n",
 	} {
 		if r, err := ParseRecipe(name, []byte(doc)); !errors.Is(err, ErrRecipe) {
 			t.Errorf("%s: %+v, %v", name, r, err)
@@ -356,15 +337,5 @@ func TestFlipsAreLeftOutWhereTheyChangeTheClass(t *testing.T) {
 	}
 	if r.On(true).Train.Augment != "dsa" || teacher.On(true).Train.Augment != "crop_flip" {
 		t.Error("flips are left out where they are harmless")
-	}
-}
-
-func TestALabelThatATeacherGivesOnceIsStored(t *testing.T) {
-	p := small(t, Stored)
-	p.Models, p.Trials, p.Augmented, p.ByBytes = []string{"mlp"}, 2, false, false
-	p.Candidates = []Candidate{candidate(t, p.Data, coreset.Herding{}, 3, 1, artifact.U8)}
-	r := ranked(t, t.Context(), p, t.TempDir()).Rows[0]
-	if r.LabelBytes != 4*9*3 || r.Teacher == nil || *r.AccSynOwn == *r.AccSynHard {
-		t.Errorf("%+v", r)
 	}
 }

@@ -29,6 +29,9 @@ const (
 	Teacher Labels = "teacher" // a network's answer to every augmented batch (mode M)
 )
 
+// Squares is the loss of a recipe by the squared differences from the logits of a teacher.
+const Squares = "squares"
+
 // Rates is the grid that learning rates are chosen from.
 var Rates = []float64{0.001, 0.005, 0.01, 0.05, 0.1}
 
@@ -40,8 +43,13 @@ type Recipe struct {
 	Labels  Labels   `json:"labels"`
 	// Temperature is that of the teacher's labels and of the loss.
 	Temperature float64 `json:"temperature,omitempty"`
-	// TeacherModel is the model that labels; empty for the model that is trained.
+	// TeacherModel is the model that labels, or several, with commas between, whose logits are averaged;
+	// empty for the model that is trained.
 	TeacherModel string `json:"teacher,omitempty"`
+	// Loss is Squares, or empty for the divergence from the labels at the temperature.
+	Loss string `json:"loss,omitempty"`
+	// Truth is the weight of the cross-entropy with the classes of images beside Squares.
+	Truth float64 `json:"truth,omitempty"`
 	// AugmentHard augments the training with hard labels of a set that has other labels too.
 	AugmentHard bool `json:"augment_hard,omitempty"`
 	// ZCA whitens all images by the statistics of the training samples.
@@ -150,9 +158,16 @@ func (r Recipe) Validate() error {
 	switch {
 	case r.Labels != Hard && r.Labels != Stored && r.Labels != Teacher:
 		return fmt.Errorf("labels %q, want hard, stored or teacher", r.Labels)
-	case r.Labels == Teacher != (r.Temperature != 0) || !(r.Temperature >= 0 && r.Temperature <= train.MaxTemperature):
-		return fmt.Errorf("temperature %v, want above 0 and at most %d, with labels of a teacher only", r.Temperature,
-			train.MaxTemperature)
+	case r.Loss != "" && (r.Loss != Squares || r.Labels != Teacher):
+		return fmt.Errorf("loss %q of labels %s, want %s, of a teacher, or none", r.Loss, r.Labels, Squares)
+	case !(r.Truth >= 0 && r.Truth <= 1) || r.Truth != 0 && r.Loss != Squares:
+		return fmt.Errorf("truth %v, want 0 to 1, with loss %s only", r.Truth, Squares)
+	case len(r.teachers()) > train.MaxTeachers:
+		return fmt.Errorf("%d teachers, at most %d", len(r.teachers()), train.MaxTeachers)
+	case (r.Labels == Teacher && r.Loss == "") != (r.Temperature != 0) ||
+		!(r.Temperature >= 0 && r.Temperature <= train.MaxTemperature):
+		return fmt.Errorf("temperature %v, want above 0 and at most %d, with labels of a teacher, and not with loss %s",
+			r.Temperature, train.MaxTemperature, Squares)
 	case r.TeacherModel != "" && r.Labels == Hard:
 		return fmt.Errorf("teacher %s, and labels are hard", r.TeacherModel)
 	case len(r.Rates) == 0 || len(r.Rates) > maxRates:
@@ -170,6 +185,14 @@ func (r Recipe) Validate() error {
 		}
 	}
 	return nil
+}
+
+// teachers are the names of the models that label; none for the model that is trained.
+func (r Recipe) teachers() []string {
+	if r.TeacherModel == "" {
+		return nil
+	}
+	return strings.Split(r.TeacherModel, ",")
 }
 
 // at is the training at a learning rate.
@@ -216,7 +239,7 @@ func (r Recipe) hard() Recipe {
 	if !augment {
 		r = r.plain()
 	}
-	r.Labels, r.Temperature, r.TeacherModel = Hard, 0, ""
+	r.Labels, r.Temperature, r.TeacherModel, r.Loss, r.Truth = Hard, 0, "", "", 0
 	r.Train.Mix, r.Train.MixBeta = "", 0
 	return r
 }

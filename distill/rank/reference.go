@@ -3,19 +3,11 @@ package rank
 import (
 	"context"
 	"fmt"
-	"math"
-	"os"
 
 	"github.com/distillmesh/distillmesh/distill/trial"
-	"github.com/distillmesh/distillmesh/train"
-	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
-	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/zca"
 )
-
-// teachersFolder holds networks that were trained on all real data.
-const teachersFolder = "teachers"
 
 // choosingEpochs is how long the trainings are that choose the learning rate of a reference.
 const choosingEpochs = 10
@@ -48,7 +40,7 @@ func (w *work) reference(ctx context.Context) (*outcome, error) {
 		}}
 	o := &outcome{arm: a}
 	if iterative {
-		if o.rate, err = w.referenceRate(ctx, a); err != nil {
+		if o.rate, err = w.referenceRate(ctx, o); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +54,7 @@ func (w *work) reference(ctx context.Context) (*outcome, error) {
 		for seed := range n {
 			do(func() error {
 				defer stage.step()
-				result, _, err := w.train1(ctx, w.judge, a, o.rate, uint64(seed), points)
+				result, _, err := w.train1(ctx, w.judge, o, o.rate, uint64(seed), points)
 				o.last[seed], o.best[seed] = result.Accuracy, result.BestAccuracy
 				return err
 			})
@@ -72,103 +64,25 @@ func (w *work) reference(ctx context.Context) (*outcome, error) {
 }
 
 // referenceRate chooses the learning rate of a reference, by one seed and few epochs.
-func (w *work) referenceRate(ctx context.Context, a *arm) (float64, error) {
-	short := *a
-	short.recipe.Train.Epochs = min(choosingEpochs, a.recipe.Train.Epochs)
-	rates := a.recipe.Rates
+func (w *work) referenceRate(ctx context.Context, of *outcome) (float64, error) {
+	arm := *of.arm
+	arm.recipe.Train.Epochs = min(choosingEpochs, arm.recipe.Train.Epochs)
+	short := &outcome{arm: &arm}
+	defer func() { of.spent.join(&short.spent) }()
+	rates := arm.recipe.Rates
 	found := make([]float64, len(rates))
 	stage := w.stage("choose the learning rate of "+w.model+" on real samples", len(rates))
 	err := w.each(ctx, func(ctx context.Context, do func(func() error)) {
 		for i, rate := range rates {
 			do(func() error {
 				defer stage.step()
-				result, _, err := w.train1(ctx, w.choose, &short, rate, choosing, 1)
+				result, _, err := w.train1(ctx, w.choose, short, rate, choosing, 1)
 				found[i] = result.Accuracy
 				return err
 			})
 		}
 	})
 	return best(rates, found), err
-}
-
-// teacher is the network of a name that was trained as the reference is, with seed 0. It is kept in
-// the folder.
-func (r *runner) teacher(ctx context.Context, name string) (*train.Model, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if m := r.taught[name]; m != nil {
-		return m, nil
-	}
-	net, err := nn.Parse(name, r.train.Shape, r.train.Classes)
-	if err != nil {
-		return nil, fmt.Errorf("%w: a teacher is a network: %w", ErrPlan, err)
-	}
-	full, err := referenceRecipe(r.plan.Epochs)
-	if err != nil {
-		return nil, err
-	}
-	w := &work{runner: r, model: name}
-	a := &arm{name: "real", key: "real", recipe: full, fixed: true,
-		draw: func(context.Context, uint64) (images, error) { return images{samples: r.train}, nil }}
-	rate, err := w.referenceRate(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	m, err := r.keptTeacher(ctx, net, full, rate)
-	if err != nil {
-		return nil, fmt.Errorf("teacher %s: %w", name, err)
-	}
-	r.taught[name] = m
-	return m, nil
-}
-
-// keptTeacher reads the teacher, or trains and writes it.
-func (r *runner) keptTeacher(ctx context.Context, net *nn.Network, full Recipe, rate float64) (*train.Model, error) {
-	key := trial.Key{Parts: []any{r.judge.Identity, net.Name, full, rate}, Words: []any{net.Name}}
-	file, err := key.Name()
-	if err != nil {
-		return nil, err
-	}
-	path := r.store.Path(teachersFolder, file+".safetensors")
-	if content, err := os.ReadFile(path); err == nil {
-		if tensors, _, err := checkpoint.Decode(content, checkpoint.Limits{Tensors: 1 << 12, Rank: 4}); err == nil {
-			if m, err := train.FromTensors(net, tensors); err == nil {
-				m.Device = r.judge.Device
-				return m, nil
-			}
-		}
-	}
-	stage := r.stage("train the teacher "+net.Name, 1)
-	m, err := train.Fit(ctx, net, r.train, full.at(rate), train.Options{Device: r.opt.Device})
-	if err != nil {
-		return nil, err
-	}
-	stage.step()
-	content, err := checkpoint.Encode(m.Tensors(), nil)
-	if err != nil {
-		return nil, err
-	}
-	m.Device = r.judge.Device
-	return m, trial.WriteFile(path, content)
-}
-
-// softmax turns rows of logits into probabilities.
-func softmax(logits []float32, classes int) []float32 {
-	out := make([]float32, len(logits))
-	for at := 0; at < len(out); at += classes {
-		most := math.Inf(-1)
-		for _, v := range logits[at : at+classes] {
-			most = max(most, float64(v))
-		}
-		sum := 0.0
-		for _, v := range logits[at : at+classes] {
-			sum += math.Exp(float64(v) - most)
-		}
-		for i, v := range logits[at : at+classes] {
-			out[at+i] = float32(math.Exp(float64(v)-most) / sum)
-		}
-	}
-	return out
 }
 
 // whitening whitens images by the training samples.

@@ -1,11 +1,13 @@
 package rank
 
 import (
+	"context"
+
 	"github.com/distillmesh/distillmesh/train/nn"
 )
 
 // row puts a candidate's accuracies together.
-func (w *work) row(c Candidate, a arms, real *outcome) (Row, error) {
+func (w *work) row(ctx context.Context, c Candidate, a arms, real *outcome) (Row, error) {
 	rec, err := w.plan.recipeOf(c)
 	if err != nil {
 		return Row{}, err
@@ -38,26 +40,37 @@ func (w *work) row(c Candidate, a arms, real *outcome) (Row, error) {
 		tops = measured{real: real.best, hard: hard.best, own: own.best, random: random.best}
 		row.Rates["real"] = real.rate
 	}
-	w.labelBytes(&row, c, a, real)
+	if err := w.labels(ctx, &row, c, a.own.recipe); err != nil {
+		return row, err
+	}
 	return row, row.fill(m, tops, w.plan.ByLabels, w.plan.ByAugmentation)
 }
 
-// labelBytes fills what a row says of labels by a teacher.
-func (w *work) labelBytes(row *Row, c Candidate, a arms, real *outcome) {
-	by := a.own.recipe
-	if by.Labels == Hard {
-		return
+// labels fills what a row says of labels by a teacher.
+func (w *work) labels(ctx context.Context, row *Row, c Candidate, by Recipe) error {
+	if _, solved := kind(c, by); by.Labels == Hard || solved != "" {
+		return nil
 	}
-	mean := real.last.mean()
-	row.Teacher = &mean
-	teacher := set{runner: w.runner, model: w.model}.teacherOf(by)
-	if net, err := nn.Parse(teacher, w.runner.train.Shape, w.runner.train.Classes); by.Labels == Teacher && err == nil {
-		row.LabelBytes = 4 * int64(net.NumParams())
-		return
+	of := set{runner: w.runner, model: w.model}
+	share, err := of.share(ctx, by)
+	if err != nil {
+		return err
+	}
+	row.Teacher = &share
+	if by.Labels == Teacher {
+		for _, name := range of.teachersOf(by) {
+			net, err := nn.Parse(name, w.runner.train.Shape, w.runner.train.Classes)
+			if err != nil {
+				return err
+			}
+			row.LabelBytes += 4 * int64(net.NumParams())
+		}
+		return nil
 	}
 	for _, s := range c.Sets {
 		if s.Samples.Soft == nil {
 			row.LabelBytes += 4 * int64(s.Samples.Len()*s.Samples.Classes)
 		}
 	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -25,6 +26,8 @@ type Options struct {
 	// Dir is the folder of finished trainings: an interruption loses those under way at most.
 	Dir    string
 	Device device.Choice
+	// Costs asks for what it took, in the document: the only part of it that differs from run to run.
+	Costs bool
 	// Report, when not nil, is called as work goes on, from several goroutines.
 	Report func(Progress)
 }
@@ -46,7 +49,7 @@ const (
 // choosing is the seed that learning rates are chosen with; trials count from 0.
 const choosing = 1 << 20
 
-// points is how many times a training is evaluated whose best checkpoint is reported.
+// points is how many times a training is evaluated whose best checkpoint is reported; others once.
 const points = 20
 
 // Run trains what the folder does not hold yet and returns the scores. It fails with ErrPlan
@@ -58,13 +61,21 @@ func Run(ctx context.Context, p Plan, opt Options) (*Document, error) {
 		return nil, err
 	}
 	defer r.close()
+	began, watch := time.Now(), r.memory.Watch()
+	defer watch.Stop()
 	doc := r.document()
+	if opt.Costs {
+		doc.Costs = &Costs{}
+	}
 	for _, model := range p.Models {
 		if err := r.model(ctx, model, doc); err != nil {
 			return nil, err
 		}
 	}
 	doc.Tau = agreements(doc.Rows, p.Models)
+	if opt.Costs {
+		doc.Costs.finish(began, watch)
+	}
 	return doc, nil
 }
 
@@ -166,16 +177,20 @@ func (r *runner) model(ctx context.Context, name string, doc *Document) error {
 		for _, a := range each[i].all() {
 			work.add(a)
 		}
+		work.curves(each[i].hard, each[i].own, each[i].random)
 	}
 	if err := work.run(ctx); err != nil {
 		return err
 	}
 	for i, c := range r.plan.Candidates {
-		row, err := work.row(c, each[i], real)
+		row, err := work.row(ctx, c, each[i], real)
 		if err != nil {
 			return fmt.Errorf("%s on %s: %w", c.Name, name, err)
 		}
 		doc.Rows = append(doc.Rows, row)
+		if doc.Costs != nil {
+			doc.Costs.Rows = append(doc.Costs.Rows, work.costOf(c, each[i], real))
+		}
 	}
 	return nil
 }
@@ -184,8 +199,18 @@ func (r *runner) model(ctx context.Context, name string, doc *Document) error {
 type outcome struct {
 	arm        *arm
 	rate       float64
+	curve      bool // best checkpoints are reported
 	last, best runs
 	images     int // of the first seed
+	spent      spent
+}
+
+// points is how many times each training is evaluated.
+func (o *outcome) points() int {
+	if o.curve {
+		return points
+	}
+	return 1
 }
 
 // work is the trainings of one model.
@@ -201,6 +226,13 @@ func (w *work) add(a *arm) {
 	if w.done[a.id()] == nil {
 		o := &outcome{arm: a}
 		w.order, w.done[a.id()] = append(w.order, o), o
+	}
+}
+
+// curves asks for the best checkpoints of arms.
+func (w *work) curves(of ...*arm) {
+	for _, a := range of {
+		w.done[a.id()].curve = true
 	}
 }
 
@@ -228,7 +260,7 @@ func (w *work) run(ctx context.Context) error {
 			for seed := range n {
 				do(func() error {
 					defer stage.step()
-					result, images, err := w.train1(ctx, w.judge, o.arm, o.rate, uint64(seed), points)
+					result, images, err := w.train1(ctx, w.judge, o, o.rate, uint64(seed), o.points())
 					o.last[seed], o.best[seed] = result.Accuracy, result.BestAccuracy
 					if seed == 0 {
 						o.images = images
@@ -271,7 +303,7 @@ func (w *work) chooseRates(ctx context.Context) error {
 			for k, rate := range o.arm.recipe.Rates {
 				do(func() error {
 					defer stage.step()
-					result, _, err := w.train1(ctx, w.choose, o.arm, rate, choosing, 1)
+					result, _, err := w.train1(ctx, w.choose, o, rate, choosing, 1)
 					mu.Lock()
 					defer mu.Unlock()
 					found[i][k] = result.Accuracy
@@ -298,8 +330,9 @@ func best(rates, accuracies []float64) (rate float64) {
 }
 
 // train1 is one training of an arm. One that diverges has no accuracy: it counts as 0.
-func (w *work) train1(ctx context.Context, on *trial.Bench, a *arm, rate float64, seed uint64, points int) (
+func (w *work) train1(ctx context.Context, on *trial.Bench, o *outcome, rate float64, seed uint64, points int) (
 	trial.Result, int, error) {
+	a := o.arm
 	drawn, err := a.draw(ctx, seed)
 	if err != nil {
 		return trial.Result{}, 0, err
@@ -312,14 +345,12 @@ func (w *work) train1(ctx context.Context, on *trial.Bench, a *arm, rate float64
 	run := trial.Run{Label: a.name, Consumer: w.model, Samples: drawn.samples, Print: trial.Fingerprint(drawn.samples),
 		Recipe: a.training(rate, drawn.view), Seed: seed, Points: points}
 	if a.recipe.Labels == Teacher && w.iterative(w.model) {
-		s := set{runner: w.runner, model: w.model}
-		m, err := w.teacher(ctx, s.teacherOf(a.recipe))
-		if err != nil {
+		if run.Teacher, err = (set{runner: w.runner, model: w.model}).teacher(ctx, a.recipe); err != nil {
 			return trial.Result{}, 0, err
 		}
-		run.Teacher = &train.Teacher{Model: m, Temperature: a.recipe.Temperature}
 	}
 	result, err := on.Measure(ctx, run)
+	o.spent.add(result)
 	if errors.Is(err, train.ErrDiverged) {
 		return trial.Result{}, drawn.samples.Len(), nil
 	}

@@ -15,33 +15,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/data"
 )
 
-// blobs is a task of 12 x 12 images, three classes, each a bright corner.
-func blobs(t *testing.T) *data.Dataset {
-	t.Helper()
-	shape := data.Shape{C: 1, H: 12, W: 12}
-	part := func(n int, seed uint64) data.Source {
-		rng := data.Stream(seed, "blobs")
-		values, labels := make([]float32, n*shape.Size()), make([]int, n)
-		for i := range n {
-			labels[i] = i % 3
-			for j := range shape.Size() {
-				v := 0.2 * rng.Float64()
-				if y, x := j/12, j%12; y/6*2+x/6 == labels[i] {
-					v += 0.5
-				}
-				values[i*shape.Size()+j] = float32(v)
-			}
-		}
-		src, err := data.NewFloats(shape, values, labels)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return src
-	}
-	task := &data.Task{Version: data.TaskVersion, Name: "blobs", Classes: []string{"a", "b", "c"}, Shape: shape,
-		Mean: []float64{0.3}, Std: []float64{0.3}}
-	return &data.Dataset{Name: "blobs", Task: task, Train: part(240, 1), Test: part(60, 2)}
-}
+// blobs is a task whose corners are plain to see.
+func blobs(t *testing.T) *data.Dataset { return distilltest.Corners(t, 0.2, 0.5, 0.3, 60) }
 
 // smallPlan has one of each kind; with -short networks do not train on all data,
 // which takes 2000 steps.

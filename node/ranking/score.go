@@ -97,12 +97,18 @@ func PlanOf(p rank.Plan, s *scores.Score) (rank.Plan, error) {
 // Verification is a score of somebody beside what was computed here.
 type Verification struct {
 	Signer string `json:"signer"`
-	Kind   string `json:"kind"` // claim or attestation
+	Kind   string `json:"kind"` // Claim or Attestation
 	Model  string `json:"model,omitempty"`
 	// Verdict is agrees, differs, or why it was not decided.
 	Verdict string              `json:"verdict"`
 	Values  []scores.Difference `json:"values,omitempty"`
 }
+
+// Kinds of scores of somebody.
+const (
+	Claim       = "claim"       // by who offers the set
+	Attestation = "attestation" // by anybody else
+)
 
 // Verdicts. A score that cannot be compared has another.
 const (
@@ -170,14 +176,14 @@ func Verify(ctx context.Context, v Verifying) (*Verified, error) {
 	})
 	v.end = time.Now().Add(v.Most)
 	for _, c := range claims {
-		if err := out.verify(ctx, v, c, "claim"); err != nil {
+		if err := out.verify(ctx, v, c, Claim); err != nil {
 			return nil, err
 		}
 	}
 	for _, a := range v.Known.Attestations {
 		cheap := slices.ContainsFunc(claims, func(c scores.Signed) bool { return same(c.Score, a.Score) })
 		if a.Signer != v.Self && cheap {
-			if err := out.verify(ctx, v, a, "attestation"); err != nil {
+			if err := out.verify(ctx, v, a, Attestation); err != nil {
 				return nil, err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"time"
 
 	"github.com/distillmesh/distillmesh/distill/figure"
 	"github.com/distillmesh/distillmesh/distill/rank"
@@ -18,21 +19,16 @@ import (
 //go:embed page.html
 var pageHTML string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+var pageTemplate = figure.PageTemplate(pageHTML, nil)
 
 // view is what the page's template sees.
 type view struct {
-	Style   template.CSS
-	Title   string
-	Answer  []string
-	Figure  template.HTML
-	Groups  []group
-	Notes   []string
-	Facts   []fact
-	Command string
+	figure.Page
+	Figure template.HTML
+	Groups []group
+	Notes  []string
+	Costs  bool // the lines say what they took
 }
-
-type fact struct{ Name, Value string }
 
 // group is the table's lines of one model.
 type group struct {
@@ -46,6 +42,7 @@ type line struct {
 	Own, Hard, Random, Same, Real                  string
 	HLR, IOR, LRS, ARS, Best                       string
 	SynAug, SynPlain, RandomAug, RandomPlain, Rate string
+	Seconds, MiB                                   string
 }
 
 // Page writes the page of a document; command is what made it.
@@ -54,18 +51,22 @@ func Page(doc *rank.Document, command string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := view{Style: figure.PageStyle(), Title: "How good are these sets for " + doc.Data + "?", Answer: Answer(doc),
-		Figure: drawn, Notes: doc.Notes, Command: command}
+	v := view{Page: figure.Page{Verb: "rank", Brand: "ranking", Title: "How good are these sets for " + doc.Data + "?",
+		Answer: Answer(doc), Command: command, Facts: facts(doc)}, Figure: drawn, Notes: doc.Notes, Costs: doc.Costs != nil}
 	for _, model := range models(doc) {
 		g := group{Model: model}
-		for _, r := range doc.Rows {
+		for i, r := range doc.Rows {
 			if r.Model == model {
 				g.Lines = append(g.Lines, lineOf(r))
+				if doc.Costs != nil {
+					c := doc.Costs.Rows[i]
+					last := &g.Lines[len(g.Lines)-1]
+					last.Seconds, last.MiB = fmt.Sprintf("%.0f", c.TrainSeconds), fmt.Sprintf("%.0f", c.PeakRSS)
+				}
 			}
 		}
 		v.Groups = append(v.Groups, g)
 	}
-	v.Facts = facts(doc)
 	var out bytes.Buffer
 	err = pageTemplate.Execute(text.NewWriter(&out), v)
 	return out.Bytes(), err
@@ -148,7 +149,7 @@ func percent(s *trial.Spread) string {
 	return fmt.Sprintf("%.1f ± %.1f", 100*s.Mean, 100*s.Std)
 }
 
-func facts(doc *rank.Document) []fact {
+func facts(doc *rank.Document) [][2]string {
 	seeds := 0
 	recipes := map[string]bool{}
 	var names []string
@@ -160,10 +161,15 @@ func facts(doc *rank.Document) []fact {
 				r.Recipe.Labels, r.Recipe.Train.Optimizer, r.Recipe.Train.Epochs, r.Recipe.Train.Batch, r.Recipe.Train.Augment))
 		}
 	}
-	return []fact{{"data", doc.Data}, {"task", doc.Task},
+	out := [][2]string{{"data", doc.Data}, {"task", doc.Task},
 		{"samples", fmt.Sprintf("%s to draw from, %s held out to choose learning rates, %s to test", figure.Count(doc.Train),
 			figure.Count(doc.Validation), figure.Count(doc.Test))},
 		{"trials", fmt.Sprintf("%d seeds, the same for sets and controls", seeds)},
 		{"all data", fmt.Sprintf("%s of %d epochs", figure.Plural(doc.References, "training"), doc.Epochs)},
 		{"recipes", strings.Join(names, "; ")}, {"engine", doc.Engine}}
+	if c := doc.Costs; c != nil {
+		out = append(out, [2]string{"took", fmt.Sprintf("%s, and at most %.0f MiB of memory; what was kept took nothing",
+			(time.Duration(c.WallSeconds * float64(time.Second))).Round(time.Second), c.PeakRSS)})
+	}
+	return out
 }

@@ -48,6 +48,25 @@ func TestThePageSaysWhatTheDocumentHoldsAndNothingRuns(t *testing.T) {
 	}
 }
 
+func TestThePageSaysWhatItTookWhereTheDocumentDoes(t *testing.T) {
+	doc := document()
+	plain, err := Page(doc, "")
+	if err != nil || bytes.Contains(plain, []byte("seconds")) {
+		t.Errorf("seconds that nobody measured, %v", err)
+	}
+	doc.Costs = &rank.Costs{WallSeconds: 61, PeakRSS: 512, Rows: make([]rank.RowCost, len(doc.Rows))}
+	doc.Costs.Rows[1] = rank.RowCost{TrainSeconds: 1234, PeakRSS: 567}
+	page, err := Page(doc, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"1m1s, and at most 512 MiB", "<td>1234</td><td>567</td>", `colspan="20"`} {
+		if !bytes.Contains(page, []byte(want)) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}
+
 func TestTheAnswerNamesTheBestSetAndWhoIsAhead(t *testing.T) {
 	got := strings.Join(Answer(document()), "\n")
 	for _, want := range []string{"On lenet first has the best LRS, 26.7 ± 1.0",

@@ -15,7 +15,7 @@ import (
 //go:embed page.html
 var pageHTML string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"breakable": breakable}).Parse(pageHTML))
+var pageTemplate = figure.PageTemplate(pageHTML, template.FuncMap{"breakable": breakable})
 
 // breakable allows a line break after each colon of a long method name.
 func breakable(name string) template.HTML {
@@ -25,9 +25,7 @@ func breakable(name string) template.HTML {
 
 // view is what the page's template sees.
 type view struct {
-	Style    template.CSS
-	Question string
-	Answer   []string
+	figure.Page
 	Findings []finding
 	Groups   []group
 	Controls bool
@@ -37,12 +35,8 @@ type view struct {
 	Says     string        // of the split
 	Sheets   []sheet
 	Real     bool // some sheet shows real samples
-	Facts    []fact
-	Command  string
 	Tests    string
 }
-
-type fact struct{ Name, Value string }
 
 // group is the table's lines of one consumer.
 type group struct {
@@ -60,9 +54,8 @@ type line struct {
 
 // page writes the whole page.
 func page(dir string, doc *study.Document, opt Options, accuracy, curves, split *figure.Figure) ([]byte, error) {
-	v := view{Style: figure.PageStyle(), Question: question(doc), Answer: Answer(doc), Findings: findings(doc),
-		Facts:   facts(doc),
-		Command: opt.Command, Tests: figure.Count(doc.Test)}
+	v := view{Page: figure.Page{Verb: "simulate", Brand: "study", Title: question(doc), Answer: Answer(doc),
+		Facts: facts(doc), Command: opt.Command}, Findings: findings(doc), Tests: figure.Count(doc.Test)}
 	for part, f := range map[*template.HTML]*figure.Figure{&v.Accuracy: accuracy, &v.Curves: curves, &v.Split: split} {
 		if f == nil {
 			continue
@@ -142,7 +135,7 @@ func lineOf(s study.Summary) line {
 }
 
 // facts are the plan.
-func facts(doc *study.Document) []fact {
+func facts(doc *study.Document) [][2]string {
 	formation := "each method's own"
 	if doc.Formation > 0 {
 		formation = fmt.Sprintf("%d × %d", doc.Formation, doc.Formation)
@@ -151,7 +144,7 @@ func facts(doc *study.Document) []fact {
 	if doc.Steps > 0 {
 		steps = figure.Count(doc.Steps)
 	}
-	return []fact{
+	return [][2]string{
 		{"Data", fmt.Sprintf("%s: %s to train, %s to test, %s", doc.Data, figure.Count(doc.Train), figure.Count(doc.Test),
 			pluralClasses(len(doc.Classes)))},
 		{"Task", doc.Task},

@@ -29,6 +29,15 @@ func Dir(path string) *Tree {
 	return &Tree{FS: os.DirFS(path), Path: path, real: true, close: func() error { return nil }}
 }
 
+// Within is the tree of a folder of somebody else: links that lead out of it count as broken.
+func Within(path string) (*Tree, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Tree{FS: root.FS(), Path: path, real: true, close: root.Close}, nil
+}
+
 // IsArchive reports whether the tree is the inside of an archive.
 func (t *Tree) IsArchive() bool { return !t.real }
 
