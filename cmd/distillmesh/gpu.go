@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -76,6 +77,19 @@ func (a *app) showGPUs(rows []gpuRow, found gpu.Found, untested bool) {
 	for _, reason := range found.Absent {
 		a.print("-         %s", text.Printable(reason))
 	}
+}
+
+// onDevice does work, and does it again on the processor where auto chose a GPU that has too little memory, or
+// was lost.
+func (a *app) onDevice(c *device.Choice, work func() error) error {
+	err := work()
+	if c.Name == device.Auto && c.GPU() && (errors.Is(err, gpu.ErrMemory) || errors.Is(err, gpu.ErrLost)) {
+		a.finish()
+		a.tell("%s gave up: %v; the processor does it instead (--device)", c.Chosen(), err)
+		c.Found = device.CPU
+		err = work()
+	}
+	return err
 }
 
 // settleDevice decides where work runs, and says so where there is something to say: auto chose a GPU, or could use

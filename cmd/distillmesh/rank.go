@@ -170,7 +170,10 @@ func (a *app) rank(cmd *cobra.Command, r *rankFlags, names []string) (doc *rank.
 		return nil, err
 	}
 	r.Costs = true
-	doc, err = rank.Run(cmd.Context(), r.Plan, r.Options)
+	err = a.onDevice(&r.Device, func() (err error) {
+		doc, err = rank.Run(cmd.Context(), r.Plan, r.Options)
+		return err
+	})
 	if err == nil {
 		doc.Notes = append(doc.Notes, notes...)
 	}

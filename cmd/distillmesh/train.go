@@ -54,7 +54,11 @@ func (a *app) trainCommand() *cobra.Command {
 						return err
 					}
 				}
-				got, err := jobs.Train(cmd.Context(), conn, t.plan, a.home, a.report)
+				var got jobs.TrainResult
+				err := a.onDevice(&t.plan.Device, func() (err error) {
+					got, err = jobs.Train(cmd.Context(), conn, t.plan, a.home, a.report)
+					return err
+				})
 				if err != nil {
 					return err
 				}

@@ -16,6 +16,12 @@ import (
 // ErrNone means that there is no such GPU here, or that it cannot be used.
 var ErrNone = errors.New("no such GPU")
 
+// Errors of a GPU at work, as package driver has them.
+var (
+	ErrMemory = driver.ErrMemory
+	ErrLost   = driver.ErrLost
+)
+
 // Device is a device that a driver lists.
 type Device struct {
 	driver.Info
