@@ -13,7 +13,7 @@ type Op int
 
 // The instructions, on values x and y and a constant c.
 const (
-	Load     Op = iota // the value of array X at the place at hand
+	Load     Op = iota // the value of read X at the place at hand
 	Constant           // c
 	Add                // x + y
 	Sub                // x - y
@@ -34,7 +34,7 @@ const (
 	AtMost             // y where x > y, else x
 )
 
-// Instruction computes one value; X and Y are the numbers of earlier ones, or that of an array.
+// Instruction computes one value; X and Y are the numbers of earlier ones, or that of a read.
 type Instruction struct {
 	Op   Op
 	X, Y int
@@ -60,14 +60,16 @@ type Result struct {
 // Read is how an array is read: from a value on, and so many values further per step in each dimension,
 // zero where the array is stretched.
 type Read struct {
+	Array   int
 	Start   int
 	Strides []int
 }
 
 // Kernel computes values at every place of a box of Dims, row-major. Arrays are numbered in the order
-// of its arguments: those of Reads are read, those after them written.
+// of its arguments: Inputs that are read, then those that are written.
 type Kernel struct {
 	Dims   []int
+	Inputs int
 	Reads  []Read
 	Code   []Instruction
 	Stores []Result // written at the place itself, as arrays of shape Dims
@@ -79,7 +81,7 @@ type Kernel struct {
 }
 
 // Arrays is the number of arrays.
-func (k *Kernel) Arrays() int { return len(k.Reads) + len(k.Stores) + len(k.Sums) }
+func (k *Kernel) Arrays() int { return k.Inputs + len(k.Stores) + len(k.Sums) }
 
 // Add is the number of the value of an instruction, which is added unless it is there already.
 func (k *Kernel) Add(i Instruction) int {
@@ -90,8 +92,8 @@ func (k *Kernel) Add(i Instruction) int {
 	return len(k.Code) - 1
 }
 
-// Value is the number of the value of an array that is read.
-func (k *Kernel) Value(array int) int { return k.Add(Instruction{Op: Load, X: array}) }
+// Value is the number of the value of a read.
+func (k *Kernel) Value(read int) int { return k.Add(Instruction{Op: Load, X: read}) }
 
 // sizes are the number of sums, and of values in each.
 func (k *Kernel) sizes() (sums, each int) {
@@ -155,9 +157,9 @@ func (k *Kernel) Split() bool {
 
 // normalize joins neighboring dimensions that every array walks through in one go.
 func (k *Kernel) normalize() *Kernel {
-	out := &Kernel{Code: k.Code, Stores: k.Stores, Sums: k.Sums, Parts: k.Parts, Reads: make([]Read, len(k.Reads))}
+	out := &Kernel{Code: k.Code, Stores: k.Stores, Sums: k.Sums, Parts: k.Parts, Inputs: k.Inputs, Reads: make([]Read, len(k.Reads))}
 	for a := range out.Reads {
-		out.Reads[a].Start = k.Reads[a].Start
+		out.Reads[a].Array, out.Reads[a].Start = k.Reads[a].Array, k.Reads[a].Start
 	}
 	for d, n := range k.Dims {
 		last := len(out.Dims) - 1

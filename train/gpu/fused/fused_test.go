@@ -134,14 +134,14 @@ func grow(rng *rand.Rand) random {
 		k.Dims = append(k.Dims, 1+rng.IntN(9))
 	}
 	for a := range 1 + rng.IntN(3) {
-		r, n := Read{Start: rng.IntN(3), Strides: make([]int, len(k.Dims))}, 1
+		r, n := Read{Array: a, Start: rng.IntN(3), Strides: make([]int, len(k.Dims))}, 1
 		for d := len(k.Dims) - 1; d >= 0; d-- {
 			if rng.IntN(3) > 0 {
 				r.Strides[d] = n
 				n *= k.Dims[d]
 			}
 		}
-		k.Reads = append(k.Reads, r)
+		k.Reads, k.Inputs = append(k.Reads, r), k.Inputs+1
 		values := make([]float32, r.Start+n)
 		for i := range values {
 			values[i] = 0.2 + rng.Float32()
@@ -168,10 +168,10 @@ func grow(rng *rand.Rand) random {
 		k.Stores = append(k.Stores, Result{Value: len(k.Code) - 1}, Result{Value: rng.IntN(len(k.Code))})
 	}
 	for i := range k.Stores {
-		k.Stores[i].Array = len(k.Reads) + i
+		k.Stores[i].Array = k.Inputs + i
 	}
 	for i := range k.Sums {
-		k.Sums[i].Array = len(k.Reads) + len(k.Stores) + i
+		k.Sums[i].Array = k.Inputs + len(k.Stores) + i
 	}
 	return k
 }
@@ -248,7 +248,7 @@ func TestRandomKernelsComputeWhatTheySay(t *testing.T) {
 }
 
 func TestLongSumsAreSplitIntoParts(t *testing.T) {
-	k := random{Kernel: &Kernel{Dims: []int{3, 40_000}, Reads: []Read{{Strides: []int{40_000, 1}}}, Summed: []bool{false,
+	k := random{Kernel: &Kernel{Dims: []int{3, 40_000}, Inputs: 1, Reads: []Read{{Strides: []int{40_000, 1}}}, Summed: []bool{false,
 		true}}}
 	values := make([]float32, 120_000)
 	for i := range values {
@@ -276,7 +276,8 @@ func TestLongSumsAreSplitIntoParts(t *testing.T) {
 }
 
 func TestNeighboringDimensionsAreJoined(t *testing.T) {
-	k := &Kernel{Dims: []int{2, 3, 4, 5}, Reads: []Read{{Strides: []int{60, 20, 5, 1}}, {Strides: []int{0, 1, 0, 0}}}}
+	k := &Kernel{Dims: []int{2, 3, 4, 5}, Inputs: 2,
+		Reads: []Read{{Strides: []int{60, 20, 5, 1}}, {Array: 1, Strides: []int{0, 1, 0, 0}}}}
 	if n := k.normalize(); !slices.Equal(n.Dims, []int{2, 3, 20}) {
 		t.Errorf("dimensions are %v", n.Dims)
 	}

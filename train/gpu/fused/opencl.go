@@ -19,7 +19,7 @@ func (k *Kernel) OpenCL(name string) string {
 	fmt.Fprintf(w, "KERNEL void %s(__global const uint *lanes", name)
 	for a := range k.Arrays() {
 		kind := "READS"
-		if a >= len(k.Reads) {
+		if a >= k.Inputs {
 			kind = "WRITES"
 		}
 		fmt.Fprintf(w, ", %s(p%d)", kind, a)

@@ -69,7 +69,7 @@ func (u *updater) write(i, value int) {
 // finish adds the call.
 func (u *updater) finish() {
 	for i := range u.kernel.Stores {
-		u.kernel.Stores[i].Array = len(u.order) + i
+		u.kernel.Stores[i].Array = u.kernel.Inputs + i
 	}
 	u.plan.calls = append(u.plan.calls, u.call())
 }
