@@ -78,10 +78,31 @@ type Kernel struct {
 	Summed []bool
 	Sums   []Result
 	Parts  int
+	// Also are kernels without sums that further groups of the same launch compute: their arrays are numbered each by
+	// itself, and follow in order.
+	Also []*Kernel
 }
 
 // Arrays is the number of arrays.
-func (k *Kernel) Arrays() int { return k.Inputs + len(k.Stores) + len(k.Sums) }
+func (k *Kernel) Arrays() int {
+	n := k.own()
+	for _, o := range k.Also {
+		n += o.own()
+	}
+	return n
+}
+
+// own is the number of arrays of the kernel without Also.
+func (k *Kernel) own() int { return k.Inputs + len(k.Stores) + len(k.Sums) }
+
+// all are the kernel and those of Also.
+func (k *Kernel) all() []*Kernel { return append([]*Kernel{k}, k.Also...) }
+
+// groups is how many groups compute a kernel without sums.
+func (k *Kernel) groups() int {
+	sums, each := k.sizes()
+	return (sums*each + GroupSize - 1) / GroupSize
+}
 
 // Add is the number of the value of an instruction, which is added unless it is there already.
 func (k *Kernel) Add(i Instruction) int {
@@ -131,9 +152,13 @@ const GroupSize = 256
 
 // Groups is how many groups a launch needs.
 func (k *Kernel) Groups() [2]int {
-	sums, each := k.sizes()
+	sums, _ := k.sizes()
 	if k.Summed == nil {
-		return [2]int{(sums*each + GroupSize - 1) / GroupSize, 1}
+		n := 0
+		for _, o := range k.all() {
+			n += o.groups()
+		}
+		return [2]int{n, 1}
 	}
 	across := k.across()
 	return [2]int{(sums + across - 1) / across, max(1, k.Parts)}
@@ -157,9 +182,13 @@ func (k *Kernel) Split() bool {
 
 // normalize joins neighboring dimensions that every array walks through in one go.
 func (k *Kernel) normalize() *Kernel {
-	out := &Kernel{Code: k.Code, Stores: k.Stores, Sums: k.Sums, Parts: k.Parts, Inputs: k.Inputs, Reads: make([]Read, len(k.Reads))}
+	out := &Kernel{Code: k.Code, Stores: k.Stores, Sums: k.Sums, Parts: k.Parts, Inputs: k.Inputs, Reads: make([]Read,
+		len(k.Reads))}
 	for a := range out.Reads {
 		out.Reads[a].Array, out.Reads[a].Start = k.Reads[a].Array, k.Reads[a].Start
+	}
+	for _, o := range k.Also {
+		out.Also = append(out.Also, o.normalize())
 	}
 	for d, n := range k.Dims {
 		last := len(out.Dims) - 1
@@ -199,10 +228,11 @@ func (k *Kernel) joins(out *Kernel, last, d int) bool {
 // Text is the kernel's body as a key: equal ones compute the same.
 func (k *Kernel) Text() string {
 	var b strings.Builder
-	n := k.normalize()
-	fmt.Fprint(&b, n.Dims, n.Reads, n.Summed, n.Parts, n.Stores, n.Sums)
-	for _, i := range n.Code {
-		fmt.Fprint(&b, " ", i)
+	for _, n := range k.normalize().all() {
+		fmt.Fprint(&b, n.Dims, n.Inputs, n.Reads, n.Summed, n.Parts, n.Stores, n.Sums)
+		for _, i := range n.Code {
+			fmt.Fprint(&b, " ", i)
+		}
 	}
 	return b.String()
 }

@@ -15,7 +15,8 @@ import (
 // random is a kernel with its arrays' values, and their number of values.
 type random struct {
 	*Kernel
-	in []([]float32)
+	in   [][]float32
+	also []random // those of Also
 }
 
 // compute is what a kernel writes to each array, as simply as possible.
@@ -202,19 +203,21 @@ func (k random) run(t *testing.T) [][]float32 {
 	if err := lanes.Write(0, []float32{math.Float32frombits(1)}); err != nil {
 		t.Fatal(err)
 	}
-	for _, values := range k.in {
-		b := alloc(2*len(values) + 1)
-		if err := b.Write(1+len(values), values); err != nil {
-			t.Fatal(err)
-		}
-		l.Args = append(l.Args, driver.Pointer(b), driver.Long(1), driver.Long(len(values)))
-	}
 	var outs []driver.Buffer
-	sizes := k.compute()
-	for i := range sizes {
-		b := alloc(2 * len(sizes[i]) * max(1, k.Parts))
-		outs = append(outs, b)
-		l.Args = append(l.Args, driver.Pointer(b), driver.Long(0), driver.Long(b.Len()/2))
+	for _, k := range append([]random{k}, k.also...) {
+		for _, values := range k.in {
+			b := alloc(2*len(values) + 1)
+			if err := b.Write(1+len(values), values); err != nil {
+				t.Fatal(err)
+			}
+			l.Args = append(l.Args, driver.Pointer(b), driver.Long(1), driver.Long(len(values)))
+		}
+		sizes := k.compute()
+		for i := range sizes {
+			b := alloc(2 * len(sizes[i]) * max(1, k.Parts))
+			outs = append(outs, b)
+			l.Args = append(l.Args, driver.Pointer(b), driver.Long(0), driver.Long(b.Len()/2))
+		}
 	}
 	if err := d.Launch(&l); err != nil {
 		t.Fatalf("%v\n%s", err, k.PTX("k"))
@@ -233,7 +236,14 @@ func (k random) run(t *testing.T) [][]float32 {
 func TestRandomKernelsComputeWhatTheySay(t *testing.T) {
 	for seed := range uint64(300) {
 		k := grow(rand.New(rand.NewPCG(seed, 5)))
-		want, got := k.compute(), k.run(t)
+		want := k.compute()
+		for n := uint64(1); k.Summed == nil && n < 1+seed%4; n++ { // others in further groups of the launch
+			if o := grow(rand.New(rand.NewPCG(seed+1000*n, 5))); o.Summed == nil {
+				k.also, k.Also = append(k.also, o), append(k.Also, o.Kernel)
+				want = append(want, o.compute()...)
+			}
+		}
+		got := k.run(t)
 		for i := range want {
 			for j, w := range want[i] {
 				g := float64(got[i][j])
@@ -248,8 +258,9 @@ func TestRandomKernelsComputeWhatTheySay(t *testing.T) {
 }
 
 func TestLongSumsAreSplitIntoParts(t *testing.T) {
-	k := random{Kernel: &Kernel{Dims: []int{3, 40_000}, Inputs: 1, Reads: []Read{{Strides: []int{40_000, 1}}}, Summed: []bool{false,
-		true}}}
+	k := random{Kernel: &Kernel{Dims: []int{3, 40_000}, Inputs: 1, Reads: []Read{{Strides: []int{40_000, 1}}},
+		Summed: []bool{false,
+			true}}}
 	values := make([]float32, 120_000)
 	for i := range values {
 		values[i] = float32(i % 5)
