@@ -612,9 +612,12 @@ void standin_device(int d, const char *name, uint64_t memory, int major, int min
 void standin_running(int on) { running = on; }
 
 int standin_fail(const char *name, int nth, int code) {
-	if (fault_count == MOST_FAULTS) return 0;
-	snprintf(faults[fault_count].name, sizeof faults[0].name, "%s", name);
-	faults[fault_count].nth = nth, faults[fault_count++].code = code;
+	int i = 0;
+	while (i < fault_count && faults[i].nth > 0) i++;
+	if (i == MOST_FAULTS) return 0;
+	if (i == fault_count) fault_count++;
+	snprintf(faults[i].name, sizeof faults[i].name, "%s", name);
+	faults[i].nth = nth, faults[i].code = code;
 	return 1;
 }
 
