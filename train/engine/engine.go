@@ -44,32 +44,31 @@ func Open(c device.Choice) (graph.Engine, error) {
 
 // hosts are the GPUs that this process has opened. They stay open: opening one and building its kernels takes
 // seconds.
-var hosts struct {
+var hosts = struct {
 	sync.Mutex
-	opened map[string]*opened
-}
+	opened map[string]*offload.Host
+}{opened: make(map[string]*offload.Host)}
 
-type opened struct {
-	host *offload.Host
-	err  error
-}
-
-// host is an opened GPU that has passed its self-test.
+// host is an opened GPU that has passed its self-test. One that was lost is opened again, and one that could not be
+// opened is tried again: processes of days live through a driver's reset, and other programs' use of all memory.
 func host(id string) (*offload.Host, error) {
 	hosts.Lock()
 	defer hosts.Unlock()
-	if o := hosts.opened[id]; o != nil {
-		return o.host, o.err
+	h := hosts.opened[id]
+	if h != nil && h.Lost() {
+		delete(hosts.opened, id)
+		h.Close()
+		h = nil
 	}
-	o := new(opened)
-	if o.host, o.err = openHost(id); o.err != nil {
-		o.err = fmt.Errorf("%w: %w", device.ErrUnavailable, o.err)
+	if h != nil {
+		return h, nil
 	}
-	if hosts.opened == nil {
-		hosts.opened = make(map[string]*opened)
+	h, err := openHost(id)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", device.ErrUnavailable, err)
 	}
-	hosts.opened[id] = o
-	return o.host, o.err
+	hosts.opened[id] = h
+	return h, nil
 }
 
 func openHost(id string) (*offload.Host, error) {

@@ -115,11 +115,17 @@ func (f Found) ByID(id string) (Device, error) {
 		}
 		have = append(have, d.ID)
 	}
-	reason := strings.Join(f.Absent, "; ")
-	if len(have) > 0 {
-		reason = "there are " + strings.Join(have, ", ")
+	kind, _, _ := strings.Cut(id, ":")
+	var reasons []string
+	for _, absent := range f.Absent {
+		if name, _, _ := strings.Cut(absent, ":"); len(have) == 0 || strings.EqualFold(name, kind) {
+			reasons = append(reasons, absent)
+		}
 	}
-	return Device{}, fmt.Errorf("%w: %s: %s", ErrNone, id, reason)
+	if len(have) > 0 {
+		reasons = append(reasons, "there are "+strings.Join(have, ", "))
+	}
+	return Device{}, fmt.Errorf("%w: %s: %s", ErrNone, id, strings.Join(reasons, "; "))
 }
 
 // Best is the GPU to use where nobody says which: the first of CUDA, else the first of OpenCL that is no

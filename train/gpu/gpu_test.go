@@ -52,6 +52,13 @@ func TestADeviceThatIsNotThereIsAnErrorThatNamesWhatIs(t *testing.T) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
+	f = Found{Devices: []Device{named("opencl:0", "", true)}, Absent: []string{"CUDA: the driver sees no GPU"}}
+	if _, err := f.ByID("cuda:0"); !strings.Contains(err.Error(), "the driver sees no GPU; there are opencl:0") {
+		t.Errorf("a driver without a device beside another's: %v", err)
+	}
+	if _, err := f.ByID("opencl:1"); strings.Contains(err.Error(), "CUDA") {
+		t.Errorf("the reason of another driver: %v", err)
+	}
 	if _, err := (Found{Absent: []string{"CUDA: " + noDriver}}).ByID("cuda:0"); !strings.Contains(err.Error(), noDriver) {
 		t.Errorf("without a driver: %v", err)
 	}

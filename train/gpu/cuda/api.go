@@ -2,6 +2,8 @@ package cuda
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -40,6 +42,10 @@ func (f *functions) table() map[string]*library.Function {
 	}
 }
 
+// LibraryVariable is the environment variable that may name the driver's library by its whole path, where it is in
+// no usual place.
+const LibraryVariable = "DISTILLMESH_CUDA_LIBRARY"
+
 // names are those of the driver's library, by system.
 func names() []string {
 	if runtime.GOOS == "windows" {
@@ -49,7 +55,22 @@ func names() []string {
 }
 
 // load finds the functions, once.
-var load = sync.OnceValues(func() (*functions, error) { return loadFrom(names()...) })
+var load = sync.OnceValues(func() (*functions, error) { return loadNamed(os.Getenv(LibraryVariable)) })
+
+// loadNamed takes the library of a whole path; an empty one stands for the usual places.
+func loadNamed(path string) (*functions, error) {
+	if path == "" {
+		return loadFrom(names()...)
+	}
+	if !filepath.IsAbs(path) {
+		return nil, fmt.Errorf("%s is %s: give the whole path", LibraryVariable, path)
+	}
+	f, err := loadFrom(path)
+	if err != nil { // no ErrAbsent: whoever names a library means it to be there
+		return nil, fmt.Errorf("%s: %v", LibraryVariable, err)
+	}
+	return f, nil
+}
 
 func loadFrom(names ...string) (*functions, error) {
 	l, err := library.Open(names...)
@@ -71,6 +92,7 @@ const (
 	invalidPTX       = 218
 	unsupportedPTX   = 222
 	driverMismatch   = 803
+	compatibility    = 804
 	mpsConnection    = 805
 	mpsMostClients   = 808
 	mpsTerminated    = 810
@@ -85,6 +107,8 @@ const (
 var hints = map[uintptr]string{
 	noDevice:       "the driver sees no GPU: is one assigned to this machine, and may this user open /dev/nvidia0?",
 	driverMismatch: "the library and the kernel's module are of different versions: restart after the driver's update",
+	compatibility: "libraries for compatibility with newer versions of CUDA do not support this GPU: take them out of " +
+		"LD_LIBRARY_PATH",
 	mpsConnection: "an MPS daemon was found and does not answer: end it, or set CUDA_MPS_PIPE_DIRECTORY to that of " +
 		"a working one",
 	mpsMostClients: "the MPS daemon serves no more clients",

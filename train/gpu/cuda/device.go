@@ -16,6 +16,7 @@ type device struct {
 	context, stream uintptr
 	current         [1]uintptr // arguments in place: a call with them allocates nothing
 	arguments       arguments
+	recordings      map[*recording]bool // those that are not freed
 }
 
 var _ driver.Device = (*device)(nil)
@@ -25,7 +26,7 @@ func (d Found) Open() (driver.Device, error) {
 	if d.Reason != "" {
 		return nil, fmt.Errorf("%s: %s", d.ID, d.Reason)
 	}
-	o := &device{functions: d.api, info: d.Info}
+	o := &device{functions: d.api, info: d.Info, recordings: make(map[*recording]bool)}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	// 4: the host sleeps while it waits for the GPU, instead of keeping a core busy.
@@ -42,6 +43,9 @@ func (d Found) Open() (driver.Device, error) {
 
 // enter makes the context current on a thread that the goroutine keeps until leave.
 func (d *device) enter() error {
+	if d.context == 0 {
+		return fmt.Errorf("%w: %s was closed", driver.ErrLost, d.info.ID)
+	}
 	runtime.LockOSThread()
 	if r := d.ctxSetCurrent.Call(d.current[:]...); uint32(r) != success {
 		runtime.UnlockOSThread()
@@ -72,10 +76,19 @@ func (d *device) Sync() error {
 	return d.call("cuStreamSynchronize", func() uintptr { return d.streamSynchronize.Call(d.stream) })
 }
 
-// Close implements driver.Device.
+// Close implements driver.Device. Memory and modules end with the context.
 func (d *device) Close() {
-	_ = d.call("cuStreamDestroy", func() uintptr { return d.streamDestroy.Call(d.stream) })
-	_ = d.call("cuCtxDestroy", func() uintptr { return d.ctxDestroy.Call(d.context) })
+	if d.enter() == nil {
+		for r := range d.recordings {
+			r.destroy()
+		}
+		d.streamDestroy.Call(d.stream)
+		d.leave()
+	}
+	if d.context != 0 { // one that is lost, too
+		d.ctxDestroy.Call(d.context)
+		d.context = 0
+	}
 }
 
 // buffer is memory of a device.
@@ -145,7 +158,7 @@ func (b *buffer) Read(at int, into []float32) error {
 // Copy implements driver.Buffer.
 func (b *buffer) Copy(at int, from driver.Buffer, place, n int) error {
 	other, ok := from.(*buffer)
-	if !ok {
+	if !ok || other.device != b.device {
 		return fmt.Errorf("copy from a buffer of another device")
 	}
 	if err := driver.CheckSpan(b, at, n); err != nil {

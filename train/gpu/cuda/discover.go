@@ -1,5 +1,6 @@
 // Package cuda drives NVIDIA's GPUs through the driver's own library, which it loads at run
-// time; nothing of the CUDA toolkit is needed.
+// time; nothing of the CUDA toolkit is needed. The environment variable DISTILLMESH_CUDA_LIBRARY is the whole path of
+// that library where it is in no usual place; it is read when the library is first needed.
 package cuda
 
 import (
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"github.com/distillmesh/distillmesh/train/gpu/driver"
@@ -57,13 +59,18 @@ func (f *functions) list() ([]Found, error) {
 	}
 	var out []Found
 	for i := range count {
-		d, err := f.found(int(i), int(version))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, d)
+		out = append(out, f.found(int(i), int(version)))
 	}
 	return out, nil
+}
+
+// tryOpen opens a device file; a variable, so that tests have such files.
+var tryOpen = func(name string) error {
+	file, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // unreadable is a device file that this user may not open, where there is one.
@@ -72,22 +79,28 @@ func unreadable() string {
 		return ""
 	}
 	for _, name := range []string{"/dev/nvidiactl", "/dev/nvidia0"} {
-		file, err := os.OpenFile(name, os.O_RDWR, 0)
-		if err == nil {
-			_ = file.Close()
-		} else if errors.Is(err, os.ErrPermission) {
+		if errors.Is(tryOpen(name), os.ErrPermission) {
 			return name
 		}
 	}
 	return ""
 }
 
-func (f *functions) found(number, version int) (Found, error) {
+// found describes a device. One that does not answer is listed with what the driver says.
+func (f *functions) found(number, version int) Found {
+	d := Found{api: f, Info: driver.Info{ID: fmt.Sprint("cuda:", number), Name: "unknown"}}
+	if err := f.describe(&d, number, version); err != nil {
+		d.Reason = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	return d
+}
+
+func (f *functions) describe(d *Found, number, version int) error {
 	var device int32
 	if err := f.check("cuDeviceGet", f.deviceGet.Call(uintptr(unsafe.Pointer(&device)), uintptr(number))); err != nil {
-		return Found{}, err
+		return err
 	}
-	d := Found{api: f, device: uintptr(device)}
+	d.device = uintptr(device)
 	name := make([]byte, 256)
 	var memory uint64
 	var uuid [16]byte
@@ -96,10 +109,10 @@ func (f *functions) found(number, version int) (Found, error) {
 		f.check("cuDeviceTotalMem", f.deviceTotalMem.Call(uintptr(unsafe.Pointer(&memory)), d.device)),
 		f.check("cuDeviceGetUuid", f.deviceGetUUID.Call(uintptr(unsafe.Pointer(&uuid)), d.device)))
 	if err != nil {
-		return Found{}, err
+		return err
 	}
 	major, minor := f.attribute(d.device, attributeMajor), f.attribute(d.device, attributeMinor)
-	d.Info = driver.Info{ID: fmt.Sprint("cuda:", number), Name: goString(&name[0]), Memory: int64(memory),
+	d.Info = driver.Info{ID: d.ID, Name: goString(&name[0]), Memory: int64(memory),
 		UUID:  uuidText(uuid),
 		Units: f.attribute(d.device, attributeUnits),
 		Version: fmt.Sprintf("compute capability %d.%d, driver for CUDA %d.%d", major, minor, version/1000,
@@ -107,7 +120,7 @@ func (f *functions) found(number, version int) (Found, error) {
 	if major < leastMajor {
 		d.Reason = fmt.Sprintf("compute capability %d.%d, %d.0 is needed", major, minor, leastMajor)
 	}
-	return d, nil
+	return nil
 }
 
 // uuidText is the usual form: GPU-01234567-89ab-cdef-0123-456789abcdef.

@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"unsafe"
 
@@ -76,8 +77,8 @@ type arguments struct {
 	call      [11]uintptr
 }
 
-// set puts the arguments of a launch in place.
-func (a *arguments) set(l *driver.Launch) error {
+// set puts the arguments of a launch on a device in place.
+func (a *arguments) set(d *device, l *driver.Launch) error {
 	if n := len(l.Args); len(a.pointers) < n {
 		a.addresses, a.pointers = make([]uint64, n), make([]uintptr, n)
 	}
@@ -88,7 +89,7 @@ func (a *arguments) set(l *driver.Launch) error {
 			continue
 		}
 		b, ok := arg.Buffer.(*buffer)
-		if !ok {
+		if !ok || b.device != d {
 			return fmt.Errorf("launch of %s with a buffer of another device", l.Kernel.Name())
 		}
 		a.addresses[i] = uint64(b.address)
@@ -98,37 +99,48 @@ func (a *arguments) set(l *driver.Launch) error {
 }
 
 // Launch implements driver.Device.
-func (d *device) Launch(l *driver.Launch) error {
+func (d *device) Launch(launches ...driver.Launch) error {
 	if err := d.enter(); err != nil {
 		return err
 	}
 	defer d.leave()
-	return d.launch(l)
+	return d.launch(launches)
 }
 
 // launch is Launch with the context at hand.
-func (d *device) launch(l *driver.Launch) error {
+func (d *device) launch(launches []driver.Launch) error {
+	for i := range launches {
+		if err := d.one(&launches[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *device) one(l *driver.Launch) error {
 	k, ok := l.Kernel.(*kernel)
 	if !ok || k.of.device != d {
 		return fmt.Errorf("launch of a kernel of another device")
 	}
-	if err := d.arguments.set(l); err != nil {
+	if err := d.arguments.set(d, l); err != nil {
 		return err
 	}
 	a := &d.arguments
 	a.call = [11]uintptr{k.function, uintptr(l.Groups[0]), uintptr(l.Groups[1]), uintptr(l.Groups[2]),
 		driver.GroupSize, 1, 1, 0, d.stream, uintptr(unsafe.Pointer(unsafe.SliceData(a.pointers))), 0}
 	r := d.launchKernel.Call(a.call[:]...)
+	runtime.KeepAlive(l) // of whose arguments only addresses were left
 	if uint32(r) != success {
 		return d.failure("cuLaunchKernel "+k.name, uintptr(uint32(r)))
 	}
 	return nil
 }
 
-// recording is launches as a graph of the driver.
+// recording is launches as a graph of the driver, made executable.
 type recording struct {
 	*device
-	graph, executable uintptr
+	executable uintptr
+	call       [2]uintptr
 }
 
 // captureThread lets other threads go on calling the driver meanwhile.
@@ -140,28 +152,34 @@ func (d *device) Record(launches []driver.Launch) (driver.Recording, error) {
 		return nil, err
 	}
 	defer d.leave()
-	r := &recording{device: d}
-	if err := d.check("cuStreamBeginCapture", d.beginCapture.Call(d.stream, captureThread)); err != nil {
-		return nil, err
-	}
-	var failed error
-	for i := range launches {
-		if failed = d.launch(&launches[i]); failed != nil {
-			break
-		}
-	}
-	err := d.check("cuStreamEndCapture", d.endCapture.Call(d.stream, uintptr(unsafe.Pointer(&r.graph))))
-	if failed != nil {
-		err = failed
-	}
-	if err == nil {
-		err = d.check("cuGraphInstantiate", d.graphInstantiate.Call(uintptr(unsafe.Pointer(&r.executable)), r.graph, 0))
+	graph, err := d.capture(launches)
+	if graph != 0 {
+		defer d.graphDestroy.Call(graph)
 	}
 	if err != nil {
-		r.destroy()
 		return nil, err
 	}
+	r := &recording{device: d}
+	err = d.check("cuGraphInstantiate", d.graphInstantiate.Call(uintptr(unsafe.Pointer(&r.executable)), graph, 0))
+	if err != nil {
+		return nil, err
+	}
+	r.call = [2]uintptr{r.executable, d.stream}
+	d.recordings[r] = true
 	return r, nil
+}
+
+// capture is launches as a graph. Whatever happens, the stream captures nothing afterwards.
+func (d *device) capture(launches []driver.Launch) (graph uintptr, err error) {
+	if err := d.check("cuStreamBeginCapture", d.beginCapture.Call(d.stream, captureThread)); err != nil {
+		return 0, err
+	}
+	failed := d.launch(launches)
+	err = d.check("cuStreamEndCapture", d.endCapture.Call(d.stream, uintptr(unsafe.Pointer(&graph))))
+	if failed != nil {
+		err = failed // of which the end of the capture only says that it was before
+	}
+	return graph, err
 }
 
 // Run implements driver.Recording.
@@ -170,7 +188,10 @@ func (r *recording) Run() error {
 		return err
 	}
 	defer r.leave()
-	if s := r.graphLaunch.Call(r.executable, r.stream); uint32(s) != success {
+	if r.executable == 0 {
+		return fmt.Errorf("run of launches that were freed")
+	}
+	if s := r.graphLaunch.Call(r.call[:]...); uint32(s) != success {
 		return r.failure("cuGraphLaunch", uintptr(uint32(s)))
 	}
 	return nil
@@ -178,18 +199,14 @@ func (r *recording) Run() error {
 
 // Free implements driver.Recording.
 func (r *recording) Free() {
-	if r.enter() == nil {
+	if r.executable != 0 && r.enter() == nil {
 		r.destroy()
 		r.leave()
 	}
 }
 
 func (r *recording) destroy() {
-	if r.executable != 0 {
-		r.graphExecDestroy.Call(r.executable)
-	}
-	if r.graph != 0 {
-		r.graphDestroy.Call(r.graph)
-	}
-	r.executable, r.graph = 0, 0
+	r.graphExecDestroy.Call(r.executable)
+	r.executable = 0
+	delete(r.recordings, r)
 }

@@ -54,8 +54,8 @@ type Device interface {
 	Alloc(n int) (Buffer, error)
 	// Build makes kernels of a source. It fails with ErrBuild and the driver's words.
 	Build(source string) (Module, error)
-	// Launch queues one launch.
-	Launch(l *Launch) error
+	// Launch queues launches, in order.
+	Launch(launches ...Launch) error
 	// Record prepares launches to be queued together, in order.
 	Record(launches []Launch) (Recording, error)
 	// Sync waits until all queued work is done.

@@ -219,7 +219,7 @@ func (k random) run(t *testing.T) [][]float32 {
 			l.Args = append(l.Args, driver.Pointer(b), driver.Long(0), driver.Long(b.Len()/2))
 		}
 	}
-	if err := d.Launch(&l); err != nil {
+	if err := d.Launch(l); err != nil {
 		t.Fatalf("%v\n%s", err, k.PTX("k"))
 	}
 	var out [][]float32

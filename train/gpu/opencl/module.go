@@ -95,15 +95,21 @@ func (m *module) make(name string) (uintptr, error) {
 func (k *kernel) Name() string { return k.name }
 
 // Launch implements driver.Device.
-func (d *device) Launch(l *driver.Launch) error {
-	k, err := d.own(l)
-	if err != nil {
-		return err
+func (d *device) Launch(launches ...driver.Launch) error {
+	for i := range launches {
+		l := &launches[i]
+		k, err := d.own(l)
+		if err != nil {
+			return err
+		}
+		if err := d.setArguments(k.object, l); err != nil {
+			return err
+		}
+		if err := d.enqueue(k.object, l.Groups); err != nil {
+			return err
+		}
 	}
-	if err := d.setArguments(k.object, l); err != nil {
-		return err
-	}
-	return d.enqueue(k.object, l.Groups)
+	return nil
 }
 
 func (d *device) own(l *driver.Launch) (*kernel, error) {
@@ -119,6 +125,8 @@ func (d *device) setArguments(object uintptr, l *driver.Launch) error {
 		var status uintptr
 		if b, ok := a.Buffer.(*buffer); ok {
 			status = d.setKernelArg.Call(object, uintptr(i), 8, uintptr(unsafe.Pointer(&b.object)))
+		} else if a.Buffer != nil {
+			return fmt.Errorf("launch of %s with a buffer of another device", l.Kernel.Name())
 		} else {
 			status = d.setKernelArg.Call(object, uintptr(i), uintptr(len(a.Bytes)), uintptr(unsafe.Pointer(&a.Bytes[0])))
 		}

@@ -90,7 +90,7 @@ func TestLaunchesAndRecordingsRunInOrder(t *testing.T) {
 			driver.Long(from)}}
 	}
 	one := launch(3, 0)
-	if err := errors.Join(b.Write(0, values), d.Launch(&one)); err != nil {
+	if err := errors.Join(b.Write(0, values), d.Launch(one)); err != nil {
 		t.Fatal(err)
 	}
 	r, err := d.Record([]driver.Launch{launch(2, 0), launch(5, 256)})
@@ -131,12 +131,12 @@ func TestWhatADriverRefusesIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad := driver.Launch{Kernel: k, Groups: [3]int{1, 1, 1}, Args: []driver.Arg{driver.Words(1, 2, 3)}}
-	if err := d.Launch(&bad); err == nil {
+	if err := d.Launch(bad); err == nil {
 		t.Error("an argument of the wrong size was taken")
 	}
 	other := first(t)
 	good := driver.Launch{Kernel: k, Groups: [3]int{1, 1, 1}}
-	if err := other.Launch(&good); err == nil {
+	if err := other.Launch(good); err == nil {
 		t.Error("a kernel of another device was launched")
 	}
 	if _, err := other.Record([]driver.Launch{good}); err == nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/distillmesh/distillmesh/train/gpu/driver"
 )
@@ -128,8 +127,8 @@ func (b *buffer) Free() {
 	b.device.buffers = slices.DeleteFunc(b.device.buffers, func(other *buffer) bool { return other == b })
 }
 
-// module is parsed kernels.
-type module map[string]*entry
+// module is a device's kernels.
+type module struct{ *Text }
 
 // kernel is one of them.
 type kernel struct{ *entry }
@@ -139,78 +138,40 @@ func (k kernel) Name() string { return k.name }
 
 // Build implements driver.Device.
 func (d *device) Build(source string) (driver.Module, error) {
-	m, err := parse(source)
+	m, err := Parse(source)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", driver.ErrBuild, err)
 	}
-	for _, e := range m {
-		for i := range e.code {
-			if c := &e.code[i]; d.broken != "" && strings.HasPrefix(c.text, d.broken) {
-				right := c.f
-				c.f = func(a, b, c uint64) uint64 { return word32(1.01 * real32(right(a, b, c))) }
-			}
-		}
-	}
-	return module(m), nil
+	m.Break(d.broken)
+	return module{m}, nil
 }
 
 // Kernel implements driver.Module.
 func (m module) Kernel(name string) (driver.Kernel, error) {
-	if m[name] == nil {
-		return nil, fmt.Errorf("no kernel %s", name)
+	e, err := m.entry(name)
+	if err != nil {
+		return nil, err
 	}
-	return kernel{m[name]}, nil
+	return kernel{e}, nil
 }
 
 // Free implements driver.Module.
 func (module) Free() {}
 
 // Launch implements driver.Device.
-func (d *device) Launch(l *driver.Launch) error {
-	e := l.Kernel.(kernel).entry
-	params, err := e.arguments(l.Args)
-	if err != nil {
-		return err
-	}
-	for z := range l.Groups[2] {
-		for y := range l.Groups[1] {
-			for x := range l.Groups[0] {
-				g := group{device: d, entry: e, params: params, index: [3]int{x, y, z}, count: l.Groups}
-				if err := g.run(driver.GroupSize); err != nil {
-					return err
-				}
+func (d *device) Launch(launches ...driver.Launch) error {
+	for _, l := range launches {
+		params := make([][]byte, len(l.Args))
+		for i, a := range l.Args {
+			if params[i] = a.Bytes; a.Buffer != nil {
+				params[i] = binary.LittleEndian.AppendUint64(nil, a.Buffer.(*buffer).start)
 			}
+		}
+		if err := l.Kernel.(kernel).run(l.Groups, params, d.at); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// arguments are the bytes that parameters lie in.
-func (e *entry) arguments(args []driver.Arg) ([]byte, error) {
-	out := make([]byte, e.paramSize)
-	places := make([]int, 0, len(e.params))
-	for _, at := range e.params {
-		places = append(places, at)
-	}
-	slices.Sort(places)
-	if len(args) != len(places) {
-		return nil, fmt.Errorf("kernel %s: %d arguments for %d parameters", e.name, len(args), len(places))
-	}
-	for i, a := range args {
-		bytes := a.Bytes
-		if a.Buffer != nil {
-			bytes = binary.LittleEndian.AppendUint64(nil, a.Buffer.(*buffer).start)
-		}
-		end := e.paramSize
-		if i+1 < len(places) {
-			end = places[i+1]
-		}
-		if room := end - places[i]; len(bytes) > room || len(bytes) < room-4 {
-			return nil, fmt.Errorf("kernel %s: argument %d has %d bytes for a parameter of %d", e.name, i, len(bytes), room)
-		}
-		copy(out[places[i]:], bytes)
-	}
-	return out, nil
 }
 
 // recording is launches to run again.
@@ -225,14 +186,7 @@ func (d *device) Record(launches []driver.Launch) (driver.Recording, error) {
 }
 
 // Run implements driver.Recording.
-func (r *recording) Run() error {
-	for i := range r.launches {
-		if err := r.Launch(&r.launches[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (r *recording) Run() error { return r.Launch(r.launches...) }
 
 // Free implements driver.Recording.
 func (*recording) Free() {}

@@ -51,6 +51,8 @@ type entry struct {
 	registers map[string]int
 	initial   []uint64 // values of registers that are constants
 	params    map[string]int
+	sizes     []int // of parameters, in order
+	places    []int
 	paramSize int
 	shared    map[string]int
 	local     int // bytes of shared memory
@@ -63,8 +65,8 @@ var (
 	sharedAt  = regexp.MustCompile(`\.shared\s+\.align\s+(\d+)\s+\.b8\s+([\w$]+)\[(\d+)\]`)
 )
 
-// parse reads the kernels of a module.
-func parse(text string) (map[string]*entry, error) {
+// Parse reads the kernels of a module.
+func Parse(text string) (*Text, error) {
 	out := make(map[string]*entry)
 	var e *entry
 	labels := make(map[string]int)
@@ -95,7 +97,7 @@ func parse(text string) (map[string]*entry, error) {
 			e = nil
 		}
 	}
-	return out, nil
+	return &Text{out}, nil
 }
 
 func (e *entry) line(line string, labels map[string]int) error {
@@ -110,6 +112,7 @@ func (e *entry) line(line string, labels map[string]int) error {
 		}
 		e.paramSize = (e.paramSize + align - 1) / align * align
 		e.params[m[3]] = e.paramSize
+		e.places, e.sizes = append(e.places, e.paramSize), append(e.sizes, size)
 		e.paramSize += size
 	case sharedAt.MatchString(line):
 		m := sharedAt.FindStringSubmatch(line)

@@ -41,7 +41,7 @@ func multiply(t *testing.T, text string) ([]float32, error) {
 	}
 	l.Args = append(l.Args, driver.Words(64, 64, 64, 64, 64), driver.Words(64))
 	out := make([]float32, 4096)
-	if err := d.Launch(&l); err != nil {
+	if err := d.Launch(l); err != nil {
 		return nil, err
 	}
 	return out, buffers[3].Read(0, out)
@@ -123,7 +123,7 @@ func TestWritesBeyondABufferAreFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = d.Launch(&driver.Launch{Kernel: k, Groups: [3]int{1, 1, 1}, Args: []driver.Arg{driver.Pointer(b)}})
+		err = d.Launch(driver.Launch{Kernel: k, Groups: [3]int{1, 1, 1}, Args: []driver.Arg{driver.Pointer(b)}})
 		if (err == nil) != ok {
 			t.Errorf("256 values into a buffer of %d: %v", n, err)
 		}

@@ -7,8 +7,8 @@ import (
 
 // group is the work items that share memory, one after the other until all wait at a barrier.
 type group struct {
-	device    *device
 	entry     *entry
+	at        Memory
 	params    []byte
 	index     [3]int
 	count     [3]int
@@ -133,7 +133,7 @@ func (g *group) bytes(i *instruction, address uint64, item int) ([]byte, error) 
 	within := g.memory
 	switch i.space {
 	case global:
-		return g.device.at(address, i.bytes)
+		return g.at(address, i.bytes)
 	case parameter:
 		within = g.params
 	}

@@ -126,12 +126,7 @@ func (c *compiled) run(p *program, key string, lanes []int, steps int) error {
 			return err
 		}
 		c.keep(name, r)
-		for i := range r.launches {
-			if err := c.group.host.device.Launch(&r.launches[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return c.group.host.device.Launch(r.launches...)
 	}
 	if r.recording == nil {
 		var err error
@@ -183,8 +178,12 @@ func (g *Group) numbering(lanes []int) (driver.Buffer, error) {
 	for i, lane := range lanes {
 		values[i] = math.Float32frombits(uint32(lane))
 	}
+	if err := b.Write(0, values); err != nil {
+		b.Free()
+		return nil, err
+	}
 	g.numbers[key] = b
-	return b, b.Write(0, values)
+	return b, nil
 }
 
 // prepare makes the launches.

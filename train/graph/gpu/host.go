@@ -8,6 +8,7 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -38,7 +39,14 @@ func (h *Host) Engine() (graph.Engine, error) {
 	return g.Join()
 }
 
-// Close closes the device; no engine of it may be in use.
+// Lost reports whether the device no longer answers. It waits for queued work.
+func (h *Host) Lost() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return errors.Is(h.device.Sync(), driver.ErrLost)
+}
+
+// Close closes the device. What engines of it do afterwards fails.
 func (h *Host) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
