@@ -3,6 +3,7 @@ package gpu
 import (
 	"crypto/sha256"
 	"fmt"
+	"math"
 
 	"gorgonia.org/tensor"
 
@@ -55,8 +56,8 @@ func newPlan(s graph.Spec) (*plan, error) {
 	p := &plan{List: list, spec: s, home: make([]int, len(list.Values)), kept: make([]bool, len(list.Values))}
 	for at := range p.home {
 		p.home[at] = -1
-		if n := p.Values[at].Shape.TotalSize(); n >= 1<<31 {
-			return nil, fmt.Errorf("engine gpu: an array of %d values, at most %d", n, 1<<31-1)
+		if n := p.Values[at].Shape.TotalSize(); n > math.MaxInt32 || n < 0 {
+			return nil, fmt.Errorf("engine gpu: an array of %d values, at most %d", n, math.MaxInt32)
 		}
 	}
 	for number, at := range p.Inputs {

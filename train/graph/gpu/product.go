@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/distillmesh/distillmesh/train/gpu/kernels"
 	"github.com/distillmesh/distillmesh/train/graph"
@@ -93,8 +94,8 @@ func (p *plan) convolution(at int, o graph.ConvOp) error {
 	default:
 		name, m, n, l = "weights", g.K, g.C*rs, g.N*pq
 	}
-	if n >= 1<<31 || l >= 1<<31 {
-		return fmt.Errorf("engine gpu: a convolution of %d by %d places, at most %d", n, l, 1<<31-1)
+	if n > math.MaxInt32 || l > math.MaxInt32 {
+		return fmt.Errorf("engine gpu: a convolution of %d by %d places, at most %d", n, l, math.MaxInt32)
 	}
 	p.multiply(at, name, m, n, l, together(words(m, n, l, g.C, g.H, g.W, g.K, g.P(), g.Q(), g.Stride, g.Pad),
 		divisor(rs), divisor(g.S), divisor(pq), divisor(g.Q()), divisor(hw), divisor(g.W), divisor(g.Stride)))
