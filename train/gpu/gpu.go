@@ -59,6 +59,8 @@ func Find() Found {
 
 func (f *Found) note(name string, devices int, err error) {
 	switch {
+	case errors.Is(err, opencl.ErrNoDriver) && len(f.Devices) == 0: // else an MPS daemon may hide devices from it
+		f.Absent = append(f.Absent, name+": "+noDriver)
 	case err != nil:
 		f.Absent = append(f.Absent, name+": "+oneLine(err))
 	case devices == 0:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/gpu/driver"
 	"github.com/distillmesh/distillmesh/train/gpu/library"
+	"github.com/distillmesh/distillmesh/train/gpu/opencl"
 )
 
 func named(id, reason string, processor bool) Device {
@@ -82,6 +83,16 @@ func TestWhatIsSaidOfDriversIsShort(t *testing.T) {
 	}
 	if !(Found{Devices: []Device{named("opencl:0", "", true)}}).OnlyProcessors() || (Found{}).OnlyProcessors() {
 		t.Error("processors alone are recognised")
+	}
+}
+
+func TestALibraryOfOpenCLWithoutDriversIsNoDriver(t *testing.T) {
+	var none, beside Found
+	none.note("OpenCL", 0, opencl.ErrNoDriver)
+	beside.Devices = []Device{named("cuda:0", "", false)}
+	beside.note("OpenCL", 0, opencl.ErrNoDriver)
+	if !none.NoDriver() || beside.NoDriver() || len(beside.Absent) != 1 {
+		t.Errorf("%v; beside a GPU of CUDA %v", none.Absent, beside.Absent)
 	}
 }
 
