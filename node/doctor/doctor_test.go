@@ -137,6 +137,16 @@ func TestWhatIsWrongIsSeen(t *testing.T) {
 		"a driver without a GPU": {func(f *Facts) {
 			f.GPUs.Absent, f.GPUErr = []string{"CUDA: the driver sees no GPU"}, gpu.ErrNone
 		}, "device", Warning, "no GPU can be used: no such GPU", "gpu ls"},
+		"a driver and no permission": {noGPU("CUDA: cuInit: no CUDA-capable device is detected (CUDA error 100); no " +
+			"permission for /dev/nvidiactl"), "device", Warning, "no permission for /dev/nvidiactl", "gpu ls"},
+		"a driver for another processor": {noGPU("CUDA: library not loaded: libcuda.so.1: wrong ELF class: ELFCLASS32"),
+			"device", Warning, "wrong ELF class", "gpu ls"},
+		"a driver that lists nothing": {noGPU("CUDA: the driver lists no device"), "device", Warning,
+			"the driver lists no device", "gpu ls"},
+		"a GPU that is too old": {func(f *Facts) {
+			f.GPUs.Devices = []gpu.Device{{Info: driver.Info{ID: "cuda:0"}, Reason: "compute capability 3.5, 5.0 is needed"}}
+			_, f.GPUErr = f.GPUs.Best()
+		}, "device", Warning, "cuda:0: compute capability 3.5", "gpu ls"},
 		"a processor as a device": {func(f *Facts) {
 			f.GPUs.Devices = []gpu.Device{{Info: driver.Info{ID: "opencl:0", CPU: true}}}
 		}, "device", OK, "processors alone", ""},
@@ -237,5 +247,13 @@ func TestFilesThatAreNotWhatTheyShouldBeAreFound(t *testing.T) {
 	}
 	if r := got["running"]; r.State != Skipped {
 		t.Errorf("%+v", r)
+	}
+}
+
+// noGPU is what a driver says that has no device.
+func noGPU(reason string) func(*Facts) {
+	return func(f *Facts) {
+		f.GPUs.Absent = []string{reason}
+		_, f.GPUErr = f.GPUs.Best()
 	}
 }
