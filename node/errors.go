@@ -62,7 +62,8 @@ var causes = []api.Cause{
 	{Is: gpu.ErrMemory, Code: api.CodeHere,
 		Hint: "end what else uses the GPU, take a smaller batch, or --device cpu; what was done so far is kept"},
 	{Is: gpu.ErrLost, Code: api.CodeHere,
-		Hint: "the same command goes on from the last checkpoint once the GPU is back ('distillmesh gpu ls'), or with --device cpu"},
+		Hint: "the same command goes on from the last checkpoint once the GPU is back ('distillmesh gpu ls'), or with " +
+			"--device cpu"},
 	{Is: device.ErrUnavailable, Code: api.CodeHere, Hint: "leave out --device, or choose auto"},
 	{Is: plan.ErrInvalid, Code: api.CodeUsage,
 		Hint: "'distillmesh train --print-plan' writes a plan; docs/formats.md describes it"},

@@ -52,7 +52,7 @@ func (a *app) initCommand() *cobra.Command {
 // much its heap may grow between two collections, in percent: a full book of announcements
 // is most of it, and collecting twice as often costs little there.
 const (
-	edgeMemoryLimit = 44 << 20
+	edgeMemoryLimit = 64 << 20
 	edgeGarbage     = 50
 )
 

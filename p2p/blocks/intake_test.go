@@ -172,8 +172,9 @@ func TestWhoAnnouncesLargeMessagesAndSendsThemSlowlyDoesNotKeepOthersFromBeingRe
 		pause        time.Duration
 	}{
 		"nothing comes":                 {40, 1, time.Hour},
-		"a little below the least rate": {40, 15 << 10, time.Second},
-		"a little above the least rate": {20, 17 << 10, time.Second},
+		// In small pieces: the first comes at once, and would make a rate seem higher for seconds.
+		"a little below the least rate": {40, 1500, 100 * time.Millisecond},
+		"a little above the least rate": {20, 1700, 100 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withReader(t, func(t *testing.T, r *reader) {

@@ -159,7 +159,8 @@ func TestADeviceIsLostByAnErrorOfAKernel(t *testing.T) {
 		said(t, err, append(texts, "cuStreamSynchronize")...)
 		_, failed := d.Alloc(1)
 		for what, err := range map[string]error{"sync": err, "alloc": failed, "run": r.Run(),
-			"write": b.Write(0, []float32{1}), "read": b.Read(0, make([]float32, 1)), "launch": d.Launch(filling(k, b, 0, 1, 1)), "sync again": d.Sync()} {
+			"write": b.Write(0, []float32{1}), "read": b.Read(0, make([]float32, 1)), "launch": d.Launch(filling(k, b, 0, 1,
+				1)), "sync again": d.Sync()} {
 			if !errors.Is(err, driver.ErrLost) {
 				t.Errorf("%s after error %d: %v", what, code, err)
 			}

@@ -68,7 +68,8 @@ func (k *Kernel) evaluate(w writer, at []string, whole string) []string {
 	for n, i := range k.Code {
 		switch {
 		case i.Op == Load:
-			values[n] = w.load(i.X, where(k.Reads[i.X].Strides), k.Reads[i.X].Start)
+			r := k.Reads[i.X]
+			values[n] = w.load(r.Array, where(r.Strides), r.Start)
 		case i.Op.operands() == 2:
 			values[n] = w.apply(i, values[i.X], values[i.Y])
 		case i.Op.operands() == 1:

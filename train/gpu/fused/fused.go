@@ -13,7 +13,7 @@ type Op int
 
 // The instructions, on values x and y and a constant c.
 const (
-	Load     Op = iota // the value of array X at the place at hand
+	Load     Op = iota // the value of read X at the place at hand
 	Constant           // c
 	Add                // x + y
 	Sub                // x - y
@@ -34,7 +34,7 @@ const (
 	AtMost             // y where x > y, else x
 )
 
-// Instruction computes one value; X and Y are the numbers of earlier ones, or that of an array.
+// Instruction computes one value; X and Y are the numbers of earlier ones, or that of a read.
 type Instruction struct {
 	Op   Op
 	X, Y int
@@ -60,14 +60,16 @@ type Result struct {
 // Read is how an array is read: from a value on, and so many values further per step in each dimension,
 // zero where the array is stretched.
 type Read struct {
+	Array   int
 	Start   int
 	Strides []int
 }
 
 // Kernel computes values at every place of a box of Dims, row-major. Arrays are numbered in the order
-// of its arguments: those of Reads are read, those after them written.
+// of its arguments: Inputs that are read, then those that are written.
 type Kernel struct {
 	Dims   []int
+	Inputs int
 	Reads  []Read
 	Code   []Instruction
 	Stores []Result // written at the place itself, as arrays of shape Dims
@@ -76,10 +78,31 @@ type Kernel struct {
 	Summed []bool
 	Sums   []Result
 	Parts  int
+	// Also are kernels without sums that further groups of the same launch compute: their arrays are numbered each by
+	// itself, and follow in order.
+	Also []*Kernel
 }
 
 // Arrays is the number of arrays.
-func (k *Kernel) Arrays() int { return len(k.Reads) + len(k.Stores) + len(k.Sums) }
+func (k *Kernel) Arrays() int {
+	n := k.own()
+	for _, o := range k.Also {
+		n += o.own()
+	}
+	return n
+}
+
+// own is the number of arrays of the kernel without Also.
+func (k *Kernel) own() int { return k.Inputs + len(k.Stores) + len(k.Sums) }
+
+// all are the kernel and those of Also.
+func (k *Kernel) all() []*Kernel { return append([]*Kernel{k}, k.Also...) }
+
+// groups is how many groups compute a kernel without sums.
+func (k *Kernel) groups() int {
+	sums, each := k.sizes()
+	return (sums*each + GroupSize - 1) / GroupSize
+}
 
 // Add is the number of the value of an instruction, which is added unless it is there already.
 func (k *Kernel) Add(i Instruction) int {
@@ -90,8 +113,8 @@ func (k *Kernel) Add(i Instruction) int {
 	return len(k.Code) - 1
 }
 
-// Value is the number of the value of an array that is read.
-func (k *Kernel) Value(array int) int { return k.Add(Instruction{Op: Load, X: array}) }
+// Value is the number of the value of a read.
+func (k *Kernel) Value(read int) int { return k.Add(Instruction{Op: Load, X: read}) }
 
 // sizes are the number of sums, and of values in each.
 func (k *Kernel) sizes() (sums, each int) {
@@ -129,9 +152,13 @@ const GroupSize = 256
 
 // Groups is how many groups a launch needs.
 func (k *Kernel) Groups() [2]int {
-	sums, each := k.sizes()
+	sums, _ := k.sizes()
 	if k.Summed == nil {
-		return [2]int{(sums*each + GroupSize - 1) / GroupSize, 1}
+		n := 0
+		for _, o := range k.all() {
+			n += o.groups()
+		}
+		return [2]int{n, 1}
 	}
 	across := k.across()
 	return [2]int{(sums + across - 1) / across, max(1, k.Parts)}
@@ -155,9 +182,13 @@ func (k *Kernel) Split() bool {
 
 // normalize joins neighboring dimensions that every array walks through in one go.
 func (k *Kernel) normalize() *Kernel {
-	out := &Kernel{Code: k.Code, Stores: k.Stores, Sums: k.Sums, Parts: k.Parts, Reads: make([]Read, len(k.Reads))}
+	out := &Kernel{Code: k.Code, Stores: k.Stores, Sums: k.Sums, Parts: k.Parts, Inputs: k.Inputs, Reads: make([]Read,
+		len(k.Reads))}
 	for a := range out.Reads {
-		out.Reads[a].Start = k.Reads[a].Start
+		out.Reads[a].Array, out.Reads[a].Start = k.Reads[a].Array, k.Reads[a].Start
+	}
+	for _, o := range k.Also {
+		out.Also = append(out.Also, o.normalize())
 	}
 	for d, n := range k.Dims {
 		last := len(out.Dims) - 1
@@ -197,10 +228,11 @@ func (k *Kernel) joins(out *Kernel, last, d int) bool {
 // Text is the kernel's body as a key: equal ones compute the same.
 func (k *Kernel) Text() string {
 	var b strings.Builder
-	n := k.normalize()
-	fmt.Fprint(&b, n.Dims, n.Reads, n.Summed, n.Parts, n.Stores, n.Sums)
-	for _, i := range n.Code {
-		fmt.Fprint(&b, " ", i)
+	for _, n := range k.normalize().all() {
+		fmt.Fprint(&b, n.Dims, n.Inputs, n.Reads, n.Summed, n.Parts, n.Stores, n.Sums)
+		for _, i := range n.Code {
+			fmt.Fprint(&b, " ", i)
+		}
 	}
 	return b.String()
 }

@@ -15,7 +15,8 @@ import (
 // random is a kernel with its arrays' values, and their number of values.
 type random struct {
 	*Kernel
-	in []([]float32)
+	in   [][]float32
+	also []random // those of Also
 }
 
 // compute is what a kernel writes to each array, as simply as possible.
@@ -134,14 +135,14 @@ func grow(rng *rand.Rand) random {
 		k.Dims = append(k.Dims, 1+rng.IntN(9))
 	}
 	for a := range 1 + rng.IntN(3) {
-		r, n := Read{Start: rng.IntN(3), Strides: make([]int, len(k.Dims))}, 1
+		r, n := Read{Array: a, Start: rng.IntN(3), Strides: make([]int, len(k.Dims))}, 1
 		for d := len(k.Dims) - 1; d >= 0; d-- {
 			if rng.IntN(3) > 0 {
 				r.Strides[d] = n
 				n *= k.Dims[d]
 			}
 		}
-		k.Reads = append(k.Reads, r)
+		k.Reads, k.Inputs = append(k.Reads, r), k.Inputs+1
 		values := make([]float32, r.Start+n)
 		for i := range values {
 			values[i] = 0.2 + rng.Float32()
@@ -168,10 +169,10 @@ func grow(rng *rand.Rand) random {
 		k.Stores = append(k.Stores, Result{Value: len(k.Code) - 1}, Result{Value: rng.IntN(len(k.Code))})
 	}
 	for i := range k.Stores {
-		k.Stores[i].Array = len(k.Reads) + i
+		k.Stores[i].Array = k.Inputs + i
 	}
 	for i := range k.Sums {
-		k.Sums[i].Array = len(k.Reads) + len(k.Stores) + i
+		k.Sums[i].Array = k.Inputs + len(k.Stores) + i
 	}
 	return k
 }
@@ -202,19 +203,21 @@ func (k random) run(t *testing.T) [][]float32 {
 	if err := lanes.Write(0, []float32{math.Float32frombits(1)}); err != nil {
 		t.Fatal(err)
 	}
-	for _, values := range k.in {
-		b := alloc(2*len(values) + 1)
-		if err := b.Write(1+len(values), values); err != nil {
-			t.Fatal(err)
-		}
-		l.Args = append(l.Args, driver.Pointer(b), driver.Long(1), driver.Long(len(values)))
-	}
 	var outs []driver.Buffer
-	sizes := k.compute()
-	for i := range sizes {
-		b := alloc(2 * len(sizes[i]) * max(1, k.Parts))
-		outs = append(outs, b)
-		l.Args = append(l.Args, driver.Pointer(b), driver.Long(0), driver.Long(b.Len()/2))
+	for _, k := range append([]random{k}, k.also...) {
+		for _, values := range k.in {
+			b := alloc(2*len(values) + 1)
+			if err := b.Write(1+len(values), values); err != nil {
+				t.Fatal(err)
+			}
+			l.Args = append(l.Args, driver.Pointer(b), driver.Long(1), driver.Long(len(values)))
+		}
+		sizes := k.compute()
+		for i := range sizes {
+			b := alloc(2 * len(sizes[i]) * max(1, k.Parts))
+			outs = append(outs, b)
+			l.Args = append(l.Args, driver.Pointer(b), driver.Long(0), driver.Long(b.Len()/2))
+		}
 	}
 	if err := d.Launch(l); err != nil {
 		t.Fatalf("%v\n%s", err, k.PTX("k"))
@@ -233,7 +236,14 @@ func (k random) run(t *testing.T) [][]float32 {
 func TestRandomKernelsComputeWhatTheySay(t *testing.T) {
 	for seed := range uint64(300) {
 		k := grow(rand.New(rand.NewPCG(seed, 5)))
-		want, got := k.compute(), k.run(t)
+		want := k.compute()
+		for n := uint64(1); k.Summed == nil && n < 1+seed%4; n++ { // others in further groups of the launch
+			if o := grow(rand.New(rand.NewPCG(seed+1000*n, 5))); o.Summed == nil {
+				k.also, k.Also = append(k.also, o), append(k.Also, o.Kernel)
+				want = append(want, o.compute()...)
+			}
+		}
+		got := k.run(t)
 		for i := range want {
 			for j, w := range want[i] {
 				g := float64(got[i][j])
@@ -248,8 +258,9 @@ func TestRandomKernelsComputeWhatTheySay(t *testing.T) {
 }
 
 func TestLongSumsAreSplitIntoParts(t *testing.T) {
-	k := random{Kernel: &Kernel{Dims: []int{3, 40_000}, Reads: []Read{{Strides: []int{40_000, 1}}}, Summed: []bool{false,
-		true}}}
+	k := random{Kernel: &Kernel{Dims: []int{3, 40_000}, Inputs: 1, Reads: []Read{{Strides: []int{40_000, 1}}},
+		Summed: []bool{false,
+			true}}}
 	values := make([]float32, 120_000)
 	for i := range values {
 		values[i] = float32(i % 5)
@@ -276,7 +287,8 @@ func TestLongSumsAreSplitIntoParts(t *testing.T) {
 }
 
 func TestNeighboringDimensionsAreJoined(t *testing.T) {
-	k := &Kernel{Dims: []int{2, 3, 4, 5}, Reads: []Read{{Strides: []int{60, 20, 5, 1}}, {Strides: []int{0, 1, 0, 0}}}}
+	k := &Kernel{Dims: []int{2, 3, 4, 5}, Inputs: 2,
+		Reads: []Read{{Strides: []int{60, 20, 5, 1}}, {Array: 1, Strides: []int{0, 1, 0, 0}}}}
 	if n := k.normalize(); !slices.Equal(n.Dims, []int{2, 3, 20}) {
 		t.Errorf("dimensions are %v", n.Dims)
 	}

@@ -10,6 +10,7 @@ type openCL struct {
 	strings.Builder
 	indent string
 	names  int
+	first  int // number of the first array of the kernel at hand
 }
 
 // OpenCL is the kernel as OpenCL C, after kernels.Prelude.
@@ -17,12 +18,16 @@ func (k *Kernel) OpenCL(name string) string {
 	k = k.normalize()
 	w := &openCL{indent: "\t"}
 	fmt.Fprintf(w, "KERNEL void %s(__global const uint *lanes", name)
-	for a := range k.Arrays() {
-		kind := "READS"
-		if a >= len(k.Reads) {
-			kind = "WRITES"
+	number := 0
+	for _, o := range k.all() {
+		for a := range o.own() {
+			kind := "READS"
+			if a >= o.Inputs {
+				kind = "WRITES"
+			}
+			fmt.Fprintf(w, ", %s(p%d)", kind, number)
+			number++
 		}
-		fmt.Fprintf(w, ", %s(p%d)", kind, a)
 	}
 	fmt.Fprintf(w, ")\n{\n")
 	if len(k.Sums) > 0 {
@@ -32,14 +37,27 @@ func (k *Kernel) OpenCL(name string) string {
 		fmt.Fprintf(w, "\tLOCATE(p%d);\n", a)
 	}
 	if k.Summed == nil {
-		sums, each := k.sizes()
-		fmt.Fprintf(w, "\tconst uint i = INDEX;\n\tif (i >= %du)\n\t\treturn;\n", sums*each)
-		k.evaluate(w, coordinates(w, "i", k.Dims), "i")
+		k.mapsOpenCL(w)
 	} else {
 		k.sumOpenCL(w)
 	}
 	w.WriteString("}\n")
 	return w.String()
+}
+
+// mapsOpenCL writes the kernel and those of Also, each for groups of its own.
+func (k *Kernel) mapsOpenCL(w *openCL) {
+	w.WriteString("\tuint group = GROUP(0);\n")
+	for n, o := range k.all() {
+		sums, each := o.sizes()
+		if n < len(k.Also) {
+			fmt.Fprintf(w, "\tif (group < %du)", o.groups())
+		}
+		fmt.Fprintf(w, "\t{\n\tconst uint i = group * %du + ITEM;\n\tif (i >= %du)\n\t\treturn;\n", GroupSize, sums*each)
+		o.evaluate(w, coordinates(w, "i", o.Dims), "i")
+		fmt.Fprintf(w, "\treturn;\n\t}\n\tgroup -= %du;\n", o.groups())
+		w.first += o.own()
+	}
 }
 
 func (k *Kernel) sumOpenCL(w *openCL) {
@@ -112,14 +130,14 @@ func (w *openCL) load(array int, place string, start int) string {
 	if start > 0 {
 		place += fmt.Sprintf(" + %du", start)
 	}
-	return w.name("float", "p%d[%s]", array, place)
+	return w.name("float", "p%d[%s]", w.first+array, place)
 }
 
 func (w *openCL) store(array int, place, value string) {
 	if place == "" {
 		place = "0"
 	}
-	fmt.Fprintf(w, "%sp%d[%s] = %s;\n", w.indent, array, place, value)
+	fmt.Fprintf(w, "%sp%d[%s] = %s;\n", w.indent, w.first+array, place, value)
 }
 
 // formats are the instructions in OpenCL C: x, y and c are the first to third argument.

@@ -11,6 +11,7 @@ type ptx struct {
 	body                            strings.Builder
 	words, longs, reals, predicates int
 	bases                           []string // address of each array's first value
+	first                           int      // number of the first array of the kernel at hand
 }
 
 func (w *ptx) word() string { w.words++; return register("r", w.words) }
@@ -32,11 +33,7 @@ func (k *Kernel) PTX(name string) string {
 	w := new(ptx)
 	w.locate(name, k.Arrays())
 	if k.Summed == nil {
-		sums, each := k.sizes()
-		i, beyond := w.index(), w.predicate()
-		w.line("setp.ge.u32 %s, %s, %d", beyond, i, sums*each)
-		w.line("@%s bra END", beyond)
-		k.evaluate(w, coordinates(w, i, k.Dims), i)
+		k.mapsPTX(w)
 	} else {
 		k.sumPTX(w)
 	}
@@ -80,13 +77,30 @@ func (w *ptx) locate(name string, arrays int) {
 	}
 }
 
-// index is the number of the work item among all.
-func (w *ptx) index() string {
-	group, item, i := w.word(), w.word(), w.word()
+// mapsPTX writes the kernel and those of Also, each for groups of its own.
+func (k *Kernel) mapsPTX(w *ptx) {
+	group, item := w.word(), w.word()
 	w.line("mov.u32 %s, %%ctaid.x", group)
 	w.line("mov.u32 %s, %%tid.x", item)
-	w.line("mad.lo.s32 %s, %s, %d, %s", i, group, GroupSize, item)
-	return i
+	for n, o := range k.all() {
+		sums, each := o.sizes()
+		if n < len(k.Also) {
+			later := w.predicate()
+			w.line("setp.ge.u32 %s, %s, %d", later, group, o.groups())
+			w.line("@%s bra AFTER%d", later, n)
+		}
+		i, beyond := w.word(), w.predicate()
+		w.line("mad.lo.s32 %s, %s, %d, %s", i, group, GroupSize, item)
+		w.line("setp.ge.u32 %s, %s, %d", beyond, i, sums*each)
+		w.line("@%s bra END", beyond)
+		o.evaluate(w, coordinates(w, i, o.Dims), i)
+		if n < len(k.Also) {
+			w.line("bra END")
+			fmt.Fprintf(&w.body, "AFTER%d:\n", n)
+			w.line("sub.s32 %s, %s, %d", group, group, o.groups())
+		}
+		w.first += o.own()
+	}
 }
 
 func (k *Kernel) sumPTX(w *ptx) {
@@ -206,6 +220,7 @@ func (w *ptx) plus(a, b string) string {
 
 // address is that of a place in an array.
 func (w *ptx) address(array int, place string) string {
+	array += w.first
 	if place == "" {
 		return w.bases[array]
 	}

@@ -145,7 +145,8 @@ func TestWithoutMemoryOneEngineFailsAndTheOthersGoOn(t *testing.T) {
 		"variable of 1048576 values") {
 		t.Errorf("a variable: %v", err)
 	}
-	if _, err = wide(one, 1<<20); !errors.Is(err, driver.ErrMemory) || !strings.Contains(err.Error(), "program of 8388608") {
+	if _, err = wide(one, 1<<20); !errors.Is(err, driver.ErrMemory) || !strings.Contains(err.Error(),
+		"program of 8388608") {
 		t.Errorf("a program: %v", err)
 	}
 	p, err := wide(one, 1<<15)

@@ -128,7 +128,7 @@ type fusedBuilder struct {
 
 // finish gives the kernel's result its array.
 func (b *fusedBuilder) finish(home int) {
-	number := len(b.kernel.Reads)
+	number := b.kernel.Inputs
 	if len(b.kernel.Sums) > 0 {
 		b.kernel.Sums[0].Array = number
 	} else {
@@ -176,17 +176,23 @@ func (b *fusedBuilder) read(home int, shape tensor.Shape) int {
 
 // from is the instruction that reads an array.
 func (b *fusedBuilder) from(home int, r fused.Read) int {
-	for number, a := range b.order {
-		if a == home && sameRead(b.kernel.Reads[number], r) {
-			return b.kernel.Value(number)
-		}
+	if r.Array = slices.Index(b.order, home); r.Array < 0 {
+		r.Array, b.order = len(b.order), append(b.order, home)
+		b.kernel.Inputs++
 	}
-	b.order = append(b.order, home)
-	b.kernel.Reads = append(b.kernel.Reads, r)
-	return b.kernel.Value(len(b.order) - 1)
+	return b.kernel.Value(readOf(b.kernel, r))
 }
 
-func sameRead(a, b fused.Read) bool { return a.Start == b.Start && slices.Equal(a.Strides, b.Strides) }
+// readOf is the number of a read, which is added unless it is there already.
+func readOf(k *fused.Kernel, r fused.Read) int {
+	for number, other := range k.Reads {
+		if other.Array == r.Array && other.Start == r.Start && slices.Equal(other.Strides, r.Strides) {
+			return number
+		}
+	}
+	k.Reads = append(k.Reads, r)
+	return len(k.Reads) - 1
+}
 
 // functions are the instructions of functions of one value.
 var functions = [...]fused.Op{

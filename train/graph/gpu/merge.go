@@ -74,9 +74,10 @@ func size(dims []int) int {
 
 // shareArray reports whether two calls read an array in common, place for place.
 func shareArray(a, b call) bool {
-	for i, x := range a.args[:a.reads] {
-		for j, y := range b.args[:b.reads] {
-			if x.array == y.array && !stretched(a.fused, i) && !stretched(b.fused, j) {
+	for _, x := range a.fused.Reads {
+		for _, y := range b.fused.Reads {
+			same := a.args[x.Array].array == b.args[y.Array].array
+			if same && !stretched(a.fused, x) && !stretched(b.fused, y) {
 				return true
 			}
 		}
@@ -85,9 +86,9 @@ func shareArray(a, b call) bool {
 }
 
 // stretched reports whether a kernel reads values of an array at several places.
-func stretched(k *fused.Kernel, read int) bool {
+func stretched(k *fused.Kernel, r fused.Read) bool {
 	for d, n := range k.Dims {
-		if n > 1 && k.Reads[read].Strides[d] == 0 {
+		if n > 1 && r.Strides[d] == 0 {
 			return true
 		}
 	}
@@ -100,9 +101,10 @@ func join(a, b call) call {
 	out := call{fused: k}
 	var written []argument
 	for _, from := range []call{a, b} {
-		numbers := make([]int, from.reads)
-		for i, x := range from.args[:from.reads] {
-			numbers[i] = out.reading(x.array, from.fused.Reads[i])
+		numbers := make([]int, len(from.fused.Reads))
+		for i, r := range from.fused.Reads {
+			r.Array = out.reading(from.args[r.Array].array)
+			numbers[i] = readOf(k, r)
 		}
 		made := make([]int, len(from.fused.Code))
 		for n, i := range from.fused.Code {
@@ -121,7 +123,7 @@ func join(a, b call) call {
 		}
 		written = append(written, from.args[from.reads:]...)
 	}
-	out.reads = len(k.Reads)
+	out.reads = k.Inputs
 	for i := range k.Stores {
 		k.Stores[i].Array = out.reads + i
 	}
@@ -132,15 +134,15 @@ func join(a, b call) call {
 	return out
 }
 
-// reading is the number of an array read in a way, which is added unless it is there already.
-func (c *call) reading(array int, r fused.Read) int {
+// reading is the number of an array, which is added unless it is read already.
+func (c *call) reading(array int) int {
 	for i, x := range c.args {
-		if x.array == array && sameRead(c.fused.Reads[i], r) {
+		if x.array == array {
 			return i
 		}
 	}
 	c.args = append(c.args, argument{array: array})
-	c.fused.Reads = append(c.fused.Reads, r)
+	c.fused.Inputs++
 	return len(c.args) - 1
 }
 

@@ -17,7 +17,8 @@ type call struct {
 	fused  *fused.Kernel // or one made for the program
 	groups [2]int
 	args   []argument
-	reads  int // of the arrays, those before the written ones
+	reads  int   // of the arrays, those before the written ones
+	writes []int // of an update's call, the arrays that it changes
 }
 
 // argument is an array, by its place among the plan's, or bytes.
@@ -40,7 +41,9 @@ type plan struct {
 	home   []int  // of each value its array, or -1 for one that has no memory
 	kept   []bool // of each value, whether it has memory
 	calls  []call
-	fusing fusing
+	// updates is how many calls come before those of the updates.
+	updates int
+	fusing  fusing
 }
 
 // newPlan plans the calls of a program.

@@ -178,3 +178,26 @@ func TestArraysBeyondTheIndexAreRefused(t *testing.T) {
 		t.Error("2^32 values were accepted")
 	}
 }
+
+func TestUpdatesThatDoNotMeetAreOneLaunch(t *testing.T) {
+	g := graph.New()
+	s := graph.Spec{}
+	input := func(name string, shape ...int) *graph.Node {
+		n := graph.Input(g, name, shape...)
+		s.Inputs = append(s.Inputs, n)
+		return n
+	}
+	rates := input("rates", 3)
+	for _, name := range []string{"a", "b", "c"} {
+		w := input(name, 5, 3)
+		s.Updates = append(s.Updates, graph.Momentum(w, input("gradient "+name, 5, 3), input("velocity "+name, 5, 3), rates))
+	}
+	if p := planned(t, s); len(p.calls) != 1 || len(p.calls[0].fused.Also) != 2 {
+		t.Errorf("three updates are %d launches", len(p.calls))
+	}
+	// One that reads what another wrote, or writes what another reads, comes after it.
+	s.Updates = append(s.Updates, graph.Assign(input("copy", 5, 3), s.Inputs[1]), graph.Assign(s.Inputs[2], s.Inputs[4]))
+	if p := planned(t, s); len(p.calls) != 2 {
+		t.Errorf("updates that meet are %d launches, want 2", len(p.calls))
+	}
+}

@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -12,6 +13,7 @@ import (
 // addUpdates adds the calls of the updates, in order, after everything else.
 func (p *plan) addUpdates() error {
 	at := p.Outputs[len(p.spec.Outputs):]
+	p.updates = len(p.calls)
 	for _, rule := range p.spec.Updates {
 		u := updater{in: at[:len(rule.In)]}
 		at = at[len(rule.In):]
@@ -42,6 +44,38 @@ func (p *plan) addUpdates() error {
 	return nil
 }
 
+// mostTogether is how many arrays the kernels of one launch have: OpenCL promises room for a kilobyte of arguments,
+// of which an array takes 24 bytes.
+const mostTogether = 40
+
+// together adds a call to the one before it, whose groups come first, where neither needs what the other writes and
+// neither writes what the other reads.
+func (p *plan) together(c call) bool {
+	if len(p.calls) == p.updates {
+		return false
+	}
+	last := &p.calls[len(p.calls)-1]
+	if last.fused == nil || len(last.args)+len(c.args) > mostTogether {
+		return false
+	}
+	for _, w := range last.writes {
+		for _, a := range c.args {
+			if a.array == w {
+				return false
+			}
+		}
+	}
+	for _, w := range c.args[c.reads:] {
+		if slices.ContainsFunc(last.args, func(a argument) bool { return a.array == w.array }) {
+			return false
+		}
+		last.writes = append(last.writes, w.array)
+	}
+	last.fused.Also = append(last.fused.Also, c.fused)
+	last.args = append(last.args, c.args...)
+	return true
+}
+
 // updater writes the kernel of one update.
 type updater struct {
 	fusedBuilder
@@ -69,9 +103,16 @@ func (u *updater) write(i, value int) {
 // finish adds the call.
 func (u *updater) finish() {
 	for i := range u.kernel.Stores {
-		u.kernel.Stores[i].Array = len(u.order) + i
+		u.kernel.Stores[i].Array = u.kernel.Inputs + i
 	}
-	u.plan.calls = append(u.plan.calls, u.call())
+	c := u.call()
+	if u.plan.together(c) {
+		return
+	}
+	for _, w := range c.args[c.reads:] {
+		c.writes = append(c.writes, w.array)
+	}
+	u.plan.calls = append(u.plan.calls, c)
 }
 
 // momentum: u = m u + (g + decay w); w -= rate u.
