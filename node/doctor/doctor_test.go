@@ -237,7 +237,7 @@ func TestFilesThatAreNotWhatTheyShouldBeAreFound(t *testing.T) {
 func noGPU(devices []gpu.Device, absent ...string) func(*Facts) {
 	return func(f *Facts) {
 		f.GPUs.Devices, f.GPUs.Absent = devices, absent
-		_, f.GPUErr = f.GPUs.Best()
+		_, f.GPUErr = f.GPUs.Candidates()
 	}
 }
 
