@@ -108,32 +108,51 @@ func Resolve(c device.Choice) (device.Choice, string, error) {
 	}
 	c.Found = device.CPU
 	found := gpu.Find()
-	best, err := found.Best()
-	if err != nil {
-		if len(found.Devices) == 0 && found.NoDriver() || found.OnlyProcessors() {
-			return c, "", nil
-		}
-		return c, err.Error(), nil
+	best, err := first(found, func(id string) error {
+		_, err := host(id)
+		return err
+	})
+	switch {
+	case err == nil:
+		c.Found = best.ID
+		return c, best.Name + ", which passed its self-test", nil
+	case len(found.Devices) == 0 && found.NoDriver() || found.OnlyProcessors():
+		return c, "", nil
 	}
-	if _, err := host(best.ID); err != nil {
-		return c, err.Error(), nil
-	}
-	c.Found = best.ID
-	return c, best.Name + ", which passed its self-test", nil
+	return c, err.Error(), nil
 }
 
 // Usable is the GPU that auto would choose, opened, tested and closed again; the error says why there is none. It is
 // for a process that computes nothing on it itself.
 func Usable() (gpu.Device, error) {
-	best, err := gpu.Find().Best()
+	return first(gpu.Find(), func(id string) error {
+		h, err := openHost(id)
+		if err == nil {
+			h.Close()
+		}
+		return err
+	})
+}
+
+// first is the first GPU that opens. Where none does, it is the first that was tried, and the error says why of each.
+func first(found gpu.Found, open func(id string) error) (gpu.Device, error) {
+	list, err := found.Candidates()
 	if err != nil {
-		return best, err
+		return gpu.Device{}, err
 	}
-	h, err := openHost(best.ID)
-	if err == nil {
-		h.Close()
+	var failed error
+	for _, d := range list {
+		err := open(d.ID)
+		switch {
+		case err == nil:
+			return d, nil
+		case failed == nil:
+			failed = err
+		default:
+			failed = fmt.Errorf("%w; %w", failed, err)
+		}
 	}
-	return best, err
+	return list[0], failed
 }
 
 // Together is a choice whose engines compute side by side, n at most at the same time: one replay for all that

@@ -97,6 +97,24 @@ func TestAutoSkipsAGPUThatIsTooOld(t *testing.T) {
 	}
 }
 
+func TestAutoTakesTheNextGPUWhereTheFirstFails(t *testing.T) {
+	s := standin(t)
+	s.Init(0, 2, 12040)
+	s.Device(0, "taken", 1<<10, 9, 0, 4)
+	if c, reason, err := Resolve(device.Choice{Name: device.Auto}); err != nil || c.Chosen() != "cuda:1" ||
+		!strings.Contains(reason, "Stand-in 1") {
+		t.Errorf("chose %s, %q, %v", c.Chosen(), reason, err)
+	}
+	if d, err := Usable(); err != nil || d.ID != "cuda:1" {
+		t.Errorf("%s is usable, %v", d.ID, err)
+	}
+	s.Device(1, "taken", 1<<10, 9, 0, 4)
+	d, err := Usable()
+	if err == nil || d.ID != "cuda:0" || !strings.Contains(err.Error(), "cuda:0") || !strings.Contains(err.Error(), "cuda:1") {
+		t.Errorf("%s is usable, %v", d.ID, err)
+	}
+}
+
 func TestWhereNoGPUCanBeUsedAutoIsTheProcessorAndANameIsAnError(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(s *cudatest.Driver)

@@ -59,6 +59,8 @@ func Find() Found {
 
 func (f *Found) note(name string, devices int, err error) {
 	switch {
+	case errors.Is(err, opencl.ErrNoDriver) && len(f.Devices) == 0: // else an MPS daemon may hide devices from it
+		f.Absent = append(f.Absent, name+": "+noDriver)
 	case err != nil:
 		f.Absent = append(f.Absent, name+": "+oneLine(err))
 	case devices == 0:
@@ -128,13 +130,17 @@ func (f Found) ByID(id string) (Device, error) {
 	return Device{}, fmt.Errorf("%w: %s: %s", ErrNone, id, strings.Join(reasons, "; "))
 }
 
-// Best is the GPU to use where nobody says which: the first of CUDA, else the first of OpenCL that is no
-// processor. The error says why there is none.
-func (f Found) Best() (Device, error) {
+// Candidates are the GPUs to try where nobody says which, in this order: those of CUDA, then those of OpenCL that are
+// no processors. The error says why there are none.
+func (f Found) Candidates() ([]Device, error) {
+	var out []Device
 	for _, d := range f.Devices {
 		if d.Reason == "" && !d.CPU {
-			return d, nil
+			out = append(out, d)
 		}
+	}
+	if len(out) > 0 {
+		return out, nil
 	}
 	reasons := append([]string(nil), f.Absent...)
 	for _, d := range f.Devices {
@@ -145,7 +151,7 @@ func (f Found) Best() (Device, error) {
 			reasons = append(reasons, d.ID+" is a processor")
 		}
 	}
-	return Device{}, fmt.Errorf("%w: %s", ErrNone, strings.Join(reasons, "; "))
+	return nil, fmt.Errorf("%w: %s", ErrNone, strings.Join(reasons, "; "))
 }
 
 // Open opens the device.

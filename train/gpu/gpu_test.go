@@ -7,13 +7,14 @@ import (
 
 	"github.com/distillmesh/distillmesh/train/gpu/driver"
 	"github.com/distillmesh/distillmesh/train/gpu/library"
+	"github.com/distillmesh/distillmesh/train/gpu/opencl"
 )
 
 func named(id, reason string, processor bool) Device {
 	return Device{Info: driver.Info{ID: id, Name: "card " + id, CPU: processor}, Reason: reason}
 }
 
-func TestTheBestDeviceIsTheFirstThatIsUsableAndNoProcessor(t *testing.T) {
+func TestCandidatesAreUsableAndNoProcessors(t *testing.T) {
 	none := []string{"CUDA: " + noDriver}
 	for _, c := range []struct {
 		name    string
@@ -27,13 +28,18 @@ func TestTheBestDeviceIsTheFirstThatIsUsableAndNoProcessor(t *testing.T) {
 		{"an old GPU before a new one", Found{Devices: []Device{named("cuda:0", "too old", false), named("cuda:1", "",
 			false)}}, "cuda:1", ""},
 		{"an old GPU alone", Found{Devices: []Device{named("cuda:0", "too old", false)}}, "", "cuda:0: too old"},
+		{"two GPUs", Found{Devices: []Device{named("cuda:0", "", false), named("opencl:0", "", false)}}, "cuda:0 opencl:0", ""},
 		{"a processor alone", Found{Devices: []Device{named("opencl:0", "", true)}, Absent: none}, "",
 			"opencl:0 is a processor"},
 		{"nothing", Found{Absent: none}, "", noDriver},
 	} {
-		got, err := c.found.Best()
-		if got.ID != c.want || (err != nil) != (c.want == "") {
-			t.Errorf("%s: %q, %v", c.name, got.ID, err)
+		list, err := c.found.Candidates()
+		var got []string
+		for _, d := range list {
+			got = append(got, d.ID)
+		}
+		if strings.Join(got, " ") != c.want || (err != nil) != (c.want == "") {
+			t.Errorf("%s: %q, %v", c.name, got, err)
 		}
 		if err != nil && (!errors.Is(err, ErrNone) || !strings.Contains(err.Error(), c.because)) {
 			t.Errorf("%s: %v", c.name, err)
@@ -82,6 +88,16 @@ func TestWhatIsSaidOfDriversIsShort(t *testing.T) {
 	}
 	if !(Found{Devices: []Device{named("opencl:0", "", true)}}).OnlyProcessors() || (Found{}).OnlyProcessors() {
 		t.Error("processors alone are recognised")
+	}
+}
+
+func TestALibraryOfOpenCLWithoutDriversIsNoDriver(t *testing.T) {
+	var none, beside Found
+	none.note("OpenCL", 0, opencl.ErrNoDriver)
+	beside.Devices = []Device{named("cuda:0", "", false)}
+	beside.note("OpenCL", 0, opencl.ErrNoDriver)
+	if !none.NoDriver() || beside.NoDriver() || len(beside.Absent) != 1 {
+		t.Errorf("%v; beside a GPU of CUDA %v", none.Absent, beside.Absent)
 	}
 }
 

@@ -1,6 +1,7 @@
 package opencl
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -90,6 +91,9 @@ const (
 	invalidCommandQueue = -36
 )
 
+// ErrNoDriver means that OpenCL's library knows no driver of a device, as where it came with another program.
+var ErrNoDriver = errors.New("no driver for OpenCL")
+
 // statusError is an error of OpenCL.
 type statusError struct {
 	call string
@@ -114,6 +118,8 @@ func (e *statusError) Unwrap() error {
 	switch e.code {
 	case memoryAllocation, outOfHostMemory, invalidBufferSize:
 		return driver.ErrMemory
+	case noPlatform:
+		return ErrNoDriver
 	case outOfResources, deviceNotAvailable, invalidCommandQueue:
 		return driver.ErrLost
 	}

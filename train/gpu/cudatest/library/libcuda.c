@@ -360,7 +360,7 @@ int cuMemAlloc_v2(address *out, size_t bytes) {
 	CALL("cuMemAlloc_v2", CURRENT);
 	uint64_t *used = &devices[current->device].used;
 	if (!bytes) return leave(INVALID_VALUE);
-	if (bytes > devices[current->device].memory - *used) return leave(OUT_OF_MEMORY);
+	if (*used + bytes > devices[current->device].memory) return leave(OUT_OF_MEMORY);
 	if (buffer_count == buffer_room) buffers = realloc(buffers, (buffer_room = 2 * buffer_room + 16) * sizeof *buffers);
 	buffer b = {next_address, bytes, malloc(bytes), current};
 	memset(b.host, 0xff, bytes); /* no numbers, for whoever reads what was not written */
