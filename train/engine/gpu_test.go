@@ -110,7 +110,8 @@ func TestAutoTakesTheNextGPUWhereTheFirstFails(t *testing.T) {
 	}
 	s.Device(1, "taken", 1<<10, 9, 0, 4)
 	d, err := Usable()
-	if err == nil || d.ID != "cuda:0" || !strings.Contains(err.Error(), "cuda:0") || !strings.Contains(err.Error(), "cuda:1") {
+	if err == nil || d.ID != "cuda:0" || !strings.Contains(err.Error(), "cuda:0") || !strings.Contains(err.Error(),
+		"cuda:1") {
 		t.Errorf("%s is usable, %v", d.ID, err)
 	}
 }
