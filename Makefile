@@ -1,7 +1,7 @@
 # One set of build flags everywhere, so that the build cache is shared.
 export CGO_ENABLED = 0
 
-.PHONY: build test ci arm bench benchmarks scale fuzz attack race golden demo kip coresets study fedd3 att
+.PHONY: build test ci arm bench bin/gpu-check gpu-check benchmarks scale fuzz attack race golden demo kip coresets study fedd3 att
 
 build: ## the program, stripped, in bin/
 	go build -trimpath -ldflags "-s -w" -o bin/distillmesh ./cmd/distillmesh
@@ -20,15 +20,21 @@ SHORT = ./train/kernel ./train/graph ./train/data/... ./distill/artifact ./p2p/a
 QEMU_ARM64 ?= $(or $(shell command -v qemu-aarch64),qemu-aarch64-static)
 QEMU_ARM ?= $(or $(shell command -v qemu-arm),qemu-arm-static)
 arm: ## tests on emulated arm64, and the short list on arm (v7); needs qemu-user; a quarter of an hour on two cores
-	GOOS=linux GOARCH=arm64 go test -short -timeout 30m -exec $(QEMU_ARM64) $(filter-out $(TRAINING),$(EMULATED))
-	GOOS=linux GOARCH=arm64 go test -short -timeout 30m -exec $(QEMU_ARM64) $(filter $(TRAINING),$(EMULATED))
-	GOOS=linux GOARCH=arm GOARM=7 go test -short -timeout 30m -exec $(QEMU_ARM) $(SHORT)
+	GOOS=linux GOARCH=arm64 go test -tags nogpu -short -timeout 30m -exec $(QEMU_ARM64) $(filter-out $(TRAINING),$(EMULATED))
+	GOOS=linux GOARCH=arm64 go test -tags nogpu -short -timeout 30m -exec $(QEMU_ARM64) $(filter $(TRAINING),$(EMULATED))
+	GOOS=linux GOARCH=arm GOARM=7 go test -tags nogpu -short -timeout 30m -exec $(QEMU_ARM) $(SHORT)
 
 demo: ## ten edge nodes and a trainer on this computer, offline
 	go run ./cmd/distillmesh demo
 
 bench: ## our workloads beside PyTorch's (where installed) and the processor's limit
 	go run ./test/bench
+
+bin/gpu-check: ## all that a bare GPU host needs, in one file
+	go build -trimpath -ldflags "-s -w" -o $@ ./test/bench
+
+gpu-check: bin/gpu-check ## a GPU: results, speed beside PyTorch and JAX (where installed), lanes; one table and gpu-check.json
+	bin/gpu-check -gpu $(or $(GPU),auto)
 
 benchmarks: ## every kernel, the graph, training and announcements alone
 	go test -run '^$$' -bench . ./train/... ./p2p/...

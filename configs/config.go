@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -45,7 +46,7 @@ type Config struct {
 type Mesh struct {
 	// Name keeps meshes apart: nodes of other names are refused. Default open.
 	Name string `toml:"name"`
-	// Role is auto, edge or trainer. Default auto: edge.
+	// Role is auto, edge or trainer. Default auto: a trainer where a GPU passes its self-test, else an edge.
 	Role string `toml:"role"`
 	// Listen are the addresses to accept connections on. Default: TCP and QUIC
 	// on every interface, on Port.
@@ -82,6 +83,8 @@ type Trainer struct {
 	// Model is what Auto trains: lenet, mlp, ntk:DEPTH, or auto for what the
 	// sets were made for, else lenet. Default auto.
 	Model string `toml:"model"`
+	// Device is where Auto trains: auto, cpu, or the ID of a GPU. Default auto.
+	Device string `toml:"device"`
 	// MaxTasks bounds how many announced tasks are joined. Default 64.
 	MaxTasks int `toml:"max_tasks"`
 	// MaxSetSize is the largest set fetched. Default 64MiB.
@@ -112,7 +115,7 @@ func Default() Config {
 	return Config{
 		Mesh:    Mesh{Name: "open", Role: "auto", MDNS: true, Announce: Duration(20 * time.Minute)},
 		Storage: Storage{Quota: 2 << 30},
-		Trainer: Trainer{Model: "auto", MaxTasks: 64, MaxSetSize: 64 << 20, MinRate: 16 << 10,
+		Trainer: Trainer{Model: "auto", Device: "auto", MaxTasks: 64, MaxSetSize: 64 << 20, MinRate: 16 << 10,
 			Settle: Duration(30 * time.Second)},
 		Trust: Trust{ForgetAfter: Duration(30 * 24 * time.Hour)},
 		Log:   Log{Level: "info"},
@@ -170,6 +173,9 @@ func Parse(base Config, file []byte) (Config, error) {
 	return base, nil
 }
 
+// deviceName is the form of the name of a device.
+var deviceName = regexp.MustCompile(`^(auto|cpu|(cuda|opencl):(0|[1-9][0-9]{0,2}))$`)
+
 // plain removes the byte-order mark that some editors write before UTF-8.
 func plain(file []byte) ([]byte, error) {
 	if bytes.HasPrefix(file, []byte("\xff\xfe")) || bytes.HasPrefix(file, []byte("\xfe\xff")) {
@@ -195,6 +201,8 @@ func (c Config) Validate() error {
 		return bad("mesh.announce", c.Mesh.Announce, "1s..24h")
 	case c.Storage.Quota < 1<<20:
 		return bad("storage.quota", c.Storage.Quota, "at least 1MiB")
+	case !deviceName.MatchString(c.Trainer.Device):
+		return bad("trainer.device", fmt.Sprintf("%q", c.Trainer.Device), "auto, cpu, cuda:N or opencl:N")
 	case c.Trainer.MaxTasks < 1 || c.Trainer.MaxTasks > 4096:
 		return bad("trainer.max_tasks", c.Trainer.MaxTasks, "1..4096")
 	case c.Trainer.MaxSetSize < 1<<10:

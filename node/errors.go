@@ -16,6 +16,7 @@ import (
 	"github.com/distillmesh/distillmesh/train/data/files"
 	"github.com/distillmesh/distillmesh/train/data/open"
 	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/gpu"
 	"github.com/distillmesh/distillmesh/train/nn"
 	"github.com/distillmesh/distillmesh/train/plan"
 )
@@ -58,6 +59,11 @@ var causes = []api.Cause{
 	{Is: data.ErrNoSamples, Code: api.CodeUsage,
 		Hint: "list the data sets and their samples with 'distillmesh data ls'"},
 	{Is: device.ErrWorkers, Code: api.CodeUsage, Hint: "leave out --workers for all cores"},
+	{Is: gpu.ErrMemory, Code: api.CodeHere,
+		Hint: "end what else uses the GPU, take a smaller batch, or --device cpu; what was done so far is kept"},
+	{Is: gpu.ErrLost, Code: api.CodeHere,
+		Hint: "the same command goes on from the last checkpoint once the GPU is back ('distillmesh gpu ls'), or with " +
+			"--device cpu"},
 	{Is: device.ErrUnavailable, Code: api.CodeHere, Hint: "leave out --device, or choose auto"},
 	{Is: plan.ErrInvalid, Code: api.CodeUsage,
 		Hint: "'distillmesh train --print-plan' writes a plan; docs/formats.md describes it"},

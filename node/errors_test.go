@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/libp2p/go-libp2p/core/protocol"
@@ -15,6 +16,8 @@ import (
 	"github.com/distillmesh/distillmesh/p2p/blocks"
 	"github.com/distillmesh/distillmesh/p2p/ledger"
 	"github.com/distillmesh/distillmesh/train/data/files"
+	"github.com/distillmesh/distillmesh/train/gpu"
+	"github.com/distillmesh/distillmesh/train/gpu/driver"
 )
 
 func TestErrorsOfOtherPackagesHaveCodesAndHints(t *testing.T) {
@@ -65,11 +68,23 @@ func TestOnlyNewTrafficIsAdded(t *testing.T) {
 	}
 }
 
-func TestAutoIsAnEdge(t *testing.T) {
-	for configured, want := range map[string]string{"auto": RoleEdge, "edge": RoleEdge, "trainer": RoleTrainer,
-		"": RoleEdge} {
-		if got := ResolveRole(configured); got != want {
-			t.Errorf("%q is %s, want %s", configured, got, want)
+func TestAutoIsATrainerWhereAGPUPassesItsSelfTest(t *testing.T) {
+	defer func(old func() (gpu.Device, error)) { usableGPU = old }(usableGPU)
+	found := gpu.Device{Info: driver.Info{ID: "cuda:0", Name: "NVIDIA H200"}}
+	for _, c := range []struct {
+		name, configured, want, reason string
+		device                         gpu.Device
+		err                            error
+	}{
+		{"a GPU", "auto", RoleTrainer, "cuda:0, NVIDIA H200, passed", found, nil},
+		{"a GPU that computes wrongly", "auto", RoleEdge, "computes wrongly", found, errors.New("the GPU computes wrongly")},
+		{"a GPU, declined", "edge", RoleEdge, "", found, nil},
+		{"no GPU, and a trainer all the same", "trainer", RoleTrainer, "", gpu.Device{}, gpu.ErrNone},
+	} {
+		usableGPU = func() (gpu.Device, error) { return c.device, c.err }
+		role, reason := ResolveRole(c.configured)
+		if role != c.want || !strings.Contains(reason, c.reason) || c.reason == "" && reason != "" {
+			t.Errorf("%s: %s, %q", c.name, role, reason)
 		}
 	}
 }

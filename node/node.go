@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"github.com/distillmesh/distillmesh/node/holdings"
 	"github.com/distillmesh/distillmesh/node/home"
 	"github.com/distillmesh/distillmesh/p2p"
+	"github.com/distillmesh/distillmesh/train/engine"
+	"github.com/distillmesh/distillmesh/train/gpu"
 )
 
 // Version is the program's version.
@@ -28,9 +31,30 @@ const (
 	RoleTrainer = "trainer"
 )
 
-// ResolveRole resolves a configured role: auto is an edge, until there is an
-// engine for GPUs.
-func ResolveRole(configured string) string {
+// usableGPU is a variable so that tests have a GPU or none.
+var usableGPU = engine.Usable
+
+// ResolveRole resolves a configured role, and says why in a line: auto is a trainer where a GPU passes its self-test,
+// else an edge. The reason is empty where no GPU has a driver, and where the role is configured.
+func ResolveRole(configured string) (role, reason string) {
+	switch configured {
+	case RoleTrainer, RoleEdge:
+		return configured, ""
+	}
+	d, err := usableGPU()
+	switch {
+	case err == nil:
+		return RoleTrainer,
+			fmt.Sprintf("%s, %s, passed its self-test, so this node trains for the mesh; role = \"edge\" in [mesh] of "+
+				"config.toml declines", d.ID, d.Name)
+	case d.ID == "" && gpu.Find().NoDriver():
+		return RoleEdge, ""
+	}
+	return RoleEdge, "no GPU to train on: " + err.Error()
+}
+
+// roleOffline is the role that is shown while no node runs: auto is decided at the start.
+func roleOffline(configured string) string {
 	if configured == RoleTrainer {
 		return RoleTrainer
 	}
@@ -76,7 +100,7 @@ func openHome(h home.Home, cfg configs.Config, log *slog.Logger) (_ *Node, err e
 	if err := h.Check(); err != nil {
 		return nil, err
 	}
-	n := &Node{home: h, config: cfg, role: ResolveRole(cfg.Mesh.Role), log: log, start: time.Now()}
+	n := &Node{home: h, config: cfg, role: roleOffline(cfg.Mesh.Role), log: log, start: time.Now()}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {

@@ -33,6 +33,10 @@ func Start(ctx context.Context, h home.Home, opt StartOptions) (*Node, error) {
 	if opt.Role != "" {
 		cfg.Mesh.Role = opt.Role
 	}
+	role, reason := ResolveRole(cfg.Mesh.Role)
+	if cfg.Mesh.Role = role; reason != "" {
+		opt.Log.Info(reason)
+	}
 	cfg.Mesh.Bootstrap = append(slices.Clone(cfg.Mesh.Bootstrap), opt.Bootstrap...)
 	if err := cfg.Validate(); err != nil {
 		return nil, err

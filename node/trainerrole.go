@@ -16,6 +16,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/holdings"
 	"github.com/distillmesh/distillmesh/node/trainer"
 	"github.com/distillmesh/distillmesh/p2p/announce"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/plan"
 )
 
@@ -152,7 +153,8 @@ func (t trainerNode) Train(ctx context.Context, task cid.Cid) error {
 	model := n.config.Trainer.Model
 	n.log.Info("training", "task", task, "model", model)
 	var text bytes.Buffer
-	p := plan.Train{Task: task.String(), Model: model, Held: true, Publish: true, Licence: n.config.Publish.Licence}
+	p := plan.Train{Task: task.String(), Model: model, Held: true, Publish: true, Licence: n.config.Publish.Licence,
+		Device: device.Choice{Name: n.config.Trainer.Device}}
 	if err := p.Write(&text); err != nil {
 		return err
 	}

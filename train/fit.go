@@ -195,11 +195,17 @@ func (l *loop) upload(net *nn.Network, strategy recipe.Strategy) (err error) {
 	if err := l.stepper.teach(l.opt.Teacher); err != nil {
 		return err
 	}
+	if l.elastic == nil && l.recipe.CutMix == 0 && l.recipe.Mix == "" &&
+		l.recipe.Smooth == 0 { // the host changes no sample
+		if _, err := l.stepper.Reside(l.samples); err != nil {
+			return err
+		}
+	}
 	return l.eachArray(graph.SetAll)
 }
 
 // fetch copies the engine's values to the state's.
-func (l *loop) fetch() error { return l.eachArray(graph.GetAll) }
+func (l *loop) fetch() error { return errors.Join(l.stepper.Flush(), l.eachArray(graph.GetAll)) }
 
 func (l *loop) eachArray(f func([]graph.Variable, [][]float32) error) error {
 	if err := f(l.stepper.Params(), l.state.params); err != nil {
@@ -216,7 +222,7 @@ func (l *loop) eachArray(f func([]graph.Variable, [][]float32) error) error {
 // fetchModel is the network with the engine's values.
 func (l *loop) fetchModel() (*Model, error) {
 	m := &Model{Network: l.stepper.net, Params: l.state.params, View: view.Of(l.recipe), Device: l.opt.Device}
-	return m, graph.GetAll(l.stepper.Params(), m.Params)
+	return m, errors.Join(l.stepper.Flush(), graph.GetAll(l.stepper.Params(), m.Params))
 }
 
 // step trains on one batch.
@@ -250,7 +256,11 @@ func (l *loop) step() error {
 	}
 	rate := l.recipe.Rate(l.state.step, l.steps)
 	l.state.step++
-	return l.stepper.run(p, l.rule.rates(&l.recipe, l.state.step, rate))
+	rates := l.rule.rates(&l.recipe, l.state.step, rate)
+	if l.stepper.resides != nil {
+		return l.stepper.add(p, batch, rates)
+	}
+	return l.stepper.run(p, rates)
 }
 
 // report calls the hooks that are due.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/distillmesh/distillmesh/train/augment"
@@ -37,6 +38,7 @@ type Stepper struct {
 	bytes    int                  // held by the programs
 	most     int                  // bytes beyond which programs are dropped
 	last     *stepProgram
+	resides  *residence // nil: samples are copied step by step
 }
 
 // stepProgram is the program of one step with the host's side of its inputs.
@@ -47,7 +49,9 @@ type stepProgram struct {
 	loss      [1]float32
 }
 
-// The indices of a step's inputs; draws, the teacher's parameters, parameters and states follow.
+// The indices of a step's inputs; draws, the teacher's parameters, parameters and states follow. Where samples reside
+// on the
+// device, the first holds the numbers of those to take, the second all labels, and one more at the end all samples.
 const (
 	inputX = iota
 	inputTarget
@@ -102,17 +106,23 @@ func (s *Stepper) State(k int) []graph.Variable { return s.states[k] }
 
 // Step updates the parameters by the gradient of the mean cross-entropy of the
 // samples at the given indices, with their soft labels where there are any. The
-// samples must have passed CheckSamples.
+// samples must have passed CheckSamples. Where they reside on the device, the step may wait until Flush or Loss.
 func (s *Stepper) Step(samples *data.Samples, batch []int, rates []float32) error {
 	p, err := s.load(samples, batch)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case s.resides != nil:
+		return s.add(p, batch, rates)
 	}
 	return s.run(p, rates)
 }
 
 // Loss is the mean cross-entropy of the last step's batch, before its update.
 func (s *Stepper) Loss() (float64, error) {
+	if err := s.Flush(); err != nil {
+		return 0, err
+	}
 	err := s.last.Get(0, s.last.loss[:])
 	return float64(s.last.loss[0]), err
 }
@@ -122,6 +132,9 @@ func (s *Stepper) load(samples *data.Samples, batch []int) (*stepProgram, error)
 	p, err := s.program(len(batch))
 	if err != nil {
 		return nil, err
+	}
+	if s.resides != nil {
+		return p, nil
 	}
 	size, classes := samples.Shape.Size(), samples.Classes
 	for i, from := range batch {
@@ -179,8 +192,13 @@ func (s *Stepper) program(n int) (*stepProgram, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &stepProgram{Program: compiled, x: make([]float32, n*s.net.Shape.Size()),
-		target: make([]float32, n*s.net.Classes)}
+	p := &stepProgram{Program: compiled}
+	if s.resides == nil {
+		p.x, p.target = make([]float32, n*s.net.Shape.Size()), make([]float32, n*s.net.Classes)
+	} else if err := errors.Join(p.Bind(inputTarget, s.resides.target), p.Bind(len(spec.Inputs)-1,
+		s.resides.x)); err != nil {
+		return nil, err
+	}
 	for _, shape := range s.augment.Shapes(n, s.net.Shape.H, s.net.Shape.W) {
 		size := 1
 		for _, d := range shape {
@@ -204,7 +222,14 @@ func (s *Stepper) program(n int) (*stepProgram, error) {
 func (s *Stepper) spec(n int) (out graph.Spec, err error) {
 	defer graph.Catch(&err)
 	g, shape := graph.New(), s.net.Shape
-	x, t := graph.Input(g, "x", n, shape.C, shape.H, shape.W), graph.Input(g, "target", n, s.net.Classes)
+	var first, second, whole, x, t *graph.Node
+	if s.resides != nil {
+		first, whole, second = s.resides.inputs(g, n)
+		x, t = graph.Gather(whole, first), graph.Gather(second, first)
+	} else {
+		x, t = graph.Input(g, "x", n, shape.C, shape.H, shape.W), graph.Input(g, "target", n, s.net.Classes)
+		first, second = x, t
+	}
 	rates := graph.Input(g, "rates", s.rule.Rates())
 	draws, params := augment.Inputs(s.augment, g, "augment ", n, shape), s.net.Inputs(g)
 	taught, seen := s.teacher.inputs(g), augment.Apply(s.augment, x, draws)
@@ -213,7 +238,7 @@ func (s *Stepper) spec(n int) (out graph.Spec, err error) {
 	if err != nil {
 		return out, err
 	}
-	out.Inputs = slices.Concat([]*graph.Node{x, t, rates}, draws, taught, params)
+	out.Inputs = slices.Concat([]*graph.Node{first, second, rates}, draws, taught, params)
 	out.Outputs = []*graph.Node{loss}
 	states := make([][]*graph.Node, len(params))
 	for k := range s.rule.States() {
@@ -222,6 +247,9 @@ func (s *Stepper) spec(n int) (out graph.Spec, err error) {
 			out.Inputs = append(out.Inputs, state)
 			states[i] = append(states[i], state)
 		}
+	}
+	if whole != nil {
+		out.Inputs = append(out.Inputs, whole)
 	}
 	for i, p := range params {
 		out.Updates = append(out.Updates, s.rule.Updates(p, grads[i], states[i], rates)...)

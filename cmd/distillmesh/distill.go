@@ -95,13 +95,19 @@ func (a *app) settleDistilling(cmd *cobra.Command, d *distilling) error {
 		return err
 	}
 	d.Usual = !cmd.Flags().Changed("ipc") && !cmd.Flags().Changed("formation")
-	d.Budget, err = imageBudget(cmd, d.budget)
-	return err
+	if d.Budget, err = imageBudget(cmd, d.budget); err != nil {
+		return err
+	}
+	return a.settleDevice(&d.Device)
 }
 
 // distill makes the set, says what it is, and writes its files where that was asked.
 func (a *app) distill(cmd *cobra.Command, conn api.Conn, d distilling) error {
-	info, err := jobs.Distill(cmd.Context(), conn, d.DistillOptions, a.report)
+	var info jobs.Distilled
+	err := a.onDevice(&d.Device, func() (err error) {
+		info, err = jobs.Distill(cmd.Context(), conn, d.DistillOptions, a.report)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,8 @@ func (w *whiteValue) Set(s string) error {
 // deviceFlags adds the flag for the compute device.
 func deviceFlags(f *pflag.FlagSet, c *device.Choice) {
 	f.Var((*deviceValue)(&c.Name), "device",
-		"where to compute: auto, cpu, or gorgonia, which checks results and is very slow (default: auto)")
+		"where to compute: auto (a GPU that passes its self-test, else the processor), cpu, a GPU such as cuda:0 or "+
+			"opencl:1 ('distillmesh gpu ls'), or gorgonia, which checks results and is very slow (default: auto)")
 	coresFlag(f, &c.Workers)
 }
 

@@ -28,6 +28,9 @@ func (a *app) initCommand() *cobra.Command {
 			}
 			if created {
 				a.tell("made %s; settings are in %s", a.home.Path, a.home.ConfigPath())
+				if role == "auto" {
+					a.tell("where a GPU passes its self-test, 'distillmesh run' trains for the mesh; role = \"edge\" there declines")
+				}
 			} else {
 				a.tell("%s existed already; nothing changed: settings are in %s", a.home.Path, a.home.ConfigPath())
 			}
@@ -67,7 +70,11 @@ func (a *app) runCommand() *cobra.Command {
 			if opt.Log, err = a.logger(cfg.Log.Level); err != nil {
 				return err
 			}
-			if node.ResolveRole(cmp.Or(opt.Role, cfg.Mesh.Role)) == node.RoleEdge {
+			var reason string
+			if opt.Role, reason = node.ResolveRole(cmp.Or(opt.Role, cfg.Mesh.Role)); reason != "" {
+				a.tell("%s", reason)
+			}
+			if opt.Role == node.RoleEdge {
 				debug.SetMemoryLimit(edgeMemoryLimit)
 				debug.SetGCPercent(edgeGarbage)
 			}

@@ -113,6 +113,9 @@ func (a *app) ranked(cmd *cobra.Command, r *rankFlags, names []string) error {
 	if err := r.checkPublish(); err != nil {
 		return err
 	}
+	if err := a.settleDevice(&r.Device); err != nil {
+		return err
+	}
 	r.Report = func(p rank.Progress) {
 		a.report(api.Progress{Stage: p.Stage, Done: p.Done, Total: p.Total, Unit: p.Unit})
 	}
@@ -167,7 +170,10 @@ func (a *app) rank(cmd *cobra.Command, r *rankFlags, names []string) (doc *rank.
 		return nil, err
 	}
 	r.Costs = true
-	doc, err = rank.Run(cmd.Context(), r.Plan, r.Options)
+	err = a.onDevice(&r.Device, func() (err error) {
+		doc, err = rank.Run(cmd.Context(), r.Plan, r.Options)
+		return err
+	})
 	if err == nil {
 		doc.Notes = append(doc.Notes, notes...)
 	}

@@ -73,7 +73,8 @@ func (a *app) rootCommand() *cobra.Command {
 		a.distillCommand(), a.publishCommand(),
 		a.lsCommand(), a.showCommand(), a.getCommand(), a.rmCommand(), a.gatherCommand(), a.trainCommand(), a.modelsCommand(),
 		a.rankCommand(),
-		a.peersCommand(), a.statusCommand(), a.doctorCommand(), a.costCommand(), a.configCommand(), a.versionCommand(),
+		a.peersCommand(), a.statusCommand(), a.doctorCommand(), a.gpuCommand(), a.costCommand(), a.configCommand(),
+		a.versionCommand(),
 	)
 	wrapHelp(root)
 	return root

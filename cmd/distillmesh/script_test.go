@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/distillmesh/distillmesh/train/gpu/cudatest"
 )
 
 // TestMain lets the scripts run the real program: the test binary under the
@@ -48,8 +50,11 @@ const loopback = "[mesh]\nname = \"script\"\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]
 //	own FOLDER          own.npz, the same as pictures/, and mixed/ with
 //	                    pictures of two sizes
 //
-// The condition [data] holds where DISTILLMESH_DATA names the real data sets.
+// The condition [data] holds where DISTILLMESH_DATA names the real data sets, and [standin] where $STANDIN has a
+// stand-in for CUDA's driver, libcuda.so, and lib32.so, the same for another kind of processor.
 func TestScripts(t *testing.T) {
+	gpu := t.TempDir()
+	absent := standins(gpu)
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata",
 		RequireUniqueNames: true,
@@ -57,6 +62,7 @@ func TestScripts(t *testing.T) {
 			home := filepath.Join(e.WorkDir, "home")
 			e.Setenv("DISTILLMESH_PATH", home)
 			e.Setenv("DISTILLMESH_DATA", os.Getenv("DISTILLMESH_DATA"))
+			e.Setenv("STANDIN", gpu)
 			if err := os.Mkdir(home, 0o700); err != nil {
 				return err
 			}
@@ -67,12 +73,29 @@ func TestScripts(t *testing.T) {
 			"idx": writeIDX, "occupy": occupy, "await": await, "until": until, "own": writeOwn, "emptied": writeEmptied,
 		},
 		Condition: func(name string) (bool, error) {
-			if name != "data" {
-				return false, fmt.Errorf("unknown condition %q", name)
+			switch name {
+			case "data":
+				return os.Getenv("DISTILLMESH_DATA") != "", nil
+			case "standin":
+				return absent == nil, nil
 			}
-			return os.Getenv("DISTILLMESH_DATA") != "", nil
+			return false, fmt.Errorf("unknown condition %q", name)
 		},
 	})
+}
+
+// standins writes libraries that stand in for CUDA's driver.
+func standins(dir string) error {
+	good := filepath.Join(dir, "libcuda.so")
+	if err := cudatest.Compile(good); err != nil {
+		return err
+	}
+	library, err := os.ReadFile(good)
+	if err != nil {
+		return err
+	}
+	library[4] = 1 // ELFCLASS32
+	return os.WriteFile(filepath.Join(dir, "lib32.so"), library, 0o600)
 }
 
 // exits runs a command that ends with an exit code; its output may be checked.

@@ -45,7 +45,11 @@ func (a *app) simulateCommand() *cobra.Command {
 			if err := a.planStudy(cmd, s); err != nil {
 				return err
 			}
-			doc, err := study.Run(cmd.Context(), s.Plan, s.Options)
+			var doc *study.Document
+			err := a.onDevice(&s.Device, func() (err error) {
+				doc, err = study.Run(cmd.Context(), s.Plan, s.Options)
+				return err
+			})
 			switch {
 			case errors.Is(err, study.ErrPlan):
 				return api.Fail(api.CodeUsage, "see 'distillmesh simulate --help'", "%w", err)
@@ -110,6 +114,9 @@ func (a *app) planStudy(cmd *cobra.Command, s *simulation) (err error) {
 		return err
 	}
 	if s.Budget, err = imageBudget(cmd, s.budget); err != nil {
+		return err
+	}
+	if err := a.settleDevice(&s.Device); err != nil {
 		return err
 	}
 	s.Pixels = artifact.PixelType(strings.ToUpper(s.pixels))

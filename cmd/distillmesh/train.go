@@ -44,6 +44,9 @@ func (a *app) trainCommand() *cobra.Command {
 				}
 				return a.printJSON(doc.Bytes())
 			}
+			if err := a.settleDevice(&t.plan.Device); err != nil {
+				return err
+			}
 			return a.with(cmd.Context(), func(conn api.Conn) error {
 				if conn.Online() && !t.plan.Held && len(t.plan.Sets) == 0 {
 					request := operations.GatherRequest{Task: t.plan.Task}
@@ -51,7 +54,11 @@ func (a *app) trainCommand() *cobra.Command {
 						return err
 					}
 				}
-				got, err := jobs.Train(cmd.Context(), conn, t.plan, a.home, a.report)
+				var got jobs.TrainResult
+				err := a.onDevice(&t.plan.Device, func() (err error) {
+					got, err = jobs.Train(cmd.Context(), conn, t.plan, a.home, a.report)
+					return err
+				})
 				if err != nil {
 					return err
 				}

@@ -8,6 +8,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
+	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/recipe"
 	"github.com/distillmesh/distillmesh/train/spectrum"
 )
@@ -92,6 +93,7 @@ func (r *Request) distilled(ctx context.Context) (*distill.Result, distill.Outli
 		if err := r.Device.RequireCPU("method " + r.Method.Name()); err != nil {
 			return nil, outline, err
 		}
+		r.Device = device.Choice{Name: device.CPU, Workers: r.Device.Workers}
 	}
 	result, err := r.Method.Distill(ctx, r.Request)
 	if err == nil {
@@ -305,7 +307,7 @@ func (r Request) manifest(c contents) (Manifest, error) {
 		Task:          task.String(),
 		TaskName:      r.Task.Name,
 		Method: MethodInfo{Name: r.Method.Name(), Version: r.Method.Version(), IPC: r.IPC, Seed: r.Seed,
-			Settings: r.Settings},
+			Settings: r.Settings, Engine: r.Device.Engine()},
 		Images: ImagesInfo{Count: total, Shape: [3]int{c.shape.C, c.shape.H, c.shape.W}, DType: r.Pixels,
 			Labels: labels},
 		Counts:         c.counts,

@@ -59,6 +59,8 @@ type MethodInfo struct {
 	IPC      int               `json:"ipc"`
 	Seed     uint64            `json:"seed"`
 	Settings map[string]string `json:"settings,omitempty"` // that differ from the defaults of that version
+	// Engine is the kind of engine that computed it, where that is not the processor's: cuda, opencl.
+	Engine string `json:"engine,omitempty"`
 }
 
 // ImagesInfo describes the tensors of a set.
@@ -86,7 +88,7 @@ type FileInfo struct {
 }
 
 // Manifest is manifest.json of a set. It holds no time stamp, no score and
-// nothing that depends on hardware: the same content has the same CID.
+// nothing that depends on hardware beyond the kind of engine: the same content has the same CID.
 type Manifest struct {
 	SchemaVersion int            `json:"schema_version"`
 	Kind          string         `json:"kind"` // "set"

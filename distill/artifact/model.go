@@ -20,20 +20,22 @@ type Measurement struct {
 
 // ModelManifest is model.json.
 type ModelManifest struct {
-	SchemaVersion int                 `json:"schema_version"`
-	Kind          string              `json:"kind"` // "model"
-	Task          string              `json:"task"` // CID
-	TaskName      string              `json:"task_name"`
-	Model         string              `json:"model"`            // lenet, ntk:1
-	Coarse        int                 `json:"coarse,omitempty"` // it reads images at 1/Coarse resolution
-	Band          int                 `json:"band,omitempty"`   // it reads images by their first Band coefficients
-	Recipe        *recipe.Recipe      `json:"recipe,omitempty"`
-	Seed          uint64              `json:"seed"`
-	Sets          []string            `json:"sets"` // CIDs of every set used
-	Samples       int                 `json:"samples"`
-	Accuracy      *Measurement        `json:"accuracy,omitempty"`
-	Licence       string              `json:"licence,omitempty"`
-	Files         map[string]FileInfo `json:"files"`
+	SchemaVersion int            `json:"schema_version"`
+	Kind          string         `json:"kind"` // "model"
+	Task          string         `json:"task"` // CID
+	TaskName      string         `json:"task_name"`
+	Model         string         `json:"model"`            // lenet, ntk:1
+	Coarse        int            `json:"coarse,omitempty"` // it reads images at 1/Coarse resolution
+	Band          int            `json:"band,omitempty"`   // it reads images by their first Band coefficients
+	Recipe        *recipe.Recipe `json:"recipe,omitempty"`
+	Seed          uint64         `json:"seed"`
+	Sets          []string       `json:"sets"` // CIDs of every set used
+	Samples       int            `json:"samples"`
+	// Engine is the kind of engine that trained it, where that is not the processor's: cuda, opencl.
+	Engine   string              `json:"engine,omitempty"`
+	Accuracy *Measurement        `json:"accuracy,omitempty"`
+	Licence  string              `json:"licence,omitempty"`
+	Files    map[string]FileInfo `json:"files"`
 }
 
 // View is how the model sees images.
@@ -49,6 +51,7 @@ type ModelDraft struct {
 	Seed     uint64
 	Sets     []string
 	Samples  int
+	Engine   string // empty for the processor's
 	Accuracy *Measurement
 	Licence  string
 }
@@ -77,6 +80,7 @@ func WriteModel(d ModelDraft) (Files, error) {
 	m := ModelManifest{
 		SchemaVersion: SchemaVersion, Kind: "model", Task: taskCID.String(), TaskName: d.Task.Name, Model: d.Model,
 		Coarse: d.View.Coarse, Band: d.View.Band, Recipe: d.Recipe, Seed: d.Seed, Sets: d.Sets, Samples: d.Samples,
+		Engine:   d.Engine,
 		Accuracy: d.Accuracy,
 		Licence:  d.Licence,
 	}
@@ -103,6 +107,8 @@ func ReadModelManifest(fsys fs.FS, limits Limits) (ModelManifest, error) {
 		return m, invalid(ModelFile, "schema version %d, this program reads %d", m.SchemaVersion, SchemaVersion)
 	case m.Kind != "model":
 		return m, invalid(ModelFile, "kind %q, want model", m.Kind)
+	case !validEngine(m.Engine):
+		return m, invalid(ModelFile, "engine %q, want a word of at most 16 letters", m.Engine)
 	case m.Accuracy != nil && (m.Accuracy.Total < 1 || m.Accuracy.Correct < 0 || m.Accuracy.Correct > m.Accuracy.Total):
 		return m, invalid(ModelFile, "accuracy of %d out of %d", m.Accuracy.Correct, m.Accuracy.Total)
 	case m.View().Check() != nil:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/distillmesh/distillmesh/distill"
 	"github.com/distillmesh/distillmesh/train/checkpoint"
@@ -147,6 +148,11 @@ func containsReal(nearest float64, changed *float64) bool {
 	return nearest < distill.RealThreshold || changed != nil && *changed < distill.ChangedThreshold
 }
 
+// validEngine reports whether a text can name a kind of engine.
+func validEngine(name string) bool {
+	return len(name) <= 16 && strings.IndexFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) < 0
+}
+
 // check verifies a manifest by itself.
 func (m *Manifest) check() error {
 	switch {
@@ -154,6 +160,8 @@ func (m *Manifest) check() error {
 		return invalid(ManifestFile, "schema version %d, this program reads %d", m.SchemaVersion, SchemaVersion)
 	case m.Kind != "set":
 		return invalid(ManifestFile, "kind %q, want set", m.Kind)
+	case !validEngine(m.Method.Engine):
+		return invalid(ManifestFile, "engine %q, want a word of at most 16 letters", m.Method.Engine)
 	case m.NearestReal < 0 || m.SmallestGroup < 0:
 		return invalid(ManifestFile, "nearest_real %g, smallest_group %d: want none negative", m.NearestReal, m.SmallestGroup)
 	case m.NearestChanged != nil && !(*m.NearestChanged >= 0):

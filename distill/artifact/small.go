@@ -36,6 +36,7 @@ type smallDoc struct {
 	IPC           int               `json:"ipc,omitempty"`
 	Seed          uint64            `json:"seed,omitempty"`
 	Settings      map[string]string `json:"settings,omitempty"`
+	Engine        string            `json:"engine,omitempty"`
 	Consumer      string            `json:"consumer,omitempty"`
 	Recipe        json.RawMessage   `json:"recipe,omitempty"` // the augmentation of recipe.Usual, or as in a manifest
 	NearestReal   float64           `json:"nearest_real"`
@@ -66,7 +67,8 @@ func usualRecipe(augment string, images ImagesInfo) (recipe.Recipe, error) {
 func (m *Manifest) small() ([]byte, error) {
 	d := smallDoc{Version: smallVersion, Counts: map[string]int{}, Pixels: m.Images.DType, Shape: m.Images.Shape,
 		Method: fmt.Sprintf("%s/%d", m.Method.Name, m.Method.Version), IPC: m.Method.IPC, Seed: m.Method.Seed,
-		Settings: m.Method.Settings, Consumer: m.Consumer, NearestReal: m.NearestReal, Changed: m.NearestChanged,
+		Settings: m.Method.Settings, Engine: m.Method.Engine, Consumer: m.Consumer, NearestReal: m.NearestReal,
+		Changed:       m.NearestChanged,
 		SmallestGroup: m.SmallestGroup,
 		Privacy:       m.Privacy, Parents: m.Parents, Licence: m.Licence, Task: m.Task}
 	for class, n := range m.Counts {
@@ -119,7 +121,7 @@ func (d smallDoc) manifest() (m Manifest, err error) {
 		d.IPC = usualIPC(d.Counts)
 	}
 	m = Manifest{SchemaVersion: SchemaVersion, Kind: "set", Task: d.Task,
-		Method: MethodInfo{Name: name, Version: number, IPC: d.IPC, Seed: d.Seed, Settings: d.Settings},
+		Method: MethodInfo{Name: name, Version: number, IPC: d.IPC, Seed: d.Seed, Settings: d.Settings, Engine: d.Engine},
 		Images: ImagesInfo{Shape: d.Shape, DType: d.Pixels, Labels: "hard"}, Consumer: d.Consumer,
 		Formation: data.NewFormation(1), NearestReal: d.NearestReal, NearestChanged: d.Changed,
 		SmallestGroup: d.SmallestGroup, Privacy: d.Privacy,

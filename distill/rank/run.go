@@ -16,8 +16,8 @@ import (
 	"github.com/distillmesh/distillmesh/train"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/engine"
 	"github.com/distillmesh/distillmesh/train/model"
-	"github.com/distillmesh/distillmesh/train/parallel"
 )
 
 // Options are what a ranking needs besides its plan. None changes the result, except a
@@ -101,7 +101,7 @@ func newRunner(ctx context.Context, p Plan, opt Options) (*runner, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	r := &runner{plan: p, opt: opt, workers: parallel.Workers(opt.Device.Workers), taught: map[string]*train.Model{}}
+	r := &runner{plan: p, opt: opt, workers: opt.Device.Runs(), taught: map[string]*train.Model{}}
 	var err error
 	if r.engine, err = trial.Engine(opt.Device); err != nil {
 		return nil, err
@@ -131,7 +131,10 @@ func newRunner(ctx context.Context, p Plan, opt Options) (*runner, error) {
 		return nil, err
 	}
 	r.memory = trial.NewMemory()
-	one := device.Choice{Name: opt.Device.Name, Workers: 1}
+	one, err := engine.Together(opt.Device.With(1), r.workers)
+	if err != nil {
+		return nil, err
+	}
 	identity := []any{"rank", r.task, trial.Fingerprint(r.train), r.engine}
 	bench := func(on *data.Samples) *trial.Bench {
 		return &trial.Bench{Test: on, Device: one, Store: r.store, Memory: r.memory,

@@ -14,7 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/distill/trial"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
-	"github.com/distillmesh/distillmesh/train/parallel"
+	"github.com/distillmesh/distillmesh/train/engine"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -86,8 +86,10 @@ func newRunner(p Plan, opt Options) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{plan: p, entries: entries, device: opt.Device, workers: parallel.Workers(opt.Device.Workers),
-		report: opt.Report}
+	r := &runner{plan: p, entries: entries, workers: opt.Device.Runs(), report: opt.Report}
+	if r.device, err = engine.Together(opt.Device, r.workers); err != nil {
+		return nil, err
+	}
 	if r.engine, err = trial.Engine(opt.Device); err != nil {
 		return nil, err
 	}
@@ -267,7 +269,7 @@ func (r *runner) fit(ctx context.Context, g *gathered, consumer string, seed int
 
 // on is the device with a number of cores.
 func (r *runner) on(workers int) device.Choice {
-	return device.Choice{Name: r.device.Name, Workers: workers}
+	return r.device.With(workers)
 }
 
 // add appends a row; it is safe to call from several goroutines.

@@ -17,8 +17,8 @@ import (
 	"github.com/distillmesh/distillmesh/train/checkpoint"
 	"github.com/distillmesh/distillmesh/train/data"
 	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/engine"
 	"github.com/distillmesh/distillmesh/train/nn"
-	"github.com/distillmesh/distillmesh/train/parallel"
 	"github.com/distillmesh/distillmesh/train/recipe"
 )
 
@@ -60,12 +60,16 @@ func gatherExperts(ctx context.Context, p expertPlan, count int, dir string, on 
 	done func(ready int)) ([]expert, error) {
 	out := make([]expert, count)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallel.Workers(on.Workers))
+	group.SetLimit(on.Runs())
+	on, err := engine.Together(on.With(1), min(count, on.Runs()))
+	if err != nil {
+		return nil, err
+	}
 	var mu sync.Mutex
 	ready := 0
 	for i := range out {
 		group.Go(func() (err error) {
-			if out[i], err = p.one(ctx, i, dir, on.Name); err != nil {
+			if out[i], err = p.one(ctx, i, dir, on); err != nil {
 				return fmt.Errorf("expert %d of %d: %w", i+1, count, err)
 			}
 			mu.Lock()
@@ -80,11 +84,11 @@ func gatherExperts(ctx context.Context, p expertPlan, count int, dir string, on 
 }
 
 // one reads or trains one expert.
-func (p expertPlan) one(ctx context.Context, number int, dir, on string) (expert, error) {
+func (p expertPlan) one(ctx context.Context, number int, dir string, on device.Choice) (expert, error) {
 	if dir == "" {
 		return p.train(ctx, number, on)
 	}
-	id := device.Choice{Name: on}.Identity(p.id(number))
+	id := on.Identity(p.id(number))
 	path := filepath.Join(dir, id[:2], id+".safetensors")
 	if t, err := p.read(path); err == nil {
 		return t, nil // it is missing or damaged, and is made again
@@ -97,12 +101,12 @@ func (p expertPlan) one(ctx context.Context, number int, dir, on string) (expert
 }
 
 // train makes one expert on the caller's goroutine.
-func (p expertPlan) train(ctx context.Context, number int, on string) (expert, error) {
+func (p expertPlan) train(ctx context.Context, number int, on device.Choice) (expert, error) {
 	r, seed := p.recipe(), p.seed(number)
 	t := expert{slices.Concat(p.Network.Init(seed)...)}
 	perEpoch := r.Steps(p.Samples.Len()) / r.Epochs
 	_, err := train.Fit(ctx, p.Network, p.Samples, r, train.Options{Seed: seed,
-		Device: device.Choice{Name: on, Workers: 1}, HookEvery: perEpoch, Hook: func(at train.Progress) error {
+		Device: on, HookEvery: perEpoch, Hook: func(at train.Progress) error {
 			m, err := at.Model()
 			if err == nil {
 				t = append(t, slices.Concat(m.Params...))

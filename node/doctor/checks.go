@@ -50,7 +50,7 @@ var table = []Check{
 		"their states take space until the same command finishes the work",
 		"run the same command again to finish it, or delete the file while no command works on it", checkWork},
 	{"device", "where distilling and training compute", "a device that is not there makes work fail or slow",
-		"leave out --device, or choose auto", checkDevice},
+		"'distillmesh gpu ls' says what each lacks; without a GPU the processor computes", checkDevice},
 }
 
 func checkHome(f *Facts) Finding {
@@ -231,10 +231,15 @@ func checkWork(f *Facts) Finding {
 }
 
 func checkDevice(f *Facts) Finding {
-	if f.EngineErr != nil {
-		return failed(f.EngineErr)
+	switch {
+	case f.GPU != "":
+		return Finding{State: OK, Seen: fmt.Sprintf("%s passed its self-test; %s", f.GPU, f.Engine)}
+	case len(f.GPUs.Devices) == 0 && f.GPUs.NoDriver():
+		return Finding{State: OK, Seen: f.Engine + "; no driver of a GPU is installed"}
+	case f.GPUs.OnlyProcessors():
+		return Finding{State: OK, Seen: f.Engine + "; OpenCL offers processors alone"}
 	}
-	return Finding{State: OK, Seen: explain(f.Engine)}
+	return Finding{State: Warning, Seen: fmt.Sprintf("%s; no GPU can be used: %v", f.Engine, f.GPUErr)}
 }
 
 // running is how many pieces of work processes work on.

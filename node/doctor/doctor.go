@@ -11,7 +11,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/home"
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/node/work"
-	"github.com/distillmesh/distillmesh/train/device"
+	"github.com/distillmesh/distillmesh/train/gpu"
 )
 
 // State is what a check found.
@@ -59,8 +59,10 @@ type Facts struct {
 	StateErr  error                 // of the file of what the node remembers
 	Work      []work.Kept           // running and interrupted
 	WorkErr   error                 // of its folders
-	Engine    string                // of the device that auto chooses
-	EngineErr error
+	Engine    string                // of the processor
+	GPUs      gpu.Found
+	GPU       string // ID of the one that auto chooses; empty for none
+	GPUErr    error  // why none
 }
 
 // Row is a check with its finding, as doctor prints it.
@@ -113,9 +115,4 @@ func Markdown() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c.Code, c.Title, c.Why, strings.ReplaceAll(c.Fix, "|", "\\|"))
 	}
 	return b.String()
-}
-
-// explain names the device that auto chooses.
-func explain(engine string) string {
-	return engine + " (" + device.Choice{}.Explain() + ")"
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"github.com/distillmesh/distillmesh/node/operations"
 	"github.com/distillmesh/distillmesh/node/state"
 	"github.com/distillmesh/distillmesh/node/work"
+	"github.com/distillmesh/distillmesh/train/gpu"
+	"github.com/distillmesh/distillmesh/train/gpu/driver"
 )
 
 var update = flag.Bool("update", false, "write docs/problems.md from the table")
@@ -130,7 +133,6 @@ func TestWhatIsWrongIsSeen(t *testing.T) {
 		"a key met once": {func(f *Facts) {}, operations.ProblemCopy, OK, "no other node with this key was met", ""},
 		"a copy seen without peers": {func(f *Facts) { f.Status.Peers = 0; told(operations.ProblemCopy)(f) },
 			operations.ProblemCopy, Error, "seen by the node", "its hint"},
-		"no device": {func(f *Facts) { f.EngineErr = hinted }, "device", Error, "it is broken", "do this"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := healthy()
@@ -228,5 +230,52 @@ func TestFilesThatAreNotWhatTheyShouldBeAreFound(t *testing.T) {
 	}
 	if r := got["running"]; r.State != Skipped {
 		t.Errorf("%+v", r)
+	}
+}
+
+// noGPU is what is found by drivers that have no device to compute on.
+func noGPU(devices []gpu.Device, absent ...string) func(*Facts) {
+	return func(f *Facts) {
+		f.GPUs.Devices, f.GPUs.Absent = devices, absent
+		_, f.GPUErr = f.GPUs.Candidates()
+	}
+}
+
+func TestGPUsAreSeenInOneLine(t *testing.T) {
+	old := []gpu.Device{{Info: driver.Info{ID: "cuda:0"}, Reason: "compute capability 3.5, 5.0 is needed"}}
+	processor := []gpu.Device{{Info: driver.Info{ID: "opencl:0", CPU: true}}}
+	for name, c := range map[string]struct {
+		change func(f *Facts)
+		state  State
+		says   string
+	}{
+		"a GPU": {func(f *Facts) { f.GPU = "cuda:0" }, OK, "cuda:0 passed its self-test; cpu avx2"},
+		"no driver": {noGPU(nil, "CUDA: no driver installed", "OpenCL: no driver installed"), OK,
+			"no driver of a GPU"},
+		"a processor as a device": {noGPU(processor, "CUDA: no driver installed"), OK, "processors alone"},
+		"a driver without a GPU": {noGPU(nil, "CUDA: the driver lists no device"), Warning,
+			"no GPU can be used: no such GPU: CUDA: the driver lists no device"},
+		"a driver and no permission": {noGPU(nil, "CUDA: cuInit: no CUDA-capable device is detected (CUDA error 100); no "+
+			"permission for /dev/nvidiactl"), Warning, "no permission for /dev/nvidiactl"},
+		"a driver for another processor": {noGPU(nil, "CUDA: library not loaded: libcuda.so.1: wrong ELF class: ELFCLASS32"),
+			Warning, "wrong ELF class"},
+		"a GPU that is too old": {noGPU(old), Warning, "cuda:0: compute capability 3.5"},
+		"a GPU that computes wrongly": {func(f *Facts) {
+			f.GPUs.Devices = []gpu.Device{{Info: driver.Info{ID: "cuda:0"}}}
+			f.GPUErr = errors.New("cuda:0 failed its self-test")
+		}, Warning, "no GPU can be used: cuda:0 failed its self-test"},
+	} {
+		f := healthy()
+		c.change(f)
+		rows := Examine(f)
+		at := slices.IndexFunc(rows, func(r Row) bool { return r.Code == "device" })
+		if at < 0 {
+			t.Fatal("devices are not examined")
+		}
+		r := rows[at]
+		if r.State != c.state || !strings.Contains(r.Seen, c.says) || strings.Contains(r.Seen, "\n") ||
+			(r.State == OK) != (r.Fix == "") || r.State == Warning && !strings.Contains(r.Fix, "gpu ls") {
+			t.Errorf("%s: %+v", name, r)
+		}
 	}
 }

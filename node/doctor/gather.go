@@ -14,6 +14,7 @@ import (
 	"github.com/distillmesh/distillmesh/node/work"
 	"github.com/distillmesh/distillmesh/train/device"
 	"github.com/distillmesh/distillmesh/train/engine"
+	"github.com/distillmesh/distillmesh/train/gpu"
 )
 
 // Connect reaches the node of a home, running or not. It does not wait for a home that
@@ -33,8 +34,12 @@ func Gather(ctx context.Context, h home.Home, connect Connect) *Facts {
 	if e, err := engine.Open(device.Choice{Workers: 1}); err == nil {
 		f.Engine = e.Name()
 		e.Close()
+	}
+	f.GPUs = gpu.Find()
+	if d, err := engine.Usable(); err == nil {
+		f.GPU = d.ID
 	} else {
-		f.EngineErr = err
+		f.GPUErr = err
 	}
 	if f.HomeErr != nil {
 		return f

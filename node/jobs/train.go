@@ -104,7 +104,7 @@ func (t training) draft(task *data.Task, trained model.Trained, samples int) art
 	d := artifact.ModelDraft{Task: task, Model: t.plan.Model, Trained: trained, View: view.Of(t.recipe),
 		Seed: t.plan.Seed, Sets: t.plan.Sets, Samples: samples, Licence: t.plan.Licence}
 	if t.spec.Iterative() {
-		d.Recipe = &t.recipe
+		d.Recipe, d.Engine = &t.recipe, t.plan.Device.Engine()
 	}
 	return d
 }

@@ -45,6 +45,8 @@ func main() {
 	python := flag.String("python", "", "the Python that has torch (default: the first of python3 and /usr/bin/python3)")
 	configured := flag.Bool("as-configured", false,
 		"let the peer keep this machine's OPENBLAS settings, which may make it slower")
+	onGPU := flag.String("gpu", "", "check a GPU, by ID or auto, instead: results, speed beside PyTorch, lanes, memory")
+	to := flag.String("o", "gpu-check.json", "with -gpu: where the results go")
 	flag.Parse()
 	if *profile != "" {
 		file, err := os.Create(*profile)
@@ -59,6 +61,13 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *onGPU != "" {
+		if err := checkGPU(ctx, *onGPU, *to, *python); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(ctx, flag.Args(), *alone, *once, *configured, *rounds, *python); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

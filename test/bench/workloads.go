@@ -143,21 +143,37 @@ func training(on *computer, model string, batch int, s data.Shape) (step func() 
 	if err != nil {
 		return nil, err
 	}
-	stepper, err := train.NewStepper(on.engine, net, heavyBall{})
+	samples, stepper, err := steppers(on.engine, net, batch)
 	if err != nil {
 		return nil, err
 	}
+	return func() error { return stepper.Step(samples, first(batch), []float32{0.01, 0.9, 0}) }, nil
+}
+
+// steppers is a network that begins, and random samples for a batch.
+func steppers(e graph.Engine, net *nn.Network, batch int) (*data.Samples, *train.Stepper, error) {
+	stepper, err := train.NewStepper(e, net, heavyBall{})
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := graph.SetAll(stepper.Params(), net.Init(1)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rng := source()
-	samples := &data.Samples{Shape: s, Classes: 10, X: normal(rng, batch*s.Size())}
-	index := make([]int, batch)
-	for i := range batch {
-		samples.Y, index[i] = append(samples.Y, rng.IntN(10)), i
+	samples := &data.Samples{Shape: net.Shape, Classes: 10, X: normal(rng, batch*net.Shape.Size())}
+	for range batch {
+		samples.Y = append(samples.Y, rng.IntN(10))
 	}
-	rates := []float32{0.01, 0.9, 0}
-	return func() error { return stepper.Step(samples, index, rates) }, nil
+	return samples, stepper, nil
+}
+
+// first are the numbers below n.
+func first(n int) []int {
+	index := make([]int, n)
+	for i := range index {
+		index[i] = i
+	}
+	return index
 }
 
 // matching is one step of trajectory matching: inner training, and the

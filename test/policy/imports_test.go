@@ -27,10 +27,11 @@ var arrows = map[string][]string{
 // it, and tests what supports tests.
 var order = map[string][]string{
 	"train": strings.Fields(`
-		train/atomicfile train/checkpoint train/data/files train/data/files/exif train/device train/graph train/kernel
-			train/kernel/gen train/parallel train/recipe
+		train/atomicfile train/checkpoint train/data/files train/data/files/exif train/gpu/driver train/gpu/fused
+			train/gpu/kernels train/gpu/library train/graph train/kernel train/kernel/gen train/parallel train/device train/recipe
 		train/data train/data/files/filestest train/data/files/mat train/data/files/parquet
-			train/data/files/pickle train/data/files/picture train/data/files/table train/data/files/torch train/graph/cpu
+			train/data/files/pickle train/data/files/picture train/data/files/table train/data/files/torch train/gpu/cuda
+			train/gpu/kernels/gen train/gpu/opencl train/gpu/ptxtest train/gpu/cudatest train/gpu train/graph/lower train/graph/cpu train/graph/gpu
 			train/graph/enginetest train/graph/tape train/plan
 		train/cluster train/data/files/array train/engine train/linear train/spectrum train/zca
 		train/view
@@ -78,7 +79,9 @@ var users = map[string][]string{
 		"distill/coreset", "distill/kip", "distill/labelsolve", "distill/likeness", "distill/ridge", "distill/trajectory",
 		"distill/trial"},
 	"train/graph/cpu":  {"train/engine"},
+	"train/graph/gpu":  {"train/engine"},
 	"train/graph/tape": {"train/engine"},
+	"train/gpu":        {"train/engine", "node", "node/doctor", "cmd/distillmesh"},
 }
 
 // supports reports whether a package exists for the tests of others, or is a program

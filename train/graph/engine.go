@@ -59,6 +59,23 @@ type Program interface {
 	Close()
 }
 
+// Remote is an engine whose device has memory of its own: copies to it cost time, and so does every call.
+type Remote interface {
+	Engine
+	// Remote tells such an engine from those that only look like it.
+	Remote() bool
+}
+
+// Sequence is a program that can be told several runs at once.
+type Sequence interface {
+	Program
+	// SetSteps copies values of input i for several runs, one after the other, each with values of its own.
+	SetSteps(i int, values []float32) error
+	// RunSteps runs that many times, each time with the next values of the inputs that SetSteps has set for as many runs.
+	// It allocates nothing after the first two times with that number.
+	RunSteps(steps int) error
+}
+
 // Variable is memory of an engine's device that outlives a run.
 type Variable interface {
 	// Len is the number of values.

@@ -66,7 +66,7 @@ func TestBadPlansAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	unknown := `{"schema_version": 1, "task": "t", "model": "m", "device": {"device": "cuda:9"}}`
+	unknown := `{"schema_version": 1, "task": "t", "model": "m", "device": {"device": "vulkan:0"}}`
 	if _, err := ReadTrain(strings.NewReader(unknown)); !errors.Is(err, device.ErrUnavailable) {
 		t.Errorf("an unknown device: %v", err)
 	}

@@ -87,32 +87,6 @@ func TestWhatOnlyTheWayBackNeedsIsMadeThen(t *testing.T) {
 	}
 }
 
-func TestLivesThatOverlapHaveMemoryOfTheirOwn(t *testing.T) {
-	pieces := []storage{
-		{size: 100, first: 0, last: 3},
-		{size: 50, first: 1, last: 2},
-		{size: 80, first: 4, last: 6},
-		{size: 10, first: 2, last: 5},
-		{size: 64, first: 0, last: 9, pinned: true},
-		{size: 9, first: 0, last: 9, input: true},
-	}
-	total := arrange(pieces)
-	for i, a := range pieces {
-		for j, b := range pieces {
-			apart := a.last < b.first || b.last < a.first || a.offset+a.size <= b.offset || b.offset+b.size <= a.offset
-			if i != j && !a.input && !b.input && !apart {
-				t.Errorf("pieces %d and %d share memory: %+v, %+v", i, j, a, b)
-			}
-		}
-		if !a.input && (a.offset%alignment != 0 || a.offset+a.size > total) {
-			t.Errorf("piece %d at %d of %d", i, a.offset, total)
-		}
-	}
-	if least := aligned(100) + aligned(50) + aligned(64) + aligned(10); total > least {
-		t.Errorf("%d values, %d live at once", total, least)
-	}
-}
-
 func TestOperandsAreSeenFromARow(t *testing.T) {
 	for _, c := range []struct {
 		name    string

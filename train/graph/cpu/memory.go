@@ -1,23 +1,18 @@
 package cpu
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/distillmesh/distillmesh/train/graph"
+	"github.com/distillmesh/distillmesh/train/graph/lower"
 )
-
-// alignment, in values, keeps each piece of memory at the start of a cache line.
-const alignment = 16
 
 // storage is one piece of memory and the steps between which its content is
 // needed.
 type storage struct {
-	size        int
-	first, last int  // steps
-	pinned      bool // input or output: never shared, never overwritten
-	input       bool // not part of the arena
-	offset      int
+	lower.Piece
+	pinned bool // input or output: never shared, never overwritten
+	input  bool // not part of the arena
 }
 
 // layOut assigns memory to the values that need it: a reshape shares that of
@@ -27,7 +22,13 @@ type storage struct {
 func (p *program) layOut() {
 	pieces := p.lives()
 	p.overwrite(pieces)
-	p.arena = make([]float32, arrange(pieces)+alignment)
+	var inArena []*lower.Piece
+	for i := range pieces {
+		if !pieces[i].input {
+			inArena = append(inArena, &pieces[i].Piece)
+		}
+	}
+	p.arena = make([]float32, lower.Arrange(inArena)+lower.Alignment)
 	for at := range p.values {
 		v := &p.values[at]
 		if !v.kept {
@@ -36,7 +37,7 @@ func (p *program) layOut() {
 		if pieces[v.storage].input {
 			continue // it gets memory when it is set or bound
 		}
-		offset, size := pieces[v.storage].offset, v.shape.TotalSize()
+		offset, size := pieces[v.storage].Offset, v.shape.TotalSize()
 		v.data = p.arena[offset : offset+size : offset+size]
 	}
 }
@@ -56,14 +57,14 @@ func (p *program) lives() []storage {
 			}
 		}
 		v.storage = len(pieces)
-		pieces = append(pieces, storage{size: v.shape.TotalSize(), first: v.step, last: v.step, pinned: v.op == nil,
-			input: v.op == nil})
+		pieces = append(pieces, storage{lower.Piece{Size: v.shape.TotalSize(), First: v.step, Last: v.step}, v.op == nil,
+			v.op == nil})
 	}
 	for _, v := range p.values {
 		for _, in := range v.in {
 			if p.values[in].kept {
 				s := &pieces[p.values[in].storage]
-				s.last = max(s.last, v.step)
+				s.Last = max(s.Last, v.step)
 			}
 		}
 	}
@@ -72,7 +73,7 @@ func (p *program) lives() []storage {
 	}
 	for i := range pieces {
 		if pieces[i].pinned {
-			pieces[i].first, pieces[i].last = -1, len(p.steps)
+			pieces[i].First, pieces[i].Last = -1, len(p.steps)
 		}
 	}
 	return pieces
@@ -98,13 +99,13 @@ func (p *program) overwrite(pieces []storage) {
 				continue
 			}
 			own := &pieces[v.storage]
-			if own.pinned || own.first != i || own.size == 0 {
+			if own.pinned || own.First != i || own.Size == 0 {
 				continue
 			}
 			if from := p.dying(pieces, s, i, position); from >= 0 {
-				pieces[from].last = own.last
+				pieces[from].Last = own.Last
 				merged[v.storage], v.storage = from, from
-				own.size = 0
+				own.Size = 0
 			}
 		}
 	}
@@ -131,7 +132,7 @@ func (p *program) dying(pieces []storage, s step, i, position int) int {
 				continue
 			}
 			from := p.values[in].storage
-			if q := pieces[from]; q.pinned || q.last != i || q.first == i || q.size != v.shape.TotalSize() {
+			if q := pieces[from]; q.pinned || q.Last != i || q.First == i || q.Size != v.shape.TotalSize() {
 				continue
 			}
 			if p.safe(s, position, from) {
@@ -170,34 +171,3 @@ func (p *program) safe(s step, position, piece int) bool {
 	}
 	return true
 }
-
-// arrange sets the offsets, largest piece first, each at the lowest address where
-// it overlaps no piece with an overlapping lifetime. It returns the memory needed.
-func arrange(pieces []storage) (total int) {
-	order := make([]*storage, 0, len(pieces))
-	for i := range pieces {
-		if pieces[i].size > 0 && !pieces[i].input {
-			order = append(order, &pieces[i])
-		}
-	}
-	slices.SortStableFunc(order, func(a, b *storage) int { return cmp.Compare(b.size, a.size) })
-	var placed []*storage // by offset
-	for _, s := range order {
-		s.offset = 0
-		for _, o := range placed {
-			if o.last < s.first || s.last < o.first {
-				continue
-			}
-			if s.offset+aligned(s.size) <= o.offset {
-				break
-			}
-			s.offset = max(s.offset, o.offset+aligned(o.size))
-		}
-		at, _ := slices.BinarySearchFunc(placed, s, func(a, b *storage) int { return cmp.Compare(a.offset, b.offset) })
-		placed = slices.Insert(placed, at, s)
-		total = max(total, s.offset+aligned(s.size))
-	}
-	return total
-}
-
-func aligned(n int) int { return (n + alignment - 1) / alignment * alignment }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/distillmesh/distillmesh/train/graph"
+	"github.com/distillmesh/distillmesh/train/graph/lower"
 )
 
 // Programs that share variables train together; those with memory of their own do
@@ -54,7 +55,7 @@ func TestInputsHaveMemoryWhenTheyNeedIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Bytes() > 4*4*alignment {
+	if p.Bytes() > 4*4*lower.Alignment {
 		t.Errorf("%d bytes for one result of three values: inputs take memory before they are set", p.Bytes())
 	}
 	want := []float32{0, 0, 0}

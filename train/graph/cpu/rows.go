@@ -5,6 +5,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"github.com/distillmesh/distillmesh/train/graph/lower"
 	"github.com/distillmesh/distillmesh/train/kernel"
 )
 
@@ -143,7 +144,7 @@ func (a *allocator) take(size int) place {
 // make adds a register.
 func (a *allocator) make(size int) place {
 	r := place{value: -1, at: a.k.registers, size: size}
-	a.k.registers += (a.k.block*size + alignment - 1) / alignment * alignment
+	a.k.registers += lower.Aligned(a.k.block * size)
 	return r
 }
 
