@@ -141,10 +141,8 @@ func (e *resultError) Unwrap() error {
 		return driver.ErrMemory
 	case invalidPTX, unsupportedPTX:
 		return driver.ErrBuild
-	case illegalAddress, launchTimeout, eccUncorrectable, unavailable, mpsConnection, mpsTerminated, 709, 714, 715, 716,
-		717,
-		718, 719,
-		999, 101, 4:
+	case illegalAddress, launchTimeout, eccUncorrectable, unavailable, mpsConnection, mpsTerminated, 709, 714, 715,
+		716, 717, 718, 719, 999, 101, 4:
 		return driver.ErrLost
 	}
 	return nil
