@@ -171,7 +171,7 @@ func TestWhoAnnouncesLargeMessagesAndSendsThemSlowlyDoesNotKeepOthersFromBeingRe
 		peers, piece int
 		pause        time.Duration
 	}{
-		"nothing comes":                 {40, 1, time.Hour},
+		"nothing comes": {40, 1, time.Hour},
 		// In small pieces: the first comes at once, and would make a rate seem higher for seconds.
 		"a little below the least rate": {40, 1500, 100 * time.Millisecond},
 		"a little above the least rate": {20, 1700, 100 * time.Millisecond},
