@@ -44,6 +44,9 @@ const (
 	LocalBytes = 32 << 10 // local memory of a group
 )
 
+// Groups is how many groups do n items.
+func Groups(n int) int { return (n + GroupSize - 1) / GroupSize }
+
 // Device is an opened GPU. One goroutine at a time may use it. Work is queued: what it
 // did wrong is known at the next Read or Sync.
 type Device interface {

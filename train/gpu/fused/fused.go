@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/distillmesh/distillmesh/train/gpu/driver"
 )
 
 // Op is an instruction of a kernel.
@@ -101,7 +103,7 @@ func (k *Kernel) all() []*Kernel { return append([]*Kernel{k}, k.Also...) }
 // groups is how many groups compute a kernel without sums.
 func (k *Kernel) groups() int {
 	sums, each := k.sizes()
-	return (sums*each + GroupSize - 1) / GroupSize
+	return driver.Groups(sums * each)
 }
 
 // Add is the number of the value of an instruction, which is added unless it is there already.
@@ -138,17 +140,14 @@ func (k *Kernel) across() int {
 		last--
 	}
 	if last >= 0 && !k.Summed[last] {
-		return min(GroupSize, 32*max(1, 8/each))
+		return min(driver.GroupSize, 32*max(1, 8/each))
 	}
 	across := 1
-	for across < GroupSize && GroupSize/across > each {
+	for across < driver.GroupSize && driver.GroupSize/across > each {
 		across *= 2
 	}
 	return across
 }
-
-// GroupSize is the number of work items of a group.
-const GroupSize = 256
 
 // Groups is how many groups a launch needs.
 func (k *Kernel) Groups() [2]int {
@@ -172,7 +171,7 @@ func (k *Kernel) Split() bool {
 	if k.Summed == nil || len(k.Stores) > 0 {
 		return false
 	}
-	items := GroupSize / k.across()
+	items := driver.GroupSize / k.across()
 	groups := (sums + k.across() - 1) / k.across()
 	for k.Parts < 64 && groups*k.Parts < 128 && each/(items*k.Parts) > 32 {
 		k.Parts *= 2

@@ -3,6 +3,8 @@ package fused
 import (
 	"fmt"
 	"strings"
+
+	"github.com/distillmesh/distillmesh/train/gpu/driver"
 )
 
 // openCL writes OpenCL C.
@@ -31,7 +33,7 @@ func (k *Kernel) OpenCL(name string) string {
 	}
 	fmt.Fprintf(w, ")\n{\n")
 	if len(k.Sums) > 0 {
-		fmt.Fprintf(w, "\t__local float all[%d];\n", GroupSize)
+		fmt.Fprintf(w, "\t__local float all[%d];\n", driver.GroupSize)
 	}
 	for a := range k.Arrays() {
 		fmt.Fprintf(w, "\tLOCATE(p%d);\n", a)
@@ -53,7 +55,7 @@ func (k *Kernel) mapsOpenCL(w *openCL) {
 		if n < len(k.Also) {
 			fmt.Fprintf(w, "\tif (group < %du)", o.groups())
 		}
-		fmt.Fprintf(w, "\t{\n\tconst uint i = group * %du + ITEM;\n\tif (i >= %du)\n\t\treturn;\n", GroupSize, sums*each)
+		fmt.Fprintf(w, "\t{\n\tconst uint i = group * %du + ITEM;\n\tif (i >= %du)\n\t\treturn;\n", driver.GroupSize, sums*each)
 		o.evaluate(w, coordinates(w, "i", o.Dims), "i")
 		fmt.Fprintf(w, "\treturn;\n\t}\n\tgroup -= %du;\n", o.groups())
 		w.first += o.own()
@@ -63,7 +65,7 @@ func (k *Kernel) mapsOpenCL(w *openCL) {
 func (k *Kernel) sumOpenCL(w *openCL) {
 	sums, each := k.sizes()
 	across := k.across()
-	items, parts := GroupSize/across, max(1, k.Parts)
+	items, parts := driver.GroupSize/across, max(1, k.Parts)
 	if across > items { // neighbors in memory belong to different sums
 		fmt.Fprintf(w, "\tconst uint item = ITEM, own = item %% %du, turn = item / %du;\n", across, across)
 	} else {

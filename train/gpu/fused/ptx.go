@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/distillmesh/distillmesh/train/gpu/driver"
 )
 
 // ptx writes PTX.
@@ -42,9 +44,9 @@ func (k *Kernel) PTX(name string) string {
 	for a := range 3 * k.Arrays() {
 		fmt.Fprintf(&out, ",\n\t.param .u64 %s_%d", name, a+1)
 	}
-	fmt.Fprintf(&out, "\n)\n.reqntid %d, 1, 1\n{\n", GroupSize)
+	fmt.Fprintf(&out, "\n)\n.reqntid %d, 1, 1\n{\n", driver.GroupSize)
 	if len(k.Sums) > 0 {
-		fmt.Fprintf(&out, "\t.shared .align 4 .b8 all[%d];\n", 4*GroupSize)
+		fmt.Fprintf(&out, "\t.shared .align 4 .b8 all[%d];\n", 4*driver.GroupSize)
 	}
 	fmt.Fprintf(&out, "\t.reg .pred %%p<%d>;\n\t.reg .f32 %%f<%d>;\n\t.reg .b32 %%r<%d>;\n\t.reg .b64 %%rd<%d>;\n\n",
 		w.predicates+1, w.reals+1,
@@ -90,7 +92,7 @@ func (k *Kernel) mapsPTX(w *ptx) {
 			w.line("@%s bra AFTER%d", later, n)
 		}
 		i, beyond := w.word(), w.predicate()
-		w.line("mad.lo.s32 %s, %s, %d, %s", i, group, GroupSize, item)
+		w.line("mad.lo.s32 %s, %s, %d, %s", i, group, driver.GroupSize, item)
 		w.line("setp.ge.u32 %s, %s, %d", beyond, i, sums*each)
 		w.line("@%s bra END", beyond)
 		o.evaluate(w, coordinates(w, i, o.Dims), i)
@@ -106,7 +108,7 @@ func (k *Kernel) mapsPTX(w *ptx) {
 func (k *Kernel) sumPTX(w *ptx) {
 	sums, each := k.sizes()
 	across := k.across()
-	items, parts := GroupSize/across, max(1, k.Parts)
+	items, parts := driver.GroupSize/across, max(1, k.Parts)
 	item, group, part := w.word(), w.word(), w.word()
 	w.line("mov.u32 %s, %%tid.x", item)
 	w.line("mov.u32 %s, %%ctaid.x", group)

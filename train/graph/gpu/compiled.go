@@ -235,7 +235,7 @@ func (c *compiled) take(p *program, numbers driver.Buffer, step, steps, lanes in
 		}
 		n := c.plan.shape(c.plan.Inputs[i]).TotalSize()
 		to := c.operand(p, c.plan.home[c.plan.Inputs[i]])
-		out = append(out, driver.Launch{Kernel: k, Groups: [3]int{groups(n), 1, lanes},
+		out = append(out, driver.Launch{Kernel: k, Groups: [3]int{driver.Groups(n), 1, lanes},
 			Args: []driver.Arg{driver.Pointer(numbers),
 				driver.Pointer(c.steps[i][steps]), driver.Long(step * n), driver.Long(steps * n),
 				driver.Pointer(to.buffer), driver.Long(to.at), driver.Long(to.step), driver.Words(uint32(n))}})

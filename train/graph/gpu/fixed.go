@@ -72,10 +72,8 @@ func (c call) with(rest ...[]byte) call {
 
 // each is launch with a work item per value of the result.
 func (p *plan) each(at int, name string, rest ...[]byte) {
-	p.launch(at, name, [2]int{groups(p.shape(at).TotalSize()), 1}, rest...)
+	p.launch(at, name, [2]int{driver.Groups(p.shape(at).TotalSize()), 1}, rest...)
 }
-
-func groups(n int) int { return (n + driver.GroupSize - 1) / driver.GroupSize }
 
 // words are 32-bit numbers as an argument.
 func words(values ...int) []byte {
@@ -131,6 +129,6 @@ func (p *plan) warp(at int, o graph.WarpOp) {
 
 // addParts is the call that adds up parts of n values.
 func addParts(from, to, n, parts int) call {
-	c := call{name: "sum_parts", groups: [2]int{groups(n), 1}, reads: 1, args: []argument{{array: from}, {array: to}}}
+	c := call{name: "sum_parts", groups: [2]int{driver.Groups(n), 1}, reads: 1, args: []argument{{array: from}, {array: to}}}
 	return c.with(words(n), words(parts))
 }
