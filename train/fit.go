@@ -195,8 +195,8 @@ func (l *loop) upload(net *nn.Network, strategy recipe.Strategy) (err error) {
 	if err := l.stepper.teach(l.opt.Teacher); err != nil {
 		return err
 	}
-	if l.elastic == nil && l.recipe.CutMix == 0 && l.recipe.Mix == "" &&
-		l.recipe.Smooth == 0 { // the host changes no sample
+	// Where the host changes no sample.
+	if l.elastic == nil && l.recipe.CutMix == 0 && l.recipe.Mix == "" && l.recipe.Smooth == 0 {
 		if _, err := l.stepper.Reside(l.samples); err != nil {
 			return err
 		}
@@ -256,11 +256,7 @@ func (l *loop) step() error {
 	}
 	rate := l.recipe.Rate(l.state.step, l.steps)
 	l.state.step++
-	rates := l.rule.rates(&l.recipe, l.state.step, rate)
-	if l.stepper.resides != nil {
-		return l.stepper.add(p, batch, rates)
-	}
-	return l.stepper.run(p, rates)
+	return l.stepper.do(p, batch, l.rule.rates(&l.recipe, l.state.step, rate))
 }
 
 // report calls the hooks that are due.

@@ -50,8 +50,8 @@ type stepProgram struct {
 }
 
 // The indices of a step's inputs; draws, the teacher's parameters, parameters and states follow. Where samples reside
-// on the
-// device, the first holds the numbers of those to take, the second all labels, and one more at the end all samples.
+// on the device, the first holds the numbers of those to take, the second all labels, and one more at the end all
+// samples.
 const (
 	inputX = iota
 	inputTarget
@@ -109,10 +109,15 @@ func (s *Stepper) State(k int) []graph.Variable { return s.states[k] }
 // samples must have passed CheckSamples. Where they reside on the device, the step may wait until Flush or Loss.
 func (s *Stepper) Step(samples *data.Samples, batch []int, rates []float32) error {
 	p, err := s.load(samples, batch)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case s.resides != nil:
+	}
+	return s.do(p, batch, rates)
+}
+
+// do does a step with what was loaded, or queues it.
+func (s *Stepper) do(p *stepProgram, batch []int, rates []float32) error {
+	if s.resides != nil {
 		return s.add(p, batch, rates)
 	}
 	return s.run(p, rates)
