@@ -69,7 +69,7 @@ func TestOnlyNewTrafficIsAdded(t *testing.T) {
 }
 
 func TestAutoIsATrainerWhereAGPUPassesItsSelfTest(t *testing.T) {
-	defer func(old func() (gpu.Device, error)) { usableGPU = old }(usableGPU)
+	defer func(old func() (gpu.Device, gpu.Found, error)) { usableGPU = old }(usableGPU)
 	found := gpu.Device{Info: driver.Info{ID: "cuda:0", Name: "NVIDIA H200"}}
 	for _, c := range []struct {
 		name, configured, want, reason string
@@ -81,7 +81,9 @@ func TestAutoIsATrainerWhereAGPUPassesItsSelfTest(t *testing.T) {
 		{"a GPU, declined", "edge", RoleEdge, "", found, nil},
 		{"no GPU, and a trainer all the same", "trainer", RoleTrainer, "", gpu.Device{}, gpu.ErrNone},
 	} {
-		usableGPU = func() (gpu.Device, error) { return c.device, c.err }
+		usableGPU = func() (gpu.Device, gpu.Found, error) {
+			return c.device, gpu.Found{Devices: []gpu.Device{found}}, c.err
+		}
 		role, reason := ResolveRole(c.configured)
 		if role != c.want || !strings.Contains(reason, c.reason) || c.reason == "" && reason != "" {
 			t.Errorf("%s: %s, %q", c.name, role, reason)

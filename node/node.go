@@ -31,8 +31,12 @@ const (
 	RoleTrainer = "trainer"
 )
 
-// usableGPU is a variable so that tests have a GPU or none.
-var usableGPU = engine.Usable
+// usableGPU looks for a GPU, and says what was found; a variable, so that tests have one or none.
+var usableGPU = func() (gpu.Device, gpu.Found, error) {
+	found := gpu.Find()
+	d, err := engine.Usable(found)
+	return d, found, err
+}
 
 // ResolveRole resolves a configured role, and says why in a line: auto is a trainer where a GPU passes its self-test,
 // else an edge. The reason is empty where no GPU has a driver, and where the role is configured.
@@ -41,13 +45,13 @@ func ResolveRole(configured string) (role, reason string) {
 	case RoleTrainer, RoleEdge:
 		return configured, ""
 	}
-	d, err := usableGPU()
+	d, found, err := usableGPU()
 	switch {
 	case err == nil:
 		return RoleTrainer,
 			fmt.Sprintf("%s, %s, passed its self-test, so this node trains for the mesh; role = \"edge\" in [mesh] of "+
 				"config.toml declines", d.ID, d.Name)
-	case d.ID == "" && gpu.Find().NoDriver():
+	case found.WithoutGPU():
 		return RoleEdge, ""
 	}
 	return RoleEdge, "no GPU to train on: " + err.Error()

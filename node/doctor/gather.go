@@ -36,7 +36,7 @@ func Gather(ctx context.Context, h home.Home, connect Connect) *Facts {
 		e.Close()
 	}
 	f.GPUs = gpu.Find()
-	if d, err := engine.Usable(); err == nil {
+	if d, err := engine.Usable(f.GPUs); err == nil {
 		f.GPU = d.ID
 	} else {
 		f.GPUErr = err

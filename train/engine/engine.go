@@ -63,7 +63,10 @@ func host(id string) (*offload.Host, error) {
 	if h != nil {
 		return h, nil
 	}
-	h, err := openHost(id)
+	found, err := gpu.Find().ByID(id)
+	if err == nil {
+		h, err = openHost(found)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", device.ErrUnavailable, err)
 	}
@@ -71,11 +74,7 @@ func host(id string) (*offload.Host, error) {
 	return h, nil
 }
 
-func openHost(id string) (*offload.Host, error) {
-	found, err := gpu.Find().ByID(id)
-	if err != nil {
-		return nil, err
-	}
+func openHost(found gpu.Device) (*offload.Host, error) {
 	d, err := found.Open()
 	if err != nil {
 		return nil, err
@@ -83,15 +82,14 @@ func openHost(id string) (*offload.Host, error) {
 	h := offload.NewHost(d)
 	if err := h.SelfTest(); err != nil {
 		h.Close()
-		return nil, fmt.Errorf("%s %s failed its self-test: %w", id, found.Name, err)
+		return nil, fmt.Errorf("%s %s failed its self-test: %w", found.ID, found.Name, err)
 	}
 	return h, nil
 }
 
 // Resolve decides what auto stands for: a GPU that passes its self-test, else the processor. The reason is one
 // line, empty where no GPU has a driver. Other choices stay as they are; they fail with device.ErrUnavailable where
-// the device cannot
-// be had.
+// the device cannot be had.
 func Resolve(c device.Choice) (device.Choice, string, error) {
 	if err := c.Check(); err != nil {
 		return c, "", err
@@ -108,25 +106,25 @@ func Resolve(c device.Choice) (device.Choice, string, error) {
 	}
 	c.Found = device.CPU
 	found := gpu.Find()
-	best, err := first(found, func(id string) error {
-		_, err := host(id)
+	best, err := first(found, func(d gpu.Device) error {
+		_, err := host(d.ID)
 		return err
 	})
 	switch {
 	case err == nil:
 		c.Found = best.ID
 		return c, best.Name + ", which passed its self-test", nil
-	case len(found.Devices) == 0 && found.NoDriver() || found.OnlyProcessors():
+	case found.WithoutGPU():
 		return c, "", nil
 	}
 	return c, err.Error(), nil
 }
 
-// Usable is the GPU that auto would choose, opened, tested and closed again; the error says why there is none. It is
-// for a process that computes nothing on it itself.
-func Usable() (gpu.Device, error) {
-	return first(gpu.Find(), func(id string) error {
-		h, err := openHost(id)
+// Usable is the GPU that auto would choose among those found, opened, tested and closed again; the error says why
+// there is none. It is for a process that computes nothing on it itself.
+func Usable(found gpu.Found) (gpu.Device, error) {
+	return first(found, func(d gpu.Device) error {
+		h, err := openHost(d)
 		if err == nil {
 			h.Close()
 		}
@@ -135,14 +133,14 @@ func Usable() (gpu.Device, error) {
 }
 
 // first is the first GPU that opens. Where none does, it is the first that was tried, and the error says why of each.
-func first(found gpu.Found, open func(id string) error) (gpu.Device, error) {
+func first(found gpu.Found, open func(gpu.Device) error) (gpu.Device, error) {
 	list, err := found.Candidates()
 	if err != nil {
 		return gpu.Device{}, err
 	}
 	var failed error
 	for _, d := range list {
-		err := open(d.ID)
+		err := open(d)
 		switch {
 		case err == nil:
 			return d, nil

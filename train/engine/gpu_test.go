@@ -105,11 +105,11 @@ func TestAutoTakesTheNextGPUWhereTheFirstFails(t *testing.T) {
 		!strings.Contains(reason, "Stand-in 1") {
 		t.Errorf("chose %s, %q, %v", c.Chosen(), reason, err)
 	}
-	if d, err := Usable(); err != nil || d.ID != "cuda:1" {
+	if d, err := Usable(gpu.Find()); err != nil || d.ID != "cuda:1" {
 		t.Errorf("%s is usable, %v", d.ID, err)
 	}
 	s.Device(1, "taken", 1<<10, 9, 0, 4)
-	d, err := Usable()
+	d, err := Usable(gpu.Find())
 	if err == nil || d.ID != "cuda:0" || !strings.Contains(err.Error(), "cuda:0") || !strings.Contains(err.Error(),
 		"cuda:1") {
 		t.Errorf("%s is usable, %v", d.ID, err)
@@ -152,7 +152,7 @@ func TestWhereNoGPUCanBeUsedAutoIsTheProcessorAndANameIsAnError(t *testing.T) {
 			}
 			s.Reset()
 			c.prepare(s)
-			if d, err := Usable(); err == nil || !strings.Contains(err.Error(), c.reason) {
+			if d, err := Usable(gpu.Find()); err == nil || !strings.Contains(err.Error(), c.reason) {
 				t.Errorf("%s is usable, %v", d.ID, err)
 			}
 			if n := s.Count("contexts"); n != 0 {
@@ -164,7 +164,7 @@ func TestWhereNoGPUCanBeUsedAutoIsTheProcessorAndANameIsAnError(t *testing.T) {
 
 func TestUsableClosesTheGPUAgain(t *testing.T) {
 	s := standin(t)
-	d, err := Usable()
+	d, err := Usable(gpu.Find())
 	if err != nil || d.ID != "cuda:0" || d.Name != "Stand-in 0" {
 		t.Errorf("%+v, %v", d, err)
 	}

@@ -97,13 +97,12 @@ func (f Found) OnlyProcessors() bool {
 			return false
 		}
 	}
-	for _, reason := range f.Absent {
-		if !strings.HasSuffix(reason, noDriver) {
-			return false
-		}
-	}
-	return len(f.Devices) > 0
+	return len(f.Devices) > 0 && f.NoDriver()
 }
+
+// WithoutGPU reports whether this is a computer without a GPU, as far as its drivers say: there is nothing to tell
+// whoever uses it.
+func (f Found) WithoutGPU() bool { return len(f.Devices) == 0 && f.NoDriver() || f.OnlyProcessors() }
 
 // ByID is the device of an ID, such as cuda:0. It fails with ErrNone and the reason.
 func (f Found) ByID(id string) (Device, error) {
