@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -103,7 +102,7 @@ func (a *app) settleDevice(c *device.Choice) error {
 		return err
 	}
 	if *c = chosen; reason != "" {
-		a.tell("computes on %s%s (--device)", c.Chosen(), fmt.Sprintf(": %s", reason))
+		a.tell("computes on %s: %s (--device)", c.Chosen(), reason)
 	}
 	return nil
 }

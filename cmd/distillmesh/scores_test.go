@@ -10,7 +10,7 @@ import (
 )
 
 // flooded is a set of which this node computed a score, found one claim and one attestation of
-// others false, and of which strangers announce as many more as they like.
+// others false, and of which others announce as many more as they like.
 func flooded(n int) *scores.Known {
 	signed := func(signer string, lrs float64, judged ...scores.Judgment) scores.Signed {
 		value := &scores.Value{Mean: lrs, N: 1}
@@ -19,8 +19,8 @@ func flooded(n int) *scores.Known {
 	}
 	k := &scores.Known{Verified: []scores.Own{{Model: "ntk:1", LRS: scores.Value{Mean: 0.25, N: 1}}}}
 	for i := range n {
-		k.Claims = append(k.Claims, signed(fmt.Sprint("stranger", i), 0.9))
-		k.Attestations = append(k.Attestations, signed(fmt.Sprint("stranger", i), 0.9))
+		k.Claims = append(k.Claims, signed(fmt.Sprint("unknown", i), 0.9))
+		k.Attestations = append(k.Attestations, signed(fmt.Sprint("unknown", i), 0.9))
 	}
 	found := scores.Judgment{Model: "ntk:1", Value: "lrs", Off: 0.5, Limit: 0.01}
 	k.Claims = append(k.Claims, signed("publisher", 0.75, found))
@@ -40,7 +40,7 @@ func TestScoresOfStrangersDoNotHideWhatThisNodeFoundOut(t *testing.T) {
 	a.showScores(*flooded(100))
 	text := out.String()
 	if n := strings.Count(text, "0.900"); n != 3*2*(shownInTable-1) {
-		t.Errorf("strangers fill %d cells:\n%s", n, text)
+		t.Errorf("unknown signers fill %d cells:\n%s", n, text)
 	}
 	if strings.Count(text, "failed here") != 2 || !strings.Contains(text, "scores computed by this node") ||
 		strings.Count(told.String(), "81 more scores by other signers are not shown") != 2 {

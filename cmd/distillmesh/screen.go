@@ -154,8 +154,8 @@ func (s *screen) printJSON(doc []byte) error {
 	return err
 }
 
-// maxCell is how many characters of a cell are shown. All rows are as wide as the widest, and a
-// stranger may have written that one.
+// maxCell is how many characters of a cell are shown. All rows are as wide as the widest, and somebody
+// else may have written that one.
 const maxCell = 100
 
 // table prints rows under a header, columns aligned.

@@ -145,7 +145,7 @@ func TestClaimsThatTakeLongDoNotKeepOthersFromBeingVerified(t *testing.T) {
 	long.References = 5
 	var known scores.Known
 	for i := range 5 {
-		known.Claims = append(known.Claims, scores.Signed{Signer: fmt.Sprint("stranger", i), Score: &long})
+		known.Claims = append(known.Claims, scores.Signed{Signer: fmt.Sprint("unknown", i), Score: &long})
 	}
 	known.Claims = append(known.Claims, scores.Signed{Signer: "honest", Score: honest})
 	got, err := Verify(t.Context(), Verifying{Plan: p, Options: opt, Known: known, Most: time.Hour})

@@ -28,10 +28,12 @@ var arrows = map[string][]string{
 var order = map[string][]string{
 	"train": strings.Fields(`
 		train/atomicfile train/checkpoint train/data/files train/data/files/exif train/gpu/driver train/gpu/fused
-			train/gpu/kernels train/gpu/library train/graph train/kernel train/kernel/gen train/parallel train/device train/recipe
+			train/gpu/kernels train/gpu/library train/graph train/kernel train/kernel/gen train/parallel
+			train/device train/recipe
 		train/data train/data/files/filestest train/data/files/mat train/data/files/parquet
 			train/data/files/pickle train/data/files/picture train/data/files/table train/data/files/torch train/gpu/cuda
-			train/gpu/kernels/gen train/gpu/opencl train/gpu/ptxtest train/gpu/cudatest train/gpu train/graph/lower train/graph/cpu train/graph/gpu
+			train/gpu/kernels/gen train/gpu/opencl train/gpu/ptxtest train/gpu/cudatest train/gpu
+			train/graph/lower train/graph/cpu train/graph/gpu
 			train/graph/enginetest train/graph/tape train/plan
 		train/cluster train/data/files/array train/engine train/linear train/spectrum train/zca
 		train/view

@@ -21,7 +21,7 @@ type functions struct {
 	streamCreate, streamDestroy, streamSynchronize, memAlloc, memFree, memset       library.Function
 	memcpyHtoD, memcpyDtoH, memcpyDtoD, moduleLoad, moduleUnload, moduleGetFunction library.Function
 	launchKernel, beginCapture, endCapture, graphInstantiate, graphLaunch           library.Function
-	graphExecDestroy, graphDestroy, getErrorName, getErrorString, memGetInfo        library.Function
+	graphExecDestroy, graphDestroy, getErrorString, memGetInfo                      library.Function
 }
 
 func (f *functions) table() map[string]*library.Function {
@@ -37,7 +37,7 @@ func (f *functions) table() map[string]*library.Function {
 		"cuModuleGetFunction": &f.moduleGetFunction, "cuLaunchKernel": &f.launchKernel,
 		"cuStreamBeginCapture_v2": &f.beginCapture, "cuStreamEndCapture": &f.endCapture,
 		"cuGraphInstantiateWithFlags": &f.graphInstantiate, "cuGraphLaunch": &f.graphLaunch,
-		"cuGraphExecDestroy": &f.graphExecDestroy, "cuGraphDestroy": &f.graphDestroy, "cuGetErrorName": &f.getErrorName,
+		"cuGraphExecDestroy": &f.graphExecDestroy, "cuGraphDestroy": &f.graphDestroy,
 		"cuGetErrorString": &f.getErrorString, "cuMemGetInfo_v2": &f.memGetInfo,
 	}
 }

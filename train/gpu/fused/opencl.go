@@ -55,7 +55,8 @@ func (k *Kernel) mapsOpenCL(w *openCL) {
 		if n < len(k.Also) {
 			fmt.Fprintf(w, "\tif (group < %du)", o.groups())
 		}
-		fmt.Fprintf(w, "\t{\n\tconst uint i = group * %du + ITEM;\n\tif (i >= %du)\n\t\treturn;\n", driver.GroupSize, sums*each)
+		fmt.Fprintf(w, "\t{\n\tconst uint i = group * %du + ITEM;\n\tif (i >= %du)\n\t\treturn;\n", driver.GroupSize,
+			sums*each)
 		o.evaluate(w, coordinates(w, "i", o.Dims), "i")
 		fmt.Fprintf(w, "\treturn;\n\t}\n\tgroup -= %du;\n", o.groups())
 		w.first += o.own()

@@ -31,7 +31,11 @@ func (e *Engine) Compile(s graph.Spec) (graph.Program, error) {
 	}
 	e.group.host.mu.Lock()
 	defer e.group.host.mu.Unlock()
-	return e.group.program(e, plan)
+	p, err := e.group.program(e, plan)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // Variable implements graph.Engine.

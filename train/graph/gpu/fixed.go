@@ -129,6 +129,7 @@ func (p *plan) warp(at int, o graph.WarpOp) {
 
 // addParts is the call that adds up parts of n values.
 func addParts(from, to, n, parts int) call {
-	c := call{name: "sum_parts", groups: [2]int{driver.Groups(n), 1}, reads: 1, args: []argument{{array: from}, {array: to}}}
+	c := call{name: "sum_parts", groups: [2]int{driver.Groups(n), 1}, reads: 1, args: []argument{{array: from},
+		{array: to}}}
 	return c.with(words(n), words(parts))
 }

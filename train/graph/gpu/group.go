@@ -126,7 +126,6 @@ type request struct {
 	program *program
 	steps   int
 	key     string
-	done    bool
 	err     error
 	wake    chan struct{} // nil for a group of one
 }
